@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Entry from a boot loader, PVH (Xen's public/arch-x86/hvm/start_info.h) or Multiboot2 (section 3.3):
+ * both arrive in 32-bit protected mode with paging off. Check for what is needed to say anything
+ * better later, build a page table (the first 4 GiB, at 0, at DIRECT_MAP and the image at its link
+ * address), enter long mode, call boot_main(magic, info).
+ */
+#define __ASSEMBLER__ 1
+#include "mmu/layout.h"
+#include "x86/cpu.h"
+
+#define MB2_MAGIC 0xe85250d6
+
+	.section .note.pvh, "a", @note
+	.balign	4
+	.long	4, 4, 18		/* name size, desc size, XEN_ELFNOTE_PHYS32_ENTRY */
+	.asciz	"Xen"
+	.long	boot_pvh
+
+	.section .boot.header, "a"
+	.balign	8
+multiboot2_header:
+	.long	MB2_MAGIC, 0, multiboot2_end - multiboot2_header
+	.long	-(MB2_MAGIC + 0 + (multiboot2_end - multiboot2_header))
+	.balign	8
+	.short	3, 0			/* entry address */
+	.long	12, boot_multiboot2
+	.balign	8
+	.short	1, 0			/* information request: memory map, modules, command line */
+	.long	20, 1, 3, 6
+	.balign	8
+	.short	6, 0			/* modules page-aligned */
+	.long	8
+	.balign	8
+	.short	0, 0
+	.long	8
+multiboot2_end:
+
+	.section .boot.text, "ax"
+	.code32
+	.globl	boot_pvh
+boot_pvh:
+	movl	$BOOT_MAGIC_PVH, %eax
+boot_multiboot2:			/* EAX = 0x36d76289 */
+	cli
+	cld
+	movl	%eax, %ebp
+	movl	%ebx, %esi
+	movl	$boot_stack_end, %esp
+	movl	$0x80000001, %eax
+	cpuid
+	testl	$(1 << 29), %edx	/* long mode */
+	movl	$no_long_mode, %edi
+	jz	boot_refuse
+	testl	$(1 << 20), %edx	/* execute disable: W^X page tables rest on it */
+	movl	$no_nx, %edi
+	jz	boot_refuse
+
+	/* 4 GiB in 2 MiB pages */
+	movl	$boot_pd, %edi
+	xorl	%ecx, %ecx
+1:	movl	%ecx, %eax
+	shll	$21, %eax
+	orl	$0x83, %eax
+	movl	%eax, (%edi, %ecx, 8)
+	incl	%ecx
+	cmpl	$2048, %ecx
+	jne	1b
+	movl	$boot_pd + 3, %eax
+	xorl	%ecx, %ecx
+1:	movl	%eax, boot_pdpt(, %ecx, 8)
+	addl	$4096, %eax
+	incl	%ecx
+	cmpl	$4, %ecx
+	jne	1b
+	movl	$boot_pd + 3, boot_pdpt_high + 510 * 8
+	movl	$boot_pdpt + 3, boot_pml4
+	movl	$boot_pdpt + 3, boot_pml4 + DIRECT_MAP_SLOT * 8
+	movl	$boot_pdpt_high + 3, boot_pml4 + 511 * 8
+	movl	$boot_pml4, %ecx
+	movl	$boot_start64, %edx
+	jmp	boot_long_mode
+
+boot_refuse:				/* EDI = message: to COM1, then stop */
+	movb	(%edi), %al
+	testb	%al, %al
+	jz	2f
+	movb	%al, %cl
+	movw	$0x3fd, %dx
+1:	inb	%dx, %al
+	testb	$0x20, %al
+	jz	1b
+	movb	%cl, %al
+	movw	$0x3f8, %dx
+	outb	%al, %dx
+	incl	%edi
+	jmp	boot_refuse
+2:	movb	$0x7f, %al		/* QEMU's isa-debug-exit, when there is one */
+	outb	%al, $0xf4
+	cli
+	hlt
+	jmp	2b
+
+/* Into long mode on the page table ECX, on to the 64-bit address EDX. */
+	.globl	boot_long_mode
+boot_long_mode:
+	movl	%edx, %edi
+	movl	%cr4, %eax
+	orl	$CR4_PAE, %eax
+	movl	%eax, %cr4
+	movl	%ecx, %cr3
+	movl	$MSR_EFER, %ecx
+	rdmsr
+	orl	$(EFER_LME | EFER_NXE | EFER_SCE), %eax
+	wrmsr
+	movl	$(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG), %eax
+	movl	%eax, %cr0
+	lgdt	boot_gdtr
+	ljmp	$8, $1f
+	.code64
+1:	movl	$16, %eax
+	movw	%ax, %ds
+	movw	%ax, %es
+	movw	%ax, %ss
+	xorl	%eax, %eax
+	movw	%ax, %fs
+	movw	%ax, %gs
+	jmp	*%rdi
+
+boot_start64:
+	movq	$init_stack_end, %rsp
+	movl	%ebp, %edi
+	movl	%esi, %esi
+	movq	$boot_main, %rax
+	call	*%rax
+	ud2
+
+	.section .boot.data, "aw"
+	.balign	8
+	.globl	boot_gdtr
+boot_gdt:
+	.quad	0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
+boot_gdtr:
+	.short	. - boot_gdt - 1
+	.long	boot_gdt
+no_long_mode:
+	.asciz	"veneer: this processor has no 64-bit mode (CPUID 0x80000001 EDX.29)\r\n"
+no_nx:
+	.asciz	"veneer: this processor has no execute-disable bit (CPUID 0x80000001 EDX.20)\r\n"
+
+	.section .boot.bss, "aw", @nobits
+	.balign	4096
+	.globl	boot_pml4
+boot_pml4:
+	.skip	4096
+boot_pdpt:
+	.skip	4096
+boot_pdpt_high:
+	.skip	4096
+boot_pd:
+	.skip	4 * 4096
+	.skip	256
+boot_stack_end:
+
+	.bss
+	.balign	16
+	.skip	16384
+init_stack_end:
+
+/*
+ * Start of an application processor: the first page of memory below 1 MiB that smp.c found. It
+ * arrives in real mode with CS = page >> 4. Position-independent: everything is at a fixed offset.
+ */
+	.section .rodata
+	.globl	ap_start, ap_start_end, ap_start_cr3, ap_start_stack
+	.balign	16
+	.code16
+ap_start:
+	cli
+	cld
+	movw	%cs, %ax
+	movw	%ax, %ds
+	movzwl	%ax, %ebx
+	shll	$4, %ebx		/* linear address of this page */
+	leal	(ap_gdt - ap_start)(%ebx), %eax
+	movl	%eax, ap_gdtr - ap_start + 2
+	lgdtl	ap_gdtr - ap_start
+	leal	(ap_32 - ap_start)(%ebx), %eax
+	movl	%eax, ap_far - ap_start
+	movl	%cr0, %eax
+	orl	$CR0_PE, %eax
+	movl	%eax, %cr0
+	ljmpl	*(ap_far - ap_start)
+	.code32
+ap_32:	movl	$16, %eax
+	movw	%ax, %ds
+	movw	%ax, %ss
+	leal	4096(%ebx), %esp
+	movl	%cr4, %eax
+	orl	$CR4_PAE, %eax
+	movl	%eax, %cr4
+	movl	(ap_start_cr3 - ap_start)(%ebx), %eax
+	movl	%eax, %cr3
+	movl	$MSR_EFER, %ecx
+	rdmsr
+	orl	$(EFER_LME | EFER_NXE | EFER_SCE), %eax
+	wrmsr
+	movl	$(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG), %eax
+	movl	%eax, %cr0
+	leal	(ap_64 - ap_start)(%ebx), %eax
+	pushl	$24
+	pushl	%eax
+	lretl
+	.code64
+ap_64:	movq	(ap_start_stack - ap_start)(%rbx), %rsp
+	movq	$cpu_main, %rax
+	popq	%rdi			/* struct cpu * */
+	call	*%rax
+	ud2
+	.balign	8
+ap_gdt:	.quad	0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff
+ap_gdtr:
+	.short	31
+	.long	0
+ap_far:	.long	0
+	.short	8
+	.balign	8
+ap_start_cr3:
+	.quad	0
+ap_start_stack:
+	.quad	0
+ap_start_end:
+
+	.section .note.GNU-stack, "", @progbits

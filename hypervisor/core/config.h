@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * veneer.conf: INI text that people write by hand. The host command and the hypervisor read it with
+ * this one parser. '#' and ';' start a comment at the start of a line or after a blank.
+ *
+ *	[guest NAME]		a guest, NAME of letters, digits, '-' and '_'
+ *	image	 = FILE		in the bundle; required
+ *	module	 = FILE		given to the guest beside its image
+ *	cmdline	 = TEXT		given to the guest
+ *	memory	 = SIZE		bytes, with K, M or G; default 16M
+ *	vcpus	 = N		default 1
+ *	cpus	 = LIST		physical cores it may use: 1 or 0,2-3; default 0
+ *	engine	 = ring | vmx | svm | auto		default auto
+ *	prepare	 = pv | rewritten | stock		default: what the image says
+ *	device	 = virtio-console ...			may be repeated
+ *	on-crash = stop | restart			default stop
+ *	share	 = PERCENT	of its core, guaranteed, when others share it; default: equal parts
+ *	optional = yes | no	yes: the machine need not wait for it to end; default no
+ *	count-at = TEXT		exit counters are printed after each line that begins with TEXT
+ */
+#ifndef VENEER_CONFIG_H
+#define VENEER_CONFIG_H
+
+#include "core/types.h"
+
+#define GUESTS_MAX 8
+#define NAME_MAX   24
+
+enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };
+enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK };
+enum on_crash { CRASH_STOP, CRASH_RESTART };
+
+struct guest_config {
+	char name[NAME_MAX];
+	char image[64];
+	char module[64];
+	char cmdline[256];
+	char count_at[32];
+	uint64_t memory;
+	uint32_t cpus; /* bit per physical core */
+	unsigned vcpus;
+	unsigned share;
+	enum engine_choice engine;
+	enum preparation prepare;
+	enum on_crash on_crash;
+	bool optional;
+	bool broken; /* a line of it was wrong: not started */
+	unsigned line;
+};
+
+struct config {
+	struct guest_config guest[GUESTS_MAX];
+	unsigned guests;
+	unsigned errors;
+};
+
+/* Called for each wrong line. */
+typedef void config_error_fn(void *arg, unsigned line, const char *message);
+
+/* Reads bytes of text. A wrong line marks its guest broken and is reported; the rest goes on. */
+void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg);
+
+extern const char *const engine_names[];      /* by enum engine_choice */
+extern const char *const preparation_names[]; /* by enum preparation */
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The console: the machine's first serial port, shared by the hypervisor ("veneer: ...") and every
+ * guest ("name: ..."), a line at a time. What is typed goes to the guest that was chosen with Ctrl-A.
+ */
+#ifndef VENEER_CONSOLE_H
+#define VENEER_CONSOLE_H
+
+#include <stdbool.h>
+
+struct guest;
+
+void console_init(void);
+void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void console_print_unlocked(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Something the hypervisor says about a guest. */
+void console_guest_notice(struct guest *g, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* A byte of the guest's own output. */
+void console_guest_put(struct guest *g, char c);
+
+/* A character without line discipline: for the monitor's prompt. */
+void console_put(char c);
+
+/* Bytes have arrived at the port. */
+void console_interrupt(void);
+
+#endif

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Bringing up a physical CPU: its gate area, tables, stacks, and what the processor can do. */
+#include "core/cpu.h"
+
+#include "abi/veneer.h"
+
+#include "core/console.h"
+#include "core/panic.h"
+#include "core/sched.h"
+#include "core/string.h"
+#include "mmu/memory.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+#include "x86/descriptor.h"
+#include "x86/paging.h"
+
+struct cpu cpus[CPUS_MAX];
+unsigned cpu_count;
+struct cpu_features cpu_features;
+
+#define CPU_STACK_BYTES 16384
+
+/* gate_vectors, gate_syscall, gate_syscall32: addresses that C code cannot reach by name */
+extern const uint64_t gate_entry_points[3];
+static struct gate64 *idt_template; /* what every IDT starts from */
+
+/* The value of an absolute linker symbol. */
+#define LINKER_VALUE(symbol)                                          \
+	({                                                            \
+		uint64_t v_;                                          \
+		__asm__("movabsq $" #symbol ", %0" : "=r"(v_));       \
+		v_;                                                   \
+	})
+
+const char *cpu_features_detect(void)
+{
+	uint32_t r[4], highest;
+
+	cpuid(0x80000000, 0, r);
+	if (r[0] >= 0x80000004)
+		for (uint32_t i = 0; i < 3; i++) {
+			cpuid(0x80000002 + i, 0, r);
+			memcpy(cpu_features.name + 16 * i, r, 16);
+		}
+	cpuid(0, 0, r);
+	highest = r[0];
+	cpuid(1, 0, r);
+	if (!(r[3] & (1 << 9)))
+		return "local APIC (CPUID 1 EDX.9)";
+	if (!(r[3] & (1 << 24)))
+		return "FXSAVE (CPUID 1 EDX.24)";
+	if (!(r[3] & (1 << 4)))
+		return "time-stamp counter (CPUID 1 EDX.4)";
+	cpuid(0x80000001, 0, r);
+	if (!(r[3] & (1 << 11)))
+		return "SYSCALL (CPUID 0x80000001 EDX.11)";
+	cpuid(1, 0, r);
+	cpu_features.xsave = r[2] & (1 << 26);
+	if (highest >= 7) {
+		cpuid(7, 0, r);
+		cpu_features.umip = r[2] & (1 << 2);
+		cpu_features.fsgsbase = r[1] & 1;
+	}
+	if (cpu_features.xsave) {
+		cpuid(0xd, 0, r);
+		cpu_features.xcr0 = r[0] & 0xe7; /* x87, SSE, AVX, AVX-512 */
+	}
+	return NULL;
+}
+
+static mpa_t alloc(uint64_t bytes)
+{
+	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
+
+	if (!pa.v)
+		panic("no memory for CPU structures");
+	return pa;
+}
+
+static void gate_map(struct cpu *cpu, uint64_t va, mpa_t pa, uint64_t attr)
+{
+	cpu->gate_pt[pt_index(va, 1)] = pa.v | PTE_P | PTE_A | attr;
+}
+
+static void gate_map_new(struct cpu *cpu, uint64_t va)
+{
+	gate_map(cpu, va, alloc(PAGE_SIZE), PTE_W | PTE_D | PTE_NX);
+}
+
+static void fill_idt_template(void)
+{
+	idt_template = direct(alloc(PAGE_SIZE));
+	for (unsigned i = 0; i < 256; i++) {
+		uint64_t at = gate_entry_points[0] + 16 * i;
+		bool from_guest = i == VECTOR_BP || i == VECTOR_OF;
+
+		idt_template[i] = (struct gate64){
+			.offset_low = at & 0xffff,
+			.offset_mid = (at >> 16) & 0xffff,
+			.offset_high = at >> 32,
+			.selector = SEL_HV_CS,
+			.type = 0x80 | (from_guest ? 3 << 5 : 0) | DESC_TYPE_INTERRUPT,
+			.ist = i == VECTOR_NMI ? 1 : i == VECTOR_MC ? 2 : i == VECTOR_DF ? 3 :
+			       i == VECTOR_DB ? 4 : 0,
+		};
+	}
+}
+
+const struct gate64 *cpu_idt_template(void)
+{
+	return idt_template;
+}
+
+static void fill_gdt(uint64_t *gdt)
+{
+	uint64_t tss = GATE_TSS;
+
+	gdt[0] = DESC_CODE64(0);
+	gdt[1] = DESC_DATA(0);
+	gdt[2] = 0x67 | (tss & 0xffffff) << 16 | (uint64_t)DESC_TYPE_TSS32 << 40 | DESC_P |
+		 (tss >> 24 & 0xff) << 56;
+	gdt[2] = (gdt[2] & ~0xffffull) | (sizeof(struct tss64) - 1);
+	gdt[3] = tss >> 32;
+	gdt[4] = DESC_CODE32(1); /* SEL_BOOT_CS32 */
+	gdt[5] = DESC_DATA(1);	 /* SEL_BOOT_DS32 */
+}
+
+void cpu_prepare(struct cpu *cpu)
+{
+	uint64_t *pdpt = direct(alloc(PAGE_SIZE)), *pd = direct(alloc(PAGE_SIZE));
+	mpa_t tss = alloc(3 * PAGE_SIZE), gdt = alloc(PAGE_SIZE), data = alloc(PAGE_SIZE);
+	uint64_t text = LINKER_VALUE(gate_text_load), text_bytes = LINKER_VALUE(gate_text_size);
+
+	if (!idt_template)
+		fill_idt_template();
+	cpu->gate_pt = direct(alloc(PAGE_SIZE));
+	pdpt[0] = direct_mpa(pd).v | PTE_P | PTE_W | PTE_A;
+	pd[0] = direct_mpa(cpu->gate_pt).v | PTE_P | PTE_W | PTE_A;
+	cpu->gate_pdpt = direct_mpa(pdpt);
+
+	for (uint64_t at = 0; at < text_bytes; at += PAGE_SIZE)
+		gate_map(cpu, GATE_TEXT + at, MPA(text + at), 0);
+	gate_map(cpu, GATE_HYPERCALL, MPA(text + text_bytes), 0);
+	gate_map(cpu, GATE_IDT, direct_mpa(idt_template), PTE_NX);
+	for (unsigned i = 0; i < 3; i++)
+		gate_map(cpu, GATE_TSS + i * PAGE_SIZE, MPA(tss.v + i * PAGE_SIZE), PTE_NX);
+	gate_map(cpu, GATE_GDT, alloc(PAGE_SIZE), PTE_NX);
+	gate_map(cpu, GATE_GDT + PAGE_SIZE, gdt, PTE_NX);
+	gate_map(cpu, GATE_DATA, data, PTE_NX);
+	gate_map_new(cpu, GATE_ENTRY_STACK);
+	gate_map_new(cpu, GATE_NMI_STACK);
+	gate_map_new(cpu, GATE_MC_STACK);
+	gate_map_new(cpu, GATE_DF_STACK);
+	gate_map_new(cpu, GATE_DB_STACK);
+	gate_map_new(cpu, GATE_VCPU_PAGE);
+
+	fill_gdt(direct(gdt));
+	cpu->tss = direct(tss);
+	cpu->tss->rsp[0] = GATE_ENTRY_STACK + GATE_STACK_BYTES;
+	cpu->tss->rsp[1] = VENEER_ENTRY_STACK_TOP;
+	cpu->tss->ist[0] = GATE_NMI_STACK + GATE_STACK_BYTES;
+	cpu->tss->ist[1] = GATE_MC_STACK + GATE_STACK_BYTES;
+	cpu->tss->ist[2] = GATE_DF_STACK + GATE_STACK_BYTES;
+	cpu->tss->ist[3] = GATE_DB_STACK + GATE_STACK_BYTES;
+	cpu->tss->io_bitmap = sizeof(struct tss64); /* past the limit: every port traps */
+
+	cpu->root = direct_mpa(hv_root_create(cpu->gate_pdpt.v));
+	cpu->abort_stack = (uint64_t)direct(alloc(PAGE_SIZE)) + PAGE_SIZE;
+	cpu->stack_top = (uint64_t)direct(alloc(CPU_STACK_BYTES)) + CPU_STACK_BYTES;
+	cpu->gate = direct(data);
+	cpu->gate->hv_cr3 = cpu->root.v;
+	cpu->gate->this_cpu = (uint64_t)cpu;
+}
+
+static void load_descriptor_tables(void)
+{
+	struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) gdtr = { GDT_LIMIT, GATE_GDT }, idtr = { 4095, GATE_IDT };
+
+	__asm__ volatile("lgdt %0" ::"m"(gdtr));
+	__asm__ volatile("lidt %0" ::"m"(idtr));
+	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
+			 ::"i"(SEL_HV_CS) : "rax", "memory");
+	__asm__ volatile("movl %0, %%ss" ::"r"(SEL_HV_SS));
+	__asm__ volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; movl %0, %%gs" ::"r"(0));
+}
+
+void cpu_load_tables(struct cpu *cpu)
+{
+	write_cr3(cpu->root.v);
+	/* LTR marks the descriptor busy; let it be written for that */
+	uint64_t *gdt_entry = &cpu->gate_pt[pt_index(GATE_GDT + PAGE_SIZE, 1)];
+	*gdt_entry |= PTE_W | PTE_D;
+	load_descriptor_tables();
+	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS) : "memory");
+	*gdt_entry &= ~(PTE_W | PTE_D);
+
+	uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;
+	if (cpu_features.umip)
+		cr4 |= CR4_UMIP;
+	if (cpu_features.fsgsbase)
+		cr4 |= CR4_FSGSBASE;
+	if (cpu_features.xsave)
+		cr4 |= CR4_OSXSAVE;
+	write_cr4(cr4);
+	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
+	if (cpu_features.xsave) {
+		uint32_t r[4];
+
+		__asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)cpu_features.xcr0), "d"(0));
+		cpuid(0xd, 0, r);
+		cpu_features.xsave_bytes = r[1];
+	} else {
+		cpu_features.xsave_bytes = 512;
+	}
+	wrmsr(MSR_STAR, (uint64_t)SEL_HV_CS << 32);
+	wrmsr(MSR_LSTAR, gate_entry_points[1]);
+	wrmsr(MSR_CSTAR, gate_entry_points[2]);
+	wrmsr(MSR_SFMASK, FLAGS_IF | FLAGS_TF | FLAGS_DF | FLAGS_NT | FLAGS_AC | FLAGS_IOPL | FLAGS_RF);
+	wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER: #GP */
+	wrmsr(MSR_SYSENTER_ESP, 0);
+	wrmsr(MSR_SYSENTER_EIP, 0);
+}
+
+extern uint8_t ap_start[], ap_start_end[], ap_start_cr3[], ap_start_stack[];
+
+static void start_one(struct cpu *cpu, mpa_t page, mpa_t boot_root)
+{
+	uint8_t *code = direct(page);
+	uint64_t stack = cpu->stack_top - 16;
+
+	/* cpu_main's argument is popped from there */
+	*(uint64_t *)stack = (uint64_t)cpu;
+	memcpy(code, ap_start, ap_start_end - ap_start);
+	memcpy(code + (ap_start_cr3 - ap_start), &boot_root.v, 8);
+	memcpy(code + (ap_start_stack - ap_start), &stack, 8);
+	apic_start_cpu(cpu->apic_id, (uint8_t)(page.v >> PAGE_SHIFT));
+	for (unsigned i = 0; i < 1000 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++)
+		delay_us(100);
+	if (!cpu->online)
+		console_print("processor %u (APIC %u) does not start: left out", cpu->id,
+			      cpu->apic_id);
+}
+
+void cpus_start(void)
+{
+	mpa_t page = memory_low_page();
+	uint64_t boot_root;
+
+	__asm__("movabsq $boot_pml4, %0" : "=r"(boot_root));
+	if (!page.v && cpu_count > 1) {
+		console_print("no free page below 1 MiB: only one processor");
+		return;
+	}
+	for (unsigned i = 1; i < cpu_count; i++)
+		start_one(&cpus[i], page, MPA(boot_root));
+}
+
+void cpu_main(struct cpu *cpu)
+{
+	cpu_load_tables(cpu);
+	apic_init();
+	__atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
+	sched_run(cpu);
+}
+
+void cpu_kick(struct cpu *cpu)
+{
+	if (cpu != this_cpu())
+		apic_send(cpu->apic_id, VECTOR_KICK);
+	else
+		cpu->attention = true;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A physical CPU and what belongs to it alone. */
+#ifndef VENEER_CORE_CPU_H
+#define VENEER_CORE_CPU_H
+
+#include "core/timer.h"
+#include "core/types.h"
+#include "ring/exit.h"
+#include "ring/gate.h"
+#include "x86/acpi.h"
+
+struct vcpu;
+struct gate64;
+struct tss64;
+
+struct cpu {
+	uint64_t nmi_count;
+	uint64_t abort_stack; /* top, for machine checks and double faults */
+	unsigned id;
+	uint32_t apic_id;
+	bool online;
+
+	mpa_t root;		/* the hypervisor's page table on this CPU */
+	mpa_t gate_pdpt;
+	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
+	struct gate_data *gate; /* writable alias */
+	struct tss64 *tss;
+
+	bool attention; /* timers, requests or a new choice of vCPU to look at */
+	struct vcpu *current; /* whose registers are loaded */
+	struct vcpu *vcpus;   /* pinned here */
+	struct timer slice_timer;
+	struct timer *timers;
+	bool timer_changed;
+	uint64_t stack_top;
+};
+_Static_assert(offsetof(struct cpu, nmi_count) == CPU_NMI_COUNT, "gate.S");
+_Static_assert(offsetof(struct cpu, abort_stack) == CPU_ABORT_STACK, "gate.S");
+
+extern struct cpu cpus[CPUS_MAX];
+extern unsigned cpu_count;
+
+/* The running CPU; the gate area has the answer at a fixed address. */
+static inline struct cpu *this_cpu(void)
+{
+	return (struct cpu *)((const struct gate_data *)GATE_DATA)->this_cpu;
+}
+
+/* What this processor can do, found once at boot. */
+struct cpu_features {
+	bool xsave, umip, fsgsbase, nx;
+	uint64_t xcr0;
+	uint32_t xsave_bytes;
+	char name[49];
+};
+extern struct cpu_features cpu_features;
+const char *cpu_features_detect(void); /* NULL, or what is missing */
+
+const struct gate64 *cpu_idt_template(void);
+void cpu_prepare(struct cpu *cpu);    /* tables and stacks, on the boot CPU */
+void cpu_load_tables(struct cpu *cpu); /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
+void cpus_start(void);
+void cpu_main(struct cpu *cpu) __attribute__((noreturn));
+void cpu_kick(struct cpu *cpu);
+
+#endif

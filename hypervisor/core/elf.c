@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/elf.h"
+
+#include "core/string.h"
+
+#define EM_386	  3
+#define EM_X86_64 62
+
+struct ehdr32 {
+	uint8_t ident[16];
+	uint16_t type, machine;
+	uint32_t version, entry, phoff, shoff, flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+struct phdr32 {
+	uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
+};
+struct ehdr64 {
+	uint8_t ident[16];
+	uint16_t type, machine;
+	uint32_t version;
+	uint64_t entry, phoff, shoff;
+	uint32_t flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+struct phdr64 {
+	uint32_t type, flags;
+	uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+
+static struct elf_segment segment_at(const uint8_t *at, bool is_64)
+{
+	struct phdr32 p32;
+	struct phdr64 p64;
+
+	if (is_64) {
+		memcpy(&p64, at, sizeof(p64));
+		return (struct elf_segment){ p64.type, p64.offset, p64.vaddr,
+					     p64.paddr, p64.filesz, p64.memsz };
+	}
+	memcpy(&p32, at, sizeof(p32));
+	return (struct elf_segment){ p32.type, p32.offset, p32.vaddr, p32.paddr, p32.filesz, p32.memsz };
+}
+
+static const char *read_headers(struct elf_image *image)
+{
+	const uint8_t *d = image->data;
+	struct ehdr32 e32 = { 0 };
+	struct ehdr64 e64 = { 0 };
+
+	if (image->bytes < sizeof(e64) || memcmp(d, "\177ELF", 4))
+		return "not an ELF file";
+	if ((d[4] != 1 && d[4] != 2) || d[5] != 1)
+		return "not a little-endian ELF of 32 or 64 bits";
+	image->is_64 = d[4] == 2;
+	memcpy(&e32, d, sizeof(e32));
+	memcpy(&e64, d, sizeof(e64));
+	bool is_64 = image->is_64;
+	if (e32.machine != (is_64 ? EM_X86_64 : EM_386))
+		return "not for x86";
+	if (e32.type != 2)
+		return "not an executable (ET_EXEC)";
+	image->entry = is_64 ? e64.entry : e32.entry;
+	uint64_t at = is_64 ? e64.phoff : e32.phoff;
+	unsigned count = is_64 ? e64.phnum : e32.phnum;
+	unsigned size = is_64 ? sizeof(struct phdr64) : sizeof(struct phdr32);
+	if ((is_64 ? e64.phentsize : e32.phentsize) != size || at > image->bytes ||
+	    (uint64_t)count * size > image->bytes - at)
+		return "program headers outside the file";
+
+	image->segments = 0;
+	for (unsigned i = 0; i < count; i++, at += size) {
+		struct elf_segment s = segment_at(d + at, is_64);
+
+		if (s.type != PT_LOAD && s.type != PT_NOTE)
+			continue;
+		if (s.offset > image->bytes || s.filesz > image->bytes - s.offset)
+			return "a segment outside the file";
+		if (s.type == PT_LOAD && s.filesz > s.memsz)
+			return "a segment larger in the file than in memory";
+		if (s.paddr + s.memsz < s.paddr || s.vaddr + s.memsz < s.vaddr)
+			return "a segment that wraps around";
+		if (image->segments == ELF_SEGMENTS)
+			return "more than 16 segments";
+		image->segment[image->segments++] = s;
+	}
+	return NULL;
+}
+
+int elf_read(const void *data, uint64_t bytes, struct elf_image *image, const char **why)
+{
+	image->data = data;
+	image->bytes = bytes;
+	*why = read_headers(image);
+	return *why ? -EINVAL : 0;
+}
+
+static const void *note_in(const uint8_t *p, uint64_t bytes, const char *name, uint32_t type,
+			   uint32_t want)
+{
+	while (bytes >= 12) {
+		uint32_t head[3]; /* name size, descriptor size, type */
+
+		memcpy(head, p, sizeof(head));
+		uint64_t desc = 12 + ALIGN_UP((uint64_t)head[0], 4);
+		uint64_t next = desc + ALIGN_UP((uint64_t)head[1], 4);
+		if (desc > bytes || head[1] > bytes - desc)
+			return NULL;
+		if (head[2] == type && head[0] == strlen(name) + 1 && head[1] >= want &&
+		    !memcmp(p + 12, name, head[0]))
+			return p + desc;
+		if (next > bytes)
+			return NULL;
+		p += next;
+		bytes -= next;
+	}
+	return NULL;
+}
+
+const void *elf_note(const struct elf_image *image, const char *name, uint32_t type, uint32_t bytes)
+{
+	for (unsigned i = 0; i < image->segments; i++) {
+		const struct elf_segment *s = &image->segment[i];
+
+		if (s->type != PT_NOTE)
+			continue;
+		const void *desc = note_in(image->data + s->offset, s->filesz, name, type, bytes);
+		if (desc)
+			return desc;
+	}
+	return NULL;
+}
+
+int elf_multiboot(const struct elf_image *image)
+{
+	uint64_t end = MIN(image->bytes, 8192ull);
+
+	for (uint64_t at = 0; at + 12 <= end; at += 4) {
+		uint32_t h[3];
+
+		memcpy(h, image->data + at, sizeof(h));
+		if (h[0] == 0x1badb002 && h[0] + h[1] + h[2] == 0)
+			return (int)at;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Why the guest left the processor, and who sees to it. */
+#include "core/exit.h"
+
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/hypercall.h"
+#include "core/panic.h"
+#include "platform/platform.h"
+#include "ring/exit.h"
+#include "ring/ring.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+
+static void page_fault(struct vcpu *v)
+{
+	gva_t va = GVA(read_cr2());
+	unsigned error = (unsigned)v->regs->error;
+
+	if (!guest_is_pv(v->guest))
+		va.v = (uint32_t)va.v;
+	switch (mmu_fault(&v->guest->mmu, &v->paging, va, &error)) {
+	case MMU_FILLED: v->guest->counts[COUNT_FILL]++; break;
+	case MMU_GUEST_FAULT: ring_page_fault(v, va, error); break;
+	case MMU_NO_MEMORY:
+		guest_crash(v->guest, "access to address %lx, which is outside its memory", va.v);
+		break;
+	case MMU_UNMASK: ring_unmask_trap(v); break;
+	case MMU_WINDOW: ring_exception(v, VECTOR_GP, 0); break;
+	}
+}
+
+/* #GP with the IDT bit is INT n through a gate the hypervisor keeps to itself (SDM 3A, 6.13). */
+static void general_protection(struct vcpu *v)
+{
+	unsigned error = (unsigned)v->regs->error;
+
+	if (v->regs->vector == VECTOR_GP && (error & 3) == 2)
+		ring_soft_interrupt(v, (error >> 3) & 0xff, 2);
+	else
+		ring_emulate(v);
+}
+
+static void debug_exception(struct vcpu *v)
+{
+	if (v->stepping)
+		v->guest->counts[COUNT_STEP]++;
+	else
+		ring_exception(v, VECTOR_DB, NO_ERROR);
+}
+
+void exit_interrupt(unsigned vector)
+{
+	switch (vector) {
+	case VECTOR_CONSOLE: console_interrupt(); break;
+	case VECTOR_TIMER:
+	case VECTOR_KICK: this_cpu()->attention = true; break;
+	default: break; /* spurious, or a device left on by the firmware */
+	}
+	if (vector != VECTOR_SPURIOUS)
+		apic_eoi();
+}
+
+void exit_handle(struct vcpu *v)
+{
+	unsigned vector = (unsigned)v->regs->vector;
+
+	switch (vector) {
+	case EXIT_HYPERCALL: hypercall(v); break;
+	case VECTOR_PF: page_fault(v); break;
+	case VECTOR_TS:
+	case VECTOR_NP:
+	case VECTOR_SS:
+	case VECTOR_GP: general_protection(v); break;
+	case VECTOR_DB: debug_exception(v); break;
+	case VECTOR_BP:
+	case VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;
+	case EXIT_SYSCALL:
+	case EXIT_SYSCALL32:
+		v->regs->rip -= 2; /* SYSCALL is two bytes, and not there */
+		ring_exception(v, VECTOR_UD, NO_ERROR);
+		break;
+	case EXIT_BAD_FRAME: guest_crash(v->guest, "return to a frame the processor refuses"); break;
+	default:
+		if (vector < 32) {
+			ring_exception(v, vector, (int64_t)v->regs->error);
+		} else {
+			v->guest->counts[COUNT_INTERRUPT]++;
+			exit_interrupt(vector);
+		}
+	}
+}
+
+void exit_requests(struct vcpu *v)
+{
+	uint32_t r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
+
+	if (r & REQUEST_RESET) {
+		console_guest_notice(v->guest, "reset");
+		guest_load(v->guest);
+	}
+	if ((r & REQUEST_STOP) && v->state != VCPU_STOPPED)
+		guest_end(v->guest, -1, "stopped from the monitor");
+	if ((r & REQUEST_PAUSE) && v->state != VCPU_STOPPED)
+		v->state = VCPU_PAUSED;
+	if ((r & REQUEST_RESUME) && v->state == VCPU_PAUSED) {
+		v->state = VCPU_RUNNABLE;
+		vcpu_wake(v);
+	}
+	if (r & REQUEST_INPUT) {
+		if (guest_is_pv(v->guest))
+			vcpu_event(v, VENEER_EVENT_CONSOLE);
+		else
+			platform_input(v->guest->platform);
+	}
+}
+
+/* Called by gate.S for traps in ring 0: interrupts in the idle loop, or our own mistakes. */
+void ring0_trap(struct regs *r);
+void ring0_trap(struct regs *r)
+{
+	if (r->vector >= 32)
+		exit_interrupt((unsigned)r->vector);
+	else
+		panic("exception %u, error %lx, at %lx, address %lx, stack %lx", (unsigned)r->vector,
+		      r->error, r->rip, read_cr2(), r->rsp);
+}
+
+/* MCG_STATUS.RIPV: the interrupted code can go on (SDM 3B, 15.3.1.2). */
+#define MCG_STATUS_RIPV 1
+
+static void machine_check(void)
+{
+	unsigned banks = rdmsr(MSR_MCG_CAP) & 0xff;
+	bool fatal = !(rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV);
+
+	for (unsigned i = 0; i < banks; i++) {
+		uint64_t status = rdmsr(MSR_MC0_STATUS + 4 * i);
+
+		if (!(status >> 63))
+			continue;
+		fatal |= (status >> 57) & 1; /* processor context corrupt */
+		console_print_unlocked("machine check: bank %u status %lx", i, status);
+		wrmsr(MSR_MC0_STATUS + 4 * i, 0);
+	}
+	if (fatal)
+		panic("machine check that cannot be survived");
+	wrmsr(MSR_MCG_STATUS, 0);
+}
+
+/* Called by gate.S on the abort stack. */
+void ring0_abort(struct regs *r);
+void ring0_abort(struct regs *r)
+{
+	if (r->vector == VECTOR_MC)
+		machine_check();
+	else
+		panic("double fault at %lx, stack %lx, address %lx", r->rip, r->rsp, read_cr2());
+}

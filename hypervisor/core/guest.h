@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guests and their vCPUs. Everything of a guest but its input ring and its vCPUs' request bits
+ * belongs to the physical CPU that its vCPU is pinned to: others post a request and kick.
+ */
+#ifndef VENEER_GUEST_H
+#define VENEER_GUEST_H
+
+#include "abi/veneer.h"
+#include "core/bundle.h"
+#include "core/config.h"
+#include "core/timer.h"
+#include "core/types.h"
+#include "emulate/insn.h"
+#include "mmu/mmu.h"
+#include "x86/cpu.h"
+
+struct cpu;
+struct platform;
+
+/* What is counted for each guest. */
+enum counter {
+	COUNT_EXITS,	  /* all; each is two page-table switches */
+	COUNT_HYPERCALL,
+	COUNT_FILL,	  /* page faults that the shadow MMU resolved */
+	COUNT_IO,	  /* port instructions emulated */
+	COUNT_PRIVILEGED, /* other instructions emulated */
+	COUNT_STEP,	  /* single steps of a stock guest with interrupts masked */
+	COUNT_SOFTINT,	  /* INT n */
+	COUNT_EXCEPTION,  /* exceptions sent to the guest */
+	COUNT_INTERRUPT,  /* the machine's interrupts while it ran */
+	COUNT_INJECTED,	  /* interrupts and events sent to the guest */
+	COUNTERS
+};
+extern const char *const counter_names[COUNTERS];
+
+enum vcpu_state {
+	VCPU_RUNNABLE,
+	VCPU_HALTED,  /* waits for an event */
+	VCPU_PAUSED,  /* by the monitor */
+	VCPU_STOPPED, /* for good, until a reset */
+};
+
+/* Request bits, set by other CPUs */
+#define REQUEST_PAUSE  0x1
+#define REQUEST_RESUME 0x2
+#define REQUEST_RESET  0x4
+#define REQUEST_STOP   0x8
+#define REQUEST_INPUT  0x10
+
+/* Virtual registers of a kernel that thinks it is in ring 0 */
+struct legacy_state {
+	uint32_t cr0, cr4;
+	uint64_t cr2, cr3;
+	uint32_t gdt_base, idt_base, tr_base, tr_limit;
+	uint16_t gdt_limit, idt_limit, tr, ldtr;
+	uint32_t dr[8];
+	uint64_t efer;
+};
+
+struct vcpu {
+	struct guest *guest;
+	struct cpu *cpu;
+	unsigned id;
+	enum vcpu_state state;
+	uint32_t requests;	  /* REQUEST_*, atomic */
+	bool loaded;		  /* its registers are in the processor */
+	struct regs *regs;	  /* where the guest's registers are: saved, or on the entry stack */
+	struct regs saved;
+	struct veneer_vcpu_page *page;
+	void *fpu;		  /* XSAVE area */
+
+	/* kept in the processor while loaded */
+	uint16_t ds, es, fs, gs;
+	uint64_t fs_base, gs_base, kernel_gs_base;
+
+	struct paging paging;
+	struct legacy_state legacy;
+	struct veneer_handlers handlers; /* PV; checked canonical */
+	uint64_t *gdt;			 /* frame of GATE_GDT page 0 */
+	struct gate64 *idt;		 /* frame of GATE_IDT */
+	bool stepping;			 /* TF is ours */
+
+	struct timer timer; /* PV timer */
+	uint64_t timer_period;
+
+	/* scheduling, in TSC ticks */
+	int64_t budget;
+	uint64_t slice;
+	uint64_t started; /* when it was last picked */
+	uint64_t ran;	  /* in all */
+	uint64_t worst_wait;
+	uint64_t runnable_since;
+	struct vcpu *next; /* on its CPU */
+};
+
+#define INPUT_BYTES 256
+
+struct guest {
+	const struct guest_config *config;
+	unsigned id;
+	enum preparation prepare;
+	struct mmu mmu;
+	uint64_t overhead; /* bytes of hypervisor memory for it */
+	struct vcpu vcpu;
+	struct platform *platform; /* legacy devices, or NULL for PV */
+
+	struct file image, module;
+	/* a rewritten image's tables, in its patch window */
+	struct veneer_rewrite_note rewrite;
+	const struct veneer_site *sites;
+	const struct veneer_iret_window *iret_windows;
+
+	bool ended;
+	int verdict; /* 0 well, 1..255 as the guest says, negative: stopped by us */
+	uint64_t counts[COUNTERS];
+	uint64_t first_entry; /* TSC */
+	unsigned restarts;
+
+	/* console output: the line so far */
+	char line[240];
+	unsigned line_used;
+	bool line_counted;
+	uint64_t line_counts[COUNTERS];
+
+	/* console input: one producer, one consumer */
+	uint8_t input[INPUT_BYTES];
+	uint32_t input_head, input_tail;
+};
+
+extern struct guest guests[GUESTS_MAX];
+extern unsigned guest_count;
+
+/* Takes memory for the guest and loads it. 0, or negative with the reason on the console. */
+int guest_create(struct guest *g, const struct guest_config *config, struct cpu *cpu,
+		 uint64_t gate_pdpt);
+
+/* Puts the image into fresh memory, and the vCPU at its entry. */
+int guest_load(struct guest *g);
+
+/* The guest is through: by its own will (verdict) or not. Prints one line, applies on-crash. */
+void guest_end(struct guest *g, int verdict, const char *how);
+void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct guest *guest_find(const char *name);
+bool guests_all_ended(void);
+
+/* From any CPU */
+void vcpu_request(struct vcpu *v, uint32_t request);
+bool guest_input(struct guest *g, uint8_t byte);
+
+/* From its own CPU */
+int guest_input_take(struct guest *g); /* a byte, or -EAGAIN */
+void vcpu_wake(struct vcpu *v);
+void vcpu_event(struct vcpu *v, unsigned event); /* PV */
+
+static inline bool guest_is_pv(const struct guest *g)
+{
+	return g->prepare == PREPARE_PV;
+}
+
+#endif

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/hypercall.h"
+
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/string.h"
+#include "ring/ring.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+#include "x86/descriptor.h"
+
+static int64_t hc_version(struct vcpu *v, struct regs *r)
+{
+	(void)v;
+	(void)r;
+	return VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR;
+}
+
+#define CONSOLE_MAX 4096
+
+static int64_t hc_console_write(struct vcpu *v, struct regs *r)
+{
+	uint64_t total = MIN(r->rsi, (uint64_t)CONSOLE_MAX), done = 0;
+	char buffer[128];
+
+	while (done < total) {
+		uint64_t n = MIN(total - done, sizeof(buffer));
+
+		if (mmu_read(&v->guest->mmu, &v->paging, GVA(r->rdi + done), buffer, n, 0, NULL))
+			return done ? (int64_t)done : -EFAULT;
+		for (uint64_t i = 0; i < n; i++)
+			console_guest_put(v->guest, buffer[i]);
+		done += n;
+	}
+	return (int64_t)done;
+}
+
+static int64_t hc_console_read(struct vcpu *v, struct regs *r)
+{
+	uint64_t total = MIN(r->rsi, (uint64_t)INPUT_BYTES), done = 0;
+
+	while (done < total) {
+		int byte = guest_input_take(v->guest);
+
+		if (byte < 0)
+			break;
+		char c = (char)byte;
+		if (mmu_write(&v->guest->mmu, &v->paging, GVA(r->rdi + done), &c, 1, 0, NULL))
+			return -EFAULT;
+		done++;
+	}
+	return (int64_t)done;
+}
+
+static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
+{
+	struct veneer_handlers h;
+
+	if (mmu_read(&v->guest->mmu, &v->paging, GVA(r->rdi), &h, sizeof(h), 0, NULL))
+		return -EFAULT;
+	for (unsigned i = 0; i < 32; i++)
+		if (!canonical(h.exception[i]))
+			return -EINVAL;
+	if (!canonical(h.event) || !canonical(h.syscall) || h.window_start > h.window_end)
+		return -EINVAL;
+	v->handlers = h;
+	v->cpu->gate->syscall_entry = h.syscall;
+	return 0;
+}
+
+static int64_t hc_halt(struct vcpu *v, struct regs *r)
+{
+	(void)r;
+	v->page->irq_mask = 0;
+	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
+		v->state = VCPU_HALTED;
+	return 0;
+}
+
+static int64_t hc_yield(struct vcpu *v, struct regs *r)
+{
+	(void)r;
+	v->runnable_since = 0; /* the others go first */
+	v->cpu->attention = true;
+	return 0;
+}
+
+/* What is pending is delivered on the way out of every hypercall. */
+static int64_t hc_event_check(struct vcpu *v, struct regs *r)
+{
+	(void)r;
+	v->page->irq_pending = 0;
+	return 0;
+}
+
+static void timer_fired(struct timer *t)
+{
+	struct vcpu *v = container_of(t, struct vcpu, timer);
+
+	vcpu_event(v, VENEER_EVENT_TIMER);
+	if (v->timer_period) {
+		uint64_t next = t->deadline + v->timer_period, now = rdtsc();
+
+		if (next <= now) /* missed some: they are one event */
+			next = now + v->timer_period - (now - next) % v->timer_period;
+		timer_set(v->cpu, t, next);
+	}
+}
+
+#define TIMER_PERIOD_MIN_NS 10000
+
+static int64_t hc_timer_set(struct vcpu *v, struct regs *r)
+{
+	uint64_t deadline = r->rdi, period = r->rsi;
+
+	if (period && period < TIMER_PERIOD_MIN_NS)
+		return -EINVAL;
+	if (!deadline) {
+		timer_cancel(v->cpu, &v->timer);
+		return 0;
+	}
+	v->timer.fire = timer_fired;
+	v->timer_period = period ? tsc_from_ns(MIN(period, 1ull << 62)) : 0;
+	uint64_t at = deadline < 1ull << 62 ? tsc_from_ns(deadline) + 1 : ~0ull >> 1;
+	timer_set(v->cpu, &v->timer, at);
+	return 0;
+}
+
+static int64_t hc_mmu_load_root(struct vcpu *v, struct regs *r)
+{
+	struct paging p = { .root = GPA(r->rdi), .write_protect = true, .no_execute = true };
+
+	if (r->rdi == ~0ull) {
+		p.mode = PAGING_OFF;
+	} else {
+		if (r->rdi & ~PAGE_MASK || !mmu_memory(&v->guest->mmu, GPA(r->rdi), PAGE_SIZE))
+			return -EINVAL;
+		p.mode = PAGING_64;
+	}
+	v->paging = p;
+	mmu_load_root(&v->guest->mmu, &p, false);
+	return 0;
+}
+
+static int64_t hc_mmu_flush(struct vcpu *v, struct regs *r)
+{
+	mmu_flush(&v->guest->mmu, GVA(r->rdi), r->rsi);
+	return 0;
+}
+
+static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
+{
+	if (v->paging.root.v == r->rdi)
+		return -EBUSY;
+	mmu_drop_root(&v->guest->mmu, GPA(r->rdi));
+	return 0;
+}
+
+static int64_t hc_shutdown(struct vcpu *v, struct regs *r)
+{
+	switch (r->rdi) {
+	case VENEER_SHUTDOWN_POWEROFF: guest_end(v->guest, r->rsi & 0xff, "powered off"); return 0;
+	case VENEER_SHUTDOWN_REBOOT: guest_load(v->guest); return 0;
+	case VENEER_SHUTDOWN_CRASH: guest_crash(v->guest, "crashed by its own word"); return 0;
+	default: return -EINVAL;
+	}
+}
+
+/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. */
+static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
+{
+	uint64_t vector = r->rdi, at = r->rsi, dpl = r->rdx;
+
+	if (vector < 32 || vector > 255 || !canonical(at) || (dpl != 1 && dpl != 3))
+		return -EINVAL;
+	if (!at) {
+		v->idt[vector] = cpu_idt_template()[vector];
+		return 0;
+	}
+	v->idt[vector] = (struct gate64){
+		.offset_low = at & 0xffff,
+		.offset_mid = (at >> 16) & 0xffff,
+		.offset_high = at >> 32,
+		.selector = VENEER_KERNEL_CS,
+		.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_INTERRUPT),
+	};
+	return 0;
+}
+
+typedef int64_t hypercall_fn(struct vcpu *v, struct regs *r);
+
+static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
+	[VENEER_HC_VERSION] = hc_version,
+	[VENEER_HC_CONSOLE_WRITE] = hc_console_write,
+	[VENEER_HC_CONSOLE_READ] = hc_console_read,
+	[VENEER_HC_SET_HANDLERS] = hc_set_handlers,
+	[VENEER_HC_HALT] = hc_halt,
+	[VENEER_HC_YIELD] = hc_yield,
+	[VENEER_HC_EVENT_CHECK] = hc_event_check,
+	[VENEER_HC_TIMER_SET] = hc_timer_set,
+	[VENEER_HC_MMU_LOAD_ROOT] = hc_mmu_load_root,
+	[VENEER_HC_MMU_FLUSH] = hc_mmu_flush,
+	[VENEER_HC_MMU_DROP_ROOT] = hc_mmu_drop_root,
+	[VENEER_HC_SHUTDOWN] = hc_shutdown,
+	[VENEER_HC_SOFTINT_GATE] = hc_softint_gate,
+};
+
+void hypercall(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	uint64_t nr = (uint32_t)r->rax;
+
+	v->guest->counts[COUNT_HYPERCALL]++;
+	if (nr >= VENEER_HC_COUNT || !hypercalls[nr])
+		r->rax = (uint64_t)-ENOSYS;
+	else
+		r->rax = (uint64_t)hypercalls[nr](v, r);
+}

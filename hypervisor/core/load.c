@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/load.h"
+
+#include "core/console.h"
+#include "core/elf.h"
+#include "core/guest.h"
+#include "core/string.h"
+#include "mmu/memory.h"
+#include "ring/ring.h"
+#include "x86/apic.h"
+
+#define LOW_MEMORY_KIB	  639
+#define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
+
+/* Multiboot 0.6.96, section 3.3 */
+struct multiboot_info {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
+	uint32_t syms[4];
+	uint32_t mmap_length, mmap_addr;
+	uint32_t rest[16];
+};
+#define MULTIBOOT_MEMORY  0x001
+#define MULTIBOOT_CMDLINE 0x004
+#define MULTIBOOT_MODULES 0x008
+#define MULTIBOOT_MMAP	  0x040
+#define MULTIBOOT_MAGIC	  0x2badb002
+
+struct multiboot_module {
+	uint32_t start, end, string, reserved;
+};
+struct multiboot_mmap {
+	uint32_t size;
+	uint64_t base, length;
+	uint32_t type;
+} __attribute__((packed));
+
+static bool in_window(const struct guest *g, const struct elf_segment *s)
+{
+	return g->rewrite.window_bytes && s->vaddr >= g->rewrite.window &&
+	       s->vaddr < (uint64_t)g->rewrite.window + g->rewrite.window_bytes;
+}
+
+static const char *check_rewrite_note(struct guest *g, const struct elf_image *image)
+{
+	const struct veneer_rewrite_note *n = &g->rewrite;
+	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
+	uint64_t end = (uint64_t)n->window + n->window_bytes;
+
+	if (n->version != VENEER_REWRITE_VERSION)
+		return "made by another version of veneer rewrite: rewrite it again";
+	if (image->is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
+	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) ||
+	    n->sites < first || n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
+	    n->windows < first ||
+	    n->windows + (uint64_t)n->window_count * sizeof(struct veneer_iret_window) > end)
+		return "the note of veneer rewrite is broken: rewrite it again";
+	return NULL;
+}
+
+static const char *identify(struct guest *g)
+{
+	enum preparation want = g->config->prepare;
+	struct elf_image image;
+	const char *why;
+	const void *note;
+
+	if (elf_read(g->image.data, g->image.bytes, &image, &why))
+		return why;
+	const uint32_t *abi = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_GUEST, 4);
+	if (image.is_64) {
+		uint32_t major;
+
+		if (!abi)
+			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit guests "
+			       "only when they are paravirtual";
+		memcpy(&major, abi, 4);
+		if (major != VENEER_ABI_MAJOR)
+			return "built for another major version of the guest interface";
+		g->prepare = PREPARE_PV;
+	} else if ((note = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE,
+				    sizeof(g->rewrite)))) {
+		memcpy(&g->rewrite, note, sizeof(g->rewrite));
+		g->prepare = PREPARE_REWRITTEN;
+		why = check_rewrite_note(g, &image);
+		if (why)
+			return why;
+	} else {
+		g->prepare = PREPARE_STOCK;
+	}
+	if (want != PREPARE_DETECT && want != g->prepare)
+		return "prepare = in veneer.conf says otherwise than the image";
+	return NULL;
+}
+
+int load_identify(struct guest *g, const char **why)
+{
+	*why = identify(g);
+	return *why ? -EINVAL : 0;
+}
+
+static bool site_fits(const struct veneer_site *s)
+{
+	return s->insn.op < INSN_OPS && s->insn.length >= 1 && s->insn.length <= 15 &&
+	       (s->insn.width == 1 || s->insn.width == 2 || s->insn.width == 4) &&
+	       !(s->insn.flags & INSN_CODE64);
+}
+
+int load_window(struct guest *g)
+{
+	struct veneer_rewrite_note *n = &g->rewrite;
+	struct elf_image image;
+	const char *why;
+
+	if (g->prepare != PREPARE_REWRITTEN)
+		return 0;
+	uint64_t bytes = n->window_bytes - VENEER_WINDOW_STUBS;
+	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
+	if (!pa.v || elf_read(g->image.data, g->image.bytes, &image, &why)) {
+		console_guest_notice(g, "no memory for the patch window");
+		return -ENOMEM;
+	}
+	g->overhead += bytes;
+	g->mmu.window = n->window;
+	g->mmu.window_bytes = n->window_bytes;
+	g->mmu.window_memory = pa;
+
+	uint8_t *to = direct(pa);
+	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
+	for (unsigned i = 0; i < image.segments; i++) {
+		const struct elf_segment *s = &image.segment[i];
+
+		if (s->type != PT_LOAD || !in_window(g, s))
+			continue;
+		if (s->vaddr < first || s->filesz > bytes - (s->vaddr - first)) {
+			console_guest_notice(g, "a segment outside the patch window");
+			return -EINVAL;
+		}
+		memcpy(to + (s->vaddr - first), image.data + s->offset, s->filesz);
+	}
+	g->sites = (const void *)(to + (n->sites - first));
+	g->iret_windows = (const void *)(to + (n->windows - first));
+	for (unsigned i = 0; i < n->site_count; i++)
+		if (!site_fits(&g->sites[i])) {
+			console_guest_notice(g, "site table entry %u is broken: rewrite the image again",
+					     i);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static const char *copy_segments(struct guest *g, const struct elf_image *image, uint64_t *end)
+{
+	for (unsigned i = 0; i < image->segments; i++) {
+		const struct elf_segment *s = &image->segment[i];
+
+		if (s->type != PT_LOAD || in_window(g, s))
+			continue;
+		uint8_t *to = mmu_memory(&g->mmu, GPA(s->paddr), s->memsz);
+		if (!to)
+			return "a segment does not fit into the guest's memory: raise memory = in "
+			       "veneer.conf";
+		memcpy(to, image->data + s->offset, s->filesz);
+		*end = MAX(*end, s->paddr + s->memsz);
+	}
+	return NULL;
+}
+
+static const char *copy_module(struct guest *g, uint64_t *end, gpa_t *at)
+{
+	*at = GPA(ALIGN_UP(*end, PAGE_SIZE));
+	uint8_t *to = mmu_memory(&g->mmu, *at, g->module.bytes);
+	if (!to)
+		return "the module does not fit into the guest's memory";
+	memcpy(to, g->module.data, g->module.bytes);
+	*end = at->v + g->module.bytes;
+	return NULL;
+}
+
+static const char *start_pv(struct guest *g, const struct elf_image *image, uint64_t end, gpa_t module)
+{
+	gpa_t at = GPA(ALIGN_UP(end, PAGE_SIZE));
+	struct veneer_start_info *si = mmu_memory(&g->mmu, at, PAGE_SIZE);
+
+	if (!si)
+		return "no room for the start information";
+	*si = (struct veneer_start_info){
+		.magic = VENEER_START_MAGIC,
+		.abi_major = VENEER_ABI_MAJOR,
+		.abi_minor = VENEER_ABI_MINOR,
+		.features = VENEER_FEATURE_SYSCALL | VENEER_FEATURE_SOFTINT | VENEER_FEATURE_PVCLOCK |
+			    VENEER_FEATURE_MMU,
+		.memory = g->mmu.memory_bytes,
+		.vcpu_pages = g->mmu.memory_bytes,
+		.hypercall_page = VENEER_HYPERCALL_PAGE,
+		.vcpus = g->config->vcpus,
+		.tsc_khz = (uint32_t)tsc_khz(),
+		.module = g->module.bytes ? module.v : 0,
+		.module_bytes = g->module.bytes,
+		.reserved_end = at.v + PAGE_SIZE,
+	};
+	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
+	ring_start_pv(&g->vcpu, image->entry, at);
+	return NULL;
+}
+
+static void put_text(struct guest *g, uint32_t at, const char *text)
+{
+	char *to = mmu_memory(&g->mmu, GPA(at), 256);
+
+	if (to)
+		copy_string(to, text, 256);
+}
+
+static void fill_multiboot(struct guest *g, gpa_t module)
+{
+	struct multiboot_info *mb = mmu_memory(&g->mmu, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
+	struct multiboot_module *mod = (void *)(mb + 1);
+	struct multiboot_mmap *map = (void *)(mod + 1);
+	uint64_t high = g->mmu.memory_bytes - MIB(1);
+	uint32_t text = MULTIBOOT_INFO_AT + 1024;
+
+	*mb = (struct multiboot_info){
+		.flags = MULTIBOOT_MEMORY | MULTIBOOT_CMDLINE | MULTIBOOT_MMAP,
+		.mem_lower = LOW_MEMORY_KIB,
+		.mem_upper = (uint32_t)(high >> 10),
+		.cmdline = text,
+		.mmap_length = 2 * sizeof(*map),
+		.mmap_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)map - (char *)mb),
+	};
+	put_text(g, text, g->config->cmdline);
+	map[0] = (struct multiboot_mmap){ 20, 0, LOW_MEMORY_KIB << 10, 1 };
+	map[1] = (struct multiboot_mmap){ 20, MIB(1), high, 1 };
+	if (g->module.bytes) {
+		put_text(g, text + 256, g->config->module);
+		*mod = (struct multiboot_module){ (uint32_t)module.v,
+						  (uint32_t)(module.v + g->module.bytes), text + 256, 0 };
+		mb->flags |= MULTIBOOT_MODULES;
+		mb->mods_count = 1;
+		mb->mods_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)mod - (char *)mb);
+	}
+}
+
+int load_image(struct guest *g, const char **why)
+{
+	struct elf_image image;
+	gpa_t module = GPA(0);
+	uint64_t end = 0;
+
+	if (elf_read(g->image.data, g->image.bytes, &image, why))
+		return -EINVAL;
+	*why = copy_segments(g, &image, &end);
+	if (!*why && g->module.bytes)
+		*why = copy_module(g, &end, &module);
+	if (*why)
+		return -EINVAL;
+	if (guest_is_pv(g)) {
+		*why = start_pv(g, &image, end, module);
+		return *why ? -EINVAL : 0;
+	}
+	bool multiboot = elf_multiboot(&image) >= 0;
+	if (multiboot)
+		fill_multiboot(g, module);
+	ring_start_legacy(&g->vcpu, (uint32_t)image.entry, multiboot ? MULTIBOOT_MAGIC : 0,
+			  multiboot ? MULTIBOOT_INFO_AT : 0);
+	return 0;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From the boot loader's jump to the first guest, in order. */
+#include "abi/veneer.h"
+#include "boot/boot_info.h"
+#include "core/bundle.h"
+#include "core/config.h"
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/machine.h"
+#include "core/panic.h"
+#include "core/sched.h"
+#include "core/string.h"
+#include "mmu/memory.h"
+#include "x86/acpi.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+
+static struct boot_info boot;
+static struct config config;
+static struct acpi_platform acpi;
+static uint64_t entry_tsc;
+static uint32_t off_once;
+
+static void machine_stop(uint8_t code)
+{
+	outb(0xf4, code);
+	if (acpi.pm1a_port)
+		outw(acpi.pm1a_port, 0x2000); /* S5 of QEMU and Bochs: SLP_TYP 0, SLP_EN */
+	outw(0xb004, 0x2000);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void panic_at(const char *file, int line, const char *fmt, ...)
+{
+	char text[200];
+	va_list args;
+
+	va_start(args, fmt);
+	format_v(text, sizeof(text), fmt, args);
+	va_end(args);
+	console_print_unlocked("PANIC at %s:%d: %s", file, line, text);
+	machine_stop(2);
+	__builtin_unreachable();
+}
+
+void machine_guest_stats(const struct guest *g)
+{
+	const struct vcpu *v = &g->vcpu;
+	char text[256];
+	int used = 0;
+
+	for (unsigned i = 0; i < COUNTERS; i++)
+		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu", counter_names[i],
+			       g->counts[i]);
+	console_print("stats %s ran_us=%lu worst_wait_us=%lu overhead_kib=%lu shadow_pages=%u%s",
+		      g->config->name, ns_from_tsc(v->ran) / 1000, ns_from_tsc(v->worst_wait) / 1000,
+		      g->overhead >> 10, g->mmu.pool_pages - g->mmu.pool_free, text);
+}
+
+void machine_off(void)
+{
+	uint64_t overhead = 0;
+	bool well = !config.errors;
+
+	if (__atomic_exchange_n(&off_once, 1, __ATOMIC_ACQ_REL))
+		return;
+	for (unsigned i = 0; i < guest_count; i++) {
+		const struct guest *g = &guests[i];
+
+		machine_guest_stats(g);
+		overhead += g->overhead + g->mmu.memory_bytes;
+		well &= g->config->optional || g->verdict == 0;
+	}
+	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",
+		      (memory_used_bytes() - overhead) >> 10, overhead >> 10,
+		      memory_image_bytes() >> 10);
+	for (unsigned i = 0; i < guest_count; i++)
+		console_print("verdict %s %d", guests[i].config->name, guests[i].verdict);
+	console_print("all done, %s", well ? "all well" : "not all well");
+	machine_stop(well ? 0 : 1);
+}
+
+static void config_error(void *arg, unsigned line, const char *message)
+{
+	(void)arg;
+	console_print("veneer.conf:%u: %s", line, message);
+}
+
+static void refuse_boot(const char *why)
+{
+	console_print("cannot start: %s", why);
+	machine_stop(1);
+}
+
+static void read_bundle(void)
+{
+	struct file conf;
+	const void *bundle = direct(boot.bundle);
+
+	if (!boot.bundle_bytes)
+		refuse_boot("no bundle: give one with -initrd, or as a GRUB module2");
+	switch (bundle_find(bundle, boot.bundle_bytes, "veneer.conf", &conf)) {
+	case 0: break;
+	case -ENOENT: refuse_boot("no veneer.conf in the bundle"); break;
+	default: refuse_boot("the bundle is not a whole cpio archive in newc format");
+	}
+	config_read(&config, (const char *)conf.data, conf.bytes, config_error, NULL);
+}
+
+static bool find_file(const struct guest_config *c, const char *name, struct file *file)
+{
+	if (!bundle_find(direct(boot.bundle), boot.bundle_bytes, name, file))
+		return true;
+	console_print("%s: no file \"%s\" in the bundle: not started", c->name, name);
+	return false;
+}
+
+static struct cpu *first_cpu(const struct guest_config *c)
+{
+	struct cpu *best = NULL;
+
+	/* of those it may use, the one with the fewest guests */
+	unsigned fewest = ~0u;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		unsigned n = 0;
+
+		if (!(c->cpus >> i & 1))
+			continue;
+		for (struct vcpu *v = cpus[i].vcpus; v; v = v->next)
+			n++;
+		if (n < fewest) {
+			fewest = n;
+			best = &cpus[i];
+		}
+	}
+	return best;
+}
+
+static void create_guest(const struct guest_config *c)
+{
+	struct guest *g = &guests[guest_count];
+	struct cpu *cpu = first_cpu(c);
+
+	if (c->broken) {
+		console_print("%s: not started, see above", c->name);
+		return;
+	}
+	if (!cpu) {
+		console_print("veneer.conf:%u: %s: none of its cores is there, the machine has %u: not "
+			      "started", c->line, c->name, cpu_count);
+		config.errors++;
+		return;
+	}
+	memset(g, 0, sizeof(*g));
+	g->id = guest_count;
+	if (!find_file(c, c->image, &g->image) ||
+	    (*c->module && !find_file(c, c->module, &g->module)) ||
+	    guest_create(g, c, cpu, cpu->gate_pdpt.v)) {
+		config.errors++;
+		return;
+	}
+	guest_count++;
+	sched_add(cpu, &g->vcpu);
+	console_print("%s: %s, %lu MiB, core %u, engine ring, %s", c->name, c->image, c->memory >> 20,
+		      cpu->id, preparation_names[g->prepare]);
+}
+
+static void read_boot_info(uint32_t magic, mpa_t info)
+{
+	int err = -EINVAL;
+
+	if (magic == BOOT_MAGIC_PVH)
+		err = pvh_read(info, &boot);
+	else if (magic == BOOT_MAGIC_MB2)
+		err = multiboot2_read(info, &boot);
+	if (err)
+		refuse_boot("neither PVH nor Multiboot2 information from the boot loader");
+}
+
+#define MEMORY_MIN MIB(8)
+
+static void prepare_machine(void)
+{
+	const char *missing = cpu_features_detect();
+
+	if (missing) {
+		console_print("cannot start: this processor has no %s", missing);
+		machine_stop(1);
+	}
+	memory_init(&boot);
+	if (memory_free_bytes() < MEMORY_MIN) {
+		console_print("cannot start: %lu KiB of memory free, at least %lu wanted",
+			      memory_free_bytes() >> 10, MEMORY_MIN >> 10);
+		machine_stop(1);
+	}
+	hv_tables_init();
+	acpi_read(boot.rsdp, &acpi);
+	cpu_count = acpi.cpus;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		cpus[i].id = i;
+		cpus[i].apic_id = acpi.apic_id[i];
+		cpu_prepare(&cpus[i]);
+	}
+	cpu_load_tables(&cpus[0]);
+	cpus[0].online = true;
+	pic_disable();
+	apic_init();
+	clock_calibrate();
+}
+
+void boot_main(uint32_t magic, uint64_t info);
+void boot_main(uint32_t magic, uint64_t info)
+{
+	entry_tsc = rdtsc();
+	console_init();
+	read_boot_info(magic, MPA(info));
+	prepare_machine();
+	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader, cpu_count,
+		      cpu_count == 1 ? "" : "s", memory_total_bytes() >> 20, tsc_khz() / 1000,
+		      cpu_features.name);
+	read_bundle();
+	for (unsigned i = 0; i < config.guests; i++)
+		create_guest(&config.guest[i]);
+	for (unsigned i = 0; i < cpu_count; i++)
+		sched_shares(&cpus[i]);
+	if (!guest_count)
+		refuse_boot("no guest can be started");
+	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
+	console_print("boot entry_to_guests_ticks=%lu", rdtsc() - entry_tsc);
+	cpus_start();
+	sched_run(&cpus[0]);
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/monitor.h"
+
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/machine.h"
+#include "core/string.h"
+#include "platform/platform.h"
+#include "x86/apic.h"
+
+#define CTRL_A 1
+
+static enum { TYPING, COMMAND_KEY, COMMAND_LINE } state;
+static unsigned chosen; /* guest that gets the input */
+static char line[80];
+static unsigned line_used;
+
+static const char *state_name(const struct guest *g)
+{
+	static const char *const names[] = { "running", "waiting", "paused", "stopped" };
+
+	return names[g->vcpu.state];
+}
+
+static void print_guest(const struct guest *g)
+{
+	console_print("%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms", chosen == g->id ? '*' : ' ',
+		      g->id + 1, g->config->name, state_name(g), g->vcpu.cpu->id,
+		      g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
+		      ns_from_tsc(g->vcpu.ran) / 1000000);
+}
+
+static void command_list(struct guest *g)
+{
+	(void)g;
+	for (unsigned i = 0; i < guest_count; i++)
+		print_guest(&guests[i]);
+}
+
+static void command_stats(struct guest *g)
+{
+	machine_guest_stats(g);
+}
+
+static void command_pause(struct guest *g)
+{
+	vcpu_request(&g->vcpu, REQUEST_PAUSE);
+}
+
+static void command_resume(struct guest *g)
+{
+	vcpu_request(&g->vcpu, REQUEST_RESUME);
+}
+
+static void command_reset(struct guest *g)
+{
+	vcpu_request(&g->vcpu, REQUEST_RESET);
+}
+
+static void command_stop(struct guest *g)
+{
+	vcpu_request(&g->vcpu, REQUEST_STOP);
+}
+
+/* The text screen, a line of the console for each of its 25, so that a script can read it. */
+static void command_screen(struct guest *g)
+{
+	char text[PLATFORM_COLUMNS + 1];
+
+	if (!g->platform) {
+		console_print("%s has no screen", g->config->name);
+		return;
+	}
+	for (unsigned row = 0; row < PLATFORM_ROWS; row++) {
+		platform_screen_row(g->platform, row, text);
+		console_guest_notice(g, "screen %02u |%s|", row, text);
+	}
+}
+
+static void command_input(struct guest *g)
+{
+	chosen = g->id;
+	console_print("input goes to %s", g->config->name);
+}
+
+static void command_off(struct guest *g)
+{
+	(void)g;
+	machine_off();
+}
+
+static void command_help(struct guest *g);
+
+static const struct command {
+	char key;
+	const char *name;
+	bool takes_guest;
+	void (*run)(struct guest *g);
+	const char *help;
+} commands[] = {
+	{ 'h', "help", false, command_help, "this list" },
+	{ 'l', "list", false, command_list, "the guests" },
+	{ 'p', "pause", true, command_pause, "halt the guest where it is" },
+	{ 'r', "resume", true, command_resume, "let it go on" },
+	{ 'R', "reset", true, command_reset, "start it again from its image" },
+	{ 'k', "stop", true, command_stop, "end it" },
+	{ 's', "stats", true, command_stats, "time, exits by reason, worst wait" },
+	{ 'v', "screen", true, command_screen, "its text screen" },
+	{ 'i', "input", true, command_input, "send what is typed to it (or Ctrl-A and its number)" },
+	{ 'q', "off", false, command_off, "stop the machine" },
+};
+
+static void command_help(struct guest *g)
+{
+	(void)g;
+	console_print("Ctrl-A key, for the guest that has the input; or Ctrl-A : command guest");
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+		console_print("  %c  %-8s %s", commands[i].key, commands[i].name, commands[i].help);
+	console_print("  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
+}
+
+static void run_line(void)
+{
+	char *name = strchr(line, ' ');
+	struct guest *g = guest_count ? &guests[chosen] : NULL;
+
+	if (name) {
+		*name++ = 0;
+		g = guest_find(name);
+		if (!g) {
+			console_print("no guest \"%s\"", name);
+			return;
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, line)) {
+			if (g || !commands[i].takes_guest)
+				commands[i].run(g);
+			return;
+		}
+	console_print("no command \"%s\": Ctrl-A h lists them", line);
+}
+
+static void take_key(uint8_t byte)
+{
+	state = TYPING;
+	if (byte == ':') {
+		state = COMMAND_LINE;
+		line_used = 0;
+		return;
+	}
+	if (byte == CTRL_A) {
+		if (guest_count)
+			guest_input(&guests[chosen], byte);
+		return;
+	}
+	if (byte >= '1' && byte < '1' + guest_count) {
+		command_input(&guests[byte - '1']);
+		return;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+		if (commands[i].key == (char)byte) {
+			if (guest_count || !commands[i].takes_guest)
+				commands[i].run(&guests[chosen]);
+			return;
+		}
+	command_help(NULL);
+}
+
+static void take_line_byte(uint8_t byte)
+{
+	if (byte == '\r' || byte == '\n') {
+		line[line_used] = 0;
+		state = TYPING;
+		run_line();
+	} else if (byte == 0x7f || byte == '\b') {
+		line_used -= line_used > 0;
+	} else if (line_used < sizeof(line) - 1) {
+		line[line_used++] = (char)byte;
+	}
+}
+
+void monitor_input(uint8_t byte)
+{
+	switch (state) {
+	case TYPING:
+		if (byte == CTRL_A)
+			state = COMMAND_KEY;
+		else if (guest_count)
+			guest_input(&guests[chosen], byte);
+		break;
+	case COMMAND_KEY: take_key(byte); break;
+	case COMMAND_LINE: take_line_byte(byte); break;
+	}
+}

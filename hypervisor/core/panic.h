@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A bug of the hypervisor's own: say where, stop the machine. Never for what a guest did. */
+#ifndef VENEER_PANIC_H
+#define VENEER_PANIC_H
+
+#ifdef VENEER_HOST
+#include <assert.h>
+#include <stdlib.h>
+#define panic(...) abort()
+#else
+void panic_at(const char *file, int line, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+#define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
+#define assert(x) ((x) ? (void)0 : panic("assertion failed: %s", #x))
+#endif
+
+#endif

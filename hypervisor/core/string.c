@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* String functions for freestanding code. */
+#include "core/string.h"
+
+#include <stdbool.h>
+
+#ifndef VENEER_HOST /* a host program has the C library's */
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	void *ret = to;
+
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
+	return ret;
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	char *t = to;
+	const char *f = from;
+
+	if (t <= f || t >= f + n)
+		return memcpy(to, from, n);
+	while (n--)
+		t[n] = f[n];
+	return to;
+}
+
+void *memset(void *to, int c, size_t n)
+{
+	void *ret = to;
+
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
+	return ret;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const unsigned char *x = a, *y = b;
+
+	for (; n; n--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}
+
+size_t strlen(const char *s)
+{
+	const char *p = s;
+
+	while (*p)
+		p++;
+	return p - s;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return (unsigned char)*a - (unsigned char)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t n)
+{
+	for (; n; n--, a++, b++)
+		if (*a != *b || !*a)
+			return (unsigned char)*a - (unsigned char)*b;
+	return 0;
+}
+
+char *strchr(const char *s, int c)
+{
+	for (; *s; s++)
+		if (*s == (char)c)
+			return (char *)s;
+	return c ? NULL : (char *)s;
+}
+#endif
+
+void copy_string(char *to, const char *s, size_t size)
+{
+	if (!size)
+		return;
+	while (--size && *s)
+		*to++ = *s++;
+	*to = 0;
+}
+
+struct sink {
+	char *to;
+	size_t size;
+	size_t used;
+};
+
+static void put(struct sink *s, char c)
+{
+	if (s->used + 1 < s->size)
+		s->to[s->used] = c;
+	s->used++;
+}
+
+static void put_padded(struct sink *s, const char *text, size_t len, int width, char pad, bool left)
+{
+	int fill = width > (int)len ? width - (int)len : 0;
+
+	if (!left)
+		while (fill-- > 0)
+			put(s, pad);
+	for (size_t i = 0; i < len; i++)
+		put(s, text[i]);
+	if (left)
+		while (fill-- > 0)
+			put(s, ' ');
+}
+
+static const char *number(char *end, uint64_t value, unsigned base)
+{
+	do
+		*--end = "0123456789abcdef"[value % base];
+	while (value /= base);
+	return end;
+}
+
+int format_v(char *to, size_t size, const char *fmt, va_list args)
+{
+	struct sink s = { to, size, 0 };
+	char digits[24], *end = digits + sizeof(digits);
+
+	for (; *fmt; fmt++) {
+		bool left = false, is_long = false;
+		char pad = ' ';
+		int width = 0;
+
+		if (*fmt != '%') {
+			put(&s, *fmt);
+			continue;
+		}
+		for (fmt++; *fmt == '-' || *fmt == '0'; fmt++)
+			if (*fmt == '-')
+				left = true;
+			else
+				pad = '0';
+		if (*fmt == '*') {
+			width = va_arg(args, int);
+			fmt++;
+		}
+		for (; *fmt >= '0' && *fmt <= '9'; fmt++)
+			width = width * 10 + *fmt - '0';
+		int precision = -1;
+		if (*fmt == '.') {
+			precision = 0;
+			if (*++fmt == '*') {
+				precision = va_arg(args, int);
+				fmt++;
+			}
+			for (; *fmt >= '0' && *fmt <= '9'; fmt++)
+				precision = precision * 10 + *fmt - '0';
+		}
+		for (; *fmt == 'l' || *fmt == 'z'; fmt++)
+			is_long = true;
+		if (!*fmt)
+			break;
+		const char *text = end;
+		switch (*fmt) {
+		case 's': {
+			const char *arg = va_arg(args, const char *);
+			size_t len = 0;
+
+			while ((precision < 0 || len < (size_t)precision) && arg[len])
+				len++;
+			put_padded(&s, arg, len, width, ' ', left);
+			continue;
+		}
+		case 'c':
+			put(&s, (char)va_arg(args, int));
+			continue;
+		case 'd': {
+			int64_t v = is_long ? va_arg(args, int64_t) : va_arg(args, int);
+			char *p = (char *)number(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10);
+
+			if (v < 0)
+				*--p = '-';
+			text = p;
+			break;
+		}
+		case 'u':
+		case 'x':
+			text = number(end, is_long ? va_arg(args, uint64_t) : va_arg(args, unsigned),
+				      *fmt == 'u' ? 10 : 16);
+			break;
+		case 'p':
+			text = number(end, (uint64_t)va_arg(args, void *), 16);
+			break;
+		default:
+			put(&s, *fmt);
+			continue;
+		}
+		put_padded(&s, text, end - text, width, pad, left);
+	}
+	if (size)
+		to[s.used < size ? s.used : size - 1] = 0;
+	return (int)s.used;
+}
+
+int format(char *to, size_t size, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	int n = format_v(to, size, fmt, args);
+	va_end(args);
+	return n;
+}

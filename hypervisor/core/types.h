@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Basic types. Addresses carry their kind, so that the compiler catches a mix-up. */
+#ifndef VENEER_TYPES_H
+#define VENEER_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+	uint64_t v;
+} gpa_t; /* guest-physical */
+typedef struct {
+	uint64_t v;
+} gva_t; /* guest-virtual (linear) */
+typedef struct {
+	uint64_t v;
+} mpa_t; /* machine-physical */
+
+#define GPA(x) ((gpa_t){ (x) })
+#define GVA(x) ((gva_t){ (x) })
+#define MPA(x) ((mpa_t){ (x) })
+
+#define PAGE_SIZE  4096ull
+#define PAGE_SHIFT 12
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define LARGE_SIZE (2ull << 20)
+
+#define KIB(n) ((uint64_t)(n) << 10)
+#define MIB(n) ((uint64_t)(n) << 20)
+
+#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)	 (((x) + (a) - 1) & ~((uint64_t)(a) - 1))
+#define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a) - 1))
+#define MIN(a, b)	 ((a) < (b) ? (a) : (b))
+#define MAX(a, b)	 ((a) > (b) ? (a) : (b))
+#define container_of(p, type, field) ((type *)((char *)(p) - offsetof(type, field)))
+
+/* Errors are negative errno values, Linux's numbers. */
+#define EPERM  1
+#define ENOENT 2
+#define EIO    5
+#define E2BIG  7
+#define EAGAIN 11
+#define ENOMEM 12
+#define EFAULT 14
+#define EBUSY  16
+#define EEXIST 17
+#define ENODEV 19
+#define EINVAL 22
+#define ENOSPC 28
+#define ERANGE 34
+#define ENOSYS 38
+
+#endif

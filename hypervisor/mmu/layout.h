@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The hypervisor's own address space. */
+#ifndef VENEER_LAYOUT_H
+#define VENEER_LAYOUT_H
+
+#define DIRECT_MAP_SLOT 257
+#define DIRECT_MAP	0xffff808000000000 /* all machine memory, root slots 257 to 259 */
+#define DIRECT_MAP_MAX	0x18000000000	   /* 1.5 TiB */
+#define IMAGE_BASE	0xffffffff80000000 /* machine address 0, for the image alone */
+
+#define BOOT_MAGIC_PVH 0x336ec578 /* the start info's own magic value */
+#define BOOT_MAGIC_MB2 0x36d76289
+
+#endif

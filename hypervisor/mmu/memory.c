@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Machine memory: the map at boot, the bump allocator over it, the hypervisor's own page tables. */
+#include "mmu/memory.h"
+
+#include "boot/boot_info.h"
+#include "core/panic.h"
+#include "core/string.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
+
+extern char image_start[], image_end[], text_start[], text_end[], data_start[];
+
+static struct memory_range free_range[BOOT_RANGES * 4];
+static unsigned free_ranges;
+static uint64_t total, used;
+static uint64_t low_page;
+static uint64_t direct_end;
+
+static uint64_t image_lo(void)
+{
+	return 0x100000;
+}
+
+static uint64_t image_hi(void)
+{
+	uint64_t end; /* an absolute symbol, out of the code model's reach */
+
+	__asm__("movabsq $image_end, %0" : "=r"(end));
+	return end;
+}
+
+/* Cuts [start, end) out of every free range. */
+static void reserve(uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < free_ranges; i++) {
+		struct memory_range *r = &free_range[i];
+
+		if (end <= r->start || start >= r->end)
+			continue;
+		if (start > r->start && end < r->end && free_ranges < ARRAY_SIZE(free_range))
+			free_range[free_ranges++] = (struct memory_range){ end, r->end };
+		if (start > r->start)
+			r->end = start;
+		else
+			r->start = MIN(end, r->end);
+	}
+}
+
+void memory_init(const struct boot_info *info)
+{
+	for (unsigned i = 0; i < info->ram_ranges; i++) {
+		uint64_t start = ALIGN_UP(info->ram[i].start, PAGE_SIZE);
+		uint64_t end = ALIGN_DOWN(info->ram[i].end, PAGE_SIZE);
+
+		if (start < 0x9f000 && end > start) /* not page 0 */
+			low_page = MIN(end, 0x9f000ull) - PAGE_SIZE;
+		total += info->ram[i].end - info->ram[i].start;
+		start = MAX(start, MIB(1));
+		if (start >= end || start >= DIRECT_MAP_MAX)
+			continue;
+		end = MIN(end, DIRECT_MAP_MAX);
+		direct_end = MAX(direct_end, end);
+		free_range[free_ranges++] = (struct memory_range){ start, end };
+	}
+	reserve(image_lo(), ALIGN_UP(image_hi(), PAGE_SIZE));
+	reserve(ALIGN_DOWN(info->bundle.v, PAGE_SIZE),
+		ALIGN_UP(info->bundle.v + info->bundle_bytes, PAGE_SIZE));
+	used = image_hi() - image_lo();
+}
+
+/* First fit. Until hv_tables_init the boot tables reach 4 GiB only. */
+mpa_t memory_alloc(uint64_t bytes, uint64_t align)
+{
+	bytes = ALIGN_UP(bytes, PAGE_SIZE);
+	for (unsigned i = 0; i < free_ranges; i++) {
+		struct memory_range *r = &free_range[i];
+		uint64_t start = ALIGN_UP(r->start, align), end = start + bytes;
+
+		if (end < start || end > r->end)
+			continue;
+		if (start > r->start && free_ranges < ARRAY_SIZE(free_range))
+			free_range[free_ranges++] = (struct memory_range){ r->start, start };
+		r->start = end;
+		used += bytes;
+		memset(direct(MPA(start)), 0, bytes);
+		return MPA(start);
+	}
+	return MPA(0);
+}
+
+mpa_t memory_low_page(void)
+{
+	return MPA(low_page);
+}
+
+uint64_t memory_free_bytes(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < free_ranges; i++)
+		sum += free_range[i].end - free_range[i].start;
+	return sum;
+}
+
+uint64_t memory_total_bytes(void)
+{
+	return total;
+}
+
+uint64_t memory_used_bytes(void)
+{
+	return used;
+}
+
+uint64_t memory_image_bytes(void)
+{
+	return image_hi() - image_lo();
+}
+
+static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
+static uint64_t *image_pdpt;
+
+static uint64_t *table(uint64_t *entry)
+{
+	if (!(*entry & PTE_P)) {
+		mpa_t page = memory_alloc(PAGE_SIZE, PAGE_SIZE);
+
+		if (!page.v)
+			panic("no memory for the hypervisor's page tables");
+		*entry = page.v | PTE_P | PTE_W | PTE_A;
+	}
+	return direct(MPA(*entry & PTE_ADDR));
+}
+
+static uint64_t *new_table(void)
+{
+	uint64_t entry = 0;
+
+	return table(&entry);
+}
+
+static uint64_t *direct_pd_entry(uint64_t pa)
+{
+	uint64_t *pdpt = direct_pdpt[pa >> 39];
+
+	return &table(&pdpt[(pa >> 30) & 511])[(pa >> 21) & 511];
+}
+
+/* A device's registers: their 2 MiB become uncached. No RAM lies that near a device. */
+void hv_map_device(mpa_t pa)
+{
+	*direct_pd_entry(pa.v) =
+		ALIGN_DOWN(pa.v, LARGE_SIZE) | PTE_P | PTE_W | PTE_PS | PTE_PCD | PTE_A | PTE_D | PTE_NX;
+	write_cr3(read_cr3());
+}
+
+void hv_tables_init(void)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(direct_pdpt); i++)
+		direct_pdpt[i] = new_table();
+	/* the first 4 GiB whole, for the loader's and the firmware's tables */
+	for (uint64_t pa = 0; pa < MAX(direct_end, 4ull << 30); pa += LARGE_SIZE)
+		*direct_pd_entry(pa) = pa | PTE_P | PTE_W | PTE_PS | PTE_A | PTE_D | PTE_NX;
+
+	image_pdpt = new_table();
+	uint64_t *pt = NULL;
+	for (uint64_t va = (uint64_t)text_start; va < IMAGE_BASE + image_hi(); va += PAGE_SIZE) {
+		uint64_t attr = va < (uint64_t)text_end ? 0 : PTE_W | PTE_D | PTE_NX;
+
+		pt = table(&table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)]);
+		pt[pt_index(va, 1)] = (va - IMAGE_BASE) | PTE_P | PTE_A | attr;
+	}
+}
+
+uint64_t *hv_root_create(uint64_t gate_pdpt)
+{
+	uint64_t *root = new_table();
+
+	root[256] = gate_pdpt | PTE_P | PTE_W | PTE_A;
+	for (unsigned i = 0; i < ARRAY_SIZE(direct_pdpt); i++)
+		root[DIRECT_MAP_SLOT + i] = direct_mpa(direct_pdpt[i]).v | PTE_P | PTE_W | PTE_A;
+	root[511] = direct_mpa(image_pdpt).v | PTE_P | PTE_W | PTE_A;
+	return root;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Machine memory: who has which frames. Everything is handed out at boot, in whole pages, and stays
+ * where it is: partitions do not grow, so there is nothing to free and nothing to fragment.
+ */
+#ifndef VENEER_MEMORY_H
+#define VENEER_MEMORY_H
+
+#include "core/types.h"
+#include "mmu/layout.h"
+
+struct boot_info;
+struct cpu;
+
+/* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. */
+#ifdef VENEER_HOST
+extern char *host_memory;
+#define DIRECT_BASE ((uint64_t)host_memory)
+#else
+#define DIRECT_BASE DIRECT_MAP
+#endif
+
+static inline void *direct(mpa_t pa)
+{
+	return (void *)(pa.v + DIRECT_BASE);
+}
+
+static inline mpa_t direct_mpa(const void *p)
+{
+	return MPA((uint64_t)p - DIRECT_BASE);
+}
+
+/* Takes the loader's map, less the image, the bundle and the first MiB. */
+void memory_init(const struct boot_info *info);
+
+/* Zeroed frames, aligned (a power of two, at least a page); v == 0 if there are not that many. */
+mpa_t memory_alloc(uint64_t bytes, uint64_t align);
+
+/* A page below 1 MiB for starting processors; v == 0 if there is none. */
+mpa_t memory_low_page(void);
+
+uint64_t memory_free_bytes(void);
+uint64_t memory_total_bytes(void);
+uint64_t memory_used_bytes(void); /* by memory_alloc, and the image */
+uint64_t memory_image_bytes(void);
+
+/* Builds the hypervisor's own tables: one root for each CPU, with the CPU's gate area. */
+void hv_tables_init(void);
+void hv_map_device(mpa_t pa); /* one uncached page, at its direct-map address */
+uint64_t *hv_root_create(uint64_t gate_pdpt);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The legacy PC of a guest that thinks it has one: ports, the devices behind them, and their timers.
+ * The devices are plain state machines with time handed in, so that tests run them on the host.
+ */
+#ifndef VENEER_PLATFORM_H
+#define VENEER_PLATFORM_H
+
+#include "core/types.h"
+
+struct guest;
+struct platform;
+
+#define PLATFORM_ROWS	 25
+#define PLATFORM_COLUMNS 80
+
+uint64_t platform_bytes(void);
+void platform_reset(struct platform *p, struct guest *g);
+void platform_stop(struct platform *p); /* no more timers */
+
+/* width is 1, 2 or 4 bytes. What nobody answers reads as all ones. */
+uint32_t platform_in(struct platform *p, uint16_t port, unsigned width);
+void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value);
+
+/* The INTR line, and the acknowledge cycle that returns the vector. */
+bool platform_interrupt_pending(const struct platform *p);
+unsigned platform_interrupt_acknowledge(struct platform *p);
+
+/* Console input has arrived for the guest: to its serial port if it uses one, else as keys. */
+void platform_input(struct platform *p);
+
+/* One row of the text screen, 80 printable characters and a NUL. */
+void platform_screen_row(const struct platform *p, unsigned row, char *text);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Exit reasons in regs.vector beyond the processor's own 256 vectors, and what gate.S knows of
+ * struct cpu. */
+#ifndef VENEER_RING_EXIT_H
+#define VENEER_RING_EXIT_H
+
+#define EXIT_HYPERCALL 0x100 /* through the hypercall page; RAX = number */
+#define EXIT_SYSCALL   0x101 /* 64-bit SYSCALL from ring 3 with no handler */
+#define EXIT_SYSCALL32 0x102 /* SYSCALL from 32-bit code */
+#define EXIT_BAD_FRAME 0x103 /* IRETQ refused the guest's frame */
+#define EXIT_REASONS   0x104
+
+/* Byte offsets in struct cpu */
+#define CPU_NMI_COUNT	0
+#define CPU_ABORT_STACK 8
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The doors between a ring-1 guest and the hypervisor. Linked at GATE_TEXT, mapped in every address
+ * space. Up to the load of CR3 this code runs on the guest's page table, sees nothing of the
+ * hypervisor but the gate area, and uses only the entry stack, whose old contents it never reads.
+ *
+ *   trap, interrupt   gate_vectors -> gate_common -> gate_exit (back in ring_enter's caller)
+ *   SYSCALL           gate_syscall -> hypercall in the gate | gate_exit | straight on to ring 1
+ *   resume            ring_enter -> gate_resume -> IRETQ
+ */
+#define __ASSEMBLER__ 1
+#include "abi/veneer.h"
+#include "ring/gate.h"
+#include "ring/exit.h"
+#include "x86/cpu.h"
+
+.macro PUSH_REGS
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+.endm
+
+.macro POP_REGS
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rbp
+	popq	%rbx
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+.endm
+
+	.section .gate.text, "ax"
+	.code64
+
+/* One stub per vector, 16 bytes apart; the error code's place is always filled. */
+	.globl	gate_vectors
+	.balign	16
+gate_vectors:
+	.set	vector, 0
+	.rept	256
+	.balign	16
+	.if	!(vector < 32 && ((VECTORS_WITH_ERROR >> vector) & 1))
+	pushq	$0
+	.endif
+	.if	vector < 128
+	pushq	$vector
+	.else
+	pushq	$(vector - 256)		/* two bytes long; gate_common takes the low byte */
+	.endif
+	.if	vector == VECTOR_NMI
+	jmp	gate_nmi
+	.elseif	vector == VECTOR_DB
+	jmp	gate_debug
+	.elseif	vector == VECTOR_DF || vector == VECTOR_MC
+	jmp	gate_abort
+	.else
+	jmp	gate_common
+	.endif
+	.set	vector, vector + 1
+	.endr
+
+gate_common:
+	testb	$3, 24(%rsp)		/* CS of the interrupted code */
+	jz	gate_from_ring0
+	PUSH_REGS
+	movzbl	15*8(%rsp), %eax
+	movq	%rax, 15*8(%rsp)
+
+/* Leave the guest: the frame is complete; go back to where ring_enter was called. */
+gate_exit:
+	cld
+	movq	gate_data+GD_HV_CR3(%rip), %rax
+	movq	%rax, %cr3
+	movq	gate_data+GD_HV_RSP(%rip), %rsp
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	ret
+
+/* Enter the guest on the page table in RDI; struct regs stands at gate_frame. */
+	.globl	gate_resume
+gate_resume:
+	movq	%rdi, %cr3
+	leaq	gate_frame(%rip), %rsp
+	POP_REGS
+	addq	$16, %rsp		/* vector, error */
+gate_resume_iret:
+	iretq
+
+/*
+ * SYSCALL, from ring 1 through the hypercall page or from ring 3. RCX tells which: only ring 1 can
+ * execute the hypercall page. The processor has masked IF, TF, DF, NT and AC (MSR_SFMASK).
+ */
+	.globl	gate_syscall
+	.balign	16
+gate_syscall:
+	movq	%rsp, gate_entry_stack(%rip)
+	leaq	gate_frame_end(%rip), %rsp
+	pushq	$VENEER_KERNEL_SS
+	pushq	gate_entry_stack(%rip)
+	pushq	%r11
+	pushq	$VENEER_KERNEL_CS
+	pushq	%rcx
+	leaq	gate_hypercall(%rip), %r11
+	xorq	%r11, %rcx
+	cmpq	$0xfff, %rcx
+	ja	gate_user_syscall
+	testl	%eax, %eax
+	jnz	1f
+gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
+	iretq
+1:	pushq	$0
+	pushq	$EXIT_HYPERCALL
+	PUSH_REGS
+	jmp	gate_exit
+
+gate_user_syscall:
+	xorq	%r11, %rcx		/* RCX and R11 as the processor set them */
+	movq	16(%rsp), %r11
+	cmpq	$0, gate_data+GD_SYSCALL_ENTRY(%rip)
+	je	1f
+	pushq	24(%rsp)
+	popq	gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	pushq	gate_vcpu_page+VENEER_VP_KERNEL_SP(%rip)
+	popq	24(%rsp)
+	pushq	gate_data+GD_SYSCALL_ENTRY(%rip)
+	popq	(%rsp)
+	movq	$(FLAGS_ONE | FLAGS_IF), 16(%rsp)
+	movl	$VENEER_IRQ_MASKED, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+gate_syscall_iret:
+	iretq
+1:	movq	$VENEER_USER_CS, 8(%rsp)
+	movq	$VENEER_USER_SS, 32(%rsp)
+	pushq	$0
+	pushq	$EXIT_SYSCALL
+	PUSH_REGS
+	jmp	gate_exit
+
+/* SYSCALL from 32-bit code (AMD): no guest has asked for it yet, so it is a full exit. */
+	.globl	gate_syscall32
+gate_syscall32:
+	movq	%rsp, gate_entry_stack(%rip)
+	leaq	gate_frame_end(%rip), %rsp
+	pushq	$VENEER_USER_SS
+	pushq	gate_entry_stack(%rip)
+	pushq	%r11
+	pushq	$VENEER_USER_CS32
+	pushq	%rcx
+	pushq	$0
+	pushq	$EXIT_SYSCALL32
+	PUSH_REGS
+	jmp	gate_exit
+
+/*
+ * From ring 0: a guest frame that IRETQ refused, an interrupt in the idle loop, or a bug of ours.
+ * A refused frame still stands complete at the top of the entry stack, and the general registers
+ * are the guest's: make a full exit of it.
+ */
+gate_from_ring0:
+	pushq	%rax
+	leaq	gate_resume_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	1f
+	leaq	gate_hypercall_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	1f
+	leaq	gate_syscall_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	1f
+	popq	%rax
+	PUSH_REGS
+	cld
+	movzbl	15*8(%rsp), %eax
+	movq	%rax, 15*8(%rsp)
+	movq	gate_data+GD_HV_CR3(%rip), %rax
+	movq	%rax, %cr3
+	movq	%rsp, %rdi
+	movabsq	$ring0_trap, %rax
+	call	*%rax
+	POP_REGS
+	addq	$16, %rsp
+	iretq
+1:	popq	%rax
+	leaq	gate_frame_error(%rip), %rsp
+	movq	$0, (%rsp)
+	pushq	$EXIT_BAD_FRAME
+	PUSH_REGS
+	jmp	gate_exit
+
+/*
+ * NMI, on a stack of its own, anywhere, on any page table: count it and go on. Nothing here faults,
+ * so the IRETQ that unblocks NMIs comes when the stack is free again.
+ */
+gate_nmi:
+	movq	%rax, (%rsp)		/* over the vector */
+	pushq	%rcx
+	movq	%cr3, %rax
+	movq	gate_data+GD_HV_CR3(%rip), %rcx
+	movq	%rcx, %cr3
+	movq	gate_data+GD_THIS_CPU(%rip), %rcx
+	lock incq CPU_NMI_COUNT(%rcx)
+	movq	%rax, %cr3
+	popq	%rcx
+	popq	%rax
+	addq	$8, %rsp
+	iretq
+
+/*
+ * #DB has its own stack, because MOV SS and SYSCALL can bring it to ring 0's first instruction,
+ * where RSP is still the guest's. There it means nothing to us; from the guest it is a normal exit.
+ */
+gate_debug:
+	testb	$3, 24(%rsp)
+	jnz	1f
+	addq	$16, %rsp
+	andq	$~FLAGS_TF, 16(%rsp)
+	iretq
+1:	pushq	%rax
+	leaq	gate_frame_end(%rip), %rax
+	pushq	56(%rsp)		/* SS */
+	popq	-8(%rax)
+	pushq	48(%rsp)
+	popq	-16(%rax)
+	pushq	40(%rsp)
+	popq	-24(%rax)
+	pushq	32(%rsp)
+	popq	-32(%rax)
+	pushq	24(%rsp)
+	popq	-40(%rax)
+	movq	$0, -48(%rax)
+	movq	$VECTOR_DB, -56(%rax)
+	popq	%rax
+	leaq	gate_frame_vector(%rip), %rsp
+	PUSH_REGS
+	jmp	gate_exit
+
+/* Machine check and double fault: C code decides, on a stack that no guest can see. */
+gate_abort:
+	PUSH_REGS
+	cld
+	movq	%cr3, %rbx
+	movq	gate_data+GD_HV_CR3(%rip), %rax
+	movq	%rax, %cr3
+	movq	%rsp, %rdi
+	movq	%rsp, %rbp
+	movq	gate_data+GD_THIS_CPU(%rip), %rax
+	movq	CPU_ABORT_STACK(%rax), %rsp
+	movabsq	$ring0_abort, %rax
+	call	*%rax
+	movq	%rbp, %rsp
+	movq	%rbx, %cr3
+	POP_REGS
+	addq	$16, %rsp
+	iretq
+
+/* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. */
+	.section .gate.hypercall, "ax"
+	.globl	gate_hypercall_code
+gate_hypercall_code:
+	.set	nr, 0
+	.rept	4096 / VENEER_HYPERCALL_STRIDE
+	.balign	VENEER_HYPERCALL_STRIDE, 0xcc
+	movl	$nr, %eax
+	syscall
+	ret
+	.set	nr, nr + 1
+	.endr
+	.balign	4096, 0xcc
+
+/* int ring_enter(uint64_t guest_cr3, uint64_t *hv_rsp): returns when the guest has trapped. */
+	.text
+	.globl	ring_enter
+ring_enter:
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	movq	%rsp, (%rsi)
+	movabsq	$gate_resume, %rax
+	jmp	*%rax
+
+/* Addresses of the gate's entry points, for C code that cannot reach that far. */
+	.section .rodata
+	.globl	gate_entry_points
+	.balign	8
+gate_entry_points:
+	.quad	gate_vectors, gate_syscall, gate_syscall32
+
+	.section .note.GNU-stack, "", @progbits

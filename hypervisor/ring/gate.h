@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The gate area: the only part of the hypervisor that is mapped while a ring-1 guest runs.
+ *
+ * It fills the start of root slot 256. Each physical CPU has page tables of its own for it, so the
+ * per-CPU pages below stand at the same addresses on every CPU, and no CPU can see another's.
+ * Ring 1 may read all of it (there is nothing to learn) and write only the stacks, whose contents
+ * mean nothing between traps, and its own vCPU page.
+ */
+#ifndef VENEER_GATE_H
+#define VENEER_GATE_H
+
+#define GATE_SLOT	256
+#define GATE_BASE	0xffff800000000000
+#define GATE_TEXT	(GATE_BASE + 0x00000) /* 4 pages, execute */
+#define GATE_IDT	(GATE_BASE + 0x04000) /* of the current vCPU */
+#define GATE_TSS	(GATE_BASE + 0x05000) /* TSS and I/O bitmap, 3 pages */
+#define GATE_GDT	(GATE_BASE + 0x08000) /* page 0: of the current vCPU; page 1: ours */
+#define GATE_DATA	(GATE_BASE + 0x0a000) /* struct gate_data */
+#define GATE_ENTRY_STACK (GATE_BASE + 0x0c000) /* one page, writable, unmapped pages around it */
+#define GATE_NMI_STACK	(GATE_BASE + 0x0e000)
+#define GATE_MC_STACK	(GATE_BASE + 0x10000)
+#define GATE_DF_STACK	(GATE_BASE + 0x12000)
+#define GATE_DB_STACK	(GATE_BASE + 0x14000)
+#define GATE_VCPU_PAGE	(GATE_BASE + 0x20000) /* of the current vCPU, writable */
+#define GATE_HYPERCALL	(GATE_BASE + 0x30000) /* execute */
+
+#define GATE_STACK_BYTES 0x1000
+#define GATE_FRAME	 (GATE_ENTRY_STACK + GATE_STACK_BYTES - 22 * 8) /* struct regs of the guest */
+
+/* Selectors: the guest's GDT entries fill page 0, ours start page 1 */
+#define SEL_GUEST_MAX 0x1000
+#define SEL_HV_CS     0x1000
+#define SEL_HV_SS     0x1008
+#define SEL_TSS	      0x1010
+#define SEL_BOOT_CS32 0x1021 /* flat, DPL 1: what a legacy guest starts with */
+#define SEL_BOOT_DS32 0x1029
+#define GDT_LIMIT     0x102f
+
+/* Byte offsets in struct gate_data, for gate.S */
+#define GD_HV_CR3	 0
+#define GD_HV_RSP	 8
+#define GD_GUEST_CR3	 16
+#define GD_SYSCALL_ENTRY 24
+#define GD_THIS_CPU	 32
+#define GD_NMI_COUNT	 40
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/* Per CPU, read-only inside the gate; the hypervisor writes it through its direct map. */
+struct gate_data {
+	uint64_t hv_cr3;
+	uint64_t hv_rsp;	/* where gate.S finds the hypervisor's stack */
+	uint64_t guest_cr3;	/* root of the running vCPU on this CPU */
+	uint64_t syscall_entry; /* ring-1 entry for SYSCALL from ring 3; 0: a full exit */
+	uint64_t this_cpu;	/* struct cpu * */
+	uint64_t nmi_count;
+};
+_Static_assert(__builtin_offsetof(struct gate_data, syscall_entry) == GD_SYSCALL_ENTRY, "gate.S");
+_Static_assert(__builtin_offsetof(struct gate_data, nmi_count) == GD_NMI_COUNT, "gate.S");
+#endif
+#endif

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sending exceptions, interrupts and events to a ring-1 kernel: what the processor would have done
+ * (Intel SDM 3A, chapter 6), done by hand on the kernel's own stack. The stack is written with the
+ * kernel's rights through its own page tables, so it can only point the frame at itself.
+ */
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/string.h"
+#include "platform/platform.h"
+#include "ring/ring.h"
+#include "x86/cpu.h"
+#include "x86/descriptor.h"
+
+uint32_t ring_flags(const struct vcpu *v)
+{
+	uint32_t f = (uint32_t)v->regs->rflags & ~(FLAGS_IF | FLAGS_IOPL);
+
+	if (v->stepping)
+		f &= ~FLAGS_TF;
+	if (!v->page->irq_mask || (v->regs->cs & 3) == 3)
+		f |= FLAGS_IF;
+	return f;
+}
+
+void ring_set_flags(struct vcpu *v, uint32_t flags)
+{
+	v->regs->rflags = (flags & FLAGS_USER) | FLAGS_ONE | FLAGS_IF;
+	v->page->irq_mask = flags & FLAGS_IF ? 0 : VENEER_IRQ_MASKED;
+}
+
+static bool pv_push(struct vcpu *v, int64_t error, uint64_t handler)
+{
+	struct regs *r = v->regs;
+	bool user = (r->cs & 3) == 3;
+	uint64_t sp = (user ? v->page->kernel_sp : r->rsp) & ~15ull;
+	uint64_t frame[6] = { (uint64_t)error, r->rip, r->cs, ring_flags(v), r->rsp, r->ss };
+	unsigned skip = error == NO_ERROR, bytes = (6 - skip) * 8;
+	struct mmu_failure f;
+
+	sp -= bytes;
+	if (mmu_write(&v->guest->mmu, &v->paging, GVA(sp), frame + skip, bytes, 0, &f)) {
+		guest_crash(v->guest, "no stack for an exception or event: address %lx", f.va.v);
+		return false;
+	}
+	r->rip = handler;
+	r->cs = VENEER_KERNEL_CS;
+	r->rflags = FLAGS_ONE | FLAGS_IF;
+	r->rsp = sp;
+	r->ss = VENEER_KERNEL_SS;
+	v->page->irq_mask = VENEER_IRQ_MASKED;
+	return true;
+}
+
+void ring_pv_event(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	bool user = (r->cs & 3) == 3;
+	const struct veneer_handlers *h = &v->handlers;
+
+	if (!h->event || (v->page->irq_mask && !user)) {
+		v->page->irq_pending = 1;
+		return;
+	}
+	v->page->irq_pending = 0;
+	v->guest->counts[COUNT_INJECTED]++;
+	if (!user && r->rip >= h->window_start && r->rip < h->window_end) {
+		r->rip = h->event;
+		v->page->irq_mask = VENEER_IRQ_MASKED;
+		return;
+	}
+	pv_push(v, NO_ERROR, h->event);
+}
+
+/* An IDT entry of a 32-bit guest, SDM 3A section 6.11. */
+struct gate32 {
+	uint16_t offset_low, selector;
+	uint8_t zero, type;
+	uint16_t offset_high;
+};
+_Static_assert(sizeof(struct gate32) == 8, "gate");
+
+static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
+{
+	const struct legacy_state *l = &v->legacy;
+
+	if (vector * 8 + 7 > l->idt_limit ||
+	    mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->idt_base + vector * 8)), g,
+		     sizeof(*g), 0, NULL))
+		return false;
+	unsigned type = g->type & 0x1f;
+	return (g->type & 0x80) && (type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP);
+}
+
+static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
+{
+	struct {
+		uint32_t esp0;
+		uint16_t ss0;
+	} __attribute__((packed)) tss;
+
+	if (v->legacy.tr_limit < 9 ||
+	    mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(v->legacy.tr_base + 4)), &tss,
+		     sizeof(tss), 0, NULL))
+		return false;
+	*esp = tss.esp0;
+	*ss = tss.ss0;
+	return true;
+}
+
+/* What the guest believes its CS to be. */
+static uint32_t virtual_cs(uint64_t cs)
+{
+	return (cs & 3) == 1 ? (uint32_t)cs & ~3u : (uint32_t)cs;
+}
+
+static uint32_t selector_base(const struct vcpu *v, uint64_t selector)
+{
+	return selector < SEL_GUEST_MAX && !(selector & 4) ? desc_base(v->gdt[selector / 8]) : 0;
+}
+
+static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error)
+{
+	struct regs *r = v->regs;
+	bool user = (r->cs & 3) == 3;
+	uint32_t esp = (uint32_t)r->rsp, frame[6];
+	uint16_t ss = (uint16_t)r->ss;
+	unsigned n = 0;
+
+	if (user && !kernel_stack(v, &esp, &ss)) {
+		guest_crash(v->guest, "no task state segment to take a kernel stack from");
+		return false;
+	}
+	if (error != NO_ERROR)
+		frame[n++] = (uint32_t)error;
+	frame[n++] = (uint32_t)r->rip;
+	frame[n++] = virtual_cs(r->cs);
+	frame[n++] = ring_flags(v);
+	if (user) {
+		frame[n++] = (uint32_t)r->rsp;
+		frame[n++] = (uint32_t)r->ss;
+	}
+	esp -= 4 * n;
+	if (mmu_write(&v->guest->mmu, &v->paging, GVA((uint32_t)(esp + selector_base(v, ss))), frame,
+		      4 * n, 0, NULL)) {
+		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
+		return false;
+	}
+	r->rip = gate->offset_low | (uint32_t)gate->offset_high << 16;
+	r->cs = (gate->selector & ~3u) | 1;
+	r->rsp = esp;
+	r->ss = (ss & ~3u) | 1;
+	r->rflags &= ~(uint64_t)(FLAGS_TF | FLAGS_NT | FLAGS_RF);
+	if ((gate->type & 0x1f) == DESC_TYPE_INTERRUPT)
+		v->page->irq_mask = VENEER_IRQ_MASKED;
+	else if (user)
+		v->page->irq_mask = 0;
+	return true;
+}
+
+bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
+{
+	struct gate32 gate;
+
+	v->guest->counts[COUNT_INJECTED]++;
+	if (!read_gate(v, vector, &gate)) {
+		guest_crash(v->guest, "interrupt vector %u has no usable IDT entry", vector);
+		return false;
+	}
+	return legacy_push(v, &gate, NO_ERROR);
+}
+
+void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
+{
+	struct gate32 gate;
+
+	v->guest->counts[COUNT_EXCEPTION]++;
+	if (!((VECTORS_WITH_ERROR >> vector) & 1))
+		error = NO_ERROR;
+	if (guest_is_pv(v->guest)) {
+		if (v->handlers.exception[vector])
+			pv_push(v, error, v->handlers.exception[vector]);
+		else
+			guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
+				    (uint64_t)error);
+		return;
+	}
+	if (read_gate(v, vector, &gate))
+		legacy_push(v, &gate, error);
+	else
+		guest_crash(v->guest, "exception %u (error %lx) with no usable IDT entry", vector,
+			    (uint64_t)error);
+}
+
+void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
+{
+	v->legacy.cr2 = va.v;
+	v->page->cr2 = va.v;
+	ring_exception(v, VECTOR_PF, error);
+}
+
+void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
+{
+	struct gate32 gate;
+
+	v->guest->counts[COUNT_SOFTINT]++;
+	if (guest_is_pv(v->guest)) {
+		v->regs->rip += vector == 3 || vector == 4 ? length : 0;
+		if (vector < 32)
+			ring_exception(v, vector, 0);
+		else
+			ring_exception(v, VECTOR_GP, vector << 3 | 2);
+		return;
+	}
+	if (!read_gate(v, vector, &gate) || ((gate.type >> 5) & 3) < virtual_cpl(v->regs->cs)) {
+		ring_exception(v, VECTOR_GP, vector << 3 | 2);
+		return;
+	}
+	v->regs->rip += length;
+	legacy_push(v, &gate, NO_ERROR);
+}

@@ -1,0 +1,993 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Emulation of one sensitive instruction of a legacy kernel, and of port I/O of any guest. The
+ * instruction comes from the site table of a rewritten image or from the decoder; each operation has
+ * one small function, reached through a table.
+ */
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/string.h"
+#include "platform/platform.h"
+#include "ring/ring.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+#include "x86/descriptor.h"
+
+/* How an emulation ends */
+enum outcome {
+	DONE,	/* go on behind the instruction */
+	JUMPED, /* RIP is set, or a fault was sent */
+	REFUSE, /* the guest gets #GP(0) */
+	INVALID /* the guest gets #UD */
+};
+
+static uint64_t *general_register(struct regs *r, unsigned n)
+{
+	uint64_t *const order[] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
+				    &r->rsi, &r->rdi, &r->r8,  &r->r9,	&r->r10, &r->r11,
+				    &r->r12, &r->r13, &r->r14, &r->r15, &r->rip };
+
+	return order[n < ARRAY_SIZE(order) ? n : 0];
+}
+
+static void set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width)
+{
+	uint64_t *to = general_register(v->regs, n);
+
+	if (width == 1) {
+		if (n >= 4 && n < 8) { /* AH CH DH BH */
+			to = general_register(v->regs, n - 4);
+			*to = (*to & ~0xff00ull) | (value & 0xff) << 8;
+		} else {
+			*to = (*to & ~0xffull) | (value & 0xff);
+		}
+	} else if (width == 2) {
+		*to = (*to & ~0xffffull) | (value & 0xffff);
+	} else {
+		*to = width == 4 ? (uint32_t)value : value;
+	}
+}
+
+static uint16_t segment_register(const struct vcpu *v, unsigned seg)
+{
+	uint16_t s = 0;
+
+	switch (seg) {
+	case 0: __asm__ volatile("movw %%es, %0" : "=r"(s)); return s;
+	case 1: return (uint16_t)v->regs->cs;
+	case 2: return (uint16_t)v->regs->ss;
+	case 3: __asm__ volatile("movw %%ds, %0" : "=r"(s)); return s;
+	case 4: __asm__ volatile("movw %%fs, %0" : "=r"(s)); return s;
+	default: __asm__ volatile("movw %%gs, %0" : "=r"(s)); return s;
+	}
+}
+
+static uint32_t segment_base(const struct vcpu *v, unsigned seg)
+{
+	uint16_t s = segment_register(v, seg);
+
+	return s < SEL_GUEST_MAX && !(s & 4) ? desc_base(v->gdt[s / 8]) : 0;
+}
+
+static gva_t effective_address(const struct vcpu *v, const struct insn *i)
+{
+	uint64_t at = (int64_t)(int32_t)i->disp;
+
+	if (i->base != INSN_NO_REG)
+		at += *general_register(v->regs, i->base);
+	if (i->base == 16)
+		at += i->length;
+	if (i->index != INSN_NO_REG)
+		at += *general_register(v->regs, i->index) * i->scale;
+	if (i->flags & INSN_CODE64)
+		return GVA(at);
+	if (i->flags & INSN_ADDR16)
+		at &= 0xffff;
+	return GVA((uint32_t)(at + segment_base(v, i->seg)));
+}
+
+static unsigned user_access(const struct vcpu *v)
+{
+	return (v->regs->cs & 3) == 3 ? PF_USER : 0;
+}
+
+static bool load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
+{
+	struct mmu_failure f;
+
+	if (!mmu_read(&v->guest->mmu, &v->paging, at, to, bytes, user_access(v), &f))
+		return true;
+	ring_page_fault(v, f.va, f.error);
+	return false;
+}
+
+static bool store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
+{
+	struct mmu_failure f;
+
+	if (!mmu_write(&v->guest->mmu, &v->paging, at, from, bytes, user_access(v), &f))
+		return true;
+	ring_page_fault(v, f.va, f.error);
+	return false;
+}
+
+static gva_t stack_at(const struct vcpu *v, uint32_t offset)
+{
+	return GVA((uint32_t)(v->regs->rsp + offset + segment_base(v, 2)));
+}
+
+static bool pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width)
+{
+	uint16_t narrow[8];
+
+	if (width != 2)
+		return load(v, stack_at(v, 0), words, 4 * count);
+	if (!load(v, stack_at(v, 0), narrow, 2 * count))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		words[i] = narrow[i];
+	return true;
+}
+
+static bool push(struct vcpu *v, uint32_t word, unsigned width)
+{
+	if (!store(v, stack_at(v, (uint32_t)-width), &word, width))
+		return false;
+	v->regs->rsp = (uint32_t)(v->regs->rsp - width);
+	return true;
+}
+
+static void release(struct vcpu *v, unsigned bytes)
+{
+	v->regs->rsp = (uint32_t)(v->regs->rsp + bytes);
+}
+
+/* Writes the r/m operand of a store such as SMSW, STR or MOV from a segment register. */
+static enum outcome store_operand(struct vcpu *v, const struct insn *i, uint64_t value)
+{
+	if (i->flags & INSN_MEM)
+		return store(v, effective_address(v, i), &value, 2) ? DONE : JUMPED;
+	set_register(v, i->base, value, i->width);
+	return DONE;
+}
+
+static bool load_operand16(struct vcpu *v, const struct insn *i, uint16_t *value)
+{
+	if (i->flags & INSN_MEM)
+		return load(v, effective_address(v, i), value, 2);
+	*value = (uint16_t)*general_register(v->regs, i->base);
+	return true;
+}
+
+/* --- the interrupt flag and flags images --- */
+
+static enum outcome do_cli(struct vcpu *v, const struct insn *i)
+{
+	(void)i;
+	v->page->irq_mask = VENEER_IRQ_MASKED;
+	return DONE;
+}
+
+static enum outcome do_sti(struct vcpu *v, const struct insn *i)
+{
+	(void)i;
+	v->page->irq_mask = 0;
+	return DONE;
+}
+
+static enum outcome do_hlt(struct vcpu *v, const struct insn *i)
+{
+	(void)i;
+	if (v->page->irq_mask)
+		guest_end(v->guest, 0, "halted for good, with interrupts masked");
+	else
+		v->state = VCPU_HALTED;
+	return DONE;
+}
+
+static enum outcome do_pushf(struct vcpu *v, const struct insn *i)
+{
+	return push(v, ring_flags(v) & ~(FLAGS_RF | FLAGS_VM), i->width) ? DONE : JUMPED;
+}
+
+static enum outcome do_popf(struct vcpu *v, const struct insn *i)
+{
+	uint32_t flags;
+
+	if (!pop(v, &flags, 1, i->width))
+		return JUMPED;
+	if (i->width == 2)
+		flags |= (uint32_t)v->regs->rflags & 0xffff0000;
+	release(v, i->width);
+	ring_set_flags(v, flags);
+	return DONE;
+}
+
+static enum outcome do_iret(struct vcpu *v, const struct insn *i)
+{
+	uint32_t frame[5];
+	uint64_t d;
+
+	if (!pop(v, frame, 3, i->width))
+		return JUMPED;
+	if (frame[2] & FLAGS_VM) {
+		guest_crash(v->guest, "IRET to virtual-8086 mode: not offered by the ring engine");
+		return JUMPED;
+	}
+	if ((v->regs->rflags & FLAGS_NT)) {
+		guest_crash(v->guest, "IRET from a nested task: no task switches are offered");
+		return JUMPED;
+	}
+	uint16_t cs = (uint16_t)frame[1];
+	bool user = (cs & 3) == 3;
+	if (user && !pop(v, frame, 5, i->width))
+		return JUMPED;
+	if (cs < SEL_GUEST_MAX && (!ring_gdt_read(v, cs, &d) || !(d & DESC_CODE) || !(d & DESC_P))) {
+		ring_exception(v, VECTOR_GP, cs & ~3u);
+		return JUMPED;
+	}
+	struct regs *r = v->regs;
+	release(v, 3 * i->width);
+	r->rip = frame[0];
+	r->cs = user ? cs : (cs & ~3u) | 1;
+	if (user) {
+		r->rsp = frame[3];
+		r->ss = (uint16_t)frame[4];
+	}
+	ring_set_flags(v, frame[2]);
+	return JUMPED;
+}
+
+static enum outcome do_int(struct vcpu *v, const struct insn *i)
+{
+	ring_soft_interrupt(v, i->imm, i->length);
+	return JUMPED;
+}
+
+/* --- ports --- */
+
+static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned width)
+{
+	return v->guest->platform ? platform_in(v->guest->platform, port, width) : ~0u;
+}
+
+static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value)
+{
+	if (v->guest->platform)
+		platform_out(v->guest->platform, port, width, value);
+}
+
+static uint16_t port_of(const struct vcpu *v, const struct insn *i)
+{
+	return i->flags & INSN_DX ? (uint16_t)v->regs->rdx : i->imm;
+}
+
+static enum outcome do_in(struct vcpu *v, const struct insn *i)
+{
+	set_register(v, 0, port_in(v, port_of(v, i), i->width), i->width);
+	return DONE;
+}
+
+static enum outcome do_out(struct vcpu *v, const struct insn *i)
+{
+	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
+
+	port_out(v, port_of(v, i), i->width, (uint32_t)(v->regs->rax & mask));
+	return DONE;
+}
+
+#define STRING_STEPS 256 /* elements at one exit; then the guest may be interrupted */
+
+static uint64_t counter_of(const struct insn *i, uint64_t value)
+{
+	return i->flags & INSN_CODE64 ? value : i->flags & INSN_ADDR16 ? value & 0xffff : (uint32_t)value;
+}
+
+/* Adds to a string register in its address size. */
+static void advance(const struct insn *i, uint64_t *reg, int64_t by)
+{
+	uint64_t sum = *reg + (uint64_t)by;
+
+	*reg = i->flags & INSN_ADDR16 ? (*reg & ~0xffffull) | (sum & 0xffff) : counter_of(i, sum);
+}
+
+static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
+{
+	struct regs *r = v->regs;
+	uint64_t *index = in ? &r->rdi : &r->rsi;
+	int64_t by = r->rflags & FLAGS_DF ? -(int64_t)i->width : i->width;
+	uint16_t port = (uint16_t)r->rdx;
+
+	for (unsigned n = 0; n < STRING_STEPS; n++) {
+		uint32_t value = 0;
+
+		if ((i->flags & INSN_REP) && !counter_of(i, r->rcx))
+			return DONE;
+		uint64_t offset = counter_of(i, *index);
+		gva_t at = i->flags & INSN_CODE64 ? GVA(offset) :
+						    GVA((uint32_t)(offset + segment_base(v, i->seg)));
+		if (in) {
+			value = port_in(v, port, i->width);
+			if (!store(v, at, &value, i->width))
+				return JUMPED;
+		} else {
+			if (!load(v, at, &value, i->width))
+				return JUMPED;
+			port_out(v, port, i->width, value);
+		}
+		advance(i, index, by);
+		if (!(i->flags & INSN_REP))
+			return DONE;
+		advance(i, &r->rcx, -1);
+	}
+	return JUMPED; /* to itself */
+}
+
+static enum outcome do_ins(struct vcpu *v, const struct insn *i)
+{
+	return string_io(v, i, true);
+}
+
+static enum outcome do_outs(struct vcpu *v, const struct insn *i)
+{
+	return string_io(v, i, false);
+}
+
+/* --- descriptor tables --- */
+
+struct table_register {
+	uint16_t limit;
+	uint32_t base;
+} __attribute__((packed));
+
+static enum outcome store_table(struct vcpu *v, const struct insn *i, uint32_t base, uint16_t limit)
+{
+	struct table_register t = { limit, base };
+
+	return store(v, effective_address(v, i), &t, sizeof(t)) ? DONE : JUMPED;
+}
+
+static enum outcome do_sgdt(struct vcpu *v, const struct insn *i)
+{
+	return store_table(v, i, v->legacy.gdt_base, v->legacy.gdt_limit);
+}
+
+static enum outcome do_sidt(struct vcpu *v, const struct insn *i)
+{
+	return store_table(v, i, v->legacy.idt_base, v->legacy.idt_limit);
+}
+
+static void warn_if_not_flat(struct vcpu *v)
+{
+	for (unsigned i = 1; i < SEL_GUEST_MAX / 8; i++)
+		if (v->gdt[i] && !(v->gdt[i] & DESC_CODE) && desc_base(v->gdt[i]))
+			console_guest_notice(v->guest,
+					     "GDT entry %u has a base: rewritten code that runs with it "
+					     "in DS is not safe", i);
+}
+
+static enum outcome do_lgdt(struct vcpu *v, const struct insn *i)
+{
+	struct table_register t;
+
+	if (!load(v, effective_address(v, i), &t, sizeof(t)))
+		return JUMPED;
+	v->legacy.gdt_base = t.base;
+	v->legacy.gdt_limit = t.limit;
+	ring_gdt_load(v);
+	if (v->guest->prepare == PREPARE_REWRITTEN)
+		warn_if_not_flat(v);
+	return DONE;
+}
+
+static enum outcome do_lidt(struct vcpu *v, const struct insn *i)
+{
+	struct table_register t;
+
+	if (!load(v, effective_address(v, i), &t, sizeof(t)))
+		return JUMPED;
+	v->legacy.idt_base = t.base;
+	v->legacy.idt_limit = t.limit;
+	return DONE;
+}
+
+static enum outcome do_sldt(struct vcpu *v, const struct insn *i)
+{
+	return store_operand(v, i, v->legacy.ldtr);
+}
+
+static enum outcome do_str(struct vcpu *v, const struct insn *i)
+{
+	return store_operand(v, i, v->legacy.tr);
+}
+
+static enum outcome do_lldt(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+
+	if (!load_operand16(v, i, &selector))
+		return JUMPED;
+	if (selector & ~3u) {
+		guest_crash(v->guest, "LLDT %x: local descriptor tables are not offered", selector);
+		return JUMPED;
+	}
+	v->legacy.ldtr = selector;
+	return DONE;
+}
+
+static enum outcome do_ltr(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+	uint64_t d;
+
+	if (!load_operand16(v, i, &selector))
+		return JUMPED;
+	if (!ring_gdt_read(v, selector, &d) || (d & DESC_S) || desc_type(d) != DESC_TYPE_TSS32 ||
+	    !(d & DESC_P)) {
+		ring_exception(v, VECTOR_GP, selector & ~3u);
+		return JUMPED;
+	}
+	v->legacy.tr = selector;
+	v->legacy.tr_base = desc_base(d);
+	v->legacy.tr_limit = desc_limit(d);
+	d |= 2ull << 40; /* busy */
+	gva_t at = GVA((uint32_t)(v->legacy.gdt_base + (selector & ~7u)));
+	return store(v, at, &d, sizeof(d)) ? DONE : JUMPED;
+}
+
+/* VERR, VERW, LAR, LSL ask about a descriptor as the kernel in its ring 0 would see it. */
+static bool asked_descriptor(struct vcpu *v, const struct insn *i, uint64_t *d, bool *fault)
+{
+	uint16_t selector = 0;
+
+	*fault = !load_operand16(v, i, &selector);
+	if (*fault || !ring_gdt_read(v, selector, d))
+		return false;
+	return desc_dpl(*d) >= MAX(virtual_cpl(v->regs->cs), selector & 3u) ||
+	       ((*d & DESC_S) && (*d & DESC_CODE) && (*d & DESC_CONFORM));
+}
+
+static enum outcome set_zero_flag(struct vcpu *v, bool zero)
+{
+	v->regs->rflags = (v->regs->rflags & ~0x40ull) | (zero ? 0x40 : 0);
+	return DONE;
+}
+
+static enum outcome do_verify(struct vcpu *v, const struct insn *i)
+{
+	uint64_t d;
+	bool fault, ok = asked_descriptor(v, i, &d, &fault) && (d & DESC_S);
+
+	if (fault)
+		return JUMPED;
+	if (ok && i->op == INSN_VERW)
+		ok = !(d & DESC_CODE) && (d & DESC_WRITE);
+	else if (ok)
+		ok = !(d & DESC_CODE) || (d & DESC_WRITE);
+	return set_zero_flag(v, ok);
+}
+
+static enum outcome do_lar(struct vcpu *v, const struct insn *i)
+{
+	uint64_t d;
+	bool fault, ok = asked_descriptor(v, i, &d, &fault);
+
+	if (fault)
+		return JUMPED;
+	if (ok)
+		set_register(v, i->reg, i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
+			     i->width);
+	return set_zero_flag(v, ok);
+}
+
+/* --- control, debug and model-specific registers --- */
+
+static enum paging_mode mode_of(const struct legacy_state *l)
+{
+	return !(l->cr0 & CR0_PG) ? PAGING_OFF : l->cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
+}
+
+static void paging_changed(struct vcpu *v)
+{
+	const struct legacy_state *l = &v->legacy;
+
+	v->paging = (struct paging){
+		.mode = mode_of(l),
+		.root = GPA(l->cr3),
+		.write_protect = l->cr0 & CR0_WP,
+		.large_pages = l->cr4 & CR4_PSE,
+		.no_execute = l->efer & EFER_NXE,
+	};
+	mmu_load_root(&v->guest->mmu, &v->paging, true);
+}
+
+static void set_cr0(struct vcpu *v, uint32_t value)
+{
+	uint32_t changed = v->legacy.cr0 ^ value;
+
+	v->legacy.cr0 = value | CR0_ET;
+	if (changed & CR0_TS)
+		write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (value & CR0_TS));
+	if (changed & (CR0_PG | CR0_WP))
+		paging_changed(v);
+}
+
+static enum outcome do_mov_to_cr(struct vcpu *v, const struct insn *i)
+{
+	uint32_t value = (uint32_t)*general_register(v->regs, i->base);
+
+	switch (i->reg) {
+	case 0:
+		if ((value & CR0_PG) && !(value & CR0_PE))
+			return REFUSE;
+		if (!(value & CR0_PE)) {
+			guest_crash(v->guest, "real mode: not offered by the ring engine");
+			return JUMPED;
+		}
+		set_cr0(v, value);
+		return DONE;
+	case 2: v->legacy.cr2 = value; return DONE;
+	case 3:
+		v->legacy.cr3 = value;
+		if (v->legacy.cr0 & CR0_PG)
+			paging_changed(v);
+		return DONE;
+	case 4:
+		if (value & ~(0x7ffu | CR4_OSXSAVE))
+			return REFUSE;
+		v->legacy.cr4 = value;
+		if (v->legacy.cr0 & CR0_PG)
+			paging_changed(v);
+		return DONE;
+	default: return INVALID;
+	}
+}
+
+static enum outcome do_mov_from_cr(struct vcpu *v, const struct insn *i)
+{
+	const struct legacy_state *l = &v->legacy;
+	uint64_t value;
+
+	switch (i->reg) {
+	case 0: value = l->cr0; break;
+	case 2: value = l->cr2; break;
+	case 3: value = l->cr3; break;
+	case 4: value = l->cr4; break;
+	default: return INVALID;
+	}
+	set_register(v, i->base, value, i->width);
+	return DONE;
+}
+
+/* Debug registers are kept but never armed: a breakpoint could be set on the gate. */
+static enum outcome do_mov_to_dr(struct vcpu *v, const struct insn *i)
+{
+	v->legacy.dr[i->reg & 7] = (uint32_t)*general_register(v->regs, i->base);
+	return DONE;
+}
+
+static enum outcome do_mov_from_dr(struct vcpu *v, const struct insn *i)
+{
+	static const uint32_t fixed[8] = { [6] = 0xffff0ff0, [7] = 0x400 };
+	unsigned n = i->reg & 7;
+
+	set_register(v, i->base, v->legacy.dr[n] | fixed[n], i->width);
+	return DONE;
+}
+
+static enum outcome do_smsw(struct vcpu *v, const struct insn *i)
+{
+	return store_operand(v, i, v->legacy.cr0);
+}
+
+static enum outcome do_lmsw(struct vcpu *v, const struct insn *i)
+{
+	uint16_t value;
+
+	if (!load_operand16(v, i, &value))
+		return JUMPED;
+	set_cr0(v, (v->legacy.cr0 & ~0xeu) | (value & 0xf)); /* PE can be set, not cleared */
+	return DONE;
+}
+
+static enum outcome do_clts(struct vcpu *v, const struct insn *i)
+{
+	(void)i;
+	set_cr0(v, v->legacy.cr0 & ~CR0_TS);
+	return DONE;
+}
+
+static enum outcome do_invlpg(struct vcpu *v, const struct insn *i)
+{
+	mmu_flush(&v->guest->mmu, effective_address(v, i), 1);
+	return DONE;
+}
+
+/* Caches are coherent; there is nothing to write back for a guest without DMA. */
+static enum outcome do_nothing(struct vcpu *v, const struct insn *i)
+{
+	(void)v;
+	(void)i;
+	return DONE;
+}
+
+#define MSR_TSC 0x10
+
+static enum outcome do_rdmsr(struct vcpu *v, const struct insn *i)
+{
+	uint64_t value;
+
+	(void)i;
+	switch ((uint32_t)v->regs->rcx) {
+	case MSR_TSC: value = rdtsc(); break;
+	case MSR_EFER: value = v->legacy.efer; break;
+	default: return REFUSE;
+	}
+	v->regs->rax = (uint32_t)value;
+	v->regs->rdx = value >> 32;
+	return DONE;
+}
+
+static enum outcome do_wrmsr(struct vcpu *v, const struct insn *i)
+{
+	(void)i;
+	if ((uint32_t)v->regs->rcx != MSR_EFER || (v->regs->rax & ~(uint64_t)EFER_NXE))
+		return REFUSE;
+	v->legacy.efer = v->regs->rax & EFER_NXE;
+	if (v->legacy.cr0 & CR0_PG)
+		paging_changed(v);
+	return DONE;
+}
+
+/* --- segment registers and far transfers --- */
+
+/* The selector the guest believes it loaded. */
+static uint16_t shown_selector(const struct vcpu *v, unsigned seg)
+{
+	uint16_t s = segment_register(v, seg);
+
+	return (seg == 1 || seg == 2) && (s & 3) == 1 ? s & ~3u : s;
+}
+
+static enum outcome do_mov_from_seg(struct vcpu *v, const struct insn *i)
+{
+	return store_operand(v, i, shown_selector(v, i->reg));
+}
+
+static enum outcome do_push_seg(struct vcpu *v, const struct insn *i)
+{
+	return push(v, shown_selector(v, i->reg), i->width) ? DONE : JUMPED;
+}
+
+static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
+{
+	uint32_t s = selector;
+	uint64_t d;
+
+	ring_gdt_load(v); /* it may have changed since */
+	if (seg == 2) {
+		if (selector >= SEL_GUEST_MAX || !ring_gdt_read(v, selector, &d) || !(d & DESC_P) ||
+		    !(d & DESC_S) || (d & DESC_CODE) || !(d & DESC_WRITE) || (selector & 3))
+			goto fault;
+		v->regs->ss = (selector & ~3u) | 1;
+		return true;
+	}
+	if (!ring_selector_fits(v, selector))
+		goto fault;
+	switch (seg) {
+	case 0: __asm__ volatile("movl %0, %%es" ::"r"(s)); break;
+	case 3: __asm__ volatile("movl %0, %%ds" ::"r"(s)); break;
+	case 4: __asm__ volatile("movl %0, %%fs" ::"r"(s)); break;
+	default: __asm__ volatile("movl %0, %%gs" ::"r"(s)); break;
+	}
+	return true;
+fault:
+	ring_exception(v, VECTOR_GP, selector & ~3u);
+	return false;
+}
+
+static enum outcome do_mov_to_seg(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+
+	if (!load_operand16(v, i, &selector))
+		return JUMPED;
+	return load_segment(v, i->reg, selector) ? DONE : JUMPED;
+}
+
+static enum outcome do_pop_seg(struct vcpu *v, const struct insn *i)
+{
+	uint32_t selector;
+
+	if (!pop(v, &selector, 1, i->width) || !load_segment(v, i->reg, (uint16_t)selector))
+		return JUMPED;
+	release(v, i->width);
+	return DONE;
+}
+
+static enum outcome do_load_far(struct vcpu *v, const struct insn *i)
+{
+	uint8_t pointer[6];
+	uint32_t offset = 0;
+	uint16_t selector;
+
+	if (!load(v, effective_address(v, i), pointer, i->width + 2u))
+		return JUMPED;
+	memcpy(&offset, pointer, i->width);
+	memcpy(&selector, pointer + i->width, 2);
+	if (!load_segment(v, i->imm, selector))
+		return JUMPED;
+	set_register(v, i->reg, offset, i->width);
+	return DONE;
+}
+
+static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
+{
+	uint64_t d;
+
+	ring_gdt_load(v);
+	if (!ring_gdt_read(v, selector, &d) || !(d & DESC_P) || !(d & DESC_S) || !(d & DESC_CODE) ||
+	    (selector & 3) > virtual_cpl(v->regs->cs)) {
+		ring_exception(v, VECTOR_GP, selector & ~3u);
+		return false;
+	}
+	v->regs->cs = (selector & ~3u) | 1;
+	v->regs->rip = offset;
+	return true;
+}
+
+static bool far_target(struct vcpu *v, const struct insn *i, uint16_t *selector, uint32_t *offset)
+{
+	uint8_t pointer[6];
+
+	*selector = i->imm;
+	*offset = i->disp;
+	if (i->op == INSN_JMP_FAR || i->op == INSN_CALL_FAR)
+		return true;
+	*offset = 0;
+	if (!load(v, effective_address(v, i), pointer, i->width + 2u))
+		return false;
+	memcpy(offset, pointer, i->width);
+	memcpy(selector, pointer + i->width, 2);
+	return true;
+}
+
+static enum outcome do_jmp_far(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+	uint32_t offset;
+
+	if (far_target(v, i, &selector, &offset))
+		jump_far(v, selector, offset);
+	return JUMPED;
+}
+
+static enum outcome do_call_far(struct vcpu *v, const struct insn *i)
+{
+	uint64_t sp = v->regs->rsp;
+	uint32_t next = (uint32_t)v->regs->rip + i->length, offset;
+	uint16_t selector;
+
+	if (!far_target(v, i, &selector, &offset) || !push(v, shown_selector(v, 1), i->width))
+		return JUMPED;
+	if (!push(v, next, i->width) || !jump_far(v, selector, offset))
+		v->regs->rsp = sp;
+	return JUMPED;
+}
+
+static enum outcome do_ret_far(struct vcpu *v, const struct insn *i)
+{
+	uint32_t frame[2];
+
+	if (!pop(v, frame, 2, i->width))
+		return JUMPED;
+	if ((frame[1] & 3) == 3) {
+		guest_crash(v->guest, "far return to ring 3: use IRET under the ring engine");
+		return JUMPED;
+	}
+	if (jump_far(v, (uint16_t)(frame[1] & ~3u), frame[0]))
+		release(v, 2 * i->width + i->imm);
+	return JUMPED;
+}
+
+typedef enum outcome operation(struct vcpu *v, const struct insn *i);
+
+static operation *const operations[INSN_OPS] = {
+	[INSN_CLI] = do_cli,
+	[INSN_STI] = do_sti,
+	[INSN_HLT] = do_hlt,
+	[INSN_PUSHF] = do_pushf,
+	[INSN_POPF] = do_popf,
+	[INSN_IRET] = do_iret,
+	[INSN_INT] = do_int,
+	[INSN_IN] = do_in,
+	[INSN_OUT] = do_out,
+	[INSN_INS] = do_ins,
+	[INSN_OUTS] = do_outs,
+	[INSN_SGDT] = do_sgdt,
+	[INSN_SIDT] = do_sidt,
+	[INSN_LGDT] = do_lgdt,
+	[INSN_LIDT] = do_lidt,
+	[INSN_SMSW] = do_smsw,
+	[INSN_LMSW] = do_lmsw,
+	[INSN_INVLPG] = do_invlpg,
+	[INSN_SLDT] = do_sldt,
+	[INSN_STR] = do_str,
+	[INSN_LLDT] = do_lldt,
+	[INSN_LTR] = do_ltr,
+	[INSN_VERR] = do_verify,
+	[INSN_VERW] = do_verify,
+	[INSN_LAR] = do_lar,
+	[INSN_LSL] = do_lar,
+	[INSN_CLTS] = do_clts,
+	[INSN_INVD] = do_nothing,
+	[INSN_WBINVD] = do_nothing,
+	[INSN_MOV_FROM_CR] = do_mov_from_cr,
+	[INSN_MOV_TO_CR] = do_mov_to_cr,
+	[INSN_MOV_FROM_DR] = do_mov_from_dr,
+	[INSN_MOV_TO_DR] = do_mov_to_dr,
+	[INSN_RDMSR] = do_rdmsr,
+	[INSN_WRMSR] = do_wrmsr,
+	[INSN_MOV_FROM_SEG] = do_mov_from_seg,
+	[INSN_MOV_TO_SEG] = do_mov_to_seg,
+	[INSN_PUSH_SEG] = do_push_seg,
+	[INSN_POP_SEG] = do_pop_seg,
+	[INSN_LOAD_FAR] = do_load_far,
+	[INSN_JMP_FAR] = do_jmp_far,
+	[INSN_CALL_FAR] = do_call_far,
+	[INSN_RET_FAR] = do_ret_far,
+	[INSN_JMP_FAR_MEM] = do_jmp_far,
+	[INSN_CALL_FAR_MEM] = do_call_far,
+};
+
+/* What a guest's ring 3 may have emulated: at the rewriter's trap sites, and INT n. */
+static bool allowed_in_user(unsigned op)
+{
+	switch (op) {
+	case INSN_INT:
+	case INSN_PUSHF:
+	case INSN_SGDT:
+	case INSN_SIDT:
+	case INSN_SLDT:
+	case INSN_STR:
+	case INSN_SMSW:
+	case INSN_VERR:
+	case INSN_VERW:
+	case INSN_LAR:
+	case INSN_LSL:
+	case INSN_MOV_FROM_SEG:
+	case INSN_PUSH_SEG: return true;
+	default: return false;
+	}
+}
+
+/* A PV kernel's devices are hypercalls; its ports are empty, but there to be measured. */
+static bool allowed_in_pv(unsigned op)
+{
+	return op == INSN_IN || op == INSN_OUT || op == INSN_INS || op == INSN_OUTS;
+}
+
+static const struct veneer_site *find_site(const struct guest *g, uint64_t address)
+{
+	unsigned lo = 0, hi = g->rewrite.site_count;
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (g->sites[mid].address == address)
+			return &g->sites[mid];
+		if (g->sites[mid].address < address)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* Fetches up to 15 bytes; fewer where the next page is not mapped. */
+static unsigned fetch(struct vcpu *v, uint8_t *code)
+{
+	bool code64 = guest_is_pv(v->guest);
+	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
+	unsigned in_page = (unsigned)MIN(15ull, PAGE_SIZE - (at & ~PAGE_MASK));
+	unsigned access = user_access(v) | PF_FETCH;
+
+	if (mmu_read(&v->guest->mmu, &v->paging, GVA(at), code, in_page, access, NULL))
+		return 0;
+	if (in_page < 15 && !mmu_read(&v->guest->mmu, &v->paging, GVA(at + in_page), code + in_page,
+				      15 - in_page, access, NULL))
+		return 15;
+	return in_page;
+}
+
+static bool decode_here(struct vcpu *v, struct insn *insn)
+{
+	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
+	uint8_t code[15];
+
+	if (site) {
+		*insn = site->insn;
+		return true;
+	}
+	unsigned bytes = fetch(v, code);
+	return bytes && !insn_decode(code, bytes, guest_is_pv(v->guest), insn);
+}
+
+static void execute(struct vcpu *v, const struct insn *i)
+{
+	bool io = allowed_in_pv(i->op);
+	uint64_t mask = guest_is_pv(v->guest) ? ~0ull : 0xffffffff;
+
+	v->guest->counts[io ? COUNT_IO : COUNT_PRIVILEGED]++;
+	switch (operations[i->op](v, i)) {
+	case DONE: v->regs->rip = (v->regs->rip + i->length) & mask; break;
+	case JUMPED: break;
+	case REFUSE: ring_exception(v, VECTOR_GP, 0); break;
+	case INVALID: ring_exception(v, VECTOR_UD, NO_ERROR); break;
+	}
+}
+
+void ring_emulate(struct vcpu *v)
+{
+	unsigned vector = (unsigned)v->regs->vector;
+	int64_t error = (int64_t)v->regs->error;
+	struct insn insn;
+
+	if (!decode_here(v, &insn) || !operations[insn.op] ||
+	    (guest_is_pv(v->guest) && !allowed_in_pv(insn.op)) ||
+	    (virtual_cpl(v->regs->cs) == 3 && !allowed_in_user(insn.op))) {
+		ring_exception(v, vector, error);
+		return;
+	}
+	execute(v, &insn);
+}
+
+bool ring_emulate_hlt_at(struct vcpu *v)
+{
+	struct insn insn;
+	uint8_t code;
+	uint64_t at = (uint32_t)(v->regs->rip + segment_base(v, 1));
+
+	if (mmu_read(&v->guest->mmu, &v->paging, GVA(at), &code, 1, PF_FETCH, NULL) || code != 0xf4)
+		return false;
+	if (!decode_here(v, &insn) || insn.op != INSN_HLT)
+		return false;
+	v->regs->rip = (uint32_t)(v->regs->rip + insn.length);
+	return true;
+}
+
+void ring_iret(struct vcpu *v)
+{
+	const struct insn iret = { .op = INSN_IRET, .width = 4, .length = 1 };
+
+	execute(v, &iret);
+}
+
+#define STEP_LIMIT 16 /* then others may have the processor */
+
+/* Instructions that ring 1 executes without a trap but with another meaning. */
+static bool silent(unsigned op)
+{
+	switch (op) {
+	case INSN_PUSHF:
+	case INSN_POPF:
+	case INSN_IRET: return true;
+	default: return false;
+	}
+}
+
+bool ring_step(struct vcpu *v)
+{
+	struct insn insn;
+
+	for (unsigned n = 0; n < STEP_LIMIT; n++) {
+		if (v->state != VCPU_RUNNABLE)
+			return false;
+		if (!v->page->irq_mask || (v->regs->cs & 3) == 3 || !decode_here(v, &insn) ||
+		    !silent(insn.op))
+			return true;
+		execute(v, &insn);
+	}
+	return false;
+}

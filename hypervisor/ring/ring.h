@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ring engine: guest kernels in ring 1, guest users in ring 3, no help from the processor. */
+#ifndef VENEER_RING_H
+#define VENEER_RING_H
+
+#include "core/types.h"
+
+struct cpu;
+struct vcpu;
+struct insn;
+
+/* Puts a vCPU at its first instruction. */
+void ring_start_pv(struct vcpu *v, uint64_t entry, gpa_t start_info);
+void ring_start_legacy(struct vcpu *v, uint32_t entry, uint32_t eax, uint32_t ebx);
+
+/* Saves whoever is loaded on this CPU, loads v. */
+void ring_switch(struct cpu *cpu, struct vcpu *v);
+void ring_unload(struct cpu *cpu);
+
+/* Before entry: sends what is pending. False when the vCPU is no longer runnable. */
+bool ring_deliver(struct vcpu *v);
+
+/* A store to the armed page of the patch window: unmask, then deliver. */
+void ring_unmask_trap(struct vcpu *v);
+
+/* Enters the guest; returns when it has trapped, with the reason in v->regs->vector. */
+void ring_run(struct cpu *cpu, struct vcpu *v);
+
+/* inject.c: exceptions and interrupts */
+#define NO_ERROR (-1)
+void ring_exception(struct vcpu *v, unsigned vector, int64_t error);
+void ring_page_fault(struct vcpu *v, gva_t va, unsigned error);
+bool ring_legacy_interrupt(struct vcpu *v, unsigned vector);
+void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length);
+void ring_pv_event(struct vcpu *v);
+
+/* privileged.c: emulation of one instruction of a legacy kernel, or port I/O of a PV one */
+void ring_emulate(struct vcpu *v);
+bool ring_emulate_hlt_at(struct vcpu *v); /* steps over a HLT at RIP */
+void ring_iret(struct vcpu *v);
+/* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */
+bool ring_step(struct vcpu *v);
+
+/* Virtual EFLAGS as the guest should see them, and setting them. */
+uint32_t ring_flags(const struct vcpu *v);
+void ring_set_flags(struct vcpu *v, uint32_t flags);
+
+/* segments.c: the guest's GDT, made fit for ring 1 */
+void ring_gdt_load(struct vcpu *v);
+bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
+bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
+
+static inline unsigned virtual_cpl(uint64_t cs)
+{
+	return (cs & 3) == 3 ? 3 : 0;
+}
+
+#endif

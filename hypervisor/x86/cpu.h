@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Control registers, MSRs, flags, vectors (Intel SDM 3A and 4; AMD APM 2), and their instructions. */
+#ifndef VENEER_X86_CPU_H
+#define VENEER_X86_CPU_H
+
+/* EFLAGS, SDM 1 section 3.4.3 */
+#define FLAGS_CF   0x00000001
+#define FLAGS_ONE  0x00000002
+#define FLAGS_TF   0x00000100
+#define FLAGS_IF   0x00000200
+#define FLAGS_DF   0x00000400
+#define FLAGS_IOPL 0x00003000
+#define FLAGS_NT   0x00004000
+#define FLAGS_RF   0x00010000
+#define FLAGS_VM   0x00020000
+#define FLAGS_AC   0x00040000
+#define FLAGS_VIF  0x00080000
+#define FLAGS_VIP  0x00100000
+#define FLAGS_ID   0x00200000
+/* what software at any level may change: CF PF AF ZF SF TF DF OF NT AC ID */
+#define FLAGS_USER 0x00244dd5
+
+/* Control registers, SDM 3A section 2.5 */
+#define CR0_PE (1u << 0)
+#define CR0_MP (1u << 1)
+#define CR0_EM (1u << 2)
+#define CR0_TS (1u << 3)
+#define CR0_ET (1u << 4)
+#define CR0_NE (1u << 5)
+#define CR0_WP (1u << 16)
+#define CR0_AM (1u << 18)
+#define CR0_NW (1u << 29)
+#define CR0_CD (1u << 30)
+#define CR0_PG (1u << 31)
+
+#define CR4_PSE	       (1u << 4)
+#define CR4_PAE	       (1u << 5)
+#define CR4_MCE	       (1u << 6)
+#define CR4_PGE	       (1u << 7)
+#define CR4_OSFXSR     (1u << 9)
+#define CR4_OSXMMEXCPT (1u << 10)
+#define CR4_UMIP       (1u << 11)
+#define CR4_FSGSBASE   (1u << 16)
+#define CR4_OSXSAVE    (1u << 18)
+
+/* MSRs, SDM 4 */
+#define MSR_APIC_BASE	   0x0000001b
+#define MSR_SYSENTER_CS	   0x00000174
+#define MSR_SYSENTER_ESP   0x00000175
+#define MSR_SYSENTER_EIP   0x00000176
+#define MSR_MCG_CAP	   0x00000179
+#define MSR_MCG_STATUS	   0x0000017a
+#define MSR_MC0_CTL	   0x00000400
+#define MSR_MC0_STATUS	   0x00000401
+#define MSR_EFER	   0xc0000080
+#define MSR_STAR	   0xc0000081
+#define MSR_LSTAR	   0xc0000082
+#define MSR_CSTAR	   0xc0000083
+#define MSR_SFMASK	   0xc0000084
+#define MSR_FS_BASE	   0xc0000100
+#define MSR_GS_BASE	   0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+
+#define EFER_SCE (1u << 0)
+#define EFER_LME (1u << 8)
+#define EFER_LMA (1u << 10)
+#define EFER_NXE (1u << 11)
+
+/* Exceptions, SDM 3A section 6.3.1 */
+#define VECTOR_DE 0
+#define VECTOR_DB 1
+#define VECTOR_NMI 2
+#define VECTOR_BP 3
+#define VECTOR_OF 4
+#define VECTOR_BR 5
+#define VECTOR_UD 6
+#define VECTOR_NM 7
+#define VECTOR_DF 8
+#define VECTOR_TS 10
+#define VECTOR_NP 11
+#define VECTOR_SS 12
+#define VECTOR_GP 13
+#define VECTOR_PF 14
+#define VECTOR_MF 16
+#define VECTOR_AC 17
+#define VECTOR_MC 18
+#define VECTOR_XM 19
+/* vectors with an error code */
+#define VECTORS_WITH_ERROR 0x60227d00u
+
+/* Page fault error code, SDM 3A section 4.7 */
+#define PF_PRESENT  0x01
+#define PF_WRITE    0x02
+#define PF_USER	    0x04
+#define PF_RESERVED 0x08
+#define PF_FETCH    0x10
+
+/* Our own vectors: one priority class above everything a device could use. */
+#define VECTOR_CONSOLE	0xf0
+#define VECTOR_TIMER	0xf1
+#define VECTOR_KICK	0xf2
+#define VECTOR_SPURIOUS 0xff
+
+#ifndef __ASSEMBLER__
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the entry code leaves on the entry stack; the last five are the processor's. */
+struct regs {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+_Static_assert(sizeof(struct regs) == 22 * 8, "gate.S knows this layout");
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t v)
+{
+	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+static inline uint64_t rdtsc(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	__asm__ volatile("cpuid"
+			 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+			 : "a"(leaf), "c"(sub));
+}
+
+#define READ_CR(n)                                                 \
+	static inline uint64_t read_cr##n(void)                    \
+	{                                                          \
+		uint64_t v;                                        \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory"); \
+		return v;                                          \
+	}
+#define WRITE_CR(n)                                                \
+	static inline void write_cr##n(uint64_t v)                 \
+	{                                                          \
+		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory"); \
+	}
+READ_CR(0)
+READ_CR(2)
+READ_CR(3)
+READ_CR(4)
+WRITE_CR(0)
+WRITE_CR(3)
+WRITE_CR(4)
+
+static inline void outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline void outw(uint16_t port, uint16_t v)
+{
+	__asm__ volatile("outw %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static inline uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+	uint32_t v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+
+static inline void invlpg(uint64_t va)
+{
+	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+
+static inline bool canonical(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+#endif
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Segment and gate descriptors, Intel SDM 3A sections 3.4.5, 5.8.3, 6.14 and 7.7. */
+#ifndef VENEER_X86_DESCRIPTOR_H
+#define VENEER_X86_DESCRIPTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DESC_ACCESSED (1ull << 40)
+#define DESC_WRITE    (1ull << 41) /* data: writable; code: readable */
+#define DESC_CONFORM  (1ull << 42) /* data: expand-down; code: conforming */
+#define DESC_CODE     (1ull << 43)
+#define DESC_S	      (1ull << 44) /* code or data, not system */
+#define DESC_DPL_SHIFT 45
+#define DESC_P	      (1ull << 47)
+#define DESC_L	      (1ull << 53)
+#define DESC_DB	      (1ull << 54)
+#define DESC_G	      (1ull << 55)
+
+#define DESC_DPL(dpl)  ((uint64_t)(dpl) << DESC_DPL_SHIFT)
+#define DESC_FLAT32    (0x000f00000000ffffull | DESC_G | DESC_DB | DESC_P | DESC_S | DESC_ACCESSED)
+#define DESC_CODE32(d) (DESC_FLAT32 | DESC_CODE | DESC_WRITE | DESC_DPL(d))
+#define DESC_DATA(d)   (DESC_FLAT32 | DESC_WRITE | DESC_DPL(d))
+#define DESC_CODE64(d) \
+	(DESC_P | DESC_S | DESC_ACCESSED | DESC_CODE | DESC_WRITE | DESC_L | DESC_DPL(d))
+
+/* System descriptor types */
+#define DESC_TYPE_TSS16	     1
+#define DESC_TYPE_LDT	     2
+#define DESC_TYPE_TSS32	     9
+#define DESC_TYPE_TSS32_BUSY 11
+#define DESC_TYPE_INTERRUPT  14 /* 32- or 64-bit interrupt gate */
+#define DESC_TYPE_TRAP	     15
+
+static inline unsigned desc_dpl(uint64_t d)
+{
+	return (d >> DESC_DPL_SHIFT) & 3;
+}
+
+static inline uint32_t desc_base(uint64_t d)
+{
+	return ((d >> 16) & 0xffffff) | ((d >> 32) & 0xff000000);
+}
+
+static inline uint32_t desc_limit(uint64_t d)
+{
+	uint32_t limit = (d & 0xffff) | ((d >> 32) & 0xf0000);
+
+	return d & DESC_G ? limit << 12 | 0xfff : limit;
+}
+
+/* A flat segment is what inline rewriting relies on. */
+static inline bool desc_flat(uint64_t d)
+{
+	return !desc_base(d) && desc_limit(d) == 0xffffffff;
+}
+
+static inline unsigned desc_type(uint64_t d)
+{
+	return (d >> 40) & 15;
+}
+
+/* 64-bit IDT gate */
+struct gate64 {
+	uint16_t offset_low;
+	uint16_t selector;
+	uint8_t ist;
+	uint8_t type; /* P, DPL, 0, type */
+	uint16_t offset_mid;
+	uint32_t offset_high;
+	uint32_t zero;
+};
+_Static_assert(sizeof(struct gate64) == 16, "gate");
+
+/* 64-bit TSS; the I/O bitmap follows in the gate area */
+struct tss64 {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3;
+	uint16_t io_bitmap;
+} __attribute__((packed));
+_Static_assert(sizeof(struct tss64) == 104, "TSS");
+
+#endif
