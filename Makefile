@@ -14,9 +14,10 @@ Q :=
 say = @:
 endif
 
-all: $(BUILD)/veneer.elf
+all: $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf
 
 .PHONY: all packages
 packages:
 
 include hypervisor/build.mk
+include rtos-pv/build.mk

@@ -31,17 +31,6 @@ static void page_fault(struct vcpu *v)
 	}
 }
 
-/* #GP with the IDT bit is INT n through a gate the hypervisor keeps to itself (SDM 3A, 6.13). */
-static void general_protection(struct vcpu *v)
-{
-	unsigned error = (unsigned)v->regs->error;
-
-	if (v->regs->vector == VECTOR_GP && (error & 3) == 2)
-		ring_soft_interrupt(v, (error >> 3) & 0xff, 2);
-	else
-		ring_emulate(v);
-}
-
 static void debug_exception(struct vcpu *v)
 {
 	if (v->stepping)
@@ -72,7 +61,7 @@ void exit_handle(struct vcpu *v)
 	case VECTOR_TS:
 	case VECTOR_NP:
 	case VECTOR_SS:
-	case VECTOR_GP: general_protection(v); break;
+	case VECTOR_GP: ring_emulate(v); break;
 	case VECTOR_DB: debug_exception(v); break;
 	case VECTOR_BP:
 	case VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;

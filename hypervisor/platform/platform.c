@@ -53,9 +53,10 @@ static void wake_if_pending(struct platform *p)
 		vcpu_wake(&p->guest->vcpu);
 }
 
-static void arm_pit(struct platform *p, uint64_t now)
+/* The next edge after since; one that is past by now, for we are slow, is raised at once. */
+static void arm_pit(struct platform *p, uint64_t since)
 {
-	uint64_t at = pit_next_edge(&p->pit.channel[0], now);
+	uint64_t at = pit_next_edge(&p->pit.channel[0], since);
 
 	if (at == PIT_NEVER)
 		timer_cancel(cpu_of(p), &p->pit_timer);
@@ -212,7 +213,7 @@ static void out_byte(struct platform *p, uint16_t port, uint8_t v)
 	case 0x61:
 		pit_write(&p->pit, port, v, now_ns(p));
 		if (port == 0x40 || port == 0x43)
-			arm_pit(p, now_ns(p));
+			arm_pit(p, p->pit.channel[0].start);
 		break;
 	case 0x60:
 	case 0x64:
