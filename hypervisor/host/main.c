@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The host command: veneer COMMAND ... */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+#include "command.h"
+#include "run.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "rewrite", command_rewrite, "make a 32-bit kernel fit for ring 1" },
+	{ "inspect", command_inspect, "show sensitive instructions and what rewriting does to them" },
+	{ "run", command_run, "start the hypervisor with a configuration in an emulator" },
+	{ "bench", command_bench, "measure: native, stock, rewritten, paravirtual" },
+};
+
+static void help(FILE *f)
+{
+	fprintf(f, "usage: veneer COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(f, "\nveneer COMMAND --help tells more; so does man veneer.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return 2;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		help(stdout);
+		return 0;
+	}
+	fprintf(stderr, "veneer: no command \"%s\": veneer --help lists them\n", argv[1]);
+	return 2;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rewrite.h"
+
+static const char rewrite_help[] =
+	"usage: veneer rewrite IN -o OUT [--report FILE.json] [--profile FILE] [--force] [--quiet]\n"
+	"\n"
+	"Rewrites the sensitive instructions of a 32-bit kernel so that it runs in ring 1 under Veneer.\n"
+	"IN is an ELF32 i386 executable, with or without symbols and Multiboot header; it is not changed.\n"
+	"\n"
+	"  -o, --output OUT      the rewritten ELF file; appears whole or not at all\n"
+	"      --report FILE     what was done to each site, as JSON\n"
+	"      --profile FILE    a console log of an earlier run: the addresses in its \"profile\" lines\n"
+	"                        are taken as code\n"
+	"      --force           write OUT even if a site could not be made safe\n"
+	"      --quiet           no summary\n"
+	"\n"
+	"Exit status: 0 done; 1 a file is wrong or a site was refused; 2 wrong command line.\n";
+
+static const char inspect_help[] =
+	"usage: veneer inspect IN [--json]\n"
+	"\n"
+	"Shows the sensitive instructions of an ELF32 i386 executable and what rewriting does to each; of\n"
+	"a rewritten one, each site before and after.\n"
+	"\n"
+	"      --json            for programs\n";
+
+struct profile {
+	uint32_t *address;
+	unsigned count;
+};
+
+static int fail(const char *path, const char *why)
+{
+	fprintf(stderr, "veneer: %s: %s\n", path, why);
+	return 1;
+}
+
+static int read_profile(const char *path, struct profile *p)
+{
+	FILE *f = fopen(path, "r");
+	char line[512];
+
+	if (!f)
+		return fail(path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		char *at = strstr(line, "profile ");
+		unsigned address;
+
+		if (!at || sscanf(at, "profile %*s 0x%x", &address) != 1)
+			continue;
+		p->address = realloc(p->address, (p->count + 1) * sizeof(*p->address));
+		if (!p->address)
+			abort();
+		p->address[p->count++] = address;
+	}
+	fclose(f);
+	if (!p->count)
+		return fail(path, "holds no \"profile GUEST 0xADDRESS COUNT\" line");
+	return 0;
+}
+
+static void list_refused(const struct rewrite *r)
+{
+	for (unsigned i = 0; i < r->sites; i++)
+		if (r->site[i].treatment == TREAT_REFUSED)
+			fprintf(stderr, "veneer: %s: %#x: %s: %s\n", r->image->path, r->site[i].address,
+				op_name(r->site[i].insn.op), r->site[i].why);
+	if (r->map.undecodable)
+		fprintf(stderr, "veneer: %s: %u addresses that code leads to hold no instruction\n",
+			r->image->path, r->map.undecodable);
+	if (r->map.conflicts)
+		fprintf(stderr, "veneer: %s: %u addresses are reached inside an instruction\n",
+			r->image->path, r->map.conflicts);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+struct options {
+	const char *in, *out, *report;
+	bool force, quiet;
+	struct profile profile;
+};
+
+static int finish(struct rewrite *r, const struct options *o)
+{
+	char why[200];
+	bool unsafe = r->refused || r->map.undecodable || r->map.conflicts;
+
+	if (unsafe)
+		list_refused(r);
+	if (o->report && report_write(r, o->report, why, sizeof(why)))
+		return fail(o->report, why);
+	if (unsafe && !o->force)
+		return fail(o->in, "not rewritten: --force does it all the same");
+	if (output_write(r, o->out, why, sizeof(why)))
+		return fail(o->out, why);
+	if (!o->quiet)
+		report_summary(r);
+	return 0;
+}
+
+static int run_rewrite(const struct options *o)
+{
+	struct rewrite r = { 0 };
+	struct image im;
+	char why[200];
+	int err;
+
+	if (image_read(&im, o->in, why, sizeof(why)) ||
+	    rewrite_image(&r, &im, o->profile.address, o->profile.count, why, sizeof(why)))
+		err = fail(o->in, why);
+	else
+		err = finish(&r, o);
+	rewrite_free(&r);
+	image_free(&im);
+	return err;
+}
+
+int command_rewrite(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "output", required_argument, NULL, 'o' }, { "report", required_argument, NULL, 'r' },
+		{ "profile", required_argument, NULL, 'p' }, { "force", no_argument, NULL, 'f' },
+		{ "quiet", no_argument, NULL, 'q' },	     { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	struct options o = { 0 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'o': o.out = optarg; break;
+		case 'r': o.report = optarg; break;
+		case 'p':
+			if (read_profile(optarg, &o.profile))
+				return 1;
+			break;
+		case 'f': o.force = true; break;
+		case 'q': o.quiet = true; break;
+		case 'h': fputs(rewrite_help, stdout); return 0;
+		default: fputs(rewrite_help, stderr); return 2;
+		}
+	}
+	if (optind + 1 != argc || !o.out) {
+		fputs(rewrite_help, stderr);
+		return 2;
+	}
+	o.in = argv[optind];
+	if (same_file(o.in, o.out))
+		return fail(o.out, "is the input file: name another output");
+	int err = run_rewrite(&o);
+	free(o.profile.address);
+	return err;
+}
+
+/* --- inspect --- */
+
+/* A record of .veneer.original, see output.c */
+struct original {
+	uint32_t address, stub;
+	uint8_t treatment, planted, length, op;
+	uint8_t bytes[16];
+};
+_Static_assert(sizeof(struct original) == 28, "output.c writes this");
+
+static void print_insn(uint32_t address, const uint8_t *bytes, size_t n, const char *lead)
+{
+	ZydisFormatter formatter;
+	struct decoded d;
+	char text[128] = "(not an instruction)";
+
+	ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT);
+	if (decode(bytes, n, &d))
+		ZydisFormatterFormatInstruction(&formatter, &d.zydis, d.operand,
+						d.zydis.operand_count_visible, text, sizeof(text), address,
+						NULL);
+	printf("%s%08x  %s\n", lead, address, text);
+}
+
+static void print_stub(const struct image *im, uint32_t stub)
+{
+	for (unsigned n = 0; n < 14; n++) {
+		uint32_t left;
+		const uint8_t *code = image_at(im, stub, &left);
+		struct decoded d;
+
+		if (!code || !decode(code, left < 15 ? left : 15, &d))
+			return;
+		print_insn(stub, code, d.zydis.length, "          ");
+		stub += d.zydis.length;
+		if (d.zydis.mnemonic == ZYDIS_MNEMONIC_JMP && d.operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+		    d.zydis.length == 5)
+			return;
+	}
+}
+
+static const uint8_t *find_section(const struct image *im, const char *name, uint32_t *bytes)
+{
+	Elf32_Ehdr e;
+	Elf32_Shdr h, names;
+
+	memcpy(&e, im->data, sizeof(e));
+	if (e.e_shoff + (uint64_t)e.e_shnum * sizeof(h) > im->bytes || e.e_shstrndx >= e.e_shnum)
+		return NULL;
+	memcpy(&names, im->data + e.e_shoff + e.e_shstrndx * sizeof(h), sizeof(h));
+	for (unsigned i = 0; i < e.e_shnum; i++) {
+		memcpy(&h, im->data + e.e_shoff + i * sizeof(h), sizeof(h));
+		uint64_t at = (uint64_t)names.sh_offset + h.sh_name;
+		if (at + strlen(name) >= im->bytes || strncmp((char *)im->data + at, name, strlen(name) + 1))
+			continue;
+		if (h.sh_offset > im->bytes || h.sh_size > im->bytes - h.sh_offset)
+			return NULL;
+		*bytes = h.sh_size;
+		return im->data + h.sh_offset;
+	}
+	return NULL;
+}
+
+static int inspect_rewritten(const struct image *im, bool json)
+{
+	uint32_t bytes, left;
+	const uint8_t *p = find_section(im, ".veneer.original", &bytes);
+	const char *comma = "";
+
+	if (!p)
+		return fail(im->path, "has lost its .veneer.original section (stripped?)");
+	decoder_init(false);
+	if (json)
+		printf("{\"rewritten\": true, \"sites\": [");
+	for (; bytes >= sizeof(struct original); p += sizeof(struct original), bytes -= sizeof(struct original)) {
+		struct original o;
+
+		memcpy(&o, p, sizeof(o));
+		if (o.treatment >= TREATMENTS)
+			return fail(im->path, "its .veneer.original section is broken");
+		const char *how = treatment_names[o.treatment];
+		if (json) {
+			printf("%s\n {\"address\": \"%#x\", \"instruction\": \"%s\", \"treatment\": \"%s\", "
+			       "\"planted\": %s, \"stub\": \"%#x\"}", comma, o.address, op_name(o.op), how,
+			       o.planted ? "true" : "false", o.stub);
+			comma = ",";
+			continue;
+		}
+		printf("%-8s", how);
+		print_insn(o.address, o.bytes, o.length, "");
+		if (o.treatment == TREAT_INLINE)
+			print_stub(im, o.stub);
+		else if (o.planted && image_at(im, o.address, &left))
+			print_insn(o.address, image_at(im, o.address, &left), 1, "          ");
+	}
+	if (json)
+		printf("\n]}\n");
+	return 0;
+}
+
+static int inspect_original(struct image *im, bool json)
+{
+	struct rewrite r;
+	char why[200];
+
+	if (rewrite_image(&r, im, NULL, 0, why, sizeof(why)))
+		return fail(im->path, why);
+	if (json) {
+		report_json(&r, stdout);
+	} else {
+		for (unsigned i = 0; i < r.sites; i++) {
+			const struct site *s = &r.site[i];
+
+			printf("%-8s", treatment_names[s->treatment]);
+			print_insn(s->address, s->bytes, s->insn.length, "");
+			if (s->why)
+				printf("          %s\n", s->why);
+		}
+		report_summary(&r);
+	}
+	rewrite_free(&r);
+	return 0;
+}
+
+int command_inspect(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { 0 },
+	};
+	bool json = false;
+	struct image im;
+	char why[200];
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'j': json = true; break;
+		case 'h': fputs(inspect_help, stdout); return 0;
+		default: fputs(inspect_help, stderr); return 2;
+		}
+	}
+	if (optind + 1 != argc) {
+		fputs(inspect_help, stderr);
+		return 2;
+	}
+	if (image_read(&im, argv[optind], why, sizeof(why)))
+		err = fail(argv[optind], why);
+	else
+		err = im.rewritten ? inspect_rewritten(&im, json) : inspect_original(&im, json);
+	image_free(&im);
+	return err;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `veneer rewrite` and `veneer inspect`: exit status 0, 1 for what is wrong with a file, 2 for what is
+ * wrong with the command line. */
+#ifndef REWRITER_COMMAND_H
+#define REWRITER_COMMAND_H
+
+int command_rewrite(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+
+#endif

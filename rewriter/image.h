@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An ELF32 i386 executable, read with libelf: its code ranges, symbols and bytes by address. */
+#ifndef REWRITER_IMAGE_H
+#define REWRITER_IMAGE_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct range {
+	uint32_t start, end; /* [start, end) */
+};
+
+struct segment {
+	uint32_t vaddr, offset, filesz, memsz, flags;
+};
+
+struct image {
+	const char *path;
+	uint8_t *data; /* the whole file, ours to change */
+	size_t bytes;
+	uint32_t entry;
+	unsigned segments;
+	struct segment *segment; /* PT_LOAD */
+	unsigned code_ranges;
+	struct range *code; /* executable sections, or segments where there are no sections */
+	unsigned roots;
+	uint32_t *root; /* addresses known to be code: entry, symbols */
+	bool has_symbols, multiboot, rewritten;
+};
+
+/* 0, or -1 with one line in why (at least 200 bytes). Checks every offset that is used later. */
+int image_read(struct image *im, const char *path, char *why, size_t why_bytes);
+int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t why_bytes);
+void image_free(struct image *im);
+
+/* Bytes at an address that are in the file, or NULL; *left is how many follow. */
+uint8_t *image_at(const struct image *im, uint32_t address, uint32_t *left);
+bool image_is_code(const struct image *im, uint32_t address);
+
+#endif
