@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every entry point. `make run` and `make check` need nothing else done before.
+# Every entry point. `make run` and `make check` need nothing else done before: what is missing is
+# installed (as root, from Debian's packages), built, and run.
 
 BUILD := build
-CC ?= gcc
+CC := gcc
+HOSTCC := $(CC)
 PREFIX ?= /usr/local
 WARNINGS := -Wall -Wextra -Werror
 V ?= 0
@@ -14,10 +16,85 @@ Q :=
 say = @:
 endif
 
-all: $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf
+.DEFAULT_GOAL := all
+.PHONY: all run check bench install clean packages iso run-demo
 
-.PHONY: all packages
+PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
+	$(BUILD)/rtos-rewritten.elf $(BUILD)/invaders.elf
+
+all: $(PRODUCTS)
+
+# What building, running and testing needs, by the file that shows it is there.
+PACKAGES := gcc:/usr/bin/gcc libc6-dev:/usr/include/stdio.h binutils:/usr/bin/ld \
+	libzydis-dev:/usr/include/Zydis/Zydis.h libelf-dev:/usr/include/libelf.h \
+	libpng-dev:/usr/include/png.h linux-libc-dev:/usr/include/linux/kvm.h \
+	qemu-system-x86:/usr/bin/qemu-system-x86_64 grub-invaders:/boot/invaders.exec \
+	grub-common:/usr/share/grub/unicode.pf2 gnuplot-nox:/usr/bin/gnuplot cpio:/usr/bin/cpio \
+	perl:/usr/bin/prove jq:/usr/bin/jq cloc:/usr/bin/cloc
+CHECK_PACKAGES := bochs:/usr/bin/bochs bochs-term:/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so \
+	bochsbios:/usr/share/bochs/BIOS-bochs-latest vgabios:/usr/share/vgabios/vgabios.bin \
+	grub-pc-bin:/usr/lib/grub/i386-pc/moddep.lst grub-efi-amd64-bin:/usr/lib/grub/x86_64-efi/moddep.lst \
+	xorriso:/usr/bin/xorriso mtools:/usr/bin/mformat ovmf:/usr/share/OVMF/OVMF_CODE.fd \
+	bsdutils:/usr/bin/script clang:/usr/bin/clang libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a
+
+missing = $(strip $(foreach p,$(1),$(if $(wildcard $(word 2,$(subst :, ,$(p)))),,$(word 1,$(subst :, ,$(p))))))
+MISSING := $(call missing,$(PACKAGES))
+MISSING_CHECK := $(call missing,$(CHECK_PACKAGES))
+
+define install_packages
+@printf '  %-4s %s\n' APT "$(1)"
+@{ apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install $(1); } \
+	> apt.log 2>&1 && rm apt.log || { tail -n 5 apt.log; \
+	echo "veneer: cannot install: $(1): install them by hand, apt.log has the details"; exit 1; }
+endef
+
 packages:
+ifneq ($(MISSING),)
+	$(call install_packages,$(MISSING))
+endif
+
+.PHONY: check-packages
+check-packages: packages
+ifneq ($(MISSING_CHECK),)
+	$(call install_packages,$(MISSING_CHECK))
+endif
 
 include hypervisor/build.mk
 include rtos-pv/build.mk
+include hypervisor/host/build.mk
+include t/build.mk
+
+$(BUILD)/rtos-rewritten.elf: $(BUILD)/rtos-pc.elf $(BUILD)/veneer
+	$(call say,RW,$@)
+	$(Q)$(BUILD)/veneer rewrite $< -o $@ --report $(BUILD)/rtos-rewritten.json --quiet
+
+$(BUILD)/invaders.elf: $(BUILD)/veneer | packages
+	$(call say,RW,$@)
+	$(Q)$(BUILD)/veneer rewrite /boot/invaders.exec -o $@ --report $(BUILD)/invaders.json --quiet
+
+$(BUILD)/demo.conf: hypervisor/host/demo.conf
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+# On a terminal: the three guests, interactive. Else the same, scripted, and the comparison.
+run: all $(BUILD)/demo.conf
+	@mkdir -p $(BUILD)/run
+	$(Q)if [ -t 0 ]; then $(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log; else \
+		$(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log --timeout 120 \
+		--send 'invaders=\w\w \w\e[D\w \w\e[D\w ' --screen invaders=$(BUILD)/run/invaders.png && \
+		echo && $(BUILD)/veneer bench; fi
+
+bench: all
+	$(Q)$(BUILD)/veneer bench
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/veneer $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/include/veneer
+	install -m 755 $(BUILD)/veneer $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf $(BUILD)/rtos-rewritten.elf \
+		$(DESTDIR)$(PREFIX)/lib/veneer/
+	install -m 644 hypervisor/host/veneer.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 hypervisor/abi/veneer.h $(DESTDIR)$(PREFIX)/include/veneer/
+
+clean:
+	rm -rf $(BUILD) apt.log

@@ -90,7 +90,7 @@ void exit_requests(struct vcpu *v)
 		guest_load(v->guest);
 	}
 	if ((r & REQUEST_STOP) && v->state != VCPU_STOPPED)
-		guest_end(v->guest, -1, "stopped from the monitor");
+		guest_end(v->guest, 0, "stopped from the monitor");
 	if ((r & REQUEST_PAUSE) && v->state != VCPU_STOPPED)
 		v->state = VCPU_PAUSED;
 	if ((r & REQUEST_RESUME) && v->state == VCPU_PAUSED) {

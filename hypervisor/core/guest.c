@@ -43,7 +43,7 @@ static bool take_memory(struct guest *g, uint64_t bytes)
 	unsigned pages = pool_pages(bytes);
 	mpa_t pool, list, fpu, gdt, idt, vcpu_page;
 
-	m->memory = memory_alloc(bytes, LARGE_SIZE);
+	m->memory = memory_take(bytes, LARGE_SIZE); /* guest_load zeroes it */
 	pool = take(g, pages * PAGE_SIZE);
 	list = take(g, pages * sizeof(uint16_t));
 	fpu = take(g, MAX(cpu_features.xsave_bytes, 512u));

@@ -54,8 +54,8 @@ void machine_guest_stats(const struct guest *g)
 	for (unsigned i = 0; i < COUNTERS; i++)
 		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu", counter_names[i],
 			       g->counts[i]);
-	console_print("stats %s ran_us=%lu worst_wait_us=%lu overhead_kib=%lu shadow_pages=%u%s",
-		      g->config->name, ns_from_tsc(v->ran) / 1000, ns_from_tsc(v->worst_wait) / 1000,
+	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu overhead_kib=%lu "
+		      "shadow_pages=%u%s", g->config->name, g->first_entry - entry_tsc, ns_from_tsc(v->ran) / 1000, ns_from_tsc(v->worst_wait) / 1000,
 		      g->overhead >> 10, g->mmu.pool_pages - g->mmu.pool_free, text);
 }
 
@@ -228,7 +228,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	if (!guest_count)
 		refuse_boot("no guest can be started");
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
-	console_print("boot entry_to_guests_ticks=%lu", rdtsc() - entry_tsc);
+	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	cpus_start();
 	sched_run(&cpus[0]);
 }

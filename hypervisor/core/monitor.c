@@ -78,6 +78,20 @@ static void command_screen(struct guest *g)
 	}
 }
 
+/* The same for programs: character and attribute of each cell, in hexadecimal. */
+static void command_cells(struct guest *g)
+{
+	uint16_t cell[PLATFORM_COLUMNS];
+	char text[4 * PLATFORM_COLUMNS + 1];
+
+	for (unsigned row = 0; g->platform && row < PLATFORM_ROWS; row++) {
+		platform_screen_cells(g->platform, row, cell);
+		for (unsigned i = 0; i < PLATFORM_COLUMNS; i++)
+			format(text + 4 * i, 5, "%04x", cell[i]);
+		console_guest_notice(g, "cells %02u %s", row, text);
+	}
+}
+
 static void command_input(struct guest *g)
 {
 	chosen = g->id;
@@ -107,6 +121,7 @@ static const struct command {
 	{ 'k', "stop", true, command_stop, "end it" },
 	{ 's', "stats", true, command_stats, "time, exits by reason, worst wait" },
 	{ 'v', "screen", true, command_screen, "its text screen" },
+	{ 'c', "cells", true, command_cells, "its text screen with attributes, for programs" },
 	{ 'i', "input", true, command_input, "send what is typed to it (or Ctrl-A and its number)" },
 	{ 'q', "off", false, command_off, "stop the machine" },
 };

@@ -157,6 +157,8 @@ void sched_run(struct cpu *cpu)
 		}
 		if (!ring_deliver(v))
 			continue;
+		if (!v->guest->first_entry)
+			v->guest->first_entry = rdtsc();
 		ring_run(cpu, v);
 		exit_handle(v);
 	}

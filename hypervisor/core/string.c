@@ -8,8 +8,10 @@
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *ret = to;
+	size_t words = n / 8, rest = n % 8;
 
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest)::"memory");
 	return ret;
 }
 
@@ -28,8 +30,11 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int c, size_t n)
 {
 	void *ret = to;
+	size_t words = n / 8, rest = n % 8;
+	uint64_t pattern = 0x0101010101010101ull * (uint8_t)c;
 
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
+	__asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(pattern) : "memory");
 	return ret;
 }
 

@@ -69,7 +69,7 @@ void memory_init(const struct boot_info *info)
 }
 
 /* First fit. Until hv_tables_init the boot tables reach 4 GiB only. */
-mpa_t memory_alloc(uint64_t bytes, uint64_t align)
+mpa_t memory_take(uint64_t bytes, uint64_t align)
 {
 	bytes = ALIGN_UP(bytes, PAGE_SIZE);
 	for (unsigned i = 0; i < free_ranges; i++) {
@@ -82,10 +82,18 @@ mpa_t memory_alloc(uint64_t bytes, uint64_t align)
 			free_range[free_ranges++] = (struct memory_range){ r->start, start };
 		r->start = end;
 		used += bytes;
-		memset(direct(MPA(start)), 0, bytes);
 		return MPA(start);
 	}
 	return MPA(0);
+}
+
+mpa_t memory_alloc(uint64_t bytes, uint64_t align)
+{
+	mpa_t pa = memory_take(bytes, align);
+
+	if (pa.v)
+		memset(direct(pa), 0, ALIGN_UP(bytes, PAGE_SIZE));
+	return pa;
 }
 
 mpa_t memory_low_page(void)

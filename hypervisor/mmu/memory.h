@@ -33,8 +33,10 @@ static inline mpa_t direct_mpa(const void *p)
 /* Takes the loader's map, less the image, the bundle and the first MiB. */
 void memory_init(const struct boot_info *info);
 
-/* Zeroed frames, aligned (a power of two, at least a page); v == 0 if there are not that many. */
+/* Frames, aligned (a power of two, at least a page); v == 0 if there are not that many.
+ * memory_alloc zeroes them; memory_take does not. */
 mpa_t memory_alloc(uint64_t bytes, uint64_t align);
+mpa_t memory_take(uint64_t bytes, uint64_t align);
 
 /* A page below 1 MiB for starting processors; v == 0 if there is none. */
 mpa_t memory_low_page(void);

@@ -26,9 +26,14 @@ static void queue(struct i8042 *k, uint8_t byte)
 		k->queue[(k->head + k->used++) % KEY_QUEUE] = byte;
 }
 
-bool i8042_room(const struct i8042 *k)
+bool i8042_ready(const struct i8042 *k)
 {
-	return k->used + 8 <= KEY_QUEUE;
+	return k->used + 8 <= KEY_QUEUE && !k->down;
+}
+
+bool i8042_key_is_down(const struct i8042 *k)
+{
+	return k->down;
 }
 
 bool i8042_irq(const struct i8042 *k)
@@ -57,19 +62,26 @@ static uint8_t make_code(uint8_t c)
 
 static void press(struct i8042 *k, uint8_t code, bool extended)
 {
-	bool shift = code & 0x80;
+	i8042_release(k);
+	k->down = code;
+	k->down_extended = extended;
+	if (code & 0x80)
+		queue(k, 0x2a); /* left shift */
+	if (extended)
+		queue(k, 0xe0);
+	queue(k, code & 0x7f);
+}
 
-	code &= 0x7f;
-	if (shift)
-		queue(k, 0x2a);
-	if (extended)
+void i8042_release(struct i8042 *k)
+{
+	if (!k->down)
+		return;
+	if (k->down_extended)
 		queue(k, 0xe0);
-	queue(k, code);
-	if (extended)
-		queue(k, 0xe0);
-	queue(k, code | 0x80);
-	if (shift)
+	queue(k, k->down | 0x80);
+	if (k->down & 0x80)
 		queue(k, 0xaa);
+	k->down = 0;
 }
 
 /* ESC [ A and its kin are the arrow keys; up, down, right, left. */

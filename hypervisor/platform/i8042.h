@@ -17,14 +17,20 @@ struct i8042 {
 	unsigned head, used;
 	bool scanning, last_was_command;
 	uint8_t escape; /* of a terminal's sequence: 0, 1 after ESC, 2 after ESC [ */
+	uint8_t down; /* make code of the key that is down, or 0; 0x80 marks shift */
+	bool down_extended;
 	bool reset_wanted;
 };
 
 void i8042_reset(struct i8042 *k);
 uint8_t i8042_read(struct i8042 *k, uint16_t port);
 void i8042_write(struct i8042 *k, uint16_t port, uint8_t value);
-bool i8042_room(const struct i8042 *k);		 /* for another key */
-void i8042_type(struct i8042 *k, uint8_t ascii); /* a terminal's byte: press and release */
+
+/* A terminal's byte: the key goes down, and stays until i8042_release. */
+bool i8042_ready(const struct i8042 *k); /* for another key */
+void i8042_type(struct i8042 *k, uint8_t ascii);
+bool i8042_key_is_down(const struct i8042 *k);
+void i8042_release(struct i8042 *k);
 bool i8042_irq(const struct i8042 *k);
 
 #endif

@@ -27,8 +27,11 @@ struct platform {
 	struct rtc rtc;
 	struct vga vga;
 	struct timer pit_timer;
+	struct timer key_timer; /* until the key that is down goes up */
 	bool reset_wanted;
 };
+
+#define KEY_DOWN_NS 100000000 /* how long a typed key stays down */
 
 enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_COM1 = 4 };
 
@@ -74,6 +77,17 @@ static void pit_fired(struct timer *t)
 	wake_if_pending(p);
 }
 
+static void feed(struct platform *p);
+
+static void key_up(struct timer *t)
+{
+	struct platform *p = container_of(t, struct platform, key_timer);
+
+	i8042_release(&p->keyboard);
+	feed(p);
+	wake_if_pending(p);
+}
+
 static void transmit(void *arg, uint8_t byte)
 {
 	console_guest_put(arg, (char)byte);
@@ -115,7 +129,9 @@ void platform_reset(struct platform *p, struct guest *g)
 {
 	p->guest = g;
 	timer_cancel(cpu_of(p), &p->pit_timer);
+	timer_cancel(cpu_of(p), &p->key_timer);
 	p->pit_timer.fire = pit_fired;
+	p->key_timer.fire = key_up;
 	p->start = rdtsc();
 	p->uart.transmit = transmit;
 	p->uart.arg = g;
@@ -132,6 +148,7 @@ void platform_reset(struct platform *p, struct guest *g)
 void platform_stop(struct platform *p)
 {
 	timer_cancel(cpu_of(p), &p->pit_timer);
+	timer_cancel(cpu_of(p), &p->key_timer);
 }
 
 bool platform_interrupt_pending(const struct platform *p)
@@ -159,8 +176,10 @@ static void feed(struct platform *p)
 		while (uart_room(&p->uart) && (byte = guest_input_take(p->guest)) >= 0)
 			uart_receive(&p->uart, (uint8_t)byte);
 	} else {
-		while (i8042_room(&p->keyboard) && (byte = guest_input_take(p->guest)) >= 0)
+		while (i8042_ready(&p->keyboard) && (byte = guest_input_take(p->guest)) >= 0)
 			i8042_type(&p->keyboard, (uint8_t)byte);
+		if (i8042_key_is_down(&p->keyboard) && !p->key_timer.armed)
+			timer_set(cpu_of(p), &p->key_timer, rdtsc() + tsc_from_ns(KEY_DOWN_NS));
 	}
 	update_lines(p);
 }
@@ -257,13 +276,22 @@ void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t va
 	}
 }
 
-void platform_screen_row(const struct platform *p, unsigned row, char *text)
+void platform_screen_cells(const struct platform *p, unsigned row, uint16_t *cell)
 {
 	uint64_t at = VGA_TEXT_AT + 2ull * (vga_start(&p->vga) + row * PLATFORM_COLUMNS);
-	const uint16_t *cell = mmu_memory(&p->guest->mmu, GPA(at), 2 * PLATFORM_COLUMNS);
+	const uint16_t *from = mmu_memory(&p->guest->mmu, GPA(at), 2 * PLATFORM_COLUMNS);
 
+	for (unsigned i = 0; i < PLATFORM_COLUMNS; i++)
+		cell[i] = from ? from[i] : 0x0720;
+}
+
+void platform_screen_row(const struct platform *p, unsigned row, char *text)
+{
+	uint16_t cell[PLATFORM_COLUMNS];
+
+	platform_screen_cells(p, row, cell);
 	for (unsigned i = 0; i < PLATFORM_COLUMNS; i++) {
-		char c = cell ? (char)cell[i] : ' ';
+		char c = (char)cell[i];
 
 		text[i] = c >= ' ' && c < 0x7f ? c : c == 0 ? ' ' : '#';
 	}

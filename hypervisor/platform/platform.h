@@ -29,7 +29,8 @@ unsigned platform_interrupt_acknowledge(struct platform *p);
 /* Console input has arrived for the guest: to its serial port if it uses one, else as keys. */
 void platform_input(struct platform *p);
 
-/* One row of the text screen, 80 printable characters and a NUL. */
+/* One row of the text screen: cells as they are (blank outside the guest's memory), or 80 printable characters and a NUL. */
+void platform_screen_cells(const struct platform *p, unsigned row, uint16_t *cell);
 void platform_screen_row(const struct platform *p, unsigned row, char *text);
 
 #endif

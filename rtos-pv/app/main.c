@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Chooses by the command line: demo (the default), test, bench, spin. */
+/* Chooses by the command line: demo (the default), test, bench, bench-short, spin. */
 #include "app.h"
 
 #include <stdarg.h>
@@ -112,7 +112,9 @@ static void first_thread(void *arg)
 	if (asked_for("test"))
 		code = run_tests();
 	else if (asked_for("bench"))
-		code = run_bench();
+		code = run_bench(1);
+	else if (asked_for("bench-short"))
+		code = run_bench(20);
 	else if (asked_for("spin"))
 		code = run_spin();
 	else

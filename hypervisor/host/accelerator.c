@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Whether /dev/kvm is worth using: an emulated one opens and works, but crawls. A short loop and a few
+ * exits tell. */
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+#define PROBE_MS 200 /* real hardware needs about one */
+
+/* 16-bit code: a million rounds of a loop, 500 port writes, halt. */
+static const unsigned char code[] = {
+	0x66, 0xb9, 0x40, 0x42, 0x0f, 0x00, /* mov $1000000, %ecx */
+	0x66, 0x49, 0x75, 0xfc,		    /* dec %ecx; jnz */
+	0xb9, 0xf4, 0x01,		    /* mov $500, %cx */
+	0xe6, 0x80, 0xe2, 0xfc,		    /* out %al, $0x80; loop */
+	0xf4,
+};
+
+static int run_guest(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR), vm, vcpu;
+	struct kvm_userspace_memory_region region = { .memory_size = 4096 };
+	struct kvm_regs regs = { .rflags = 2 };
+	struct kvm_sregs sregs;
+
+	if (kvm < 0 || (vm = ioctl(kvm, KVM_CREATE_VM, 0)) < 0)
+		return -1;
+	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	memcpy(memory, code, sizeof(code));
+	region.userspace_addr = (unsigned long)memory;
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) || (vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) < 0)
+		return -1;
+	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	struct kvm_run *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (run == MAP_FAILED || ioctl(vcpu, KVM_GET_SREGS, &sregs))
+		return -1;
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	if (ioctl(vcpu, KVM_SET_SREGS, &sregs) || ioctl(vcpu, KVM_SET_REGS, &regs))
+		return -1;
+	do
+		if (ioctl(vcpu, KVM_RUN, 0))
+			return -1;
+	while (run->exit_reason == KVM_EXIT_IO);
+	return run->exit_reason == KVM_EXIT_HLT ? 0 : -1;
+}
+
+const char *accelerator_choose(const char **why)
+{
+	if (access("/dev/kvm", R_OK | W_OK)) {
+		*why = "no usable /dev/kvm";
+		return "tcg";
+	}
+	pid_t pid = fork(); /* it may hang in the kernel */
+	if (!pid)
+		_exit(run_guest() ? 1 : 0);
+	long end = now_ms() + PROBE_MS;
+	int status = -1;
+	pid_t done = 0;
+	while (pid > 0 && !(done = waitpid(pid, &status, WNOHANG)) && now_ms() < end)
+		usleep(1000);
+	if (done == pid && WIFEXITED(status) && !WEXITSTATUS(status)) {
+		*why = "/dev/kvm works";
+		return "kvm";
+	}
+	if (pid > 0 && done != pid) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		*why = "/dev/kvm opens but crawls";
+	} else {
+		*why = "/dev/kvm opens but runs no guest";
+	}
+	return "tcg";
+}

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The host command: build/veneer
+
+HOST_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -DVENEER_HOST -Ihypervisor -Ihypervisor/host -Irewriter -Ibench \
+	-MMD -MP
+HOST_SOURCES := $(wildcard hypervisor/host/*.c rewriter/*.c bench/*.c) hypervisor/core/config.c \
+	hypervisor/core/string.c
+HOST_OBJECTS := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SOURCES))
+
+$(BUILD)/host/%.o: %.c | packages
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -c $< -o $@
+
+$(BUILD)/veneer: $(HOST_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -o $@ $(HOST_OBJECTS) -lelf -lZydis -lpng
+
+-include $(HOST_OBJECTS:.o=.d)

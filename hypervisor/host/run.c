@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `veneer run CONF`: bundle, emulator, console, scripted input, pictures, verdict. */
+#include "run.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "screen.h"
+
+static const char help[] =
+	"usage: veneer run CONF [options]\n"
+	"\n"
+	"Bundles the guests that CONF (veneer.conf) names, starts the hypervisor with them in an emulator,\n"
+	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes to the\n"
+	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
+	"\n"
+	"      --engine E          for all guests: ring or auto\n"
+	"      --cpus N            processors of the machine (default 2)\n"
+	"      --memory M          its memory, in MiB (default 256)\n"
+	"      --timeout S         stop after so many seconds (default: none on a terminal, else 120)\n"
+	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\w waits 1/4 s; may\n"
+	"                          be repeated, and is done in order\n"
+	"      --screen GUEST=FILE write the guest's text screen as a PNG picture when all is typed, then\n"
+	"                          stop that guest\n"
+	"      --log FILE          a copy of the console\n"
+	"      --accel A           tcg, kvm or auto (default: kvm if it works and keeps up)\n"
+	"      --emulator E        qemu (default) or bochs\n"
+	"      --icount            one instruction is one nanosecond: repeatable\n"
+	"      --print             show the emulator's command and exit\n"
+	"      --quiet             do not show the console\n"
+	"\n"
+	"Exit status: 0 all guests well; 1 not; 2 wrong command line or configuration; 3 out of time.\n";
+
+#define SCRIPT_MAX 16
+
+struct options {
+	const char *conf, *engine, *log, *accel, *emulator;
+	const char *cpus, *memory;
+	long timeout;
+	bool icount, print, quiet;
+	struct {
+		bool screen;
+		char guest[32];
+		const char *arg;
+	} script[SCRIPT_MAX];
+	unsigned steps;
+};
+
+static int fail(const char *what, const char *why)
+{
+	fprintf(stderr, "veneer: %s: %s\n", what, why);
+	return RUN_USAGE;
+}
+
+static int read_file(const char *path, char **data, size_t *bytes)
+{
+	FILE *f = fopen(path, "rb");
+	long size;
+
+	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0 || size > 1 << 20) {
+		fail(path, f ? "not a configuration" : strerror(errno));
+		if (f)
+			fclose(f);
+		return -1;
+	}
+	rewind(f);
+	*data = malloc((size_t)size + 1);
+	*bytes = *data ? fread(*data, 1, (size_t)size, f) : 0;
+	fclose(f);
+	return *data ? 0 : -1;
+}
+
+/* engine = E at the end of every section, where it overrides. */
+static char *override_engine(char *text, size_t *bytes, const char *engine)
+{
+	char *out = malloc(*bytes * 2 + 4096), *to = out;
+
+	for (size_t i = 0; out && i <= *bytes; i++) {
+		bool section = i < *bytes && text[i] == '[' && i && text[i - 1] == '\n';
+
+		if (section || i == *bytes)
+			to += sprintf(to, "\nengine = %.8s\n", engine);
+		if (i < *bytes)
+			*to++ = text[i];
+	}
+	/* before the first section it would stand outside */
+	*bytes = (size_t)(to - out);
+	free(text);
+	return out;
+}
+
+static int make_bundle(const struct options *o, const char *path)
+{
+	struct bundle_source s = { .conf_path = o->conf };
+	char directory[4096];
+
+	if (read_file(o->conf, &s.conf, &s.conf_bytes))
+		return -1;
+	if (o->engine)
+		s.conf = override_engine(s.conf, &s.conf_bytes, o->engine);
+	snprintf(directory, sizeof(directory), "%s", o->conf);
+	s.directory = dirname(directory);
+	int err = bundle_write(&s, path);
+	free(s.conf);
+	return err;
+}
+
+#define ARGS_MAX 48
+
+static void qemu_arguments(const struct options *o, const char *bundle, const char **argv)
+{
+	const char *why = "", *accel = o->accel;
+	unsigned n = 0;
+
+	if (!accel || !strcmp(accel, "auto"))
+		accel = o->icount ? "tcg" : accelerator_choose(&why);
+	if (isatty(2) && *why)
+		fprintf(stderr, "veneer: accelerator %s (%s)\n", accel, why);
+	const char *fixed[] = { "qemu-system-x86_64", "-machine", "pc", "-accel", accel, "-cpu",
+				!strcmp(accel, "kvm") ? "host" : "max", "-m", o->memory, "-smp", o->cpus,
+				"-display", "none", "-monitor", "none", "-nodefaults", "-serial", "stdio",
+				"-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel",
+				library_path("veneer.elf"), "-initrd", bundle };
+	for (; n < sizeof(fixed) / sizeof(fixed[0]); n++)
+		argv[n] = fixed[n];
+	if (o->icount) {
+		const char *icount[] = { "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc",
+					 "base=2026-01-01,clock=vm" };
+
+		for (unsigned i = 0; i < 6; i++)
+			argv[n++] = icount[i];
+	}
+	argv[n] = NULL;
+}
+
+/* Types a script's keys: escapes, and pauses. */
+static void type_keys(struct machine *m, const char *keys)
+{
+	for (; *keys; keys++) {
+		char c = *keys;
+
+		if (c == '\\' && keys[1]) {
+			switch (*++keys) {
+			case 'r': c = '\r'; break;
+			case 'n': c = '\n'; break;
+			case 'e': c = 27; break;
+			case 't': c = '\t'; break;
+			case 'w': usleep(250000); continue;
+			default: c = *keys;
+			}
+		}
+		machine_type(m, &c, 1);
+		usleep(2000);
+	}
+}
+
+static void monitor_command(struct machine *m, const char *command, const char *guest)
+{
+	char text[80];
+	int n = snprintf(text, sizeof(text), "\001:%s %s\r", command, guest);
+
+	for (int i = 0; i < n; i++) {
+		machine_type(m, text + i, 1);
+		usleep(1000);
+	}
+}
+
+struct progress {
+	bool started, well, panicked;
+	unsigned step;
+	struct screen screen;
+	bool waiting_for_screen;
+	int status;
+};
+
+static void next_step(struct machine *m, const struct options *o, struct progress *p)
+{
+	for (; p->step < o->steps && !p->waiting_for_screen; p->step++) {
+		const char *guest = o->script[p->step].guest;
+
+		if (o->script[p->step].screen) {
+			memset(&p->screen, 0, sizeof(p->screen));
+			p->waiting_for_screen = true;
+			monitor_command(m, "cells", guest);
+			return;
+		}
+		monitor_command(m, "input", guest);
+		type_keys(m, o->script[p->step].arg);
+	}
+}
+
+static void take_line(struct machine *m, const struct options *o, struct progress *p, const char *line)
+{
+	if (p->waiting_for_screen && screen_take(&p->screen, o->script[p->step].guest, line)) {
+		if (p->screen.rows < SCREEN_ROWS)
+			return;
+		if (screen_png(&p->screen, o->script[p->step].arg))
+			p->status = RUN_NOT_WELL;
+		p->waiting_for_screen = false;
+		monitor_command(m, "stop", o->script[p->step].guest);
+		p->step++;
+		next_step(m, o, p);
+		return;
+	}
+	if (!o->quiet)
+		puts(line);
+	fflush(stdout);
+	if (!strncmp(line, "veneer: boot entry", 18)) {
+		p->started = true;
+		next_step(m, o, p);
+	}
+	p->well |= !strcmp(line, "veneer: all done, all well");
+	p->panicked |= !strncmp(line, "veneer: PANIC", 13);
+}
+
+static int watch(struct machine *m, const struct options *o)
+{
+	struct progress p = { 0 };
+	long end = now_ms() + o->timeout * 1000;
+	bool ended = false;
+
+	while (!ended) {
+		long left = o->timeout ? end - now_ms() : -1;
+		const char *line = o->timeout && left <= 0 ? NULL : machine_line(m, (int)left, &ended);
+
+		if (line) {
+			take_line(m, o, &p, line);
+		} else if (!ended) {
+			fprintf(stderr, "veneer: stopped after %ld s, see --timeout\n", o->timeout);
+			machine_kill(m);
+			machine_finish(m);
+			return RUN_TIMEOUT;
+		}
+	}
+	machine_finish(m);
+	if (!p.started)
+		fprintf(stderr, "veneer: the hypervisor did not start\n");
+	return p.well && !p.panicked ? p.status : RUN_NOT_WELL;
+}
+
+static int interact(struct machine *m)
+{
+	machine_interact(m);
+	return machine_finish(m) == 1 ? RUN_WELL : RUN_NOT_WELL; /* isa-debug-exit: (0 << 1) | 1 */
+}
+
+static int run(const struct options *o)
+{
+	char bundle[] = "/tmp/veneer-bundle-XXXXXX";
+	const char *argv[ARGS_MAX];
+	struct machine m;
+	FILE *log = NULL;
+	int fd = mkstemp(bundle), status = RUN_USAGE;
+
+	if (fd < 0)
+		return fail(bundle, strerror(errno));
+	close(fd);
+	if (o->log && !(log = fopen(o->log, "w"))) {
+		status = fail(o->log, strerror(errno));
+	} else if (!make_bundle(o, bundle)) {
+		qemu_arguments(o, bundle, argv);
+		if (o->print) {
+			for (unsigned i = 0; argv[i]; i++)
+				printf("%s%s", i ? " " : "", argv[i]);
+			putchar('\n');
+			status = RUN_WELL;
+		} else if (!machine_start(&m, (char *const *)argv, log)) {
+			status = isatty(0) && !o->steps ? interact(&m) : watch(&m, o);
+		}
+	}
+	if (log)
+		fclose(log);
+	unlink(bundle);
+	return status;
+}
+
+static bool add_step(struct options *o, bool screen, const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+
+	if (!equals || equals == arg || (size_t)(equals - arg) >= sizeof(o->script[0].guest) ||
+	    o->steps == SCRIPT_MAX)
+		return false;
+	o->script[o->steps].screen = screen;
+	memcpy(o->script[o->steps].guest, arg, (size_t)(equals - arg));
+	o->script[o->steps].guest[equals - arg] = 0;
+	o->script[o->steps].arg = equals + 1;
+	o->steps++;
+	return true;
+}
+
+int command_run(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "engine", required_argument, NULL, 'e' },   { "cpus", required_argument, NULL, 'c' },
+		{ "memory", required_argument, NULL, 'm' },   { "timeout", required_argument, NULL, 't' },
+		{ "send", required_argument, NULL, 's' },     { "screen", required_argument, NULL, 'S' },
+		{ "log", required_argument, NULL, 'l' },      { "accel", required_argument, NULL, 'a' },
+		{ "icount", no_argument, NULL, 'i' },	      { "print", no_argument, NULL, 'p' },
+		{ "emulator", required_argument, NULL, 'E' }, { "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },	      { 0 },
+	};
+	struct options o = { .cpus = "2", .memory = "256", .timeout = isatty(0) ? 0 : 120 };
+	bool good = true;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'e': o.engine = optarg; break;
+		case 'c': o.cpus = optarg; break;
+		case 'm': o.memory = optarg; break;
+		case 't': o.timeout = atol(optarg); break;
+		case 's': good &= add_step(&o, false, optarg); break;
+		case 'S': good &= add_step(&o, true, optarg); break;
+		case 'l': o.log = optarg; break;
+		case 'a': o.accel = optarg; break;
+		case 'i': o.icount = true; break;
+		case 'p': o.print = true; break;
+		case 'E': o.emulator = optarg; break;
+		case 'q': o.quiet = true; break;
+		case 'h': fputs(help, stdout); return 0;
+		default: good = false;
+		}
+	}
+	if (!good || optind + 1 != argc || atoi(o.cpus) < 1 || atoi(o.memory) < 1 || o.timeout < 0) {
+		fputs(help, stderr);
+		return RUN_USAGE;
+	}
+	o.conf = argv[optind];
+	return run(&o);
+}
