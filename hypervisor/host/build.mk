@@ -17,3 +17,15 @@ $(BUILD)/veneer: $(HOST_OBJECTS)
 	$(Q)$(HOSTCC) -o $@ $(HOST_OBJECTS) -lelf -lZydis -lpng
 
 -include $(HOST_OBJECTS:.o=.d)
+
+# A GRUB ISO for BIOS and UEFI with the demonstration's guests (or CONF=file), for Bochs or a real machine.
+CONF ?= $(BUILD)/demo.conf
+$(BUILD)/veneer.iso: all $(BUILD)/demo.conf $(CONF) | check-packages
+	$(call say,ISO,$@)
+	$(Q)rm -rf $(BUILD)/iso && mkdir -p $(BUILD)/iso/boot/grub
+	$(Q)$(BUILD)/veneer run $(CONF) --bundle $(BUILD)/iso/boot/bundle.cpio
+	$(Q)strip -o $(BUILD)/iso/boot/veneer.elf $(BUILD)/veneer.elf
+	$(Q)cp hypervisor/host/grub.cfg $(BUILD)/iso/boot/grub/
+	$(Q)grub-mkrescue -o $@ $(BUILD)/iso > $(BUILD)/iso.log 2>&1 || { tail -n 3 $(BUILD)/iso.log; exit 1; }
+
+iso: $(BUILD)/veneer.iso

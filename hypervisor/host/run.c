@@ -29,9 +29,9 @@ static const char help[] =
 	"                          stop that guest\n"
 	"      --log FILE          a copy of the console\n"
 	"      --accel A           tcg, kvm or auto (default: kvm if it works and keeps up)\n"
-	"      --emulator E        qemu (default) or bochs\n"
 	"      --icount            one instruction is one nanosecond: repeatable\n"
 	"      --print             show the emulator's command and exit\n"
+	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
 	"      --quiet             do not show the console\n"
 	"\n"
 	"Exit status: 0 all guests well; 1 not; 2 wrong command line or configuration; 3 out of time.\n";
@@ -39,7 +39,7 @@ static const char help[] =
 #define SCRIPT_MAX 16
 
 struct options {
-	const char *conf, *engine, *log, *accel, *emulator;
+	const char *conf, *engine, *log, *accel, *bundle;
 	const char *cpus, *memory;
 	long timeout;
 	bool icount, print, quiet;
@@ -194,7 +194,8 @@ static void next_step(struct machine *m, const struct options *o, struct progres
 	}
 }
 
-static void take_line(struct machine *m, const struct options *o, struct progress *p, const char *line)
+static void take_line(struct machine *m, const struct options *o, struct progress *p, FILE *log,
+		      const char *line)
 {
 	if (p->waiting_for_screen && screen_take(&p->screen, o->script[p->step].guest, line)) {
 		if (p->screen.rows < SCREEN_ROWS)
@@ -207,6 +208,8 @@ static void take_line(struct machine *m, const struct options *o, struct progres
 		next_step(m, o, p);
 		return;
 	}
+	if (log)
+		fprintf(log, "%s\n", line);
 	if (!o->quiet)
 		puts(line);
 	fflush(stdout);
@@ -218,7 +221,7 @@ static void take_line(struct machine *m, const struct options *o, struct progres
 	p->panicked |= !strncmp(line, "veneer: PANIC", 13);
 }
 
-static int watch(struct machine *m, const struct options *o)
+static int watch(struct machine *m, const struct options *o, FILE *log)
 {
 	struct progress p = { 0 };
 	long end = now_ms() + o->timeout * 1000;
@@ -229,7 +232,7 @@ static int watch(struct machine *m, const struct options *o)
 		const char *line = o->timeout && left <= 0 ? NULL : machine_line(m, (int)left, &ended);
 
 		if (line) {
-			take_line(m, o, &p, line);
+			take_line(m, o, &p, log, line);
 		} else if (!ended) {
 			fprintf(stderr, "veneer: stopped after %ld s, see --timeout\n", o->timeout);
 			machine_kill(m);
@@ -269,8 +272,8 @@ static int run(const struct options *o)
 				printf("%s%s", i ? " " : "", argv[i]);
 			putchar('\n');
 			status = RUN_WELL;
-		} else if (!machine_start(&m, (char *const *)argv, log)) {
-			status = isatty(0) && !o->steps ? interact(&m) : watch(&m, o);
+		} else if (!machine_start(&m, (char *const *)argv, isatty(0) ? log : NULL)) {
+			status = isatty(0) && !o->steps ? interact(&m) : watch(&m, o, log);
 		}
 	}
 	if (log)
@@ -302,7 +305,7 @@ int command_run(int argc, char **argv)
 		{ "send", required_argument, NULL, 's' },     { "screen", required_argument, NULL, 'S' },
 		{ "log", required_argument, NULL, 'l' },      { "accel", required_argument, NULL, 'a' },
 		{ "icount", no_argument, NULL, 'i' },	      { "print", no_argument, NULL, 'p' },
-		{ "emulator", required_argument, NULL, 'E' }, { "quiet", no_argument, NULL, 'q' },
+		{ "bundle", required_argument, NULL, 'b' }, { "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },	      { 0 },
 	};
 	struct options o = { .cpus = "2", .memory = "256", .timeout = isatty(0) ? 0 : 120 };
@@ -321,7 +324,7 @@ int command_run(int argc, char **argv)
 		case 'a': o.accel = optarg; break;
 		case 'i': o.icount = true; break;
 		case 'p': o.print = true; break;
-		case 'E': o.emulator = optarg; break;
+		case 'b': o.bundle = optarg; break;
 		case 'q': o.quiet = true; break;
 		case 'h': fputs(help, stdout); return 0;
 		default: good = false;
@@ -332,5 +335,7 @@ int command_run(int argc, char **argv)
 		return RUN_USAGE;
 	}
 	o.conf = argv[optind];
+	if (o.bundle)
+		return make_bundle(&o, o.bundle) ? RUN_USAGE : RUN_WELL;
 	return run(&o);
 }
