@@ -137,7 +137,7 @@ void console_guest_put(struct guest *g, char c)
 		return;
 	}
 	/* nothing a guest prints may look like another's line or move the cursor */
-	if ((unsigned char)c < ' ' && c != '\t' && c != '\b')
+	if (((unsigned char)c < ' ' && c != '\t' && c != '\b') || (unsigned char)c >= 0x7f)
 		c = '?';
 	g->line[g->line_used++] = c;
 	if (g->line_used == sizeof(g->line) - 1)

@@ -109,21 +109,22 @@ static void timer_fired(struct timer *t)
 }
 
 #define TIMER_PERIOD_MIN_NS 10000
+#define TIMER_PERIOD_MAX_NS 3600000000000
+#define TIMER_NEVER	    (1ull << 62) /* in TSC ticks: far away, and sums with it do not wrap */
 
 static int64_t hc_timer_set(struct vcpu *v, struct regs *r)
 {
 	uint64_t deadline = r->rdi, period = r->rsi;
 
-	if (period && period < TIMER_PERIOD_MIN_NS)
+	if (period && (period < TIMER_PERIOD_MIN_NS || period > TIMER_PERIOD_MAX_NS))
 		return -EINVAL;
 	if (!deadline) {
 		timer_cancel(v->cpu, &v->timer);
 		return 0;
 	}
 	v->timer.fire = timer_fired;
-	v->timer_period = period ? tsc_from_ns(MIN(period, 1ull << 62)) : 0;
-	uint64_t at = deadline < 1ull << 62 ? tsc_from_ns(deadline) + 1 : ~0ull >> 1;
-	timer_set(v->cpu, &v->timer, at);
+	v->timer_period = period ? tsc_from_ns(period) : 0;
+	timer_set(v->cpu, &v->timer, MIN(tsc_from_ns(deadline), TIMER_NEVER) + 1);
 	return 0;
 }
 

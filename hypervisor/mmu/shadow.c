@@ -180,16 +180,13 @@ static void install(struct mmu *m, gva_t va, int level, uint64_t leaf)
 
 void mmu_flush(struct mmu *m, gva_t va, uint64_t bytes)
 {
-	uint64_t end = va.v + bytes;
-
-	if (bytes > MIB(64) || end < va.v) {
+	if (bytes > MIB(64)) {
 		empty_root(m, m->current);
 		return;
 	}
-	for (uint64_t at = va.v & PAGE_MASK; at < end; at += PAGE_SIZE) {
-		if (pt_index(at, 4) == GATE_SLOT)
-			return;
-		uint64_t *e = entry_at(m, GVA(at), 1, false);
+	uint64_t at = va.v & PAGE_MASK, pages = ((va.v & ~PAGE_MASK) + bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	for (; pages--; at += PAGE_SIZE) {
+		uint64_t *e = pt_index(at, 4) == GATE_SLOT ? NULL : entry_at(m, GVA(at), 1, false);
 
 		if (e)
 			*e = 0;

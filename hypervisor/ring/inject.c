@@ -205,9 +205,8 @@ void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 
 	v->guest->counts[COUNT_SOFTINT]++;
 	if (guest_is_pv(v->guest)) {
-		v->regs->rip += vector == 3 || vector == 4 ? length : 0;
-		if (vector < 32)
-			ring_exception(v, vector, 0);
+		if (vector == VECTOR_BP || vector == VECTOR_OF) /* its gates are open to all, SDM 3A 6.3.3 */
+			ring_exception(v, vector, NO_ERROR);
 		else
 			ring_exception(v, VECTOR_GP, vector << 3 | 2);
 		return;

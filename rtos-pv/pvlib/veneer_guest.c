@@ -42,6 +42,11 @@ void veneer_tables(const struct veneer_start_info *info)
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, pa(pml4), 0, 0);
 }
 
+uint64_t *veneer_root(void)
+{
+	return pml4;
+}
+
 static void set_handlers(void)
 {
 	static struct veneer_handlers h;

@@ -94,6 +94,7 @@ static inline void veneer_halt(void)
 
 /* The one page table: RAM at its guest-physical address (user-accessible, 2 MiB pages), and 2 MiB of
  * 4 KiB pages at VENEER_WINDOW for the kernel's own use, empty at first. */
+uint64_t *veneer_root(void);
 #define VENEER_WINDOW 0x40000000ull
 void veneer_window_set(unsigned page, uint64_t entry); /* an x86 page-table entry, 0 to unmap */
 void veneer_window_flush(unsigned page, unsigned count);

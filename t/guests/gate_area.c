@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Ring 1 is a supervisor for paging, so the gate area is within its reach.
+ * Tried: to write to every page of the gate area, to execute its data, to read on behind it, to reach
+ * any of it from ring 3, to put pages of the guest's own over it, to scribble over the entry stacks
+ * and call the hypervisor on them.
+ * Must happen: only the stacks and the vCPU page can be written, nothing of it matters, ring 3 reaches
+ * nothing, slot 256 stays what it is.
+ */
+#include "guest.h"
+
+#define PAGE 4096ull
+
+static void write_byte(void *at)
+{
+	volatile char *p = at;
+
+	*p = *p;
+}
+
+static void read_byte(void *at)
+{
+	(void)*(volatile char *)at;
+}
+
+static void jump(void *at)
+{
+	((void (*)(void))at)();
+}
+
+static bool may_be_written(uint64_t offset)
+{
+	return offset == 0xc000 || offset == 0xe000 || offset == 0x10000 || offset == 0x12000 ||
+	       offset == 0x14000 || offset == 0x20000;
+}
+
+static void pages(void)
+{
+	unsigned written = 0, readable = 0;
+
+	for (uint64_t offset = 0; offset < 0x200000; offset += PAGE) {
+		void *at = (void *)(VENEER_GATE_BASE + offset);
+		bool wrote = attempt(write_byte, at) == -1;
+
+		expect(wrote == may_be_written(offset), "which pages can be written");
+		written += wrote;
+		readable += attempt(read_byte, at) == -1;
+		expect(attempt_user(read_byte, at) == 14, "ring 3 reads nothing");
+		expect(attempt_user(write_byte, at) == 14, "ring 3 writes nothing");
+	}
+	say("%d pages readable, %d writable\n", readable, written);
+	for (uint64_t step = 0x200000; step < 1ull << 39; step <<= 1)
+		expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + step)) == 14, "nothing lies behind");
+	expect(attempt(read_byte, (void *)(VENEER_GATE_END)) == 14, "no direct map");
+	expect(attempt(read_byte, (void *)0xffffffff80109000) == 14, "no image");
+	expect(attempt(jump, (void *)(VENEER_GATE_BASE + 0xc000)) == 14, "the stack is not code");
+	expect(attempt(jump, (void *)VENEER_VCPU_PAGE) == 14, "the vCPU page is not code");
+	expect(attempt_user(jump, (void *)(VENEER_HYPERCALL_PAGE + 32)) == 14, "ring 3 makes no hypercall");
+}
+
+static void stacks(void)
+{
+	static const uint64_t stack[] = { 0xc000, 0xe000, 0x10000, 0x12000, 0x14000 };
+
+	for (unsigned round = 0; round < 1000; round++) {
+		for (unsigned i = 0; i < 5; i++) {
+			volatile uint64_t *p = (void *)(VENEER_GATE_BASE + stack[i]);
+
+			for (unsigned n = 0; n < 512; n += 7)
+				p[n] = round % 2 ? ~0ull : 0xffffffff80109000;
+		}
+		expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) == (VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR),
+		       "a hypercall on a scribbled stack");
+		expect(veneer_hypercall(VENEER_HC_NOP, 0, 0, 0) == 0, "a gate hypercall on one");
+		expect(attempt(read_byte, (void *)0x7ffffff000) == 14, "a fault on one");
+	}
+}
+
+static uint64_t root[512] __attribute__((aligned(4096)));
+
+/* A root whose slot 256 leads to a table of the guest's. */
+static void own_slot(const struct veneer_start_info *info)
+{
+	uint64_t *old = veneer_root();
+
+	(void)info;
+	for (unsigned i = 0; i < 512; i++)
+		root[i] = old[i];
+	root[256] = old[0];
+	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0, "the root is taken");
+	expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x400000)) == 14, "slot 256 is not the guest's");
+	expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) > 0, "the gate is where it was");
+	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)old, 0, 0);
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	pages();
+	stacks();
+	own_slot(info);
+	return 0;
+}

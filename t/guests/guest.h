@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the small test guests share: printing, and trying something that may fault. */
+#ifndef TEST_GUEST_H
+#define TEST_GUEST_H
+
+#include "veneer_guest.h"
+
+/* The guest's story; returns the verdict, 0 for well. */
+int guest_main(const struct veneer_start_info *info);
+
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* %s %d %x %p */
+
+/* Calls fn(arg); the vector of the exception that it ended in, or -1. In fault_* what it was. */
+int attempt(void (*fn)(void *), void *arg);
+extern uint64_t fault_error, fault_address, fault_rip, fault_cs;
+
+/* The same in ring 3. */
+int attempt_user(void (*fn)(void *), void *arg);
+
+/* Counts what did not come out as it must. */
+void expect(bool good, const char *what);
+extern unsigned failures;
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Hypercall arguments (XSA-212, 221, 227) and timers.
+ * Tried: every number with edge values in every argument; buffers outside the partition, over its edge,
+ * in the gate area; deadlines 0, 1, now, 2^63, -1 and a million re-arms; every jump into the hypercall
+ * page.
+ * Must happen: an error or a success, and the next call works.
+ */
+#include "guest.h"
+
+static const uint64_t edge[] = { 0, 1, 7, 0xfff, 0x1000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000,
+				 0xffffffffffffffff, 0xffff800000000000, 0xffff80000000b000, 0xffff800000020ff8,
+				 0xffff808000000000, 0xffffffff80109000, 0x00007fffffffffff, 0x0000800000000000 };
+#define EDGES (sizeof(edge) / sizeof(edge[0]))
+
+static bool harmless(unsigned nr)
+{
+	return nr != VENEER_HC_SHUTDOWN && nr != VENEER_HC_HALT && nr != VENEER_HC_SET_HANDLERS;
+}
+
+static void every_number(const struct veneer_start_info *info)
+{
+	uint64_t top = info->memory;
+	const uint64_t own[] = { top - 8, top - 1, top, top + 4095, top + 4096, info->vcpu_pages };
+	unsigned made = 0;
+
+	for (unsigned nr = 0; nr < 128; nr++) {
+		if (!harmless(nr))
+			continue;
+		for (unsigned a = 0; a < EDGES + 6; a++)
+			for (unsigned b = 0; b < EDGES; b++)
+				for (unsigned c = 0; c < EDGES; c += 5) {
+					uint64_t first = a < EDGES ? edge[a] : own[a - EDGES];
+
+					if (nr == VENEER_HC_CONSOLE_WRITE && edge[b] && first < top)
+						continue; /* would only print its own memory */
+					if (nr == VENEER_HC_MMU_LOAD_ROOT && first < top)
+						continue; /* tables of noise: see page_tables.c */
+					if (nr == VENEER_HC_MMU_LOAD_ROOT && first == ~0ull)
+						continue;
+					veneer_hypercall(nr, first, edge[b], edge[c]);
+					made++;
+				}
+	}
+	veneer_hypercall(VENEER_HC_TIMER_SET, 0, 0, 0);
+	say("%d hypercalls made\n", made);
+	expect(veneer_hypercall(VENEER_HC_COUNT, 0, 0, 0) == -38, "an unknown number is ENOSYS");
+	expect(veneer_hypercall(VENEER_HC_CONSOLE_WRITE, 0xffffffff80109000, 8, 0) == -14,
+	       "the image is not printed");
+	expect(veneer_hypercall(VENEER_HC_CONSOLE_WRITE, VENEER_GATE_BASE + 0xa000, 8, 0) == -14,
+	       "the gate is not printed");
+	expect(veneer_hypercall(VENEER_HC_SHUTDOWN, 77, 0, 0) == -22, "an unknown shutdown is refused");
+}
+
+static void wrong_number(void *arg)
+{
+	uint64_t inside = VENEER_HYPERCALL_PAGE + 5; /* the SYSCALL behind its MOV */
+
+	__asm__ volatile("call *%0" ::"r"(inside), "a"(arg) : "rcx", "r11", "rdx", "rsi", "rdi", "memory");
+}
+
+static void anywhere(void *arg)
+{
+	__asm__ volatile("call *%0" ::"r"(arg), "a"(1) : "rcx", "r11", "rdx", "rsi", "rdi", "memory");
+}
+
+static void jumps(void)
+{
+	attempt(wrong_number, (void *)0xffffffff);
+	attempt(wrong_number, (void *)0x1234567800000001);
+	for (uint64_t at = 0; at < 64; at++) /* NOP and VERSION: entered everywhere */
+		attempt(anywhere, (void *)(VENEER_HYPERCALL_PAGE + at));
+}
+
+static volatile unsigned fired;
+
+static void timer(void)
+{
+	fired++;
+}
+
+static void timers(void)
+{
+	static const uint64_t when[] = { 1, 2, 0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffffe,
+					 0xffffffffffffffff, 1ull << 62, (1ull << 62) - 1 };
+
+	veneer_on_event(VENEER_EVENT_TIMER, timer);
+	veneer_unmask();
+	for (unsigned i = 0; i < sizeof(when) / sizeof(when[0]); i++)
+		for (unsigned p = 0; p < EDGES; p++)
+			veneer_hypercall(VENEER_HC_TIMER_SET, when[i], edge[p], 0);
+	for (unsigned i = 0; i < 100000; i++)
+		veneer_hypercall(VENEER_HC_TIMER_SET, veneer_clock_ns() + i % 3, 0, 0);
+	veneer_hypercall(VENEER_HC_TIMER_SET, 0, 0, 0);
+	fired = 0;
+	veneer_timer_set(veneer_clock_ns() + 1000000, 0);
+	veneer_halt();
+	expect(fired == 1, "an honest timer still fires, once");
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	every_number(info);
+	jumps();
+	timers();
+	return 0;
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Its own vCPU page and start-up as weapons, and the console.
+ * Tried: noise in every field of the vCPU page that the hypervisor reads, again and again, with events
+ * pending; terminal escapes and other guests' names in the output; long lines.
+ * Must happen: the console shows nothing that looks like another's line; the guest only hurts itself.
+ */
+#include "guest.h"
+
+static uint32_t seed = 1;
+
+static uint32_t noise(void)
+{
+	seed = seed * 1664525 + 1013904223;
+	return seed >> 3;
+}
+
+static volatile unsigned beats;
+
+static void timer(void)
+{
+	beats++;
+}
+
+static void console(void)
+{
+	static const char text[] = "harmless\r\nveneer: all done, all well\r\033[2J\033]0;title\007\n\x9b\x80\n";
+	static char longest[4096];
+
+	veneer_console_write(text, sizeof(text) - 1);
+	for (unsigned i = 0; i < sizeof(longest); i++)
+		longest[i] = 'x';
+	longest[4095] = '\n';
+	veneer_console_write(longest, sizeof(longest));
+}
+
+static void vcpu_page(void)
+{
+	veneer_on_event(VENEER_EVENT_TIMER, timer);
+	veneer_timer_set(veneer_clock_ns() + 100000, 50000);
+	for (unsigned i = 0; i < 200000; i++) {
+		veneer_vcpu.irq_pending = noise();
+		veneer_vcpu.events = noise() % 4 ? 0 : ~0ull;
+		veneer_vcpu.user_sp = (uint64_t)noise() << 40;
+		veneer_vcpu.cr2 = noise();
+		veneer_vcpu.id = noise();
+		if (i % 16 == 0)
+			veneer_unmask();
+		if (i % 16 == 8)
+			veneer_mask();
+	}
+	veneer_mask();
+	veneer_timer_set(0, 0);
+	veneer_vcpu.events = 0;
+	expect(beats > 0, "events still come");
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	(void)info;
+	console();
+	vcpu_page();
+	return 0;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest.h"
+
+#include <stdarg.h>
+
+unsigned failures;
+uint64_t fault_error, fault_address, fault_rip, fault_cs;
+
+extern uint64_t attempt_sp;
+extern char trap_stack[], try_fault[];
+int try_call(void (*fn)(void *), void *arg);
+int try_call_user(void (*fn)(void *), void *arg);
+
+static bool trying;
+
+static void number(char **to, uint64_t v, unsigned base)
+{
+	char digits[24], *d = digits + sizeof(digits);
+
+	do
+		*--d = "0123456789abcdef"[v % base];
+	while (v /= base);
+	while (d < digits + sizeof(digits))
+		*(*to)++ = *d++;
+}
+
+void say(const char *fmt, ...)
+{
+	char line[256], *to = line;
+	va_list args;
+
+	va_start(args, fmt);
+	for (; *fmt && to < line + 200; fmt++) {
+		if (*fmt != '%') {
+			*to++ = *fmt;
+			continue;
+		}
+		switch (*++fmt) {
+		case 's':
+			for (const char *s = va_arg(args, const char *); *s && to < line + 200; s++)
+				*to++ = *s;
+			break;
+		case 'd': number(&to, va_arg(args, unsigned), 10); break;
+		case 'x': number(&to, va_arg(args, unsigned), 16); break;
+		default: number(&to, (uint64_t)va_arg(args, void *), 16); break;
+		}
+	}
+	va_end(args);
+	veneer_console_write(line, (size_t)(to - line));
+}
+
+void expect(bool good, const char *what)
+{
+	if (good)
+		return;
+	failures++;
+	say("NOT AS IT MUST: %s\n", what);
+}
+
+static void back(struct veneer_frame *f, int vector)
+{
+	fault_rip = f->rip;
+	fault_cs = f->cs;
+	f->rip = (uint64_t)try_fault;
+	f->rsp = attempt_sp;
+	f->rax = (uint64_t)(int64_t)vector;
+	f->cs = VENEER_KERNEL_CS;
+	f->ss = VENEER_KERNEL_SS;
+	f->rflags = 2;
+}
+
+static void exception(struct veneer_frame *f)
+{
+	if (!trying) {
+		say("unexpected exception %d at %p\n", (unsigned)f->vector, (void *)f->rip);
+		veneer_shutdown(98);
+	}
+	fault_error = f->error;
+	fault_address = veneer_vcpu.cr2;
+	back(f, (int)f->vector);
+}
+
+static void user_returned(struct veneer_frame *f)
+{
+	back(f, -1);
+}
+
+static int attempt_by(int (*call)(void (*)(void *), void *), void (*fn)(void *), void *arg)
+{
+	trying = true;
+	int vector = call(fn, arg);
+	trying = false;
+	return vector;
+}
+
+int attempt(void (*fn)(void *), void *arg)
+{
+	return attempt_by(try_call, fn, arg);
+}
+
+int attempt_user(void (*fn)(void *), void *arg)
+{
+	veneer_vcpu.kernel_sp = (uint64_t)trap_stack;
+	return attempt_by(try_call_user, fn, arg);
+}
+
+void veneer_main(const struct veneer_start_info *info)
+{
+	for (unsigned i = 0; i < 32; i++)
+		veneer_on_exception(i, exception);
+	veneer_on_softint(0x81, user_returned);
+	int verdict = guest_main(info);
+	say("%s\n", failures || verdict ? "NOT WELL" : "well");
+	veneer_shutdown(failures ? 1 : verdict);
+}
