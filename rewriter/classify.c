@@ -268,10 +268,11 @@ enum behaviour classify(const struct decoded *d, struct insn *i)
 	i->width = (uint8_t)(d->zydis.operand_width / 8);
 	if (i->op == INSN_OTHER)
 		return PLAIN;
-	if (d->zydis.machine_mode == ZYDIS_MACHINE_MODE_LONG_64)
+	bool code64 = d->zydis.machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
+	if (code64)
 		i->flags |= INSN_CODE64;
-	else if (d->zydis.address_width == 16)
-		i->flags |= INSN_ADDR16;
+	if (d->zydis.address_width == (code64 ? 32 : 16))
+		i->flags |= INSN_SMALL_ADDRESS;
 	switch (i->op) {
 	case INSN_IN:
 	case INSN_OUT: fill_port(d, i); break;

@@ -17,3 +17,21 @@ $(BUILD)/t/%.elf: $(BUILD)/pv/t/guests/%.o $(BUILD)/pv/t/guests/support_asm.o $(
 	$(Q)$(RTOS_LD) -m elf_x86_64 -T rtos-pv/port-pv/rtos.lds -o $@ $(filter %.o,$^)
 
 .PRECIOUS: $(BUILD)/pv/t/guests/%.o
+
+# Unit tests: the portable parts on the host, under the address and undefined-behaviour sanitizers.
+UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -Ihypervisor -Irewriter -It/unit -Wno-unused-function
+UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
+UNIT_COMMON := hypervisor/core/string.c
+
+$(BUILD)/t/unit/test_config: hypervisor/core/config.c
+$(BUILD)/t/unit/test_images: hypervisor/core/bundle.c hypervisor/core/elf.c
+$(BUILD)/t/unit/test_mmu: hypervisor/mmu/walk.c hypervisor/mmu/shadow.c
+$(BUILD)/t/unit/test_decode: hypervisor/emulate/decode.c rewriter/classify.c
+$(BUILD)/t/unit/test_devices: hypervisor/platform/i8042.c hypervisor/platform/i8254.c \
+	hypervisor/platform/i8259.c hypervisor/platform/ns16550.c hypervisor/platform/rtc.c hypervisor/platform/vga.c
+
+$(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/*/*.h rewriter/*.h) | packages
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)
+	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lZydis

@@ -42,9 +42,11 @@ static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
 	for (;;) {
 		uint8_t b = (uint8_t)take(r, 1);
 
-		if (r->code64 && (b & 0xf0) == 0x40) {
+		if (r->over)
+			return 0;
+		if (r->code64 && (b & 0xf0) == 0x40) { /* only one right before the opcode counts */
 			r->rex = b;
-			return (uint8_t)take(r, 1);
+			continue;
 		}
 		switch (b) {
 		case 0x66: r->opsize16 = true; break;
@@ -52,16 +54,18 @@ static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
 		case 0xf0: r->locked = true; break;
 		case 0xf2:
 		case 0xf3: i->flags |= INSN_REP; break;
-		case 0x26: r->seg = ES; break;
-		case 0x2e: r->seg = CS; break;
-		case 0x36: r->seg = SS; break;
-		case 0x3e: r->seg = DS; break;
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+			if (!r->code64) /* without effect there, SDM 2A 2.1.1 */
+				r->seg = b >> 3 & 3;
+			break;
 		case 0x64: r->seg = FS; break;
 		case 0x65: r->seg = GS; break;
 		default: return b;
 		}
-		if (r->over)
-			return 0;
+		r->rex = 0;
 	}
 }
 
@@ -76,7 +80,7 @@ static void modrm_mem16(struct reader *r, struct insn *i, unsigned mod, unsigned
 	static const uint8_t base[] = { 3, 3, 5, 5, 6, 7, 5, 3 };
 	static const uint8_t index[] = { 6, 7, 6, 7, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG };
 
-	i->flags |= INSN_ADDR16;
+	i->flags |= INSN_SMALL_ADDRESS;
 	i->base = mod == 0 && rm == 6 ? INSN_NO_REG : base[rm];
 	i->index = index[rm];
 	i->scale = 1;
@@ -161,7 +165,7 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	case 0x02: modrm(r, i); return INSN_LAR;
 	case 0x03: modrm(r, i); return INSN_LSL;
 	case 0x06: return INSN_CLTS;
-	case 0x07: return r->code64 ? INSN_SYSRET : INSN_OTHER;
+	case 0x07: return INSN_SYSRET;
 	case 0x08: return INSN_INVD;
 	case 0x09: return INSN_WBINVD;
 	case 0x20:
@@ -202,7 +206,7 @@ static uint8_t port_io(struct reader *r, struct insn *i, uint8_t b)
 		i->width = 4;
 	if ((b & 0xfc) == 0x6c) {
 		i->seg = b >= 0x6e && r->seg != 0xff ? r->seg : b >= 0x6e ? DS : ES;
-		i->flags |= INSN_DX | (r->addr16 && !r->code64 ? INSN_ADDR16 : 0);
+		i->flags |= INSN_DX | (r->addr16 ? INSN_SMALL_ADDRESS : 0);
 		return b < 0x6e ? INSN_INS : INSN_OUTS;
 	}
 	if (b & 8)

@@ -32,7 +32,7 @@ enum insn_flags {
 	INSN_REP = 2,
 	INSN_DX = 4,	 /* port in DX, not in imm */
 	INSN_CODE64 = 8,
-	INSN_ADDR16 = 16, /* 16-bit address size */
+	INSN_SMALL_ADDRESS = 16, /* address size prefix: 16 bits in 32-bit code, 32 in 64-bit code */
 };
 
 struct insn {

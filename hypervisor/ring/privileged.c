@@ -82,7 +82,7 @@ static gva_t effective_address(const struct vcpu *v, const struct insn *i)
 		at += *general_register(v->regs, i->index) * i->scale;
 	if (i->flags & INSN_CODE64)
 		return GVA(at);
-	if (i->flags & INSN_ADDR16)
+	if (i->flags & INSN_SMALL_ADDRESS)
 		at &= 0xffff;
 	return GVA((uint32_t)(at + segment_base(v, i->seg)));
 }
@@ -281,7 +281,22 @@ static enum outcome do_out(struct vcpu *v, const struct insn *i)
 
 static uint64_t counter_of(const struct insn *i, uint64_t value)
 {
-	return i->flags & INSN_CODE64 ? value : i->flags & INSN_ADDR16 ? value & 0xffff : (uint32_t)value;
+	bool small = i->flags & INSN_SMALL_ADDRESS;
+
+	if (i->flags & INSN_CODE64)
+		return small ? (uint32_t)value : value;
+	return small ? value & 0xffff : (uint32_t)value;
+}
+
+static gva_t string_address(const struct vcpu *v, const struct insn *i, uint64_t index)
+{
+	uint64_t offset = counter_of(i, index);
+
+	if (!(i->flags & INSN_CODE64))
+		return GVA((uint32_t)(offset + segment_base(v, i->seg)));
+	if (i->seg >= 4) /* FS and GS, whose bases are loaded */
+		offset += rdmsr(i->seg == 4 ? MSR_FS_BASE : MSR_GS_BASE);
+	return GVA(offset);
 }
 
 /* Adds to a string register in its address size. */
@@ -289,7 +304,10 @@ static void advance(const struct insn *i, uint64_t *reg, int64_t by)
 {
 	uint64_t sum = *reg + (uint64_t)by;
 
-	*reg = i->flags & INSN_ADDR16 ? (*reg & ~0xffffull) | (sum & 0xffff) : counter_of(i, sum);
+	if ((i->flags & INSN_SMALL_ADDRESS) && !(i->flags & INSN_CODE64))
+		*reg = (*reg & ~0xffffull) | (sum & 0xffff);
+	else
+		*reg = counter_of(i, sum);
 }
 
 static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
@@ -304,9 +322,8 @@ static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
 
 		if ((i->flags & INSN_REP) && !counter_of(i, r->rcx))
 			return DONE;
-		uint64_t offset = counter_of(i, *index);
-		gva_t at = i->flags & INSN_CODE64 ? GVA(offset) :
-						    GVA((uint32_t)(offset + segment_base(v, i->seg)));
+		gva_t at = string_address(v, i, *index);
+
 		if (in) {
 			value = port_in(v, port, i->width);
 			if (!store(v, at, &value, i->width))

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* veneer.conf: right lines are taken, wrong ones named with their number, the rest goes on. */
+#include "core/config.h"
+#include "tap.h"
+
+static char said[1024];
+
+static void note(void *arg, unsigned line, const char *message)
+{
+	size_t n = strlen(said);
+
+	(void)arg;
+	snprintf(said + n, sizeof(said) - n, "%u: %s\n", line, message);
+}
+
+static struct config c;
+
+static void read(const char *text)
+{
+	said[0] = 0;
+	config_read(&c, text, strlen(text), note, NULL);
+}
+
+static void good(void)
+{
+	read("# comment\n[guest a-1]\nimage=x.elf\nmemory = 64M ; remark\ncpus = 0,2-3\r\nengine = ring\n"
+	     "prepare = pv\non-crash = restart\nshare = 25\noptional = yes\ncmdline = a = b # c\n"
+	     "device = virtio-console\n\n[guest b]\n\timage = y\nmemory = 2097152\n");
+	ok(c.guests == 2 && !c.errors && !said[0], "two guests, no errors");
+	const struct guest_config *g = &c.guest[0];
+	ok(!strcmp(g->name, "a-1") && !strcmp(g->image, "x.elf") && g->memory == MIB(64), "name, image, memory");
+	ok(g->cpus == 0xd && g->engine == ENGINE_RING && g->prepare == PREPARE_PV, "cpus, engine, prepare");
+	ok(g->on_crash == CRASH_RESTART && g->share == 25 && g->optional, "on-crash, share, optional");
+	ok(!strcmp(g->cmdline, "a = b"), "a value may hold an equals sign, and a comment ends it");
+	ok(c.guest[1].memory == MIB(2) && c.guest[1].cpus == 1, "sizes in bytes; defaults");
+}
+
+static void bad(void)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "[guest a]\nimage = x\nmemroy = 1M\n", "3: memroy: unknown key\n" },
+		{ "[guest a]\nimage = x\nmemory = lots\n", "3: memory: not a size" },
+		{ "[guest a]\nimage = x\nmemory = 1M\n", "3: memory: out of range" },
+		{ "[guest a]\nimage = x\nmemory = 99999999999999999999G\n", "3: memory: not a size" },
+		{ "[guest a]\nimage = x\ncpus = 1-\n", "3: cpus: want cores" },
+		{ "[guest a]\nimage = x\ncpus = 3-1\n", "3: cpus: want cores" },
+		{ "[guest a]\nimage = x\ncpus = 32\n", "3: cpus: want cores" },
+		{ "[guest a]\nimage = x\nengine = xen\n", "3: engine: want ring" },
+		{ "[guest a]\nimage = x\nshare = 0\n", "3: share: want a percentage" },
+		{ "[guest a]\nimage = x\nvcpus = 2\n", "3: vcpus: want 1" },
+		{ "[guest a]\nimage = x\ndevice = floppy\n", "3: device: no such device" },
+		{ "[guest a]\nmemory = 4M\n", "1: guest \"a\" has no image" },
+		{ "[guest a]\nimage = x\n[guest a]\nimage = y\n", "3: a second guest \"a\"" },
+		{ "image = x\n", "1: \"image\" stands outside" },
+		{ "[gast a]\n", "1: \"[gast a]\" is not a section" },
+		{ "[guest a b]\n", "1: guest name" },
+		{ "[guest ]\n", "1: guest name" },
+		{ "[guest a]\nimage\n", "2: \"image\": want KEY = VALUE" },
+		{ "[guest a]\nimage = x\ncmdline = a\001b\n", "3: a control character" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		read(cases[i].text);
+		if (!ok(!strncmp(said, cases[i].want, strlen(cases[i].want)) && c.errors, "says \"%.*s\"",
+			(int)strcspn(cases[i].want, "\n"), cases[i].want))
+			printf("# said: %s", said);
+	}
+	read("[guest a]\nimage = x\nbad\n[guest b]\nimage = y\n");
+	ok(c.guest[0].broken && !c.guest[1].broken, "only the guest with the wrong line is broken");
+}
+
+static void hostile(void)
+{
+	static const char alphabet[] = "[]guest image=memory cpus\n\n\n#;0123456789-,KMG\"\t\r\001\377";
+	static char text[2000];
+
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t n = rnd() % sizeof(text);
+
+		for (size_t i = 0; i < n; i++)
+			text[i] = alphabet[rnd() % (sizeof(alphabet) - 1)];
+		said[0] = 0;
+		config_read(&c, text, n, note, NULL);
+	}
+	ok(c.guests <= GUESTS_MAX, "twenty thousand texts of noise");
+	size_t n = 0;
+	for (unsigned i = 0; i < GUESTS_MAX + 2; i++)
+		n += (size_t)sprintf(text + n, "[guest g%u]\nimage = x\n", i);
+	config_read(&c, text, n, note, NULL);
+	ok(c.guests == GUESTS_MAX && c.errors, "more guests than there can be");
+}
+
+int main(void)
+{
+	good();
+	bad();
+	hostile();
+	return done_testing();
+}

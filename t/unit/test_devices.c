@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The legacy PC's devices against their data sheets, and against noise. */
+#include "platform/i8042.h"
+#include "platform/i8254.h"
+#include "platform/i8259.h"
+#include "platform/ns16550.h"
+#include "platform/rtc.h"
+#include "platform/vga.h"
+#include "tap.h"
+
+static void init_pic(struct pic *p)
+{
+	pic_reset(p);
+	pic_write(p, 0x20, 0x11);
+	pic_write(p, 0x21, 0x20);
+	pic_write(p, 0x21, 4);
+	pic_write(p, 0x21, 1);
+	pic_write(p, 0xa0, 0x11);
+	pic_write(p, 0xa1, 0x28);
+	pic_write(p, 0xa1, 2);
+	pic_write(p, 0xa1, 1);
+}
+
+static void pulse(struct pic *p, unsigned irq)
+{
+	pic_set_line(p, irq, false);
+	pic_set_line(p, irq, true);
+}
+
+static void test_pic(void)
+{
+	struct pic p;
+
+	init_pic(&p);
+	pulse(&p, 3);
+	pulse(&p, 1);
+	ok(p.intr && pic_acknowledge(&p) == 0x21, "8259: the lower number comes first");
+	ok(!p.intr, "8259: a lower one waits while a higher is served");
+	pic_write(&p, 0x20, 0x20);
+	ok(p.intr && pic_acknowledge(&p) == 0x23, "8259: after the EOI it comes");
+	pulse(&p, 0);
+	ok(p.intr && pic_acknowledge(&p) == 0x20, "8259: a higher one interrupts it");
+	pic_write(&p, 0x20, 0x0b);
+	ok(pic_read(&p, 0x20) == 0x09, "8259: the in-service register shows both");
+	pic_write(&p, 0x20, 0x60 | 3);
+	pic_write(&p, 0x20, 0x60);
+	ok(pic_read(&p, 0x20) == 0, "8259: specific EOIs end each");
+	pulse(&p, 12);
+	ok(pic_acknowledge(&p) == 0x2c, "8259: the slave's come through IRQ 2");
+	pic_write(&p, 0x20, 0x0b);
+	ok(pic_read(&p, 0x20) == 4, "8259: and the master serves IRQ 2 meanwhile");
+	pic_write(&p, 0xa0, 0x20);
+	pic_write(&p, 0x20, 0x20);
+	pic_write(&p, 0x21, 0xff);
+	pulse(&p, 5);
+	ok(!p.intr, "8259: masked ones wait");
+	pic_write(&p, 0x20, 0x0a);
+	ok(pic_read(&p, 0x20) == 0x20 && pic_read(&p, 0x21) == 0xff, "8259: in the request register");
+	pic_set_line(&p, 5, false);
+	pic_write(&p, 0x21, 0);
+	ok(!p.intr && pic_acknowledge(&p) == 0x27, "8259: one that went away leaves a spurious IRQ 7");
+	init_pic(&p);
+	pic_write(&p, 0x20, 0xc0 | 2); /* lowest is 2: 3 is the highest */
+	pulse(&p, 0);
+	pulse(&p, 3);
+	ok(pic_acknowledge(&p) == 0x23, "8259: priorities rotate");
+	init_pic(&p);
+	pic_write(&p, 0x4d0, 0x20);
+	pic_set_line(&p, 5, true);
+	pic_acknowledge(&p);
+	pic_write(&p, 0x20, 0x20);
+	ok(p.intr, "8259: a level that stays asks again");
+	init_pic(&p);
+	pulse(&p, 4);
+	pic_write(&p, 0x20, 0x0c);
+	ok(pic_read(&p, 0x20) == 0x84, "8259: polling acknowledges");
+}
+
+#define US 1000ull
+#define MS 1000000ull
+
+static void set_pit(struct pit *p, unsigned channel, unsigned mode, unsigned count, uint64_t now)
+{
+	pit_write(p, 0x43, (uint8_t)(channel << 6 | 0x30 | mode << 1), now);
+	pit_write(p, (uint16_t)(0x40 + channel), (uint8_t)count, now);
+	pit_write(p, (uint16_t)(0x40 + channel), (uint8_t)(count >> 8), now);
+}
+
+static unsigned read_pit(struct pit *p, unsigned channel, uint64_t now)
+{
+	unsigned low = pit_read(p, (uint16_t)(0x40 + channel), now);
+
+	return low | pit_read(p, (uint16_t)(0x40 + channel), now) << 8;
+}
+
+static void test_pit(void)
+{
+	struct pit p;
+
+	pit_reset(&p);
+	set_pit(&p, 0, 0, 11932, 0); /* 10 ms */
+	ok(!pit_output(&p.channel[0], 9 * MS) && pit_output(&p.channel[0], 11 * MS), "8254: mode 0 rises once");
+	uint64_t edge = pit_next_edge(&p.channel[0], 0);
+	ok(edge > 9999 * US && edge < 10001 * US && pit_next_edge(&p.channel[0], edge) == PIT_NEVER,
+	   "8254: at the right time, and not again");
+	unsigned half = read_pit(&p, 0, 5 * MS);
+	ok(half > 5960 && half < 5972, "8254: the count goes down");
+	set_pit(&p, 0, 2, 1193, 0);
+	uint64_t first = pit_next_edge(&p.channel[0], 0), second = pit_next_edge(&p.channel[0], first);
+	ok(first > 999 * US && first < 1001 * US && second - first > 998 * US && second - first < 1001 * US,
+	   "8254: mode 2 beats");
+	set_pit(&p, 0, 3, 0, 0);
+	ok(p.channel[0].reload == 65536, "8254: 0 means 65536");
+	pit_write(&p, 0x43, 0x00, 3 * MS);
+	unsigned latched = pit_read(&p, 0x40, 3 * MS);
+	latched |= pit_read(&p, 0x40, 9 * MS) << 8;
+	set_pit(&p, 1, 3, 0, 0);
+	pit_write(&p, 0x43, 0x40, 3 * MS);
+	unsigned other = pit_read(&p, 0x41, 3 * MS);
+	other |= pit_read(&p, 0x41, 3 * MS) << 8;
+	ok(latched == other, "8254: a latched count stands still");
+	pit_write(&p, 0x43, 0xe2, MS); /* read back the status of channel 0 */
+	ok((pit_read(&p, 0x40, MS) & 0x7f) == 0x36, "8254: read-back shows access and mode");
+	pit_write(&p, 0x61, 0, 0);
+	set_pit(&p, 2, 0, 1193, 0);
+	pit_write(&p, 0x61, 1, 2 * MS);
+	ok(!(pit_read(&p, 0x61, 2 * MS + 500 * US) & 0x20) && (pit_read(&p, 0x61, 4 * MS) & 0x20),
+	   "8254: channel 2's gate starts it, port 0x61 shows it");
+}
+
+static uint8_t sent;
+
+static void send(void *arg, uint8_t byte)
+{
+	(void)arg;
+	sent = byte;
+}
+
+static void test_uart(void)
+{
+	struct uart u = { .transmit = send };
+
+	uart_reset(&u);
+	uart_write(&u, 3, 0x80);
+	uart_write(&u, 0, 0x34);
+	uart_write(&u, 1, 0x12);
+	ok(uart_read(&u, 0) == 0x34 && uart_read(&u, 1) == 0x12, "16550: the divisor latch");
+	uart_write(&u, 3, 3);
+	uart_write(&u, 0, 'A');
+	ok(sent == 'A' && (uart_read(&u, 5) & 0x60) == 0x60, "16550: a byte goes out");
+	uart_write(&u, 2, 7);
+	uart_write(&u, 4, 0x0b);
+	uart_write(&u, 1, 1);
+	ok(!uart_irq(&u), "16550: quiet");
+	uart_receive(&u, 'x');
+	ok(uart_irq(&u) && (uart_read(&u, 2) & 0x0f) == 0x04 && (uart_read(&u, 5) & 1), "16550: data interrupts");
+	ok(uart_read(&u, 0) == 'x' && !uart_irq(&u), "16550: until it is read");
+	uart_write(&u, 1, 2);
+	ok(uart_irq(&u) && (uart_read(&u, 2) & 0x0f) == 0x02 && !uart_irq(&u), "16550: THRE, cleared by reading IIR");
+	for (unsigned i = 0; i < 17; i++)
+		uart_receive(&u, (uint8_t)i);
+	ok((uart_read(&u, 5) & 2) && !(uart_read(&u, 5) & 2), "16550: an overrun shows once");
+	uart_write(&u, 2, 7);
+	uart_write(&u, 4, 0x1a);
+	uart_write(&u, 0, 'L');
+	ok(uart_read(&u, 0) == 'L' && (uart_read(&u, 6) & 0xf0) == 0x90, "16550: loopback");
+	uart_write(&u, 7, 0x5a);
+	ok(uart_read(&u, 7) == 0x5a, "16550: scratch");
+}
+
+static void test_keyboard(void)
+{
+	struct i8042 k;
+
+	i8042_reset(&k);
+	i8042_type(&k, 'a');
+	ok((i8042_read(&k, 0x64) & 1) && i8042_irq(&k) && i8042_read(&k, 0x60) == 0x1e, "8042: a key goes down");
+	ok(!i8042_ready(&k), "8042: the next waits until it is up");
+	i8042_release(&k);
+	ok(i8042_read(&k, 0x60) == 0x9e && !(i8042_read(&k, 0x64) & 1), "8042: and up");
+	i8042_type(&k, 'A');
+	ok(i8042_read(&k, 0x60) == 0x2a && i8042_read(&k, 0x60) == 0x1e, "8042: with shift");
+	i8042_release(&k);
+	while (i8042_read(&k, 0x64) & 1)
+		i8042_read(&k, 0x60);
+	i8042_type(&k, 27);
+	i8042_type(&k, '[');
+	i8042_type(&k, 'D');
+	ok(i8042_read(&k, 0x60) == 0xe0 && i8042_read(&k, 0x60) == 0x4b, "8042: an arrow from a terminal's sequence");
+	i8042_write(&k, 0x64, 0xaa);
+	i8042_read(&k, 0x60); /* what was queued before */
+	i8042_reset(&k);
+	i8042_write(&k, 0x64, 0xaa);
+	ok(i8042_read(&k, 0x60) == 0x55, "8042: self-test");
+	i8042_write(&k, 0x64, 0x20);
+	uint8_t config = i8042_read(&k, 0x60);
+	i8042_write(&k, 0x64, 0x60);
+	i8042_write(&k, 0x60, config & ~1);
+	i8042_type(&k, 'b');
+	ok(!i8042_irq(&k), "8042: the command byte turns the interrupt off");
+	i8042_write(&k, 0x64, 0xfe);
+	ok(k.reset_wanted, "8042: 0xfe resets the machine");
+	i8042_reset(&k);
+	i8042_write(&k, 0x60, 0xff);
+	ok(i8042_read(&k, 0x60) == 0xfa && i8042_read(&k, 0x60) == 0xaa, "keyboard: reset");
+	i8042_write(&k, 0x60, 0xed);
+	i8042_write(&k, 0x60, 7);
+	ok(i8042_read(&k, 0x60) == 0xfa && i8042_read(&k, 0x60) == 0xfa, "keyboard: LEDs");
+}
+
+static unsigned read_rtc(struct rtc *r, uint8_t index, uint64_t now)
+{
+	rtc_write(r, 0x70, index);
+	return rtc_read(r, 0x71, now);
+}
+
+static void test_rtc(void)
+{
+	struct rtc r;
+
+	rtc_reset(&r, rtc_seconds(2026, 2, 28, 23, 59, 58), MIB(64));
+	ok(read_rtc(&r, 0, 0) == 0x58 && read_rtc(&r, 4, 0) == 0x23 && read_rtc(&r, 9, 0) == 0x26,
+	   "RTC: the time in BCD");
+	uint64_t later = 3 * 1000000000ull;
+	ok(read_rtc(&r, 0, later) == 0x01 && read_rtc(&r, 7, later) == 0x01 && read_rtc(&r, 8, later) == 0x03,
+	   "RTC: February ends");
+	ok(read_rtc(&r, 6, later) == 1, "RTC: 1 March 2026 is a Sunday");
+	rtc_reset(&r, rtc_seconds(2028, 2, 28, 23, 59, 59), MIB(64));
+	ok(read_rtc(&r, 7, later) == 0x29, "RTC: leap years");
+	rtc_write(&r, 0x70, 11);
+	rtc_write(&r, 0x71, 0x04);
+	ok(read_rtc(&r, 4, 0) == (0x80 | 11) && read_rtc(&r, 9, 0) == 28, "RTC: binary, twelve hours");
+	rtc_write(&r, 0x70, 0x40);
+	rtc_write(&r, 0x71, 0xab);
+	ok(read_rtc(&r, 0x40, 0) == 0xab && (read_rtc(&r, 13, 0) & 0x80), "RTC: RAM and battery");
+	ok((read_rtc(&r, 0x34, 0) | read_rtc(&r, 0x35, 0) << 8) == (48 << 20) >> 16, "CMOS: memory above 16 MiB");
+}
+
+static void test_vga(void)
+{
+	struct vga v;
+
+	vga_reset(&v);
+	vga_write(&v, 0x3d4, 12);
+	vga_write(&v, 0x3d5, 1);
+	vga_write(&v, 0x3d4, 13);
+	vga_write(&v, 0x3d5, 0x40);
+	ok(vga_start(&v) == 0x140 && vga_read(&v, 0x3d5, 0) == 0x40, "VGA: start address");
+	vga_read(&v, 0x3da, 0);
+	vga_write(&v, 0x3c0, 5);
+	vga_write(&v, 0x3c0, 0x3f);
+	ok(vga_read(&v, 0x3c1, 0) == 0x3f, "VGA: the attribute flip-flop");
+}
+
+/* Ports in any order with any value: nothing may leave its structure (the sanitizers look). */
+static void noise(void)
+{
+	struct pic pic;
+	struct pit pit;
+	struct uart u = { .transmit = send };
+	struct i8042 k;
+	struct rtc r;
+	struct vga v;
+	uint64_t now = 0;
+
+	pic_reset(&pic);
+	pit_reset(&pit);
+	uart_reset(&u);
+	i8042_reset(&k);
+	rtc_reset(&r, 0, ~0ull);
+	vga_reset(&v);
+	for (unsigned i = 0; i < 3000000; i++) {
+		static const uint16_t pic_port[] = { 0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1 };
+		static const uint16_t pit_port[] = { 0x40, 0x41, 0x42, 0x43, 0x61 };
+		uint8_t b = (uint8_t)rnd();
+
+		now += rnd() % 100000;
+		switch (rnd() % 14) {
+		case 0: pic_write(&pic, pic_port[rnd() % 6], b); break;
+		case 1: pic_read(&pic, pic_port[rnd() % 6]); break;
+		case 2: pic_set_line(&pic, rnd() % 16, rnd() % 2); break;
+		case 3: pic_acknowledge(&pic); break;
+		case 4: pit_write(&pit, pit_port[rnd() % 5], b, now); break;
+		case 5: pit_read(&pit, pit_port[rnd() % 5], now); break;
+		case 6: pit_next_edge(&pit.channel[rnd() % 3], now); break;
+		case 7: uart_write(&u, rnd() % 8, b); break;
+		case 8: uart_read(&u, rnd() % 8); break;
+		case 9: uart_receive(&u, b); break;
+		case 10: i8042_write(&k, rnd() % 2 ? 0x60 : 0x64, b); break;
+		case 11:
+			i8042_read(&k, rnd() % 2 ? 0x60 : 0x64);
+			i8042_type(&k, b);
+			break;
+		case 12:
+			rtc_write(&r, rnd() % 2 ? 0x70 : 0x71, b);
+			rtc_read(&r, 0x71, now);
+			break;
+		default:
+			vga_write(&v, (uint16_t)(0x3b0 + rnd() % 48), b);
+			vga_read(&v, (uint16_t)(0x3b0 + rnd() % 48), now);
+		}
+	}
+	ok(true, "three million port accesses of noise");
+}
+
+int main(void)
+{
+	test_pic();
+	test_pit();
+	test_uart();
+	test_keyboard();
+	test_rtc();
+	test_vga();
+	noise();
+	return done_testing();
+}

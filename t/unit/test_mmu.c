@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The shadow MMU against a plain model: random page tables in every format, random changes and
+ * accesses. Walking the shadow as the processor would, with mmu_fault where it faults, must end as
+ * walking the guest's tables by the book does.
+ */
+#include "mmu/memory.h"
+#include "mmu/mmu.h"
+#include "ring/gate.h"
+#include "tap.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
+
+#define MEMORY	     MIB(8)
+#define MEMORY_AT    MIB(4)
+#define VCPU_PAGE_AT MIB(14)
+#define POOL_AT	     MIB(16)
+#define POOL_PAGES   64
+#define GATE_PDPT    MIB(15)
+
+char *host_memory;
+static struct mmu m;
+static uint16_t free_list[POOL_PAGES];
+
+/* --- the model: SDM 3A 4.3 to 4.6, straight --- */
+
+struct answer {
+	bool fault;
+	unsigned error;
+	uint64_t gpa;
+};
+
+static uint64_t guest_word(uint64_t gpa, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	if (gpa + bytes <= MEMORY)
+		memcpy(&v, host_memory + MEMORY_AT + gpa, bytes);
+	return v;
+}
+
+static struct answer model(const struct paging *p, uint64_t va, unsigned access)
+{
+	struct answer no = { .fault = true, .error = access };
+	bool w = true, u = true, nx = false;
+	unsigned levels = p->mode == PAGING_64 ? 4 : p->mode == PAGING_PAE ? 3 : 2;
+	unsigned bytes = p->mode == PAGING_32 ? 4 : 8, bits = p->mode == PAGING_32 ? 10 : 9;
+	uint64_t table = p->mode == PAGING_PAE ? p->root.v & 0xffffffe0 : p->root.v & 0x000ffffffffff000;
+
+	if (p->mode == PAGING_OFF)
+		return (struct answer){ .gpa = va };
+	for (unsigned level = levels; level; level--) {
+		unsigned shift = 12 + bits * (level - 1);
+		uint64_t index = va >> shift & ((1 << bits) - 1);
+
+		if (p->mode == PAGING_PAE && level == 3)
+			index &= 3;
+		uint64_t e = guest_word(table + index * bytes, bytes);
+		if (!(e & 1))
+			return no;
+		bool pdpte = p->mode == PAGING_PAE && level == 3;
+		bool large = level == 2 && (e & 0x80) && (p->mode != PAGING_32 || p->large_pages);
+		uint64_t reserved = bytes == 4 ? 0 : 0x000ff00000000000;
+		if (bytes == 8 && !p->no_execute)
+			reserved |= 1ull << 63;
+		if (p->mode == PAGING_PAE)
+			reserved |= pdpte ? 0xfff00000000001e6 : 0x7ff0000000000000;
+		if (p->mode == PAGING_64 && level >= 3)
+			reserved |= 0x80;
+		if (large)
+			reserved |= ((1ull << shift) - 1) & ~0x1fffull;
+		if (e & reserved) {
+			no.error |= PF_PRESENT | PF_RESERVED;
+			return no;
+		}
+		if (!pdpte) {
+			w &= e >> 1 & 1;
+			u &= e >> 2 & 1;
+			nx |= bytes == 8 && e >> 63;
+		}
+		if (large || level == 1) {
+			bool user = access & PF_USER;
+			uint64_t size = 1ull << shift;
+
+			no.error |= PF_PRESENT;
+			if ((user && !u) || ((access & PF_FETCH) && nx) ||
+			    ((access & PF_WRITE) && !w && (user || p->write_protect)))
+				return no;
+			return (struct answer){ .gpa = (e & 0x000ffffffffff000 & ~(size - 1)) | (va & (size - 1)) };
+		}
+		table = e & 0x000ffffffffff000;
+	}
+	return no;
+}
+
+/* --- the processor on the shadow; CR0.WP is always set --- */
+
+static bool shadow_translate(uint64_t va, unsigned access, uint64_t *pa, unsigned *error)
+{
+	uint64_t *table = direct(mmu_current_root(&m));
+	bool w = true, u = true, nx = false;
+
+	*error = access;
+	for (int level = 4; level; level--) {
+		uint64_t e = table[pt_index(va, level)];
+
+		if (!(e & PTE_P))
+			return false;
+		w &= !!(e & PTE_W);
+		u &= !!(e & PTE_U);
+		nx |= !!(e & PTE_NX);
+		if (level == 1 || (e & PTE_PS)) {
+			uint64_t size = pt_span(level);
+
+			*error |= PF_PRESENT;
+			if (((access & PF_USER) && !u) || ((access & PF_FETCH) && nx) ||
+			    ((access & PF_WRITE) && !w))
+				return false;
+			*pa = (e & PTE_ADDR & ~(size - 1)) | (va & (size - 1));
+			return true;
+		}
+		table = direct(MPA(e & PTE_ADDR));
+	}
+	return false;
+}
+
+static enum mmu_result access_shadow(const struct paging *p, uint64_t va, unsigned access, uint64_t *pa,
+				     unsigned *error)
+{
+	for (unsigned tries = 0; tries < 4; tries++) {
+		if (shadow_translate(va, access, pa, error))
+			return MMU_FILLED;
+		enum mmu_result r = mmu_fault(&m, p, GVA(va), error);
+		if (r != MMU_FILLED)
+			return r;
+	}
+	return MMU_WINDOW; /* does not come to an end */
+}
+
+/* --- random guests --- */
+
+static uint64_t random_entry(const struct paging *p, bool table)
+{
+	uint64_t frame = rnd() % 100 < 95 ? rnd() % (table ? 24 : MEMORY >> 12) : rnd() % 65536;
+	uint64_t e = frame << 12 | (rnd() & 0x67) | (rnd() % 8 ? 1 : 0) | (table ? 2 | (rnd() & 4) : 0);
+
+	if (rnd() % 16 == 0)
+		e |= 0x80;
+	if (p->mode != PAGING_32 && rnd() % 4 == 0)
+		e |= 1ull << 63;
+	if (p->mode != PAGING_32 && rnd() % 200 == 0)
+		e |= 1ull << (40 + rnd() % 12);
+	return p->mode == PAGING_PAE && table && rnd() % 2 ? e & ~0x80000000000001e6ull : e;
+}
+
+static void set_entry(const struct paging *p, uint64_t table, unsigned index, uint64_t e)
+{
+	memcpy(host_memory + MEMORY_AT + table + index * (p->mode == PAGING_32 ? 4 : 8), &e,
+	       p->mode == PAGING_32 ? 4 : 8);
+}
+
+/* Pages 0 to 23 are tables; which level each is used at is left to chance. */
+static void random_tables(const struct paging *p)
+{
+	for (uint64_t t = 0; t < 24; t++)
+		for (unsigned i = 0; i < 512; i++)
+			set_entry(p, t << 12, i, random_entry(p, t < 16 && rnd() % 4));
+}
+
+static uint64_t random_va(const struct paging *p)
+{
+	uint64_t va = rnd();
+
+	if (p->mode == PAGING_64)
+		va = (uint64_t)((int64_t)((va & 0x0000e0e0e0e0efff) << 16) >> 16);
+	else
+		va &= rnd() % 2 ? 0xffffffff : 0x00c03fff;
+	if (p->mode == PAGING_OFF)
+		va %= MEMORY + MIB(2);
+	return va;
+}
+
+static unsigned wrong;
+
+static void compare(const struct paging *p, uint64_t va, unsigned access)
+{
+	struct answer want = model(p, va, access);
+	uint64_t pa = 0;
+	unsigned error;
+	enum mmu_result got = access_shadow(p, va, access, &pa, &error);
+	bool outside = !want.fault && want.gpa >= MEMORY + PAGE_SIZE, good;
+
+	if (pt_index(va, 4) == GATE_SLOT)
+		good = got == MMU_GUEST_FAULT;
+	else if (want.fault)
+		good = got == MMU_GUEST_FAULT && error == want.error;
+	else if (outside)
+		good = got == MMU_NO_MEMORY;
+	else if (want.gpa >= MEMORY)
+		good = got == MMU_FILLED && pa == VCPU_PAGE_AT + (want.gpa - MEMORY);
+	else
+		good = got == MMU_FILLED && pa == MEMORY_AT + want.gpa;
+	if (!good && wrong++ < 5)
+		printf("# mode %d va %#lx access %#x: want %s error %#x gpa %#lx, got %d error %#x pa %#lx\n", p->mode,
+		       va, access, want.fault ? "fault" : "page", want.error, want.gpa, got, error, pa);
+}
+
+static void run_mode(enum paging_mode mode, const char *name)
+{
+	struct paging p = { .mode = mode, .root = GPA(0) };
+	bool sound = true;
+
+	wrong = 0;
+	for (unsigned round = 0; round < 12; round++) {
+		p.write_protect = rnd() % 2;
+		p.large_pages = rnd() % 4;
+		p.no_execute = rnd() % 4;
+		p.root = GPA(mode == PAGING_OFF ? ~0ull : (rnd() % 4) << 12);
+		if (mode != PAGING_OFF)
+			random_tables(&p);
+		mmu_load_root(&m, &p, true);
+		for (unsigned n = 0; n < 6000; n++) {
+			uint64_t va = random_va(&p);
+			unsigned access = (rnd() % 2 ? PF_WRITE : 0) | (rnd() % 2 ? PF_USER : 0);
+
+			if (!(access & PF_WRITE) && p.no_execute && rnd() % 4 == 0)
+				access |= PF_FETCH;
+			compare(&p, va, access);
+			if (rnd() % 50 == 0 && mode != PAGING_OFF) { /* change something, say so */
+				set_entry(&p, (rnd() % 24) << 12, rnd() % 512, random_entry(&p, rnd() % 2));
+				mmu_flush(&m, GVA(0), ~0ull);
+			}
+			if (rnd() % 20 == 0)
+				mmu_flush(&m, GVA(va), rnd() % MIB(4));
+			if (n % 500 == 0)
+				sound &= mmu_check(&m) >= 0;
+		}
+		sound &= mmu_check(&m) >= 0;
+	}
+	ok(!wrong, "%s: 72000 accesses end as in the model (%u did not)", name, wrong);
+	ok(sound, "%s: no leaf leads outside", name);
+}
+
+static void roots(void)
+{
+	struct paging p = { .mode = PAGING_64, .write_protect = true };
+	bool sound = true;
+
+	random_tables(&p);
+	wrong = 0;
+	for (unsigned n = 0; n < 20000; n++) {
+		if (rnd() % 8 == 0) {
+			p.root = GPA((rnd() % 24) << 12);
+			mmu_load_root(&m, &p, false);
+		}
+		if (rnd() % 64 == 0)
+			mmu_drop_root(&m, GPA((rnd() % 24) << 12));
+		compare(&p, random_va(&p), rnd() % 2 ? PF_WRITE : 0);
+		if (n % 500 == 0)
+			sound &= mmu_check(&m) >= 0;
+	}
+	ok(!wrong && sound, "more roots than there is room for, in turns");
+	mmu_drop_all(&m);
+	ok(m.pool_free == POOL_PAGES, "when all is dropped the pool is whole");
+}
+
+static void copies(void)
+{
+	struct paging p = { .mode = PAGING_OFF };
+	struct mmu_failure f;
+	char buffer[64] = "0123456789";
+
+	mmu_load_root(&m, &p, true);
+	ok(!mmu_write(&m, &p, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
+		   !memcmp(host_memory + MEMORY_AT + MEMORY - 5, "01234", 5),
+	   "a copy up to the last byte");
+	ok(!mmu_memory(&m, GPA(MEMORY - 4), 5) && !mmu_memory(&m, GPA(~0ull), 2) && mmu_memory(&m, GPA(MEMORY), 0),
+	   "no pointer over the edge");
+	ok(mmu_read(&m, &p, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
+		   f.va.v == MEMORY + PAGE_SIZE,
+	   "a copy over the edge says where it failed");
+	ok(mmu_read(&m, &p, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
+		   mmu_read(&m, &p, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
+	   "nothing is read from the gate or a non-canonical address");
+}
+
+int main(void)
+{
+	if (posix_memalign((void **)&host_memory, LARGE_SIZE, MIB(20)))
+		return 1;
+	memset(host_memory, 0, MIB(20));
+	m.memory = MPA(MEMORY_AT);
+	m.memory_bytes = MEMORY;
+	m.vcpu_pages = MPA(VCPU_PAGE_AT);
+	m.vcpu_pages_bytes = PAGE_SIZE;
+	m.gate_pdpt = GATE_PDPT;
+	mmu_init(&m, MPA(POOL_AT), POOL_PAGES, free_list);
+	run_mode(PAGING_OFF, "paging off");
+	run_mode(PAGING_32, "32-bit");
+	run_mode(PAGING_PAE, "PAE");
+	run_mode(PAGING_64, "64-bit");
+	roots();
+	copies();
+	free(host_memory);
+	return done_testing();
+}
