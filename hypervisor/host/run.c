@@ -23,8 +23,8 @@ static const char help[] =
 	"      --cpus N            processors of the machine (default 2)\n"
 	"      --memory M          its memory, in MiB (default 256)\n"
 	"      --timeout S         stop after so many seconds (default: none on a terminal, else 120)\n"
-	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\w waits 1/4 s; may\n"
-	"                          be repeated, and is done in order\n"
+	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is Ctrl-A,\n"
+	"                          \\w waits 1/4 s; may be repeated, and is done in order\n"
 	"      --screen GUEST=FILE write the guest's text screen as a PNG picture when all is typed, then\n"
 	"                          stop that guest\n"
 	"      --log FILE          a copy of the console\n"
@@ -150,6 +150,7 @@ static void type_keys(struct machine *m, const char *keys)
 			case 'n': c = '\n'; break;
 			case 'e': c = 27; break;
 			case 't': c = '\t'; break;
+			case 'a': c = 1; break;
 			case 'w': usleep(250000); continue;
 			default: c = *keys;
 			}

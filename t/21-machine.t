@@ -1,0 +1,65 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Several guests on several cores: placement, time slices, the monitor, crashes, wrong configurations.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Veneer;
+
+my %spin = (image => 'rtos-pv.elf', cmdline => 'spin');
+my ($status, $text);
+
+($status, $text) = run_guests('cores', guest('a', %spin, cpus => 0) . guest('b', %spin, cpus => 1) .
+	guest('c', %spin, cpus => 3) . guest('d', image => 'rtos-rewritten.elf', cpus => '2-3'), '--cpus', 4);
+is($status, 0, 'four guests on four cores are well');
+like($text, qr/^veneer: $_->[0]: .* core $_->[1],/m, "$_->[0] is on core $_->[1]") for ['a', 0], ['b', 1], ['c', 3], ['d', 2];
+like($text, qr/^$_: neighbour: checksum right/m, "$_ keeps its checksum") for qw(a b c);
+
+($status, $text) = run_guests('slices', guest('a', %spin, share => 50) . guest('b', %spin) . guest('c', %spin) .
+	guest('d', image => 'rtos-rewritten.elf', cmdline => 'spin'), '--cpus', 1);
+is($status, 0, 'four guests on one core are well');
+like($text, qr/^$_: neighbour: checksum right/m, "$_ keeps its checksum") for qw(a b c d);
+
+($status, $text) = run_guests('monitor', guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
+	guest('game', image => 'invaders.elf', cpus => 1),
+	'--send', 'game=\\w\\ah\\al\\a:pause game\\r\\w\\a:list\\r\\w\\a:resume game\\r\\w\\a:list\\r\\w\\a:stats game\\r',
+	'--send', 'game=\\a:reset game\\r\\w\\a:screen game\\r\\a:nonsense\\r\\a:stop nobody\\r\\w\\a2\\w\\ak');
+is($status, 0, 'the monitor ends the run');
+like($text, qr/veneer: +h +help/, 'help');
+like($text, qr/veneer: .2 game +paused/, 'pause');
+like($text, qr/paused.*veneer: .2 game +(running|waiting)/s, 'resume');
+like($text, qr/^veneer: stats game .*exits=\d+/m, 'stats');
+like($text, qr/^veneer: game: reset$/m, 'reset');
+like($text, qr/^veneer: game: screen 00 \|.{80}\|$/m, 'screen');
+like($text, qr/no command "nonsense"/, 'a wrong command is named');
+like($text, qr/no guest "nobody"/, 'so is a wrong guest');
+like($text, qr/^veneer: game: stopped from the monitor/m, 'stop');
+
+($status, $text) = run_guests('typing', guest('rtos', image => 'rtos-pv.elf') .
+	guest('legacy', image => 'rtos-rewritten.elf', cpus => 1), '--send', 'rtos=hello\\r', '--send', 'legacy=dear\\r');
+like($text, qr/^rtos: typed: hello$/m, 'what is typed reaches a PV guest');
+like($text, qr/^legacy: typed: dear$/m, 'and a legacy guest by its serial port');
+
+($status, $text) = run_guests('crash', guest('bad', image => 't/outside.elf') . guest('good', %spin, cpus => 0), '--cpus', 1);
+is($status, 1, 'a crash is seen in the exit status');
+like($text, qr/^veneer: bad: CRASH: access to address \w+, which is outside its memory$/m, 'and said');
+like($text, qr/^veneer: bad: rip 0009:\w{16} rflags/m, 'with the registers');
+like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
+
+($status, $text) = run_guests('restart', guest('bad', image => 't/outside.elf', on_crash => 'restart') .
+	guest('good', %spin), '--cpus', 1);
+like($text, qr/^veneer: bad: restart 1$/m, 'on-crash = restart starts it again');
+like($text, qr/^veneer: bad: restart 100$/m, 'again and again');
+like($text, qr/^veneer: bad: stopped after a crash/m, 'but not for ever');
+like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
+
+($status, $text) = run_guests('wrong', guest('bad', %spin, memory => 'lots') . guest('far', %spin, cpus => 9) .
+	guest('big', %spin, memory => '1G') . guest('good', %spin));
+is($status, 1, 'a wrong line is seen in the exit status');
+like($text, qr/veneer.conf:4: memory: not a size/, 'with line and reason');
+like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that is not there');
+like($text, qr/big: 1024 MiB of memory wanted, \d+ MiB free/, 'memory that is not there');
+like($text, qr/^good: neighbour: checksum right/m, 'the others start');
+
+done_testing;

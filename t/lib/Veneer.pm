@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the TAP scripts share: running the host command and commands in general.
+package Veneer;
+use strict;
+use warnings;
+use Exporter 'import';
+our @EXPORT = qw(veneer run_guests command slurp spew guest);
+
+my $build = 'build';
+
+sub spew {
+	my ($path, $text) = @_;
+	open my $f, '>', $path or die "$path: $!";
+	binmode $f;
+	print $f $text;
+	close $f or die "$path: $!";
+}
+
+sub slurp {
+	my ($path) = @_;
+	open my $f, '<', $path or die "$path: $!";
+	binmode $f;
+	local $/;
+	return scalar <$f>;
+}
+
+# Standard output and error together, and the exit status.
+sub command {
+	my (@argv) = @_;
+	my $pid = open my $out, '-|';
+	die "fork: $!" unless defined $pid;
+	if (!$pid) {
+		open STDERR, '>&', \*STDOUT;
+		open STDIN, '<', '/dev/null';
+		exec @argv or print "cannot run $argv[0]: $!\n";
+		exit 127;
+	}
+	binmode $out;
+	my $text = do { local $/; <$out> } // '';
+	close $out;
+	return ($? >> 8, $text);
+}
+
+sub veneer {
+	return command("$build/veneer", @_);
+}
+
+# A section of veneer.conf.
+sub guest {
+	my ($name, %keys) = @_;
+	return join '', "[guest $name]\n", map { my $k = $_; $k =~ tr/_/-/; "$k = $keys{$_}\n" } sort keys %keys;
+}
+
+# Runs a configuration; images are looked for in build/.
+sub run_guests {
+	my ($name, $conf, @options) = @_;
+	my $path = "$build/test-$name.conf";
+	spew($path, $conf);
+	my ($status, $text) = veneer('run', $path, '--timeout', 120, '--accel', 'tcg', @options);
+	$text =~ s/\r//g;
+	return ($status, $text);
+}
+
+1;
