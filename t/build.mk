@@ -35,3 +35,25 @@ $(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lZydis
+
+# 32-bit bare-PC guests
+T_PC := $(filter-out pc,$(basename $(notdir $(wildcard t/guests-pc/*.c))))
+T_PC_ELFS := $(patsubst %,$(BUILD)/t/pc-%.elf,$(T_PC))
+
+$(BUILD)/t/pc-%.elf: $(BUILD)/pc/t/guests-pc/%.o $(BUILD)/pc/t/guests-pc/pc.o $(BUILD)/pc/t/guests-pc/start.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(RTOS_LD) -m elf_i386 -T rtos-pv/port-pc/rtos.lds -o $@ $^
+
+.SECONDARY:
+
+# An RTOS image without symbols or section headers
+$(BUILD)/t/stripped.elf: $(BUILD)/rtos-pc.elf
+	@mkdir -p $(@D)
+	$(Q)strip -s -o $@ $<
+
+TESTS := $(sort $(wildcard t/*.t))
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf
+
+check: all check-packages $(TEST_INPUTS)
+	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)

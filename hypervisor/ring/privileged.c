@@ -204,10 +204,30 @@ static enum outcome do_popf(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
+/* Whether code at privilege cpl may go on at selector:offset, SDM 3A 5.8.1; what IRETQ would refuse must
+ * be the guest's exception, not its end. */
+static bool code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
+{
+	uint64_t d;
+
+	if (selector >= SEL_GUEST_MAX)
+		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
+	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&
+	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) && offset <= desc_limit(d);
+}
+
+/* Whether ring 3 may have it in SS. */
+static bool user_stack_fits(struct vcpu *v, uint16_t selector)
+{
+	uint64_t d;
+
+	return (selector & 3) == 3 && ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) &&
+	       !(d & DESC_CODE) && (d & DESC_WRITE) && desc_dpl(d) == 3;
+}
+
 static enum outcome do_iret(struct vcpu *v, const struct insn *i)
 {
 	uint32_t frame[5];
-	uint64_t d;
 
 	if (!pop(v, frame, 3, i->width))
 		return JUMPED;
@@ -223,7 +243,9 @@ static enum outcome do_iret(struct vcpu *v, const struct insn *i)
 	bool user = (cs & 3) == 3;
 	if (user && !pop(v, frame, 5, i->width))
 		return JUMPED;
-	if (cs < SEL_GUEST_MAX && (!ring_gdt_read(v, cs, &d) || !(d & DESC_CODE) || !(d & DESC_P))) {
+	ring_gdt_load(v);
+	if (!code_fits(v, cs, frame[0], user ? 3 : 0) ||
+	    (user && !user_stack_fits(v, (uint16_t)frame[4]))) {
 		ring_exception(v, VECTOR_GP, cs & ~3u);
 		return JUMPED;
 	}
@@ -685,7 +707,8 @@ static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 	ring_gdt_load(v); /* it may have changed since */
 	if (seg == 2) {
 		if (selector >= SEL_GUEST_MAX || !ring_gdt_read(v, selector, &d) || !(d & DESC_P) ||
-		    !(d & DESC_S) || (d & DESC_CODE) || !(d & DESC_WRITE) || (selector & 3))
+		    !(d & DESC_S) || (d & DESC_CODE) || !(d & DESC_WRITE) || desc_dpl(d) ||
+		    (selector & 3))
 			goto fault;
 		v->regs->ss = (selector & ~3u) | 1;
 		return true;
@@ -741,11 +764,9 @@ static enum outcome do_load_far(struct vcpu *v, const struct insn *i)
 
 static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 {
-	uint64_t d;
-
 	ring_gdt_load(v);
-	if (!ring_gdt_read(v, selector, &d) || !(d & DESC_P) || !(d & DESC_S) || !(d & DESC_CODE) ||
-	    (selector & 3) > virtual_cpl(v->regs->cs)) {
+	if ((selector & 3) > virtual_cpl(v->regs->cs) ||
+	    !code_fits(v, selector, offset, virtual_cpl(v->regs->cs))) {
 		ring_exception(v, VECTOR_GP, selector & ~3u);
 		return false;
 	}
@@ -793,16 +814,32 @@ static enum outcome do_call_far(struct vcpu *v, const struct insn *i)
 	return JUMPED;
 }
 
+/* To ring 3 the stack comes along, behind the bytes to release. */
+static enum outcome ret_far_to_user(struct vcpu *v, const struct insn *i, const uint32_t *frame)
+{
+	uint32_t stack[2];
+
+	if (!code_fits(v, (uint16_t)frame[1], frame[0], 3))
+		return REFUSE;
+	if (!load(v, stack_at(v, 2u * i->width + i->imm), stack, sizeof(stack)))
+		return JUMPED;
+	if (!user_stack_fits(v, (uint16_t)stack[1]))
+		return REFUSE;
+	v->regs->rip = frame[0];
+	v->regs->cs = (uint16_t)frame[1];
+	v->regs->rsp = stack[0] + i->imm;
+	v->regs->ss = (uint16_t)stack[1];
+	return JUMPED;
+}
+
 static enum outcome do_ret_far(struct vcpu *v, const struct insn *i)
 {
 	uint32_t frame[2];
 
 	if (!pop(v, frame, 2, i->width))
 		return JUMPED;
-	if ((frame[1] & 3) == 3) {
-		guest_crash(v->guest, "far return to ring 3: use IRET under the ring engine");
-		return JUMPED;
-	}
+	if ((frame[1] & 3) == 3)
+		return i->width == 4 ? ret_far_to_user(v, i, frame) : REFUSE;
 	if (jump_far(v, (uint16_t)(frame[1] & ~3u), frame[0]))
 		release(v, 2 * i->width + i->imm);
 	return JUMPED;

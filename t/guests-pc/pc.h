@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Support for small 32-bit bare-PC test guests: COM1, and trying something that may fault. */
+#ifndef TEST_PC_H
+#define TEST_PC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+int guest_main(void); /* the verdict */
+
+void say(const char *s);
+void say_number(uint32_t v);
+void expect(bool good, const char *what);
+extern unsigned failures;
+
+/* Calls fn(arg); the vector of the exception that it ended in, or -1. */
+int attempt(void (*fn)(uint32_t), uint32_t arg);
+
+struct table_register {
+	uint16_t limit;
+	uint32_t base;
+} __attribute__((packed));
+
+extern uint64_t gdt[64]; /* 08 code, 10 data, 18 user code, 20 user data, 28 TSS; the rest is free */
+extern uint64_t idt[256];
+void load_gdt(uint16_t limit);
+
+static inline uint32_t noise(void)
+{
+	static uint32_t seed = 1;
+
+	seed = seed * 1664525 + 1013904223;
+	return seed >> 7 | seed << 25;
+}
+
+#endif
