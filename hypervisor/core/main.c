@@ -76,6 +76,9 @@ void machine_off(void)
 	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",
 		      (memory_used_bytes() - overhead) >> 10, overhead >> 10,
 		      memory_image_bytes() >> 10);
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i].nmi_count)
+			console_print("core %u took %lu NMIs", i, cpus[i].nmi_count);
 	for (unsigned i = 0; i < guest_count; i++)
 		console_print("verdict %s %d", guests[i].config->name, guests[i].verdict);
 	console_print("all done, %s", well ? "all well" : "not all well");

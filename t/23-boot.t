@@ -1,0 +1,88 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Ways to boot: PVH, a GRUB ISO with BIOS, with UEFI, and under Bochs; and what is said when a machine or a
+# bundle will not do.
+use strict;
+use warnings;
+no warnings "qw";
+use lib 't/lib';
+use Test::More;
+use Veneer;
+use Cwd 'getcwd';
+
+spew('build/test-iso.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'test', cpus => 1) .
+	guest('legacy', image => 'rtos-rewritten.elf', cmdline => 'test'));
+my ($status, $text) = command(qw(make -s iso CONF=build/test-iso.conf));
+is($status, 0, 'make iso') or diag($text);
+
+my @qemu = qw(timeout 100 qemu-system-x86_64 -accel tcg -cpu max -m 512 -smp 2 -display none -nodefaults
+	-serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1);
+
+sub guests_well {
+	my ($how, $output) = @_;
+	$output =~ s/\r//g;
+	like($output, qr/^veneer: Veneer, Multiboot2 boot, 2 processors/m, "$how: both processors are there");
+	like($output, qr/^$_: 1\.\.31$/m, "$how: the guest $_ runs its tests") for qw(rtos legacy);
+	unlike($output, qr/not ok/, "$how: and they pass");
+	like($output, qr/^veneer: all done, all well/m, "$how: all well");
+}
+
+($status, $text) = command(@qemu, qw(-cdrom build/veneer.iso));
+guests_well('BIOS', $text);
+
+($status, $text) = command(@qemu, '-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd',
+	qw(-cdrom build/veneer.iso));
+guests_well('UEFI', $text);
+
+my $here = getcwd();
+my $bochs = "$here/build/bochs";
+mkdir $bochs;
+unlink "$bochs/serial.txt";
+spew("$bochs/bochsrc", <<"E");
+display_library: term
+megs: 256
+cpu: count=2, ips=50000000, model=corei7_skylake_x, reset_on_triple_fault=0
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/vgabios/vgabios.bin
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path=$here/build/veneer.iso, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev=$bochs/serial.txt
+log: $bochs/log.txt
+clock: sync=none, time0=1767225600
+panic: action=fatal
+E
+spew("$bochs/rc", "c\n");
+command('sh', '-c', "cd $bochs && timeout 120 script -qc 'bochs -q -f bochsrc -rc rc' /dev/null");
+guests_well('Bochs', slurp("$bochs/serial.txt"));
+
+# --- refusals, each one line ---
+spew('build/test-boot.conf', guest('rtos', image => 'rtos-pv.elf'));
+veneer(qw(run build/test-boot.conf --bundle build/test-boot.cpio));
+
+sub refused {
+	my ($what, $pattern, @options) = @_;
+	my ($code, $out) = command(qw(timeout 30 qemu-system-x86_64 -accel tcg -display none -nodefaults -serial stdio
+		-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel build/veneer.elf), @options);
+	like($out, $pattern, "$what: is said");
+	isnt($code, 1, "$what: exit status");
+	isnt($code, 124, "$what: at once");
+}
+
+my @max = qw(-cpu max -m 128);
+refused('no bundle', qr/veneer: cannot start: no bundle/, @max);
+refused('no long mode', qr/veneer: this processor has no 64-bit mode/, qw(-cpu qemu32 -m 128 -initrd build/test-boot.cpio));
+refused('no execute-disable', qr/veneer: this processor has no execute-disable/,
+	qw(-cpu qemu64,-nx -m 128 -initrd build/test-boot.cpio));
+refused('too little memory', qr/veneer: cannot start: \d+ KiB of memory free, at least/,
+	qw(-cpu max -m 6 -initrd build/test-boot.cpio));
+my $bundle = slurp('build/test-boot.cpio');
+spew('build/test-broken.cpio', substr $bundle, 0, 40);
+refused('a broken bundle', qr/veneer: cannot start: the bundle is not a whole cpio archive/, @max, qw(-initrd build/test-broken.cpio));
+spew('build/test-broken.cpio', substr $bundle, 0, length($bundle) / 2);
+refused('a truncated bundle', qr/veneer: rtos: no file "rtos-pv.elf"|not a whole cpio/, @max, qw(-initrd build/test-broken.cpio));
+(my $wrong = $bundle) =~ s/\177ELF/\177FLE/;
+spew('build/test-broken.cpio', $wrong);
+refused('a broken image', qr/veneer: rtos: rtos-pv.elf: not an ELF file/, @max, qw(-initrd build/test-broken.cpio));
+
+done_testing;

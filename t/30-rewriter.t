@@ -1,0 +1,113 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# veneer rewrite and inspect: what becomes of a kernel's sensitive instructions, with and without symbols,
+# and what happens to files that are not what they should be.
+use strict;
+use warnings;
+no warnings "qw";
+use lib 't/lib';
+use Test::More;
+use Veneer;
+use JSON::PP;
+
+my ($status, $text);
+my $out = 'build/test-rewritten.elf';
+
+sub share_inline {
+	my ($report) = @_;
+	my ($inline, $all) = (0, 0);
+	for (qw(cli sti pushf popf)) {
+		my $row = $report->{instructions}{$_} or next;
+		$inline += $row->{inline};
+		$all += $row->{inline} + $row->{trap} + $row->{refused};
+	}
+	return ($inline, $all);
+}
+
+for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']) {
+	my ($how, $image) = @$_;
+	my $before = slurp($image);
+	($status, $text) = veneer('rewrite', $image, '-o', $out, '--report', 'build/test-report.json');
+	is($status, 0, "$how: is rewritten") or diag($text);
+	is(slurp($image), $before, "$how: the original is not changed");
+	my $report = decode_json(slurp('build/test-report.json'));
+	my ($inline, $all) = share_inline($report);
+	cmp_ok($inline, '>=', 0.95 * $all, "$how: $inline of $all CLI, STI, PUSHF, POPF are inline");
+	is($report->{refused}, 0, "$how: nothing is refused");
+	is($report->{multiboot}, JSON::PP::true, "$how: it has a Multiboot header");
+	($status, $text) = command('readelf', '-lSW', $out);
+	is($status, 0, "$how: readelf reads it");
+	like($text, qr/\.veneer\.stubs\s+PROGBITS\s+ff002000/, "$how: stubs are a section");
+	unlike($text, qr/warning|error/i, "$how: and finds nothing wrong");
+	($status, $text) = command('objdump', '-d', '-j', '.veneer.stubs', $out);
+	like($text, qr/movl\s+\$0x200,0xff000000/, "$how: objdump shows them");
+	($status, $text) = veneer('inspect', $out);
+	like($text, qr/^inline +[0-9a-f]{8}  cli\n +ff00[0-9a-f]{4}  movl/m, "$how: inspect shows before and after");
+	($status, $text) = veneer('inspect', $out, '--json');
+	my $sites = decode_json($text)->{sites};
+	is(scalar @$sites, scalar @{$report->{sites}}, "$how: and as JSON, every site");
+	spew('build/test-rw.conf', '');
+	($status, $text) = run_guests('rw', guest('rtos', image => 'test-rewritten.elf', cmdline => 'test'), '--cpus', 1);
+	is($status, 0, "$how: runs its tests") or diag($text);
+}
+
+# A profile: addresses that trapped are code.
+($status, $text) = veneer('inspect', 'build/t/stripped.elf', '--json');
+my $sites = decode_json($text)->{sites};
+spew('build/test-profile.log', "noise\nveneer: profile rtos $sites->[0]{address} 12\n");
+($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--profile', 'build/test-profile.log');
+is($status, 0, 'a profile is taken');
+spew('build/test-profile.log', "noise\n");
+($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--profile', 'build/test-profile.log');
+is($status, 1, 'one without addresses is not');
+
+# --- refusals ---
+sub refused {
+	my ($what, $want, $pattern, @arguments) = @_;
+	unlink $out;
+	($status, $text) = veneer('rewrite', @arguments);
+	is($status, $want, "$what: exit status");
+	like($text, $pattern, "$what: is said");
+	ok(!-e $out, "$what: leaves no file");
+}
+
+my $elf = slurp('build/rtos-pc.elf');
+refused('no such file', 1, qr/^veneer: nowhere.elf: No such file/, 'nowhere.elf', '-o', $out);
+refused('no arguments', 2, qr/^usage: veneer rewrite/);
+refused('no output', 2, qr/^usage:/, 'build/rtos-pc.elf');
+refused('a text', 1, qr/not an ELF file/, 'README.md', '-o', $out);
+refused('a 64-bit image', 1, qr/not for 32-bit x86/, 'build/rtos-pv.elf', '-o', $out);
+refused('an object file', 1, qr/not an executable/, 'build/pc/rtos-pv/port-pc/boot.o', '-o', $out);
+refused('a directory that is not there', 1, qr/cannot be written/, 'build/rtos-pc.elf', '-o', 'nowhere/x.elf');
+spew('build/test-bad.elf', substr $elf, 0, 4096);
+refused('a truncated file', 1, qr/truncated|outside the file/, 'build/test-bad.elf', '-o', $out);
+refused('an empty file', 1, qr/not an ELF file/, '/dev/null', '-o', $out);
+veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-once.elf', '--quiet');
+refused('a rewritten one', 1, qr/is rewritten already/, 'build/test-once.elf', '-o', $out);
+($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', 'build/test-once.elf');
+like($text, qr/is the input file/, 'the input is not overwritten');
+($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', $out, '--report', '/dev/full', '--quiet');
+is($status, 1, 'a full disk is noticed');
+
+# An instruction that ring 1 cannot offer is listed and refused; --force goes on.
+spew('build/test-sysexit.s', ".globl _start\n_start: cli\nsysexit\n");
+command(qw(gcc -m32 -nostdlib -static -Wl,-Ttext=0x100000 -x assembler build/test-sysexit.s -o build/test-sysexit.elf));
+refused('SYSEXIT', 1, qr/0x100001: sysexit: the ring engine cannot offer.*--force/s, 'build/test-sysexit.elf', '-o', $out);
+($status, $text) = veneer('rewrite', 'build/test-sysexit.elf', '-o', $out, '--force');
+is($status, 0, '--force goes on');
+ok(-e $out, 'and writes the file');
+
+# Noise in the headers and everywhere: an error or an output, never a crash.
+my ($bad, %codes) = (0);
+srand 1;
+for my $round (1 .. 120) {
+	my $copy = $elf;
+	substr($copy, int rand($round % 2 ? 300 : length $copy), 1) = chr int rand 256 for 1 .. 4;
+	spew('build/test-bad.elf', $copy);
+	($status, $text) = veneer('rewrite', 'build/test-bad.elf', '-o', $out, '--quiet');
+	$codes{$status}++;
+	$bad++ if $status != 0 && $status != 1;
+}
+is($bad, 0, "a hundred and twenty broken files ($codes{0} rewritten, " . ($codes{1} // 0) . ' refused)');
+
+done_testing;

@@ -1,0 +1,80 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Hostile guests: each tries what its own comment says, on the same core as a neighbour and then on
+# another. The attacker may only hurt itself; the neighbour keeps its checksum and comes to its end;
+# the hypervisor lives.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Veneer;
+
+# How each must end: well, or stopped after a crash of its own, having said what it had to say before.
+my @attackers = (
+	['gate_area', 'well'], ['frames', 'crash', qr/well so far/], ['doors', 'well'], ['hypercalls', 'well'],
+	['page_tables', 'either', qr/well so far/], ['outside', 'crash'], ['scribble', 'well'],
+	['pc-ports', 'well'], ['pc-tables', 'crash', qr/well so far/],
+);
+
+for (@attackers) {
+	my ($name, $end, $said) = @$_;
+	for my $core (0, 1) {
+		my $where = $core ? 'on another core' : 'on its core';
+		my ($status, $text) = run_guests("hostile-$name", guest('attacker', image => "t/$name.elf", cpus => 0) .
+			guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin', cpus => $core), '--cpus', $core + 1);
+		like($text, qr/^neighbour: neighbour: checksum right/m, "$name: the neighbour $where does not notice");
+		like($text, qr/^veneer: all done/m, "$name: the hypervisor lives");
+		unlike($text, qr/NOT AS IT MUST|NOT WELL|PANIC/, "$name: every attempt was met as it must") or diag($text);
+		like($text, qr/^attacker: .*$said/m, "$name: got to its end") if $said;
+		if ($end eq 'well') {
+			like($text, qr/^veneer: verdict attacker 0$/m, "$name: goes on");
+		} elsif ($end eq 'crash') {
+			like($text, qr/^veneer: attacker: CRASH: /m, "$name: is stopped");
+		}
+		unlike($text, qr/^veneer: all done, all well\r?$(?!\s*\z)/m, "$name: fakes no line") if $name eq 'scribble';
+	}
+}
+
+# NMIs and the monitor against guests in the middle of things: a storm of each, while a guest makes
+# hypercalls and system calls as fast as it can.
+sub storm {
+	my ($what, $command_line, $burst, $seen) = @_;
+	unlink 'build/test-storm.log';
+	spew('build/test-storm.conf', guest('busy', image => 'rtos-pv.elf', cmdline => 'bench', cpus => 0) .
+		guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0));
+	my (undef, $command) = veneer(qw(run build/test-storm.conf --accel tcg --cpus 1 --print));
+	veneer(qw(run build/test-storm.conf --bundle build/test-storm.cpio));
+	chomp $command;
+	$command =~ s/-monitor none/-monitor stdio -S/;
+	$command =~ s/-serial stdio/-serial file:build\/test-storm.log/;
+	$command =~ s/-initrd \S+/-initrd build\/test-storm.cpio/;
+	open my $monitor, '|-', "timeout 60 $command > /dev/null" or die;
+	select((select($monitor), $| = 1)[0]);
+	print $monitor "cont\n";
+	local $SIG{PIPE} = 'IGNORE';
+	for (1 .. 1000) { # not before the hypervisor has an IDT
+		last if -e 'build/test-storm.log' && slurp('build/test-storm.log') =~ /boot entry/;
+		select undef, undef, undef, 0.005;
+	}
+	for (1 .. 400) {
+		print $monitor $command_line x $burst or last;
+		select undef, undef, undef, 0.005;
+	}
+	close $monitor;
+	my $text = slurp('build/test-storm.log');
+	like($text, qr/^veneer: all done, all well/m, "a storm of $what: all guests are well") or diag($text);
+	like($text, $seen, "a storm of $what: they arrived");
+}
+storm('NMIs', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m);
+# uncorrected, but the interrupted code can go on; one at a time, or the processor gives up
+storm('machine checks', "mce 0 5 0xb400000000000000 0x5 0 0\n", 1, qr/^veneer: machine check: bank 5/m);
+
+# Start, stop and reset while a vCPU runs (XSA-188).
+my $keys = join '', map { "\\a:reset a\\r\\a:pause b\\r\\a:stats a\\r\\a:resume b\\r\\a:reset b\\r" } 1 .. 15;
+my ($status, $text) = run_guests('races', guest('a', image => 'rtos-pv.elf', cmdline => 'bench', cpus => 1) .
+	guest('b', image => 'rtos-rewritten.elf', cmdline => 'bench', cpus => 1) .
+	guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--send', "a=$keys");
+is($status, 0, 'resets and pauses in the middle of everything: all end well');
+like($text, qr/^neighbour: neighbour: checksum right/m, 'and the neighbour does not notice');
+
+done_testing;

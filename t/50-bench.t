@@ -1,0 +1,38 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# veneer bench: the file's shape, that a repeat gives the same numbers, and that counts say what the
+# preparations promise (never a time).
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Veneer;
+use JSON::PP;
+
+my ($status, $text) = veneer(qw(bench --output build/test-bench1));
+is($status, 0, 'bench runs') or diag($text);
+like($text, qr/^operation +native +stock +rewritten +pv$/m, 'prints a table');
+my $one = decode_json(slurp('build/test-bench1/results.json'));
+veneer(qw(bench --output build/test-bench2 --quiet));
+my $two = decode_json(slurp('build/test-bench2/results.json'));
+is_deeply($two->{results}, $one->{results}, 'a repeat gives the same numbers');
+ok($one->{meta}{$_}, "meta names $_") for qw(accelerator qemu compiler image_kib hypervisor_kib first_instruction_ticks);
+ok(-s 'build/test-bench1/results.svg', 'and there is a picture');
+
+my %row;
+for my $r (@{$one->{results}}) {
+	ok(exists $r->{$_}, "a result has $_") || last for qw(guest prep engine op metric value native);
+	$row{$r->{op}}{$r->{prep}}{$r->{metric}} = $r->{value};
+}
+for my $op (qw(irq_mask_unmask task_switch sem_pingpong queue_roundtrip timer_wakeup tick int_syscall exception
+		port_out port_in page_touch compute)) {
+	ok(exists $row{$op}{$_}{instructions}, "$op is measured $_") for qw(native stock rewritten pv);
+}
+ok(exists $row{$_}{pv}{instructions}, "$_ is measured") for qw(hypercall_gate hypercall_full);
+cmp_ok($row{irq_mask_unmask}{rewritten}{exits}, '<', 0.01, 'masking, rewritten, does not trap');
+cmp_ok($row{irq_mask_unmask}{stock}{exits}, '>', 1.9, 'untouched, it does, twice');
+cmp_ok($row{hypercall_gate}{pv}{exits}, '<', 0.01, 'a gate hypercall stays in the gate');
+cmp_ok($row{hypercall_full}{pv}{exits}, '>', 0.99, 'a full one does not');
+cmp_ok($row{int_syscall}{pv}{exits}, '<', 0.01, 'INT from ring 3 goes straight to ring 1');
+
+done_testing;
