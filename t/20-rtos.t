@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The RTOS's own test suite: on a bare PC, as a PV guest, and as the rewritten bare-PC binary.
+# The RTOS's own test suite, in a machine whose time goes by instructions: on a bare PC, as a PV guest, and as the rewritten bare-PC binary.
 use strict;
 use warnings;
+no warnings "qw";
 use lib 't/lib';
 use Test::More;
 use Veneer;
@@ -17,13 +18,13 @@ sub check_suite {
 }
 
 my ($status, $text) = command(qw(timeout 60 qemu-system-x86_64 -accel tcg -cpu max -m 32 -display none -nodefaults
-	-serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel build/rtos-pc.elf -append test));
+	-serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -icount shift=1,sleep=off -kernel build/rtos-pc.elf -append test));
 is($status, 1, 'native: ends well');
 check_suite('native', $text);
 
 for (['pv', 'rtos-pv.elf'], ['rewritten', 'rtos-rewritten.elf']) {
 	my ($how, $image) = @$_;
-	($status, $text) = run_guests("rtos-$how", guest('rtos', image => $image, cmdline => 'test'), '--cpus', 1);
+	($status, $text) = run_guests("rtos-$how", guest('rtos', image => $image, cmdline => 'test'), '--cpus', 1, '--icount');
 	is($status, 0, "$how: ends well");
 	like($text, qr/engine ring, $how$/m, "$how: runs as that");
 	check_suite($how, $text);

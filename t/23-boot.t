@@ -10,8 +10,8 @@ use Test::More;
 use Veneer;
 use Cwd 'getcwd';
 
-spew('build/test-iso.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'test', cpus => 1) .
-	guest('legacy', image => 'rtos-rewritten.elf', cmdline => 'test'));
+spew('build/test-iso.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1) .
+	guest('legacy', image => 'rtos-rewritten.elf', cmdline => 'spin'));
 my ($status, $text) = command(qw(make -s iso CONF=build/test-iso.conf));
 is($status, 0, 'make iso') or diag($text);
 
@@ -22,8 +22,7 @@ sub guests_well {
 	my ($how, $output) = @_;
 	$output =~ s/\r//g;
 	like($output, qr/^veneer: Veneer, Multiboot2 boot, 2 processors/m, "$how: both processors are there");
-	like($output, qr/^$_: 1\.\.31$/m, "$how: the guest $_ runs its tests") for qw(rtos legacy);
-	unlike($output, qr/not ok/, "$how: and they pass");
+	like($output, qr/^$_: neighbour: checksum right/m, "$how: the guest $_ runs") for qw(rtos legacy);
 	like($output, qr/^veneer: all done, all well/m, "$how: all well");
 }
 

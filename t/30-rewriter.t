@@ -47,7 +47,7 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	my $sites = decode_json($text)->{sites};
 	is(scalar @$sites, scalar @{$report->{sites}}, "$how: and as JSON, every site");
 	spew('build/test-rw.conf', '');
-	($status, $text) = run_guests('rw', guest('rtos', image => 'test-rewritten.elf', cmdline => 'test'), '--cpus', 1);
+	($status, $text) = run_guests('rw', guest('rtos', image => 'test-rewritten.elf', cmdline => 'test'), '--cpus', 1, '--icount');
 	is($status, 0, "$how: runs its tests") or diag($text);
 }
 
