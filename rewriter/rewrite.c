@@ -295,14 +295,15 @@ static int inside_group(const struct group *g, uint32_t target)
 	return -1;
 }
 
-/* Nothing from outside may lead into the middle: branches to there must all be the group's own. */
-static bool closed(const struct rewrite *r, const struct group *g)
+/* Nothing from outside may lead into what the patch overwrites: branches to there must all be the
+ * group's own. What lies behind those bytes stays as it was, for whoever jumps to it. */
+static bool closed(const struct rewrite *r, const struct group *g, unsigned patch)
 {
 	for (unsigned i = 1; i < g->count; i++) {
 		uint32_t offset = g->address[i] - r->map.base, target;
 		unsigned own = 0;
 
-		if (!(r->map.at[offset] & AT_TARGET))
+		if (g->address[i] >= g->start + patch || !(r->map.at[offset] & AT_TARGET))
 			continue;
 		for (unsigned n = 0; n < g->count; n++)
 			own += branch_target(&g->insn[n], g->address[n], &target) && target == g->address[i];
@@ -312,19 +313,21 @@ static bool closed(const struct rewrite *r, const struct group *g)
 	return true;
 }
 
-/* Instructions from start on until there is room for a patch of so many bytes. */
-static bool fill_group(const struct rewrite *r, struct group *g, uint32_t start, unsigned patch)
+/* Instructions from start on until the site is among them and there is room for a patch of so many
+ * bytes. */
+static bool fill_group(const struct rewrite *r, struct group *g, uint32_t start, uint32_t site,
+		       unsigned patch)
 {
 	*g = (struct group){ .start = start };
-	while (g->room < patch) {
+	while (g->room < patch || start + g->bytes <= site) {
 		if (g->ends) {
 			use_padding(r, g);
-			return g->room >= patch && closed(r, g);
+			return g->room >= patch && start + g->bytes > site && closed(r, g, patch);
 		}
 		if (!add_to_group(r, g, start + g->bytes))
 			return false;
 	}
-	return closed(r, g);
+	return closed(r, g, patch);
 }
 
 /* Start of the instruction that ends at an address, or 0. */
@@ -373,16 +376,15 @@ static uint32_t find_hole(const struct rewrite *r, uint32_t address)
 static enum tactic find_group(struct rewrite *r, uint32_t address, struct group *g, uint32_t *hole)
 {
 	*hole = 0;
-	if (fill_group(r, g, address, JUMP_BYTES) && untouched(r, g))
+	if (fill_group(r, g, address, address, JUMP_BYTES) && untouched(r, g))
 		return g->room > g->bytes ? TACTIC_PADDING : TACTIC_FORWARD;
 	uint32_t start = address;
 	for (unsigned n = 0; n < 4 && start; n++) {
 		start = previous(r, start);
-		if (start && fill_group(r, g, start, JUMP_BYTES) && g->start + g->bytes > address &&
-		    untouched(r, g))
+		if (start && fill_group(r, g, start, address, JUMP_BYTES) && untouched(r, g))
 			return TACTIC_BACKWARD;
 	}
-	if (fill_group(r, g, address, HOP_BYTES) && untouched(r, g)) {
+	if (fill_group(r, g, address, address, HOP_BYTES) && untouched(r, g)) {
 		*hole = find_hole(r, address);
 		if (*hole)
 			return TACTIC_HOP;
@@ -442,30 +444,61 @@ static void emit_one(struct rewrite *r, struct group *g, unsigned *n, struct fix
 	}
 }
 
-static void patch_jump(struct rewrite *r, uint32_t at, uint32_t to, uint32_t room)
+/* Bytes of the group that a patch makes unusable: to the end of the instruction it ends in. */
+static uint32_t spoilt(const struct group *g, unsigned patch)
 {
-	uint32_t left, relative = to - (at + JUMP_BYTES);
+	for (unsigned i = 1; i < g->count; i++)
+		if (g->address[i] >= g->start + patch)
+			return g->address[i] - g->start;
+	return g->room > g->bytes ? patch : g->bytes;
+}
+
+static void write_patch(struct rewrite *r, uint32_t at, const uint8_t *patch, unsigned n, uint32_t bytes)
+{
+	uint32_t left;
 	uint8_t *code = image_at(r->image, at, &left);
 
-	code[0] = 0xe9;
-	memcpy(code + 1, &relative, 4);
-	for (uint32_t i = JUMP_BYTES; i < room; i++)
-		code[i] = 0xcc;
-	for (uint32_t i = 0; i < room; i++)
+	memset(code, 0xcc, bytes);
+	memcpy(code, patch, n);
+	for (uint32_t i = 0; i < bytes; i++)
 		r->map.at[at + i - r->map.base] |= AT_PATCHED;
+}
+
+static void patch_jump(struct rewrite *r, uint32_t at, uint32_t to, uint32_t bytes)
+{
+	uint32_t relative = to - (at + JUMP_BYTES);
+	uint8_t patch[JUMP_BYTES] = { 0xe9 };
+
+	memcpy(patch + 1, &relative, 4);
+	write_patch(r, at, patch, JUMP_BYTES, bytes);
 }
 
 static void patch_hop(struct rewrite *r, const struct group *g, uint32_t hole)
 {
-	uint32_t left;
-	uint8_t *code = image_at(r->image, g->start, &left);
+	const uint8_t patch[HOP_BYTES] = { 0xeb, (uint8_t)(hole - (g->start + HOP_BYTES)) };
 
-	code[0] = 0xeb;
-	code[1] = (uint8_t)(hole - (g->start + HOP_BYTES));
-	for (uint32_t i = HOP_BYTES; i < g->bytes; i++)
+	write_patch(r, g->start, patch, HOP_BYTES, spoilt(g, HOP_BYTES));
+}
+
+static void plant(struct rewrite *r, struct site *s)
+{
+	uint32_t left;
+	uint8_t *code = image_at(r->image, s->address, &left);
+
+	code[0] = 0xf4;
+	for (unsigned i = 1; i < s->insn.length; i++)
 		code[i] = 0xcc;
-	for (uint32_t i = 0; i < g->room; i++)
-		r->map.at[g->start + i - r->map.base] |= AT_PATCHED;
+	s->planted = true;
+}
+
+/* A moved instruction whose original is still there traps when something else jumps to it. */
+static void keep_original(struct rewrite *r, struct site *s)
+{
+	if (s->behaviour == PLAIN)
+		return;
+	if (s->behaviour == SILENT)
+		plant(r, s);
+	add_table(r, s->address, &s->insn);
 }
 
 static void settle(struct rewrite *r, struct site *s, uint32_t stub, enum tactic tactic)
@@ -513,19 +546,14 @@ static void move_group(struct rewrite *r, struct group *g, enum tactic tactic, u
 		patch_hop(r, g, hole);
 		patch_jump(r, hole, stub, JUMP_BYTES);
 	} else {
-		patch_jump(r, g->start, stub, g->room > g->bytes ? JUMP_BYTES : g->bytes);
+		patch_jump(r, g->start, stub, spoilt(g, JUMP_BYTES));
 	}
-}
+	for (unsigned n = 0; n < g->count; n++) {
+		struct site *s = site_at(r, g->address[n]);
 
-static void plant(struct rewrite *r, struct site *s)
-{
-	uint32_t left;
-	uint8_t *code = image_at(r->image, s->address, &left);
-
-	code[0] = 0xf4;
-	for (unsigned i = 1; i < s->insn.length; i++)
-		code[i] = 0xcc;
-	s->planted = true;
+		if (s && !(map_at(&r->map, s->address) & AT_PATCHED))
+			keep_original(r, s);
+	}
 }
 
 static void treat(struct rewrite *r, struct site *s)

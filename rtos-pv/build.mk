@@ -3,7 +3,7 @@
 
 RTOS_COMMON := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only -fno-builtin \
-	-fno-tree-loop-distribute-patterns -Irtos-pv/include -Irtos-pv/kernel -MMD -MP
+	-Irtos-pv/include -Irtos-pv/kernel -MMD -MP
 RTOS_PV_CFLAGS := $(RTOS_COMMON) -m64 -mno-red-zone -mcmodel=small -Ihypervisor -Irtos-pv/pvlib \
 	-Irtos-pv/port-pv
 RTOS_PC_CFLAGS := $(RTOS_COMMON) -m32 -march=i686 -Irtos-pv/port-pc

@@ -119,23 +119,29 @@ void ring0_trap(struct regs *r)
 /* MCG_STATUS.RIPV: the interrupted code can go on (SDM 3B, 15.3.1.2). */
 #define MCG_STATUS_RIPV 1
 
+#define MC_BANKS 32
+
+/* MCG_STATUS is cleared before anything slow: a second check while it is set stops the processor. */
 static void machine_check(void)
 {
-	unsigned banks = rdmsr(MSR_MCG_CAP) & 0xff;
+	unsigned banks = MIN(rdmsr(MSR_MCG_CAP) & 0xff, MC_BANKS);
 	bool fatal = !(rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV);
+	uint64_t status[MC_BANKS];
 
 	for (unsigned i = 0; i < banks; i++) {
-		uint64_t status = rdmsr(MSR_MC0_STATUS + 4 * i);
-
-		if (!(status >> 63))
+		status[i] = rdmsr(MSR_MC0_STATUS + 4 * i);
+		if (status[i] >> 63)
+			wrmsr(MSR_MC0_STATUS + 4 * i, 0);
+	}
+	wrmsr(MSR_MCG_STATUS, 0);
+	for (unsigned i = 0; i < banks; i++) {
+		if (!(status[i] >> 63))
 			continue;
-		fatal |= (status >> 57) & 1; /* processor context corrupt */
-		console_print_unlocked("machine check: bank %u status %lx", i, status);
-		wrmsr(MSR_MC0_STATUS + 4 * i, 0);
+		fatal |= (status[i] >> 57) & 1; /* processor context corrupt */
+		console_print_unlocked("machine check: bank %u status %lx", i, status[i]);
 	}
 	if (fatal)
 		panic("machine check that cannot be survived");
-	wrmsr(MSR_MCG_STATUS, 0);
 }
 
 /* Called by gate.S on the abort stack. */

@@ -3,6 +3,12 @@
 #ifndef VENEER_X86_CPU_H
 #define VENEER_X86_CPU_H
 
+#ifdef __ASSEMBLER__ /* where C's suffix is an error */
+#define BIT(n) (1 << (n))
+#else
+#define BIT(n) (1u << (n))
+#endif
+
 /* EFLAGS, SDM 1 section 3.4.3 */
 #define FLAGS_CF   0x00000001
 #define FLAGS_ONE  0x00000002
@@ -21,27 +27,27 @@
 #define FLAGS_USER 0x00244dd5
 
 /* Control registers, SDM 3A section 2.5 */
-#define CR0_PE (1u << 0)
-#define CR0_MP (1u << 1)
-#define CR0_EM (1u << 2)
-#define CR0_TS (1u << 3)
-#define CR0_ET (1u << 4)
-#define CR0_NE (1u << 5)
-#define CR0_WP (1u << 16)
-#define CR0_AM (1u << 18)
-#define CR0_NW (1u << 29)
-#define CR0_CD (1u << 30)
-#define CR0_PG (1u << 31)
+#define CR0_PE BIT(0)
+#define CR0_MP BIT(1)
+#define CR0_EM BIT(2)
+#define CR0_TS BIT(3)
+#define CR0_ET BIT(4)
+#define CR0_NE BIT(5)
+#define CR0_WP BIT(16)
+#define CR0_AM BIT(18)
+#define CR0_NW BIT(29)
+#define CR0_CD BIT(30)
+#define CR0_PG BIT(31)
 
-#define CR4_PSE	       (1u << 4)
-#define CR4_PAE	       (1u << 5)
-#define CR4_MCE	       (1u << 6)
-#define CR4_PGE	       (1u << 7)
-#define CR4_OSFXSR     (1u << 9)
-#define CR4_OSXMMEXCPT (1u << 10)
-#define CR4_UMIP       (1u << 11)
-#define CR4_FSGSBASE   (1u << 16)
-#define CR4_OSXSAVE    (1u << 18)
+#define CR4_PSE	       BIT(4)
+#define CR4_PAE	       BIT(5)
+#define CR4_MCE	       BIT(6)
+#define CR4_PGE	       BIT(7)
+#define CR4_OSFXSR     BIT(9)
+#define CR4_OSXMMEXCPT BIT(10)
+#define CR4_UMIP       BIT(11)
+#define CR4_FSGSBASE   BIT(16)
+#define CR4_OSXSAVE    BIT(18)
 
 /* MSRs, SDM 4 */
 #define MSR_APIC_BASE	   0x0000001b
@@ -61,10 +67,10 @@
 #define MSR_GS_BASE	   0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define EFER_SCE (1u << 0)
-#define EFER_LME (1u << 8)
-#define EFER_LMA (1u << 10)
-#define EFER_NXE (1u << 11)
+#define EFER_SCE BIT(0)
+#define EFER_LME BIT(8)
+#define EFER_LMA BIT(10)
+#define EFER_NXE BIT(11)
 
 /* Exceptions, SDM 3A section 6.3.1 */
 #define VECTOR_DE 0
@@ -86,7 +92,7 @@
 #define VECTOR_MC 18
 #define VECTOR_XM 19
 /* vectors with an error code */
-#define VECTORS_WITH_ERROR 0x60227d00u
+#define VECTORS_WITH_ERROR 0x60227d00
 
 /* Page fault error code, SDM 3A section 4.7 */
 #define PF_PRESENT  0x01

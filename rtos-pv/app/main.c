@@ -10,23 +10,21 @@
 
 void app_main(void);
 
+/* The compiler may call these; they must not be loops that it turns into calls to themselves. */
 void *memcpy(void *to, const void *from, size_t n)
 {
-	char *t = to;
-	const char *f = from;
+	void *ret = to;
 
-	while (n--)
-		*t++ = *f++;
-	return to;
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n)::"memory");
+	return ret;
 }
 
 void *memset(void *to, int c, size_t n)
 {
-	char *t = to;
+	void *ret = to;
 
-	while (n--)
-		*t++ = (char)c;
-	return to;
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
+	return ret;
 }
 
 static char *number(char *end, unsigned long v, unsigned base)

@@ -129,7 +129,7 @@ static void far_call(void *arg)
 		uint16_t selector;
 	} __attribute__((packed)) target = { 0, (uint16_t)(uint64_t)arg };
 
-	__asm__ volatile("rex.w lcall *%0" ::"m"(target) : "memory");
+	__asm__ volatile("lea %0, %%rax; .byte 0x48, 0xff, 0x18" ::"m"(target) : "rax", "memory"); /* REX.W lcall (%rax) */
 }
 
 static void load_ds(void *arg)
