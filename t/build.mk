@@ -57,3 +57,20 @@ TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.el
 
 check: all check-packages $(TEST_INPUTS)
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
+
+# Fuzzing with libFuzzer for FUZZ_SECONDS each; what it finds stays in build/fuzz/.
+FUZZ_SECONDS ?= 60
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Irewriter
+
+.PHONY: fuzz
+fuzz: all check-packages
+	@mkdir -p $(BUILD)/fuzz/rewriter $(BUILD)/fuzz/boot
+	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
+		rewriter/classify.c rewriter/rewrite.c -lelf -lZydis
+	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/core/bundle.c \
+		hypervisor/core/config.c hypervisor/core/elf.c hypervisor/core/string.c
+	$(Q)strip -s -o $(BUILD)/fuzz/rewriter/rtos-pc $(BUILD)/rtos-pc.elf && cp /boot/invaders.exec $(BUILD)/fuzz/rewriter/
+	$(Q)cp hypervisor/host/demo.conf $(BUILD)/rtos-pv.elf $(BUILD)/fuzz/boot/
+	$(Q)for f in rewriter boot; do $(BUILD)/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 \
+		-timeout=30 -max_len=262144 -artifact_prefix=$(BUILD)/fuzz/$$f- -print_final_stats=1 $(BUILD)/fuzz/$$f \
+		2>&1 | tail -n 12 || exit 1; done

@@ -96,6 +96,13 @@ struct vcpu {
 
 #define INPUT_BYTES 256
 
+/* Where instructions that no site table lists were emulated; fed to `veneer rewrite --profile`. */
+#define PROFILE_ENTRIES 64
+
+struct profile_entry {
+	uint32_t address, count;
+};
+
 struct guest {
 	const struct guest_config *config;
 	unsigned id;
@@ -116,6 +123,8 @@ struct guest {
 	uint64_t counts[COUNTERS];
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;
+
+	struct profile_entry profile[PROFILE_ENTRIES]; /* what does not fit is not counted */
 
 	/* console output: the line so far */
 	char line[240];

@@ -59,6 +59,14 @@ void machine_guest_stats(const struct guest *g)
 		      g->overhead >> 10, g->mmu.pool_pages - g->mmu.pool_free, text);
 }
 
+static void print_profile(const struct guest *g)
+{
+	for (unsigned i = 0; i < PROFILE_ENTRIES; i++)
+		if (g->profile[i].count)
+			console_print("profile %s 0x%x %u", g->config->name, g->profile[i].address,
+				      g->profile[i].count);
+}
+
 void machine_off(void)
 {
 	uint64_t overhead = 0;
@@ -70,6 +78,7 @@ void machine_off(void)
 		const struct guest *g = &guests[i];
 
 		machine_guest_stats(g);
+		print_profile(g);
 		overhead += g->overhead + g->mmu.memory_bytes;
 		well &= g->config->optional || g->verdict == 0;
 	}

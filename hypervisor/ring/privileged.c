@@ -962,6 +962,19 @@ static unsigned fetch(struct vcpu *v, uint8_t *code)
 	return in_page;
 }
 
+static void count_unlisted(struct guest *g, uint32_t address)
+{
+	for (unsigned i = 0; i < PROFILE_ENTRIES; i++) {
+		struct profile_entry *e = &g->profile[(address + i) % PROFILE_ENTRIES];
+
+		if (e->count && e->address != address)
+			continue;
+		e->address = address;
+		e->count++;
+		return;
+	}
+}
+
 static bool decode_here(struct vcpu *v, struct insn *insn)
 {
 	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
@@ -971,6 +984,8 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 		*insn = site->insn;
 		return true;
 	}
+	if (v->guest->prepare == PREPARE_REWRITTEN)
+		count_unlisted(v->guest, (uint32_t)v->regs->rip);
 	unsigned bytes = fetch(v, code);
 	return bytes && !insn_decode(code, bytes, guest_is_pv(v->guest), insn);
 }
