@@ -132,6 +132,11 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 					count_branch(m, target);
 				push(w, target);
 			}
+			if (d.zydis.operand_count &&
+			    d.operand[0].type == ZYDIS_OPERAND_TYPE_POINTER) { /* far, into a flat segment */
+				mark_target(m, d.operand[0].ptr.offset);
+				push(w, d.operand[0].ptr.offset);
+			}
 			address += d.zydis.length;
 			if (ends_block(&d))
 				break;

@@ -35,6 +35,15 @@ for (@attackers) {
 	}
 }
 
+# Registers and memory of others: three copies on one core, one restarted in between.
+{
+	my ($status, $text) = run_guests('fresh', join('', map { guest($_, image => 't/fresh.elf', cmdline => $_) } qw(a b c)) .
+		guest('neighbour', image => 'rtos-rewritten.elf', cmdline => 'spin'), '--cpus', 1, '--send', 'b=\\a:reset b\\r');
+	is($status, 0, 'nobody finds what others left') or diag($text);
+	like($text, qr/^$_: well$/m, "$_ sees its own alone") for qw(a b c);
+	unlike($text, qr/NOT AS IT MUST/, 'no leak') or diag($text);
+}
+
 # NMIs and the monitor against guests in the middle of things: a storm of each, while a guest makes
 # hypercalls and system calls as fast as it can.
 sub storm {
