@@ -12,15 +12,16 @@
 #include "machine.h"
 #include "results.h"
 
-static const char help[] =
-	"usage: veneer bench [--output DIR] [--quiet]\n"
-	"\n"
-	"Measures the RTOS on a bare PC (native), untouched under the ring engine (stock), rewritten, and\n"
-	"paravirtual, in QEMU with one nanosecond an instruction, so that a repeat gives the same numbers.\n"
-	"Prints a table; writes results.json and results.svg.\n"
-	"\n"
-	"      --output DIR   where to write (default build/bench)\n"
-	"      --quiet        no progress\n";
+static const char help[] = "usage: veneer bench [--output DIR] [--quiet]\n"
+			   "\n"
+			   "Measures the RTOS on a bare PC (native), untouched under the ring "
+			   "engine (stock), rewritten, and\n"
+			   "paravirtual, in QEMU with one nanosecond an instruction, so that a "
+			   "repeat gives the same numbers.\n"
+			   "Prints a table; writes results.json and results.svg.\n"
+			   "\n"
+			   "      --output DIR   where to write (default build/bench)\n"
+			   "      --quiet        no progress\n";
 
 /* One column of the table. */
 static const struct way {
@@ -38,11 +39,14 @@ static const struct way {
 static int write_bundle(const struct way *w, const char *path)
 {
 	char conf[512], directory[4096];
-	struct bundle_source s = { .conf_path = "veneer.conf", .directory = directory, .conf = conf };
+	struct bundle_source s = { .conf_path = "veneer.conf",
+				   .directory = directory,
+				   .conf = conf };
 
 	s.conf_bytes = (size_t)snprintf(conf, sizeof(conf),
 					"[guest rtos]\nimage = %s\ncmdline = %s\nmemory = 16M\n"
-					"engine = ring\ncount-at = BENCH\n", w->image, w->cmdline);
+					"engine = ring\ncount-at = BENCH\n",
+					w->image, w->cmdline);
 	snprintf(directory, sizeof(directory), "%s", library_path(w->image));
 	*strrchr(directory, '/') = 0;
 	return bundle_write(&s, path);
@@ -52,11 +56,34 @@ static int run_way(const struct way *w, struct results *r, bool quiet)
 {
 	char bundle[] = "/tmp/veneer-bench-XXXXXX";
 	bool native = w->prep == PREP_NATIVE, ended = false;
-	const char *argv[40] = { "qemu-system-x86_64", "-machine", "pc", "-accel", "tcg", "-cpu", "max", "-m",
-				 "64", "-smp", "1", "-display", "none", "-monitor", "none", "-nodefaults",
-				 "-serial", "stdio", "-no-reboot", "-device",
-				 "isa-debug-exit,iobase=0xf4,iosize=1", "-icount", "shift=0,sleep=off", "-seed", "1",
-				 "-rtc", "base=2026-01-01,clock=vm", "-kernel",
+	const char *argv[40] = { "qemu-system-x86_64",
+				 "-machine",
+				 "pc",
+				 "-accel",
+				 "tcg",
+				 "-cpu",
+				 "max",
+				 "-m",
+				 "64",
+				 "-smp",
+				 "1",
+				 "-display",
+				 "none",
+				 "-monitor",
+				 "none",
+				 "-nodefaults",
+				 "-serial",
+				 "stdio",
+				 "-no-reboot",
+				 "-device",
+				 "isa-debug-exit,iobase=0xf4,iosize=1",
+				 "-icount",
+				 "shift=0,sleep=off",
+				 "-seed",
+				 "1",
+				 "-rtc",
+				 "base=2026-01-01,clock=vm",
+				 "-kernel",
 				 library_path(native ? w->image : "veneer.elf") };
 	unsigned n = 0;
 	struct machine m;
@@ -83,8 +110,8 @@ static int run_way(const struct way *w, struct results *r, bool quiet)
 	r->wall_ms[w->prep] = now_ms() - start;
 	if (results_complete(r, w->prep))
 		return 0;
-	fprintf(stderr, "veneer: %s: the measurement did not come to its end (%s)\n", prep_names[w->prep],
-		ended ? "the guest ended early" : "out of time");
+	fprintf(stderr, "veneer: %s: the measurement did not come to its end (%s)\n",
+		prep_names[w->prep], ended ? "the guest ended early" : "out of time");
 	return -1;
 }
 
@@ -109,8 +136,10 @@ static int make_directory(const char *path)
 int command_bench(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' }, { "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },	    { 0 },
+		{ "output", required_argument, NULL, 'o' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	static struct results r;
 	const char *output = "build/bench";

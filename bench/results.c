@@ -31,8 +31,8 @@ static unsigned counter_index(struct results *r, const char *name)
 	return r->counters++;
 }
 
-/* " name=at-the-line's-start:at-its-end ...": between the end of BENCH-START's line and the start of
- * BENCH's lies the operation. */
+/* " name=at-the-line's-start:at-its-end ...": between the end of BENCH-START's line and the start
+ * of BENCH's lies the operation. */
 static void take_counts(struct results *r, enum prep p, const char *text)
 {
 	char name[16];
@@ -63,7 +63,8 @@ static void take_bench(struct results *r, enum prep p, const char *text)
 	r->counting = -1;
 	if (!strncmp(text, "BENCH-END", 9))
 		r->ended[p] = true;
-	if (sscanf(text, "BENCH %31s %lu %lu", op, &hundredths, &rounds) != 3 || !strcmp(op, "empty"))
+	if (sscanf(text, "BENCH %31s %lu %lu", op, &hundredths, &rounds) != 3 ||
+	    !strcmp(op, "empty"))
 		return;
 	struct row *row = row_of(r, op);
 	if (!row)
@@ -84,11 +85,13 @@ void results_take(struct results *r, enum prep p, const char *line)
 	else if ((s = strstr(line, "BENCH")) && (s == line || !strncmp(line, "rtos: ", 6)))
 		take_bench(r, p, s);
 	else if ((s = strstr(line, "memory hypervisor_kib=")) &&
-		 sscanf(s, "memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu", &a, &b, &c) == 3)
+		 sscanf(s, "memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu", &a, &b, &c) ==
+			 3)
 		r->hypervisor_kib = a, r->image_kib = c;
 	else if ((s = strstr(line, "first_instruction_ticks=")) &&
-		 sscanf(s, "first_instruction_ticks=%lu ran_us=%*u worst_wait_us=%*u overhead_kib=%lu", &a,
-			&b) == 2)
+		 sscanf(s,
+			"first_instruction_ticks=%lu ran_us=%*u worst_wait_us=%*u overhead_kib=%lu",
+			&a, &b) == 2)
 		r->boot_ticks[p] = a, r->overhead_kib[p] = b;
 }
 
@@ -108,7 +111,8 @@ static double counter(const struct results *r, const struct row *row, enum prep 
 /* Exits that the guest did not ask for and the machine did not cause. */
 static double traps(const struct results *r, const struct row *row, enum prep p)
 {
-	return counter(r, row, p, "exits") - counter(r, row, p, "hypercall") - counter(r, row, p, "interrupt");
+	return counter(r, row, p, "exits") - counter(r, row, p, "hypercall") -
+	       counter(r, row, p, "interrupt");
 }
 
 static const struct budget {
@@ -117,8 +121,10 @@ static const struct budget {
 	double at_most; /* instructions, or times native */
 	bool times_native;
 } budgets[] = {
-	{ "irq_mask_unmask", PREP_REWRITTEN, 8, false }, { "hypercall_gate", PREP_PV, 40, false },
-	{ "hypercall_full", PREP_PV, 250, false },	 { "task_switch", PREP_REWRITTEN, 1.1, true },
+	{ "irq_mask_unmask", PREP_REWRITTEN, 8, false },
+	{ "hypercall_gate", PREP_PV, 40, false },
+	{ "hypercall_full", PREP_PV, 250, false },
+	{ "task_switch", PREP_REWRITTEN, 1.1, true },
 	{ "queue_roundtrip", PREP_REWRITTEN, 1.1, true },
 };
 
@@ -136,39 +142,12 @@ static void print_budgets(const struct results *r)
 			double v = row->value[b->prep];
 			if (b->times_native)
 				v /= row->value[PREP_NATIVE];
-			printf("  %-18s %-10s %8.3g, at most %g%s: %s\n", b->op, prep_names[b->prep], v,
-			       b->at_most, b->times_native ? " x native" : " instructions",
+			printf("  %-18s %-10s %8.3g, at most %g%s: %s\n", b->op,
+			       prep_names[b->prep], v, b->at_most,
+			       b->times_native ? " x native" : " instructions",
 			       v <= b->at_most ? "held" : "MISSED");
 		}
 	}
-}
-
-void results_table(const struct results *r)
-{
-	printf("Instructions for one operation (QEMU -icount), and in brackets exits to the hypervisor\n\n%-17s",
-	       "operation");
-	for (unsigned p = 0; p < PREPS; p++)
-		printf(" %18s", prep_names[p]);
-	putchar('\n');
-	for (unsigned i = 0; i < r->rows; i++) {
-		const struct row *row = &r->row[i];
-
-		printf("%-17s", row->op);
-		for (unsigned p = 0; p < PREPS; p++) {
-			if (!row->measured[p])
-				printf(" %18s", "-");
-			else if (p == PREP_NATIVE)
-				printf(" %18.1f", row->value[p]);
-			else
-				printf(" %9.1f [%6.2f]", row->value[p], counter(r, row, p, "exits"));
-		}
-		putchar('\n');
-	}
-	printf("\nimage %lu KiB; hypervisor memory %lu KiB; for the guest", r->image_kib, r->hypervisor_kib);
-	for (unsigned p = PREP_STOCK; p < PREPS; p++)
-		printf(" %s %lu KiB", prep_names[p], r->overhead_kib[p]);
-	printf("\nfrom entry to the guest's first instruction: %lu instructions (pv)\n", r->boot_ticks[PREP_PV]);
-	print_budgets(r);
 }
 
 /* First line of a command's output, for the record. */
@@ -186,12 +165,60 @@ static void command_line(const char *command, char *out, size_t size)
 			*c = '\'';
 }
 
-static void json_result(FILE *f, const struct row *row, enum prep p, const char *metric, double value,
-			bool native, const char **comma)
+/* Lines of C and assembly in the hypervisor, where the source is at hand; else "null". */
+static void count_lines(char *out, size_t size)
 {
-	fprintf(f, "%s\n  {\"guest\": \"rtos\", \"prep\": \"%s\", \"engine\": \"%s\", \"op\": \"%s\", "
-		   "\"metric\": \"%s\", \"value\": %g, \"native\": ", *comma, prep_names[p],
-		p == PREP_NATIVE ? "none" : "ring", row->op, metric, value);
+	command_line(
+		"cloc --csv --quiet --include-lang=C,Assembly,'C/C++ Header' hypervisor virtio "
+		"--exclude-dir=host 2>/dev/null | awk -F, '/SUM/{print $5}'",
+		out, size);
+	if (!*out)
+		snprintf(out, size, "null");
+}
+
+void results_table(const struct results *r)
+{
+	char lines[32];
+
+	printf("Instructions for one operation (QEMU -icount), and in brackets exits to the "
+	       "hypervisor\n\n%-17s",
+	       "operation");
+	for (unsigned p = 0; p < PREPS; p++)
+		printf(" %18s", prep_names[p]);
+	putchar('\n');
+	for (unsigned i = 0; i < r->rows; i++) {
+		const struct row *row = &r->row[i];
+
+		printf("%-17s", row->op);
+		for (unsigned p = 0; p < PREPS; p++) {
+			if (!row->measured[p])
+				printf(" %18s", "-");
+			else if (p == PREP_NATIVE)
+				printf(" %18.1f", row->value[p]);
+			else
+				printf(" %9.1f [%6.2f]", row->value[p],
+				       counter(r, row, p, "exits"));
+		}
+		putchar('\n');
+	}
+	printf("\nimage %lu KiB; hypervisor memory %lu KiB; for the guest", r->image_kib,
+	       r->hypervisor_kib);
+	for (unsigned p = PREP_STOCK; p < PREPS; p++)
+		printf(" %s %lu KiB", prep_names[p], r->overhead_kib[p]);
+	printf("\nfrom entry to the guest's first instruction: %lu instructions (pv)\n",
+	       r->boot_ticks[PREP_PV]);
+	count_lines(lines, sizeof(lines));
+	printf("hypervisor: %s lines of C and assembly\n", lines);
+	print_budgets(r);
+}
+
+static void json_result(FILE *f, const struct row *row, enum prep p, const char *metric,
+			double value, bool native, const char **comma)
+{
+	fprintf(f,
+		"%s\n  {\"guest\": \"rtos\", \"prep\": \"%s\", \"engine\": \"%s\", \"op\": \"%s\", "
+		"\"metric\": \"%s\", \"value\": %g, \"native\": ",
+		*comma, prep_names[p], p == PREP_NATIVE ? "none" : "ring", row->op, metric, value);
 	if (native && row->measured[PREP_NATIVE])
 		fprintf(f, "%g}", row->value[PREP_NATIVE]);
 	else
@@ -213,14 +240,15 @@ int results_json(const struct results *r, const char *directory)
 	command_line("qemu-system-x86_64 --version", qemu, sizeof(qemu));
 	command_line("git rev-parse --short HEAD 2>/dev/null", commit, sizeof(commit));
 	command_line("cc --version", gcc, sizeof(gcc));
-	command_line("cloc --csv --quiet --include-lang=C,Assembly,'C/C++ Header' hypervisor virtio "
-		     "--exclude-dir=host 2>/dev/null | awk -F, '/SUM/{print $5}'", lines, sizeof(lines));
-	fprintf(f, "{\"meta\": {\"accelerator\": \"tcg -icount shift=0,sleep=off\", \"machine\": \"QEMU pc, cpu max\", "
-		   "\"qemu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\",\n"
-		   "  \"image_kib\": %lu, \"hypervisor_kib\": %lu, \"guest_overhead_kib\": %lu, "
-		   "\"first_instruction_ticks\": %lu, \"hypervisor_lines\": %s},\n \"results\": [",
+	count_lines(lines, sizeof(lines));
+	fprintf(f,
+		"{\"meta\": {\"accelerator\": \"tcg -icount shift=0,sleep=off\", \"machine\": "
+		"\"QEMU pc, cpu max\", "
+		"\"qemu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\",\n"
+		"  \"image_kib\": %lu, \"hypervisor_kib\": %lu, \"guest_overhead_kib\": %lu, "
+		"\"first_instruction_ticks\": %lu, \"hypervisor_lines\": %s},\n \"results\": [",
 		qemu, gcc, commit, r->image_kib, r->hypervisor_kib, r->overhead_kib[PREP_PV],
-		r->boot_ticks[PREP_PV], lines[0] ? lines : "null");
+		r->boot_ticks[PREP_PV], lines);
 	for (unsigned i = 0; i < r->rows; i++)
 		for (unsigned p = 0; p < PREPS; p++) {
 			const struct row *row = &r->row[i];
@@ -252,10 +280,12 @@ int results_draw(const struct results *r, const char *directory)
 
 	if (!g)
 		return 0;
-	fprintf(g, "set terminal svg size 1100,520 font 'sans-serif,12' background rgb 'white'\n"
-		   "set output '%s/results.svg'\nset title 'Instructions for one operation'\n"
-		   "set style data histograms\nset style fill solid 0.9 noborder\nset logscale y\n"
-		   "set yrange [1:*]\nset grid y\nset xtics rotate by -35\nset key outside top horizontal\n$d << E\n",
+	fprintf(g,
+		"set terminal svg size 1100,520 font 'sans-serif,12' background rgb 'white'\n"
+		"set output '%s/results.svg'\nset title 'Instructions for one operation'\n"
+		"set style data histograms\nset style fill solid 0.9 noborder\nset logscale y\n"
+		"set yrange [1:*]\nset grid y\nset xtics rotate by -35\nset key outside top "
+		"horizontal\n$d << E\n",
 		directory);
 	for (unsigned i = 0; i < r->rows; i++) {
 		fprintf(g, "%s", r->row[i].op);

@@ -15,7 +15,7 @@ extern const char *const prep_names[PREPS];
 struct row {
 	char op[32];
 	bool measured[PREPS];
-	double value[PREPS]; /* instructions for one operation */
+	double value[PREPS];		   /* instructions for one operation */
 	double count[PREPS][COUNTERS_MAX]; /* of each counter, for one operation */
 };
 

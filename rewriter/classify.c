@@ -129,7 +129,8 @@ static enum behaviour classify_mov(const struct decoded *d, struct insn *i)
 		return TRAPS;
 	}
 	if (is_class(from, ZYDIS_REGCLASS_CONTROL) || is_class(from, ZYDIS_REGCLASS_DEBUG)) {
-		i->op = is_class(from, ZYDIS_REGCLASS_CONTROL) ? INSN_MOV_FROM_CR : INSN_MOV_FROM_DR;
+		i->op = is_class(from, ZYDIS_REGCLASS_CONTROL) ? INSN_MOV_FROM_CR
+							       : INSN_MOV_FROM_DR;
 		i->reg = number(from);
 		return TRAPS;
 	}
@@ -150,7 +151,8 @@ static enum behaviour classify_stack(const struct decoded *d, struct insn *i, bo
 {
 	ZydisRegister r = d->operand[0].reg.value;
 
-	if (d->operand[0].type != ZYDIS_OPERAND_TYPE_REGISTER || !is_class(r, ZYDIS_REGCLASS_SEGMENT))
+	if (d->operand[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    !is_class(r, ZYDIS_REGCLASS_SEGMENT))
 		return PLAIN;
 	i->op = push ? INSN_PUSH_SEG : INSN_POP_SEG;
 	i->reg = number(r);
@@ -167,8 +169,9 @@ static enum behaviour classify_far(const struct decoded *d, struct insn *i)
 		return PLAIN;
 	if (d->zydis.mnemonic == ZYDIS_MNEMONIC_RET) {
 		i->op = INSN_RET_FAR;
-		i->imm = d->operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ?
-				 (uint16_t)d->operand[0].imm.value.u : 0;
+		i->imm = d->operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE
+				 ? (uint16_t)d->operand[0].imm.value.u
+				 : 0;
 		return SILENT;
 	}
 	pointer = d->operand[0].type == ZYDIS_OPERAND_TYPE_POINTER;
@@ -278,15 +281,20 @@ enum behaviour classify(const struct decoded *d, struct insn *i)
 	case INSN_OUT: fill_port(d, i); break;
 	case INSN_INS:
 	case INSN_OUTS: fill_string(d, i); break;
-	case INSN_INT: i->imm = d->zydis.mnemonic == ZYDIS_MNEMONIC_INT3 ? 3 : (uint16_t)d->operand[0].imm.value.u; break;
+	case INSN_INT:
+		i->imm = d->zydis.mnemonic == ZYDIS_MNEMONIC_INT3
+				 ? 3
+				 : (uint16_t)d->operand[0].imm.value.u;
+		break;
 	case INSN_RET_FAR:
 	case INSN_JMP_FAR:
 	case INSN_CALL_FAR: break;
 	case INSN_LOAD_FAR:
-		i->imm = d->zydis.mnemonic == ZYDIS_MNEMONIC_LES ? 0 :
-			 d->zydis.mnemonic == ZYDIS_MNEMONIC_LSS ? 2 :
-			 d->zydis.mnemonic == ZYDIS_MNEMONIC_LDS ? 3 :
-			 d->zydis.mnemonic == ZYDIS_MNEMONIC_LFS ? 4 : 5;
+		i->imm = d->zydis.mnemonic == ZYDIS_MNEMONIC_LES   ? 0
+			 : d->zydis.mnemonic == ZYDIS_MNEMONIC_LSS ? 2
+			 : d->zydis.mnemonic == ZYDIS_MNEMONIC_LDS ? 3
+			 : d->zydis.mnemonic == ZYDIS_MNEMONIC_LFS ? 4
+								   : 5;
 		fill_operands(d, i);
 		break;
 	default: fill_operands(d, i);

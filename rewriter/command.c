@@ -12,27 +12,31 @@
 #include "rewrite.h"
 
 static const char rewrite_help[] =
-	"usage: veneer rewrite IN -o OUT [--report FILE.json] [--profile FILE] [--force] [--quiet]\n"
+	"usage: veneer rewrite IN -o OUT [--report FILE.json] [--profile FILE] [--force] "
+	"[--quiet]\n"
 	"\n"
-	"Rewrites the sensitive instructions of a 32-bit kernel so that it runs in ring 1 under Veneer.\n"
-	"IN is an ELF32 i386 executable, with or without symbols and Multiboot header; it is not changed.\n"
+	"Rewrites the sensitive instructions of a 32-bit kernel so that it runs in ring 1 under "
+	"Veneer.\n"
+	"IN is an ELF32 i386 executable, with or without symbols and Multiboot header; it is not "
+	"changed.\n"
 	"\n"
 	"  -o, --output OUT      the rewritten ELF file; appears whole or not at all\n"
 	"      --report FILE     what was done to each site, as JSON\n"
-	"      --profile FILE    a console log of an earlier run: the addresses in its \"profile\" lines\n"
+	"      --profile FILE    a console log of an earlier run: the addresses in its \"profile\" "
+	"lines\n"
 	"                        are taken as code\n"
 	"      --force           write OUT even if a site could not be made safe\n"
 	"      --quiet           no summary\n"
 	"\n"
 	"Exit status: 0 done; 1 a file is wrong or a site was refused; 2 wrong command line.\n";
 
-static const char inspect_help[] =
-	"usage: veneer inspect IN [--json]\n"
-	"\n"
-	"Shows the sensitive instructions of an ELF32 i386 executable and what rewriting does to each; of\n"
-	"a rewritten one, each site before and after.\n"
-	"\n"
-	"      --json            for programs\n";
+static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
+				   "\n"
+				   "Shows the sensitive instructions of an ELF32 i386 executable "
+				   "and what rewriting does to each; of\n"
+				   "a rewritten one, each site before and after.\n"
+				   "\n"
+				   "      --json            for programs\n";
 
 struct profile {
 	uint32_t *address;
@@ -73,8 +77,8 @@ static void list_refused(const struct rewrite *r)
 {
 	for (unsigned i = 0; i < r->sites; i++)
 		if (r->site[i].treatment == TREAT_REFUSED)
-			fprintf(stderr, "veneer: %s: %#x: %s: %s\n", r->image->path, r->site[i].address,
-				op_name(r->site[i].insn.op), r->site[i].why);
+			fprintf(stderr, "veneer: %s: %#x: %s: %s\n", r->image->path,
+				r->site[i].address, op_name(r->site[i].insn.op), r->site[i].why);
 	if (r->map.undecodable)
 		fprintf(stderr, "veneer: %s: %u addresses that code leads to hold no instruction\n",
 			r->image->path, r->map.undecodable);
@@ -134,9 +138,13 @@ static int run_rewrite(const struct options *o)
 int command_rewrite(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' }, { "report", required_argument, NULL, 'r' },
-		{ "profile", required_argument, NULL, 'p' }, { "force", no_argument, NULL, 'f' },
-		{ "quiet", no_argument, NULL, 'q' },	     { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "output", required_argument, NULL, 'o' },
+		{ "report", required_argument, NULL, 'r' },
+		{ "profile", required_argument, NULL, 'p' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	struct options o = { 0 };
 	int c;
@@ -186,8 +194,8 @@ static void print_insn(uint32_t address, const uint8_t *bytes, size_t n, const c
 	ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT);
 	if (decode(bytes, n, &d))
 		ZydisFormatterFormatInstruction(&formatter, &d.zydis, d.operand,
-						d.zydis.operand_count_visible, text, sizeof(text), address,
-						NULL);
+						d.zydis.operand_count_visible, text, sizeof(text),
+						address, NULL);
 	printf("%s%08x  %s\n", lead, address, text);
 }
 
@@ -202,8 +210,8 @@ static void print_stub(const struct image *im, uint32_t stub)
 			return;
 		print_insn(stub, code, d.zydis.length, "          ");
 		stub += d.zydis.length;
-		if (d.zydis.mnemonic == ZYDIS_MNEMONIC_JMP && d.operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
-		    d.zydis.length == 5)
+		if (d.zydis.mnemonic == ZYDIS_MNEMONIC_JMP &&
+		    d.operand[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && d.zydis.length == 5)
 			return;
 	}
 }
@@ -220,7 +228,8 @@ static const uint8_t *find_section(const struct image *im, const char *name, uin
 	for (unsigned i = 0; i < e.e_shnum; i++) {
 		memcpy(&h, im->data + e.e_shoff + i * sizeof(h), sizeof(h));
 		uint64_t at = (uint64_t)names.sh_offset + h.sh_name;
-		if (at + strlen(name) >= im->bytes || strncmp((char *)im->data + at, name, strlen(name) + 1))
+		if (at + strlen(name) >= im->bytes ||
+		    strncmp((char *)im->data + at, name, strlen(name) + 1))
 			continue;
 		if (h.sh_offset > im->bytes || h.sh_size > im->bytes - h.sh_offset)
 			return NULL;
@@ -241,7 +250,8 @@ static int inspect_rewritten(const struct image *im, bool json)
 	decoder_init(false);
 	if (json)
 		printf("{\"rewritten\": true, \"sites\": [");
-	for (; bytes >= sizeof(struct original); p += sizeof(struct original), bytes -= sizeof(struct original)) {
+	for (; bytes >= sizeof(struct original);
+	     p += sizeof(struct original), bytes -= sizeof(struct original)) {
 		struct original o;
 
 		memcpy(&o, p, sizeof(o));
@@ -249,9 +259,11 @@ static int inspect_rewritten(const struct image *im, bool json)
 			return fail(im->path, "its .veneer.original section is broken");
 		const char *how = treatment_names[o.treatment];
 		if (json) {
-			printf("%s\n {\"address\": \"%#x\", \"instruction\": \"%s\", \"treatment\": \"%s\", "
-			       "\"planted\": %s, \"stub\": \"%#x\"}", comma, o.address, op_name(o.op), how,
-			       o.planted ? "true" : "false", o.stub);
+			printf("%s\n {\"address\": \"%#x\", \"instruction\": \"%s\", "
+			       "\"treatment\": \"%s\", "
+			       "\"planted\": %s, \"stub\": \"%#x\"}",
+			       comma, o.address, op_name(o.op), how, o.planted ? "true" : "false",
+			       o.stub);
 			comma = ",";
 			continue;
 		}
@@ -294,7 +306,9 @@ static int inspect_original(struct image *im, bool json)
 int command_inspect(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	bool json = false;
 	struct image im;

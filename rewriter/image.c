@@ -76,18 +76,19 @@ static int read_segments(struct image *im, Elf *elf, char *why, size_t n)
 
 		if (!gelf_getphdr(elf, (int)i, &p))
 			return fail(why, n, "program headers outside the file");
-		if (p.p_type == PT_NOTE && p.p_offset + p.p_filesz <= im->bytes && p.p_filesz >= 20 &&
-		    !memcmp(im->data + p.p_offset + 12, "Veneer", 7))
+		if (p.p_type == PT_NOTE && p.p_offset + p.p_filesz <= im->bytes &&
+		    p.p_filesz >= 20 && !memcmp(im->data + p.p_offset + 12, "Veneer", 7))
 			im->rewritten = true;
 		if (p.p_type != PT_LOAD)
 			continue;
 		if (p.p_offset > im->bytes || p.p_filesz > im->bytes - p.p_offset)
-			return fail(why, n, "a segment reaches past the end of the file (truncated?)");
+			return fail(why, n,
+				    "a segment reaches past the end of the file (truncated?)");
 		if (p.p_filesz > p.p_memsz || p.p_vaddr + p.p_memsz > 0xffffffffull)
 			return fail(why, n, "a segment does not fit into 32 bits of address");
-		im->segment[im->segments++] = (struct segment){ (uint32_t)p.p_vaddr, (uint32_t)p.p_offset,
-								(uint32_t)p.p_filesz, (uint32_t)p.p_memsz,
-								p.p_flags };
+		im->segment[im->segments++] =
+			(struct segment){ (uint32_t)p.p_vaddr, (uint32_t)p.p_offset,
+					  (uint32_t)p.p_filesz, (uint32_t)p.p_memsz, p.p_flags };
 	}
 	return im->segments ? 0 : fail(why, n, "no segment to load");
 }
@@ -97,8 +98,8 @@ static void read_code_sections(struct image *im, Elf *elf)
 	for (Elf_Scn *s = NULL; (s = elf_nextscn(elf, s));) {
 		GElf_Shdr h;
 
-		if (gelf_getshdr(s, &h) && h.sh_type == SHT_PROGBITS && (h.sh_flags & SHF_EXECINSTR) &&
-		    (h.sh_flags & SHF_ALLOC))
+		if (gelf_getshdr(s, &h) && h.sh_type == SHT_PROGBITS &&
+		    (h.sh_flags & SHF_EXECINSTR) && (h.sh_flags & SHF_ALLOC))
 			add_code(im, (uint32_t)h.sh_addr, (uint32_t)h.sh_size);
 	}
 	if (im->code_ranges)
@@ -114,8 +115,8 @@ static void read_symbols(struct image *im, Elf *elf)
 		GElf_Shdr h;
 		Elf_Data *d;
 
-		if (!gelf_getshdr(s, &h) || h.sh_type != SHT_SYMTAB || !(d = elf_getdata(s, NULL)) ||
-		    h.sh_entsize != sizeof(Elf32_Sym))
+		if (!gelf_getshdr(s, &h) || h.sh_type != SHT_SYMTAB ||
+		    !(d = elf_getdata(s, NULL)) || h.sh_entsize != sizeof(Elf32_Sym))
 			continue;
 		for (size_t i = 0; i < d->d_size / h.sh_entsize; i++) {
 			GElf_Sym sym;
@@ -164,7 +165,8 @@ int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t
 		 e.e_ident[EI_DATA] != ELFDATA2LSB)
 		fail(why, n, "not for 32-bit x86: this version rewrites ELF32 i386 only");
 	else if (e.e_type != ET_EXEC)
-		fail(why, n, "not an executable (ET_EXEC): objects and shared libraries are not rewritten");
+		fail(why, n,
+		     "not an executable (ET_EXEC): objects and shared libraries are not rewritten");
 	else
 		err = read_segments(im, elf, why, n);
 	if (!err) {

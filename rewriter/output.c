@@ -124,10 +124,18 @@ static void append_phdrs(struct buffer *b, const struct layout *l, const struct 
 			p.p_type = PT_NULL; /* it has moved out of the loaded part */
 		append(b, &p, sizeof(p));
 	}
-	Elf32_Phdr window = { PT_LOAD, (uint32_t)l->window_offset, l->stubs, l->stubs, window_bytes,
-			      window_bytes, PF_R | PF_X, 4096 };
-	Elf32_Phdr note = { PT_NOTE, (uint32_t)l->note_offset, 0, 0, (uint32_t)l->note_bytes,
-			    (uint32_t)l->note_bytes, PF_R, 4 };
+	Elf32_Phdr window = { PT_LOAD,	    (uint32_t)l->window_offset,
+			      l->stubs,	    l->stubs,
+			      window_bytes, window_bytes,
+			      PF_R | PF_X,  4096 };
+	Elf32_Phdr note = { PT_NOTE,
+			    (uint32_t)l->note_offset,
+			    0,
+			    0,
+			    (uint32_t)l->note_bytes,
+			    (uint32_t)l->note_bytes,
+			    PF_R,
+			    4 };
 	(void)r;
 	append(b, &window, sizeof(window));
 	append(b, &note, sizeof(note));
@@ -143,19 +151,37 @@ struct section_name {
 static void append_shdrs(struct buffer *b, const struct layout *l)
 {
 	struct section_name ours[] = {
-		{ ".veneer.stubs", { .sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
-				     .sh_addr = l->stubs, .sh_offset = (uint32_t)l->window_offset,
-				     .sh_size = l->stubs_bytes, .sh_addralign = 16 } },
-		{ ".veneer.sites", { .sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC, .sh_addr = l->sites,
-				     .sh_offset = (uint32_t)(l->window_offset + l->sites - l->stubs),
-				     .sh_size = l->sites_bytes, .sh_addralign = 4 } },
-		{ ".veneer.irets", { .sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC, .sh_addr = l->irets,
-				     .sh_offset = (uint32_t)(l->window_offset + l->irets - l->stubs),
-				     .sh_size = l->irets_bytes, .sh_addralign = 4 } },
-		{ ".note.veneer", { .sh_type = SHT_NOTE, .sh_offset = (uint32_t)l->note_offset,
-				    .sh_size = (uint32_t)l->note_bytes, .sh_addralign = 4 } },
-		{ ".veneer.original", { .sh_type = SHT_PROGBITS, .sh_offset = (uint32_t)l->original_offset,
-					.sh_size = (uint32_t)l->original_bytes, .sh_addralign = 4 } },
+		{ ".veneer.stubs",
+		  { .sh_type = SHT_PROGBITS,
+		    .sh_flags = SHF_ALLOC | SHF_EXECINSTR,
+		    .sh_addr = l->stubs,
+		    .sh_offset = (uint32_t)l->window_offset,
+		    .sh_size = l->stubs_bytes,
+		    .sh_addralign = 16 } },
+		{ ".veneer.sites",
+		  { .sh_type = SHT_PROGBITS,
+		    .sh_flags = SHF_ALLOC,
+		    .sh_addr = l->sites,
+		    .sh_offset = (uint32_t)(l->window_offset + l->sites - l->stubs),
+		    .sh_size = l->sites_bytes,
+		    .sh_addralign = 4 } },
+		{ ".veneer.irets",
+		  { .sh_type = SHT_PROGBITS,
+		    .sh_flags = SHF_ALLOC,
+		    .sh_addr = l->irets,
+		    .sh_offset = (uint32_t)(l->window_offset + l->irets - l->stubs),
+		    .sh_size = l->irets_bytes,
+		    .sh_addralign = 4 } },
+		{ ".note.veneer",
+		  { .sh_type = SHT_NOTE,
+		    .sh_offset = (uint32_t)l->note_offset,
+		    .sh_size = (uint32_t)l->note_bytes,
+		    .sh_addralign = 4 } },
+		{ ".veneer.original",
+		  { .sh_type = SHT_PROGBITS,
+		    .sh_offset = (uint32_t)l->original_offset,
+		    .sh_size = (uint32_t)l->original_bytes,
+		    .sh_addralign = 4 } },
 	};
 	struct buffer names = { 0 }, headers = { 0 };
 	Elf32_Ehdr e;
@@ -163,7 +189,8 @@ static void append_shdrs(struct buffer *b, const struct layout *l)
 
 	memcpy(&e, b->data, sizeof(e));
 	bool usable = e.e_shnum && e.e_shentsize == sizeof(h) &&
-		      e.e_shoff + (uint64_t)e.e_shnum * sizeof(h) <= b->used && e.e_shstrndx < e.e_shnum;
+		      e.e_shoff + (uint64_t)e.e_shnum * sizeof(h) <= b->used &&
+		      e.e_shstrndx < e.e_shnum;
 	append(&names, "", 1);
 	unsigned count = usable ? e.e_shnum : 1;
 	for (unsigned i = 0; i < count; i++) {
@@ -180,12 +207,15 @@ static void append_shdrs(struct buffer *b, const struct layout *l)
 		append(&headers, &h, sizeof(h));
 	}
 	for (unsigned i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		ours[i].header.sh_name = (uint32_t)append(&names, ours[i].name, strlen(ours[i].name) + 1);
+		ours[i].header.sh_name =
+			(uint32_t)append(&names, ours[i].name, strlen(ours[i].name) + 1);
 		append(&headers, &ours[i].header, sizeof(h));
 		count++;
 	}
 	uint32_t name = (uint32_t)append(&names, ".veneer.names", 14);
-	Elf32_Shdr strtab = { .sh_name = name, .sh_type = SHT_STRTAB, .sh_size = (uint32_t)names.used,
+	Elf32_Shdr strtab = { .sh_name = name,
+			      .sh_type = SHT_STRTAB,
+			      .sh_size = (uint32_t)names.used,
 			      .sh_addralign = 1 };
 	strtab.sh_offset = (uint32_t)append(b, names.data, names.used);
 	append(&headers, &strtab, sizeof(h));
@@ -220,7 +250,8 @@ static int put_file(const struct buffer *b, const char *path, char *why, size_t 
 			break;
 		done += (size_t)w;
 	}
-	if (done < b->used || fchmod(fd, 0644) || fsync(fd) || close(fd) || rename(temporary, path)) {
+	if (done < b->used || fchmod(fd, 0644) || fsync(fd) || close(fd) ||
+	    rename(temporary, path)) {
 		snprintf(why, n, "cannot be written: %s", strerror(errno));
 		unlink(temporary);
 		return -1;

@@ -7,8 +7,9 @@
 #include "rewrite.h"
 
 const char *const treatment_names[TREATMENTS] = { "native", "inline", "trap", "refused" };
-const char *const tactic_names[TACTICS] = { "none", "fused", "forward", "padding", "backward",
-					    "hop" };
+const char *const tactic_names[TACTICS] = {
+	"none", "fused", "forward", "padding", "backward", "hop"
+};
 
 static void put_string(FILE *f, const char *s)
 {
@@ -46,7 +47,8 @@ static unsigned unreached(const struct rewrite *r)
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < r->map.bytes; i++)
-		n += !(r->map.at[i] & (AT_START | AT_INSIDE)) && image_is_code(r->image, r->map.base + i);
+		n += !(r->map.at[i] & (AT_START | AT_INSIDE)) &&
+		     image_is_code(r->image, r->map.base + i);
 	return n;
 }
 
@@ -58,19 +60,25 @@ void report_json(const struct rewrite *r, void *file)
 
 	fprintf(f, "{\"image\": ");
 	put_string(f, r->image->path);
-	fprintf(f, ", \"symbols\": %s, \"multiboot\": %s,\n \"stub_bytes\": %u, \"displaced\": %u, "
-		   "\"unreached_bytes\": %u, \"undecodable\": %u, \"conflicts\": %u, \"refused\": %u,\n",
+	fprintf(f,
+		", \"symbols\": %s, \"multiboot\": %s,\n \"stub_bytes\": %u, \"displaced\": %u, "
+		"\"unreached_bytes\": %u, \"undecodable\": %u, \"conflicts\": %u, \"refused\": "
+		"%u,\n",
 		r->image->has_symbols ? "true" : "false", r->image->multiboot ? "true" : "false",
-		r->stub_bytes, r->displaced, unreached(r), r->map.undecodable, r->map.conflicts, r->refused);
+		r->stub_bytes, r->displaced, unreached(r), r->map.undecodable, r->map.conflicts,
+		r->refused);
 	fprintf(f, " \"tactics\": {");
 	for (unsigned t = TACTIC_FUSED; t < TACTICS; t++)
-		fprintf(f, "%s\"%s\": %u", t == TACTIC_FUSED ? "" : ", ", tactic_names[t], r->tactic_count[t]);
+		fprintf(f, "%s\"%s\": %u", t == TACTIC_FUSED ? "" : ", ", tactic_names[t],
+			r->tactic_count[t]);
 	fprintf(f, "},\n \"instructions\": {");
 	for (unsigned op = 1; op < INSN_OPS; op++) {
 		count(r, op, n);
 		if (!first_of_name(op) || !(n[0] + n[1] + n[2] + n[3]))
 			continue;
-		fprintf(f, "%s\n  \"%s\": {\"native\": %u, \"inline\": %u, \"trap\": %u, \"refused\": %u}",
+		fprintf(f,
+			"%s\n  \"%s\": {\"native\": %u, \"inline\": %u, \"trap\": %u, \"refused\": "
+			"%u}",
 			comma, op_name(op), n[0], n[1], n[2], n[3]);
 		comma = ",";
 	}
@@ -78,12 +86,16 @@ void report_json(const struct rewrite *r, void *file)
 	for (unsigned i = 0; i < r->sites; i++) {
 		const struct site *s = &r->site[i];
 
-		fprintf(f, "%s\n  {\"address\": \"%#x\", \"instruction\": \"%s\", \"treatment\": \"%s\", "
-			   "\"tactic\": \"%s\", \"planted\": %s, \"found\": \"%s\", \"stub\": \"%#x\", "
-			   "\"why\": ",
-			i ? "," : "", s->address, op_name(s->insn.op), treatment_names[s->treatment],
-			tactic_names[s->tactic], s->planted ? "true" : "false",
-			s->guessed ? "reference" : "descent", s->stub);
+		fprintf(f,
+			"%s\n  {\"address\": \"%#x\", \"instruction\": \"%s\", \"treatment\": "
+			"\"%s\", "
+			"\"tactic\": \"%s\", \"planted\": %s, \"found\": \"%s\", \"stub\": "
+			"\"%#x\", "
+			"\"why\": ",
+			i ? "," : "", s->address, op_name(s->insn.op),
+			treatment_names[s->treatment], tactic_names[s->tactic],
+			s->planted ? "true" : "false", s->guessed ? "reference" : "descent",
+			s->stub);
 		put_string(f, s->why ? s->why : "");
 		fputc('}', f);
 	}
@@ -113,9 +125,10 @@ void report_summary(const struct rewrite *r)
 	for (unsigned op = 1; op < INSN_OPS; op++) {
 		count(r, op, n);
 		if (first_of_name(op) && n[0] + n[1] + n[2] + n[3])
-			printf("%-18s %8u %8u %8u %8u\n", op_name(op), n[TREAT_INLINE], n[TREAT_TRAP],
-			       n[TREAT_NATIVE], n[TREAT_REFUSED]);
+			printf("%-18s %8u %8u %8u %8u\n", op_name(op), n[TREAT_INLINE],
+			       n[TREAT_TRAP], n[TREAT_NATIVE], n[TREAT_REFUSED]);
 	}
-	printf("%u sites, %u bytes of stubs, %u neighbours displaced, %u bytes of code ranges not reached\n",
+	printf("%u sites, %u bytes of stubs, %u neighbours displaced, %u bytes of code ranges not "
+	       "reached\n",
 	       r->sites, r->stub_bytes, r->displaced, unreached(r));
 }

@@ -48,10 +48,10 @@ static void emit(struct rewrite *r, const void *bytes, unsigned n)
 	r->stub_bytes += n;
 }
 
-#define EMIT(r, ...)                                \
-	do {                                        \
+#define EMIT(r, ...)                                      \
+	do {                                              \
 		const uint8_t bytes_[] = { __VA_ARGS__ }; \
-		emit(r, bytes_, sizeof(bytes_));    \
+		emit(r, bytes_, sizeof(bytes_));          \
 	} while (0)
 
 static void emit32(struct rewrite *r, uint32_t v)
@@ -188,8 +188,10 @@ static bool movable(const struct decoded *d, uint32_t address)
 		return false;
 	if (branch_target(d, address, &target))
 		return d->zydis.mnemonic == ZYDIS_MNEMONIC_JMP ||
-		       (d->zydis.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (d->zydis.opcode & 0xf0) == 0x70) ||
-		       (d->zydis.opcode_map == ZYDIS_OPCODE_MAP_0F && (d->zydis.opcode & 0xf0) == 0x80);
+		       (d->zydis.opcode_map == ZYDIS_OPCODE_MAP_DEFAULT &&
+			(d->zydis.opcode & 0xf0) == 0x70) ||
+		       (d->zydis.opcode_map == ZYDIS_OPCODE_MAP_0F &&
+			(d->zydis.opcode & 0xf0) == 0x80);
 	return true;
 }
 
@@ -212,8 +214,9 @@ static struct site *site_at(struct rewrite *r, uint32_t address)
 
 /* --- are the arithmetic flags dead at an address? --- */
 
-#define ARITHMETIC ((ZydisAccessedFlagsMask)(ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF | ZYDIS_CPUFLAG_ZF | \
-		    ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF))
+#define ARITHMETIC                                                                         \
+	((ZydisAccessedFlagsMask)(ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF | \
+				  ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF))
 #define LIVENESS_STEPS 12
 
 static bool flags_dead_at(const struct rewrite *r, uint32_t address)
@@ -233,7 +236,8 @@ static bool flags_dead_at(const struct rewrite *r, uint32_t address)
 		if (!open)
 			return true;
 		if (d.zydis.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE || ends_block(&d) ||
-		    d.zydis.mnemonic == ZYDIS_MNEMONIC_PUSHFD || d.zydis.mnemonic == ZYDIS_MNEMONIC_INT)
+		    d.zydis.mnemonic == ZYDIS_MNEMONIC_PUSHFD ||
+		    d.zydis.mnemonic == ZYDIS_MNEMONIC_INT)
 			return false;
 		address += d.zydis.length;
 	}
@@ -246,7 +250,8 @@ static bool add_to_group(const struct rewrite *r, struct group *g, uint32_t addr
 {
 	uint8_t at = map_at(&r->map, address);
 
-	if (g->count == GROUP_MAX || !(at & AT_START) || !decode_at(r->image, address, &g->insn[g->count]) ||
+	if (g->count == GROUP_MAX || !(at & AT_START) ||
+	    !decode_at(r->image, address, &g->insn[g->count]) ||
 	    !movable(&g->insn[g->count], address))
 		return false;
 	g->address[g->count] = address;
@@ -265,7 +270,8 @@ static bool is_padding(const struct decoded *d)
 	case ZYDIS_MNEMONIC_INT3: return true;
 	case ZYDIS_MNEMONIC_XCHG: return d->operand[0].reg.value == d->operand[1].reg.value;
 	case ZYDIS_MNEMONIC_LEA:
-		return d->operand[0].reg.value == d->operand[1].mem.base && !d->operand[1].mem.disp.value;
+		return d->operand[0].reg.value == d->operand[1].mem.base &&
+		       !d->operand[1].mem.disp.value;
 	default: return false;
 	}
 }
@@ -306,7 +312,8 @@ static bool closed(const struct rewrite *r, const struct group *g, unsigned patc
 		if (g->address[i] >= g->start + patch || !(r->map.at[offset] & AT_TARGET))
 			continue;
 		for (unsigned n = 0; n < g->count; n++)
-			own += branch_target(&g->insn[n], g->address[n], &target) && target == g->address[i];
+			own += branch_target(&g->insn[n], g->address[n], &target) &&
+			       target == g->address[i];
 		if ((r->map.at[offset] & AT_FIXED) || own != r->map.branches[offset])
 			return false;
 	}
@@ -364,7 +371,8 @@ static uint32_t find_hole(const struct rewrite *r, uint32_t address)
 		struct group hole = { .start = at };
 		struct decoded d;
 
-		if (!before || map_at(&r->map, at) || !decode_at(r->image, before, &d) || !ends_block(&d))
+		if (!before || map_at(&r->map, at) || !decode_at(r->image, before, &d) ||
+		    !ends_block(&d))
 			continue;
 		use_padding(r, &hole);
 		if (hole.room >= JUMP_BYTES)
@@ -415,9 +423,9 @@ static void emit_one(struct rewrite *r, struct group *g, unsigned *n, struct fix
 		case INSN_IRET: emit_iret(r); break;
 		default:
 			if (dead && next && !(map_at(&r->map, g->address[*n + 1]) & AT_TARGET) &&
-			    next->zydis.mnemonic == ZYDIS_MNEMONIC_POP &&
-			    next->zydis.length == 1 && (next->zydis.opcode & 7) != 4 &&
-			    next->zydis.opcode >= 0x58 && next->zydis.opcode < 0x60) {
+			    next->zydis.mnemonic == ZYDIS_MNEMONIC_POP && next->zydis.length == 1 &&
+			    (next->zydis.opcode & 7) != 4 && next->zydis.opcode >= 0x58 &&
+			    next->zydis.opcode < 0x60) {
 				emit_pushf_pop(r, next->zydis.opcode & 7);
 				r->displaced++;
 				++*n;
@@ -453,7 +461,8 @@ static uint32_t spoilt(const struct group *g, unsigned patch)
 	return g->room > g->bytes ? patch : g->bytes;
 }
 
-static void write_patch(struct rewrite *r, uint32_t at, const uint8_t *patch, unsigned n, uint32_t bytes)
+static void write_patch(struct rewrite *r, uint32_t at, const uint8_t *patch, unsigned n,
+			uint32_t bytes)
 {
 	uint32_t left;
 	uint8_t *code = image_at(r->image, at, &left);
@@ -622,8 +631,8 @@ static int check_window(struct rewrite *r, char *why, size_t n)
 		const struct segment *s = &r->image->segment[i];
 
 		if (s->vaddr + (uint64_t)s->memsz > r->window) {
-			snprintf(why, n, "a segment at %#x reaches into the patch window at %#x", s->vaddr,
-				 r->window);
+			snprintf(why, n, "a segment at %#x reaches into the patch window at %#x",
+				 s->vaddr, r->window);
 			return -1;
 		}
 	}

@@ -76,7 +76,8 @@ static void count_branch(struct code_map *m, uint32_t address)
 }
 
 /* Immediates that could be addresses of code: handlers, callbacks, jump tables. */
-static void note_references(const struct code_map *m, const struct decoded *d, struct worklist *refs)
+static void note_references(const struct code_map *m, const struct decoded *d,
+			    struct worklist *refs)
 {
 	for (unsigned i = 0; i < d->zydis.operand_count_visible; i++) {
 		const ZydisDecodedOperand *o = &d->operand[i];
@@ -104,7 +105,8 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 
 			if (!image_is_code(m->image, address) || (map_at(m, address) & AT_START))
 				break;
-			bool good = decode_at(m->image, address, &d) && !(m->at[offset] & AT_INSIDE);
+			bool good =
+				decode_at(m->image, address, &d) && !(m->at[offset] & AT_INSIDE);
 			for (unsigned i = 1; good && i < d.zydis.length; i++)
 				good = offset + i < m->bytes && !(m->at[offset + i] & AT_START);
 			if (!good) {
@@ -133,14 +135,16 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 				push(w, target);
 			}
 			if (d.zydis.operand_count &&
-			    d.operand[0].type == ZYDIS_OPERAND_TYPE_POINTER) { /* far, into a flat segment */
+			    d.operand[0].type ==
+				    ZYDIS_OPERAND_TYPE_POINTER) { /* far, into a flat segment */
 				mark_target(m, d.operand[0].ptr.offset);
 				push(w, d.operand[0].ptr.offset);
 			}
 			address += d.zydis.length;
 			if (ends_block(&d))
 				break;
-			if (d.zydis.mnemonic == ZYDIS_MNEMONIC_CALL || d.zydis.mnemonic == ZYDIS_MNEMONIC_INT)
+			if (d.zydis.mnemonic == ZYDIS_MNEMONIC_CALL ||
+			    d.zydis.mnemonic == ZYDIS_MNEMONIC_INT)
 				mark_target(m, address); /* a return comes here */
 		}
 	}
@@ -166,7 +170,8 @@ static void try_references(struct code_map *m, struct worklist *refs)
 		uint32_t address = refs->address[--refs->used];
 
 		mark_target(m, address);
-		if ((address & (FUNCTION_ALIGN - 1)) || (map_at(m, address) & (AT_START | AT_INSIDE)))
+		if ((address & (FUNCTION_ALIGN - 1)) ||
+		    (map_at(m, address) & (AT_START | AT_INSIDE)))
 			continue;
 		w.used = done.used = more.used = 0;
 		push(&w, address);

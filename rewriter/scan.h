@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Finding code. Certain: what can be reached from the entry, the symbols, a profile's addresses and
- * the direct branches of certain code. Referenced: what certain code names by an immediate operand, if
- * everything that can be reached from there decodes and agrees with what is known. The rest of the
- * executable ranges, and what is named but not aligned as compilers align functions, is left alone: data is never patched on a guess.
+ * the direct branches of certain code. Referenced: what certain code names by an immediate operand,
+ * if everything that can be reached from there decodes and agrees with what is known. The rest of
+ * the executable ranges, and what is named but not aligned as compilers align functions, is left
+ * alone: data is never patched on a guess.
  */
 #ifndef REWRITER_SCAN_H
 #define REWRITER_SCAN_H
@@ -15,7 +16,8 @@
 #define AT_INSIDE  0x02 /* inside one */
 #define AT_TARGET  0x04 /* something may jump, call or return here */
 #define AT_GUESSED 0x08 /* by a reference only */
-#define AT_FIXED   0x10 /* a target for other reasons than the direct branches counted in branches */
+#define AT_FIXED   0x10 /* a target for other reasons than the direct branches counted in branches \
+			 */
 #define AT_PATCHED 0x80 /* overwritten by the rewriter */
 
 struct code_map {

@@ -74,3 +74,8 @@ fuzz: all check-packages
 	$(Q)for f in rewriter boot; do $(BUILD)/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 \
 		-timeout=30 -max_len=262144 -artifact_prefix=$(BUILD)/fuzz/$$f- -print_final_stats=1 $(BUILD)/fuzz/$$f \
 		2>&1 | tail -n 12 || exit 1; done
+
+# The whole tree in the repository's style.
+.PHONY: format
+format:
+	find hypervisor rtos-pv rewriter bench t -name '*.[ch]' | xargs clang-format -i

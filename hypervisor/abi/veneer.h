@@ -34,14 +34,14 @@
  *     To mask, store VENEER_IRQ_MASKED. To unmask, store 0, then, if irq_pending is not 0, make
  *     VENEER_HC_EVENT_CHECK. In ring 3 interrupts always count as unmasked.
  *   - Events are bits in vcpu_page.events. An event that may be delivered makes the vCPU enter
- *     handlers.event with the frame a hardware interrupt would push (SS, RSP, RFLAGS, CS, RIP), with
- *     irq_mask = VENEER_IRQ_MASKED and RFLAGS.IF in the frame telling what irq_mask was before.
+ *     handlers.event with the frame a hardware interrupt would push (SS, RSP, RFLAGS, CS, RIP),
+ * with irq_mask = VENEER_IRQ_MASKED and RFLAGS.IF in the frame telling what irq_mask was before.
  *     From ring 3 the frame goes to vcpu_page.kernel_sp, otherwise onto the current stack.
  *     The handler takes the bits with an atomic exchange.
- *   - The last steps of a return (store 0 to irq_mask, look at irq_pending, IRETQ) are a restartable
- *     window, registered with SET_HANDLERS: an event that lands in [window_start, window_end) does
- *     not push a frame, it enters handlers.event with the frame that is about to be popped.
- *     RSP must point at that frame everywhere in the window.
+ *   - The last steps of a return (store 0 to irq_mask, look at irq_pending, IRETQ) are a
+ * restartable window, registered with SET_HANDLERS: an event that lands in [window_start,
+ * window_end) does not push a frame, it enters handlers.event with the frame that is about to be
+ * popped. RSP must point at that frame everywhere in the window.
  *
  * Exceptions
  *   - Vectors 0 to 31 enter handlers.exception[vector] with the frame that hardware would push, the
@@ -53,28 +53,28 @@
  * System calls
  *   - SYSCALL in ring 3 enters handlers.syscall at CPL 1 with RSP = vcpu_page.kernel_sp, RCX = user
  *     RIP, R11 = user RFLAGS, vcpu_page.user_sp = user RSP, interrupts masked.
- *   - INT n in ring 3 (and 1) enters handlers given by SOFTINT_GATE, straight from the processor: the
- *     frame lies on the small entry stack at the end of the vCPU page (VENEER_ENTRY_STACK_TOP)
- *     when it comes from ring 3, and irq_mask is as it was. The handler must store
- *     VENEER_IRQ_MASKED and move the frame to its own stack before it unmasks.
+ *   - INT n in ring 3 (and 1) enters handlers given by SOFTINT_GATE, straight from the processor:
+ * the frame lies on the small entry stack at the end of the vCPU page (VENEER_ENTRY_STACK_TOP) when
+ * it comes from ring 3, and irq_mask is as it was. The handler must store VENEER_IRQ_MASKED and
+ * move the frame to its own stack before it unmasks.
  */
 #ifndef VENEER_ABI_H
 #define VENEER_ABI_H
 
-#define VENEER_ABI_MAJOR 1 /* changes when an old guest would break */
-#define VENEER_ABI_MINOR 0 /* changes when something is added */
+#define VENEER_ABI_MAJOR    1 /* changes when an old guest would break */
+#define VENEER_ABI_MINOR    0 /* changes when something is added */
 
-#define VENEER_NOTE_NAME  "Veneer"
-#define VENEER_NOTE_GUEST 1   /* desc: uint32_t ABI major */
+#define VENEER_NOTE_NAME    "Veneer"
+#define VENEER_NOTE_GUEST   1 /* desc: uint32_t ABI major */
 #define VENEER_NOTE_REWRITE 2 /* desc: struct veneer_rewrite_note, written by `veneer rewrite` */
 
-#define VENEER_START_MAGIC 0x31524e56 /* "VNR1" */
+#define VENEER_START_MAGIC  0x31524e56 /* "VNR1" */
 
 /* Feature bits: start_info.features */
-#define VENEER_FEATURE_SYSCALL   0x1 /* SYSCALL from ring 3 enters handlers.syscall */
-#define VENEER_FEATURE_SOFTINT   0x2 /* SOFTINT_GATE */
-#define VENEER_FEATURE_PVCLOCK   0x4 /* vcpu_page.clock is kept */
-#define VENEER_FEATURE_MMU       0x8 /* MMU_* hypercalls */
+#define VENEER_FEATURE_SYSCALL 0x1 /* SYSCALL from ring 3 enters handlers.syscall */
+#define VENEER_FEATURE_SOFTINT 0x2 /* SOFTINT_GATE */
+#define VENEER_FEATURE_PVCLOCK 0x4 /* vcpu_page.clock is kept */
+#define VENEER_FEATURE_MMU     0x8 /* MMU_* hypercalls */
 
 /* Selectors of a PV guest */
 #define VENEER_KERNEL_CS 0x09 /* 64-bit code, DPL 1 */
@@ -90,26 +90,27 @@
 #define VENEER_HYPERCALL_PAGE  0xffff800000030000
 #define VENEER_GATE_END	       0xffff808000000000
 
-#define VENEER_IRQ_MASKED 0x200 /* the bit of EFLAGS.IF, so that flags images are one XOR away */
+#define VENEER_IRQ_MASKED      0x200 /* the bit of EFLAGS.IF, so that flags images are one XOR away */
 
 /* Hypercall numbers. Each entry of the hypercall page is VENEER_HYPERCALL_STRIDE bytes long. */
 #define VENEER_HYPERCALL_STRIDE 32
-#define VENEER_HC_NOP		0  /* nothing, in the gate: 0 */
-#define VENEER_HC_VERSION	1  /* nothing, in the hypervisor: ABI major << 16 | minor */
-#define VENEER_HC_CONSOLE_WRITE 2  /* (gva, bytes): bytes written, at most 4096 a call */
-#define VENEER_HC_CONSOLE_READ	3  /* (gva, bytes): bytes read, 0 when there are none */
-#define VENEER_HC_SET_HANDLERS	4  /* (gva of struct veneer_handlers): 0 */
-#define VENEER_HC_HALT		5  /* unmask and wait for an event: 0, after the event was delivered */
-#define VENEER_HC_YIELD		6  /* let others run: 0 */
-#define VENEER_HC_EVENT_CHECK	7  /* deliver what is pending, if unmasked: 0 */
-#define VENEER_HC_TIMER_SET	8  /* (deadline ns on the pvclock, period ns or 0): 0; deadline 0
-				   * stops; a period is 10 us to 1 h */
-#define VENEER_HC_MMU_LOAD_ROOT 9  /* (gpa of a 4-level root, or ~0 for the identity map): 0 */
-#define VENEER_HC_MMU_FLUSH	10 /* (first gva, bytes; ~0 bytes for all): translations changed: 0 */
-#define VENEER_HC_MMU_DROP_ROOT 11 /* (gpa of a root that will not be loaded again): 0 */
-#define VENEER_HC_SHUTDOWN	12 /* (VENEER_SHUTDOWN_*, code 0..255): does not return */
-#define VENEER_HC_SOFTINT_GATE	13 /* (vector 32..255, gva handler or 0, DPL 1 or 3): 0 */
-#define VENEER_HC_COUNT		14
+#define VENEER_HC_NOP		0 /* nothing, in the gate: 0 */
+#define VENEER_HC_VERSION	1 /* nothing, in the hypervisor: ABI major << 16 | minor */
+#define VENEER_HC_CONSOLE_WRITE 2 /* (gva, bytes): bytes written, at most 4096 a call */
+#define VENEER_HC_CONSOLE_READ	3 /* (gva, bytes): bytes read, 0 when there are none */
+#define VENEER_HC_SET_HANDLERS	4 /* (gva of struct veneer_handlers): 0 */
+#define VENEER_HC_HALT		5 /* unmask and wait for an event: 0, after the event was delivered */
+#define VENEER_HC_YIELD		6 /* let others run: 0 */
+#define VENEER_HC_EVENT_CHECK	7 /* deliver what is pending, if unmasked: 0 */
+#define VENEER_HC_TIMER_SET                                                                       \
+	8			   /* (deadline ns on the pvclock, period ns or 0): 0; deadline 0 \
+				    * stops; a period is 10 us to 1 h */
+#define VENEER_HC_MMU_LOAD_ROOT	 9 /* (gpa of a 4-level root, or ~0 for the identity map): 0 */
+#define VENEER_HC_MMU_FLUSH	 10 /* (first gva, bytes; ~0 bytes for all): translations changed: 0 */
+#define VENEER_HC_MMU_DROP_ROOT	 11 /* (gpa of a root that will not be loaded again): 0 */
+#define VENEER_HC_SHUTDOWN	 12 /* (VENEER_SHUTDOWN_*, code 0..255): does not return */
+#define VENEER_HC_SOFTINT_GATE	 13 /* (vector 32..255, gva handler or 0, DPL 1 or 3): 0 */
+#define VENEER_HC_COUNT		 14
 
 #define VENEER_SHUTDOWN_POWEROFF 0 /* code is the guest's verdict, 0 = well */
 #define VENEER_SHUTDOWN_REBOOT	 1
@@ -172,7 +173,7 @@ struct veneer_start_info {
 	uint64_t hypercall_page; /* guest-virtual address */
 	uint32_t vcpus;
 	uint32_t tsc_khz;
-	uint64_t module;       /* guest-physical address of the module, 0 if there is none */
+	uint64_t module; /* guest-physical address of the module, 0 if there is none */
 	uint64_t module_bytes;
 	uint64_t reserved_end; /* RAM below this is in use at the start: image, module, this page */
 	char cmdline[256];     /* from the configuration, NUL-terminated */

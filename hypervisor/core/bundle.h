@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bundle: a cpio archive in the "newc" format (cpio(5)), which holds veneer.conf and the images. */
+/* The bundle: a cpio archive in the "newc" format (cpio(5)), which holds veneer.conf and the
+ * images. */
 #ifndef VENEER_BUNDLE_H
 #define VENEER_BUNDLE_H
 

@@ -190,7 +190,10 @@ static void open_section(struct parser *p, char *s)
 	}
 	struct guest_config *g = &p->config->guest[p->config->guests++];
 	*g = (struct guest_config){
-		.memory = MIB(16), .vcpus = 1, .cpus = 1, .line = p->line,
+		.memory = MIB(16),
+		.vcpus = 1,
+		.cpus = 1,
+		.line = p->line,
 	};
 	copy_string(g->name, name, sizeof(g->name));
 	p->guest = g;
@@ -254,7 +257,8 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 
 		p.line++;
 		for (; at < bytes && text[at] != '\n'; at++) {
-			control |= (unsigned char)text[at] < ' ' && text[at] != '\t' && text[at] != '\r';
+			control |= (unsigned char)text[at] < ' ' && text[at] != '\t' &&
+				   text[at] != '\r';
 			if (n + 1 < sizeof(line))
 				line[n++] = text[at];
 			else

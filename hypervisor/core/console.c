@@ -107,8 +107,8 @@ static void print_counts(struct guest *g)
 	int used = 0;
 
 	for (unsigned i = 0; i < COUNTERS; i++)
-		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu:%lu", counter_names[i],
-			       g->line_counts[i], g->counts[i]);
+		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu:%lu",
+			       counter_names[i], g->line_counts[i], g->counts[i]);
 	console_guest_notice(g, "counts%s", text);
 }
 

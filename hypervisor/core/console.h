@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The console: the machine's first serial port, shared by the hypervisor ("veneer: ...") and every
- * guest ("name: ..."), a line at a time. What is typed goes to the guest that was chosen with Ctrl-A.
+ * guest ("name: ..."), a line at a time. What is typed goes to the guest that was chosen with
+ * Ctrl-A.
  */
 #ifndef VENEER_CONSOLE_H
 #define VENEER_CONSOLE_H

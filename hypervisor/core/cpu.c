@@ -25,11 +25,11 @@ extern const uint64_t gate_entry_points[3];
 static struct gate64 *idt_template; /* what every IDT starts from */
 
 /* The value of an absolute linker symbol. */
-#define LINKER_VALUE(symbol)                                          \
-	({                                                            \
-		uint64_t v_;                                          \
-		__asm__("movabsq $" #symbol ", %0" : "=r"(v_));       \
-		v_;                                                   \
+#define LINKER_VALUE(symbol)                                    \
+	({                                                      \
+		uint64_t v_;                                    \
+		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
+		v_;                                             \
 	})
 
 const char *cpu_features_detect(void)
@@ -100,8 +100,11 @@ static void fill_idt_template(void)
 			.offset_high = at >> 32,
 			.selector = SEL_HV_CS,
 			.type = 0x80 | (from_guest ? 3 << 5 : 0) | DESC_TYPE_INTERRUPT,
-			.ist = i == VECTOR_NMI ? 1 : i == VECTOR_MC ? 2 : i == VECTOR_DF ? 3 :
-			       i == VECTOR_DB ? 4 : 0,
+			.ist = i == VECTOR_NMI	? 1
+			       : i == VECTOR_MC ? 2
+			       : i == VECTOR_DF ? 3
+			       : i == VECTOR_DB ? 4
+						: 0,
 		};
 	}
 }
@@ -181,8 +184,8 @@ static void load_descriptor_tables(void)
 
 	__asm__ volatile("lgdt %0" ::"m"(gdtr));
 	__asm__ volatile("lidt %0" ::"m"(idtr));
-	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
-			 ::"i"(SEL_HV_CS) : "rax", "memory");
+	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::"i"(SEL_HV_CS)
+			 : "rax", "memory");
 	__asm__ volatile("movl %0, %%ss" ::"r"(SEL_HV_SS));
 	__asm__ volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; movl %0, %%gs" ::"r"(0));
 }
@@ -218,7 +221,8 @@ void cpu_load_tables(struct cpu *cpu)
 	wrmsr(MSR_STAR, (uint64_t)SEL_HV_CS << 32);
 	wrmsr(MSR_LSTAR, gate_entry_points[1]);
 	wrmsr(MSR_CSTAR, gate_entry_points[2]);
-	wrmsr(MSR_SFMASK, FLAGS_IF | FLAGS_TF | FLAGS_DF | FLAGS_NT | FLAGS_AC | FLAGS_IOPL | FLAGS_RF);
+	wrmsr(MSR_SFMASK,
+	      FLAGS_IF | FLAGS_TF | FLAGS_DF | FLAGS_NT | FLAGS_AC | FLAGS_IOPL | FLAGS_RF);
 	wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER: #GP */
 	wrmsr(MSR_SYSENTER_ESP, 0);
 	wrmsr(MSR_SYSENTER_EIP, 0);

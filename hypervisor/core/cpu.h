@@ -20,13 +20,13 @@ struct cpu {
 	uint32_t apic_id;
 	bool online;
 
-	mpa_t root;		/* the hypervisor's page table on this CPU */
+	mpa_t root; /* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;
 	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
 	struct gate_data *gate; /* writable alias */
 	struct tss64 *tss;
 
-	bool attention; /* timers, requests or a new choice of vCPU to look at */
+	bool attention;	      /* timers, requests or a new choice of vCPU to look at */
 	struct vcpu *current; /* whose registers are loaded */
 	struct vcpu *vcpus;   /* pinned here */
 	struct timer slice_timer;
@@ -57,7 +57,7 @@ extern struct cpu_features cpu_features;
 const char *cpu_features_detect(void); /* NULL, or what is missing */
 
 const struct gate64 *cpu_idt_template(void);
-void cpu_prepare(struct cpu *cpu);    /* tables and stacks, on the boot CPU */
+void cpu_prepare(struct cpu *cpu);     /* tables and stacks, on the boot CPU */
 void cpu_load_tables(struct cpu *cpu); /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
 void cpus_start(void);
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));

@@ -35,11 +35,12 @@ static struct elf_segment segment_at(const uint8_t *at, bool is_64)
 
 	if (is_64) {
 		memcpy(&p64, at, sizeof(p64));
-		return (struct elf_segment){ p64.type, p64.offset, p64.vaddr,
+		return (struct elf_segment){ p64.type,	p64.offset, p64.vaddr,
 					     p64.paddr, p64.filesz, p64.memsz };
 	}
 	memcpy(&p32, at, sizeof(p32));
-	return (struct elf_segment){ p32.type, p32.offset, p32.vaddr, p32.paddr, p32.filesz, p32.memsz };
+	return (struct elf_segment){ p32.type,	p32.offset, p32.vaddr,
+				     p32.paddr, p32.filesz, p32.memsz };
 }
 
 static const char *read_headers(struct elf_image *image)

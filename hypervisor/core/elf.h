@@ -6,8 +6,8 @@
 #include "core/types.h"
 
 #define ELF_SEGMENTS 16
-#define PT_LOAD 1
-#define PT_NOTE 4
+#define PT_LOAD	     1
+#define PT_NOTE	     4
 
 struct elf_segment {
 	uint32_t type;
@@ -27,7 +27,8 @@ struct elf_image {
 int elf_read(const void *data, uint64_t bytes, struct elf_image *image, const char **why);
 
 /* The descriptor of the note (name, type) if it has at least bytes, or NULL. Any alignment. */
-const void *elf_note(const struct elf_image *image, const char *name, uint32_t type, uint32_t bytes);
+const void *elf_note(const struct elf_image *image, const char *name, uint32_t type,
+		     uint32_t bytes);
 
 /* Offset of the Multiboot 1 header in the first 8 KiB (specification 0.6.96, 3.1), or -ENOENT. */
 int elf_multiboot(const struct elf_image *image);

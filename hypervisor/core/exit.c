@@ -70,7 +70,9 @@ void exit_handle(struct vcpu *v)
 		v->regs->rip -= 2; /* SYSCALL is two bytes, and not there */
 		ring_exception(v, VECTOR_UD, NO_ERROR);
 		break;
-	case EXIT_BAD_FRAME: guest_crash(v->guest, "return to a frame the processor refuses"); break;
+	case EXIT_BAD_FRAME:
+		guest_crash(v->guest, "return to a frame the processor refuses");
+		break;
 	default:
 		if (vector < 32) {
 			ring_exception(v, vector, (int64_t)v->regs->error);
@@ -112,16 +114,17 @@ void ring0_trap(struct regs *r)
 	if (r->vector >= 32)
 		exit_interrupt((unsigned)r->vector);
 	else
-		panic("exception %u, error %lx, at %lx, address %lx, stack %lx", (unsigned)r->vector,
-		      r->error, r->rip, read_cr2(), r->rsp);
+		panic("exception %u, error %lx, at %lx, address %lx, stack %lx",
+		      (unsigned)r->vector, r->error, r->rip, read_cr2(), r->rsp);
 }
 
 /* MCG_STATUS.RIPV: the interrupted code can go on (SDM 3B, 15.3.1.2). */
 #define MCG_STATUS_RIPV 1
 
-#define MC_BANKS 32
+#define MC_BANKS	32
 
-/* MCG_STATUS is cleared before anything slow: a second check while it is set stops the processor. */
+/* MCG_STATUS is cleared before anything slow: a second check while it is set stops the processor.
+ */
 static void machine_check(void)
 {
 	unsigned banks = MIN(rdmsr(MSR_MCG_CAP) & 0xff, MC_BANKS);

@@ -7,7 +7,7 @@ struct vcpu;
 struct regs;
 
 void exit_handle(struct vcpu *v);
-void exit_requests(struct vcpu *v); /* REQUEST_*, on the vCPU's own CPU */
+void exit_requests(struct vcpu *v);   /* REQUEST_*, on the vCPU's own CPU */
 void exit_interrupt(unsigned vector); /* one of the machine's interrupts */
 
 #endif

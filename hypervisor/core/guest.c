@@ -18,7 +18,7 @@ struct guest guests[GUESTS_MAX];
 unsigned guest_count;
 
 const char *const counter_names[COUNTERS] = {
-	"exits", "hypercall", "fill",	  "io",	       "privileged",
+	"exits", "hypercall", "fill",	   "io",	"privileged",
 	"step",	 "softint",   "exception", "interrupt", "injected",
 };
 
@@ -79,7 +79,8 @@ int guest_create(struct guest *g, const struct guest_config *config, struct cpu 
 		return -EINVAL;
 	}
 	if (!take_memory(g, config->memory)) {
-		console_guest_notice(g, "%lu MiB of memory wanted, %lu MiB free: lower memory = in "
+		console_guest_notice(g,
+				     "%lu MiB of memory wanted, %lu MiB free: lower memory = in "
 				     "veneer.conf, or give the machine more",
 				     config->memory >> 20, memory_free_bytes() >> 20);
 		return -ENOMEM;
@@ -156,8 +157,8 @@ static void dump_registers(struct guest *g)
 
 	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u vector %lu error %lx", r->cs,
 			     r->rip, ring_flags(v), (unsigned)(r->cs & 3), r->vector, r->error);
-	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx,
-			     r->rdx);
+	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
+			     r->rcx, r->rdx);
 	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,
 			     r->rbp, r->ss, r->rsp);
 	if (guest_is_pv(g))
@@ -202,7 +203,8 @@ struct guest *guest_find(const char *name)
 bool guests_all_ended(void)
 {
 	for (unsigned i = 0; i < guest_count; i++)
-		if (!guests[i].config->optional && !__atomic_load_n(&guests[i].ended, __ATOMIC_ACQUIRE))
+		if (!guests[i].config->optional &&
+		    !__atomic_load_n(&guests[i].ended, __ATOMIC_ACQUIRE))
 			return false;
 	return true;
 }

@@ -20,7 +20,7 @@ struct platform;
 
 /* What is counted for each guest. */
 enum counter {
-	COUNT_EXITS,	  /* all; each is two page-table switches */
+	COUNT_EXITS, /* all; each is two page-table switches */
 	COUNT_HYPERCALL,
 	COUNT_FILL,	  /* page faults that the shadow MMU resolved */
 	COUNT_IO,	  /* port instructions emulated */
@@ -63,12 +63,12 @@ struct vcpu {
 	struct cpu *cpu;
 	unsigned id;
 	enum vcpu_state state;
-	uint32_t requests;	  /* REQUEST_*, atomic */
-	bool loaded;		  /* its registers are in the processor */
-	struct regs *regs;	  /* where the guest's registers are: saved, or on the entry stack */
+	uint32_t requests; /* REQUEST_*, atomic */
+	bool loaded;	   /* its registers are in the processor */
+	struct regs *regs; /* where the guest's registers are: saved, or on the entry stack */
 	struct regs saved;
 	struct veneer_vcpu_page *page;
-	void *fpu;		  /* XSAVE area */
+	void *fpu; /* XSAVE area */
 
 	/* kept in the processor while loaded */
 	uint16_t ds, es, fs, gs;

@@ -49,8 +49,8 @@ static const char *check_rewrite_note(struct guest *g, const struct elf_image *i
 	if (n->version != VENEER_REWRITE_VERSION)
 		return "made by another version of veneer rewrite: rewrite it again";
 	if (image->is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
-	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) ||
-	    n->sites < first || n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
+	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) || n->sites < first ||
+	    n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
 	    n->windows < first ||
 	    n->windows + (uint64_t)n->window_count * sizeof(struct veneer_iret_window) > end)
 		return "the note of veneer rewrite is broken: rewrite it again";
@@ -71,7 +71,8 @@ static const char *identify(struct guest *g)
 		uint32_t major;
 
 		if (!abi)
-			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit guests "
+			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit "
+			       "guests "
 			       "only when they are paravirtual";
 		memcpy(&major, abi, 4);
 		if (major != VENEER_ABI_MAJOR)
@@ -141,8 +142,8 @@ int load_window(struct guest *g)
 	g->iret_windows = (const void *)(to + (n->windows - first));
 	for (unsigned i = 0; i < n->site_count; i++)
 		if (!site_fits(&g->sites[i])) {
-			console_guest_notice(g, "site table entry %u is broken: rewrite the image again",
-					     i);
+			console_guest_notice(
+				g, "site table entry %u is broken: rewrite the image again", i);
 			return -EINVAL;
 		}
 	return 0;
@@ -176,7 +177,8 @@ static const char *copy_module(struct guest *g, uint64_t *end, gpa_t *at)
 	return NULL;
 }
 
-static const char *start_pv(struct guest *g, const struct elf_image *image, uint64_t end, gpa_t module)
+static const char *start_pv(struct guest *g, const struct elf_image *image, uint64_t end,
+			    gpa_t module)
 {
 	gpa_t at = GPA(ALIGN_UP(end, PAGE_SIZE));
 	struct veneer_start_info *si = mmu_memory(&g->mmu, at, PAGE_SIZE);
@@ -187,8 +189,8 @@ static const char *start_pv(struct guest *g, const struct elf_image *image, uint
 		.magic = VENEER_START_MAGIC,
 		.abi_major = VENEER_ABI_MAJOR,
 		.abi_minor = VENEER_ABI_MINOR,
-		.features = VENEER_FEATURE_SYSCALL | VENEER_FEATURE_SOFTINT | VENEER_FEATURE_PVCLOCK |
-			    VENEER_FEATURE_MMU,
+		.features = VENEER_FEATURE_SYSCALL | VENEER_FEATURE_SOFTINT |
+			    VENEER_FEATURE_PVCLOCK | VENEER_FEATURE_MMU,
 		.memory = g->mmu.memory_bytes,
 		.vcpu_pages = g->mmu.memory_bytes,
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
@@ -233,7 +235,8 @@ static void fill_multiboot(struct guest *g, gpa_t module)
 	if (g->module.bytes) {
 		put_text(g, text + 256, g->config->module);
 		*mod = (struct multiboot_module){ (uint32_t)module.v,
-						  (uint32_t)(module.v + g->module.bytes), text + 256, 0 };
+						  (uint32_t)(module.v + g->module.bytes),
+						  text + 256, 0 };
 		mb->flags |= MULTIBOOT_MODULES;
 		mb->mods_count = 1;
 		mb->mods_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)mod - (char *)mb);

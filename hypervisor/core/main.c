@@ -52,11 +52,14 @@ void machine_guest_stats(const struct guest *g)
 	int used = 0;
 
 	for (unsigned i = 0; i < COUNTERS; i++)
-		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu", counter_names[i],
-			       g->counts[i]);
-	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu overhead_kib=%lu "
-		      "shadow_pages=%u%s", g->config->name, g->first_entry - entry_tsc, ns_from_tsc(v->ran) / 1000, ns_from_tsc(v->worst_wait) / 1000,
-		      g->overhead >> 10, g->mmu.pool_pages - g->mmu.pool_free, text);
+		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
+			       counter_names[i], g->counts[i]);
+	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu "
+		      "overhead_kib=%lu "
+		      "shadow_pages=%u%s",
+		      g->config->name, g->first_entry - entry_tsc, ns_from_tsc(v->ran) / 1000,
+		      ns_from_tsc(v->worst_wait) / 1000, g->overhead >> 10,
+		      g->mmu.pool_pages - g->mmu.pool_free, text);
 }
 
 static void print_profile(const struct guest *g)
@@ -160,8 +163,10 @@ static void create_guest(const struct guest_config *c)
 		return;
 	}
 	if (!cpu) {
-		console_print("veneer.conf:%u: %s: none of its cores is there, the machine has %u: not "
-			      "started", c->line, c->name, cpu_count);
+		console_print(
+			"veneer.conf:%u: %s: none of its cores is there, the machine has %u: not "
+			"started",
+			c->line, c->name, cpu_count);
 		config.errors++;
 		return;
 	}
@@ -175,8 +180,8 @@ static void create_guest(const struct guest_config *c)
 	}
 	guest_count++;
 	sched_add(cpu, &g->vcpu);
-	console_print("%s: %s, %lu MiB, core %u, engine ring, %s", c->name, c->image, c->memory >> 20,
-		      cpu->id, preparation_names[g->prepare]);
+	console_print("%s: %s, %lu MiB, core %u, engine ring, %s", c->name, c->image,
+		      c->memory >> 20, cpu->id, preparation_names[g->prepare]);
 }
 
 static void read_boot_info(uint32_t magic, mpa_t info)
@@ -229,9 +234,9 @@ void boot_main(uint32_t magic, uint64_t info)
 	console_init();
 	read_boot_info(magic, MPA(info));
 	prepare_machine();
-	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader, cpu_count,
-		      cpu_count == 1 ? "" : "s", memory_total_bytes() >> 20, tsc_khz() / 1000,
-		      cpu_features.name);
+	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
+		      cpu_count, cpu_count == 1 ? "" : "s", memory_total_bytes() >> 20,
+		      tsc_khz() / 1000, cpu_features.name);
 	read_bundle();
 	for (unsigned i = 0; i < config.guests; i++)
 		create_guest(&config.guest[i]);

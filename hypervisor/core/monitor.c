@@ -25,9 +25,9 @@ static const char *state_name(const struct guest *g)
 
 static void print_guest(const struct guest *g)
 {
-	console_print("%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms", chosen == g->id ? '*' : ' ',
-		      g->id + 1, g->config->name, state_name(g), g->vcpu.cpu->id,
-		      g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
+	console_print("%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
+		      chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
+		      g->vcpu.cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
 		      ns_from_tsc(g->vcpu.ran) / 1000000);
 }
 
@@ -122,7 +122,8 @@ static const struct command {
 	{ 's', "stats", true, command_stats, "time, exits by reason, worst wait" },
 	{ 'v', "screen", true, command_screen, "its text screen" },
 	{ 'c', "cells", true, command_cells, "its text screen with attributes, for programs" },
-	{ 'i', "input", true, command_input, "send what is typed to it (or Ctrl-A and its number)" },
+	{ 'i', "input", true, command_input,
+	  "send what is typed to it (or Ctrl-A and its number)" },
 	{ 'q', "off", false, command_off, "stop the machine" },
 };
 

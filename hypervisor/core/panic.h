@@ -11,7 +11,7 @@
 void panic_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 #define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
-#define assert(x) ((x) ? (void)0 : panic("assertion failed: %s", #x))
+#define assert(x)  ((x) ? (void)0 : panic("assertion failed: %s", #x))
 #endif
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The loop of a physical CPU: see to requests and timers, choose a vCPU, run it, handle its exit. */
+/* The loop of a physical CPU: see to requests and timers, choose a vCPU, run it, handle its exit.
+ */
 #include "core/sched.h"
 
 #include "core/cpu.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who runs on a physical CPU. vCPUs are pinned. In each period of SCHED_PERIOD_NS a vCPU may run for
- * its share; those with time left come first, and one that wakes up goes before one that runs on;
- * when all have used theirs, a new period starts. A vCPU alone on its CPU gets no ticks at all.
+ * Who runs on a physical CPU. vCPUs are pinned. In each period of SCHED_PERIOD_NS a vCPU may run
+ * for its share; those with time left come first, and one that wakes up goes before one that runs
+ * on; when all have used theirs, a new period starts. A vCPU alone on its CPU gets no ticks at all.
  */
 #ifndef VENEER_SCHED_H
 #define VENEER_SCHED_H

@@ -175,9 +175,7 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 			put_padded(&s, arg, len, width, ' ', left);
 			continue;
 		}
-		case 'c':
-			put(&s, (char)va_arg(args, int));
-			continue;
+		case 'c': put(&s, (char)va_arg(args, int)); continue;
 		case 'd': {
 			int64_t v = is_long ? va_arg(args, int64_t) : va_arg(args, int);
 			char *p = (char *)number(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10);
@@ -189,15 +187,12 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 		}
 		case 'u':
 		case 'x':
-			text = number(end, is_long ? va_arg(args, uint64_t) : va_arg(args, unsigned),
+			text = number(end,
+				      is_long ? va_arg(args, uint64_t) : va_arg(args, unsigned),
 				      *fmt == 'u' ? 10 : 16);
 			break;
-		case 'p':
-			text = number(end, (uint64_t)va_arg(args, void *), 16);
-			break;
-		default:
-			put(&s, *fmt);
-			continue;
+		case 'p': text = number(end, (uint64_t)va_arg(args, void *), 16); break;
+		default: put(&s, *fmt); continue;
 		}
 		put_padded(&s, text, end - text, width, pad, left);
 	}

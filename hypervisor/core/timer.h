@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Timers of a physical CPU: a short sorted list of absolute TSC values behind the one APIC timer. */
+/* Timers of a physical CPU: a short sorted list of absolute TSC values behind the one APIC timer.
+ */
 #ifndef VENEER_TIMER_H
 #define VENEER_TIMER_H
 

@@ -17,24 +17,24 @@ typedef struct {
 	uint64_t v;
 } mpa_t; /* machine-physical */
 
-#define GPA(x) ((gpa_t){ (x) })
-#define GVA(x) ((gva_t){ (x) })
-#define MPA(x) ((mpa_t){ (x) })
+#define GPA(x)			     ((gpa_t){ (x) })
+#define GVA(x)			     ((gva_t){ (x) })
+#define MPA(x)			     ((mpa_t){ (x) })
 
-#define PAGE_SIZE  4096ull
-#define PAGE_SHIFT 12
-#define PAGE_MASK  (~(PAGE_SIZE - 1))
-#define LARGE_SIZE (2ull << 20)
+#define PAGE_SIZE		     4096ull
+#define PAGE_SHIFT		     12
+#define PAGE_MASK		     (~(PAGE_SIZE - 1))
+#define LARGE_SIZE		     (2ull << 20)
 
-#define KIB(n) ((uint64_t)(n) << 10)
-#define MIB(n) ((uint64_t)(n) << 20)
+#define KIB(n)			     ((uint64_t)(n) << 10)
+#define MIB(n)			     ((uint64_t)(n) << 20)
 
-#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	 (((x) + (a) - 1) & ~((uint64_t)(a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((uint64_t)(a) - 1))
-#define MIN(a, b)	 ((a) < (b) ? (a) : (b))
-#define MAX(a, b)	 ((a) > (b) ? (a) : (b))
-#define container_of(p, type, field) ((type *)((char *)(p) - offsetof(type, field)))
+#define ARRAY_SIZE(a)		     (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)		     (((x) + (a)-1) & ~((uint64_t)(a)-1))
+#define ALIGN_DOWN(x, a)	     ((x) & ~((uint64_t)(a)-1))
+#define MIN(a, b)		     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)		     ((a) > (b) ? (a) : (b))
+#define container_of(p, type, field) ((type *)((char *)(p)-offsetof(type, field)))
 
 /* Errors are negative errno values, Linux's numbers. */
 #define EPERM  1

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The hypervisor's own decoder: only the instructions that trap in ring 1 or 3, or would if x86 were
- * kinder. Encodings: Intel SDM 2, chapter 2 and appendix A. The rewriter does not use it (Zydis knows
- * all), and t/ holds it against Zydis.
+ * The hypervisor's own decoder: only the instructions that trap in ring 1 or 3, or would if x86
+ * were kinder. Encodings: Intel SDM 2, chapter 2 and appendix A. The rewriter does not use it
+ * (Zydis knows all), and t/ holds it against Zydis.
  */
 #include "core/string.h"
 #include "core/types.h"
@@ -78,14 +78,16 @@ static uint8_t operand_width(const struct reader *r)
 static void modrm_mem16(struct reader *r, struct insn *i, unsigned mod, unsigned rm)
 {
 	static const uint8_t base[] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-	static const uint8_t index[] = { 6, 7, 6, 7, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG };
+	static const uint8_t index[] = { 6,	      7,	   6,		7,
+					 INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG };
 
 	i->flags |= INSN_SMALL_ADDRESS;
 	i->base = mod == 0 && rm == 6 ? INSN_NO_REG : base[rm];
 	i->index = index[rm];
 	i->scale = 1;
-	i->disp = i->base == INSN_NO_REG || mod == 2 ? take_signed(r, 2) :
-		  mod == 1			     ? take_signed(r, 1) : 0;
+	i->disp = i->base == INSN_NO_REG || mod == 2 ? take_signed(r, 2)
+		  : mod == 1			     ? take_signed(r, 1)
+						     : 0;
 	i->seg = i->base == 5 ? SS : DS;
 }
 
@@ -107,8 +109,9 @@ static void modrm_mem(struct reader *r, struct insn *i, unsigned mod, unsigned r
 	} else if (mod == 0 && rm == 5) {
 		i->base = r->code64 ? 16 : INSN_NO_REG; /* 16: RIP */
 	}
-	i->disp = mod == 2 || (mod == 0 && rm == 5) ? take_signed(r, 4) :
-		  mod == 1			    ? take_signed(r, 1) : 0;
+	i->disp = mod == 2 || (mod == 0 && rm == 5) ? take_signed(r, 4)
+		  : mod == 1			    ? take_signed(r, 1)
+						    : 0;
 	i->seg = mod != 3 && (i->base == 4 || i->base == 5) ? SS : DS;
 }
 
@@ -135,7 +138,7 @@ static unsigned modrm(struct reader *r, struct insn *i)
 
 static uint8_t group_0f00(struct reader *r, struct insn *i)
 {
-	static const uint8_t ops[] = { INSN_SLDT, INSN_STR, INSN_LLDT, INSN_LTR,
+	static const uint8_t ops[] = { INSN_SLDT, INSN_STR,  INSN_LLDT,	 INSN_LTR,
 				       INSN_VERR, INSN_VERW, INSN_OTHER, INSN_OTHER };
 	uint8_t op = ops[modrm(r, i)];
 
@@ -145,7 +148,7 @@ static uint8_t group_0f00(struct reader *r, struct insn *i)
 
 static uint8_t group_0f01(struct reader *r, struct insn *i)
 {
-	static const uint8_t mem[] = { INSN_SGDT, INSN_SIDT, INSN_LGDT, INSN_LIDT,
+	static const uint8_t mem[] = { INSN_SGDT, INSN_SIDT,  INSN_LGDT, INSN_LIDT,
 				       INSN_SMSW, INSN_OTHER, INSN_LMSW, INSN_INVLPG };
 	unsigned b = r->at < r->bytes ? r->code[r->at] : 0, reg = modrm(r, i);
 
@@ -177,8 +180,10 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 		i->reg = ((m >> 3) & 7) | (r->rex & 4) << 1;
 		i->base = (m & 7) | (r->rex & 1) << 3;
 		i->width = r->code64 ? 8 : 4;
-		return b == 0x20 ? INSN_MOV_FROM_CR : b == 0x21 ? INSN_MOV_FROM_DR :
-		       b == 0x22 ? INSN_MOV_TO_CR : INSN_MOV_TO_DR;
+		return b == 0x20   ? INSN_MOV_FROM_CR
+		       : b == 0x21 ? INSN_MOV_FROM_DR
+		       : b == 0x22 ? INSN_MOV_TO_CR
+				   : INSN_MOV_TO_DR;
 	}
 	case 0x30: return INSN_WRMSR;
 	case 0x32: return INSN_RDMSR;
@@ -267,8 +272,10 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 	case 0xff: {
 		unsigned reg = modrm(r, i);
 
-		return !(i->flags & INSN_MEM) ? INSN_OTHER : reg == 3 ? INSN_CALL_FAR_MEM :
-		       reg == 5 ? INSN_JMP_FAR_MEM : INSN_OTHER;
+		return !(i->flags & INSN_MEM) ? INSN_OTHER
+		       : reg == 3	      ? INSN_CALL_FAR_MEM
+		       : reg == 5	      ? INSN_JMP_FAR_MEM
+					      : INSN_OTHER;
 	}
 	default: return INSN_OTHER;
 	}

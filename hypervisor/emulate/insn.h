@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One decoded sensitive instruction. The hypervisor's decoder makes it at a trap; the rewriter, which
- * decodes with Zydis, leaves it in the site table, so that a rewritten site needs no decoding.
+ * One decoded sensitive instruction. The hypervisor's decoder makes it at a trap; the rewriter,
+ * which decodes with Zydis, leaves it in the site table, so that a rewritten site needs no
+ * decoding.
  */
 #ifndef VENEER_INSN_H
 #define VENEER_INSN_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* clang-format off */
 enum insn_op {
 	INSN_OTHER, /* not sensitive */
 	INSN_CLI, INSN_STI, INSN_HLT, INSN_PUSHF, INSN_POPF, INSN_IRET, INSN_INT,
@@ -24,15 +26,16 @@ enum insn_op {
 	INSN_SYSENTER, INSN_SYSEXIT, INSN_SYSRET, INSN_SWAPGS,
 	INSN_OPS
 };
+/* clang-format on */
 
 #define INSN_NO_REG 0xff
 
 enum insn_flags {
-	INSN_MEM = 1,	 /* the r/m operand is memory: seg:[base + index * scale + disp] */
+	INSN_MEM = 1, /* the r/m operand is memory: seg:[base + index * scale + disp] */
 	INSN_REP = 2,
-	INSN_DX = 4,	 /* port in DX, not in imm */
+	INSN_DX = 4, /* port in DX, not in imm */
 	INSN_CODE64 = 8,
-	INSN_SMALL_ADDRESS = 16, /* address size prefix: 16 bits in 32-bit code, 32 in 64-bit code */
+	INSN_SMALL_ADDRESS = 16, /* prefix: 16 bits in 32-bit code, 32 in 64-bit code */
 };
 
 struct insn {
@@ -43,7 +46,7 @@ struct insn {
 	uint8_t base;	/* of a memory operand; the register itself when there is none */
 	uint8_t index;
 	uint8_t scale;
-	uint8_t seg; /* segment register: ES CS SS DS FS GS = 0..5 */
+	uint8_t seg;   /* segment register: ES CS SS DS FS GS = 0..5 */
 	uint32_t disp; /* or the offset of a far pointer; signed */
 	uint16_t imm;  /* port, vector, selector, bytes to release */
 	uint8_t flags; /* enum insn_flags */

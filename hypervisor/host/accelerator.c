@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Whether /dev/kvm is worth using: an emulated one opens and works, but crawls. A short loop and a few
- * exits tell. */
+/* Whether /dev/kvm is worth using: an emulated one opens and works, but crawls. A short loop and a
+ * few exits tell. */
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>
@@ -35,7 +35,8 @@ static int run_guest(void)
 	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	memcpy(memory, code, sizeof(code));
 	region.userspace_addr = (unsigned long)memory;
-	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) || (vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) < 0)
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region) ||
+	    (vcpu = ioctl(vm, KVM_CREATE_VCPU, 0)) < 0)
 		return -1;
 	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	struct kvm_run *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);

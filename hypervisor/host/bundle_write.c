@@ -13,8 +13,8 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 	static unsigned inode;
 	size_t name_bytes = strlen(name) + 1;
 
-	fprintf(f, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", inode++, 0100644, 0, 0, 1, 0,
-		(unsigned)bytes, 0, 0, 0, 0, (unsigned)name_bytes, 0);
+	fprintf(f, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", inode++, 0100644,
+		0, 0, 1, 0, (unsigned)bytes, 0, 0, 0, 0, (unsigned)name_bytes, 0);
 	fwrite(name, 1, name_bytes, f);
 	fwrite(zero, 1, (4 - (110 + name_bytes) % 4) % 4, f);
 	fwrite(data, 1, bytes, f);
@@ -68,7 +68,8 @@ static int put_images(FILE *f, const struct bundle_source *s)
 
 		if (g->broken)
 			continue; /* the hypervisor says so again and starts the others */
-		if (put_file(f, s->directory, g->image) || (*g->module && put_file(f, s->directory, g->module)))
+		if (put_file(f, s->directory, g->image) ||
+		    (*g->module && put_file(f, s->directory, g->module)))
 			return -1;
 	}
 	return 0;

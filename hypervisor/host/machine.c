@@ -28,7 +28,8 @@ static void child(char *const argv[], int in, int out)
 	for (int fd = 3; fd < 64; fd++)
 		close(fd);
 	execvp(argv[0], argv);
-	fprintf(stderr, "veneer: %s: %s: install it, or run `make run` in the source tree, which does\n",
+	fprintf(stderr,
+		"veneer: %s: %s: install it, or run `make run` in the source tree, which does\n",
 		argv[0], strerror(errno));
 	_exit(127);
 }

@@ -16,11 +16,12 @@ struct machine {
 	size_t used;
 };
 
-/* Starts argv (execvp) with its stdin and stdout as the serial line. 0, or -1 with a line on stderr. */
+/* Starts argv (execvp) with its stdin and stdout as the serial line. 0, or -1 with a line on
+ * stderr. */
 int machine_start(struct machine *m, char *const argv[], FILE *log);
 
-/* The next line of the console without its end, or NULL: at the end of output (*ended true), or when
- * the time is up (timeout in milliseconds, -1 for none). */
+/* The next line of the console without its end, or NULL: at the end of output (*ended true), or
+ * when the time is up (timeout in milliseconds, -1 for none). */
 const char *machine_line(struct machine *m, int timeout_ms, bool *ended);
 
 /* Forwards everything between the terminal and the machine until it ends. */

@@ -13,7 +13,8 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "rewrite", command_rewrite, "make a 32-bit kernel fit for ring 1" },
-	{ "inspect", command_inspect, "show sensitive instructions and what rewriting does to them" },
+	{ "inspect", command_inspect,
+	  "show sensitive instructions and what rewriting does to them" },
 	{ "run", command_run, "start the hypervisor with a configuration in an emulator" },
 	{ "bench", command_bench, "measure: native, stock, rewritten, paravirtual" },
 };

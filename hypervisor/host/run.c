@@ -15,17 +15,22 @@
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
 	"\n"
-	"Bundles the guests that CONF (veneer.conf) names, starts the hypervisor with them in an emulator,\n"
-	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes to the\n"
+	"Bundles the guests that CONF (veneer.conf) names, starts the hypervisor with them in an "
+	"emulator,\n"
+	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes "
+	"to the\n"
 	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
 	"\n"
 	"      --engine E          for all guests: ring or auto\n"
 	"      --cpus N            processors of the machine (default 2)\n"
 	"      --memory M          its memory, in MiB (default 256)\n"
-	"      --timeout S         stop after so many seconds (default: none on a terminal, else 120)\n"
-	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is Ctrl-A,\n"
+	"      --timeout S         stop after so many seconds (default: none on a terminal, else "
+	"120)\n"
+	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is "
+	"Ctrl-A,\n"
 	"                          \\w waits 1/4 s; may be repeated, and is done in order\n"
-	"      --screen GUEST=FILE write the guest's text screen as a PNG picture when all is typed, then\n"
+	"      --screen GUEST=FILE write the guest's text screen as a PNG picture when all is "
+	"typed, then\n"
 	"                          stop that guest\n"
 	"      --log FILE          a copy of the console\n"
 	"      --accel A           tcg, kvm or auto (default: kvm if it works and keeps up)\n"
@@ -34,7 +39,8 @@ static const char help[] =
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
 	"      --quiet             do not show the console\n"
 	"\n"
-	"Exit status: 0 all guests well; 1 not; 2 wrong command line or configuration; 3 out of time.\n";
+	"Exit status: 0 all guests well; 1 not; 2 wrong command line or configuration; 3 out of "
+	"time.\n";
 
 #define SCRIPT_MAX 16
 
@@ -121,16 +127,36 @@ static void qemu_arguments(const struct options *o, const char *bundle, const ch
 		accel = o->icount ? "tcg" : accelerator_choose(&why);
 	if (isatty(2) && *why)
 		fprintf(stderr, "veneer: accelerator %s (%s)\n", accel, why);
-	const char *fixed[] = { "qemu-system-x86_64", "-machine", "pc", "-accel", accel, "-cpu",
-				!strcmp(accel, "kvm") ? "host" : "max", "-m", o->memory, "-smp", o->cpus,
-				"-display", "none", "-monitor", "none", "-nodefaults", "-serial", "stdio",
-				"-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel",
-				library_path("veneer.elf"), "-initrd", bundle };
+	const char *fixed[] = { "qemu-system-x86_64",
+				"-machine",
+				"pc",
+				"-accel",
+				accel,
+				"-cpu",
+				!strcmp(accel, "kvm") ? "host" : "max",
+				"-m",
+				o->memory,
+				"-smp",
+				o->cpus,
+				"-display",
+				"none",
+				"-monitor",
+				"none",
+				"-nodefaults",
+				"-serial",
+				"stdio",
+				"-no-reboot",
+				"-device",
+				"isa-debug-exit,iobase=0xf4,iosize=1",
+				"-kernel",
+				library_path("veneer.elf"),
+				"-initrd",
+				bundle };
 	for (; n < sizeof(fixed) / sizeof(fixed[0]); n++)
 		argv[n] = fixed[n];
 	if (o->icount) {
-		const char *icount[] = { "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc",
-					 "base=2026-01-01,clock=vm" };
+		const char *icount[] = { "-icount", "shift=0,sleep=off",       "-seed", "1",
+					 "-rtc",    "base=2026-01-01,clock=vm" };
 
 		for (unsigned i = 0; i < 6; i++)
 			argv[n++] = icount[i];
@@ -230,7 +256,8 @@ static int watch(struct machine *m, const struct options *o, FILE *log)
 
 	while (!ended) {
 		long left = o->timeout ? end - now_ms() : -1;
-		const char *line = o->timeout && left <= 0 ? NULL : machine_line(m, (int)left, &ended);
+		const char *line =
+			o->timeout && left <= 0 ? NULL : machine_line(m, (int)left, &ended);
 
 		if (line) {
 			take_line(m, o, &p, log, line);
@@ -301,13 +328,20 @@ static bool add_step(struct options *o, bool screen, const char *arg)
 int command_run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "engine", required_argument, NULL, 'e' },   { "cpus", required_argument, NULL, 'c' },
-		{ "memory", required_argument, NULL, 'm' },   { "timeout", required_argument, NULL, 't' },
-		{ "send", required_argument, NULL, 's' },     { "screen", required_argument, NULL, 'S' },
-		{ "log", required_argument, NULL, 'l' },      { "accel", required_argument, NULL, 'a' },
-		{ "icount", no_argument, NULL, 'i' },	      { "print", no_argument, NULL, 'p' },
-		{ "bundle", required_argument, NULL, 'b' }, { "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },	      { 0 },
+		{ "engine", required_argument, NULL, 'e' },
+		{ "cpus", required_argument, NULL, 'c' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "send", required_argument, NULL, 's' },
+		{ "screen", required_argument, NULL, 'S' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "accel", required_argument, NULL, 'a' },
+		{ "icount", no_argument, NULL, 'i' },
+		{ "print", no_argument, NULL, 'p' },
+		{ "bundle", required_argument, NULL, 'b' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	struct options o = { .cpus = "2", .memory = "256", .timeout = isatty(0) ? 0 : 120 };
 	bool good = true;
@@ -331,7 +365,8 @@ int command_run(int argc, char **argv)
 		default: good = false;
 		}
 	}
-	if (!good || optind + 1 != argc || atoi(o.cpus) < 1 || atoi(o.memory) < 1 || o.timeout < 0) {
+	if (!good || optind + 1 != argc || atoi(o.cpus) < 1 || atoi(o.memory) < 1 ||
+	    o.timeout < 0) {
 		fputs(help, stderr);
 		return RUN_USAGE;
 	}

@@ -8,7 +8,7 @@
 #define DIRECT_MAP_MAX	0x18000000000	   /* 1.5 TiB */
 #define IMAGE_BASE	0xffffffff80000000 /* machine address 0, for the image alone */
 
-#define BOOT_MAGIC_PVH 0x336ec578 /* the start info's own magic value */
-#define BOOT_MAGIC_MB2 0x36d76289
+#define BOOT_MAGIC_PVH	0x336ec578 /* the start info's own magic value */
+#define BOOT_MAGIC_MB2	0x36d76289
 
 #endif

@@ -7,10 +7,10 @@
  * mmu_frame(). Invariant (mmu_check): each leaf maps a frame of the guest's partition, its vCPU
  * pages, or its patch window; slot 256 of every root is the gate area of that root's CPU.
  *
- * A root is kept for each guest root that was loaded (PV), and dropped when the guest says so or the
- * pool runs out. A legacy guest's CR3 load empties its one root: a virtual TLB.
- * Shadow pages come from a fixed pool. When it is empty the guest's own shadows are dropped;
- * nobody else notices.
+ * A root is kept for each guest root that was loaded (PV), and dropped when the guest says so or
+ * the pool runs out. A legacy guest's CR3 load empties its one root: a virtual TLB. Shadow pages
+ * come from a fixed pool. When it is empty the guest's own shadows are dropped; nobody else
+ * notices.
  *
  * No entry is global and every guest entry loads CR3, so changed entries need no INVLPG.
  */
@@ -22,10 +22,10 @@
 #define MMU_ROOTS 16
 
 enum paging_mode {
-	PAGING_OFF,    /* identity */
-	PAGING_32,     /* two levels of 4-byte entries, 4 KiB and 4 MiB pages */
-	PAGING_PAE,    /* three levels */
-	PAGING_64,     /* four levels */
+	PAGING_OFF, /* identity */
+	PAGING_32,  /* two levels of 4-byte entries, 4 KiB and 4 MiB pages */
+	PAGING_PAE, /* three levels */
+	PAGING_64,  /* four levels */
 };
 
 /* How one vCPU translates: the guest's registers. */

@@ -184,7 +184,8 @@ void mmu_flush(struct mmu *m, gva_t va, uint64_t bytes)
 		empty_root(m, m->current);
 		return;
 	}
-	uint64_t at = va.v & PAGE_MASK, pages = ((va.v & ~PAGE_MASK) + bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	uint64_t at = va.v & PAGE_MASK,
+		 pages = ((va.v & ~PAGE_MASK) + bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	for (; pages--; at += PAGE_SIZE) {
 		uint64_t *e = pt_index(at, 4) == GATE_SLOT ? NULL : entry_at(m, GVA(at), 1, false);
 
@@ -270,9 +271,9 @@ static char *page_for(struct mmu *m, const struct paging *p, gva_t va, unsigned 
 	f->error = access;
 	if (m->window_bytes && in_window(m, va)) {
 		uint64_t page = (va.v & PAGE_MASK) - m->window;
-		mpa_t at = page < VENEER_WINDOW_STUBS ?
-				   m->vcpu_pages :
-				   MPA(m->window_memory.v + page - VENEER_WINDOW_STUBS);
+		mpa_t at = page < VENEER_WINDOW_STUBS
+				   ? m->vcpu_pages
+				   : MPA(m->window_memory.v + page - VENEER_WINDOW_STUBS);
 
 		return access & (PF_WRITE | PF_USER) ? NULL : (char *)direct(at);
 	}
@@ -322,9 +323,8 @@ int mmu_write(struct mmu *m, const struct paging *p, gva_t va, const void *from,
 
 static bool owns(const struct mmu *m, uint64_t frame, uint64_t bytes)
 {
-	uint64_t window_pages = m->window_bytes > VENEER_WINDOW_STUBS ?
-					m->window_bytes - VENEER_WINDOW_STUBS :
-					0;
+	uint64_t window_pages =
+		m->window_bytes > VENEER_WINDOW_STUBS ? m->window_bytes - VENEER_WINDOW_STUBS : 0;
 
 	return (frame - m->memory.v < m->memory_bytes &&
 		bytes <= m->memory_bytes - (frame - m->memory.v)) ||

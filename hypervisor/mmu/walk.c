@@ -26,8 +26,8 @@ void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes)
 
 /* What differs between the formats, for the entries of one level. */
 struct level {
-	unsigned shift;	 /* of the address bits that index it */
-	unsigned bits;	 /* how many */
+	unsigned shift; /* of the address bits that index it */
+	unsigned bits;	/* how many */
 	bool may_be_leaf;
 };
 
@@ -37,7 +37,9 @@ static const struct format {
 } formats[] = {
 	[PAGING_32] = { 4, 2, { { 22, 10, true }, { 12, 10, true } } },
 	[PAGING_PAE] = { 8, 3, { { 30, 2, false }, { 21, 9, true }, { 12, 9, true } } },
-	[PAGING_64] = { 8, 4, { { 39, 9, false }, { 30, 9, false }, { 21, 9, true }, { 12, 9, true } } },
+	[PAGING_64] = { 8,
+			4,
+			{ { 39, 9, false }, { 30, 9, false }, { 21, 9, true }, { 12, 9, true } } },
 };
 
 static uint64_t read_entry(const void *at, unsigned bytes)

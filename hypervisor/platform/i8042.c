@@ -44,8 +44,10 @@ bool i8042_irq(const struct i8042 *k)
 /* Set 1 make codes by ASCII; 0x80 marks shift. US layout. */
 static uint8_t make_code(uint8_t c)
 {
-	static const char plain[] = "\0\0331234567890-=\b\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
-	static const char shifted[] = "\0\0!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0\0\0\0";
+	static const char plain[] =
+		"\0\0331234567890-=\b\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
+	static const char shifted[] =
+		"\0\0!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0\0\0\0";
 
 	if (c == '\n')
 		c = '\r';
@@ -149,7 +151,7 @@ static void controller_command(struct i8042 *k, uint8_t v)
 	case 0xae: k->config &= ~CONFIG_DISABLED; break;
 	case 0xd0: queue(k, k->output_port | (k->used ? 0x10 : 0)); break;
 	case 0xf0 ... 0xff: k->reset_wanted |= !(v & 1); break; /* pulse the output port's bits */
-	default: break; /* no second port */
+	default: break;						/* no second port */
 	}
 }
 

@@ -17,7 +17,7 @@ struct i8042 {
 	unsigned head, used;
 	bool scanning, last_was_command;
 	uint8_t escape; /* of a terminal's sequence: 0, 1 after ESC, 2 after ESC [ */
-	uint8_t down; /* make code of the key that is down, or 0; 0x80 marks shift */
+	uint8_t down;	/* make code of the key that is down, or 0; 0x80 marks shift */
 	bool down_extended;
 	bool reset_wanted;
 };

@@ -19,7 +19,9 @@ void pit_reset(struct pit *p)
 {
 	*p = (struct pit){ 0 };
 	for (unsigned i = 0; i < 3; i++)
-		p->channel[i] = (struct pit_channel){ .reload = 65536, .access = 3, .mode = 3, .gate = i < 2 };
+		p->channel[i] = (struct pit_channel){
+			.reload = 65536, .access = 3, .mode = 3, .gate = i < 2
+		};
 }
 
 static uint64_t elapsed(const struct pit_channel *c, uint64_t now)
@@ -90,7 +92,8 @@ static void latch_status(struct pit_channel *c, uint64_t now)
 {
 	if (c->status_latched)
 		return;
-	c->status_latch = pit_output(c, now) << 7 | !c->loaded << 6 | c->access << 4 | c->mode << 1 | c->bcd;
+	c->status_latch =
+		pit_output(c, now) << 7 | !c->loaded << 6 | c->access << 4 | c->mode << 1 | c->bcd;
 	c->status_latched = true;
 }
 

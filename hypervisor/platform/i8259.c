@@ -137,7 +137,8 @@ static void write_ocw2(struct pic_chip *c, uint8_t v)
 	case 0:
 	case 4: c->rotate_aeoi = v >> 7; break;
 	case 1:
-	case 5: irq = highest(c, c->special_mask ? c->isr & ~c->imr : c->isr);
+	case 5:
+		irq = highest(c, c->special_mask ? c->isr & ~c->imr : c->isr);
 		if (irq != 8)
 			end_of_interrupt(c, irq, v >> 7);
 		break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The legacy PC of a guest that thinks it has one: ports, the devices behind them, and their timers.
- * The devices are plain state machines with time handed in, so that tests run them on the host.
+ * The legacy PC of a guest that thinks it has one: ports, the devices behind them, and their
+ * timers. The devices are plain state machines with time handed in, so that tests run them on the
+ * host.
  */
 #ifndef VENEER_PLATFORM_H
 #define VENEER_PLATFORM_H
@@ -29,7 +30,8 @@ unsigned platform_interrupt_acknowledge(struct platform *p);
 /* Console input has arrived for the guest: to its serial port if it uses one, else as keys. */
 void platform_input(struct platform *p);
 
-/* One row of the text screen: cells as they are (blank outside the guest's memory), or 80 printable characters and a NUL. */
+/* One row of the text screen: cells as they are (blank outside the guest's memory), or 80 printable
+ * characters and a NUL. */
 void platform_screen_cells(const struct platform *p, unsigned row, uint16_t *cell);
 void platform_screen_row(const struct platform *p, unsigned row, char *text);
 

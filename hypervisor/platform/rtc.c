@@ -3,10 +3,22 @@
 
 #include "core/string.h"
 
-enum { SECONDS = 0, MINUTES = 2, HOURS = 4, WEEKDAY = 6, DAY = 7, MONTH = 8, YEAR = 9,
-       STATUS_A = 10, STATUS_B, STATUS_C, STATUS_D, CENTURY = 0x32 };
-#define B_24_HOURS 0x02
-#define B_BINARY   0x04
+enum {
+	SECONDS = 0,
+	MINUTES = 2,
+	HOURS = 4,
+	WEEKDAY = 6,
+	DAY = 7,
+	MONTH = 8,
+	YEAR = 9,
+	STATUS_A = 10,
+	STATUS_B,
+	STATUS_C,
+	STATUS_D,
+	CENTURY = 0x32
+};
+#define B_24_HOURS  0x02
+#define B_BINARY    0x04
 #define DAY_SECONDS 86400u
 
 static bool leap(unsigned year)
@@ -21,7 +33,8 @@ static unsigned month_days(unsigned year, unsigned month)
 	return days[month - 1] + (month == 2 && leap(year));
 }
 
-uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m, unsigned s)
+uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m,
+		     unsigned s)
 {
 	uint64_t days = day - 1;
 
@@ -34,8 +47,10 @@ uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, un
 
 void rtc_reset(struct rtc *r, uint64_t base, uint64_t memory_bytes)
 {
-	uint64_t above_1m = memory_bytes > MIB(1) ? MIN((memory_bytes - MIB(1)) >> 10, 0xffffull) : 0;
-	uint64_t above_16m = memory_bytes > MIB(16) ? MIN((memory_bytes - MIB(16)) >> 16, 0xffffull) : 0;
+	uint64_t above_1m =
+		memory_bytes > MIB(1) ? MIN((memory_bytes - MIB(1)) >> 10, 0xffffull) : 0;
+	uint64_t above_16m =
+		memory_bytes > MIB(16) ? MIN((memory_bytes - MIB(16)) >> 16, 0xffffull) : 0;
 
 	memset(r, 0, sizeof(*r));
 	r->base = base;

@@ -16,6 +16,7 @@ uint8_t rtc_read(struct rtc *r, uint16_t port, uint64_t now_ns);
 void rtc_write(struct rtc *r, uint16_t port, uint8_t value);
 
 /* Seconds since 2000-01-01 of a date, and back. */
-uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m, unsigned s);
+uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m,
+		     unsigned s);
 
 #endif

@@ -10,20 +10,20 @@
 #ifndef VENEER_GATE_H
 #define VENEER_GATE_H
 
-#define GATE_SLOT	256
-#define GATE_BASE	0xffff800000000000
-#define GATE_TEXT	(GATE_BASE + 0x00000) /* 4 pages, execute */
-#define GATE_IDT	(GATE_BASE + 0x04000) /* of the current vCPU */
-#define GATE_TSS	(GATE_BASE + 0x05000) /* TSS and I/O bitmap, 3 pages */
-#define GATE_GDT	(GATE_BASE + 0x08000) /* page 0: of the current vCPU; page 1: ours */
-#define GATE_DATA	(GATE_BASE + 0x0a000) /* struct gate_data */
+#define GATE_SLOT	 256
+#define GATE_BASE	 0xffff800000000000
+#define GATE_TEXT	 (GATE_BASE + 0x00000) /* 4 pages, execute */
+#define GATE_IDT	 (GATE_BASE + 0x04000) /* of the current vCPU */
+#define GATE_TSS	 (GATE_BASE + 0x05000) /* TSS and I/O bitmap, 3 pages */
+#define GATE_GDT	 (GATE_BASE + 0x08000) /* page 0: of the current vCPU; page 1: ours */
+#define GATE_DATA	 (GATE_BASE + 0x0a000) /* struct gate_data */
 #define GATE_ENTRY_STACK (GATE_BASE + 0x0c000) /* one page, writable, unmapped pages around it */
-#define GATE_NMI_STACK	(GATE_BASE + 0x0e000)
-#define GATE_MC_STACK	(GATE_BASE + 0x10000)
-#define GATE_DF_STACK	(GATE_BASE + 0x12000)
-#define GATE_DB_STACK	(GATE_BASE + 0x14000)
-#define GATE_VCPU_PAGE	(GATE_BASE + 0x20000) /* of the current vCPU, writable */
-#define GATE_HYPERCALL	(GATE_BASE + 0x30000) /* execute */
+#define GATE_NMI_STACK	 (GATE_BASE + 0x0e000)
+#define GATE_MC_STACK	 (GATE_BASE + 0x10000)
+#define GATE_DF_STACK	 (GATE_BASE + 0x12000)
+#define GATE_DB_STACK	 (GATE_BASE + 0x14000)
+#define GATE_VCPU_PAGE	 (GATE_BASE + 0x20000) /* of the current vCPU, writable */
+#define GATE_HYPERCALL	 (GATE_BASE + 0x30000) /* execute */
 
 #define GATE_STACK_BYTES 0x1000
 #define GATE_FRAME	 (GATE_ENTRY_STACK + GATE_STACK_BYTES - 22 * 8) /* struct regs of the guest */

@@ -141,8 +141,8 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 		frame[n++] = (uint32_t)r->ss;
 	}
 	esp -= 4 * n;
-	if (mmu_write(&v->guest->mmu, &v->paging, GVA((uint32_t)(esp + selector_base(v, ss))), frame,
-		      4 * n, 0, NULL)) {
+	if (mmu_write(&v->guest->mmu, &v->paging, GVA((uint32_t)(esp + selector_base(v, ss))),
+		      frame, 4 * n, 0, NULL)) {
 		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
 		return false;
 	}
@@ -205,7 +205,8 @@ void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 
 	v->guest->counts[COUNT_SOFTINT]++;
 	if (guest_is_pv(v->guest)) {
-		if (vector == VECTOR_BP || vector == VECTOR_OF) /* its gates are open to all, SDM 3A 6.3.3 */
+		if (vector == VECTOR_BP ||
+		    vector == VECTOR_OF) /* its gates are open to all, SDM 3A 6.3.3 */
 			ring_exception(v, vector, NO_ERROR);
 		else
 			ring_exception(v, VECTOR_GP, vector << 3 | 2);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Emulation of one sensitive instruction of a legacy kernel, and of port I/O of any guest. The
- * instruction comes from the site table of a rewritten image or from the decoder; each operation has
- * one small function, reached through a table.
+ * instruction comes from the site table of a rewritten image or from the decoder; each operation
+ * has one small function, reached through a table.
  */
 #include "core/console.h"
 #include "core/cpu.h"
@@ -204,8 +204,8 @@ static enum outcome do_popf(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-/* Whether code at privilege cpl may go on at selector:offset, SDM 3A 5.8.1; what IRETQ would refuse must
- * be the guest's exception, not its end. */
+/* Whether code at privilege cpl may go on at selector:offset, SDM 3A 5.8.1; what IRETQ would refuse
+ * must be the guest's exception, not its end. */
 static bool code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
 {
 	uint64_t d;
@@ -213,7 +213,8 @@ static bool code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsign
 	if (selector >= SEL_GUEST_MAX)
 		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
 	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&
-	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) && offset <= desc_limit(d);
+	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) &&
+	       offset <= desc_limit(d);
 }
 
 /* Whether ring 3 may have it in SS. */
@@ -221,8 +222,8 @@ static bool user_stack_fits(struct vcpu *v, uint16_t selector)
 {
 	uint64_t d;
 
-	return (selector & 3) == 3 && ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) &&
-	       !(d & DESC_CODE) && (d & DESC_WRITE) && desc_dpl(d) == 3;
+	return (selector & 3) == 3 && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
+	       (d & DESC_S) && !(d & DESC_CODE) && (d & DESC_WRITE) && desc_dpl(d) == 3;
 }
 
 static enum outcome do_iret(struct vcpu *v, const struct insn *i)
@@ -401,9 +402,11 @@ static void warn_if_not_flat(struct vcpu *v)
 {
 	for (unsigned i = 1; i < SEL_GUEST_MAX / 8; i++)
 		if (v->gdt[i] && !(v->gdt[i] & DESC_CODE) && desc_base(v->gdt[i]))
-			console_guest_notice(v->guest,
-					     "GDT entry %u has a base: rewritten code that runs with it "
-					     "in DS is not safe", i);
+			console_guest_notice(
+				v->guest,
+				"GDT entry %u has a base: rewritten code that runs with it "
+				"in DS is not safe",
+				i);
 }
 
 static enum outcome do_lgdt(struct vcpu *v, const struct insn *i)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ring engine: loading a vCPU into the processor, entering it, and what must be sent to it first.
- * The way in and out of the processor itself is gate.S.
+ * The ring engine: loading a vCPU into the processor, entering it, and what must be sent to it
+ * first. The way in and out of the processor itself is gate.S.
  */
 #include "ring/ring.h"
 
@@ -35,11 +35,11 @@ static void fpu_load(void *area)
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }
 
-#define READ_SEG(name)                                             \
-	({                                                         \
-		uint16_t s_;                                       \
+#define READ_SEG(name)                                               \
+	({                                                           \
+		uint16_t s_;                                         \
 		__asm__ volatile("movw %%" #name ", %0" : "=r"(s_)); \
-		s_;                                                \
+		s_;                                                  \
 	})
 #define LOAD_SEG(name, value) __asm__ volatile("movl %0, %%" #name ::"r"((uint32_t)(value)))
 
@@ -124,7 +124,8 @@ static void start(struct vcpu *v)
 	v->ds = v->es = v->fs = v->gs = 0;
 	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
 	v->stepping = false;
-	v->paging = (struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull), .write_protect = true };
+	v->paging =
+		(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull), .write_protect = true };
 	mmu_load_root(&v->guest->mmu, &v->paging, true);
 }
 

@@ -30,8 +30,8 @@ void ring_gdt_load(struct vcpu *v)
 	for (unsigned i = 1; i < entries; i++) {
 		uint64_t d;
 
-		if (mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->gdt_base + 8 * i)), &d, 8,
-			     0, NULL))
+		if (mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->gdt_base + 8 * i)), &d,
+			     8, 0, NULL))
 			break;
 		v->gdt[i] = fit_for_ring1(d);
 	}
@@ -44,8 +44,8 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 
 	if (!at || (selector & 4) || at + 7 > l->gdt_limit)
 		return false;
-	return !mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8,
-			 0, NULL);
+	return !mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->gdt_base + at)), descriptor,
+			 8, 0, NULL);
 }
 
 /* Whether ring 0 may load the selector into DS, ES, FS or GS without a fault: SDM 3A, 5.6. */

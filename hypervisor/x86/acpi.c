@@ -27,7 +27,8 @@ static const uint8_t *find_rsdp(void)
 
 static void read_madt(const struct header *h, struct acpi_platform *p)
 {
-	const uint8_t *e = (const uint8_t *)h + sizeof(*h) + 8, *end = (const uint8_t *)h + h->length;
+	const uint8_t *e = (const uint8_t *)h + sizeof(*h) + 8,
+		      *end = (const uint8_t *)h + h->length;
 
 	p->cpus = 0;
 	for (; e + 2 <= end && e[1] >= 2; e += e[1]) {

@@ -12,7 +12,7 @@ struct acpi_platform {
 	unsigned cpus;
 	mpa_t ioapic; /* 0: none */
 	uint32_t ioapic_gsi_base;
-	uint32_t com1_gsi; /* ISA IRQ 4 after overrides */
+	uint32_t com1_gsi;  /* ISA IRQ 4 after overrides */
 	uint16_t pm1a_port; /* for power-off, 0: none */
 };
 

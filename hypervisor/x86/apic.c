@@ -16,16 +16,16 @@
 #define APIC_TIMER_NOW	0x390
 #define APIC_TIMER_DIV	0x3e0
 
-#define ICR_INIT    0x00004500 /* delivery INIT, assert */
-#define ICR_STARTUP 0x00004600
-#define ICR_PENDING 0x00001000
-#define LVT_MASKED  0x00010000
-#define DIVIDE_BY_1 0x0b
+#define ICR_INIT	0x00004500 /* delivery INIT, assert */
+#define ICR_STARTUP	0x00004600
+#define ICR_PENDING	0x00001000
+#define LVT_MASKED	0x00010000
+#define DIVIDE_BY_1	0x0b
 
-#define PIT_HZ 1193182
+#define PIT_HZ		1193182
 
-static uint64_t khz;		/* of the TSC */
-static uint64_t apic_per_tsc;	/* APIC timer ticks per TSC tick, 32.32 fixed point */
+static uint64_t khz;	      /* of the TSC */
+static uint64_t apic_per_tsc; /* APIC timer ticks per TSC tick, 32.32 fixed point */
 
 static uint32_t apic_read(unsigned reg)
 {
@@ -41,9 +41,10 @@ void pic_disable(void)
 {
 	static const struct {
 		uint8_t port, value;
-	} init[] = { { 0x20, 0x11 }, { 0xa0, 0x11 }, { 0x21, 0x20 }, { 0xa1, 0x28 },
-		     { 0x21, 0x04 }, { 0xa1, 0x02 }, { 0x21, 0x01 }, { 0xa1, 0x01 },
-		     { 0x21, 0xff }, { 0xa1, 0xff } };
+	} init[] = {
+		{ 0x20, 0x11 }, { 0xa0, 0x11 }, { 0x21, 0x20 }, { 0xa1, 0x28 }, { 0x21, 0x04 },
+		{ 0xa1, 0x02 }, { 0x21, 0x01 }, { 0xa1, 0x01 }, { 0x21, 0xff }, { 0xa1, 0xff }
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(init); i++)
 		outb(init[i].port, init[i].value);

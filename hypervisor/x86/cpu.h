@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Control registers, MSRs, flags, vectors (Intel SDM 3A and 4; AMD APM 2), and their instructions. */
+/* Control registers, MSRs, flags, vectors (Intel SDM 3A and 4; AMD APM 2), and their instructions.
+ */
 #ifndef VENEER_X86_CPU_H
 #define VENEER_X86_CPU_H
 
@@ -27,17 +28,17 @@
 #define FLAGS_USER 0x00244dd5
 
 /* Control registers, SDM 3A section 2.5 */
-#define CR0_PE BIT(0)
-#define CR0_MP BIT(1)
-#define CR0_EM BIT(2)
-#define CR0_TS BIT(3)
-#define CR0_ET BIT(4)
-#define CR0_NE BIT(5)
-#define CR0_WP BIT(16)
-#define CR0_AM BIT(18)
-#define CR0_NW BIT(29)
-#define CR0_CD BIT(30)
-#define CR0_PG BIT(31)
+#define CR0_PE	       BIT(0)
+#define CR0_MP	       BIT(1)
+#define CR0_EM	       BIT(2)
+#define CR0_TS	       BIT(3)
+#define CR0_ET	       BIT(4)
+#define CR0_NE	       BIT(5)
+#define CR0_WP	       BIT(16)
+#define CR0_AM	       BIT(18)
+#define CR0_NW	       BIT(29)
+#define CR0_CD	       BIT(30)
+#define CR0_PG	       BIT(31)
 
 #define CR4_PSE	       BIT(4)
 #define CR4_PAE	       BIT(5)
@@ -67,30 +68,30 @@
 #define MSR_GS_BASE	   0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define EFER_SCE BIT(0)
-#define EFER_LME BIT(8)
-#define EFER_LMA BIT(10)
-#define EFER_NXE BIT(11)
+#define EFER_SCE	   BIT(0)
+#define EFER_LME	   BIT(8)
+#define EFER_LMA	   BIT(10)
+#define EFER_NXE	   BIT(11)
 
 /* Exceptions, SDM 3A section 6.3.1 */
-#define VECTOR_DE 0
-#define VECTOR_DB 1
+#define VECTOR_DE  0
+#define VECTOR_DB  1
 #define VECTOR_NMI 2
-#define VECTOR_BP 3
-#define VECTOR_OF 4
-#define VECTOR_BR 5
-#define VECTOR_UD 6
-#define VECTOR_NM 7
-#define VECTOR_DF 8
-#define VECTOR_TS 10
-#define VECTOR_NP 11
-#define VECTOR_SS 12
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-#define VECTOR_MF 16
-#define VECTOR_AC 17
-#define VECTOR_MC 18
-#define VECTOR_XM 19
+#define VECTOR_BP  3
+#define VECTOR_OF  4
+#define VECTOR_BR  5
+#define VECTOR_UD  6
+#define VECTOR_NM  7
+#define VECTOR_DF  8
+#define VECTOR_TS  10
+#define VECTOR_NP  11
+#define VECTOR_SS  12
+#define VECTOR_GP  13
+#define VECTOR_PF  14
+#define VECTOR_MF  16
+#define VECTOR_AC  17
+#define VECTOR_MC  18
+#define VECTOR_XM  19
 /* vectors with an error code */
 #define VECTORS_WITH_ERROR 0x60227d00
 
@@ -148,16 +149,16 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 			 : "a"(leaf), "c"(sub));
 }
 
-#define READ_CR(n)                                                 \
-	static inline uint64_t read_cr##n(void)                    \
-	{                                                          \
-		uint64_t v;                                        \
+#define READ_CR(n)                                                          \
+	static inline uint64_t read_cr##n(void)                             \
+	{                                                                   \
+		uint64_t v;                                                 \
 		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory"); \
-		return v;                                          \
+		return v;                                                   \
 	}
-#define WRITE_CR(n)                                                \
-	static inline void write_cr##n(uint64_t v)                 \
-	{                                                          \
+#define WRITE_CR(n)                                                      \
+	static inline void write_cr##n(uint64_t v)                       \
+	{                                                                \
 		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory"); \
 	}
 READ_CR(0)

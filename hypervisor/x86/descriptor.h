@@ -6,16 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DESC_ACCESSED (1ull << 40)
-#define DESC_WRITE    (1ull << 41) /* data: writable; code: readable */
-#define DESC_CONFORM  (1ull << 42) /* data: expand-down; code: conforming */
-#define DESC_CODE     (1ull << 43)
-#define DESC_S	      (1ull << 44) /* code or data, not system */
+#define DESC_ACCESSED  (1ull << 40)
+#define DESC_WRITE     (1ull << 41) /* data: writable; code: readable */
+#define DESC_CONFORM   (1ull << 42) /* data: expand-down; code: conforming */
+#define DESC_CODE      (1ull << 43)
+#define DESC_S	       (1ull << 44) /* code or data, not system */
 #define DESC_DPL_SHIFT 45
-#define DESC_P	      (1ull << 47)
-#define DESC_L	      (1ull << 53)
-#define DESC_DB	      (1ull << 54)
-#define DESC_G	      (1ull << 55)
+#define DESC_P	       (1ull << 47)
+#define DESC_L	       (1ull << 53)
+#define DESC_DB	       (1ull << 54)
+#define DESC_G	       (1ull << 55)
 
 #define DESC_DPL(dpl)  ((uint64_t)(dpl) << DESC_DPL_SHIFT)
 #define DESC_FLAT32    (0x000f00000000ffffull | DESC_G | DESC_DB | DESC_P | DESC_S | DESC_ACCESSED)

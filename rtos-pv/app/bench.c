@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The measurements: each operation in a loop, less the loop, in ticks of the TSC (under QEMU's -icount
- * one tick is one instruction). "BENCH-START op" and "BENCH op hundredths-of-a-tick iterations" frame
- * each, so that the counters at those lines tell what happened in between.
+ * The measurements: each operation in a loop, less the loop, in ticks of the TSC (under QEMU's
+ * -icount one tick is one instruction). "BENCH-START op" and "BENCH op hundredths-of-a-tick
+ * iterations" frame each, so that the counters at those lines tell what happened in between.
  */
 #include "app.h"
 

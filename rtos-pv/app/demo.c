@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A sensor, a filter and a reporter: a queue, a mutex, a timer and an unprivileged thread at work. */
+/* A sensor, a filter and a reporter: a queue, a mutex, a timer and an unprivileged thread at work.
+ */
 #include "app.h"
 
 #include "cmsis_os2.h"
@@ -58,7 +59,8 @@ static void user(void *arg)
 int run_demo(void)
 {
 	static const osThreadAttr_t high = { .name = "filter", .priority = osPriorityHigh };
-	static const osThreadAttr_t in_ring3 = { .name = "user", .attr_bits = osThreadUnprivileged };
+	static const osThreadAttr_t in_ring3 = { .name = "user",
+						 .attr_bits = osThreadUnprivileged };
 
 	print("hello from the RTOS, port %s\n", port_name);
 	samples = osMessageQueueNew(4, sizeof(uint32_t), NULL);
@@ -79,8 +81,8 @@ int run_demo(void)
 	osSemaphoreAcquire(sensor_done, osWaitForever);
 	bool user_well = osSemaphoreAcquire(user_done, osWaitForever) == osOK;
 	bool well = count == SAMPLES && ticks && user_well;
-	print("%s: %u samples, sum %u, timer and ring-3 thread %s\n", well ? "well" : "NOT WELL", count,
-	      sum, ticks && user_well ? "seen" : "missing");
+	print("%s: %u samples, sum %u, timer and ring-3 thread %s\n", well ? "well" : "NOT WELL",
+	      count, sum, ticks && user_well ? "seen" : "missing");
 	return well ? 0 : 1;
 }
 

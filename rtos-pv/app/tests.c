@@ -42,7 +42,9 @@ static bool traced_is(const char *want)
 
 static osThreadId_t spawn(osThreadFunc_t f, void *arg, osPriority_t priority)
 {
-	osThreadAttr_t attr = { .name = "test", .priority = priority, .attr_bits = osThreadJoinable };
+	osThreadAttr_t attr = { .name = "test",
+				.priority = priority,
+				.attr_bits = osThreadJoinable };
 
 	return osThreadNew(f, arg, &attr);
 }
@@ -73,7 +75,8 @@ static void yielder(void *arg)
 
 static void yields(void)
 {
-	osThreadId_t a = spawn(yielder, "a", osPriorityNormal), b = spawn(yielder, "b", osPriorityNormal);
+	osThreadId_t a = spawn(yielder, "a", osPriorityNormal),
+		     b = spawn(yielder, "b", osPriorityNormal);
 
 	osThreadJoin(a);
 	osThreadJoin(b);
@@ -132,7 +135,8 @@ static void inheritance(void)
 	osThreadId_t high = spawn(high_taker, NULL, osPriorityHigh);
 	osThreadJoin(high);
 	osThreadJoin(low);
-	ok(traced_is("1i2r"), "a mutex's owner inherits the priority of who waits, and gives it back");
+	ok(traced_is("1i2r"),
+	   "a mutex's owner inherits the priority of who waits, and gives it back");
 	ok(osMutexGetOwner(mutex) == NULL, "a released mutex has no owner");
 	osMutexDelete(mutex);
 }
@@ -252,7 +256,8 @@ static void event_flags(void)
 	mark('.');
 	osEventFlagsSet(events, 4);
 	osThreadJoin(t);
-	ok(traced_is(".f") && osEventFlagsGet(events) == 0, "waiting for all flags; they are cleared");
+	ok(traced_is(".f") && osEventFlagsGet(events) == 0,
+	   "waiting for all flags; they are cleared");
 	ok(osEventFlagsWait(events, 1, 0, 0) == osFlagsErrorResource &&
 		   osEventFlagsWait(events, 1, 0, 3) == osFlagsErrorTimeout,
 	   "not set: refused at once, or after the timeout");
@@ -334,7 +339,8 @@ static void termination(void)
 	osThreadId_t t = spawn(for_ever, NULL, osPriorityHigh);
 	uint32_t threads = osThreadGetCount();
 
-	ok(osMutexGetOwner(mutex) == t && osThreadTerminate(t) == osOK && osThreadGetCount() == threads - 1,
+	ok(osMutexGetOwner(mutex) == t && osThreadTerminate(t) == osOK &&
+		   osThreadGetCount() == threads - 1,
 	   "a waiting thread can be terminated");
 	ok(osMutexGetOwner(mutex) == NULL, "and its mutexes are free again");
 	osThreadJoin(t);
@@ -402,15 +408,17 @@ static void unprivileged(void)
 
 static void exceptions(void)
 {
-	ok(port_bench_divide_errors(3) == 3, "a divide error reaches its handler, which goes on behind it");
+	ok(port_bench_divide_errors(3) == 3,
+	   "a divide error reaches its handler, which goes on behind it");
 }
 
 int run_tests(void)
 {
 	static void (*const tests[])(void) = {
-		priorities, yields, round_robin, inheritance, inheritance_chain, mutex_rules, semaphores,
-		queues, event_flags, thread_flags, timers, delays, pools, termination, suspension, locked,
-		unprivileged, exceptions,
+		priorities,  yields,	   round_robin, inheritance, inheritance_chain,
+		mutex_rules, semaphores,   queues,	event_flags, thread_flags,
+		timers,	     delays,	   pools,	termination, suspension,
+		locked,	     unprivileged, exceptions,
 	};
 
 	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)

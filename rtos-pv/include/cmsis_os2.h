@@ -11,22 +11,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define osWaitForever 0xffffffffu
+#define osWaitForever	      0xffffffffu
 
-#define osFlagsWaitAny	     0u
-#define osFlagsWaitAll	     1u
-#define osFlagsNoClear	     2u
-#define osFlagsError	     0x80000000u
-#define osFlagsErrorUnknown  0xffffffffu
-#define osFlagsErrorTimeout  0xfffffffeu
-#define osFlagsErrorResource 0xfffffffdu
+#define osFlagsWaitAny	      0u
+#define osFlagsWaitAll	      1u
+#define osFlagsNoClear	      2u
+#define osFlagsError	      0x80000000u
+#define osFlagsErrorUnknown   0xffffffffu
+#define osFlagsErrorTimeout   0xfffffffeu
+#define osFlagsErrorResource  0xfffffffdu
 #define osFlagsErrorParameter 0xfffffffcu
-#define osFlagsErrorISR	     0xfffffffau
+#define osFlagsErrorISR	      0xfffffffau
 
-#define osThreadDetached     0u
-#define osThreadJoinable     1u
-#define osThreadUnprivileged 2u /* runs in ring 3 and reaches the kernel by system calls (API 2.2) */
-#define osThreadPrivileged   4u
+#define osThreadDetached      0u
+#define osThreadJoinable      1u
+#define osThreadUnprivileged \
+	2u /* runs in ring 3 and reaches the kernel by system calls (API 2.2) */
+#define osThreadPrivileged 4u
 
 #define osMutexRecursive   1u
 #define osMutexPrioInherit 2u
@@ -201,8 +202,8 @@ osStatus_t osSemaphoreDelete(osSemaphoreId_t semaphore);
 
 osMemoryPoolId_t osMemoryPoolNew(uint32_t block_count, uint32_t block_size,
 				 const osMemoryPoolAttr_t *attr);
-void *osMemoryPoolAlloc(osMemoryPoolId_t pool, uint32_t timeout);  /* [ISR] */
-osStatus_t osMemoryPoolFree(osMemoryPoolId_t pool, void *block); /* [ISR] */
+void *osMemoryPoolAlloc(osMemoryPoolId_t pool, uint32_t timeout); /* [ISR] */
+osStatus_t osMemoryPoolFree(osMemoryPoolId_t pool, void *block);  /* [ISR] */
 uint32_t osMemoryPoolGetCapacity(osMemoryPoolId_t pool);
 uint32_t osMemoryPoolGetCount(osMemoryPoolId_t pool);
 osStatus_t osMemoryPoolDelete(osMemoryPoolId_t pool);

@@ -4,9 +4,9 @@
 #define SYSCALL_H
 
 enum {
-	SYS_NULL,	 /* a */
+	SYS_NULL, /* a */
 	SYS_EXIT,
-	SYS_DELAY,	 /* a: ticks */
+	SYS_DELAY, /* a: ticks */
 	SYS_YIELD,
 	SYS_SEM_ACQUIRE, /* a: semaphore, b: timeout */
 	SYS_SEM_RELEASE, /* a: semaphore */

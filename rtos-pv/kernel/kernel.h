@@ -20,15 +20,15 @@ struct wait_queue {
 struct mutex;
 
 struct thread {
-	void *sp; /* first: port_switch */
+	void *sp;	     /* first: port_switch */
 	struct list node;    /* in a ready list, or in a wait queue */
 	struct list timeout; /* in the list of sleepers */
 	struct wait_queue *waiting;
-	uint64_t wake;	     /* tick */
+	uint64_t wake; /* tick */
 	osThreadState_t state;
 	int priority, base_priority;
-	osStatus_t result;   /* of the wait */
-	void *message;	     /* of a queue operation in progress */
+	osStatus_t result; /* of the wait */
+	void *message;	   /* of a queue operation in progress */
 	uint32_t flags, wait_flags, wait_options;
 	struct mutex *holds; /* mutexes it owns */
 	struct mutex *wants;
@@ -53,7 +53,7 @@ static inline bool list_empty(const struct list *l)
 {
 	return l->next == l;
 }
-#define list_entry(node, type, field) ((type *)((char *)(node) - offsetof(type, field)))
+#define list_entry(node, type, field) ((type *)((char *)(node)-offsetof(type, field)))
 
 /* All masked. */
 void queue_init(struct wait_queue *q);
@@ -83,8 +83,14 @@ void *heap_alloc(size_t bytes);
 void heap_free(void *p);
 
 /* Each object starts with what it is, so that a wrong identifier is noticed. */
-enum object_type { OBJECT_TIMER = 0x7101, OBJECT_FLAGS, OBJECT_MUTEX, OBJECT_SEMAPHORE, OBJECT_POOL,
-		   OBJECT_QUEUE };
+enum object_type {
+	OBJECT_TIMER = 0x7101,
+	OBJECT_FLAGS,
+	OBJECT_MUTEX,
+	OBJECT_SEMAPHORE,
+	OBJECT_POOL,
+	OBJECT_QUEUE
+};
 
 struct object {
 	uint32_t type;
@@ -96,7 +102,8 @@ void object_delete(struct object *o);
 
 static inline uint32_t div64(uint64_t *n, uint32_t by) /* *n /= by; the rest */
 {
-	uint32_t high = (uint32_t)(*n >> 32), low = (uint32_t)*n, q_high = high / by, rest = high % by, q;
+	uint32_t high = (uint32_t)(*n >> 32), low = (uint32_t)*n, q_high = high / by,
+		 rest = high % by, q;
 
 	__asm__("divl %4" : "=a"(q), "=d"(rest) : "a"(low), "d"(rest), "r"(by));
 	*n = (uint64_t)q_high << 32 | q;

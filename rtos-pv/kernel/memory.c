@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The heap (first fit, neighbours joined), memory pools, and message queues, which are pools with an
- * order. */
+/* The heap (first fit, neighbours joined), memory pools, and message queues, which are pools with
+ * an order. */
 #include "kernel.h"
 
 #define HEAP_BYTES (512 * 1024)
 #define ALIGN	   16
 
 struct chunk {
-	size_t bytes; /* with this header; bit 0: in use */
+	size_t bytes;  /* with this header; bit 0: in use */
 	size_t before; /* bytes of the chunk before */
 } __attribute__((aligned(ALIGN)));
 
@@ -100,18 +100,21 @@ struct pool {
 	struct wait_queue waiters;
 };
 
-osMemoryPoolId_t osMemoryPoolNew(uint32_t block_count, uint32_t block_size, const osMemoryPoolAttr_t *attr)
+osMemoryPoolId_t osMemoryPoolNew(uint32_t block_count, uint32_t block_size,
+				 const osMemoryPoolAttr_t *attr)
 {
 	uint32_t size = (block_size + sizeof(void *) - 1) & ~(uint32_t)(sizeof(void *) - 1);
 	bool own;
 
 	if (in_interrupt || !block_count || !block_size || size > HEAP_BYTES / block_count)
 		return NULL;
-	struct pool *p = object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0, sizeof(*p), &own);
+	struct pool *p = object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0,
+				       sizeof(*p), &own);
 	if (!p)
 		return NULL;
 	*p = (struct pool){ .object = { OBJECT_POOL, own, attr ? attr->name : NULL },
-			    .count = block_count, .block_size = size };
+			    .count = block_count,
+			    .block_size = size };
 	p->memory = object_memory(attr ? attr->mp_mem : NULL, attr ? attr->mp_size : 0,
 				  block_count * size, &p->own_buffer);
 	if (!p->memory) {
@@ -242,7 +245,8 @@ static void free_all(struct queue *q)
 	}
 }
 
-osMessageQueueId_t osMessageQueueNew(uint32_t msg_count, uint32_t msg_size, const osMessageQueueAttr_t *attr)
+osMessageQueueId_t osMessageQueueNew(uint32_t msg_count, uint32_t msg_size,
+				     const osMessageQueueAttr_t *attr)
 {
 	bool own;
 
@@ -251,13 +255,16 @@ osMessageQueueId_t osMessageQueueNew(uint32_t msg_count, uint32_t msg_size, cons
 	uint32_t slot = (sizeof(struct message) + msg_size + 7) & ~7u;
 	if (slot > HEAP_BYTES / msg_count)
 		return NULL;
-	struct queue *q = object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0, sizeof(*q), &own);
+	struct queue *q = object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0,
+					sizeof(*q), &own);
 	if (!q)
 		return NULL;
 	*q = (struct queue){ .object = { OBJECT_QUEUE, own, attr ? attr->name : NULL },
-			     .count = msg_count, .size = msg_size, .slot = slot };
-	q->memory = object_memory(attr ? attr->mq_mem : NULL, attr ? attr->mq_size : 0, msg_count * slot,
-				  &q->own_buffer);
+			     .count = msg_count,
+			     .size = msg_size,
+			     .slot = slot };
+	q->memory = object_memory(attr ? attr->mq_mem : NULL, attr ? attr->mq_size : 0,
+				  msg_count * slot, &q->own_buffer);
 	if (!q->memory) {
 		object_delete(&q->object);
 		return NULL;

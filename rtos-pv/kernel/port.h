@@ -14,11 +14,11 @@
  * long user_syscall(long nr, long a, long b); uint64_t port_tsc(void); */
 #include "port_inline.h"
 
-void port_init(void);		     /* interrupts and clock ready, masked */
-uint64_t port_time_ns(void);	     /* since port_init */
+void port_init(void);	     /* interrupts and clock ready, masked */
+uint64_t port_time_ns(void); /* since port_init */
 uint64_t port_tsc_from_ns(uint64_t ns);
 void port_timer_set(uint64_t at_ns); /* one interrupt at that time: kernel_timer(); ~0: none */
-void port_idle(void);		     /* masked: waits for an interrupt, handles it, returns masked */
+void port_idle(void); /* masked: waits for an interrupt, handles it, returns masked */
 void port_put(const char *s, size_t n);
 void port_exit(int code) __attribute__((noreturn));
 const char *port_cmdline(void);
@@ -31,18 +31,18 @@ void port_kernel_stack(void *top); /* where entries from ring 3 arrive */
 void port_enter_user(void (*entry)(void *), void *arg, void *stack_top) __attribute__((noreturn));
 
 /* For the measurements */
-void port_bench_out(void);  /* one write to a port nobody listens to */
+void port_bench_out(void); /* one write to a port nobody listens to */
 void port_bench_in(void);
 void port_bench_page_setup(bool on);
-void port_bench_page_touch(unsigned n); /* map, touch and unmap a page n times */
+void port_bench_page_touch(unsigned n);	       /* map, touch and unmap a page n times */
 unsigned port_bench_divide_errors(unsigned n); /* n times; how many were handled */
-bool port_bench_hypercall(bool full); /* false where there is none */
+bool port_bench_hypercall(bool full);	       /* false where there is none */
 
 /* The kernel, called by the port */
-void kernel_timer(void);      /* from the timer interrupt */
+void kernel_timer(void); /* from the timer interrupt */
 void kernel_interrupt_enter(void);
-void kernel_interrupt_exit(void); /* last, may switch threads */
+void kernel_interrupt_exit(void);	      /* last, may switch threads */
 long kernel_syscall(long nr, long a, long b); /* from ring 3 */
-void kernel_input(char c);    /* a byte typed at the console */
+void kernel_input(char c);		      /* a byte typed at the console */
 
 #endif

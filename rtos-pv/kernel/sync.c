@@ -19,7 +19,8 @@ void object_delete(struct object *o)
 static void *object_new(uint32_t type, const osTimerAttr_t *attr, uint32_t size)
 {
 	bool own;
-	struct object *o = object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0, size, &own);
+	struct object *o =
+		object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0, size, &own);
 
 	if (o)
 		*o = (struct object){ type, own, attr ? attr->name : NULL };
@@ -59,7 +60,8 @@ uint32_t osEventFlagsSet(osEventFlagsId_t id, uint32_t flags)
 	unsigned long irq = irq_save();
 	uint32_t clear = 0;
 	e->flags |= flags;
-	for (struct list *at = e->waiters.threads.next, *next; at != &e->waiters.threads; at = next) {
+	for (struct list *at = e->waiters.threads.next, *next; at != &e->waiters.threads;
+	     at = next) {
 		struct thread *t = list_entry(at, struct thread, node);
 
 		next = at->next;
@@ -117,8 +119,9 @@ uint32_t osEventFlagsWait(osEventFlagsId_t id, uint32_t flags, uint32_t options,
 		t->wait_options = options;
 		osStatus_t status = wait_on(&e->waiters, timeout);
 		t->wait_flags = 0;
-		result = status == osOK		    ? (uint32_t)(uintptr_t)t->message :
-			 status == osErrorTimeout ? osFlagsErrorTimeout : osFlagsErrorResource;
+		result = status == osOK		    ? (uint32_t)(uintptr_t)t->message
+			 : status == osErrorTimeout ? osFlagsErrorTimeout
+						    : osFlagsErrorResource;
 	}
 	irq_restore(irq);
 	return result;
@@ -324,7 +327,8 @@ struct semaphore {
 	struct wait_queue waiters;
 };
 
-osSemaphoreId_t osSemaphoreNew(uint32_t max_count, uint32_t initial_count, const osSemaphoreAttr_t *attr)
+osSemaphoreId_t osSemaphoreNew(uint32_t max_count, uint32_t initial_count,
+			       const osSemaphoreAttr_t *attr)
 {
 	if (in_interrupt || !max_count || initial_count > max_count)
 		return NULL;

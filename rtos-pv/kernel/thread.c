@@ -6,9 +6,9 @@
  */
 #include "kernel.h"
 
-#define PRIORITIES 57
-#define THREADS	   32
-#define STACK_SIZE 8192
+#define PRIORITIES  57
+#define THREADS	    32
+#define STACK_SIZE  8192
 #define SLICE_TICKS 5
 #define MIN(a, b)   ((a) < (b) ? (a) : (b))
 
@@ -518,7 +518,9 @@ static struct thread *thread_create(osThreadFunc_t func, void *arg, const osThre
 		attr = &defaults;
 	if (!t || !func || attr->priority < 0 || attr->priority >= osPriorityISR)
 		return NULL;
-	*t = (struct thread){ .name = attr->name, .func = func, .arg = arg, .attr = attr->attr_bits };
+	*t = (struct thread){
+		.name = attr->name, .func = func, .arg = arg, .attr = attr->attr_bits
+	};
 	t->stack_size = attr->stack_size ? attr->stack_size & ~15u : STACK_SIZE;
 	t->stack = attr->stack_mem ? attr->stack_mem : heap_alloc(t->stack_size);
 	t->own_stack = !attr->stack_mem;

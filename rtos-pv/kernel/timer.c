@@ -56,7 +56,8 @@ static void worker(void *arg)
 	(void)arg;
 	irq_save();
 	for (;;) {
-		struct timer *t = list_empty(&timers) ? NULL : list_entry(timers.next, struct timer, node);
+		struct timer *t =
+			list_empty(&timers) ? NULL : list_entry(timers.next, struct timer, node);
 
 		if (!t || t->due > kernel_ticks()) {
 			arm_timer();
@@ -76,9 +77,11 @@ static void worker(void *arg)
 	}
 }
 
-osTimerId_t osTimerNew(osTimerFunc_t func, osTimerType_t type, void *argument, const osTimerAttr_t *attr)
+osTimerId_t osTimerNew(osTimerFunc_t func, osTimerType_t type, void *argument,
+		       const osTimerAttr_t *attr)
 {
-	static const osThreadAttr_t worker_attr = { .name = "timers", .priority = osPriorityRealtime };
+	static const osThreadAttr_t worker_attr = { .name = "timers",
+						    .priority = osPriorityRealtime };
 	bool own;
 
 	if (in_interrupt || !func || (type != osTimerOnce && type != osTimerPeriodic))
@@ -87,11 +90,14 @@ osTimerId_t osTimerNew(osTimerFunc_t func, osTimerType_t type, void *argument, c
 		worker_made = true;
 		osThreadNew(worker, NULL, &worker_attr);
 	}
-	struct timer *t = object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0, sizeof(*t), &own);
+	struct timer *t = object_memory(attr ? attr->cb_mem : NULL, attr ? attr->cb_size : 0,
+					sizeof(*t), &own);
 	if (!t)
 		return NULL;
 	*t = (struct timer){ .object = { OBJECT_TIMER, own, attr ? attr->name : NULL },
-			     .func = func, .arg = argument, .type = type };
+			     .func = func,
+			     .arg = argument,
+			     .type = type };
 	list_init(&t->node);
 	return t;
 }

@@ -7,8 +7,8 @@ void print(const char *fmt, ...);
 
 const char port_name[] = "pc";
 
-#define PIC1 0x20
-#define PIC2 0xa0
+#define PIC1	     0x20
+#define PIC2	     0xa0
 #define PIT_COUNTER0 0x40
 #define PIT_COUNTER2 0x42
 #define PIT_CONTROL  0x43
@@ -17,9 +17,9 @@ const char port_name[] = "pc";
 #define SPEAKER	     0x61
 #define COM1	     0x3f8
 
-#define VECTOR_IRQ0 32
-#define IRQ_TIMER   0
-#define IRQ_COM1    4
+#define VECTOR_IRQ0  32
+#define IRQ_TIMER    0
+#define IRQ_COM1     4
 
 struct frame {
 	uint32_t edi, esi, ebp, esp_ignored, ebx, edx, ecx, eax;
@@ -79,7 +79,9 @@ static void set_gate(unsigned vector, const char *at, uint8_t type)
 {
 	uint32_t offset = (uint32_t)at;
 
-	idt[vector] = (struct gate){ .offset_low = (uint16_t)offset, .selector = 0x08, .type = type,
+	idt[vector] = (struct gate){ .offset_low = (uint16_t)offset,
+				     .selector = 0x08,
+				     .type = type,
 				     .offset_high = (uint16_t)(offset >> 16) };
 }
 
@@ -112,7 +114,7 @@ static void init_pic(void)
 	outb(PIC2 + 1, 2);
 	outb(PIC1 + 1, 1);
 	outb(PIC2 + 1, 1);
-	outb(PIC1 + 1, (uint8_t)~(1 << IRQ_TIMER | 1 << IRQ_COM1));
+	outb(PIC1 + 1, (uint8_t) ~(1 << IRQ_TIMER | 1 << IRQ_COM1));
 	outb(PIC2 + 1, 0xff);
 }
 
@@ -221,7 +223,8 @@ void port_put(const char *s, size_t n)
 void port_exit(int code)
 {
 	outb(0xf4, (uint8_t)code); /* isa-debug-exit */
-	__asm__ volatile("outw %0, %1" ::"a"((uint16_t)0x2000), "Nd"((uint16_t)0x604)); /* ACPI S5 */
+	__asm__ volatile("outw %0, %1" ::"a"((uint16_t)0x2000),
+			 "Nd"((uint16_t)0x604)); /* ACPI S5 */
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
@@ -264,7 +267,8 @@ static void device_interrupt(unsigned irq)
 
 static void __attribute__((noreturn)) fatal(const struct frame *f)
 {
-	print("fatal exception %u error %x at %x:%x flags %x\n", f->vector, f->error, f->cs, f->eip, f->eflags);
+	print("fatal exception %u error %x at %x:%x flags %x\n", f->vector, f->error, f->cs, f->eip,
+	      f->eflags);
 	port_exit(99);
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "veneer_guest.h"
 
-#define PTE_P  0x01
-#define PTE_W  0x02
-#define PTE_U  0x04
-#define PTE_PS 0x80
+#define PTE_P	  0x01
+#define PTE_W	  0x02
+#define PTE_U	  0x04
+#define PTE_PS	  0x80
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U)
-#define LARGE  (2ull << 20)
+#define LARGE	  (2ull << 20)
 
 typedef uint64_t table[512] __attribute__((aligned(4096)));
 
@@ -61,7 +61,8 @@ static void set_handlers(void)
 
 void veneer_begin(const struct veneer_start_info *info)
 {
-	static const char wrong[] = "this kernel was built for another version of the guest interface\n";
+	static const char wrong[] =
+		"this kernel was built for another version of the guest interface\n";
 
 	if (info->magic != VENEER_START_MAGIC || info->abi_major != VENEER_ABI_MAJOR) {
 		veneer_console_write(wrong, sizeof(wrong) - 1);
@@ -90,7 +91,8 @@ void veneer_on_return(veneer_event_fn *fn)
 int veneer_on_softint(unsigned vector, veneer_exception_fn *fn)
 {
 	softint_handler = fn;
-	return (int)veneer_hypercall(VENEER_HC_SOFTINT_GATE, vector, (uint64_t)veneer_softint_entry, 3);
+	return (int)veneer_hypercall(VENEER_HC_SOFTINT_GATE, vector, (uint64_t)veneer_softint_entry,
+				     3);
 }
 
 /* Called by entry.S */
@@ -133,7 +135,8 @@ uint64_t veneer_clock_ns(void)
 		__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
 		uint64_t delta = ((uint64_t)hi << 32 | lo) - c->tsc_timestamp;
 		delta = c->tsc_shift < 0 ? delta >> -c->tsc_shift : delta << c->tsc_shift;
-		ns = c->system_time + (uint64_t)(((unsigned __int128)delta * c->tsc_to_system_mul) >> 32);
+		ns = c->system_time +
+		     (uint64_t)(((unsigned __int128)delta * c->tsc_to_system_mul) >> 32);
 	} while ((version & 1) || version != c->version);
 	return ns;
 }
@@ -165,7 +168,8 @@ size_t veneer_console_read(char *s, size_t n)
 void veneer_shutdown(int verdict)
 {
 	for (;;)
-		veneer_hypercall(VENEER_HC_SHUTDOWN, VENEER_SHUTDOWN_POWEROFF, (uint64_t)verdict, 0);
+		veneer_hypercall(VENEER_HC_SHUTDOWN, VENEER_SHUTDOWN_POWEROFF, (uint64_t)verdict,
+				 0);
 }
 
 void veneer_window_set(unsigned page, uint64_t entry)

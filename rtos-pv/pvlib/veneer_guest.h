@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PV guest library: what any small kernel needs to run on Veneer. It gives the entry, page tables,
- * exceptions, events, clock and console; the kernel gives veneer_main(). It relies on nothing but the
- * ABI header and a linker script that keeps .note.veneer and starts below 1 GiB.
+ * The PV guest library: what any small kernel needs to run on Veneer. It gives the entry, page
+ * tables, exceptions, events, clock and console; the kernel gives veneer_main(). It relies on
+ * nothing but the ABI header and a linker script that keeps .note.veneer and starts below 1 GiB.
  */
 #ifndef VENEER_GUEST_H
 #define VENEER_GUEST_H
@@ -79,7 +79,7 @@ int veneer_on_softint(unsigned vector, veneer_exception_fn *fn);
 /* Called last after each event or soft interrupt, before returning: the place to switch threads. */
 void veneer_on_return(veneer_event_fn *fn);
 
-uint64_t veneer_clock_ns(void); /* since the machine started */
+uint64_t veneer_clock_ns(void);				  /* since the machine started */
 int veneer_timer_set(uint64_t at_ns, uint64_t period_ns); /* VENEER_EVENT_TIMER; 0 stops */
 
 void veneer_console_write(const char *s, size_t n);
@@ -92,8 +92,8 @@ static inline void veneer_halt(void)
 	veneer_hypercall(VENEER_HC_HALT, 0, 0, 0);
 }
 
-/* The one page table: RAM at its guest-physical address (user-accessible, 2 MiB pages), and 2 MiB of
- * 4 KiB pages at VENEER_WINDOW for the kernel's own use, empty at first. */
+/* The one page table: RAM at its guest-physical address (user-accessible, 2 MiB pages), and 2 MiB
+ * of 4 KiB pages at VENEER_WINDOW for the kernel's own use, empty at first. */
 uint64_t *veneer_root(void);
 #define VENEER_WINDOW 0x40000000ull
 void veneer_window_set(unsigned page, uint64_t entry); /* an x86 page-table entry, 0 to unmap */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc.h"
 
-uint64_t gdt[64] = { 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff };
+uint64_t gdt[64] = { 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff,
+		     0x00cff3000000ffff };
 uint64_t idt[256];
 unsigned failures;
 

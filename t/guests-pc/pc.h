@@ -21,7 +21,8 @@ struct table_register {
 	uint32_t base;
 } __attribute__((packed));
 
-extern uint64_t gdt[64]; /* 08 code, 10 data, 18 user code, 20 user data, 28 TSS; the rest is free */
+extern uint64_t
+	gdt[64]; /* 08 code, 10 data, 18 user code, 20 user data, 28 TSS; the rest is free */
 extern uint64_t idt[256];
 void load_gdt(uint16_t limit);
 

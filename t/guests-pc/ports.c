@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Port I/O (XSA-123, 195, 200).
- * Tried: every port with every width, REP with the direction flag set, strings that run over the end of
- * memory, noise into every device for a long time.
- * Must happen: all ones where nobody answers, faults of the guest's own, nothing else.
+ * Tried: every port with every width, REP with the direction flag set, strings that run over the
+ * end of memory, noise into every device for a long time. Must happen: all ones where nobody
+ * answers, faults of the guest's own, nothing else.
  */
 #include "pc.h"
 
 /* Ports that end or restart the guest, and the console, which would be noise to read. */
 static bool spare(uint16_t port)
 {
-	return port == 0xf4 || port == 0x64 || port == 0x60 || port == 0x92 || port == 0xcf9 || port == 0xcf8 ||
-	       (port >= 0x600 && port < 0x608) || (port >= 0x3f8 && port < 0x400);
+	return port == 0xf4 || port == 0x64 || port == 0x60 || port == 0x92 || port == 0xcf9 ||
+	       port == 0xcf8 || (port >= 0x600 && port < 0x608) || (port >= 0x3f8 && port < 0x400);
 }
 
 static bool spare_wide(uint16_t port)
 {
-	return spare(port) || spare((uint16_t)(port + 1)) || spare((uint16_t)(port + 2)) || spare((uint16_t)(port + 3));
+	return spare(port) || spare((uint16_t)(port + 1)) || spare((uint16_t)(port + 2)) ||
+	       spare((uint16_t)(port + 3));
 }
 
 static void every_port(void)
@@ -28,8 +29,12 @@ static void every_port(void)
 
 		if (spare_wide((uint16_t)port))
 			continue;
-		__asm__ volatile("outb %%al, %%dx; outw %%ax, %%dx; outl %%eax, %%dx" ::"a"(noise()), "d"(port));
-		__asm__ volatile("inb %%dx, %%al; inw %%dx, %%ax; inl %%dx, %%eax" : "=a"(v) : "d"(port));
+		__asm__ volatile(
+			"outb %%al, %%dx; outw %%ax, %%dx; outl %%eax, %%dx" ::"a"(noise()),
+			"d"(port));
+		__asm__ volatile("inb %%dx, %%al; inw %%dx, %%ax; inl %%dx, %%eax"
+				 : "=a"(v)
+				 : "d"(port));
 		all_ones += v == 0xffffffff;
 	}
 	expect(all_ones > 1000, "empty ports read as ones");
@@ -60,9 +65,10 @@ static void strings(void)
 
 static void devices(void)
 {
-	static const uint16_t port[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x43, 0x61, 0x70, 0x71, 0x3c0,
-					 0x3c4, 0x3c5, 0x3c8, 0x3c9, 0x3d4, 0x3d5, 0x4d0, 0x4d1, 0x3f9, 0x3fa, 0x3fb,
-					 0x3fd, 0x3fe };
+	static const uint16_t port[] = { 0x20,	0x21,  0xa0,  0xa1,  0x40,  0x41,  0x42,
+					 0x43,	0x61,  0x70,  0x71,  0x3c0, 0x3c4, 0x3c5,
+					 0x3c8, 0x3c9, 0x3d4, 0x3d5, 0x4d0, 0x4d1, 0x3f9,
+					 0x3fa, 0x3fb, 0x3fd, 0x3fe };
 
 	__asm__ volatile("cli"); /* the noise unmasks lines and starts timers */
 	for (unsigned i = 0; i < 8000; i++) {

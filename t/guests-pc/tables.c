@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Descriptor tables and segments of a legacy kernel (XSA-298), and the ways of ring-0 code.
- * Tried: descriptors of every type, 64-bit and ring-0 code, call gates, huge limits, noise; far jumps and
- * calls and segment loads to each; INT n for every n; tables that lie outside memory; every bit of CR0
- * and CR4; MSRs; IRET to noise.
- * Must happen: exceptions for the guest. At last an IDT outside its memory: its end.
+ * Tried: descriptors of every type, 64-bit and ring-0 code, call gates, huge limits, noise; far
+ * jumps and calls and segment loads to each; INT n for every n; tables that lie outside memory;
+ * every bit of CR0 and CR4; MSRs; IRET to noise. Must happen: exceptions for the guest. At last an
+ * IDT outside its memory: its end.
  */
 #include "pc.h"
 
@@ -57,7 +57,8 @@ static void descriptors(void)
 {
 	for (unsigned type = 0; type < 256; type++) {
 		for (unsigned high = 0; high < 16; high++) {
-			gdt[8] = 0x000000000000ffff | (uint64_t)type << 40 | (uint64_t)high << 52 | 15ull << 48;
+			gdt[8] = 0x000000000000ffff | (uint64_t)type << 40 | (uint64_t)high << 52 |
+				 15ull << 48;
 			load_gdt(sizeof(gdt) - 1);
 			if (high % 4 == 2 || type % 16 == 12)
 				use_entry(8);
@@ -76,7 +77,8 @@ static void descriptors(void)
 	}
 	load_gdt(sizeof(gdt) - 1);
 	for (unsigned s = 0; s < 0x40; s++)
-		expect((s & ~1u) == 0x10 || attempt(load_ss, s) != -1, "SS takes the kernel's data segment alone (RPL 1 is ours)");
+		expect((s & ~1u) == 0x10 || attempt(load_ss, s) != -1,
+		       "SS takes the kernel's data segment alone (RPL 1 is ours)");
 }
 
 static uint8_t code[8];
@@ -119,14 +121,16 @@ static void write_msr(uint32_t n)
 
 static void iret_noise(uint32_t flags)
 {
-	__asm__ volatile("pushl %0; pushl %1; pushl %2; iretl" ::"r"(flags & ~0x20000u), "r"(noise() & 0xffff),
-			 "r"(0xffff80) : "memory");
+	__asm__ volatile("pushl %0; pushl %1; pushl %2; iretl" ::"r"(flags & ~0x20000u),
+			 "r"(noise() & 0xffff), "r"(0xffff80)
+			 : "memory");
 }
 
 static void privileged(void)
 {
-	static const uint32_t msr[] = { 0, 0x10, 0x1b, 0x174, 0x277, 0x3a, 0xc0000080, 0xc0000081, 0xc0000082,
-					0xc0000084, 0xc0000101, 0xc0010114, 0x40000000 };
+	static const uint32_t msr[] = { 0,	    0x10,	0x1b,	    0x174,	0x277,
+					0x3a,	    0xc0000080, 0xc0000081, 0xc0000082, 0xc0000084,
+					0xc0000101, 0xc0010114, 0x40000000 };
 
 	for (unsigned bit = 1; bit < 31; bit++)
 		attempt(set_cr0, 0x11 | 1u << bit);

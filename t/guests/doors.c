@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Forgotten doors and debug tricks (XSA-260, 265, 339).
- * Tried, from rings 1 and 3: INT n for every n, INT3, INTO's vector, SYSENTER, SYSCALL from 32-bit code,
- * far calls and returns to every selector, each of them with TF set and right behind a MOV SS;
- * privileged instructions; every MSR in the architectural ranges.
- * Must happen: an exception for the guest, or nothing.
+ * Tried, from rings 1 and 3: INT n for every n, INT3, INTO's vector, SYSENTER, SYSCALL from 32-bit
+ * code, far calls and returns to every selector, each of them with TF set and right behind a MOV
+ * SS; privileged instructions; every MSR in the architectural ranges. Must happen: an exception for
+ * the guest, or nothing.
  */
 #include "guest.h"
 
@@ -88,34 +88,35 @@ static void others(void)
 	static const struct {
 		uint8_t bytes[10], n;
 	} door[] = {
-		{ { 0xcc }, 1 },			    /* int3 */
-		{ { 0xf1 }, 1 },			    /* icebp */
-		{ { 0x0f, 0x34 }, 2 },			    /* sysenter */
-		{ { 0x0f, 0x35 }, 2 },			    /* sysexit */
-		{ { 0x0f, 0x07 }, 2 },			    /* sysret */
+		{ { 0xcc }, 1 },       /* int3 */
+		{ { 0xf1 }, 1 },       /* icebp */
+		{ { 0x0f, 0x34 }, 2 }, /* sysenter */
+		{ { 0x0f, 0x35 }, 2 }, /* sysexit */
+		{ { 0x0f, 0x07 }, 2 }, /* sysret */
 		{ { 0x48, 0x0f, 0x07 }, 3 },
-		{ { 0x0f, 0x01, 0xf8 }, 3 },		    /* swapgs */
-		{ { 0x0f, 0x01, 0xc1 }, 3 },		    /* vmcall */
-		{ { 0x0f, 0x01, 0xd9 }, 3 },		    /* vmmcall */
-		{ { 0x0f, 0x01, 0xd8 }, 3 },		    /* vmrun */
-		{ { 0x0f, 0xaa }, 2 },			    /* rsm */
-		{ { 0xfa }, 1 }, { { 0xf4 }, 1 },	    /* cli, hlt */
-		{ { 0x0f, 0x06 }, 2 },			    /* clts */
-		{ { 0x0f, 0x09 }, 2 },			    /* wbinvd */
-		{ { 0x0f, 0x01, 0xd1 }, 3 },		    /* xsetbv */
-		{ { 0x0f, 0x22, 0xc0 }, 3 },		    /* mov %rax, %cr0 */
-		{ { 0x0f, 0x22, 0xd8 }, 3 },		    /* mov %rax, %cr3 */
-		{ { 0x0f, 0x22, 0xe0 }, 3 },		    /* mov %rax, %cr4 */
-		{ { 0x44, 0x0f, 0x22, 0xc0 }, 4 },	    /* mov %rax, %cr8 */
-		{ { 0x0f, 0x20, 0xd8 }, 3 },		    /* mov %cr3, %rax */
-		{ { 0x0f, 0x23, 0xf8 }, 3 },		    /* mov %rax, %dr7 */
-		{ { 0x0f, 0x23, 0xc0 }, 3 },		    /* mov %rax, %dr0 */
-		{ { 0x0f, 0x01, 0x10 }, 3 },		    /* lgdt (%rax) */
-		{ { 0x0f, 0x01, 0x18 }, 3 },		    /* lidt (%rax) */
-		{ { 0x0f, 0x00, 0xd0 }, 3 },		    /* lldt %ax */
-		{ { 0x0f, 0x00, 0xd8 }, 3 },		    /* ltr %ax */
-		{ { 0x0f, 0x01, 0x38 }, 3 },		    /* invlpg (%rax) */
-		{ { 0x0f, 0x05 }, 2 },			    /* syscall outside the hypercall page */
+		{ { 0x0f, 0x01, 0xf8 }, 3 }, /* swapgs */
+		{ { 0x0f, 0x01, 0xc1 }, 3 }, /* vmcall */
+		{ { 0x0f, 0x01, 0xd9 }, 3 }, /* vmmcall */
+		{ { 0x0f, 0x01, 0xd8 }, 3 }, /* vmrun */
+		{ { 0x0f, 0xaa }, 2 },	     /* rsm */
+		{ { 0xfa }, 1 },
+		{ { 0xf4 }, 1 },		   /* cli, hlt */
+		{ { 0x0f, 0x06 }, 2 },		   /* clts */
+		{ { 0x0f, 0x09 }, 2 },		   /* wbinvd */
+		{ { 0x0f, 0x01, 0xd1 }, 3 },	   /* xsetbv */
+		{ { 0x0f, 0x22, 0xc0 }, 3 },	   /* mov %rax, %cr0 */
+		{ { 0x0f, 0x22, 0xd8 }, 3 },	   /* mov %rax, %cr3 */
+		{ { 0x0f, 0x22, 0xe0 }, 3 },	   /* mov %rax, %cr4 */
+		{ { 0x44, 0x0f, 0x22, 0xc0 }, 4 }, /* mov %rax, %cr8 */
+		{ { 0x0f, 0x20, 0xd8 }, 3 },	   /* mov %cr3, %rax */
+		{ { 0x0f, 0x23, 0xf8 }, 3 },	   /* mov %rax, %dr7 */
+		{ { 0x0f, 0x23, 0xc0 }, 3 },	   /* mov %rax, %dr0 */
+		{ { 0x0f, 0x01, 0x10 }, 3 },	   /* lgdt (%rax) */
+		{ { 0x0f, 0x01, 0x18 }, 3 },	   /* lidt (%rax) */
+		{ { 0x0f, 0x00, 0xd0 }, 3 },	   /* lldt %ax */
+		{ { 0x0f, 0x00, 0xd8 }, 3 },	   /* ltr %ax */
+		{ { 0x0f, 0x01, 0x38 }, 3 },	   /* invlpg (%rax) */
+		{ { 0x0f, 0x05 }, 2 },		   /* syscall outside the hypercall page */
 	};
 
 	for (unsigned i = 0; i < sizeof(door) / sizeof(door[0]); i++)
@@ -129,7 +130,8 @@ static void far_call(void *arg)
 		uint16_t selector;
 	} __attribute__((packed)) target = { 0, (uint16_t)(uint64_t)arg };
 
-	__asm__ volatile("lea %0, %%rax; .byte 0x48, 0xff, 0x18" ::"m"(target) : "rax", "memory"); /* REX.W lcall (%rax) */
+	__asm__ volatile("lea %0, %%rax; .byte 0x48, 0xff, 0x18" ::"m"(target)
+			 : "rax", "memory"); /* REX.W lcall (%rax) */
 }
 
 static void load_ds(void *arg)
@@ -150,7 +152,8 @@ static void selectors(void)
 		attempt_user(load_ds, (void *)(uint64_t)s);
 		attempt_user(load_ss, (void *)(uint64_t)s);
 		if ((s & ~3u) == 0x1000 || (s & ~3u) == 0x1008)
-			expect(attempt(far_call, (void *)(uint64_t)s) == 13, "ring 0's segments are closed");
+			expect(attempt(far_call, (void *)(uint64_t)s) == 13,
+			       "ring 0's segments are closed");
 	}
 }
 

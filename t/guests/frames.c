@@ -8,27 +8,34 @@
  */
 #include "guest.h"
 
-static const uint64_t bad[] = { 0x0000800000000000, 0x00007fffffffffff, 0xffff7fffffffffff, 0x8000000000000000,
-				0xffff800000000000, 0xffff80000000c000, 0xffff800000030000, 0xffffffffffffffff,
+static const uint64_t bad[] = { 0x0000800000000000, 0x00007fffffffffff,
+				0xffff7fffffffffff, 0x8000000000000000,
+				0xffff800000000000, 0xffff80000000c000,
+				0xffff800000030000, 0xffffffffffffffff,
 				0xfffffffffffffff8, 0 };
 #define BADS (sizeof(bad) / sizeof(bad[0]))
 
 static void iret_to(void *arg)
 {
-	__asm__ volatile("movq %%rsp, %%rcx; pushq %1; pushq %%rcx; pushq $0x202; pushq %2; pushq %0; iretq" ::"r"(arg),
-			 "i"(VENEER_KERNEL_SS), "i"(VENEER_KERNEL_CS) : "rcx", "memory");
+	__asm__ volatile("movq %%rsp, %%rcx; pushq %1; pushq %%rcx; pushq $0x202; pushq %2; pushq "
+			 "%0; iretq" ::"r"(arg),
+			 "i"(VENEER_KERNEL_SS), "i"(VENEER_KERNEL_CS)
+			 : "rcx", "memory");
 }
 
 static void iret_user_to(void *arg)
 {
 	__asm__ volatile("pushq %1; pushq %0; pushq $0x202; pushq %2; pushq %0; iretq" ::"r"(arg),
-			 "i"(VENEER_USER_SS), "i"(VENEER_USER_CS) : "memory");
+			 "i"(VENEER_USER_SS), "i"(VENEER_USER_CS)
+			 : "memory");
 }
 
 static void iret_selectors(void *arg)
 {
-	__asm__ volatile("movq %%rsp, %%rcx; pushq %0; pushq %%rcx; pushq $0x202; pushq %0; leaq 1f(%%rip), %%rcx; "
-			 "pushq %%rcx; iretq; 1:" ::"r"(arg) : "rcx", "memory");
+	__asm__ volatile("movq %%rsp, %%rcx; pushq %0; pushq %%rcx; pushq $0x202; pushq %0; leaq "
+			 "1f(%%rip), %%rcx; "
+			 "pushq %%rcx; iretq; 1:" ::"r"(arg)
+			 : "rcx", "memory");
 }
 
 static void syscall_now(void *arg)
@@ -59,7 +66,8 @@ static void handlers(void)
 {
 	for (unsigned i = 0; i < BADS; i++)
 		for (unsigned which = 0; which < 3; which++) {
-			set(which == 0 ? bad[i] : 0, which == 1 ? bad[i] : 0, which == 2 ? bad[i] : 0);
+			set(which == 0 ? bad[i] : 0, which == 1 ? bad[i] : 0,
+			    which == 2 ? bad[i] : 0);
 			int64_t r = veneer_hypercall(VENEER_HC_SET_HANDLERS, (uint64_t)&h, 0, 0);
 
 			expect((r == 0) == is_canonical(bad[i]), "handlers must be canonical");
@@ -73,8 +81,10 @@ static void handlers(void)
 
 static void returns(void)
 {
-	for (unsigned i = 0; bad[i]; i++) { /* 0 is an address like any other here, and would run on */
-		expect(attempt(iret_to, (void *)bad[i]) != -1 || bad[i] >> 47, "IRET within ring 1");
+	for (unsigned i = 0; bad[i];
+	     i++) { /* 0 is an address like any other here, and would run on */
+		expect(attempt(iret_to, (void *)bad[i]) != -1 || bad[i] >> 47,
+		       "IRET within ring 1");
 		expect(attempt_user(syscall_now, NULL) == 6, "SYSCALL with no handler is #UD");
 		attempt(iret_user_to, (void *)bad[i]);
 	}
@@ -91,7 +101,8 @@ static void syscall_entries(void)
 		set(0, bad[i], 0);
 		veneer_hypercall(VENEER_HC_SET_HANDLERS, (uint64_t)&h, 0, 0);
 		int v = attempt_user(syscall_now, NULL);
-		expect(v == 14 || v == 13 || v == 6, "a system call into the gate faults in ring 1");
+		expect(v == 14 || v == 13 || v == 6,
+		       "a system call into the gate faults in ring 1");
 	}
 	set(0, 0, 0);
 	veneer_hypercall(VENEER_HC_SET_HANDLERS, (uint64_t)&h, 0, 0);

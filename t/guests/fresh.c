@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What others left behind (XSA-52, 122, 190, 239, 308).
- * Tried: to find anything but zeros in fresh memory and in the FPU and AVX registers at the start; then,
- * while other copies of this guest do the same on the same core, to see their registers come and its
- * own go.
- * Must happen: all is zero at first, and afterwards each copy sees its own pattern alone.
+ * Tried: to find anything but zeros in fresh memory and in the FPU and AVX registers at the start;
+ * then, while other copies of this guest do the same on the same core, to see their registers come
+ * and its own go. Must happen: all is zero at first, and afterwards each copy sees its own pattern
+ * alone.
  */
 #include "guest.h"
 
@@ -14,7 +14,9 @@ struct vectors {
 
 static bool have_avx;
 
-#define EACH(op) op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
+#define EACH(op)                                                                                \
+	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) \
+		op(14) op(15)
 #define LOAD_AVX(n) __asm__ volatile("vmovups %0, %%ymm" #n ::"m"(v->ymm[n]));
 #define LOAD_SSE(n) __asm__ volatile("movups %0, %%xmm" #n ::"m"(v->ymm[n]));
 #define SAVE_AVX(n) __asm__ volatile("vmovups %%ymm" #n ", %0" : "=m"(v->ymm[n]));
@@ -50,8 +52,10 @@ static void first_look(const struct veneer_start_info *info)
 		dirty |= v.ymm[i / 4][i % 4];
 	expect(!dirty, "the vector registers are zero at the start");
 	__asm__ volatile("stmxcsr %0; fnstcw %1" : "=m"(mxcsr), "=m"(control));
-	expect(mxcsr == 0x1f80 && control == 0x37f, "the FPU's control registers are as after a reset");
-	for (const uint64_t *p = (const void *)info->reserved_end; p < (const uint64_t *)info->memory; p++)
+	expect(mxcsr == 0x1f80 && control == 0x37f,
+	       "the FPU's control registers are as after a reset");
+	for (const uint64_t *p = (const void *)info->reserved_end;
+	     p < (const uint64_t *)info->memory; p++)
 		dirty |= *p;
 	expect(!dirty, "fresh memory is zero");
 }
@@ -77,7 +81,8 @@ static void own_pattern(uint64_t seed)
 			continue;
 		save(&seen);
 		for (unsigned i = 0; i < 64; i++)
-			changed += (have_avx || i % 4 < 2) && seen.ymm[i / 4][i % 4] != mine.ymm[i / 4][i % 4];
+			changed += (have_avx || i % 4 < 2) &&
+				   seen.ymm[i / 4][i % 4] != mine.ymm[i / 4][i % 4];
 	}
 	expect(!changed, "the registers stay this guest's own");
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Ring 1 is a supervisor for paging, so the gate area is within its reach.
- * Tried: to write to every page of the gate area, to execute its data, to read on behind it, to reach
- * any of it from ring 3, to put pages of the guest's own over it, to scribble over the entry stacks
- * and call the hypervisor on them.
- * Must happen: only the stacks and the vCPU page can be written, nothing of it matters, ring 3 reaches
- * nothing, slot 256 stays what it is.
+ * Tried: to write to every page of the gate area, to execute its data, to read on behind it, to
+ * reach any of it from ring 3, to put pages of the guest's own over it, to scribble over the entry
+ * stacks and call the hypervisor on them. Must happen: only the stacks and the vCPU page can be
+ * written, nothing of it matters, ring 3 reaches nothing, slot 256 stays what it is.
  */
 #include "guest.h"
 
@@ -50,12 +49,14 @@ static void pages(void)
 	}
 	say("%d pages readable, %d writable\n", readable, written);
 	for (uint64_t step = 0x200000; step < 1ull << 39; step <<= 1)
-		expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + step)) == 14, "nothing lies behind");
+		expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + step)) == 14,
+		       "nothing lies behind");
 	expect(attempt(read_byte, (void *)(VENEER_GATE_END)) == 14, "no direct map");
 	expect(attempt(read_byte, (void *)0xffffffff80109000) == 14, "no image");
 	expect(attempt(jump, (void *)(VENEER_GATE_BASE + 0xc000)) == 14, "the stack is not code");
 	expect(attempt(jump, (void *)VENEER_VCPU_PAGE) == 14, "the vCPU page is not code");
-	expect(attempt_user(jump, (void *)(VENEER_HYPERCALL_PAGE + 32)) == 14, "ring 3 makes no hypercall");
+	expect(attempt_user(jump, (void *)(VENEER_HYPERCALL_PAGE + 32)) == 14,
+	       "ring 3 makes no hypercall");
 }
 
 static void stacks(void)
@@ -69,7 +70,8 @@ static void stacks(void)
 			for (unsigned n = 0; n < 512; n += 7)
 				p[n] = round % 2 ? ~0ull : 0xffffffff80109000;
 		}
-		expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) == (VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR),
+		expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) ==
+			       (VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR),
 		       "a hypercall on a scribbled stack");
 		expect(veneer_hypercall(VENEER_HC_NOP, 0, 0, 0) == 0, "a gate hypercall on one");
 		expect(attempt(read_byte, (void *)0x7ffffff000) == 14, "a fault on one");
@@ -87,8 +89,10 @@ static void own_slot(const struct veneer_start_info *info)
 	for (unsigned i = 0; i < 512; i++)
 		root[i] = old[i];
 	root[256] = old[0];
-	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0, "the root is taken");
-	expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x400000)) == 14, "slot 256 is not the guest's");
+	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0,
+	       "the root is taken");
+	expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x400000)) == 14,
+	       "slot 256 is not the guest's");
 	expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) > 0, "the gate is where it was");
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)old, 0, 0);
 }

@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Hypercall arguments (XSA-212, 221, 227) and timers.
- * Tried: every number with edge values in every argument; buffers outside the partition, over its edge,
- * in the gate area; deadlines 0, 1, now, 2^63, -1 and a million re-arms; every jump into the hypercall
- * page.
- * Must happen: an error or a success, and the next call works.
+ * Tried: every number with edge values in every argument; buffers outside the partition, over its
+ * edge, in the gate area; deadlines 0, 1, now, 2^63, -1 and a million re-arms; every jump into the
+ * hypercall page. Must happen: an error or a success, and the next call works.
  */
 #include "guest.h"
 
-static const uint64_t edge[] = { 0, 1, 7, 0xfff, 0x1000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000,
-				 0xffffffffffffffff, 0xffff800000000000, 0xffff80000000b000, 0xffff800000020ff8,
-				 0xffff808000000000, 0xffffffff80109000, 0x00007fffffffffff, 0x0000800000000000 };
+static const uint64_t edge[] = { 0,
+				 1,
+				 7,
+				 0xfff,
+				 0x1000,
+				 0xffffffff,
+				 0x7fffffffffffffff,
+				 0x8000000000000000,
+				 0xffffffffffffffff,
+				 0xffff800000000000,
+				 0xffff80000000b000,
+				 0xffff800000020ff8,
+				 0xffff808000000000,
+				 0xffffffff80109000,
+				 0x00007fffffffffff,
+				 0x0000800000000000 };
 #define EDGES (sizeof(edge) / sizeof(edge[0]))
 
 static bool harmless(unsigned nr)
@@ -49,19 +61,22 @@ static void every_number(const struct veneer_start_info *info)
 	       "the image is not printed");
 	expect(veneer_hypercall(VENEER_HC_CONSOLE_WRITE, VENEER_GATE_BASE + 0xa000, 8, 0) == -14,
 	       "the gate is not printed");
-	expect(veneer_hypercall(VENEER_HC_SHUTDOWN, 77, 0, 0) == -22, "an unknown shutdown is refused");
+	expect(veneer_hypercall(VENEER_HC_SHUTDOWN, 77, 0, 0) == -22,
+	       "an unknown shutdown is refused");
 }
 
 static void wrong_number(void *arg)
 {
 	uint64_t inside = VENEER_HYPERCALL_PAGE + 5; /* the SYSCALL behind its MOV */
 
-	__asm__ volatile("call *%0" ::"r"(inside), "a"(arg) : "rcx", "r11", "rdx", "rsi", "rdi", "memory");
+	__asm__ volatile("call *%0" ::"r"(inside), "a"(arg)
+			 : "rcx", "r11", "rdx", "rsi", "rdi", "memory");
 }
 
 static void anywhere(void *arg)
 {
-	__asm__ volatile("call *%0" ::"r"(arg), "a"(1) : "rcx", "r11", "rdx", "rsi", "rdi", "memory");
+	__asm__ volatile("call *%0" ::"r"(arg), "a"(1)
+			 : "rcx", "r11", "rdx", "rsi", "rdi", "memory");
 }
 
 static void jumps(void)
@@ -81,8 +96,14 @@ static void timer(void)
 
 static void timers(void)
 {
-	static const uint64_t when[] = { 1, 2, 0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffffe,
-					 0xffffffffffffffff, 1ull << 62, (1ull << 62) - 1 };
+	static const uint64_t when[] = { 1,
+					 2,
+					 0x7fffffffffffffff,
+					 0x8000000000000000,
+					 0xfffffffffffffffe,
+					 0xffffffffffffffff,
+					 1ull << 62,
+					 (1ull << 62) - 1 };
 
 	veneer_on_event(VENEER_EVENT_TIMER, timer);
 	veneer_unmask();

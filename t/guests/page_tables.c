@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Page tables (XSA-148, 167, 173, 182, 185, 286) and shadow resources (XSA-280).
- * Tried: entries out of the partition and at 2^52, reserved bits, superpages over the edge, tables that
- * contain themselves, thousands of address spaces, deep fan-out, storms of flushes.
- * Must happen: faults of the guest's own, or its end; memory that is not its own never shows.
- * The last are tables that contain themselves, where each write changes the tables: sooner or later an
- * entry points outside its memory, which ends it, or not.
+ * Tried: entries out of the partition and at 2^52, reserved bits, superpages over the edge, tables
+ * that contain themselves, thousands of address spaces, deep fan-out, storms of flushes. Must
+ * happen: faults of the guest's own, or its end; memory that is not its own never shows. The last
+ * are tables that contain themselves, where each write changes the tables: sooner or later an entry
+ * points outside its memory, which ends it, or not.
  */
 #include "guest.h"
 
-#define P 1ull
-#define W 2ull
+#define P  1ull
+#define W  2ull
 #define PS 0x80ull
 
 static void touch(void *at)
@@ -37,7 +37,8 @@ static void reserved(void)
 	expect(attempt(touch, window(1)) == 14 && !(fault_error & 9), "not present faults");
 	veneer_window_set(1, P);
 	veneer_window_flush(1, 1);
-	expect(attempt(touch, window(1)) == 14 && (fault_error & 3) == 3, "read-only faults on a write");
+	expect(attempt(touch, window(1)) == 14 && (fault_error & 3) == 3,
+	       "read-only faults on a write");
 }
 
 static uint64_t tables[8][512] __attribute__((aligned(4096)));
@@ -64,7 +65,8 @@ static void loops(void)
 {
 	uint64_t *old = veneer_root(), *root = root_of_loops();
 
-	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0, "a root of loops loads");
+	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0,
+	       "a root of loops loads");
 	for (uint64_t i = 0; i < 400; i++) {
 		attempt(touch, (void *)(100ull << 39 | i << 21));
 		attempt(touch, (void *)(101ull << 39 | i << 30 | i << 12));
@@ -110,10 +112,12 @@ static void fan_out(void)
 	}
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0);
 	for (uint64_t i = 1; i < 4000; i++)
-		expect(attempt(touch, (void *)(((i % 200) + 1) << 39 | (i * 7 % 512) << 30 | (i % 512) << 21)) == -1,
+		expect(attempt(touch, (void *)(((i % 200) + 1) << 39 | (i * 7 % 512) << 30 |
+					       (i % 512) << 21)) == -1,
 		       "every page of the fan is there");
 	for (unsigned i = 0; i < 3000; i++)
-		veneer_hypercall(VENEER_HC_MMU_FLUSH, (uint64_t)i << 30, i % 2 ? ~0ull : 64ull << 20, 0);
+		veneer_hypercall(VENEER_HC_MMU_FLUSH, (uint64_t)i << 30,
+				 i % 2 ? ~0ull : 64ull << 20, 0);
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)old, 0, 0);
 }
 

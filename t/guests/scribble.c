@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Its own vCPU page and start-up as weapons, and the console.
- * Tried: noise in every field of the vCPU page that the hypervisor reads, again and again, with events
- * pending; terminal escapes and other guests' names in the output; long lines.
- * Must happen: the console shows nothing that looks like another's line; the guest only hurts itself.
+ * Tried: noise in every field of the vCPU page that the hypervisor reads, again and again, with
+ * events pending; terminal escapes and other guests' names in the output; long lines. Must happen:
+ * the console shows nothing that looks like another's line; the guest only hurts itself.
  */
 #include "guest.h"
 
@@ -24,7 +24,8 @@ static void timer(void)
 
 static void console(void)
 {
-	static const char text[] = "harmless\r\nveneer: all done, all well\r\033[2J\033]0;title\007\n\x9b\x80\n";
+	static const char text[] =
+		"harmless\r\nveneer: all done, all well\r\033[2J\033]0;title\007\n\x9b\x80\n";
 	static char longest[4096];
 
 	veneer_console_write(text, sizeof(text) - 1);

@@ -23,14 +23,18 @@ static void read(const char *text)
 
 static void good(void)
 {
-	read("# comment\n[guest a-1]\nimage=x.elf\nmemory = 64M ; remark\ncpus = 0,2-3\r\nengine = ring\n"
+	read("# comment\n[guest a-1]\nimage=x.elf\nmemory = 64M ; remark\ncpus = 0,2-3\r\nengine = "
+	     "ring\n"
 	     "prepare = pv\non-crash = restart\nshare = 25\noptional = yes\ncmdline = a = b # c\n"
 	     "device = virtio-console\n\n[guest b]\n\timage = y\nmemory = 2097152\n");
 	ok(c.guests == 2 && !c.errors && !said[0], "two guests, no errors");
 	const struct guest_config *g = &c.guest[0];
-	ok(!strcmp(g->name, "a-1") && !strcmp(g->image, "x.elf") && g->memory == MIB(64), "name, image, memory");
-	ok(g->cpus == 0xd && g->engine == ENGINE_RING && g->prepare == PREPARE_PV, "cpus, engine, prepare");
-	ok(g->on_crash == CRASH_RESTART && g->share == 25 && g->optional, "on-crash, share, optional");
+	ok(!strcmp(g->name, "a-1") && !strcmp(g->image, "x.elf") && g->memory == MIB(64),
+	   "name, image, memory");
+	ok(g->cpus == 0xd && g->engine == ENGINE_RING && g->prepare == PREPARE_PV,
+	   "cpus, engine, prepare");
+	ok(g->on_crash == CRASH_RESTART && g->share == 25 && g->optional,
+	   "on-crash, share, optional");
 	ok(!strcmp(g->cmdline, "a = b"), "a value may hold an equals sign, and a comment ends it");
 	ok(c.guest[1].memory == MIB(2) && c.guest[1].cpus == 1, "sizes in bytes; defaults");
 }
@@ -43,7 +47,8 @@ static void bad(void)
 		{ "[guest a]\nimage = x\nmemroy = 1M\n", "3: memroy: unknown key\n" },
 		{ "[guest a]\nimage = x\nmemory = lots\n", "3: memory: not a size" },
 		{ "[guest a]\nimage = x\nmemory = 1M\n", "3: memory: out of range" },
-		{ "[guest a]\nimage = x\nmemory = 99999999999999999999G\n", "3: memory: not a size" },
+		{ "[guest a]\nimage = x\nmemory = 99999999999999999999G\n",
+		  "3: memory: not a size" },
 		{ "[guest a]\nimage = x\ncpus = 1-\n", "3: cpus: want cores" },
 		{ "[guest a]\nimage = x\ncpus = 3-1\n", "3: cpus: want cores" },
 		{ "[guest a]\nimage = x\ncpus = 32\n", "3: cpus: want cores" },
@@ -63,8 +68,8 @@ static void bad(void)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		read(cases[i].text);
-		if (!ok(!strncmp(said, cases[i].want, strlen(cases[i].want)) && c.errors, "says \"%.*s\"",
-			(int)strcspn(cases[i].want, "\n"), cases[i].want))
+		if (!ok(!strncmp(said, cases[i].want, strlen(cases[i].want)) && c.errors,
+			"says \"%.*s\"", (int)strcspn(cases[i].want, "\n"), cases[i].want))
 			printf("# said: %s", said);
 	}
 	read("[guest a]\nimage = x\nbad\n[guest b]\nimage = y\n");
@@ -73,7 +78,8 @@ static void bad(void)
 
 static void hostile(void)
 {
-	static const char alphabet[] = "[]guest image=memory cpus\n\n\n#;0123456789-,KMG\"\t\r\001\377";
+	static const char alphabet[] =
+		"[]guest image=memory cpus\n\n\n#;0123456789-,KMG\"\t\r\001\377";
 	static char text[2000];
 
 	for (unsigned round = 0; round < 20000; round++) {

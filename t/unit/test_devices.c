@@ -55,10 +55,12 @@ static void test_pic(void)
 	pulse(&p, 5);
 	ok(!p.intr, "8259: masked ones wait");
 	pic_write(&p, 0x20, 0x0a);
-	ok(pic_read(&p, 0x20) == 0x20 && pic_read(&p, 0x21) == 0xff, "8259: in the request register");
+	ok(pic_read(&p, 0x20) == 0x20 && pic_read(&p, 0x21) == 0xff,
+	   "8259: in the request register");
 	pic_set_line(&p, 5, false);
 	pic_write(&p, 0x21, 0);
-	ok(!p.intr && pic_acknowledge(&p) == 0x27, "8259: one that went away leaves a spurious IRQ 7");
+	ok(!p.intr && pic_acknowledge(&p) == 0x27,
+	   "8259: one that went away leaves a spurious IRQ 7");
 	init_pic(&p);
 	pic_write(&p, 0x20, 0xc0 | 2); /* lowest is 2: 3 is the highest */
 	pulse(&p, 0);
@@ -99,15 +101,18 @@ static void test_pit(void)
 
 	pit_reset(&p);
 	set_pit(&p, 0, 0, 11932, 0); /* 10 ms */
-	ok(!pit_output(&p.channel[0], 9 * MS) && pit_output(&p.channel[0], 11 * MS), "8254: mode 0 rises once");
+	ok(!pit_output(&p.channel[0], 9 * MS) && pit_output(&p.channel[0], 11 * MS),
+	   "8254: mode 0 rises once");
 	uint64_t edge = pit_next_edge(&p.channel[0], 0);
 	ok(edge > 9999 * US && edge < 10001 * US && pit_next_edge(&p.channel[0], edge) == PIT_NEVER,
 	   "8254: at the right time, and not again");
 	unsigned half = read_pit(&p, 0, 5 * MS);
 	ok(half > 5960 && half < 5972, "8254: the count goes down");
 	set_pit(&p, 0, 2, 1193, 0);
-	uint64_t first = pit_next_edge(&p.channel[0], 0), second = pit_next_edge(&p.channel[0], first);
-	ok(first > 999 * US && first < 1001 * US && second - first > 998 * US && second - first < 1001 * US,
+	uint64_t first = pit_next_edge(&p.channel[0], 0),
+		 second = pit_next_edge(&p.channel[0], first);
+	ok(first > 999 * US && first < 1001 * US && second - first > 998 * US &&
+		   second - first < 1001 * US,
 	   "8254: mode 2 beats");
 	set_pit(&p, 0, 3, 0, 0);
 	ok(p.channel[0].reload == 65536, "8254: 0 means 65536");
@@ -153,10 +158,12 @@ static void test_uart(void)
 	uart_write(&u, 1, 1);
 	ok(!uart_irq(&u), "16550: quiet");
 	uart_receive(&u, 'x');
-	ok(uart_irq(&u) && (uart_read(&u, 2) & 0x0f) == 0x04 && (uart_read(&u, 5) & 1), "16550: data interrupts");
+	ok(uart_irq(&u) && (uart_read(&u, 2) & 0x0f) == 0x04 && (uart_read(&u, 5) & 1),
+	   "16550: data interrupts");
 	ok(uart_read(&u, 0) == 'x' && !uart_irq(&u), "16550: until it is read");
 	uart_write(&u, 1, 2);
-	ok(uart_irq(&u) && (uart_read(&u, 2) & 0x0f) == 0x02 && !uart_irq(&u), "16550: THRE, cleared by reading IIR");
+	ok(uart_irq(&u) && (uart_read(&u, 2) & 0x0f) == 0x02 && !uart_irq(&u),
+	   "16550: THRE, cleared by reading IIR");
 	for (unsigned i = 0; i < 17; i++)
 		uart_receive(&u, (uint8_t)i);
 	ok((uart_read(&u, 5) & 2) && !(uart_read(&u, 5) & 2), "16550: an overrun shows once");
@@ -174,7 +181,8 @@ static void test_keyboard(void)
 
 	i8042_reset(&k);
 	i8042_type(&k, 'a');
-	ok((i8042_read(&k, 0x64) & 1) && i8042_irq(&k) && i8042_read(&k, 0x60) == 0x1e, "8042: a key goes down");
+	ok((i8042_read(&k, 0x64) & 1) && i8042_irq(&k) && i8042_read(&k, 0x60) == 0x1e,
+	   "8042: a key goes down");
 	ok(!i8042_ready(&k), "8042: the next waits until it is up");
 	i8042_release(&k);
 	ok(i8042_read(&k, 0x60) == 0x9e && !(i8042_read(&k, 0x64) & 1), "8042: and up");
@@ -186,7 +194,8 @@ static void test_keyboard(void)
 	i8042_type(&k, 27);
 	i8042_type(&k, '[');
 	i8042_type(&k, 'D');
-	ok(i8042_read(&k, 0x60) == 0xe0 && i8042_read(&k, 0x60) == 0x4b, "8042: an arrow from a terminal's sequence");
+	ok(i8042_read(&k, 0x60) == 0xe0 && i8042_read(&k, 0x60) == 0x4b,
+	   "8042: an arrow from a terminal's sequence");
 	i8042_write(&k, 0x64, 0xaa);
 	i8042_read(&k, 0x60); /* what was queued before */
 	i8042_reset(&k);
@@ -222,18 +231,21 @@ static void test_rtc(void)
 	ok(read_rtc(&r, 0, 0) == 0x58 && read_rtc(&r, 4, 0) == 0x23 && read_rtc(&r, 9, 0) == 0x26,
 	   "RTC: the time in BCD");
 	uint64_t later = 3 * 1000000000ull;
-	ok(read_rtc(&r, 0, later) == 0x01 && read_rtc(&r, 7, later) == 0x01 && read_rtc(&r, 8, later) == 0x03,
+	ok(read_rtc(&r, 0, later) == 0x01 && read_rtc(&r, 7, later) == 0x01 &&
+		   read_rtc(&r, 8, later) == 0x03,
 	   "RTC: February ends");
 	ok(read_rtc(&r, 6, later) == 1, "RTC: 1 March 2026 is a Sunday");
 	rtc_reset(&r, rtc_seconds(2028, 2, 28, 23, 59, 59), MIB(64));
 	ok(read_rtc(&r, 7, later) == 0x29, "RTC: leap years");
 	rtc_write(&r, 0x70, 11);
 	rtc_write(&r, 0x71, 0x04);
-	ok(read_rtc(&r, 4, 0) == (0x80 | 11) && read_rtc(&r, 9, 0) == 28, "RTC: binary, twelve hours");
+	ok(read_rtc(&r, 4, 0) == (0x80 | 11) && read_rtc(&r, 9, 0) == 28,
+	   "RTC: binary, twelve hours");
 	rtc_write(&r, 0x70, 0x40);
 	rtc_write(&r, 0x71, 0xab);
 	ok(read_rtc(&r, 0x40, 0) == 0xab && (read_rtc(&r, 13, 0) & 0x80), "RTC: RAM and battery");
-	ok((read_rtc(&r, 0x34, 0) | read_rtc(&r, 0x35, 0) << 8) == (48 << 20) >> 16, "CMOS: memory above 16 MiB");
+	ok((read_rtc(&r, 0x34, 0) | read_rtc(&r, 0x35, 0) << 8) == (48 << 20) >> 16,
+	   "CMOS: memory above 16 MiB");
 }
 
 static void test_vga(void)

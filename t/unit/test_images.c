@@ -16,9 +16,9 @@ static size_t put_entry(size_t at, const char *name, const char *data, size_t by
 {
 	size_t name_bytes = strlen(name) + 1;
 
-	at += (size_t)sprintf(archive + at,
-			      "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1, 0100644, 0, 0, 1, 0,
-			      (unsigned)bytes, 0, 0, 0, 0, (unsigned)name_bytes, 0);
+	at += (size_t)sprintf(
+		archive + at, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", 1,
+		0100644, 0, 0, 1, 0, (unsigned)bytes, 0, 0, 0, 0, (unsigned)name_bytes, 0);
 	memcpy(archive + at, name, name_bytes);
 	at = (at + name_bytes + 3) & ~3ul;
 	memcpy(archive + at, data, bytes);
@@ -45,13 +45,15 @@ static void bundles(void)
 
 	n = put_entry(n, "./a.elf", "12345", 5);
 	n = put_entry(n, "TRAILER!!!", "", 0);
-	ok(!bundle_find(archive, n, "veneer.conf", &f) && f.bytes == 10 && !memcmp(f.data, "[guest a]\n", 10),
+	ok(!bundle_find(archive, n, "veneer.conf", &f) && f.bytes == 10 &&
+		   !memcmp(f.data, "[guest a]\n", 10),
 	   "a file is found");
 	ok(!bundle_find(archive, n, "a.elf", &f) && f.bytes == 5, "with ./ before its name, too");
 	ok(bundle_find(archive, n, "b", &f) == -ENOENT, "a missing one is missing");
 	unsigned wrong = 0;
 	for (size_t cut = 0; cut < n; cut++)
-		wrong += find_in_copy(archive, cut, "nothing", &f) != (cut < n ? -EINVAL : -ENOENT) &&
+		wrong += find_in_copy(archive, cut, "nothing", &f) !=
+				 (cut < n ? -EINVAL : -ENOENT) &&
 			 cut < n - 4;
 	ok(!wrong, "every truncation is noticed");
 	for (unsigned round = 0; round < 50000; round++) {
@@ -59,7 +61,8 @@ static void bundles(void)
 
 		memcpy(copy, archive, n);
 		for (unsigned i = 0; i < 1 + rnd() % 4; i++)
-			copy[rnd() % n] = (char)(rnd() % 2 ? "0123456789abcdefF"[rnd() % 17] : (char)rnd());
+			copy[rnd() % n] =
+				(char)(rnd() % 2 ? "0123456789abcdefF"[rnd() % 17] : (char)rnd());
 		wrong += find_in_copy(copy, n, "a.elf", &f) == 1;
 	}
 	ok(!wrong, "noise never leads outside");
@@ -69,10 +72,18 @@ static uint8_t image[2048];
 
 static void make_elf64(void)
 {
-	Elf64_Ehdr e = { .e_type = ET_EXEC, .e_machine = EM_X86_64, .e_entry = 0x200000, .e_phoff = 64,
-			 .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2 };
-	Elf64_Phdr p[2] = { { .p_type = 1, .p_offset = 1024, .p_vaddr = 0x200000, .p_paddr = 0x200000,
-			      .p_filesz = 512, .p_memsz = 1000 },
+	Elf64_Ehdr e = { .e_type = ET_EXEC,
+			 .e_machine = EM_X86_64,
+			 .e_entry = 0x200000,
+			 .e_phoff = 64,
+			 .e_phentsize = sizeof(Elf64_Phdr),
+			 .e_phnum = 2 };
+	Elf64_Phdr p[2] = { { .p_type = 1,
+			      .p_offset = 1024,
+			      .p_vaddr = 0x200000,
+			      .p_paddr = 0x200000,
+			      .p_filesz = 512,
+			      .p_memsz = 1000 },
 			    { .p_type = 4, .p_offset = 512, .p_filesz = 24 } };
 	uint32_t note[6] = { 7, 4, 1, 0x656e6556, 0x00007265, 1 };
 
@@ -85,7 +96,8 @@ static void make_elf64(void)
 static bool segments_inside(const struct elf_image *im)
 {
 	for (unsigned i = 0; i < im->segments; i++)
-		if (im->segment[i].offset > im->bytes || im->segment[i].filesz > im->bytes - im->segment[i].offset)
+		if (im->segment[i].offset > im->bytes ||
+		    im->segment[i].filesz > im->bytes - im->segment[i].offset)
 			return false;
 	return im->segments <= ELF_SEGMENTS;
 }
@@ -96,11 +108,13 @@ static void elves(void)
 	const char *why;
 
 	make_elf64();
-	ok(!elf_read(image, sizeof(image), &im, &why) && im.is_64 && im.entry == 0x200000 && im.segments == 2,
+	ok(!elf_read(image, sizeof(image), &im, &why) && im.is_64 && im.entry == 0x200000 &&
+		   im.segments == 2,
 	   "a right one is read");
 	const uint32_t *abi = elf_note(&im, "Veneer", 1, 4);
 	ok(abi && *abi == 1, "its note is found");
-	ok(!elf_note(&im, "Veneer", 2, 4) && !elf_note(&im, "Xen", 1, 4) && !elf_note(&im, "Veneer", 1, 8),
+	ok(!elf_note(&im, "Veneer", 2, 4) && !elf_note(&im, "Xen", 1, 4) &&
+		   !elf_note(&im, "Veneer", 1, 8),
 	   "another is not");
 	bool good = true;
 	unsigned accepted = 0;
@@ -121,7 +135,8 @@ static void elves(void)
 		}
 		free(copy);
 	}
-	ok(good && accepted > 100, "two hundred thousand broken ones (%u still whole enough)", accepted);
+	ok(good && accepted > 100, "two hundred thousand broken ones (%u still whole enough)",
+	   accepted);
 }
 
 int main(void)

@@ -45,7 +45,8 @@ static struct answer model(const struct paging *p, uint64_t va, unsigned access)
 	bool w = true, u = true, nx = false;
 	unsigned levels = p->mode == PAGING_64 ? 4 : p->mode == PAGING_PAE ? 3 : 2;
 	unsigned bytes = p->mode == PAGING_32 ? 4 : 8, bits = p->mode == PAGING_32 ? 10 : 9;
-	uint64_t table = p->mode == PAGING_PAE ? p->root.v & 0xffffffe0 : p->root.v & 0x000ffffffffff000;
+	uint64_t table =
+		p->mode == PAGING_PAE ? p->root.v & 0xffffffe0 : p->root.v & 0x000ffffffffff000;
 
 	if (p->mode == PAGING_OFF)
 		return (struct answer){ .gpa = va };
@@ -86,7 +87,8 @@ static struct answer model(const struct paging *p, uint64_t va, unsigned access)
 			if ((user && !u) || ((access & PF_FETCH) && nx) ||
 			    ((access & PF_WRITE) && !w && (user || p->write_protect)))
 				return no;
-			return (struct answer){ .gpa = (e & 0x000ffffffffff000 & ~(size - 1)) | (va & (size - 1)) };
+			return (struct answer){ .gpa = (e & 0x000ffffffffff000 & ~(size - 1)) |
+						       (va & (size - 1)) };
 		}
 		table = e & 0x000ffffffffff000;
 	}
@@ -124,8 +126,8 @@ static bool shadow_translate(uint64_t va, unsigned access, uint64_t *pa, unsigne
 	return false;
 }
 
-static enum mmu_result access_shadow(const struct paging *p, uint64_t va, unsigned access, uint64_t *pa,
-				     unsigned *error)
+static enum mmu_result access_shadow(const struct paging *p, uint64_t va, unsigned access,
+				     uint64_t *pa, unsigned *error)
 {
 	for (unsigned tries = 0; tries < 4; tries++) {
 		if (shadow_translate(va, access, pa, error))
@@ -142,7 +144,8 @@ static enum mmu_result access_shadow(const struct paging *p, uint64_t va, unsign
 static uint64_t random_entry(const struct paging *p, bool table)
 {
 	uint64_t frame = rnd() % 100 < 95 ? rnd() % (table ? 24 : MEMORY >> 12) : rnd() % 65536;
-	uint64_t e = frame << 12 | (rnd() & 0x67) | (rnd() % 8 ? 1 : 0) | (table ? 2 | (rnd() & 4) : 0);
+	uint64_t e =
+		frame << 12 | (rnd() & 0x67) | (rnd() % 8 ? 1 : 0) | (table ? 2 | (rnd() & 4) : 0);
 
 	if (rnd() % 16 == 0)
 		e |= 0x80;
@@ -201,8 +204,10 @@ static void compare(const struct paging *p, uint64_t va, unsigned access)
 	else
 		good = got == MMU_FILLED && pa == MEMORY_AT + want.gpa;
 	if (!good && wrong++ < 5)
-		printf("# mode %d va %#lx access %#x: want %s error %#x gpa %#lx, got %d error %#x pa %#lx\n", p->mode,
-		       va, access, want.fault ? "fault" : "page", want.error, want.gpa, got, error, pa);
+		printf("# mode %d va %#lx access %#x: want %s error %#x gpa %#lx, got %d error %#x "
+		       "pa %#lx\n",
+		       p->mode, va, access, want.fault ? "fault" : "page", want.error, want.gpa,
+		       got, error, pa);
 }
 
 static void run_mode(enum paging_mode mode, const char *name)
@@ -227,7 +232,8 @@ static void run_mode(enum paging_mode mode, const char *name)
 				access |= PF_FETCH;
 			compare(&p, va, access);
 			if (rnd() % 50 == 0 && mode != PAGING_OFF) { /* change something, say so */
-				set_entry(&p, (rnd() % 24) << 12, rnd() % 512, random_entry(&p, rnd() % 2));
+				set_entry(&p, (rnd() % 24) << 12, rnd() % 512,
+					  random_entry(&p, rnd() % 2));
 				mmu_flush(&m, GVA(0), ~0ull);
 			}
 			if (rnd() % 20 == 0)
@@ -274,7 +280,8 @@ static void copies(void)
 	ok(!mmu_write(&m, &p, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
 		   !memcmp(host_memory + MEMORY_AT + MEMORY - 5, "01234", 5),
 	   "a copy up to the last byte");
-	ok(!mmu_memory(&m, GPA(MEMORY - 4), 5) && !mmu_memory(&m, GPA(~0ull), 2) && mmu_memory(&m, GPA(MEMORY), 0),
+	ok(!mmu_memory(&m, GPA(MEMORY - 4), 5) && !mmu_memory(&m, GPA(~0ull), 2) &&
+		   mmu_memory(&m, GPA(MEMORY), 0),
 	   "no pointer over the edge");
 	ok(mmu_read(&m, &p, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
 		   f.va.v == MEMORY + PAGE_SIZE,
