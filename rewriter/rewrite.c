@@ -590,6 +590,8 @@ static void treat(struct rewrite *r, struct site *s)
 		}
 		s->why = "a neighbour is a branch target or cannot be moved";
 	}
+	if (!s->why)
+		s->why = s->behaviour == SILENT ? "rare: a trap is planted" : "traps by itself";
 	s->treatment = TREAT_TRAP;
 	if (s->behaviour == SILENT)
 		plant(r, s);

@@ -16,7 +16,8 @@
 #define AT_INSIDE  0x02 /* inside one */
 #define AT_TARGET  0x04 /* something may jump, call or return here */
 #define AT_GUESSED 0x08 /* by a reference only */
-#define AT_FIXED   0x10 /* a target for other reasons than the direct branches counted in branches \
+#define AT_FIXED                                                                                   \
+	0x10		/* a target for other reasons than the direct branches counted in branches \
 			 */
 #define AT_PATCHED 0x80 /* overwritten by the rewriter */
 

@@ -146,6 +146,7 @@ void console_guest_put(struct guest *g, char c)
 
 void console_interrupt(void)
 {
-	while (inb(COM1 + UART_LSR) & LSR_READY)
+	/* bounded: a port that is not there reads as ones for ever */
+	for (unsigned i = 0; i < 256 && (inb(COM1 + UART_LSR) & LSR_READY); i++)
 		monitor_input(inb(COM1));
 }

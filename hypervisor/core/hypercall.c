@@ -168,7 +168,8 @@ static int64_t hc_shutdown(struct vcpu *v, struct regs *r)
 	}
 }
 
-/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. */
+/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
+ * an interrupt gate would clear the real IF, and ring 1 would keep the processor for itself. */
 static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 {
 	uint64_t vector = r->rdi, at = r->rsi, dpl = r->rdx;
@@ -184,7 +185,7 @@ static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 		.offset_mid = (at >> 16) & 0xffff,
 		.offset_high = at >> 32,
 		.selector = VENEER_KERNEL_CS,
-		.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_INTERRUPT),
+		.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_TRAP),
 	};
 	return 0;
 }

@@ -52,13 +52,23 @@ static bool pv_push(struct vcpu *v, int64_t error, uint64_t handler)
 	return true;
 }
 
+/* Between an INT from ring 3 and the handler's move to its own stack: the one entry stack must not
+ * be left for another thread. The handler's first store masks, and it looks at irq_pending later.
+ */
+static bool on_entry_stack(const struct regs *r)
+{
+	return r->rsp <= VENEER_ENTRY_STACK_TOP &&
+	       r->rsp >
+		       VENEER_ENTRY_STACK_TOP - sizeof(((struct veneer_vcpu_page *)0)->entry_stack);
+}
+
 void ring_pv_event(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 	bool user = (r->cs & 3) == 3;
 	const struct veneer_handlers *h = &v->handlers;
 
-	if (!h->event || (v->page->irq_mask && !user)) {
+	if (!h->event || (!user && (v->page->irq_mask || on_entry_stack(r)))) {
 		v->page->irq_pending = 1;
 		return;
 	}

@@ -62,6 +62,7 @@ try_call_user:
 	movq	%rsi, %rdi
 	iretq
 user_end:
+	movl	$0x81818181, %eax
 	int	$0x81
 	ud2
 

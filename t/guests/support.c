@@ -80,7 +80,8 @@ static void exception(struct veneer_frame *f)
 	back(f, (int)f->vector);
 }
 
-static void user_returned(struct veneer_frame *f)
+void user_returned(struct veneer_frame *f);
+void user_returned(struct veneer_frame *f)
 {
 	back(f, -1);
 }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * INT n straight from ring 3 to ring 1, and timer events at every moment of it.
+ * Tried: a hundred thousand such entries with a timer every 10 us, so that events land before the
+ * handler has masked, while it moves its frame, and on the way back.
+ * Must happen: each entry comes back with its own registers, events go on coming (an entry that
+ * cleared the real interrupt flag would let ring 1 keep the processor), and none finds the entry
+ * stack in use.
+ */
+#include "guest.h"
+
+#define ENTRIES 100000
+
+static volatile unsigned beats, on_entry_stack;
+
+static void timer(void)
+{
+	char here;
+	uint64_t at = (uint64_t)&here;
+
+	beats++;
+	on_entry_stack += at > VENEER_VCPU_PAGE && at <= VENEER_ENTRY_STACK_TOP;
+}
+
+static void add(struct veneer_frame *f)
+{
+	f->rax += f->rdi;
+}
+
+static volatile uint64_t wrong;
+
+static void user_loop(void *arg)
+{
+	(void)arg;
+	for (uint64_t i = 0; i < ENTRIES; i++) {
+		uint64_t result = i, other = ~i;
+
+		__asm__ volatile("int $0x82" : "+a"(result), "+b"(other) : "D"(7ull) : "memory");
+		wrong += result != i + 7 || other != ~i;
+	}
+}
+
+static veneer_exception_fn *back;
+
+/* One library handler serves both vectors: 0x81 ends the attempt. */
+static void either(struct veneer_frame *f)
+{
+	if (f->rax == 0x81818181)
+		back(f);
+	else
+		add(f);
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	extern veneer_exception_fn user_returned;
+
+	(void)info;
+	back = user_returned;
+	veneer_on_softint(0x82, either);
+	veneer_on_event(VENEER_EVENT_TIMER, timer);
+	veneer_timer_set(veneer_clock_ns() + 10000, 10000);
+	attempt_user(user_loop, NULL);
+	veneer_timer_set(0, 0);
+	expect(!wrong, "every entry comes back as it left");
+	say("%d events\n", beats);
+	expect(beats > 10, "events came in between");
+	expect(!on_entry_stack, "and never on the entry stack");
+	return 0;
+}
