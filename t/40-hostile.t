@@ -12,8 +12,9 @@ use Veneer;
 # How each must end: well, or stopped after a crash of its own, having said what it had to say before.
 my @attackers = (
 	['gate_area', 'well'], ['frames', 'crash', qr/well so far/], ['doors', 'well'], ['hypercalls', 'well'],
-	['page_tables', 'either', qr/well so far/], ['outside', 'crash'], ['scribble', 'well'], ['softint', 'well'],
+	['page_tables', 'either', qr/well so far/], ['outside', 'crash'], ['scribble', 'well'], ['softint', 'well'], ['syscall', 'well'],
 	['pc-ports', 'well'], ['pc-tables', 'crash', qr/well so far/],
+	['pc-rewritten', 'either', qr/well so far/],
 );
 
 for (@attackers) {

@@ -45,6 +45,10 @@ $(BUILD)/t/pc-%.elf: $(BUILD)/pc/t/guests-pc/%.o $(BUILD)/pc/t/guests-pc/pc.o $(
 	$(call say,LD,$@)
 	$(Q)$(RTOS_LD) -m elf_i386 -T rtos-pv/port-pc/rtos.lds -o $@ $^
 
+$(BUILD)/t/pc-rewritten.elf: $(BUILD)/t/pc-patched.elf $(BUILD)/veneer
+	$(call say,RW,$@)
+	$(Q)$(BUILD)/veneer rewrite $< -o $@ --quiet
+
 .SECONDARY:
 
 # An RTOS image without symbols or section headers
@@ -53,7 +57,8 @@ $(BUILD)/t/stripped.elf: $(BUILD)/rtos-pc.elf
 	$(Q)strip -s -o $@ $<
 
 TESTS := $(sort $(wildcard t/*.t))
-TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf \
+	$(BUILD)/t/pc-rewritten.elf
 
 check: all check-packages $(TEST_INPUTS)
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
