@@ -20,7 +20,7 @@ endif
 .PHONY: all run check bench install clean packages iso run-demo
 
 PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
-	$(BUILD)/rtos-rewritten.elf $(BUILD)/invaders.elf
+	$(BUILD)/rtos-rewritten.elf $(BUILD)/invaders.elf $(BUILD)/demo.conf
 
 all: $(PRODUCTS)
 
@@ -77,7 +77,7 @@ $(BUILD)/demo.conf: hypervisor/host/demo.conf
 	$(Q)cp $< $@
 
 # On a terminal: the three guests, interactive. Else the same, scripted, and the comparison.
-run: all $(BUILD)/demo.conf
+run: all
 	@mkdir -p $(BUILD)/run
 	$(Q)if [ -t 0 ]; then $(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log; else \
 		$(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log --timeout 120 \

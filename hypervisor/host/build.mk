@@ -20,7 +20,7 @@ $(BUILD)/veneer: $(HOST_OBJECTS)
 
 # A GRUB ISO for BIOS and UEFI with the demonstration's guests (or CONF=file), for Bochs or a real machine.
 CONF ?= $(BUILD)/demo.conf
-$(BUILD)/veneer.iso: all $(BUILD)/demo.conf $(CONF) | check-packages
+$(BUILD)/veneer.iso: all $(CONF) | check-packages
 	$(call say,ISO,$@)
 	$(Q)rm -rf $(BUILD)/iso && mkdir -p $(BUILD)/iso/boot/grub
 	$(Q)$(BUILD)/veneer run $(CONF) --bundle $(BUILD)/iso/boot/bundle.cpio
