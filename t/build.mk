@@ -27,6 +27,7 @@ UNIT_COMMON := hypervisor/core/string.c
 $(BUILD)/t/unit/test_config: hypervisor/core/config.c
 $(BUILD)/t/unit/test_images: hypervisor/core/bundle.c hypervisor/core/elf.c
 $(BUILD)/t/unit/test_mmu: hypervisor/mmu/walk.c hypervisor/mmu/shadow.c
+$(BUILD)/t/unit/test_events: hypervisor/ring/inject.c hypervisor/mmu/walk.c hypervisor/mmu/shadow.c
 $(BUILD)/t/unit/test_decode: hypervisor/emulate/decode.c rewriter/classify.c
 $(BUILD)/t/unit/test_devices: hypervisor/platform/i8042.c hypervisor/platform/i8254.c \
 	hypervisor/platform/i8259.c hypervisor/platform/ns16550.c hypervisor/platform/rtc.c hypervisor/platform/vga.c
