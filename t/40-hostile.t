@@ -13,7 +13,7 @@ use Veneer;
 my @attackers = (
 	['gate_area', 'well'], ['frames', 'crash', qr/well so far/], ['doors', 'well'], ['hypercalls', 'well'],
 	['page_tables', 'either', qr/well so far/], ['outside', 'crash'], ['scribble', 'well'], ['softint', 'well'], ['syscall', 'well'],
-	['pc-ports', 'well'], ['pc-tables', 'crash', qr/well so far/],
+	['pc-ports', 'well'], ['pc-storm', 'well'], ['pc-tables', 'crash', qr/well so far/],
 	['pc-rewritten', 'either', qr/well so far/],
 );
 

@@ -104,7 +104,7 @@
 #define VENEER_HC_EVENT_CHECK	7 /* deliver what is pending, if unmasked: 0 */
 #define VENEER_HC_TIMER_SET                                                                       \
 	8			   /* (deadline ns on the pvclock, period ns or 0): 0; deadline 0 \
-				    * stops; a period is 10 us to 1 h */
+				    * stops; a period is 50 us to 1 h */
 #define VENEER_HC_MMU_LOAD_ROOT	 9 /* (gpa of a 4-level root, or ~0 for the identity map): 0 */
 #define VENEER_HC_MMU_FLUSH	 10 /* (first gva, bytes; ~0 bytes for all): translations changed: 0 */
 #define VENEER_HC_MMU_DROP_ROOT	 11 /* (gpa of a root that will not be loaded again): 0 */

@@ -108,7 +108,7 @@ static void timer_fired(struct timer *t)
 	}
 }
 
-#define TIMER_PERIOD_MIN_NS 10000
+#define TIMER_PERIOD_MIN_NS 50000 /* each costs the core's other guests an interrupt */
 #define TIMER_PERIOD_MAX_NS 3600000000000
 #define TIMER_NEVER	    (1ull << 62) /* in TSC ticks: far away, and sums with it do not wrap */
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * INT n straight from ring 3 to ring 1, and timer events at every moment of it.
- * Tried: a hundred thousand such entries with a timer every 10 us, so that events land before the
- * handler has masked, while it moves its frame, and on the way back.
- * Must happen: each entry comes back with its own registers, events go on coming (an entry that
- * cleared the real interrupt flag would let ring 1 keep the processor), and none finds the entry
- * stack in use.
+ * Tried: four hundred thousand such entries with a timer every 50 us, so that events land before
+ * the handler has masked, while it moves its frame, and on the way back. Must happen: each entry
+ * comes back with its own registers, events go on coming (an entry that cleared the real interrupt
+ * flag would let ring 1 keep the processor), and none finds the entry stack in use.
  */
 #include "guest.h"
 
-#define ENTRIES 100000
+#define ENTRIES 400000
 
 static volatile unsigned beats, on_entry_stack;
 
@@ -59,7 +58,7 @@ int guest_main(const struct veneer_start_info *info)
 	back = user_returned;
 	veneer_on_softint(0x82, either);
 	veneer_on_event(VENEER_EVENT_TIMER, timer);
-	veneer_timer_set(veneer_clock_ns() + 10000, 10000);
+	veneer_timer_set(veneer_clock_ns() + 50000, 50000);
 	attempt_user(user_loop, NULL);
 	veneer_timer_set(0, 0);
 	expect(!wrong, "every entry comes back as it left");
