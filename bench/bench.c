@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "machine.h"
+#include "qemu.h"
 #include "results.h"
 
 static const char help[] = "usage: veneer bench [--output DIR] [--quiet]\n"
@@ -56,45 +57,17 @@ static int run_way(const struct way *w, struct results *r, bool quiet)
 {
 	char bundle[] = "/tmp/veneer-bench-XXXXXX";
 	bool native = w->prep == PREP_NATIVE, ended = false;
-	const char *argv[40] = { "qemu-system-x86_64",
-				 "-machine",
-				 "pc",
-				 "-accel",
-				 "tcg",
-				 "-cpu",
-				 "max",
-				 "-m",
-				 "64",
-				 "-smp",
-				 "1",
-				 "-display",
-				 "none",
-				 "-monitor",
-				 "none",
-				 "-nodefaults",
-				 "-serial",
-				 "stdio",
-				 "-no-reboot",
-				 "-device",
-				 "isa-debug-exit,iobase=0xf4,iosize=1",
-				 "-icount",
-				 "shift=0,sleep=off",
-				 "-seed",
-				 "1",
-				 "-rtc",
-				 "base=2026-01-01,clock=vm",
-				 "-kernel",
-				 library_path(native ? w->image : "veneer.elf") };
-	unsigned n = 0;
+	struct qemu q = { .accel = "tcg", .memory = "64", .cpus = "1", .icount = true };
+	const char *argv[QEMU_ARGUMENTS];
 	struct machine m;
 
 	int fd = mkstemp(bundle);
 	if (fd < 0 || close(fd) || (!native && write_bundle(w, bundle)))
 		return -1;
-	while (argv[n])
-		n++;
-	argv[n++] = native ? "-append" : "-initrd";
-	argv[n] = native ? w->cmdline : bundle;
+	q.kernel = library_path(native ? w->image : "veneer.elf");
+	q.append = native ? w->cmdline : NULL;
+	q.initrd = native ? NULL : bundle;
+	qemu_arguments(&q, argv);
 	if (!quiet)
 		fprintf(stderr, "veneer: measuring %s ...\n", prep_names[w->prep]);
 	long start = now_ms();

@@ -107,7 +107,7 @@ static void append_original(struct buffer *b, const struct rewrite *r, struct la
 	l->original_bytes = b->used - l->original_offset;
 }
 
-static void append_phdrs(struct buffer *b, const struct layout *l, const struct rewrite *r)
+static void append_phdrs(struct buffer *b, const struct layout *l)
 {
 	Elf32_Ehdr e;
 	uint32_t window_bytes = (uint32_t)(l->note_offset - l->window_offset);
@@ -136,7 +136,6 @@ static void append_phdrs(struct buffer *b, const struct layout *l, const struct 
 			    (uint32_t)l->note_bytes,
 			    PF_R,
 			    4 };
-	(void)r;
 	append(b, &window, sizeof(window));
 	append(b, &note, sizeof(note));
 	memcpy(b->data, &e, sizeof(e));
@@ -268,7 +267,7 @@ int output_write(struct rewrite *r, const char *path, char *why, size_t n)
 	append_window(&b, r, &l);
 	append_note(&b, r, &l);
 	append_original(&b, r, &l);
-	append_phdrs(&b, &l, r);
+	append_phdrs(&b, &l);
 	append_shdrs(&b, &l);
 	int err = put_file(&b, path, why, n);
 	free(b.data);

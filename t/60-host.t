@@ -44,6 +44,9 @@ unlink 'build/test.png';
 is($status, 0, 'a picture is taken');
 like(slurp('build/test.png'), qr/^\x89PNG/, 'it is a PNG');
 like(slurp('build/test.log'), qr/^veneer: all done, all well/m, 'the log is kept');
+($status, $text) = run_guests('engine-ring', "# a comment first\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
+	guest('b', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--engine', 'ring');
+is($status, 0, '--engine ring goes into every section') or diag($text);
 ($status, $text) = run_guests('engine', guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
 	guest('b', image => 'rtos-pv.elf', cmdline => 'spin'), '--engine', 'vmx');
 like($text, qr/engine: this engine is not there yet/, 'an engine that is not there is refused');

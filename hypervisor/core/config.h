@@ -12,7 +12,6 @@
  *	cpus	 = LIST		physical cores it may use: 1 or 0,2-3; default 0
  *	engine	 = ring | vmx | svm | auto		default auto
  *	prepare	 = pv | rewritten | stock		default: what the image says
- *	device	 = virtio-console ...			may be repeated
  *	on-crash = stop | restart			default stop
  *	share	 = PERCENT	of its core, guaranteed, when others share it; default: equal parts
  *	optional = yes | no	yes: the machine need not wait for it to end; default no

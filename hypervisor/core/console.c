@@ -144,6 +144,12 @@ void console_guest_put(struct guest *g, char c)
 		end_line(g);
 }
 
+void console_guest_flush(struct guest *g)
+{
+	if (g->line_used)
+		end_line(g);
+}
+
 void console_interrupt(void)
 {
 	/* bounded: a port that is not there reads as ones for ever */

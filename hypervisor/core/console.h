@@ -22,6 +22,9 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 /* A byte of the guest's own output. */
 void console_guest_put(struct guest *g, char c);
 
+/* The guest has ended: a line it did not finish is printed as it is. */
+void console_guest_flush(struct guest *g);
+
 /* A character without line discipline: for the monitor's prompt. */
 void console_put(char c);
 

@@ -143,6 +143,7 @@ void guest_end(struct guest *g, int verdict, const char *how)
 	if (g->platform)
 		platform_stop(g->platform);
 	timer_cancel(g->vcpu.cpu, &g->vcpu.timer);
+	console_guest_flush(g);
 	console_guest_notice(g, "%s, verdict %d", how, verdict);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
 	g->vcpu.cpu->attention = true;

@@ -78,8 +78,9 @@ struct vcpu {
 	struct legacy_state legacy;
 	struct veneer_handlers handlers; /* PV; checked canonical */
 	uint64_t *gdt;			 /* frame of GATE_GDT page 0 */
-	struct gate64 *idt;		 /* frame of GATE_IDT */
-	bool stepping;			 /* TF is ours */
+	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
+	struct gate64 *idt;   /* frame of GATE_IDT */
+	bool stepping;	      /* TF is ours */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;
@@ -129,7 +130,6 @@ struct guest {
 	/* console output: the line so far */
 	char line[240];
 	unsigned line_used;
-	bool line_counted;
 	uint64_t line_counts[COUNTERS];
 
 	/* console input: one producer, one consumer */

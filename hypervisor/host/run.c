@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "qemu.h"
 #include "screen.h"
 
 static const char help[] =
@@ -84,17 +85,18 @@ static int read_file(const char *path, char **data, size_t *bytes)
 /* engine = E at the end of every section, where it overrides. */
 static char *override_engine(char *text, size_t *bytes, const char *engine)
 {
-	char *out = malloc(*bytes * 2 + 4096), *to = out;
+	char *out = malloc(*bytes * 16 + 64), *to = out;
+	bool in_section = false;
 
 	for (size_t i = 0; out && i <= *bytes; i++) {
-		bool section = i < *bytes && text[i] == '[' && i && text[i - 1] == '\n';
+		bool section = i < *bytes && text[i] == '[' && (!i || text[i - 1] == '\n');
 
-		if (section || i == *bytes)
-			to += sprintf(to, "\nengine = %.8s\n", engine);
+		if (in_section && (section || i == *bytes))
+			to += sprintf(to, "\nengine = %.4s\n", engine);
+		in_section |= section;
 		if (i < *bytes)
 			*to++ = text[i];
 	}
-	/* before the first section it would stand outside */
 	*bytes = (size_t)(to - out);
 	free(text);
 	return out;
@@ -116,52 +118,21 @@ static int make_bundle(const struct options *o, const char *path)
 	return err;
 }
 
-#define ARGS_MAX 48
-
-static void qemu_arguments(const struct options *o, const char *bundle, const char **argv)
+static void command_of(const struct options *o, const char *bundle, const char **argv)
 {
-	const char *why = "", *accel = o->accel;
-	unsigned n = 0;
+	struct qemu q = { .accel = o->accel,
+			  .memory = o->memory,
+			  .cpus = o->cpus,
+			  .kernel = library_path("veneer.elf"),
+			  .initrd = bundle,
+			  .icount = o->icount };
+	const char *why = "";
 
-	if (!accel || !strcmp(accel, "auto"))
-		accel = o->icount ? "tcg" : accelerator_choose(&why);
+	if (!q.accel || !strcmp(q.accel, "auto"))
+		q.accel = o->icount ? "tcg" : accelerator_choose(&why);
 	if (isatty(2) && *why)
-		fprintf(stderr, "veneer: accelerator %s (%s)\n", accel, why);
-	const char *fixed[] = { "qemu-system-x86_64",
-				"-machine",
-				"pc",
-				"-accel",
-				accel,
-				"-cpu",
-				!strcmp(accel, "kvm") ? "host" : "max",
-				"-m",
-				o->memory,
-				"-smp",
-				o->cpus,
-				"-display",
-				"none",
-				"-monitor",
-				"none",
-				"-nodefaults",
-				"-serial",
-				"stdio",
-				"-no-reboot",
-				"-device",
-				"isa-debug-exit,iobase=0xf4,iosize=1",
-				"-kernel",
-				library_path("veneer.elf"),
-				"-initrd",
-				bundle };
-	for (; n < sizeof(fixed) / sizeof(fixed[0]); n++)
-		argv[n] = fixed[n];
-	if (o->icount) {
-		const char *icount[] = { "-icount", "shift=0,sleep=off",       "-seed", "1",
-					 "-rtc",    "base=2026-01-01,clock=vm" };
-
-		for (unsigned i = 0; i < 6; i++)
-			argv[n++] = icount[i];
-	}
-	argv[n] = NULL;
+		fprintf(stderr, "veneer: accelerator %s (%s)\n", q.accel, why);
+	qemu_arguments(&q, argv);
 }
 
 /* Types a script's keys: escapes, and pauses. */
@@ -283,7 +254,7 @@ static int interact(struct machine *m)
 static int run(const struct options *o)
 {
 	char bundle[] = "/tmp/veneer-bundle-XXXXXX";
-	const char *argv[ARGS_MAX];
+	const char *argv[QEMU_ARGUMENTS];
 	struct machine m;
 	FILE *log = NULL;
 	int fd = mkstemp(bundle), status = RUN_USAGE;
@@ -294,7 +265,7 @@ static int run(const struct options *o)
 	if (o->log && !(log = fopen(o->log, "w"))) {
 		status = fail(o->log, strerror(errno));
 	} else if (!make_bundle(o, bundle)) {
-		qemu_arguments(o, bundle, argv);
+		command_of(o, bundle, argv);
 		if (o->print) {
 			for (unsigned i = 0; argv[i]; i++)
 				printf("%s%s", i ? " " : "", argv[i]);

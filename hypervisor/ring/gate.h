@@ -40,10 +40,8 @@
 /* Byte offsets in struct gate_data, for gate.S */
 #define GD_HV_CR3	 0
 #define GD_HV_RSP	 8
-#define GD_GUEST_CR3	 16
-#define GD_SYSCALL_ENTRY 24
-#define GD_THIS_CPU	 32
-#define GD_NMI_COUNT	 40
+#define GD_SYSCALL_ENTRY 16
+#define GD_THIS_CPU	 24
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -52,12 +50,10 @@
 struct gate_data {
 	uint64_t hv_cr3;
 	uint64_t hv_rsp;	/* where gate.S finds the hypervisor's stack */
-	uint64_t guest_cr3;	/* root of the running vCPU on this CPU */
 	uint64_t syscall_entry; /* ring-1 entry for SYSCALL from ring 3; 0: a full exit */
 	uint64_t this_cpu;	/* struct cpu * */
-	uint64_t nmi_count;
 };
 _Static_assert(__builtin_offsetof(struct gate_data, syscall_entry) == GD_SYSCALL_ENTRY, "gate.S");
-_Static_assert(__builtin_offsetof(struct gate_data, nmi_count) == GD_NMI_COUNT, "gate.S");
+_Static_assert(__builtin_offsetof(struct gate_data, this_cpu) == GD_THIS_CPU, "gate.S");
 #endif
 #endif

@@ -114,6 +114,7 @@ static void start(struct vcpu *v)
 	memcpy((char *)v->fpu + 24, &mxcsr, 4);
 	memset(v->page, 0, PAGE_SIZE);
 	memset(v->gdt, 0, PAGE_SIZE);
+	v->gdt_entries = 0;
 	memset(&v->handlers, 0, sizeof(v->handlers));
 	memset(&v->legacy, 0, sizeof(v->legacy));
 	v->page->irq_mask = VENEER_IRQ_MASKED;

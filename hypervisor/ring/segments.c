@@ -24,17 +24,19 @@ static uint64_t fit_for_ring1(uint64_t d)
 void ring_gdt_load(struct vcpu *v)
 {
 	const struct legacy_state *l = &v->legacy;
-	unsigned entries = MIN((l->gdt_limit + 1u) / 8, PAGE_SIZE / 8);
+	unsigned limit = MIN((l->gdt_limit + 1u) / 8, PAGE_SIZE / 8), i;
+	uint64_t d;
 
-	memset(v->gdt, 0, PAGE_SIZE);
-	for (unsigned i = 1; i < entries; i++) {
-		uint64_t d;
+	for (i = 1; i < limit; i++) {
+		gva_t at = GVA((uint32_t)(l->gdt_base + 8 * i));
 
-		if (mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->gdt_base + 8 * i)), &d,
-			     8, 0, NULL))
+		if (mmu_read(&v->guest->mmu, &v->paging, at, &d, 8, 0, NULL))
 			break;
 		v->gdt[i] = fit_for_ring1(d);
 	}
+	if (i < v->gdt_entries)
+		memset(&v->gdt[i], 0, 8 * (v->gdt_entries - i));
+	v->gdt_entries = i;
 }
 
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)

@@ -49,12 +49,6 @@ static inline uint32_t desc_limit(uint64_t d)
 	return d & DESC_G ? limit << 12 | 0xfff : limit;
 }
 
-/* A flat segment is what inline rewriting relies on. */
-static inline bool desc_flat(uint64_t d)
-{
-	return !desc_base(d) && desc_limit(d) == 0xffffffff;
-}
-
 static inline unsigned desc_type(uint64_t d)
 {
 	return (d >> 40) & 15;

@@ -26,7 +26,7 @@ static void good(void)
 	read("# comment\n[guest a-1]\nimage=x.elf\nmemory = 64M ; remark\ncpus = 0,2-3\r\nengine = "
 	     "ring\n"
 	     "prepare = pv\non-crash = restart\nshare = 25\noptional = yes\ncmdline = a = b # c\n"
-	     "device = virtio-console\n\n[guest b]\n\timage = y\nmemory = 2097152\n");
+	     "\n[guest b]\n\timage = y\nmemory = 2097152\n");
 	ok(c.guests == 2 && !c.errors && !said[0], "two guests, no errors");
 	const struct guest_config *g = &c.guest[0];
 	ok(!strcmp(g->name, "a-1") && !strcmp(g->image, "x.elf") && g->memory == MIB(64),
@@ -55,13 +55,14 @@ static void bad(void)
 		{ "[guest a]\nimage = x\nengine = xen\n", "3: engine: want ring" },
 		{ "[guest a]\nimage = x\nshare = 0\n", "3: share: want a percentage" },
 		{ "[guest a]\nimage = x\nvcpus = 2\n", "3: vcpus: want 1" },
-		{ "[guest a]\nimage = x\ndevice = floppy\n", "3: device: no such device" },
+		{ "[guest a]\nimage = x\ndevice = floppy\n", "3: device: no devices can be given" },
 		{ "[guest a]\nmemory = 4M\n", "1: guest \"a\" has no image" },
 		{ "[guest a]\nimage = x\n[guest a]\nimage = y\n", "3: a second guest \"a\"" },
 		{ "image = x\n", "1: \"image\" stands outside" },
 		{ "[gast a]\n", "1: \"[gast a]\" is not a section" },
 		{ "[guest a b]\n", "1: guest name" },
 		{ "[guest ]\n", "1: guest name" },
+		{ "[guest veneer]\n", "1: guest name \"veneer\"" },
 		{ "[guest a]\nimage\n", "2: \"image\": want KEY = VALUE" },
 		{ "[guest a]\nimage = x\ncmdline = a\001b\n", "3: a control character" },
 	};

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "qemu.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static unsigned add(const char **argv, unsigned n, const char *const *more)
+{
+	while (*more)
+		argv[n++] = *more++;
+	return n;
+}
+
+void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
+{
+	const char *cpu = strcmp(q->accel, "kvm") ? "max" : "host";
+	/* clang-format off */
+	const char *const machine[] = { "qemu-system-x86_64", "-machine", "pc", "-accel", q->accel,
+		"-cpu", cpu, "-m", q->memory, "-smp", q->cpus, "-display", "none", "-monitor", "none",
+		"-nodefaults", "-serial", "stdio", "-no-reboot",
+		"-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", q->kernel, NULL };
+	/* the seed and the fixed clock are needed for two runs to be the same */
+	const char *const icount[] = { "-icount", "shift=0,sleep=off", "-seed", "1",
+		"-rtc", "base=2026-01-01,clock=vm", NULL };
+	/* clang-format on */
+	unsigned n = add(argv, 0, machine);
+
+	if (q->icount)
+		n = add(argv, n, icount);
+	if (q->initrd)
+		n = add(argv, n, (const char *const[]){ "-initrd", q->initrd, NULL });
+	if (q->append)
+		n = add(argv, n, (const char *const[]){ "-append", q->append, NULL });
+	argv[n] = NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one place that knows how QEMU is started. */
+#ifndef HOST_QEMU_H
+#define HOST_QEMU_H
+
+#include <stdbool.h>
+
+#define QEMU_ARGUMENTS 48
+
+struct qemu {
+	const char *accel;  /* tcg or kvm */
+	const char *memory; /* MiB */
+	const char *cpus;
+	const char *kernel;
+	const char *initrd, *append; /* or NULL */
+	bool icount;		     /* one instruction is one nanosecond, repeatable */
+};
+
+/* Fills argv, NULL at its end; the serial line is the process's stdin and stdout. */
+void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS]);
+
+#endif
