@@ -17,7 +17,7 @@ say = @:
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all run check bench install clean packages iso run-demo
+.PHONY: all run run-linux check bench linux install clean packages iso
 
 PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
 	$(BUILD)/rtos-rewritten.elf $(BUILD)/invaders.elf $(BUILD)/demo.conf
@@ -84,8 +84,30 @@ run: all
 		--send 'invaders=\w\w \w\e[D\w \w\e[D\w ' --screen invaders=$(BUILD)/run/invaders.png && \
 		echo && $(BUILD)/veneer bench; fi
 
-bench: all
-	$(Q)$(BUILD)/veneer bench
+# Linux, as a patched guest: minutes the first time, nothing when nothing has changed.
+LINUX := $(BUILD)/linux
+LINUX_IMAGES := vmlinux shell.cpio.gz osbench.cpio.gz tests.cpio.gz
+linux: packages
+	+$(Q)$(MAKE) --no-print-directory -C pvops-linux OUT=$(abspath $(LINUX)) CC=gcc \
+		$(addprefix $(abspath $(LINUX))/,$(LINUX_IMAGES))
+
+# Linux beside the RTOS, each on a core of its own.
+run-linux: all linux
+	$(Q)cp hypervisor/host/linux.conf $(BUILD)/linux.conf
+	$(Q)if [ -t 0 ]; then $(BUILD)/veneer run $(BUILD)/linux.conf; else \
+		$(BUILD)/veneer run $(BUILD)/linux.conf --timeout 120 --expect linux='built-in shell' \
+		--send linux='\w\wuname -a; cat /proc/interrupts; poweroff -f\n'; fi
+
+# PEERS=1: Xen PV beside Veneer, with the same vmlinux.
+XEN := /boot/xen-4.17-amd64.gz
+$(BUILD)/xen.elf:
+ifeq ($(wildcard $(XEN)),)
+	$(call install_packages,xen-hypervisor-4.17-amd64)
+endif
+	$(Q)zcat $(XEN) > $@
+
+bench: all linux $(if $(PEERS),$(BUILD)/xen.elf)
+	$(Q)$(BUILD)/veneer bench --linux $(if $(PEERS),--peers)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/veneer $(DESTDIR)$(PREFIX)/share/man/man1 \

@@ -3,12 +3,18 @@
 
 HV_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fno-strict-aliasing -fcf-protection=none -fno-builtin -Ihypervisor -MMD -MP
+	-fno-strict-aliasing -fcf-protection=none -fno-builtin -Ihypervisor -I. -MMD -MP
 HV_DIRS := boot core emulate mmu platform ring x86
-HV_SOURCES := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c hypervisor/$(d)/*.S))
+HV_SOURCES := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c hypervisor/$(d)/*.S)) \
+	$(wildcard virtio/*.c)
 HV_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(basename $(HV_SOURCES)))
 
 $(BUILD)/hypervisor/%.o: hypervisor/%.c | packages
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(HV_CFLAGS) -c $< -o $@
+
+$(BUILD)/virtio/%.o: virtio/%.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(HV_CFLAGS) -c $< -o $@

@@ -44,7 +44,7 @@ like($text, qr/^legacy: typed: dear$/m, 'and a legacy guest by its serial port')
 ($status, $text) = run_guests('crash', guest('bad', image => 't/outside.elf') . guest('good', %spin, cpus => 0), '--cpus', 1);
 is($status, 1, 'a crash is seen in the exit status');
 like($text, qr/^veneer: bad: CRASH: access to address \w+, which is outside its memory$/m, 'and said');
-like($text, qr/^veneer: bad: rip 0009:\w{16} rflags/m, 'with the registers');
+like($text, qr/^veneer: bad: rip 1031:\w{16} rflags/m, 'with the registers');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
 
 ($status, $text) = run_guests('restart', guest('bad', image => 't/outside.elf', on_crash => 'restart') .
@@ -55,7 +55,7 @@ like($text, qr/^veneer: bad: stopped after a crash/m, 'but not for ever');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
 
 ($status, $text) = run_guests('wrong', guest('bad', %spin, memory => 'lots') . guest('far', %spin, cpus => 9) .
-	guest('big', %spin, memory => '1G') . guest('good', %spin));
+	guest('big', %spin, memory => '1G') . guest('good', %spin), '--cpus', 2, '--memory', 256);
 is($status, 1, 'a wrong line is seen in the exit status');
 like($text, qr/veneer.conf:4: memory: not a size/, 'with line and reason');
 like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that is not there');

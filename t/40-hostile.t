@@ -15,14 +15,16 @@ my @attackers = (
 	['page_tables', 'either', qr/well so far/], ['outside', 'crash'], ['scribble', 'well'], ['softint', 'well'], ['syscall', 'well'],
 	['pc-ports', 'well'], ['pc-storm', 'well'], ['pc-tables', 'crash', qr/well so far/],
 	['pc-rewritten', 'either', qr/well so far/],
+	['returns', 'crash', qr/well so far/], ['descriptors', 'well'], ['shadows', 'well'], ['rings', 'well'],
+	['smp', 'well', undef, vcpus => 4, cpus => '0-1'],
 );
 
 for (@attackers) {
-	my ($name, $end, $said) = @$_;
+	my ($name, $end, $said, %keys) = @$_;
 	for my $core (0, 1) {
 		my $where = $core ? 'on another core' : 'on its core';
-		my ($status, $text) = run_guests("hostile-$name", guest('attacker', image => "t/$name.elf", cpus => 0) .
-			guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin', cpus => $core), '--cpus', $core + 1);
+		my ($status, $text) = run_guests("hostile-$name", guest('attacker', image => "t/$name.elf", cpus => 0, %keys) .
+			guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin', cpus => $core), '--cpus', $keys{cpus} ? 2 : $core + 1);
 		like($text, qr/^neighbour: neighbour: checksum right/m, "$name: the neighbour $where does not notice");
 		like($text, qr/^veneer: all done/m, "$name: the hypervisor lives");
 		unlike($text, qr/NOT AS IT MUST|NOT WELL|PANIC/, "$name: every attempt was met as it must") or diag($text);

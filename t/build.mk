@@ -17,10 +17,11 @@ $(BUILD)/t/%.elf: $(BUILD)/pv/t/guests/%.o $(BUILD)/pv/t/guests/support_asm.o $(
 	$(Q)$(RTOS_LD) -m elf_x86_64 -T rtos-pv/port-pv/rtos.lds -o $@ $(filter %.o,$^)
 
 .PRECIOUS: $(BUILD)/pv/t/guests/%.o
+-include $(wildcard $(BUILD)/pv/t/guests/*.d $(BUILD)/pc/t/guests-pc/*.d)
 
 # Unit tests: the portable parts on the host, under the address and undefined-behaviour sanitizers.
 UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,undefined \
-	-fno-sanitize-recover=all -Ihypervisor -Irewriter -It/unit -Wno-unused-function
+	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_COMMON := hypervisor/core/string.c
 
@@ -28,6 +29,7 @@ $(BUILD)/t/unit/test_config: hypervisor/core/config.c
 $(BUILD)/t/unit/test_images: hypervisor/core/bundle.c hypervisor/core/elf.c
 $(BUILD)/t/unit/test_mmu: hypervisor/mmu/walk.c hypervisor/mmu/shadow.c
 $(BUILD)/t/unit/test_events: hypervisor/ring/inject.c hypervisor/mmu/walk.c hypervisor/mmu/shadow.c
+$(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/mmu/walk.c
 $(BUILD)/t/unit/test_decode: hypervisor/emulate/decode.c rewriter/classify.c
 $(BUILD)/t/unit/test_devices: hypervisor/platform/i8042.c hypervisor/platform/i8254.c \
 	hypervisor/platform/i8259.c hypervisor/platform/ns16550.c hypervisor/platform/rtc.c hypervisor/platform/vga.c
@@ -61,7 +63,7 @@ TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf \
 	$(BUILD)/t/pc-rewritten.elf
 
-check: all check-packages $(TEST_INPUTS)
+check: all check-packages linux $(TEST_INPUTS)
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
 
 # Fuzzing with libFuzzer for FUZZ_SECONDS each; what it finds stays in build/fuzz/.

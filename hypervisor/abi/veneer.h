@@ -49,6 +49,11 @@
  *     the address is in vcpu_page.cr2.
  *     irq_mask is set as for an event. Vector 2 (NMI) is never sent. A vector with no handler (0)
  *     crashes the guest.
+ *   - A page fault of ring 3 on a page that the guest's tables do not have either can come without
+ *     the hypervisor: to the entry VENEER_ENTRY_FAULT, with RSP = kernel_sp and events masked, the
+ *     frame and the error code in vcpu_page.fault, the address in cr2. It is a hint: the page may
+ *     be there by now. The gate then sets fault_busy, and the hypervisor clears it when it has
+ *     filled a page, so the same fault does not come twice in this way.
  *
  * System calls
  *   - SYSCALL in ring 3 enters handlers.syscall at CPL 1 with RSP = vcpu_page.kernel_sp, RCX = user
@@ -56,32 +61,47 @@
  *   - INT n in ring 3 (and 1) enters handlers given by SOFTINT_GATE, straight from the processor:
  * the frame lies on the small entry stack at the end of the vCPU page (VENEER_ENTRY_STACK_TOP) when
  * it comes from ring 3, and irq_mask is as it was. The handler must store VENEER_IRQ_MASKED and
- * move the frame to its own stack before it unmasks.
+ *     move the frame to its own stack before it unmasks.
+ *   - SYSCALL in 32-bit code and SYSENTER enter what SET_ENTRY names, in the same way as SYSCALL.
+ *
+ * Returning
+ *   - A jump to hypercall_page + VENEER_HC_RETURN * stride, with RSP at an IRETQ frame and events
+ *     masked, unmasks and returns; an event that comes in between comes as if the return were done.
+ *     Nothing is written to the stack.
+ *     RETURN_USER loads GS's base from vcpu_page.user_gs_base before. If the processor refuses the
+ *     frame, the exception comes as from ring 3, with that frame: events masked, on kernel_sp.
+ *
+ * Several vCPUs
+ *   - vCPU 0 starts the others with VCPU_START. Each has its own handlers, GDT, root and timer.
+ *   - Page tables are the guest's own matter, as with TLBs: MMU_FLUSH acts on the calling vCPU, and
+ *     another that may have used the translation must be told by an event to do the same.
  */
 #ifndef VENEER_ABI_H
 #define VENEER_ABI_H
 
 #define VENEER_ABI_MAJOR    1 /* changes when an old guest would break */
-#define VENEER_ABI_MINOR    0 /* changes when something is added */
+#define VENEER_ABI_MINOR    1 /* changes when something is added */
 
 #define VENEER_NOTE_NAME    "Veneer"
 #define VENEER_NOTE_GUEST   1 /* desc: uint32_t ABI major */
 #define VENEER_NOTE_REWRITE 2 /* desc: struct veneer_rewrite_note, written by `veneer rewrite` */
+#define VENEER_NOTE_ENTRY   3 /* desc: uint64_t gpa to start at, in place of e_entry */
 
 #define VENEER_START_MAGIC  0x31524e56 /* "VNR1" */
 
 /* Feature bits: start_info.features */
-#define VENEER_FEATURE_SYSCALL 0x1 /* SYSCALL from ring 3 enters handlers.syscall */
-#define VENEER_FEATURE_SOFTINT 0x2 /* SOFTINT_GATE */
-#define VENEER_FEATURE_PVCLOCK 0x4 /* vcpu_page.clock is kept */
-#define VENEER_FEATURE_MMU     0x8 /* MMU_* hypercalls */
+#define VENEER_FEATURE_SYSCALL	0x1  /* SYSCALL from ring 3 enters handlers.syscall */
+#define VENEER_FEATURE_SOFTINT	0x2  /* SOFTINT_GATE */
+#define VENEER_FEATURE_PVCLOCK	0x4  /* vcpu_page.clock is kept */
+#define VENEER_FEATURE_MMU	0x8  /* MMU_* hypercalls */
+#define VENEER_FEATURE_FSGSBASE 0x10 /* RDGSBASE and kin work, and so does RETURN_USER */
 
-/* Selectors of a PV guest */
-#define VENEER_KERNEL_CS 0x09 /* 64-bit code, DPL 1 */
-#define VENEER_KERNEL_SS 0x11 /* data, DPL 1 */
-#define VENEER_USER_CS32 0x1b /* 32-bit code, DPL 3 */
-#define VENEER_USER_SS	 0x23 /* data, DPL 3 */
-#define VENEER_USER_CS	 0x2b /* 64-bit code, DPL 3 */
+/* Selectors of a PV guest. The kernel's are always there; the user's until SET_GDT. */
+#define VENEER_KERNEL_CS 0x1031 /* 64-bit code, DPL 1 */
+#define VENEER_KERNEL_SS 0x1039 /* data, DPL 1 */
+#define VENEER_USER_CS32 0x1b	/* 32-bit code, DPL 3 */
+#define VENEER_USER_SS	 0x23	/* data, DPL 3 */
+#define VENEER_USER_CS	 0x2b	/* 64-bit code, DPL 3 */
 
 /* Fixed virtual addresses in the hypervisor's slot */
 #define VENEER_GATE_BASE       0xffff800000000000
@@ -110,15 +130,51 @@
 #define VENEER_HC_MMU_DROP_ROOT	 11 /* (gpa of a root that will not be loaded again): 0 */
 #define VENEER_HC_SHUTDOWN	 12 /* (VENEER_SHUTDOWN_*, code 0..255): does not return */
 #define VENEER_HC_SOFTINT_GATE	 13 /* (vector 32..255, gva handler or 0, DPL 1 or 3): 0 */
-#define VENEER_HC_COUNT		 14
+#define VENEER_HC_VCPU_PAGE	 14 /* (gpa of a page of RAM): this vCPU's page from now on: 0 */
+#define VENEER_HC_VCPU_START	 15 /* (id, gva of struct veneer_vcpu_start): 0 */
+#define VENEER_HC_VCPU_STOP	 16 /* this vCPU, until it is started again: does not return */
+#define VENEER_HC_VCPU_STOPPED	 17 /* (id): 1 if it is stopped, else 0 */
+#define VENEER_HC_EVENT_SEND	 18 /* (id, event): sets the event in that vCPU's page: 0 */
+#define VENEER_HC_SET_GDT	 19 /* (gva, entries up to 512): 0 */
+#define VENEER_HC_SET_LDT	 20 /* (gva, entries up to 8192, 0 for none): 0 */
+#define VENEER_HC_SET_DESCRIPTOR 21 /* (selector in the GDT, descriptor): 0 */
+#define VENEER_HC_SET_ENTRY	 22 /* (VENEER_ENTRY_*, gva or 0): 0 */
+#define VENEER_HC_SET_DEBUGREG	 23 /* (0 to 3, 6 or 7, value): 0 */
+#define VENEER_HC_GET_DEBUGREG	 24 /* (0 to 3, 6 or 7): its value */
+#define VENEER_HC_SET_IO_BITMAP	 25 /* (gva of 8192 bytes for ring 3, as in a TSS, or 0): 0 */
+#define VENEER_HC_VIRTIO	 26 /* (device from 0, VENEER_VIRTIO_*, argument): see there */
+#define VENEER_HC_COUNT		 27
 
-#define VENEER_SHUTDOWN_POWEROFF 0 /* code is the guest's verdict, 0 = well */
-#define VENEER_SHUTDOWN_REBOOT	 1
-#define VENEER_SHUTDOWN_CRASH	 2
+/* Places in the hypercall page that are jumped to, not called; see Returning. */
+#define VENEER_HC_RETURN_USER  120
+#define VENEER_HC_RETURN       121
+
+#define VENEER_ROOT_FLUSH      1 /* bit of MMU_LOAD_ROOT's argument: its user half has changed */
+
+#define VENEER_ENTRY_SYSCALL32 0 /* SYSCALL in 32-bit code (AMD): RCX, R11 as in 64-bit code */
+#define VENEER_ENTRY_SYSENTER  1 /* SYSENTER (Intel): R11 = user RFLAGS */
+#define VENEER_ENTRY_FAULT     2 /* page faults of ring 3, see Exceptions */
+
+/* VIRTIO: the transport of virtio 1.2 by hypercalls. -ENODEV: no such device, nor any behind it. */
+#define VENEER_VIRTIO_ID	   0 /* device type, virtio 1.2 chapter 5 */
+#define VENEER_VIRTIO_GET_FEATURES 1 /* the bits it offers */
+#define VENEER_VIRTIO_SET_FEATURES 2 /* (bits): 0 */
+#define VENEER_VIRTIO_GET_STATUS   3 /* section 2.1 */
+#define VENEER_VIRTIO_SET_STATUS   4 /* (status): 0; status 0 resets the device */
+#define VENEER_VIRTIO_QUEUE_MAX	   5 /* (queue): most entries, 0 when there is no such queue */
+#define VENEER_VIRTIO_QUEUE_SET	   6 /* (gva of struct veneer_virtio_queue): 0 */
+#define VENEER_VIRTIO_NOTIFY	   7 /* (queue): there are new buffers: 0 */
+#define VENEER_VIRTIO_EVENT	   8 /* event of vCPU 0 for used buffers, of all its queues */
+#define VENEER_VIRTIO_CONFIG	   9 /* (offset): 8 bytes of the configuration space */
+
+#define VENEER_SHUTDOWN_POWEROFF   0 /* code is the guest's verdict, 0 = well */
+#define VENEER_SHUTDOWN_REBOOT	   1
+#define VENEER_SHUTDOWN_CRASH	   2
 
 /* Events: bit numbers in vcpu_page.events */
 #define VENEER_EVENT_TIMER   0
-#define VENEER_EVENT_CONSOLE 1 /* there is console input to read */
+#define VENEER_EVENT_CONSOLE 1	/* there is console input to read */
+#define VENEER_EVENT_DEVICES 16 /* from here on; 8 to 15 are free for guests' own use */
 #define VENEER_EVENTS	     64
 
 /* Byte offsets in struct veneer_vcpu_page, for assembly */
@@ -129,10 +185,23 @@
 #define VENEER_VP_USER_SP     0x18
 #define VENEER_VP_CR2	      0x20
 #define VENEER_VP_ID	      0x28
+#define VENEER_VP_FAULT_BUSY  0x30
 #define VENEER_VP_CLOCK	      0x40
+#define VENEER_VP_KERNEL_GS   0x60
+#define VENEER_VP_USER_GS     0x68
+#define VENEER_VP_FAULT	      0x70
+#define VENEER_VP_SCRATCH     0xa0
+#define VENEER_VP_FREE	      0xa8 /* up to the entry stack: the guest's own */
+
+/* Byte offset in struct veneer_start_info */
+#define VENEER_SI_FEATURES 8
 
 #ifndef __ASSEMBLER__
+#ifdef __KERNEL__ /* Linux */
+#include <linux/types.h>
+#else
 #include <stdint.h>
+#endif
 
 /* The pvclock structure, as Linux guests of KVM and Xen know it: system time in ns is
  * system_time + (((tsc - tsc_timestamp) << tsc_shift) * tsc_to_system_mul >> 32); a negative
@@ -157,9 +226,14 @@ struct veneer_vcpu_page {
 	uint64_t cr2;	      /* address of the last page fault sent to the guest */
 	uint32_t id;	      /* number of this vCPU */
 	uint32_t pad0;
-	uint64_t pad1[2];
+	uint32_t fault_busy; /* written by both: not 0: the gate hands no page fault over */
+	uint32_t pad1[3];
 	struct veneer_clock clock;
-	uint8_t free_for_guest[0x800 - 0x60];
+	uint64_t kernel_gs_base; /* for the guest's entry code */
+	uint64_t user_gs_base;	 /* RETURN_USER loads it */
+	uint64_t fault[6];	 /* RIP CS RFLAGS RSP SS error code, for VENEER_ENTRY_FAULT */
+	uint64_t scratch;	 /* of RETURN_USER */
+	uint8_t free_for_guest[0x800 - 0xa8];
 	uint8_t entry_stack[0x800]; /* see SOFTINT_GATE */
 };
 
@@ -177,6 +251,19 @@ struct veneer_start_info {
 	uint64_t module_bytes;
 	uint64_t reserved_end; /* RAM below this is in use at the start: image, module, this page */
 	char cmdline[256];     /* from the configuration, NUL-terminated */
+	uint64_t wall_clock;   /* ns since 1970, UTC, when the pvclock was 0 */
+};
+
+struct veneer_vcpu_start {
+	uint64_t rip, rsp, rdi; /* where it begins, in ring 1 with events masked */
+	uint64_t root;		/* gpa, as for MMU_LOAD_ROOT */
+	uint64_t vcpu_page;	/* gpa, as for VCPU_PAGE */
+};
+
+/* A split virtqueue, virtio 1.2 section 2.7: guest-physical addresses of its three parts. */
+struct veneer_virtio_queue {
+	uint32_t queue, size;
+	uint64_t desc, avail, used;
 };
 
 struct veneer_handlers {
@@ -217,6 +304,12 @@ VENEER_OFFSET(veneer_vcpu_page, user_sp, VENEER_VP_USER_SP);
 VENEER_OFFSET(veneer_vcpu_page, cr2, VENEER_VP_CR2);
 VENEER_OFFSET(veneer_vcpu_page, id, VENEER_VP_ID);
 VENEER_OFFSET(veneer_vcpu_page, clock, VENEER_VP_CLOCK);
+VENEER_OFFSET(veneer_vcpu_page, kernel_gs_base, VENEER_VP_KERNEL_GS);
+VENEER_OFFSET(veneer_vcpu_page, user_gs_base, VENEER_VP_USER_GS);
+VENEER_OFFSET(veneer_vcpu_page, fault_busy, VENEER_VP_FAULT_BUSY);
+VENEER_OFFSET(veneer_vcpu_page, fault, VENEER_VP_FAULT);
+VENEER_OFFSET(veneer_vcpu_page, scratch, VENEER_VP_SCRATCH);
+VENEER_OFFSET(veneer_vcpu_page, free_for_guest, VENEER_VP_FREE);
 VENEER_OFFSET(veneer_vcpu_page, entry_stack, 0x800);
 VENEER_OFFSET(veneer_clock, tsc_timestamp, 8);
 VENEER_OFFSET(veneer_clock, system_time, 16);
@@ -224,7 +317,6 @@ VENEER_OFFSET(veneer_clock, tsc_to_system_mul, 24);
 VENEER_OFFSET(veneer_clock, tsc_shift, 28);
 VENEER_OFFSET(veneer_start_info, abi_major, 4);
 VENEER_OFFSET(veneer_start_info, abi_minor, 6);
-VENEER_OFFSET(veneer_start_info, features, 8);
 VENEER_OFFSET(veneer_start_info, memory, 16);
 VENEER_OFFSET(veneer_start_info, vcpu_pages, 24);
 VENEER_OFFSET(veneer_start_info, hypercall_page, 32);
@@ -233,7 +325,9 @@ VENEER_OFFSET(veneer_start_info, tsc_khz, 44);
 VENEER_OFFSET(veneer_start_info, module, 48);
 VENEER_OFFSET(veneer_start_info, module_bytes, 56);
 VENEER_OFFSET(veneer_start_info, reserved_end, 64);
+VENEER_OFFSET(veneer_start_info, features, VENEER_SI_FEATURES);
 VENEER_OFFSET(veneer_start_info, cmdline, 72);
+VENEER_OFFSET(veneer_start_info, wall_clock, 328);
 VENEER_OFFSET(veneer_handlers, event, 256);
 VENEER_OFFSET(veneer_handlers, syscall, 264);
 VENEER_OFFSET(veneer_handlers, window_start, 272);
@@ -241,6 +335,8 @@ VENEER_OFFSET(veneer_handlers, window_end, 280);
 _Static_assert(sizeof(struct veneer_vcpu_page) == 4096, "vCPU page");
 _Static_assert(sizeof(struct veneer_clock) == 32, "pvclock");
 _Static_assert(sizeof(struct veneer_handlers) == 288, "handlers");
+_Static_assert(sizeof(struct veneer_virtio_queue) == 32, "virtio queue");
+_Static_assert(sizeof(struct veneer_vcpu_start) == 40, "vCPU start");
 _Static_assert(sizeof(struct veneer_rewrite_note) == 36, "rewrite note");
 
 #endif /* __ASSEMBLER__ */

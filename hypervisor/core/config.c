@@ -132,7 +132,7 @@ static const char *set_key(struct guest_config *g, const char *key, const char *
 		return NULL;
 	}
 	if (!strcmp(key, "vcpus"))
-		return set_number(value, 1, 1, &g->vcpus) ? NULL : "want 1";
+		return set_number(value, 1, VCPUS_MAX, &g->vcpus) ? NULL : "want 1 to 8";
 	if (!strcmp(key, "cpus"))
 		return parse_cpus(value, &g->cpus) ? NULL : "want cores 0 to 31, as 1 or 0,2-3";
 	if (!strcmp(key, "share"))
@@ -160,7 +160,7 @@ static const char *set_key(struct guest_config *g, const char *key, const char *
 		return n >= 0 ? NULL : "want yes or no";
 	}
 	if (!strcmp(key, "device"))
-		return "no devices can be given yet; the console is there without";
+		return strcmp(value, "virtio-console") ? "want virtio-console" : NULL;
 	return "unknown key";
 }
 

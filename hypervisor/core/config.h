@@ -8,12 +8,13 @@
  *	module	 = FILE		given to the guest beside its image
  *	cmdline	 = TEXT		given to the guest
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
- *	vcpus	 = N		default 1
+ *	vcpus	 = N		1 to 8 (PV guests); default 1
  *	cpus	 = LIST		physical cores it may use: 1 or 0,2-3; default 0
  *	engine	 = ring | vmx | svm | auto		default auto
  *	prepare	 = pv | rewritten | stock		default: what the image says
  *	on-crash = stop | restart			default stop
  *	share	 = PERCENT	of its core, guaranteed, when others share it; default: equal parts
+ *	device	 = virtio-console	a PV guest has it in any case
  *	optional = yes | no	yes: the machine need not wait for it to end; default no
  *	count-at = TEXT		exit counters are printed after each line that begins with TEXT
  */
@@ -23,6 +24,7 @@
 #include "core/types.h"
 
 #define GUESTS_MAX 8
+#define VCPUS_MAX  8
 #define NAME_MAX   24
 
 enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };

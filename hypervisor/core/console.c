@@ -15,7 +15,8 @@
 #define LSR_READY 0x01
 #define LSR_EMPTY 0x20
 
-static uint8_t lock; /* the port, and whole lines on it */
+static uint8_t lock;		/* the port, and whole lines on it */
+static struct guest *prompting; /* whose unfinished line the console's last one is */
 
 static void acquire(void)
 {
@@ -52,8 +53,19 @@ static void put_text(const char *s)
 		console_put(*s);
 }
 
+/* Another's line comes: the prompt is shown anew with what follows it. */
+static void leave_prompt(void)
+{
+	if (!prompting)
+		return;
+	put_text("\r\n");
+	prompting->line_shown = 0;
+	prompting = NULL;
+}
+
 static void put_line(const char *name, const char *text)
 {
+	leave_prompt();
 	put_text(name);
 	put_text(": ");
 	put_text(text);
@@ -108,7 +120,7 @@ static void print_counts(struct guest *g)
 
 	for (unsigned i = 0; i < COUNTERS; i++)
 		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu:%lu",
-			       counter_names[i], g->line_counts[i], g->counts[i]);
+			       counter_names[i], g->line_counts[i], guest_count_of(g, i));
 	console_guest_notice(g, "counts%s", text);
 }
 
@@ -119,29 +131,78 @@ static void end_line(struct guest *g)
 
 	g->line[g->line_used] = 0;
 	acquire();
-	put_line(g->config->name, g->line);
+	if (prompting == g) {
+		put_text(g->line + g->line_shown);
+		put_text("\r\n");
+		g->line_shown = 0;
+		prompting = NULL;
+	} else {
+		put_line(g->config->name, g->line);
+	}
 	release();
 	if (counted)
 		print_counts(g);
 	g->line_used = 0;
 }
 
+/* Escape sequences (ECMA-48, section 5.4) go: nothing a guest prints may move the cursor. */
+static bool in_escape(struct guest *g, char c)
+{
+	switch (g->escape) {
+	case 0: g->escape = c == 27; break;
+	case 1: g->escape = c == '[' ? 2 : 0; return true;
+	default:
+		if (c >= 0x40 && c <= 0x7e)
+			g->escape = 0;
+		return true;
+	}
+	return g->escape;
+}
+
 void console_guest_put(struct guest *g, char c)
 {
-	if (c == '\r' || !c)
+	if (c == '\r' || !c || in_escape(g, c))
 		return;
 	if (!g->line_used)
-		memcpy(g->line_counts, g->counts, sizeof(g->counts));
+		for (unsigned i = 0; i < COUNTERS; i++)
+			g->line_counts[i] = guest_count_of(g, i);
 	if (c == '\n') {
 		end_line(g);
 		return;
 	}
-	/* nothing a guest prints may look like another's line or move the cursor */
+	/* nor may it look like another's line */
 	if (((unsigned char)c < ' ' && c != '\t' && c != '\b') || (unsigned char)c >= 0x7f)
 		c = '?';
 	g->line[g->line_used++] = c;
 	if (g->line_used == sizeof(g->line) - 1)
 		end_line(g);
+}
+
+void console_guest_write(struct guest *g, const char *text, uint64_t bytes)
+{
+	guest_console_lock(g);
+	for (uint64_t i = 0; i < bytes; i++)
+		console_guest_put(g, ((const volatile char *)text)[i]);
+	guest_console_unlock(g);
+}
+
+void console_guest_prompt(struct guest *g)
+{
+	guest_console_lock(g);
+	acquire();
+	if (g->line_used > g->line_shown) {
+		g->line[g->line_used] = 0;
+		if (prompting != g) {
+			leave_prompt();
+			put_text(g->config->name);
+			put_text(": ");
+		}
+		put_text(g->line + g->line_shown);
+		g->line_shown = g->line_used;
+		prompting = g;
+	}
+	release();
+	guest_console_unlock(g);
 }
 
 void console_guest_flush(struct guest *g)

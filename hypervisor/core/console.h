@@ -8,6 +8,7 @@
 #define VENEER_CONSOLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct guest;
 
@@ -20,9 +21,11 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* A byte of the guest's own output. */
+void console_guest_write(struct guest *g, const char *text, uint64_t bytes); /* from any vCPU */
 void console_guest_put(struct guest *g, char c);
 
 /* The guest has ended: a line it did not finish is printed as it is. */
+void console_guest_prompt(struct guest *g); /* it waits: what it has of a line may be a prompt */
 void console_guest_flush(struct guest *g);
 
 /* A character without line discipline: for the monitor's prompt. */

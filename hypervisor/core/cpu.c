@@ -9,6 +9,7 @@
 #include "core/sched.h"
 #include "core/string.h"
 #include "mmu/memory.h"
+#include "mmu/mmu.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
@@ -20,8 +21,6 @@ struct cpu_features cpu_features;
 
 #define CPU_STACK_BYTES 16384
 
-/* gate_vectors, gate_syscall, gate_syscall32: addresses that C code cannot reach by name */
-extern const uint64_t gate_entry_points[3];
 static struct gate64 *idt_template; /* what every IDT starts from */
 
 /* The value of an absolute linker symbol. */
@@ -61,6 +60,11 @@ const char *cpu_features_detect(void)
 		cpu_features.umip = r[2] & (1 << 2);
 		cpu_features.fsgsbase = r[1] & 1;
 	}
+	cpuid(0x80000000, 0, r);
+	if (r[0] >= 0x80000008) {
+		cpuid(0x80000008, 0, r);
+		mmu_can_mark = (r[0] & 0xff) < 52;
+	}
 	if (cpu_features.xsave) {
 		cpuid(0xd, 0, r);
 		cpu_features.xcr0 = r[0] & 0xe7; /* x87, SSE, AVX, AVX-512 */
@@ -91,7 +95,7 @@ static void fill_idt_template(void)
 {
 	idt_template = direct(alloc(PAGE_SIZE));
 	for (unsigned i = 0; i < 256; i++) {
-		uint64_t at = gate_entry_points[0] + 16 * i;
+		uint64_t at = gate_entry_points[GATE_VECTORS] + 16 * i;
 		bool from_guest = i == VECTOR_BP || i == VECTOR_OF;
 
 		idt_template[i] = (struct gate64){
@@ -126,6 +130,8 @@ static void fill_gdt(uint64_t *gdt)
 	gdt[3] = tss >> 32;
 	gdt[4] = DESC_CODE32(1); /* SEL_BOOT_CS32 */
 	gdt[5] = DESC_DATA(1);	 /* SEL_BOOT_DS32 */
+	gdt[6] = DESC_CODE64(1); /* SEL_PV_CS */
+	gdt[7] = DESC_DATA(1);	 /* SEL_PV_SS */
 }
 
 void cpu_prepare(struct cpu *cpu)
@@ -143,7 +149,7 @@ void cpu_prepare(struct cpu *cpu)
 
 	for (uint64_t at = 0; at < text_bytes; at += PAGE_SIZE)
 		gate_map(cpu, GATE_TEXT + at, MPA(text + at), 0);
-	gate_map(cpu, GATE_HYPERCALL, MPA(text + text_bytes), 0);
+	gate_map(cpu, GATE_HYPERCALL, MPA(LINKER_VALUE(hypercall_phys)), 0);
 	gate_map(cpu, GATE_IDT, direct_mpa(idt_template), PTE_NX);
 	for (unsigned i = 0; i < 3; i++)
 		gate_map(cpu, GATE_TSS + i * PAGE_SIZE, MPA(tss.v + i * PAGE_SIZE), PTE_NX);
@@ -157,7 +163,8 @@ void cpu_prepare(struct cpu *cpu)
 	gate_map_new(cpu, GATE_DB_STACK);
 	gate_map_new(cpu, GATE_VCPU_PAGE);
 
-	fill_gdt(direct(gdt));
+	cpu->gdt = direct(gdt);
+	fill_gdt(cpu->gdt);
 	cpu->tss = direct(tss);
 	cpu->tss->rsp[0] = GATE_ENTRY_STACK + GATE_STACK_BYTES;
 	cpu->tss->rsp[1] = VENEER_ENTRY_STACK_TOP;
@@ -212,20 +219,20 @@ void cpu_load_tables(struct cpu *cpu)
 	if (cpu_features.xsave) {
 		uint32_t r[4];
 
-		__asm__ volatile("xsetbv" ::"c"(0), "a"((uint32_t)cpu_features.xcr0), "d"(0));
+		xsetbv(0, cpu_features.xcr0);
 		cpuid(0xd, 0, r);
 		cpu_features.xsave_bytes = r[1];
 	} else {
 		cpu_features.xsave_bytes = 512;
 	}
 	wrmsr(MSR_STAR, (uint64_t)SEL_HV_CS << 32);
-	wrmsr(MSR_LSTAR, gate_entry_points[1]);
-	wrmsr(MSR_CSTAR, gate_entry_points[2]);
+	wrmsr(MSR_LSTAR, gate_entry_points[GATE_SYSCALL]);
+	wrmsr(MSR_CSTAR, gate_entry_points[GATE_SYSCALL32]);
 	wrmsr(MSR_SFMASK,
 	      FLAGS_IF | FLAGS_TF | FLAGS_DF | FLAGS_NT | FLAGS_AC | FLAGS_IOPL | FLAGS_RF);
-	wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER: #GP */
-	wrmsr(MSR_SYSENTER_ESP, 0);
-	wrmsr(MSR_SYSENTER_EIP, 0);
+	wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER: #GP, until a guest asks for it */
+	wrmsr(MSR_SYSENTER_ESP, GATE_ENTRY_STACK + GATE_STACK_BYTES);
+	wrmsr(MSR_SYSENTER_EIP, gate_entry_points[GATE_SYSENTER]);
 }
 
 extern uint8_t ap_start[], ap_start_end[], ap_start_cr3[], ap_start_stack[];

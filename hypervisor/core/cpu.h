@@ -25,6 +25,8 @@ struct cpu {
 	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
 	struct gate_data *gate; /* writable alias */
 	struct tss64 *tss;
+	uint64_t *gdt;	    /* writable alias of our page of it */
+	unsigned ldt_pages; /* mapped at GATE_LDT */
 
 	bool attention;	      /* timers, requests or a new choice of vCPU to look at */
 	struct vcpu *current; /* whose registers are loaded */
@@ -32,6 +34,7 @@ struct cpu {
 	struct timer slice_timer;
 	struct timer *timers;
 	bool timer_changed;
+	bool sysenter_on;
 	uint64_t stack_top;
 };
 _Static_assert(offsetof(struct cpu, nmi_count) == CPU_NMI_COUNT, "gate.S");
@@ -55,6 +58,22 @@ struct cpu_features {
 };
 extern struct cpu_features cpu_features;
 const char *cpu_features_detect(void); /* NULL, or what is missing */
+
+/* Places in the gate, in the order of gate.S: C code cannot reach them by name. */
+enum gate_place {
+	GATE_VECTORS,
+	GATE_SYSCALL,
+	GATE_SYSCALL32,
+	GATE_SYSENTER,
+	GATE_RETURN, /* the return's window */
+	GATE_RETURN_IRET,
+	GATE_RETURN_PENDING, /* UD2: an event waits, and the frame must be moved */
+	GATE_RETURN_END,
+	GATE_NO_SYSCALL,
+	GATE_NO_SYSCALL32,
+	GATE_PLACES
+};
+extern const uint64_t gate_entry_points[GATE_PLACES];
 
 const struct gate64 *cpu_idt_template(void);
 void cpu_prepare(struct cpu *cpu);     /* tables and stacks, on the boot CPU */

@@ -20,9 +20,15 @@ static void page_fault(struct vcpu *v)
 
 	if (!guest_is_pv(v->guest))
 		va.v = (uint32_t)va.v;
-	switch (mmu_fault(&v->guest->mmu, &v->paging, va, &error)) {
-	case MMU_FILLED: v->guest->counts[COUNT_FILL]++; break;
-	case MMU_GUEST_FAULT: ring_page_fault(v, va, error); break;
+	switch (mmu_fault(&v->mmu, va, &error)) {
+	case MMU_FILLED:
+		v->counts[COUNT_FILL]++;
+		v->page->fault_busy = 0;
+		break;
+	case MMU_GUEST_FAULT:
+		v->page->fault_busy = 1; /* its second coming is for us */
+		ring_page_fault(v, va, error);
+		break;
 	case MMU_NO_MEMORY:
 		guest_crash(v->guest, "access to address %lx, which is outside its memory", va.v);
 		break;
@@ -33,8 +39,10 @@ static void page_fault(struct vcpu *v)
 
 static void debug_exception(struct vcpu *v)
 {
+	v->dr6 = (read_dr6() & DR6_STATUS) | DR6_FIXED;
+	write_dr6(DR6_FIXED);
 	if (v->stepping)
-		v->guest->counts[COUNT_STEP]++;
+		v->counts[COUNT_STEP]++;
 	else
 		ring_exception(v, VECTOR_DB, NO_ERROR);
 }
@@ -55,9 +63,15 @@ void exit_handle(struct vcpu *v)
 {
 	unsigned vector = (unsigned)v->regs->vector;
 
+	if (vector == EXIT_HYPERCALL) { /* the two that matter for speed */
+		hypercall(v);
+		return;
+	}
+	if (vector == VECTOR_PF) {
+		page_fault(v);
+		return;
+	}
 	switch (vector) {
-	case EXIT_HYPERCALL: hypercall(v); break;
-	case VECTOR_PF: page_fault(v); break;
 	case VECTOR_TS:
 	case VECTOR_NP:
 	case VECTOR_SS:
@@ -65,9 +79,10 @@ void exit_handle(struct vcpu *v)
 	case VECTOR_DB: debug_exception(v); break;
 	case VECTOR_BP:
 	case VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;
-	case EXIT_SYSCALL:
-	case EXIT_SYSCALL32:
-		v->regs->rip -= 2; /* SYSCALL is two bytes, and not there */
+	case VECTOR_UD:
+		if (ring_is_pending_return(v))
+			break;
+		ring_undo_syscall(v);
 		ring_exception(v, VECTOR_UD, NO_ERROR);
 		break;
 	case EXIT_BAD_FRAME:
@@ -77,7 +92,7 @@ void exit_handle(struct vcpu *v)
 		if (vector < 32) {
 			ring_exception(v, vector, (int64_t)v->regs->error);
 		} else {
-			v->guest->counts[COUNT_INTERRUPT]++;
+			v->counts[COUNT_INTERRUPT]++;
 			exit_interrupt(vector);
 		}
 	}
@@ -87,11 +102,17 @@ void exit_requests(struct vcpu *v)
 {
 	uint32_t r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
 
+	if (r & REQUEST_PARK)
+		vcpu_park(v);
+	if (r & REQUEST_LOAD)
+		guest_load(v->guest);
+	if (r & REQUEST_START)
+		ring_start_vcpu(v);
 	if (r & REQUEST_RESET) {
 		console_guest_notice(v->guest, "reset");
-		guest_load(v->guest);
+		guest_restart(v->guest);
 	}
-	if ((r & REQUEST_STOP) && v->state != VCPU_STOPPED)
+	if ((r & REQUEST_STOP) && !v->guest->ended)
 		guest_end(v->guest, 0, "stopped from the monitor");
 	if ((r & REQUEST_PAUSE) && v->state != VCPU_STOPPED)
 		v->state = VCPU_PAUSED;
@@ -99,11 +120,17 @@ void exit_requests(struct vcpu *v)
 		v->state = VCPU_RUNNABLE;
 		vcpu_wake(v);
 	}
+	if (r & REQUEST_EVENT)
+		vcpu_wake(v);
+	if (r & REQUEST_VIRTIO)
+		virtio_kick(&v->guest->device[0]);
 	if (r & REQUEST_INPUT) {
-		if (guest_is_pv(v->guest))
+		if (guest_is_pv(v->guest)) {
 			vcpu_event(v, VENEER_EVENT_CONSOLE);
-		else
+			virtio_kick(&v->guest->device[0]);
+		} else {
 			platform_input(v->guest->platform);
+		}
 	}
 }
 

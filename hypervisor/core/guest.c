@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "core/load.h"
 #include "core/machine.h"
+#include "core/sched.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
@@ -41,50 +42,107 @@ static bool take_memory(struct guest *g, uint64_t bytes)
 {
 	struct mmu *m = &g->mmu;
 	unsigned pages = pool_pages(bytes);
-	mpa_t pool, list, fpu, gdt, idt, vcpu_page;
+	mpa_t pool, list, vcpu_pages;
 
 	m->memory = memory_take(bytes, LARGE_SIZE); /* guest_load zeroes it */
 	pool = take(g, pages * PAGE_SIZE);
-	list = take(g, pages * sizeof(uint16_t));
-	fpu = take(g, MAX(cpu_features.xsave_bytes, 512u));
-	gdt = take(g, PAGE_SIZE);
-	idt = take(g, PAGE_SIZE);
-	vcpu_page = take(g, PAGE_SIZE);
-	if (!m->memory.v || !pool.v || !list.v || !fpu.v || !gdt.v || !idt.v || !vcpu_page.v)
+	list = take(g, pages * sizeof(struct shadow));
+	vcpu_pages = take(g, g->vcpus * PAGE_SIZE);
+	if (!m->memory.v || !pool.v || !list.v || !vcpu_pages.v)
 		return false;
 	m->memory_bytes = bytes;
-	m->vcpu_pages = vcpu_page;
-	m->vcpu_pages_bytes = PAGE_SIZE;
+	m->vcpu_pages = vcpu_pages;
+	m->vcpu_pages_bytes = g->vcpus * PAGE_SIZE;
 	mmu_init(m, pool, pages, direct(list));
-	g->vcpu.fpu = direct(fpu);
-	g->vcpu.gdt = direct(gdt);
-	g->vcpu.idt = direct(idt);
-	g->vcpu.page = direct(vcpu_page);
 	return true;
 }
 
-int guest_create(struct guest *g, const struct guest_config *config, struct cpu *cpu,
-		 uint64_t gate_pdpt)
+/* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
+static void quiesce(struct mmu *m)
+{
+	struct guest *g = container_of(m, struct guest, mmu);
+
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vcpu *v = &g->vcpu[i];
+		uint64_t exits = __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE);
+
+		if (v->cpu == this_cpu() || !__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST))
+			continue;
+		cpu_kick(v->cpu);
+		while (__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST) &&
+		       __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE) == exits)
+			cpu_relax();
+	}
+}
+
+static bool create_vcpu(struct guest *g, unsigned id)
+{
+	struct vcpu *v = &g->vcpu[id];
+	mpa_t fpu = take(g, MAX(cpu_features.xsave_bytes, 512u));
+	mpa_t gdt = take(g, PAGE_SIZE), idt = take(g, PAGE_SIZE);
+
+	if (!fpu.v || !gdt.v || !idt.v)
+		return false;
+	v->guest = g;
+	v->id = id;
+	v->cpu = sched_choose_cpu(g->config->cpus);
+	v->state = VCPU_STOPPED;
+	v->regs = &v->saved;
+	v->fpu = direct(fpu);
+	v->gdt = direct(gdt);
+	v->idt = direct(idt);
+	v->own_page = direct(MPA(g->mmu.vcpu_pages.v + id * PAGE_SIZE));
+	v->page = v->own_page;
+	v->mmu = (struct mmu_view){
+		.mmu = &g->mmu,
+		.gate_pdpt = v->cpu->gate_pdpt.v,
+		.cpu = v->cpu->id,
+		.root = MMU_NO_ROOT,
+	};
+	sched_add(v->cpu, v);
+	return true;
+}
+
+static bool create_vcpus(struct guest *g)
+{
+	mpa_t array = take(g, g->vcpus * sizeof(struct vcpu));
+
+	if (!array.v)
+		return false;
+	g->vcpu = direct(array);
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		if (!create_vcpu(g, i))
+			return false;
+		if (g->vcpu[i].cpu != g->vcpu[0].cpu)
+			g->mmu.quiesce = quiesce;
+	}
+	return true;
+}
+
+int guest_create(struct guest *g, const struct guest_config *config)
 {
 	const char *why;
 
 	g->config = config;
-	g->vcpu.guest = g;
-	g->vcpu.cpu = cpu;
-	g->vcpu.state = VCPU_STOPPED;
-	g->vcpu.regs = &g->vcpu.saved;
-	g->mmu.gate_pdpt = gate_pdpt;
+	g->vcpus = config->vcpus;
 	if (load_identify(g, &why)) {
 		console_guest_notice(g, "%s: %s", config->image, why);
 		return -EINVAL;
 	}
-	if (!take_memory(g, config->memory)) {
+	if (g->vcpus > 1 && !guest_is_pv(g)) {
+		console_guest_notice(g, "vcpus = %u: only a PV guest can have several", g->vcpus);
+		return -EINVAL;
+	}
+	if (!take_memory(g, config->memory) || !create_vcpus(g)) {
 		console_guest_notice(g,
 				     "%lu MiB of memory wanted, %lu MiB free: lower memory = in "
 				     "veneer.conf, or give the machine more",
 				     config->memory >> 20, memory_free_bytes() >> 20);
 		return -ENOMEM;
 	}
+	g->device[0].kind = &virtio_console;
+	g->device[0].guest = g;
+	g->device[0].event = VENEER_EVENT_DEVICES;
 	if (!guest_is_pv(g)) {
 		mpa_t pa = take(g, platform_bytes());
 
@@ -110,50 +168,107 @@ static void set_clock(struct vcpu *v)
 
 int guest_load(struct guest *g)
 {
-	struct vcpu *v = &g->vcpu;
 	const char *why = "";
 
-	if (v->loaded)
-		ring_unload(v->cpu);
-	timer_cancel(v->cpu, &v->timer);
 	memset(direct(g->mmu.memory), 0, g->mmu.memory_bytes);
-	memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vcpu *v = &g->vcpu[i];
+
+		v->page = v->own_page;
+		memset(v->page, 0, PAGE_SIZE);
+		memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
+		mmu_unload(&v->mmu);
+		v->starting = 0;
+		v->ldt_entries = 0; /* its pages go with the pool */
+		memset(v->ldt, 0, sizeof(v->ldt));
+	}
+	mmu_init(&g->mmu, g->mmu.pool, g->mmu.pool_pages, g->mmu.shadow);
+	memset(direct(g->mmu.pool), 0, g->mmu.pool_pages * PAGE_SIZE);
 	g->ended = false;
+	g->ending = 0;
 	g->input_tail = g->input_head;
+	virtio_reset(&g->device[0]);
 	if (g->platform)
 		platform_reset(g->platform, g);
 	if (load_image(g, &why)) {
 		console_guest_notice(g, "%s: %s", g->config->image, why);
-		v->state = VCPU_STOPPED;
 		g->ended = true;
 		g->verdict = -1;
 		return -EINVAL;
 	}
-	set_clock(v);
-	v->state = VCPU_RUNNABLE;
+	for (unsigned i = 0; i < g->vcpus; i++)
+		set_clock(&g->vcpu[i]);
+	struct vcpu *v = g->vcpu;
 	v->runnable_since = rdtsc();
 	v->cpu->attention = true;
+	v->state = VCPU_RUNNABLE;
 	return 0;
+}
+
+/* All vCPUs stop, each on its own CPU; this one at once. False: that is under way already. */
+static bool park_all(struct guest *g, bool restart)
+{
+	if (__atomic_exchange_n(&g->ending, 1, __ATOMIC_ACQ_REL))
+		return false;
+	g->restart = restart;
+	__atomic_store_n(&g->parking, g->vcpus, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		if (g->vcpu[i].cpu == this_cpu())
+			g->vcpu[i].state = VCPU_STOPPED;
+		vcpu_request(&g->vcpu[i], REQUEST_PARK);
+	}
+	return true;
+}
+
+void vcpu_park(struct vcpu *v)
+{
+	struct guest *g = v->guest;
+
+	v->state = VCPU_STOPPED;
+	if (v->loaded)
+		ring_unload(v->cpu);
+	timer_cancel(v->cpu, &v->timer);
+	if (__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) || !g->restart)
+		return;
+	vcpu_request(g->vcpu, REQUEST_LOAD);
+}
+
+void guest_restart(struct guest *g)
+{
+	if (g->platform)
+		platform_stop(g->platform);
+	park_all(g, true);
 }
 
 void guest_end(struct guest *g, int verdict, const char *how)
 {
-	g->vcpu.state = VCPU_STOPPED;
+	if (!park_all(g, false))
+		return;
 	g->verdict = verdict;
 	if (g->platform)
 		platform_stop(g->platform);
-	timer_cancel(g->vcpu.cpu, &g->vcpu.timer);
 	console_guest_flush(g);
 	console_guest_notice(g, "%s, verdict %d", how, verdict);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
-	g->vcpu.cpu->attention = true;
 	if (guests_all_ended())
 		machine_off();
 }
 
-static void dump_registers(struct guest *g)
+void vcpu_stop(struct vcpu *v)
 {
-	const struct vcpu *v = &g->vcpu;
+	struct guest *g = v->guest;
+
+	v->state = VCPU_STOPPED;
+	timer_cancel(v->cpu, &v->timer);
+	for (unsigned i = 0; i < g->vcpus; i++)
+		if (__atomic_load_n(&g->vcpu[i].state, __ATOMIC_RELAXED) != VCPU_STOPPED)
+			return;
+	guest_end(g, -1, "all its vCPUs have stopped");
+}
+
+static void dump_registers(const struct vcpu *v)
+{
+	struct guest *g = v->guest;
 	const struct regs *r = v->regs;
 
 	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u vector %lu error %lx", r->cs,
@@ -166,7 +281,7 @@ static void dump_registers(struct guest *g)
 		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
 				     r->r10, r->r11);
 	console_guest_notice(g, "root %lx cr0 %08x cr2 %lx cr4 %08x gdt %08x idt %08x",
-			     v->paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
+			     v->mmu.paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
 			     v->legacy.gdt_base, v->legacy.idt_base);
 }
 
@@ -177,17 +292,20 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	char why[160];
 	va_list args;
 
-	if (g->vcpu.state == VCPU_STOPPED)
+	const struct vcpu *v = this_cpu()->current;
+
+	if (g->ending)
 		return;
 	va_start(args, fmt);
 	format_v(why, sizeof(why), fmt, args);
 	va_end(args);
 	console_guest_notice(g, "CRASH: %s", why);
-	dump_registers(g);
+	if (v && v->guest == g)
+		dump_registers(v);
 	if (g->config->on_crash == CRASH_RESTART && g->restarts < RESTARTS_MAX) {
 		g->restarts++;
 		console_guest_notice(g, "restart %u", g->restarts);
-		guest_load(g);
+		guest_restart(g);
 	} else {
 		guest_end(g, -1, "stopped after a crash");
 	}
@@ -216,6 +334,21 @@ void vcpu_request(struct vcpu *v, uint32_t request)
 	cpu_kick(v->cpu);
 }
 
+void guest_request(struct guest *g, uint32_t request)
+{
+	for (unsigned i = 0; i < g->vcpus; i++)
+		vcpu_request(&g->vcpu[i], request);
+}
+
+uint64_t guest_count_of(const struct guest *g, enum counter counter)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < g->vcpus; i++)
+		sum += g->vcpu[i].counts[counter];
+	return sum;
+}
+
 bool guest_input(struct guest *g, uint8_t byte)
 {
 	uint32_t head = g->input_head;
@@ -224,7 +357,7 @@ bool guest_input(struct guest *g, uint8_t byte)
 		return false;
 	g->input[head % INPUT_BYTES] = byte;
 	__atomic_store_n(&g->input_head, head + 1, __ATOMIC_RELEASE);
-	vcpu_request(&g->vcpu, REQUEST_INPUT);
+	vcpu_request(g->vcpu, REQUEST_INPUT);
 	return true;
 }
 
@@ -237,6 +370,36 @@ int guest_input_take(struct guest *g)
 	int byte = g->input[tail % INPUT_BYTES];
 	__atomic_store_n(&g->input_tail, tail + 1, __ATOMIC_RELEASE);
 	return byte;
+}
+
+void guest_console_lock(struct guest *g)
+{
+	while (__atomic_test_and_set(&g->console_lock, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+void guest_console_unlock(struct guest *g)
+{
+	__atomic_clear(&g->console_lock, __ATOMIC_RELEASE);
+}
+
+bool guest_input_waits(const struct guest *g)
+{
+	return __atomic_load_n(&g->input_tail, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(&g->input_head, __ATOMIC_ACQUIRE);
+}
+
+uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes)
+{
+	uint8_t *at = to;
+	uint32_t n = 0;
+	int byte;
+
+	guest_console_lock(g);
+	for (; n < bytes && (byte = guest_input_take(g)) >= 0; n++)
+		at[n] = (uint8_t)byte;
+	guest_console_unlock(g);
+	return n;
 }
 
 void vcpu_wake(struct vcpu *v)
@@ -252,4 +415,12 @@ void vcpu_event(struct vcpu *v, unsigned event)
 {
 	__atomic_or_fetch(&v->page->events, 1ull << event, __ATOMIC_RELEASE);
 	vcpu_wake(v);
+}
+
+void vcpu_event_from(struct vcpu *v, unsigned event)
+{
+	struct veneer_vcpu_page *page = __atomic_load_n(&v->page, __ATOMIC_ACQUIRE);
+
+	__atomic_or_fetch(&page->events, 1ull << event, __ATOMIC_RELEASE);
+	vcpu_request(v, REQUEST_EVENT);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guests and their vCPUs. Everything of a guest but its input ring and its vCPUs' request bits
- * belongs to the physical CPU that its vCPU is pinned to: others post a request and kick.
+ * Guests and their vCPUs. Everything of a vCPU but its request bits and its shared page belongs to
+ * the physical CPU it is pinned to: others post a request and kick. What the vCPUs of a guest share
+ * has its own rule: the shadow MMU and the console line a lock each, the rest is constant between
+ * two starts of the guest.
  */
 #ifndef VENEER_GUEST_H
 #define VENEER_GUEST_H
@@ -13,6 +15,8 @@
 #include "core/types.h"
 #include "emulate/insn.h"
 #include "mmu/mmu.h"
+#include "ring/gate.h"
+#include "virtio/device.h"
 #include "x86/cpu.h"
 
 struct cpu;
@@ -47,6 +51,11 @@ enum vcpu_state {
 #define REQUEST_RESET  0x4
 #define REQUEST_STOP   0x8
 #define REQUEST_INPUT  0x10
+#define REQUEST_EVENT  0x20  /* look at the events in the page */
+#define REQUEST_START  0x40  /* begin at v->start */
+#define REQUEST_PARK   0x80  /* stop; the last one to do so goes on with guest->ending */
+#define REQUEST_VIRTIO 0x200 /* devices have work left */
+#define REQUEST_LOAD   0x100 /* all are parked: load the image again */
 
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
@@ -65,22 +74,34 @@ struct vcpu {
 	enum vcpu_state state;
 	uint32_t requests; /* REQUEST_*, atomic */
 	bool loaded;	   /* its registers are in the processor */
+	uint8_t starting;  /* v->start is taken; atomic */
+	bool in_guest;	   /* it may be walking shadow tables; atomic */
 	struct regs *regs; /* where the guest's registers are: saved, or on the entry stack */
 	struct regs saved;
-	struct veneer_vcpu_page *page;
+	struct veneer_vcpu_page *page; /* own_page, or a page of the guest's choice */
+	struct veneer_vcpu_page *own_page;
 	void *fpu; /* XSAVE area */
+	uint64_t xcr0;
 
 	/* kept in the processor while loaded */
 	uint16_t ds, es, fs, gs;
 	uint64_t fs_base, gs_base, kernel_gs_base;
 
-	struct paging paging;
+	struct mmu_view mmu;
 	struct legacy_state legacy;
-	struct veneer_handlers handlers; /* PV; checked canonical */
-	uint64_t *gdt;			 /* frame of GATE_GDT page 0 */
+	/* PV; all addresses are canonical */
+	struct veneer_handlers handlers;
+	uint64_t syscall32_entry, sysenter_entry, fault_entry;
+	uint64_t pv_gdt_base, pv_gdt_limit; /* what SET_GDT said, for SGDT */
+	uint64_t io_bitmap;		    /* gva, 0: no ports for ring 3 */
+	uint64_t dr[4], dr6, dr7;
+	struct veneer_vcpu_start start; /* for REQUEST_START */
+	uint64_t *gdt;			/* frame of GATE_GDT page 0 */
 	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
 	struct gate64 *idt;   /* frame of GATE_IDT */
-	bool stepping;	      /* TF is ours */
+	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
+	unsigned ldt_entries;
+	bool stepping; /* TF is ours */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;
@@ -93,6 +114,8 @@ struct vcpu {
 	uint64_t worst_wait;
 	uint64_t runnable_since;
 	struct vcpu *next; /* on its CPU */
+
+	uint64_t counts[COUNTERS];
 };
 
 #define INPUT_BYTES 256
@@ -110,8 +133,14 @@ struct guest {
 	enum preparation prepare;
 	struct mmu mmu;
 	uint64_t overhead; /* bytes of hypervisor memory for it */
-	struct vcpu vcpu;
-	struct platform *platform; /* legacy devices, or NULL for PV */
+	struct vcpu *vcpu; /* array */
+	unsigned vcpus;
+	unsigned parking; /* vCPUs that have still to park; atomic */
+	uint8_t ending;	  /* a restart or the end is under way; atomic */
+	bool restart;	  /* after parking */
+	uint8_t console_lock;
+	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
+	struct platform *platform;		     /* legacy devices, or NULL for PV */
 
 	struct file image, module;
 	/* a rewritten image's tables, in its patch window */
@@ -120,8 +149,7 @@ struct guest {
 	const struct veneer_iret_window *iret_windows;
 
 	bool ended;
-	int verdict; /* 0 well, 1..255 as the guest says, negative: stopped by us */
-	uint64_t counts[COUNTERS];
+	int verdict;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;
 
@@ -129,7 +157,9 @@ struct guest {
 
 	/* console output: the line so far */
 	char line[240];
-	unsigned line_used;
+	uint8_t escape; /* 1: after ESC; 2: in a control sequence */
+	unsigned line_used,
+		line_shown; /* shown: of a prompt, which stands on the console already */
 	uint64_t line_counts[COUNTERS];
 
 	/* console input: one producer, one consumer */
@@ -141,11 +171,15 @@ extern struct guest guests[GUESTS_MAX];
 extern unsigned guest_count;
 
 /* Takes memory for the guest and loads it. 0, or negative with the reason on the console. */
-int guest_create(struct guest *g, const struct guest_config *config, struct cpu *cpu,
-		 uint64_t gate_pdpt);
+int guest_create(struct guest *g, const struct guest_config *config);
 
-/* Puts the image into fresh memory, and the vCPU at its entry. */
+/* Puts the image into fresh memory, and vCPU 0 at its entry; no vCPU may be running. */
 int guest_load(struct guest *g);
+
+/* The same from any of its vCPUs' CPUs, when it is running: first all vCPUs park. */
+void guest_restart(struct guest *g);
+
+uint64_t guest_count_of(const struct guest *g, enum counter counter);
 
 /* The guest is through: by its own will (verdict) or not. Prints one line, applies on-crash. */
 void guest_end(struct guest *g, int verdict, const char *how);
@@ -156,10 +190,20 @@ bool guests_all_ended(void);
 
 /* From any CPU */
 void vcpu_request(struct vcpu *v, uint32_t request);
+void guest_request(struct guest *g, uint32_t request); /* of all its vCPUs */
+void vcpu_event_from(struct vcpu *v, unsigned event);  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
 
 /* From its own CPU */
-int guest_input_take(struct guest *g); /* a byte, or -EAGAIN */
+void vcpu_park(struct vcpu *v);
+void vcpu_stop(struct vcpu *v);					      /* by its own wish */
+int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */
+uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes); /* how many there were */
+bool guest_input_waits(const struct guest *g);
+
+/* Over the line of output so far and the taking of input, where vCPUs may meet. */
+void guest_console_lock(struct guest *g);
+void guest_console_unlock(struct guest *g);
 void vcpu_wake(struct vcpu *v);
 void vcpu_event(struct vcpu *v, unsigned event); /* PV */
 

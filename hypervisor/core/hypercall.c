@@ -27,10 +27,9 @@ static int64_t hc_console_write(struct vcpu *v, struct regs *r)
 	while (done < total) {
 		uint64_t n = MIN(total - done, sizeof(buffer));
 
-		if (mmu_read(&v->guest->mmu, &v->paging, GVA(r->rdi + done), buffer, n, 0, NULL))
+		if (mmu_read(&v->mmu, GVA(r->rdi + done), buffer, n, 0, NULL))
 			return done ? (int64_t)done : -EFAULT;
-		for (uint64_t i = 0; i < n; i++)
-			console_guest_put(v->guest, buffer[i]);
+		console_guest_write(v->guest, buffer, n);
 		done += n;
 	}
 	return (int64_t)done;
@@ -41,14 +40,14 @@ static int64_t hc_console_read(struct vcpu *v, struct regs *r)
 	uint64_t total = MIN(r->rsi, (uint64_t)INPUT_BYTES), done = 0;
 
 	while (done < total) {
-		int byte = guest_input_take(v->guest);
+		char buffer[64];
+		uint64_t n = guest_input_read(v->guest, buffer, MIN(total - done, sizeof(buffer)));
 
-		if (byte < 0)
+		if (!n)
 			break;
-		char c = (char)byte;
-		if (mmu_write(&v->guest->mmu, &v->paging, GVA(r->rdi + done), &c, 1, 0, NULL))
+		if (mmu_write(&v->mmu, GVA(r->rdi + done), buffer, n, 0, NULL))
 			return -EFAULT;
-		done++;
+		done += n;
 	}
 	return (int64_t)done;
 }
@@ -57,7 +56,7 @@ static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
 {
 	struct veneer_handlers h;
 
-	if (mmu_read(&v->guest->mmu, &v->paging, GVA(r->rdi), &h, sizeof(h), 0, NULL))
+	if (mmu_read(&v->mmu, GVA(r->rdi), &h, sizeof(h), 0, NULL))
 		return -EFAULT;
 	for (unsigned i = 0; i < 32; i++)
 		if (!canonical(h.exception[i]))
@@ -65,7 +64,7 @@ static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
 	if (!canonical(h.event) || !canonical(h.syscall) || h.window_start > h.window_end)
 		return -EINVAL;
 	v->handlers = h;
-	v->cpu->gate->syscall_entry = h.syscall;
+	ring_load_entries(v);
 	return 0;
 }
 
@@ -75,6 +74,8 @@ static int64_t hc_halt(struct vcpu *v, struct regs *r)
 	v->page->irq_mask = 0;
 	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 		v->state = VCPU_HALTED;
+	if (v->guest->line_used > v->guest->line_shown)
+		console_guest_prompt(v->guest);
 	return 0;
 }
 
@@ -130,30 +131,29 @@ static int64_t hc_timer_set(struct vcpu *v, struct regs *r)
 
 static int64_t hc_mmu_load_root(struct vcpu *v, struct regs *r)
 {
-	struct paging p = { .root = GPA(r->rdi), .write_protect = true, .no_execute = true };
-
 	if (r->rdi == ~0ull) {
-		p.mode = PAGING_OFF;
-	} else {
-		if (r->rdi & ~PAGE_MASK || !mmu_memory(&v->guest->mmu, GPA(r->rdi), PAGE_SIZE))
-			return -EINVAL;
-		p.mode = PAGING_64;
+		ring_load_root(v, GPA(~0ull), false);
+		return 0;
 	}
-	v->paging = p;
-	mmu_load_root(&v->guest->mmu, &p, false);
+	gpa_t root = GPA(r->rdi & ~(uint64_t)VENEER_ROOT_FLUSH);
+	if (root.v & ~PAGE_MASK || !mmu_memory(&v->guest->mmu, root, PAGE_SIZE))
+		return -EINVAL;
+	ring_load_root(v, root, r->rdi & VENEER_ROOT_FLUSH);
 	return 0;
 }
 
 static int64_t hc_mmu_flush(struct vcpu *v, struct regs *r)
 {
-	mmu_flush(&v->guest->mmu, GVA(r->rdi), r->rsi);
+	mmu_flush(&v->mmu, GVA(r->rdi), r->rsi);
 	return 0;
 }
 
 static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
 {
-	if (v->paging.root.v == r->rdi)
+	if (v->mmu.paging.root.v == r->rdi)
 		return -EBUSY;
+	if (r->rdi & ~PAGE_MASK)
+		return -EINVAL;
 	mmu_drop_root(&v->guest->mmu, GPA(r->rdi));
 	return 0;
 }
@@ -162,7 +162,7 @@ static int64_t hc_shutdown(struct vcpu *v, struct regs *r)
 {
 	switch (r->rdi) {
 	case VENEER_SHUTDOWN_POWEROFF: guest_end(v->guest, r->rsi & 0xff, "powered off"); return 0;
-	case VENEER_SHUTDOWN_REBOOT: guest_load(v->guest); return 0;
+	case VENEER_SHUTDOWN_REBOOT: guest_restart(v->guest); return 0;
 	case VENEER_SHUTDOWN_CRASH: guest_crash(v->guest, "crashed by its own word"); return 0;
 	default: return -EINVAL;
 	}
@@ -190,6 +190,129 @@ static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 	return 0;
 }
 
+/* What stands in the page stays: the guest moves house with it. */
+static int64_t hc_vcpu_page(struct vcpu *v, struct regs *r)
+{
+	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(r->rdi), PAGE_SIZE);
+
+	if (!page || r->rdi & ~PAGE_MASK)
+		return -EINVAL;
+	if (page != v->page)
+		memcpy(page, v->page, PAGE_SIZE);
+	ring_use_page(v, page);
+	return 0;
+}
+
+static struct vcpu *other_vcpu(struct vcpu *v, uint64_t id)
+{
+	return id < v->guest->vcpus ? &v->guest->vcpu[id] : NULL;
+}
+
+static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
+{
+	struct vcpu *to = other_vcpu(v, r->rdi);
+	struct veneer_vcpu_start start;
+
+	if (!to)
+		return -EINVAL;
+	if (mmu_read(&v->mmu, GVA(r->rsi), &start, sizeof(start), 0, NULL))
+		return -EFAULT;
+	if (!canonical(start.rip) || start.root & ~PAGE_MASK || start.vcpu_page & ~PAGE_MASK ||
+	    !mmu_memory(&v->guest->mmu, GPA(start.root), PAGE_SIZE) ||
+	    !mmu_memory(&v->guest->mmu, GPA(start.vcpu_page), PAGE_SIZE))
+		return -EINVAL;
+	/* only one start may be under way; it is over when the vCPU runs */
+	if (__atomic_exchange_n(&to->starting, 1, __ATOMIC_ACQ_REL))
+		return -EBUSY;
+	if (__atomic_load_n(&to->state, __ATOMIC_ACQUIRE) != VCPU_STOPPED) {
+		__atomic_store_n(&to->starting, 0, __ATOMIC_RELEASE);
+		return -EBUSY;
+	}
+	to->start = start;
+	vcpu_request(to, REQUEST_START);
+	return 0;
+}
+
+static int64_t hc_vcpu_stop(struct vcpu *v, struct regs *r)
+{
+	(void)r;
+	vcpu_stop(v);
+	return 0;
+}
+
+static int64_t hc_vcpu_stopped(struct vcpu *v, struct regs *r)
+{
+	const struct vcpu *of = other_vcpu(v, r->rdi);
+
+	if (!of)
+		return -EINVAL;
+	return __atomic_load_n(&of->state, __ATOMIC_ACQUIRE) == VCPU_STOPPED;
+}
+
+static int64_t hc_event_send(struct vcpu *v, struct regs *r)
+{
+	struct vcpu *to = other_vcpu(v, r->rdi);
+
+	if (!to || r->rsi >= VENEER_EVENTS)
+		return -EINVAL;
+	vcpu_event_from(to, (unsigned)r->rsi);
+	return 0;
+}
+
+static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
+{
+	return ring_set_gdt(v, GVA(r->rdi), r->rsi);
+}
+
+static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
+{
+	return ring_set_ldt(v, GVA(r->rdi), r->rsi);
+}
+
+static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
+{
+	return ring_set_descriptor(v, r->rdi, r->rsi);
+}
+
+static int64_t hc_set_entry(struct vcpu *v, struct regs *r)
+{
+	if (!canonical(r->rsi))
+		return -EINVAL;
+	switch (r->rdi) {
+	case VENEER_ENTRY_SYSCALL32: v->syscall32_entry = r->rsi; break;
+	case VENEER_ENTRY_SYSENTER: v->sysenter_entry = r->rsi; break;
+	case VENEER_ENTRY_FAULT: v->fault_entry = r->rsi; break;
+	default: return -EINVAL;
+	}
+	ring_load_entries(v);
+	return 0;
+}
+
+static int64_t hc_set_debugreg(struct vcpu *v, struct regs *r)
+{
+	return ring_set_debugreg(v, r->rdi, r->rsi);
+}
+
+static int64_t hc_get_debugreg(struct vcpu *v, struct regs *r)
+{
+	return r->rdi < 4 ? (int64_t)v->dr[r->rdi] : (int64_t)(r->rdi == 6 ? v->dr6 : v->dr7);
+}
+
+static int64_t hc_set_io_bitmap(struct vcpu *v, struct regs *r)
+{
+	if (!canonical(r->rdi))
+		return -EINVAL;
+	v->io_bitmap = r->rdi;
+	return 0;
+}
+
+static int64_t hc_virtio(struct vcpu *v, struct regs *r)
+{
+	if (r->rdi >= VIRTIO_DEVICES)
+		return -ENODEV;
+	return virtio_call(&v->guest->device[r->rdi], v, r->rsi, r->rdx);
+}
+
 typedef int64_t hypercall_fn(struct vcpu *v, struct regs *r);
 
 static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
@@ -206,6 +329,19 @@ static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
 	[VENEER_HC_MMU_DROP_ROOT] = hc_mmu_drop_root,
 	[VENEER_HC_SHUTDOWN] = hc_shutdown,
 	[VENEER_HC_SOFTINT_GATE] = hc_softint_gate,
+	[VENEER_HC_VCPU_PAGE] = hc_vcpu_page,
+	[VENEER_HC_VCPU_START] = hc_vcpu_start,
+	[VENEER_HC_VCPU_STOP] = hc_vcpu_stop,
+	[VENEER_HC_VCPU_STOPPED] = hc_vcpu_stopped,
+	[VENEER_HC_EVENT_SEND] = hc_event_send,
+	[VENEER_HC_SET_GDT] = hc_set_gdt,
+	[VENEER_HC_SET_LDT] = hc_set_ldt,
+	[VENEER_HC_SET_DESCRIPTOR] = hc_set_descriptor,
+	[VENEER_HC_SET_ENTRY] = hc_set_entry,
+	[VENEER_HC_SET_DEBUGREG] = hc_set_debugreg,
+	[VENEER_HC_GET_DEBUGREG] = hc_get_debugreg,
+	[VENEER_HC_SET_IO_BITMAP] = hc_set_io_bitmap,
+	[VENEER_HC_VIRTIO] = hc_virtio,
 };
 
 void hypercall(struct vcpu *v)
@@ -213,7 +349,7 @@ void hypercall(struct vcpu *v)
 	struct regs *r = v->regs;
 	uint64_t nr = (uint32_t)r->rax;
 
-	v->guest->counts[COUNT_HYPERCALL]++;
+	v->counts[COUNT_HYPERCALL]++;
 	if (nr >= VENEER_HC_COUNT || !hypercalls[nr])
 		r->rax = (uint64_t)-ENOSYS;
 	else

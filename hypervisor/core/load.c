@@ -3,12 +3,15 @@
 
 #include "core/console.h"
 #include "core/elf.h"
+#include "core/cpu.h"
 #include "core/guest.h"
 #include "core/string.h"
 #include "mmu/memory.h"
+#include "platform/platform.h"
 #include "ring/ring.h"
 #include "x86/apic.h"
 
+#define SECONDS_TO_2000	  946684800 /* from 1970 */
 #define LOW_MEMORY_KIB	  639
 #define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
 
@@ -190,7 +193,8 @@ static const char *start_pv(struct guest *g, const struct elf_image *image, uint
 		.abi_major = VENEER_ABI_MAJOR,
 		.abi_minor = VENEER_ABI_MINOR,
 		.features = VENEER_FEATURE_SYSCALL | VENEER_FEATURE_SOFTINT |
-			    VENEER_FEATURE_PVCLOCK | VENEER_FEATURE_MMU,
+			    VENEER_FEATURE_PVCLOCK | VENEER_FEATURE_MMU |
+			    (cpu_features.fsgsbase ? VENEER_FEATURE_FSGSBASE : 0),
 		.memory = g->mmu.memory_bytes,
 		.vcpu_pages = g->mmu.memory_bytes,
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
@@ -199,9 +203,16 @@ static const char *start_pv(struct guest *g, const struct elf_image *image, uint
 		.module = g->module.bytes ? module.v : 0,
 		.module_bytes = g->module.bytes,
 		.reserved_end = at.v + PAGE_SIZE,
+		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	ring_start_pv(&g->vcpu, image->entry, at);
+	const uint64_t *note = elf_note(image, VENEER_NOTE_NAME, VENEER_NOTE_ENTRY, 8);
+	uint64_t entry = image->entry;
+	if (note)
+		memcpy(&entry, note, 8);
+	if (!canonical(entry))
+		return "the note of its entry names no address";
+	ring_start_pv(g->vcpu, entry, at);
 	return NULL;
 }
 
@@ -263,7 +274,7 @@ int load_image(struct guest *g, const char **why)
 	bool multiboot = elf_multiboot(&image) >= 0;
 	if (multiboot)
 		fill_multiboot(g, module);
-	ring_start_legacy(&g->vcpu, (uint32_t)image.entry, multiboot ? MULTIBOOT_MAGIC : 0,
+	ring_start_legacy(g->vcpu, (uint32_t)image.entry, multiboot ? MULTIBOOT_MAGIC : 0,
 			  multiboot ? MULTIBOOT_INFO_AT : 0);
 	return 0;
 }

@@ -47,18 +47,22 @@ void panic_at(const char *file, int line, const char *fmt, ...)
 
 void machine_guest_stats(const struct guest *g)
 {
-	const struct vcpu *v = &g->vcpu;
+	uint64_t ran = 0, worst = 0;
 	char text[256];
 	int used = 0;
 
 	for (unsigned i = 0; i < COUNTERS; i++)
 		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
-			       counter_names[i], g->counts[i]);
+			       counter_names[i], guest_count_of(g, i));
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		ran += g->vcpu[i].ran;
+		worst = MAX(worst, g->vcpu[i].worst_wait);
+	}
 	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu "
 		      "overhead_kib=%lu "
 		      "shadow_pages=%u%s",
-		      g->config->name, g->first_entry - entry_tsc, ns_from_tsc(v->ran) / 1000,
-		      ns_from_tsc(v->worst_wait) / 1000, g->overhead >> 10,
+		      g->config->name, g->first_entry - entry_tsc, ns_from_tsc(ran) / 1000,
+		      ns_from_tsc(worst) / 1000, g->overhead >> 10,
 		      g->mmu.pool_pages - g->mmu.pool_free, text);
 }
 
@@ -132,37 +136,28 @@ static bool find_file(const struct guest_config *c, const char *name, struct fil
 	return false;
 }
 
-static struct cpu *first_cpu(const struct guest_config *c)
+static void print_guest_start(const struct guest *g)
 {
-	struct cpu *best = NULL;
+	char cores[4 * VCPUS_MAX];
+	int used = 0;
 
-	/* of those it may use, the one with the fewest guests */
-	unsigned fewest = ~0u;
-	for (unsigned i = 0; i < cpu_count; i++) {
-		unsigned n = 0;
-
-		if (!(c->cpus >> i & 1))
-			continue;
-		for (struct vcpu *v = cpus[i].vcpus; v; v = v->next)
-			n++;
-		if (n < fewest) {
-			fewest = n;
-			best = &cpus[i];
-		}
-	}
-	return best;
+	for (unsigned i = 0; i < g->vcpus; i++)
+		used += format(cores + used, sizeof(cores) - (size_t)used, "%s%u", i ? "," : "",
+			       g->vcpu[i].cpu->id);
+	console_print("%s: %s, %lu MiB, core %s, engine ring, %s", g->config->name,
+		      g->config->image, g->config->memory >> 20, cores,
+		      preparation_names[g->prepare]);
 }
 
 static void create_guest(const struct guest_config *c)
 {
 	struct guest *g = &guests[guest_count];
-	struct cpu *cpu = first_cpu(c);
 
 	if (c->broken) {
 		console_print("%s: not started, see above", c->name);
 		return;
 	}
-	if (!cpu) {
+	if (!sched_choose_cpu(c->cpus)) {
 		console_print(
 			"veneer.conf:%u: %s: none of its cores is there, the machine has %u: not "
 			"started",
@@ -173,15 +168,12 @@ static void create_guest(const struct guest_config *c)
 	memset(g, 0, sizeof(*g));
 	g->id = guest_count;
 	if (!find_file(c, c->image, &g->image) ||
-	    (*c->module && !find_file(c, c->module, &g->module)) ||
-	    guest_create(g, c, cpu, cpu->gate_pdpt.v)) {
+	    (*c->module && !find_file(c, c->module, &g->module)) || guest_create(g, c)) {
 		config.errors++;
 		return;
 	}
 	guest_count++;
-	sched_add(cpu, &g->vcpu);
-	console_print("%s: %s, %lu MiB, core %u, engine ring, %s", c->name, c->image,
-		      c->memory >> 20, cpu->id, preparation_names[g->prepare]);
+	print_guest_start(g);
 }
 
 static void read_boot_info(uint32_t magic, mpa_t info)

@@ -20,15 +20,15 @@ static const char *state_name(const struct guest *g)
 {
 	static const char *const names[] = { "running", "waiting", "paused", "stopped" };
 
-	return names[g->vcpu.state];
+	return names[g->vcpu->state];
 }
 
 static void print_guest(const struct guest *g)
 {
 	console_print("%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
 		      chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
-		      g->vcpu.cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
-		      ns_from_tsc(g->vcpu.ran) / 1000000);
+		      g->vcpu->cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
+		      ns_from_tsc(g->vcpu->ran) / 1000000);
 }
 
 static void command_list(struct guest *g)
@@ -45,22 +45,22 @@ static void command_stats(struct guest *g)
 
 static void command_pause(struct guest *g)
 {
-	vcpu_request(&g->vcpu, REQUEST_PAUSE);
+	guest_request(g, REQUEST_PAUSE);
 }
 
 static void command_resume(struct guest *g)
 {
-	vcpu_request(&g->vcpu, REQUEST_RESUME);
+	guest_request(g, REQUEST_RESUME);
 }
 
 static void command_reset(struct guest *g)
 {
-	vcpu_request(&g->vcpu, REQUEST_RESET);
+	vcpu_request(g->vcpu, REQUEST_RESET);
 }
 
 static void command_stop(struct guest *g)
 {
-	vcpu_request(&g->vcpu, REQUEST_STOP);
+	vcpu_request(g->vcpu, REQUEST_STOP);
 }
 
 /* The text screen, a line of the console for each of its 25, so that a script can read it. */

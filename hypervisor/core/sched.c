@@ -10,6 +10,26 @@
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
+struct cpu *sched_choose_cpu(uint32_t allowed)
+{
+	struct cpu *best = NULL;
+	unsigned fewest = ~0u;
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		unsigned n = 0;
+
+		if (!(allowed >> i & 1))
+			continue;
+		for (struct vcpu *v = cpus[i].vcpus; v; v = v->next)
+			n++;
+		if (n < fewest) {
+			fewest = n;
+			best = &cpus[i];
+		}
+	}
+	return best;
+}
+
 void sched_add(struct cpu *cpu, struct vcpu *v)
 {
 	struct vcpu **at = &cpu->vcpus;

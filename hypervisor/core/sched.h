@@ -14,6 +14,7 @@ struct vcpu;
 
 #define SCHED_PERIOD_NS 10000000
 
+struct cpu *sched_choose_cpu(uint32_t allowed); /* a mask; the one with the fewest vCPUs, or NULL */
 void sched_add(struct cpu *cpu, struct vcpu *v);
 void sched_shares(struct cpu *cpu); /* divides the CPU, once its vCPUs are known */
 void sched_run(struct cpu *cpu) __attribute__((noreturn));

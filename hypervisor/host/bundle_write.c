@@ -54,7 +54,7 @@ static void say_error(void *arg, unsigned line, const char *message)
 	fprintf(stderr, "veneer: %s:%u: %s\n", (const char *)arg, line, message);
 }
 
-static int put_images(FILE *f, const struct bundle_source *s)
+static int put_images(FILE *f, struct bundle_source *s)
 {
 	static struct config c;
 
@@ -68,6 +68,9 @@ static int put_images(FILE *f, const struct bundle_source *s)
 
 		if (g->broken)
 			continue; /* the hypervisor says so again and starts the others */
+		s->needs_mib += (g->memory >> 20) + 1;
+		while (g->cpus >> s->needs_cpus)
+			s->needs_cpus++;
 		if (put_file(f, s->directory, g->image) ||
 		    (*g->module && put_file(f, s->directory, g->module)))
 			return -1;
@@ -75,7 +78,7 @@ static int put_images(FILE *f, const struct bundle_source *s)
 	return 0;
 }
 
-int bundle_write(const struct bundle_source *s, const char *path)
+int bundle_write(struct bundle_source *s, const char *path)
 {
 	FILE *f = fopen(path, "wb");
 
@@ -86,6 +89,7 @@ int bundle_write(const struct bundle_source *s, const char *path)
 	put_entry(f, "veneer.conf", s->conf, s->conf_bytes);
 	int err = put_images(f, s);
 	put_entry(f, "TRAILER!!!", "", 0);
+	s->needs_mib += (unsigned long)ftell(f) >> 20;
 	bool bad = ferror(f);
 	if (fclose(f) || bad) {
 		fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));

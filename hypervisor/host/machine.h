@@ -43,8 +43,11 @@ struct bundle_source {
 	const char *conf_path, *directory;
 	char *conf;
 	size_t conf_bytes;
+	/* filled by bundle_write: what a machine must have for all that is in it */
+	unsigned long needs_mib;
+	unsigned needs_cpus;
 };
-int bundle_write(const struct bundle_source *s, const char *path);
+int bundle_write(struct bundle_source *s, const char *path);
 
 /* Where build products or installed files are: dir of the running program, or VENEER_LIB. */
 const char *library_path(const char *name);

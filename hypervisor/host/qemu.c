@@ -13,7 +13,7 @@ static unsigned add(const char **argv, unsigned n, const char *const *more)
 
 void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 {
-	const char *cpu = strcmp(q->accel, "kvm") ? "max" : "host";
+	const char *cpu = q->cpu ? q->cpu : strcmp(q->accel, "kvm") ? "max" : "host";
 	/* clang-format off */
 	const char *const machine[] = { "qemu-system-x86_64", "-machine", "pc", "-accel", q->accel,
 		"-cpu", cpu, "-m", q->memory, "-smp", q->cpus, "-display", "none", "-monitor", "none",

@@ -9,6 +9,7 @@
 
 struct qemu {
 	const char *accel;  /* tcg or kvm */
+	const char *cpu;    /* or NULL: the best there is */
 	const char *memory; /* MiB */
 	const char *cpus;
 	const char *kernel;

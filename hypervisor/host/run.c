@@ -23,13 +23,15 @@ static const char help[] =
 	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
 	"\n"
 	"      --engine E          for all guests: ring or auto\n"
-	"      --cpus N            processors of the machine (default 2)\n"
-	"      --memory M          its memory, in MiB (default 256)\n"
+	"      --cpus N            processors of the machine (default: those named in CONF, at "
+	"least 2)\n"
+	"      --memory M          its memory, in MiB (default: what the guests want)\n"
 	"      --timeout S         stop after so many seconds (default: none on a terminal, else "
 	"120)\n"
 	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is "
 	"Ctrl-A,\n"
 	"                          \\w waits 1/4 s; may be repeated, and is done in order\n"
+	"      --expect GUEST=TEXT go on only when the guest has printed a line with TEXT in it\n"
 	"      --screen GUEST=FILE write the guest's text screen as a PNG picture when all is "
 	"typed, then\n"
 	"                          stop that guest\n"
@@ -45,13 +47,15 @@ static const char help[] =
 
 #define SCRIPT_MAX 16
 
+enum step_kind { STEP_SEND, STEP_SCREEN, STEP_EXPECT };
+
 struct options {
 	const char *conf, *engine, *log, *accel, *bundle;
 	const char *cpus, *memory;
 	long timeout;
 	bool icount, print, quiet;
 	struct {
-		bool screen;
+		enum step_kind kind;
 		char guest[32];
 		const char *arg;
 	} script[SCRIPT_MAX];
@@ -102,7 +106,24 @@ static char *override_engine(char *text, size_t *bytes, const char *engine)
 	return out;
 }
 
-static int make_bundle(const struct options *o, const char *path)
+#define MIB_LEAST    256
+#define MIB_OVERHEAD 64 /* firmware, hypervisor, and shadows of the guests */
+
+/* What was not asked for is as much as the guests want. */
+static void set_defaults(struct options *o, const struct bundle_source *s)
+{
+	static char memory[24], cpus[24];
+	unsigned long mib = s->needs_mib + s->needs_mib / 64 + MIB_OVERHEAD;
+
+	snprintf(memory, sizeof(memory), "%lu", mib < MIB_LEAST ? MIB_LEAST : mib);
+	snprintf(cpus, sizeof(cpus), "%u", s->needs_cpus < 2 ? 2 : s->needs_cpus);
+	if (!o->memory)
+		o->memory = memory;
+	if (!o->cpus)
+		o->cpus = cpus;
+}
+
+static int make_bundle(struct options *o, const char *path)
 {
 	struct bundle_source s = { .conf_path = o->conf };
 	char directory[4096];
@@ -114,6 +135,7 @@ static int make_bundle(const struct options *o, const char *path)
 	snprintf(directory, sizeof(directory), "%s", o->conf);
 	s.directory = dirname(directory);
 	int err = bundle_write(&s, path);
+	set_defaults(o, &s);
 	free(s.conf);
 	return err;
 }
@@ -172,35 +194,54 @@ struct progress {
 	bool started, well, panicked;
 	unsigned step;
 	struct screen screen;
-	bool waiting_for_screen;
+	bool waiting; /* for the screen, or for an expected line */
 	int status;
 };
 
 static void next_step(struct machine *m, const struct options *o, struct progress *p)
 {
-	for (; p->step < o->steps && !p->waiting_for_screen; p->step++) {
+	for (; p->step < o->steps && !p->waiting; p->step++) {
 		const char *guest = o->script[p->step].guest;
 
-		if (o->script[p->step].screen) {
+		switch (o->script[p->step].kind) {
+		case STEP_EXPECT: p->waiting = true; return;
+		case STEP_SCREEN:
 			memset(&p->screen, 0, sizeof(p->screen));
-			p->waiting_for_screen = true;
+			p->waiting = true;
 			monitor_command(m, "cells", guest);
 			return;
+		case STEP_SEND:
+			monitor_command(m, "input", guest);
+			type_keys(m, o->script[p->step].arg);
 		}
-		monitor_command(m, "input", guest);
-		type_keys(m, o->script[p->step].arg);
 	}
+}
+
+static bool waits_for(const struct options *o, const struct progress *p, enum step_kind kind)
+{
+	return p->waiting && o->script[p->step].kind == kind;
+}
+
+/* The line that the script waits for: one of the guest's, with the text anywhere in it. */
+static bool is_expected(const struct options *o, const struct progress *p, const char *line)
+{
+	const char *guest = o->script[p->step].guest;
+	size_t n = strlen(guest);
+
+	return waits_for(o, p, STEP_EXPECT) && !strncmp(line, guest, n) && line[n] == ':' &&
+	       strstr(line + n, o->script[p->step].arg);
 }
 
 static void take_line(struct machine *m, const struct options *o, struct progress *p, FILE *log,
 		      const char *line)
 {
-	if (p->waiting_for_screen && screen_take(&p->screen, o->script[p->step].guest, line)) {
+	if (waits_for(o, p, STEP_SCREEN) &&
+	    screen_take(&p->screen, o->script[p->step].guest, line)) {
 		if (p->screen.rows < SCREEN_ROWS)
 			return;
 		if (screen_png(&p->screen, o->script[p->step].arg))
 			p->status = RUN_NOT_WELL;
-		p->waiting_for_screen = false;
+		p->waiting = false;
 		monitor_command(m, "stop", o->script[p->step].guest);
 		p->step++;
 		next_step(m, o, p);
@@ -213,6 +254,10 @@ static void take_line(struct machine *m, const struct options *o, struct progres
 	fflush(stdout);
 	if (!strncmp(line, "veneer: boot entry", 18)) {
 		p->started = true;
+		next_step(m, o, p);
+	} else if (is_expected(o, p, line)) {
+		p->waiting = false;
+		p->step++;
 		next_step(m, o, p);
 	}
 	p->well |= !strcmp(line, "veneer: all done, all well");
@@ -251,7 +296,7 @@ static int interact(struct machine *m)
 	return machine_finish(m) == 1 ? RUN_WELL : RUN_NOT_WELL; /* isa-debug-exit: (0 << 1) | 1 */
 }
 
-static int run(const struct options *o)
+static int run(struct options *o)
 {
 	char bundle[] = "/tmp/veneer-bundle-XXXXXX";
 	const char *argv[QEMU_ARGUMENTS];
@@ -281,14 +326,14 @@ static int run(const struct options *o)
 	return status;
 }
 
-static bool add_step(struct options *o, bool screen, const char *arg)
+static bool add_step(struct options *o, enum step_kind kind, const char *arg)
 {
 	const char *equals = strchr(arg, '=');
 
 	if (!equals || equals == arg || (size_t)(equals - arg) >= sizeof(o->script[0].guest) ||
 	    o->steps == SCRIPT_MAX)
 		return false;
-	o->script[o->steps].screen = screen;
+	o->script[o->steps].kind = kind;
 	memcpy(o->script[o->steps].guest, arg, (size_t)(equals - arg));
 	o->script[o->steps].guest[equals - arg] = 0;
 	o->script[o->steps].arg = equals + 1;
@@ -305,6 +350,7 @@ int command_run(int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "send", required_argument, NULL, 's' },
 		{ "screen", required_argument, NULL, 'S' },
+		{ "expect", required_argument, NULL, 'x' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "accel", required_argument, NULL, 'a' },
 		{ "icount", no_argument, NULL, 'i' },
@@ -314,7 +360,7 @@ int command_run(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct options o = { .cpus = "2", .memory = "256", .timeout = isatty(0) ? 0 : 120 };
+	struct options o = { .timeout = isatty(0) ? 0 : 120 };
 	bool good = true;
 	int c;
 
@@ -324,8 +370,9 @@ int command_run(int argc, char **argv)
 		case 'c': o.cpus = optarg; break;
 		case 'm': o.memory = optarg; break;
 		case 't': o.timeout = atol(optarg); break;
-		case 's': good &= add_step(&o, false, optarg); break;
-		case 'S': good &= add_step(&o, true, optarg); break;
+		case 's': good &= add_step(&o, STEP_SEND, optarg); break;
+		case 'S': good &= add_step(&o, STEP_SCREEN, optarg); break;
+		case 'x': good &= add_step(&o, STEP_EXPECT, optarg); break;
 		case 'l': o.log = optarg; break;
 		case 'a': o.accel = optarg; break;
 		case 'i': o.icount = true; break;
@@ -336,8 +383,8 @@ int command_run(int argc, char **argv)
 		default: good = false;
 		}
 	}
-	if (!good || optind + 1 != argc || atoi(o.cpus) < 1 || atoi(o.memory) < 1 ||
-	    o.timeout < 0) {
+	if (!good || optind + 1 != argc || (o.cpus && atoi(o.cpus) < 1) ||
+	    (o.memory && atoi(o.memory) < 1) || o.timeout < 0) {
 		fputs(help, stderr);
 		return RUN_USAGE;
 	}

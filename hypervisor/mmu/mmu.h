@@ -7,10 +7,16 @@
  * mmu_frame(). Invariant (mmu_check): each leaf maps a frame of the guest's partition, its vCPU
  * pages, or its patch window; slot 256 of every root is the gate area of that root's CPU.
  *
- * A root is kept for each guest root that was loaded (PV), and dropped when the guest says so or
- * the pool runs out. A legacy guest's CR3 load empties its one root: a virtual TLB. Shadow pages
- * come from a fixed pool. When it is empty the guest's own shadows are dropped; nobody else
- * notices.
+ * A PV guest's tables are mirrored: each has one shadow, found by its guest-physical address and
+ * level, with the guest's own rights at every level, shared by all that link to it: the kernel's
+ * half by all roots, the whole by all vCPUs. Roots are kept until the guest drops them. A flush
+ * makes the shadows of a range say what the tables say now; between flushes they may lag, like a
+ * TLB. A legacy guest's shadow is a private tree with the rights worked out in the leaf, emptied at
+ * each CR3 load: a virtual TLB.
+ *
+ * Shadow pages come from a fixed pool. When it is empty, the roots loaded longest ago go, then the
+ * rest of the guest's shadows; nobody else notices. A page that is given back may still be in use
+ * by another CPU's walker, so it rests until each vCPU of the guest has left the guest once.
  *
  * No entry is global and every guest entry loads CR3, so changed entries need no INVLPG.
  */
@@ -18,8 +24,6 @@
 #define VENEER_MMU_H
 
 #include "core/types.h"
-
-#define MMU_ROOTS 16
 
 enum paging_mode {
 	PAGING_OFF, /* identity */
@@ -37,12 +41,17 @@ struct paging {
 	bool no_execute;    /* EFER.NXE */
 };
 
-struct mmu_root {
-	bool used;
-	struct paging paging;
-	uint64_t *table;
-	uint64_t stamp; /* of the last load, for choosing a victim */
+/* What is known of a page of the pool. */
+struct shadow {
+	uint64_t key;	 /* the guest's table | level | CPU << 3 for roots; 0: private or free */
+	uint64_t used;	 /* bit i: entries 8 i to 8 i + 7 may be set; the others are 0 */
+	uint32_t stamp;	 /* of a root: its last load, for choosing a victim */
+	uint32_t synced; /* the last sync that has seen all of it */
+	uint16_t links;	 /* entries and views that point here */
+	uint16_t next;	 /* in its hash chain, or the list of free or resting pages; index + 1 */
 };
+
+#define MMU_BUCKETS 256
 
 struct mmu {
 	/* what the guest owns */
@@ -56,26 +65,45 @@ struct mmu {
 	mpa_t window_memory; /* what follows the first two pages */
 	bool window_armed;   /* the page for unmasking is taken away */
 
-	uint64_t gate_pdpt; /* for slot 256 */
-
-	/* the pool */
+	/* the pool; lists end with 0, else index + 1 */
+	uint8_t lock; /* all that follows, and the shadow pages */
 	mpa_t pool;
-	unsigned pool_pages;
-	unsigned pool_free; /* that many indices stand in free_list */
-	uint16_t *free_list;
+	unsigned pool_pages, pool_free, lent; /* lent: by mmu_take_page */
+	struct shadow *shadow;
+	uint16_t free, resting;
+	uint16_t bucket[MMU_BUCKETS];
+	uint32_t stamp, sync;
+	uint64_t not_present; /* what an entry says that the guest has not either: 0, or a mark */
+	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
+	void (*quiesce)(struct mmu *m);
 
-	struct mmu_root root[MMU_ROOTS];
-	struct mmu_root *current;
-	uint64_t stamp;
+	uint32_t changes; /* counts up when entries are taken away or changed; atomic */
 
-	uint64_t fills, drops; /* leaves filled; roots dropped or emptied */
+	uint64_t fills, drops; /* leaves filled; shadow pages given back */
 };
+
+/* One vCPU's view of its guest's memory. */
+struct mmu_view {
+	struct mmu *mmu;
+	struct paging paging;
+	uint64_t gate_pdpt; /* for slot 256 */
+	unsigned cpu;	    /* whose that is */
+	unsigned root;	    /* index of the shadow page in use; MMU_NO_ROOT: none */
+
+	/* The page last written through mmu_direct, good while the shadows have not changed: the
+	 * kernel's stack, nearly always. */
+	uint64_t written_page;
+	char *written_at;
+	uint32_t written_changes;
+};
+#define MMU_NO_ROOT (~0u)
 
 /* A guest translation, as mmu_walk finds it. */
 struct translation {
 	gpa_t gpa;
 	uint64_t size; /* of the guest's page: 4 KiB, 2 MiB, 4 MiB; PAGING_OFF says 2 MiB */
 	bool writable, user, no_execute, dirty;
+	uint64_t entry[5]; /* PAGING_64: the entries passed, by level, 1 to 4 */
 };
 
 enum mmu_result {
@@ -86,8 +114,11 @@ enum mmu_result {
 	MMU_WINDOW,	 /* any other access to the patch window that is not allowed */
 };
 
-/* pool must hold at least 16 pages; free_list one uint16_t for each of them. */
-void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, uint16_t *free_list);
+/* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
+extern bool mmu_can_mark;
+
+/* pool is zeroed and holds at least 16 pages; shadow describes them, zeroed as well. */
+void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow);
 
 /* The frame behind a guest-physical page, or v == 0: the one place that decides. */
 mpa_t mmu_frame(const struct mmu *m, gpa_t gpa);
@@ -97,17 +128,27 @@ mpa_t mmu_frame(const struct mmu *m, gpa_t gpa);
 int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
 	     struct translation *t, unsigned *error);
 
-/* Makes the root of p current; empties it first if fresh (a legacy CR3 load). */
-void mmu_load_root(struct mmu *m, const struct paging *p, bool fresh);
-mpa_t mmu_current_root(const struct mmu *m);
-void mmu_drop_root(struct mmu *m, gpa_t root);
-void mmu_drop_all(struct mmu *m);
+/* Sets bits in a table's entry if it is still old; else false. */
+bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
 
-/* Forgets what the shadows say of [va, va + bytes), in the current root. */
-void mmu_flush(struct mmu *m, gva_t va, uint64_t bytes);
+/* Makes p the view's way of translating. A private tree is emptied; of a mirrored root the user
+ * half is brought up to date if flush. */
+void mmu_load_root(struct mmu_view *view, const struct paging *p, bool flush);
+mpa_t mmu_root(const struct mmu_view *view);
+void mmu_unload(struct mmu_view *view); /* the view has no root until the next load */
+
+/* The guest will not load that root again before it is a new one. */
+void mmu_drop_root(struct mmu *m, gpa_t root);
+
+/* What the shadows say of [va, va + bytes), in the view's root, is what the tables say now. */
+void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes);
+
+/* A zeroed page of the pool for something else that the guest makes us keep, or NULL. */
+void *mmu_take_page(struct mmu *m);
+void mmu_give_page(struct mmu *m, void *page);
 
 /* Handles a page fault with the processor's error code; *error is what the guest should see. */
-enum mmu_result mmu_fault(struct mmu *m, const struct paging *p, gva_t va, unsigned *error);
+enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error);
 
 /* Copies between the hypervisor and guest-virtual memory with the rights of access (PF_USER or 0).
  * 0, or -EFAULT with the address and the error code of the page fault. */
@@ -115,15 +156,18 @@ struct mmu_failure {
 	gva_t va;
 	unsigned error;
 };
-int mmu_read(struct mmu *m, const struct paging *p, gva_t va, void *to, uint64_t bytes,
-	     unsigned access, struct mmu_failure *f);
-int mmu_write(struct mmu *m, const struct paging *p, gva_t va, const void *from, uint64_t bytes,
-	      unsigned access, struct mmu_failure *f);
+int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	     struct mmu_failure *f);
+int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes, unsigned access,
+	      struct mmu_failure *f);
+
+/* Where the kernel may write bytes at va, if they lie in one page; else NULL. */
+void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);
 
 /* Guest-physical memory as a pointer, if [gpa, gpa + bytes) is the guest's RAM; else NULL. */
 void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes);
 
 /* Walks every shadow and checks the invariant; the number of leaves, or -EFAULT. */
-int mmu_check(const struct mmu *m);
+int mmu_check(const struct mmu *m, uint64_t gate_pdpt);
 
 #endif

@@ -50,7 +50,7 @@ static uint64_t read_entry(const void *at, unsigned bytes)
 /* The bits that must be 0, for the frame number's sake and the format's. */
 static bool reserved_bits(const struct paging *p, uint64_t e, const struct level *l, bool leaf)
 {
-	uint64_t reserved = p->mode == PAGING_32 ? 0 : 0x000ff00000000000ull;
+	uint64_t reserved = p->mode == PAGING_32 ? 0 : PTE_RESERVED;
 
 	if (p->mode != PAGING_32 && !p->no_execute)
 		reserved |= PTE_NX;
@@ -63,14 +63,24 @@ static bool reserved_bits(const struct paging *p, uint64_t e, const struct level
 	return e & reserved;
 }
 
-static void set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits)
+/* Sets bits as the processor does: only if the entry is still what was read, for another vCPU may
+ * have taken it away, and bits in an empty entry mean something else. */
+static bool set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits)
 {
+	uint32_t old32 = (uint32_t)old;
+
 	if ((old & bits) == bits)
-		return;
+		return true;
 	if (bytes == 4)
-		__atomic_fetch_or((uint32_t *)at, (uint32_t)bits, __ATOMIC_RELAXED);
-	else
-		__atomic_fetch_or((uint64_t *)at, bits, __ATOMIC_RELAXED);
+		return __atomic_compare_exchange_n((uint32_t *)at, &old32, old32 | (uint32_t)bits,
+						   false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	return mmu_set_bits(at, old, bits);
+}
+
+bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits)
+{
+	return __atomic_compare_exchange_n(at, &old, old | bits, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
 }
 
 static int refuse(unsigned *error, unsigned access, unsigned why)
@@ -79,10 +89,10 @@ static int refuse(unsigned *error, unsigned access, unsigned why)
 	return -EFAULT;
 }
 
-int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
-	     struct translation *t, unsigned *error)
+static int walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+		struct translation *t, unsigned *error)
 {
-	*t = (struct translation){ GPA(va.v), LARGE_SIZE, true, true, false, true };
+	*t = (struct translation){ GPA(va.v), LARGE_SIZE, true, true, false, true, { 0 } };
 	if (p->mode == PAGING_OFF)
 		return 0;
 
@@ -98,6 +108,8 @@ int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned acc
 		e = at ? read_entry(at, f->entry_bytes) : 0;
 		if (!(e & PTE_P))
 			return refuse(error, access, 0);
+		if (p->mode == PAGING_64)
+			t->entry[4 - i] = e;
 		bool large = l->may_be_leaf && l->shift != 12 && (e & PTE_PS) &&
 			     (p->mode != PAGING_32 || p->large_pages);
 		bool leaf = large || l->shift == 12;
@@ -113,8 +125,9 @@ int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned acc
 			t->gpa = GPA((e & PTE_ADDR & ~(t->size - 1)) | (va.v & (t->size - 1)));
 			break;
 		}
-		if (p->mode != PAGING_PAE || l->shift != 30)
-			set_bits(at, f->entry_bytes, e, PTE_A);
+		if ((p->mode != PAGING_PAE || l->shift != 30) &&
+		    !set_bits(at, f->entry_bytes, e, PTE_A))
+			return -EAGAIN;
 		table = e & PTE_ADDR;
 	}
 
@@ -122,7 +135,22 @@ int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned acc
 	if ((user && !t->user) || ((access & PF_FETCH) && t->no_execute) ||
 	    ((access & PF_WRITE) && !t->writable && (user || p->write_protect)))
 		return refuse(error, access, PF_PRESENT);
-	set_bits(at, f->entry_bytes, e, access & PF_WRITE ? PTE_A | PTE_D : PTE_A);
+	if (!set_bits(at, f->entry_bytes, e, access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
+		return -EAGAIN;
 	t->dirty = (e & PTE_D) || (access & PF_WRITE);
 	return 0;
+}
+
+#define WALKS 8 /* then the guest, which does nothing but change the tables, gets a fault */
+
+int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+	     struct translation *t, unsigned *error)
+{
+	for (unsigned i = 0; i < WALKS; i++) {
+		int r = walk(m, p, va, access, t, error);
+
+		if (r != -EAGAIN)
+			return r;
+	}
+	return refuse(error, access, 0);
 }

@@ -51,13 +51,13 @@ static uint64_t now_ns(const struct platform *p)
 
 static struct cpu *cpu_of(const struct platform *p)
 {
-	return p->guest->vcpu.cpu;
+	return p->guest->vcpu->cpu;
 }
 
 static void wake_if_pending(struct platform *p)
 {
 	if (p->pic.intr)
-		vcpu_wake(&p->guest->vcpu);
+		vcpu_wake(p->guest->vcpu);
 }
 
 /* The next edge after since; one that is past by now, for we are slow, is raised at once. */
@@ -111,6 +111,11 @@ static uint8_t machine_cmos(uint8_t index)
 /* The machine's own clock, read once; guests go on from there by TSC. */
 static uint64_t machine_seconds(void)
 {
+	return platform_boot_seconds() + ns_from_tsc(rdtsc()) / 1000000000;
+}
+
+uint64_t platform_boot_seconds(void)
+{
 	static uint64_t at_boot;
 
 	if (!at_boot)
@@ -118,7 +123,7 @@ static uint64_t machine_seconds(void)
 				      from_bcd(machine_cmos(7)), from_bcd(machine_cmos(4)),
 				      from_bcd(machine_cmos(2)), from_bcd(machine_cmos(0))) -
 			  ns_from_tsc(rdtsc()) / 1000000000;
-	return at_boot + ns_from_tsc(rdtsc()) / 1000000000;
+	return at_boot;
 }
 
 static void clear_screen(struct guest *g)
@@ -276,7 +281,7 @@ void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t va
 		out_byte(p, (uint16_t)(port + i), (uint8_t)(value >> (8 * i)));
 	if (p->reset_wanted) {
 		p->reset_wanted = false;
-		vcpu_request(&p->guest->vcpu, REQUEST_RESET);
+		vcpu_request(p->guest->vcpu, REQUEST_RESET);
 	}
 }
 

@@ -16,6 +16,9 @@ struct platform;
 #define PLATFORM_COLUMNS 80
 
 uint64_t platform_bytes(void);
+
+/* The machine's own clock, in seconds since 2000-01-01 UTC when its TSC was 0. */
+uint64_t platform_boot_seconds(void);
 void platform_reset(struct platform *p, struct guest *g);
 void platform_stop(struct platform *p); /* no more timers */
 

@@ -5,9 +5,7 @@
 #define VENEER_RING_EXIT_H
 
 #define EXIT_HYPERCALL 0x100 /* through the hypercall page; RAX = number */
-#define EXIT_SYSCALL   0x101 /* 64-bit SYSCALL from ring 3 with no handler */
-#define EXIT_SYSCALL32 0x102 /* SYSCALL from 32-bit code */
-#define EXIT_BAD_FRAME 0x103 /* IRETQ refused the guest's frame */
+#define EXIT_BAD_FRAME 0x101 /* IRETQ refused the guest's frame */
 
 /* Byte offsets in struct cpu */
 #define CPU_NMI_COUNT	0

@@ -5,7 +5,7 @@
  * hypervisor but the gate area, and uses only the entry stack, whose old contents it never reads.
  *
  *   trap, interrupt   gate_vectors -> gate_common -> gate_exit (back in ring_enter's caller)
- *   SYSCALL           gate_syscall -> hypercall in the gate | gate_exit | straight on to ring 1
+ *   SYSCALL, SYSENTER gate_syscall -> hypercall in the gate | gate_exit | straight on to ring 1
  *   resume            ring_enter -> gate_resume -> IRETQ
  */
 #define __ASSEMBLER__ 1
@@ -50,6 +50,17 @@
 	popq	%rax
 .endm
 
+/* To the ring-1 kernel's entry. What a kernel has not registered leads to GATE_NO_SYSCALL. */
+.macro ENTER_KERNEL entry:req
+	leaq	gate_frame_end(%rip), %rsp
+	pushq	$VENEER_KERNEL_SS
+	pushq	gate_vcpu_page+VENEER_VP_KERNEL_SP(%rip)
+	pushq	$(FLAGS_ONE | FLAGS_IF)
+	pushq	$VENEER_KERNEL_CS
+	pushq	gate_data+\entry(%rip)
+	movl	$VENEER_IRQ_MASKED, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+.endm
+
 	.section .gate.text, "ax"
 	.code64
 
@@ -63,7 +74,9 @@ gate_vectors:
 	.if	!(vector < 32 && ((VECTORS_WITH_ERROR >> vector) & 1))
 	pushq	$0
 	.endif
-	.if	vector < 128
+	.if	vector == VECTOR_PF
+	jmp	gate_page_fault
+	.elseif	vector < 128
 	pushq	$vector
 	.else
 	pushq	$(vector - 256)		/* two bytes long; gate_common takes the low byte */
@@ -74,11 +87,43 @@ gate_vectors:
 	jmp	gate_debug
 	.elseif	vector == VECTOR_DF || vector == VECTOR_MC
 	jmp	gate_abort
-	.else
+	.elseif	vector != VECTOR_PF
 	jmp	gate_common
 	.endif
 	.set	vector, vector + 1
 	.endr
+
+/*
+ * A page fault of ring 3 whose shadow entry says that the guest has no page there either (its
+ * reserved bit is set): to the guest at once, unless the last one went this way too.
+ */
+gate_page_fault:
+	testb	$PF_RESERVED, (%rsp)
+	jz	1f
+	testb	$2, 16(%rsp)		/* CS of ring 3 */
+	jz	1f
+	cmpl	$0, gate_vcpu_page+VENEER_VP_FAULT_BUSY(%rip)
+	jne	1f
+	cmpq	$0, gate_data+GD_FAULT_ENTRY(%rip)
+	je	1f
+	movl	$1, gate_vcpu_page+VENEER_VP_FAULT_BUSY(%rip)
+	pushq	%rax
+	movq	%cr2, %rax
+	movq	%rax, gate_vcpu_page+VENEER_VP_CR2(%rip)
+	movl	8(%rsp), %eax
+	andl	$~(PF_PRESENT | PF_RESERVED), %eax
+	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+5*8(%rip)
+	.set	word, 0
+	.rept	5
+	movq	(2 + word)*8(%rsp), %rax
+	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+word*8(%rip)
+	.set	word, word + 1
+	.endr
+	popq	%rax
+	ENTER_KERNEL GD_FAULT_ENTRY
+gate_fault_iret:
+	iretq
+1:	pushq	$VECTOR_PF
 
 gate_common:
 	testb	$3, 24(%rsp)		/* CS of the interrupted code */
@@ -113,65 +158,57 @@ gate_resume_iret:
 
 /*
  * SYSCALL, from ring 1 through the hypercall page or from ring 3. RCX tells which: only ring 1 can
- * execute the hypercall page. The processor has masked IF, TF, DF, NT and AC (MSR_SFMASK).
+ * execute the hypercall page. The processor has masked IF, TF, DF, NT and AC (MSR_SFMASK). Every
+ * exception that can come here has a stack of its own, so RSP may serve as a register.
  */
 	.globl	gate_syscall
 	.balign	16
 gate_syscall:
-	movq	%rsp, gate_entry_stack(%rip)
+	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	leaq	gate_hypercall(%rip), %rsp
+	xorq	%rcx, %rsp
+	cmpq	$0xfff, %rsp
+	jbe	gate_hypercall_entry
+	ENTER_KERNEL GD_SYSCALL_ENTRY
+gate_syscall_iret:
+	iretq
+
+/* SYSCALL from 32-bit code: AMD alone has it. */
+	.globl	gate_syscall32
+gate_syscall32:
+	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	ENTER_KERNEL GD_SYSCALL32_ENTRY
+gate_syscall32_iret:
+	iretq
+
+/* SYSENTER clears IF alone, so the flags are cleaned here, and handed over in R11, which 32-bit
+ * code does not have. */
+	.globl	gate_sysenter
+gate_sysenter:
+	leaq	gate_frame_end(%rip), %rsp
+	pushfq
+	popq	%r11
+	orq	$FLAGS_IF, %r11
+	pushq	$FLAGS_ONE
+	popfq
+gate_sysenter_clean:
+	ENTER_KERNEL GD_SYSENTER_ENTRY
+gate_sysenter_iret:
+	iretq
+
+gate_hypercall_entry:
 	leaq	gate_frame_end(%rip), %rsp
 	pushq	$VENEER_KERNEL_SS
-	pushq	gate_entry_stack(%rip)
+	pushq	gate_vcpu_page+VENEER_VP_USER_SP(%rip)
 	pushq	%r11
 	pushq	$VENEER_KERNEL_CS
 	pushq	%rcx
-	leaq	gate_hypercall(%rip), %r11
-	xorq	%r11, %rcx
-	cmpq	$0xfff, %rcx
-	ja	gate_user_syscall
 	testl	%eax, %eax
 	jnz	1f
 gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
 	iretq
 1:	pushq	$0
 	pushq	$EXIT_HYPERCALL
-	PUSH_REGS
-	jmp	gate_exit
-
-gate_user_syscall:
-	xorq	%r11, %rcx		/* RCX and R11 as the processor set them */
-	movq	16(%rsp), %r11
-	cmpq	$0, gate_data+GD_SYSCALL_ENTRY(%rip)
-	je	1f
-	pushq	24(%rsp)
-	popq	gate_vcpu_page+VENEER_VP_USER_SP(%rip)
-	pushq	gate_vcpu_page+VENEER_VP_KERNEL_SP(%rip)
-	popq	24(%rsp)
-	pushq	gate_data+GD_SYSCALL_ENTRY(%rip)
-	popq	(%rsp)
-	movq	$(FLAGS_ONE | FLAGS_IF), 16(%rsp)
-	movl	$VENEER_IRQ_MASKED, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
-gate_syscall_iret:
-	iretq
-1:	movq	$VENEER_USER_CS, 8(%rsp)
-	movq	$VENEER_USER_SS, 32(%rsp)
-	pushq	$0
-	pushq	$EXIT_SYSCALL
-	PUSH_REGS
-	jmp	gate_exit
-
-/* SYSCALL from 32-bit code (AMD): no guest has asked for it yet, so it is a full exit. */
-	.globl	gate_syscall32
-gate_syscall32:
-	movq	%rsp, gate_entry_stack(%rip)
-	leaq	gate_frame_end(%rip), %rsp
-	pushq	$VENEER_USER_SS
-	pushq	gate_entry_stack(%rip)
-	pushq	%r11
-	pushq	$VENEER_USER_CS32
-	pushq	%rcx
-	pushq	$0
-	pushq	$EXIT_SYSCALL32
 	PUSH_REGS
 	jmp	gate_exit
 
@@ -189,6 +226,15 @@ gate_from_ring0:
 	cmpq	%rax, 24(%rsp)
 	je	1f
 	leaq	gate_syscall_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	1f
+	leaq	gate_syscall32_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	1f
+	leaq	gate_sysenter_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	1f
+	leaq	gate_fault_iret(%rip), %rax
 	cmpq	%rax, 24(%rsp)
 	je	1f
 	popq	%rax
@@ -232,12 +278,21 @@ gate_nmi:
 /*
  * #DB has its own stack, because MOV SS and SYSCALL can bring it to ring 0's first instruction,
  * where RSP is still the guest's. There it means nothing to us; from the guest it is a normal exit.
+ * SYSENTER leaves TF set: it is stepped up to where it has kept the user's flags and cleaned ours.
  */
 gate_debug:
 	testb	$3, 24(%rsp)
 	jnz	1f
-	addq	$16, %rsp
-	andq	$~FLAGS_TF, 16(%rsp)
+	movq	%rax, (%rsp)		/* over the vector */
+	leaq	gate_sysenter(%rip), %rax
+	cmpq	%rax, 16(%rsp)
+	jb	2f
+	leaq	gate_sysenter_clean(%rip), %rax
+	cmpq	%rax, 16(%rsp)
+	jb	3f
+2:	andq	$~FLAGS_TF, 32(%rsp)
+3:	popq	%rax
+	addq	$8, %rsp
 	iretq
 1:	pushq	%rax
 	leaq	gate_frame_end(%rip), %rax
@@ -277,18 +332,52 @@ gate_abort:
 	addq	$16, %rsp
 	iretq
 
-/* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. */
+/* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. Ring 1 runs here. */
 	.section .gate.hypercall, "ax"
-	.globl	gate_hypercall_code
-gate_hypercall_code:
+hypercall_page_start:
 	.set	nr, 0
-	.rept	4096 / VENEER_HYPERCALL_STRIDE
+	.rept	VENEER_HC_RETURN_USER
 	.balign	VENEER_HYPERCALL_STRIDE, 0xcc
 	movl	$nr, %eax
 	syscall
 	ret
 	.set	nr, nr + 1
 	.endr
+
+	.org	hypercall_page_start + VENEER_HC_RETURN_USER * VENEER_HYPERCALL_STRIDE, 0xcc
+	movq	%rax, gate_vcpu_page+VENEER_VP_SCRATCH(%rip)	/* the stack may be read-only */
+	movq	gate_vcpu_page+VENEER_VP_USER_GS(%rip), %rax
+	wrgsbase %rax
+	movq	gate_vcpu_page+VENEER_VP_SCRATCH(%rip), %rax
+	jmp	gate_return
+
+/* An event from the store on is delivered by the hypervisor as if the IRETQ were done. What waited
+ * before takes the frame where it is, unless its stack segment is a local one: such a frame may
+ * stand on a stack that can only be read, and the hypervisor moves it. */
+	.org	hypercall_page_start + VENEER_HC_RETURN * VENEER_HYPERCALL_STRIDE, 0xcc
+	.globl	gate_return, gate_return_iret
+gate_return:
+	movl	$0, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+	cmpl	$0, gate_vcpu_page+VENEER_VP_IRQ_PENDING(%rip)
+	jne	1f
+gate_return_iret:
+	iretq
+1:	movl	$VENEER_IRQ_MASKED, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+	testb	$4, 32(%rsp)
+	jnz	gate_return_pending
+	movl	$0, gate_vcpu_page+VENEER_VP_IRQ_PENDING(%rip)
+	jmp	*gate_data+GD_EVENT_ENTRY(%rip)
+gate_return_pending:
+	ud2
+gate_return_end:
+
+/* Where SYSCALL goes that no kernel has asked for: the #UD tells the hypervisor. */
+	.balign	VENEER_HYPERCALL_STRIDE, 0xcc
+	.globl	gate_no_syscall, gate_no_syscall32
+gate_no_syscall:
+	ud2
+gate_no_syscall32:
+	ud2
 	.balign	4096, 0xcc
 
 /* int ring_enter(uint64_t guest_cr3, uint64_t *hv_rsp): returns when the guest has trapped. */
@@ -310,6 +399,7 @@ ring_enter:
 	.globl	gate_entry_points
 	.balign	8
 gate_entry_points:
-	.quad	gate_vectors, gate_syscall, gate_syscall32
+	.quad	gate_vectors, gate_syscall, gate_syscall32, gate_sysenter
+	.quad	gate_return, gate_return_iret, gate_return_pending, gate_return_end, gate_no_syscall, gate_no_syscall32
 
 	.section .note.GNU-stack, "", @progbits

@@ -29,17 +29,25 @@ void ring_set_flags(struct vcpu *v, uint32_t flags)
 	v->page->irq_mask = flags & FLAGS_IF ? 0 : VENEER_IRQ_MASKED;
 }
 
-static bool pv_push(struct vcpu *v, int64_t error, uint64_t handler)
+static bool pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 {
 	struct regs *r = v->regs;
-	bool user = (r->cs & 3) == 3;
 	uint64_t sp = (user ? v->page->kernel_sp : r->rsp) & ~15ull;
-	uint64_t frame[6] = { (uint64_t)error, r->rip, r->cs, ring_flags(v), r->rsp, r->ss };
-	unsigned skip = error == NO_ERROR, bytes = (6 - skip) * 8;
+	unsigned bytes = error == NO_ERROR ? 40 : 48;
 	struct mmu_failure f;
+	uint64_t frame[6];
 
 	sp -= bytes;
-	if (mmu_write(&v->guest->mmu, &v->paging, GVA(sp), frame + skip, bytes, 0, &f)) {
+	uint64_t *to = mmu_kernel_stack(&v->mmu, GVA(sp), bytes);
+	uint64_t *at = to ? to : frame;
+	if (error != NO_ERROR)
+		*at++ = (uint64_t)error;
+	at[0] = r->rip;
+	at[1] = r->cs;
+	at[2] = ring_flags(v);
+	at[3] = r->rsp;
+	at[4] = r->ss;
+	if (!to && mmu_write(&v->mmu, GVA(sp), frame, bytes, 0, &f)) {
 		guest_crash(v->guest, "no stack for an exception or event: address %lx", f.va.v);
 		return false;
 	}
@@ -50,6 +58,49 @@ static bool pv_push(struct vcpu *v, int64_t error, uint64_t handler)
 	r->ss = VENEER_KERNEL_SS;
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 	return true;
+}
+
+/* In the gate's return, from its first store on: what the frame at RSP holds is where we are. */
+static bool finish_return(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	uint64_t frame[5];
+
+	if (r->rip < gate_entry_points[GATE_RETURN] ||
+	    r->rip >= gate_entry_points[GATE_RETURN_END] || r->cs != VENEER_KERNEL_CS ||
+	    mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
+		return false;
+	r->rip = frame[0];
+	r->cs = frame[1];
+	r->rflags = frame[2];
+	r->rsp = frame[3];
+	r->ss = frame[4];
+	return true;
+}
+
+bool ring_is_pending_return(struct vcpu *v)
+{
+	if (v->regs->rip != gate_entry_points[GATE_RETURN_PENDING] ||
+	    v->regs->cs != VENEER_KERNEL_CS)
+		return false;
+	v->page->irq_mask = 0;
+	/* should nothing wait any more, the return itself is tried again */
+	v->regs->rip = gate_entry_points[GATE_RETURN_IRET];
+	return true;
+}
+
+void ring_undo_syscall(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	bool compat = r->rip == gate_entry_points[GATE_NO_SYSCALL32];
+
+	if (r->cs != VENEER_KERNEL_CS || (!compat && r->rip != gate_entry_points[GATE_NO_SYSCALL]))
+		return;
+	r->rip = r->rcx - 2; /* SYSCALL is two bytes */
+	r->rflags = r->r11;
+	r->rsp = v->page->user_sp;
+	r->cs = compat ? VENEER_USER_CS32 : VENEER_USER_CS;
+	r->ss = VENEER_USER_SS;
 }
 
 /* Between an INT from ring 3 and the handler's move to its own stack: the one entry stack must not
@@ -73,13 +124,17 @@ void ring_pv_event(struct vcpu *v)
 		return;
 	}
 	v->page->irq_pending = 0;
-	v->guest->counts[COUNT_INJECTED]++;
+	v->counts[COUNT_INJECTED]++;
 	if (!user && r->rip >= h->window_start && r->rip < h->window_end) {
 		r->rip = h->event;
 		v->page->irq_mask = VENEER_IRQ_MASKED;
 		return;
 	}
-	pv_push(v, NO_ERROR, h->event);
+	if (!user && finish_return(v)) {
+		user = (r->cs & 3) == 3;
+		v->page->irq_mask = 0;
+	}
+	pv_push(v, user, NO_ERROR, h->event);
 }
 
 /* An IDT entry of a 32-bit guest, SDM 3A section 6.11. */
@@ -95,8 +150,7 @@ static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
 	const struct legacy_state *l = &v->legacy;
 
 	if (vector * 8 + 7 > l->idt_limit ||
-	    mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->idt_base + vector * 8)), g,
-		     sizeof(*g), 0, NULL))
+	    mmu_read(&v->mmu, GVA((uint32_t)(l->idt_base + vector * 8)), g, sizeof(*g), 0, NULL))
 		return false;
 	unsigned type = g->type & 0x1f;
 	return (g->type & 0x80) && (type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP);
@@ -110,8 +164,7 @@ static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
 	} __attribute__((packed)) tss;
 
 	if (v->legacy.tr_limit < 9 ||
-	    mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(v->legacy.tr_base + 4)), &tss,
-		     sizeof(tss), 0, NULL))
+	    mmu_read(&v->mmu, GVA((uint32_t)(v->legacy.tr_base + 4)), &tss, sizeof(tss), 0, NULL))
 		return false;
 	*esp = tss.esp0;
 	*ss = tss.ss0;
@@ -126,7 +179,7 @@ static uint32_t virtual_cs(uint64_t cs)
 
 static uint32_t selector_base(const struct vcpu *v, uint64_t selector)
 {
-	return selector < SEL_GUEST_MAX && !(selector & 4) ? desc_base(v->gdt[selector / 8]) : 0;
+	return desc_base(ring_descriptor(v, selector));
 }
 
 static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error)
@@ -151,8 +204,8 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 		frame[n++] = (uint32_t)r->ss;
 	}
 	esp -= 4 * n;
-	if (mmu_write(&v->guest->mmu, &v->paging, GVA((uint32_t)(esp + selector_base(v, ss))),
-		      frame, 4 * n, 0, NULL)) {
+	if (mmu_write(&v->mmu, GVA((uint32_t)(esp + selector_base(v, ss))), frame, 4 * n, 0,
+		      NULL)) {
 		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
 		return false;
 	}
@@ -172,7 +225,7 @@ bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 {
 	struct gate32 gate;
 
-	v->guest->counts[COUNT_INJECTED]++;
+	v->counts[COUNT_INJECTED]++;
 	if (!read_gate(v, vector, &gate)) {
 		guest_crash(v->guest, "interrupt vector %u has no usable IDT entry", vector);
 		return false;
@@ -184,12 +237,16 @@ void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
 	struct gate32 gate;
 
-	v->guest->counts[COUNT_EXCEPTION]++;
+	v->counts[COUNT_EXCEPTION]++;
 	if (!((VECTORS_WITH_ERROR >> vector) & 1))
 		error = NO_ERROR;
 	if (guest_is_pv(v->guest)) {
+		bool user =
+			(v->regs->rip == gate_entry_points[GATE_RETURN_IRET] && finish_return(v)) ||
+			(v->regs->cs & 3) == 3;
+
 		if (v->handlers.exception[vector])
-			pv_push(v, error, v->handlers.exception[vector]);
+			pv_push(v, user, error, v->handlers.exception[vector]);
 		else
 			guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
 				    (uint64_t)error);
@@ -213,7 +270,7 @@ void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 {
 	struct gate32 gate;
 
-	v->guest->counts[COUNT_SOFTINT]++;
+	v->counts[COUNT_SOFTINT]++;
 	if (guest_is_pv(v->guest)) {
 		if (vector == VECTOR_BP ||
 		    vector == VECTOR_OF) /* its gates are open to all, SDM 3A 6.3.3 */

@@ -67,7 +67,7 @@ static uint32_t segment_base(const struct vcpu *v, unsigned seg)
 {
 	uint16_t s = segment_register(v, seg);
 
-	return s < SEL_GUEST_MAX && !(s & 4) ? desc_base(v->gdt[s / 8]) : 0;
+	return desc_base(ring_descriptor(v, s));
 }
 
 static gva_t effective_address(const struct vcpu *v, const struct insn *i)
@@ -96,7 +96,7 @@ static bool load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
 {
 	struct mmu_failure f;
 
-	if (!mmu_read(&v->guest->mmu, &v->paging, at, to, bytes, user_access(v), &f))
+	if (!mmu_read(&v->mmu, at, to, bytes, user_access(v), &f))
 		return true;
 	ring_page_fault(v, f.va, f.error);
 	return false;
@@ -106,7 +106,7 @@ static bool store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
 {
 	struct mmu_failure f;
 
-	if (!mmu_write(&v->guest->mmu, &v->paging, at, from, bytes, user_access(v), &f))
+	if (!mmu_write(&v->mmu, at, from, bytes, user_access(v), &f))
 		return true;
 	ring_page_fault(v, f.va, f.error);
 	return false;
@@ -162,17 +162,21 @@ static bool load_operand16(struct vcpu *v, const struct insn *i, uint16_t *value
 
 /* --- the interrupt flag and flags images --- */
 
+/* In a PV kernel these mean nothing, for a POPF that belongs to them would not trap: the word in
+ * the page counts, and it is the kernel's to write. */
 static enum outcome do_cli(struct vcpu *v, const struct insn *i)
 {
 	(void)i;
-	v->page->irq_mask = VENEER_IRQ_MASKED;
+	if (!guest_is_pv(v->guest))
+		v->page->irq_mask = VENEER_IRQ_MASKED;
 	return DONE;
 }
 
 static enum outcome do_sti(struct vcpu *v, const struct insn *i)
 {
 	(void)i;
-	v->page->irq_mask = 0;
+	if (!guest_is_pv(v->guest))
+		v->page->irq_mask = 0;
 	return DONE;
 }
 
@@ -390,6 +394,12 @@ static enum outcome store_table(struct vcpu *v, const struct insn *i, uint32_t b
 
 static enum outcome do_sgdt(struct vcpu *v, const struct insn *i)
 {
+	if (guest_is_pv(v->guest)) {
+		uint64_t t[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
+				  v->pv_gdt_base >> 48 };
+
+		return store(v, effective_address(v, i), t, 10) ? DONE : JUMPED;
+	}
 	return store_table(v, i, v->legacy.gdt_base, v->legacy.gdt_limit);
 }
 
@@ -534,14 +544,14 @@ static void paging_changed(struct vcpu *v)
 {
 	const struct legacy_state *l = &v->legacy;
 
-	v->paging = (struct paging){
+	const struct paging p = {
 		.mode = mode_of(l),
 		.root = GPA(l->cr3),
 		.write_protect = l->cr0 & CR0_WP,
 		.large_pages = l->cr4 & CR4_PSE,
 		.no_execute = l->efer & EFER_NXE,
 	};
-	mmu_load_root(&v->guest->mmu, &v->paging, true);
+	mmu_load_root(&v->mmu, &p, true);
 }
 
 static void set_cr0(struct vcpu *v, uint32_t value)
@@ -591,6 +601,12 @@ static enum outcome do_mov_from_cr(struct vcpu *v, const struct insn *i)
 	const struct legacy_state *l = &v->legacy;
 	uint64_t value;
 
+	if (guest_is_pv(v->guest)) { /* a kernel may look at what it has */
+		if (i->reg != 2 && i->reg != 4)
+			return REFUSE;
+		set_register(v, i->base, i->reg == 2 ? v->page->cr2 : read_cr4(), i->width);
+		return DONE;
+	}
 	switch (i->reg) {
 	case 0: value = l->cr0; break;
 	case 2: value = l->cr2; break;
@@ -618,6 +634,29 @@ static enum outcome do_mov_from_dr(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
+/* SDM 1 section 13.3: bit 0 is fixed, AVX needs SSE, and the three parts of AVX-512 come together.
+ */
+static bool xcr0_is_good(uint64_t value)
+{
+	const uint64_t avx512 = 0xe0;
+
+	return (value & 1) && !(value & ~cpu_features.xcr0) && !((value & 4) && !(value & 2)) &&
+	       (!(value & avx512) || ((value & avx512) == avx512 && (value & 4)));
+}
+
+static enum outcome do_xsetbv(struct vcpu *v, const struct insn *i)
+{
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	(void)i;
+	if (!guest_is_pv(v->guest) || !cpu_features.xsave || (uint32_t)v->regs->rcx ||
+	    !xcr0_is_good(value))
+		return REFUSE;
+	v->xcr0 = value;
+	xsetbv(0, value);
+	return DONE;
+}
+
 static enum outcome do_smsw(struct vcpu *v, const struct insn *i)
 {
 	return store_operand(v, i, v->legacy.cr0);
@@ -642,7 +681,7 @@ static enum outcome do_clts(struct vcpu *v, const struct insn *i)
 
 static enum outcome do_invlpg(struct vcpu *v, const struct insn *i)
 {
-	mmu_flush(&v->guest->mmu, effective_address(v, i), 1);
+	mmu_flush(&v->mmu, effective_address(v, i), 1);
 	return DONE;
 }
 
@@ -882,6 +921,7 @@ static operation *const operations[INSN_OPS] = {
 	[INSN_WBINVD] = do_nothing,
 	[INSN_MOV_FROM_CR] = do_mov_from_cr,
 	[INSN_MOV_TO_CR] = do_mov_to_cr,
+	[INSN_XSETBV] = do_xsetbv,
 	[INSN_MOV_FROM_DR] = do_mov_from_dr,
 	[INSN_MOV_TO_DR] = do_mov_to_dr,
 	[INSN_RDMSR] = do_rdmsr,
@@ -927,9 +967,17 @@ static bool port_io(unsigned op)
 /* A PV kernel's devices are hypercalls; its ports are empty, but there to be measured. INT n traps
  * through a gate the hypervisor keeps to itself; its error code names the vector, but QEMU before
  * 8.1 shifts it by one bit too many in long mode, so the instruction is what we believe. */
-static bool allowed_in_pv(unsigned op)
+static bool allowed_in_pv(const struct vcpu *v, unsigned op)
 {
-	return port_io(op) || op == INSN_INT;
+	switch (op) {
+	case INSN_INT: return true;
+	case INSN_CLI:
+	case INSN_STI:
+	case INSN_MOV_FROM_CR:
+	case INSN_XSETBV:
+	case INSN_SGDT: return (v->regs->cs & 3) == 1;
+	default: return port_io(op);
+	}
 }
 
 static const struct veneer_site *find_site(const struct guest *g, uint64_t address)
@@ -949,18 +997,24 @@ static const struct veneer_site *find_site(const struct guest *g, uint64_t addre
 	return NULL;
 }
 
+static bool in_code64(const struct vcpu *v)
+{
+	if (!guest_is_pv(v->guest))
+		return false;
+	return v->regs->cs == VENEER_KERNEL_CS || (ring_descriptor(v, v->regs->cs) & DESC_L);
+}
+
 /* Fetches up to 15 bytes; fewer where the next page is not mapped. */
 static unsigned fetch(struct vcpu *v, uint8_t *code)
 {
-	bool code64 = guest_is_pv(v->guest);
-	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
+	uint64_t at = in_code64(v) ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
 	unsigned in_page = (unsigned)MIN(15ull, PAGE_SIZE - (at & ~PAGE_MASK));
 	unsigned access = user_access(v) | PF_FETCH;
 
-	if (mmu_read(&v->guest->mmu, &v->paging, GVA(at), code, in_page, access, NULL))
+	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
 		return 0;
-	if (in_page < 15 && !mmu_read(&v->guest->mmu, &v->paging, GVA(at + in_page), code + in_page,
-				      15 - in_page, access, NULL))
+	if (in_page < 15 &&
+	    !mmu_read(&v->mmu, GVA(at + in_page), code + in_page, 15 - in_page, access, NULL))
 		return 15;
 	return in_page;
 }
@@ -990,21 +1044,39 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 	if (v->guest->prepare == PREPARE_REWRITTEN)
 		count_unlisted(v->guest, (uint32_t)v->regs->rip);
 	unsigned bytes = fetch(v, code);
-	return bytes && !insn_decode(code, bytes, guest_is_pv(v->guest), insn);
+	return bytes && !insn_decode(code, bytes, in_code64(v), insn);
 }
 
 static void execute(struct vcpu *v, const struct insn *i)
 {
 	bool io = port_io(i->op);
-	uint64_t mask = guest_is_pv(v->guest) ? ~0ull : 0xffffffff;
+	uint64_t mask = in_code64(v) ? ~0ull : 0xffffffff;
 
-	v->guest->counts[io ? COUNT_IO : COUNT_PRIVILEGED]++;
+	v->counts[io ? COUNT_IO : COUNT_PRIVILEGED]++;
 	switch (operations[i->op](v, i)) {
 	case DONE: v->regs->rip = (v->regs->rip + i->length) & mask; break;
 	case JUMPED: break;
 	case REFUSE: ring_exception(v, VECTOR_GP, 0); break;
 	case INVALID: ring_exception(v, VECTOR_UD, NO_ERROR); break;
 	}
+}
+
+/* The I/O permission bitmap of a PV guest's ring 3, as in a TSS: SDM 1 section 19.5.2. */
+static bool port_permitted(struct vcpu *v, const struct insn *i)
+{
+	unsigned port =
+		i->op == INSN_IN || i->op == INSN_OUT ? port_of(v, i) : (uint16_t)v->regs->rdx;
+	uint16_t bits = 0xffff;
+
+	if (!guest_is_pv(v->guest) || !v->io_bitmap ||
+	    mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
+		return false;
+	return !(bits >> port % 8 & ((1u << i->width) - 1));
+}
+
+static bool user_may(struct vcpu *v, const struct insn *i)
+{
+	return port_io(i->op) ? port_permitted(v, i) : allowed_in_user(i->op);
 }
 
 void ring_emulate(struct vcpu *v)
@@ -1014,8 +1086,8 @@ void ring_emulate(struct vcpu *v)
 	struct insn insn;
 
 	if (!decode_here(v, &insn) || !operations[insn.op] ||
-	    (guest_is_pv(v->guest) && !allowed_in_pv(insn.op)) ||
-	    (virtual_cpl(v->regs->cs) == 3 && !allowed_in_user(insn.op))) {
+	    (guest_is_pv(v->guest) && !allowed_in_pv(v, insn.op)) ||
+	    (virtual_cpl(v->regs->cs) == 3 && !user_may(v, &insn))) {
 		ring_exception(v, vector, error);
 		return;
 	}
@@ -1028,7 +1100,7 @@ bool ring_emulate_hlt_at(struct vcpu *v)
 	uint8_t code;
 	uint64_t at = (uint32_t)(v->regs->rip + segment_base(v, 1));
 
-	if (mmu_read(&v->guest->mmu, &v->paging, GVA(at), &code, 1, PF_FETCH, NULL) || code != 0xf4)
+	if (mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) || code != 0xf4)
 		return false;
 	if (!decode_here(v, &insn) || insn.op != INSN_HLT)
 		return false;

@@ -17,22 +17,65 @@
 
 int ring_enter(uint64_t guest_cr3, uint64_t *hv_rsp);
 
-static void fpu_save(void *area)
+/* A PV guest chooses its own XCR0; state is saved and loaded with all of ours. */
+static void set_xcr0(const struct vcpu *v, bool own)
 {
-	__asm__ volatile("clts");
-	if (cpu_features.xsave)
-		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
-	else
-		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
+	if (guest_is_pv(v->guest) && cpu_features.xsave && v->xcr0 != cpu_features.xcr0)
+		xsetbv(0, own ? v->xcr0 : cpu_features.xcr0);
 }
 
-static void fpu_load(void *area)
+static void fpu_save(const struct vcpu *v)
+{
+	__asm__ volatile("clts");
+	set_xcr0(v, false);
+	if (cpu_features.xsave)
+		__asm__ volatile("xsave64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" ::"r"(v->fpu) : "memory");
+}
+
+static void fpu_load(const struct vcpu *v)
 {
 	__asm__ volatile("clts");
 	if (cpu_features.xsave)
-		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+		__asm__ volatile("xrstor64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
 	else
-		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
+		__asm__ volatile("fxrstor64 (%0)" ::"r"(v->fpu) : "memory");
+	set_xcr0(v, true);
+}
+
+/* Debug registers are in the processor only while the guest runs: they hold linear addresses, and
+ * its are not ours. */
+static void debug_load(const struct vcpu *v)
+{
+	write_dr0(v->dr[0]);
+	write_dr1(v->dr[1]);
+	write_dr2(v->dr[2]);
+	write_dr3(v->dr[3]);
+	write_dr7(v->dr7);
+}
+
+/* The gate area must not be watched, for it runs in ring 0 before the registers are cleared. */
+static bool may_be_watched(uint64_t va)
+{
+	return canonical(va) && (va < GATE_BASE - 16 || va >= VENEER_GATE_END);
+}
+
+int ring_set_debugreg(struct vcpu *v, uint64_t n, uint64_t value)
+{
+	if (n < 4) {
+		if (!may_be_watched(value))
+			return -EINVAL;
+		v->dr[n] = value;
+		return 0;
+	}
+	if (n == 6)
+		v->dr6 = (value & DR6_STATUS) | DR6_FIXED;
+	else if (n == 7 && !(value >> 32))
+		v->dr7 = (value & DR7_ALLOWED) | DR7_FIXED;
+	else
+		return -EINVAL;
+	return 0;
 }
 
 #define READ_SEG(name)                                               \
@@ -58,7 +101,7 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 	v->gs = READ_SEG(gs);
 	v->fs_base = rdmsr(MSR_FS_BASE);
 	v->gs_base = rdmsr(MSR_GS_BASE);
-	fpu_save(v->fpu);
+	fpu_save(v);
 	v->loaded = false;
 	cpu->current = NULL;
 }
@@ -69,19 +112,60 @@ void ring_unload(struct cpu *cpu)
 		unload(cpu, cpu->current);
 }
 
-static void gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr)
+void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr)
 {
-	cpu->gate_pt[pt_index(va, 1)] = direct_mpa(page).v | PTE_P | PTE_A | PTE_NX | attr;
+	cpu->gate_pt[pt_index(va, 1)] =
+		page ? direct_mpa(page).v | PTE_P | PTE_A | PTE_NX | attr : 0;
 	invlpg(va);
+}
+
+/* Entries that the gate takes from its data page; only the current vCPU's stand there. */
+void ring_load_entries(struct vcpu *v)
+{
+	struct cpu *cpu = v->cpu;
+	struct gate_data *gate = cpu->gate;
+	bool sysenter = v->sysenter_entry;
+
+	gate->syscall_entry =
+		v->handlers.syscall ? v->handlers.syscall : gate_entry_points[GATE_NO_SYSCALL];
+	gate->syscall32_entry =
+		v->syscall32_entry ? v->syscall32_entry : gate_entry_points[GATE_NO_SYSCALL32];
+	gate->sysenter_entry = v->sysenter_entry;
+	gate->event_entry = v->handlers.event;
+	gate->fault_entry = v->fault_entry;
+	if (cpu->sysenter_on != sysenter) {
+		cpu->sysenter_on = sysenter;
+		wrmsr(MSR_SYSENTER_CS, sysenter ? SEL_HV_CS : 0);
+	}
+}
+
+void ring_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
+{
+	__atomic_store_n(&v->page, page, __ATOMIC_RELEASE);
+	if (v->loaded)
+		ring_gate_page(v->cpu, GATE_VCPU_PAGE, page, PTE_W | PTE_D);
+}
+
+void ring_load_root(struct vcpu *v, gpa_t root, bool flush)
+{
+	const struct paging p = {
+		.mode = root.v == ~0ull ? PAGING_OFF : PAGING_64,
+		.root = root,
+		.write_protect = true,
+		.no_execute = true,
+	};
+
+	mmu_load_root(&v->mmu, &p, flush);
 }
 
 void ring_switch(struct cpu *cpu, struct vcpu *v)
 {
 	ring_unload(cpu);
-	gate_page(cpu, GATE_GDT, v->gdt, 0);
-	gate_page(cpu, GATE_IDT, v->idt, 0);
-	gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
-	cpu->gate->syscall_entry = v->handlers.syscall;
+	ring_gate_page(cpu, GATE_GDT, v->gdt, 0);
+	ring_gate_page(cpu, GATE_IDT, v->idt, 0);
+	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
+	ring_load_ldt(v);
+	ring_load_entries(v);
 
 	LOAD_SEG(ds, fit(v, v->ds));
 	LOAD_SEG(es, fit(v, v->es));
@@ -92,7 +176,7 @@ void ring_switch(struct cpu *cpu, struct vcpu *v)
 		wrmsr(MSR_GS_BASE, v->gs_base);
 		wrmsr(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
 	}
-	fpu_load(v->fpu);
+	fpu_load(v);
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
 
 	struct regs *frame = (struct regs *)GATE_FRAME;
@@ -112,9 +196,9 @@ static void start(struct vcpu *v)
 	memset(v->fpu, 0, ALIGN_UP(cpu_features.xsave_bytes, PAGE_SIZE));
 	memcpy(v->fpu, &fcw, 2);
 	memcpy((char *)v->fpu + 24, &mxcsr, 4);
-	memset(v->page, 0, PAGE_SIZE);
 	memset(v->gdt, 0, PAGE_SIZE);
 	v->gdt_entries = 0;
+	ring_set_ldt(v, GVA(0), 0);
 	memset(&v->handlers, 0, sizeof(v->handlers));
 	memset(&v->legacy, 0, sizeof(v->legacy));
 	v->page->irq_mask = VENEER_IRQ_MASKED;
@@ -125,23 +209,50 @@ static void start(struct vcpu *v)
 	v->ds = v->es = v->fs = v->gs = 0;
 	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
 	v->stepping = false;
-	v->paging =
-		(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull), .write_protect = true };
-	mmu_load_root(&v->guest->mmu, &v->paging, true);
+	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
+	v->io_bitmap = 0;
+	memset(v->dr, 0, sizeof(v->dr));
+	v->dr6 = DR6_FIXED;
+	v->dr7 = DR7_FIXED;
+	v->xcr0 = cpu_features.xcr0;
+}
+
+static void start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root)
+{
+	start(v);
+	ring_load_root(v, root, true);
+	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
+	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
+	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+	v->saved.rip = rip;
+	v->saved.rdi = rdi;
+	v->saved.rsp = rsp;
+	v->saved.cs = VENEER_KERNEL_CS;
+	v->saved.ss = VENEER_KERNEL_SS;
 }
 
 void ring_start_pv(struct vcpu *v, uint64_t entry, gpa_t start_info)
 {
-	start(v);
-	v->gdt[VENEER_KERNEL_CS >> 3] = DESC_CODE64(1);
-	v->gdt[VENEER_KERNEL_SS >> 3] = DESC_DATA(1);
-	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
-	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
-	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
-	v->saved.rip = entry;
-	v->saved.rdi = start_info.v;
-	v->saved.cs = VENEER_KERNEL_CS;
-	v->saved.ss = VENEER_KERNEL_SS;
+	start_pv(v, entry, start_info.v, 0, GPA(~0ull));
+}
+
+void ring_start_vcpu(struct vcpu *v)
+{
+	const struct veneer_vcpu_start s = v->start;
+	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(s.vcpu_page), PAGE_SIZE);
+
+	if (v->guest->ending)
+		return;
+	if (v->loaded)
+		ring_unload(v->cpu);
+	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
+	ring_use_page(v, page);
+	start_pv(v, s.rip, s.rdi, s.rsp, GPA(s.root));
+	v->runnable_since = rdtsc();
+	v->cpu->attention = true;
+	/* in this order: until it runs, nobody else may start it */
+	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);
 }
 
 void ring_start_legacy(struct vcpu *v, uint32_t entry, uint32_t eax, uint32_t ebx)
@@ -154,8 +265,7 @@ void ring_start_legacy(struct vcpu *v, uint32_t entry, uint32_t eax, uint32_t eb
 	v->saved.ss = SEL_BOOT_DS32;
 	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
-	v->paging.write_protect = false;
-	mmu_load_root(&v->guest->mmu, &v->paging, true);
+	mmu_load_root(&v->mmu, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, true);
 }
 
 /* The store that unmasks must trap from now on, or no longer. */
@@ -167,7 +277,7 @@ static void arm_window(struct vcpu *v, bool armed)
 	if (!m->window_bytes || m->window_armed == armed)
 		return;
 	m->window_armed = armed;
-	mmu_flush(m, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
+	mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
 }
 
 static const struct veneer_iret_window *iret_window(const struct guest *g, uint64_t rip)
@@ -236,7 +346,7 @@ static bool step_if_masked(struct vcpu *v)
 void ring_unmask_trap(struct vcpu *v)
 {
 	v->page->irq_mask = 0;
-	v->guest->counts[COUNT_PRIVILEGED]++;
+	v->counts[COUNT_PRIVILEGED]++;
 	if (!iret_window(v->guest, v->regs->rip))
 		v->regs->rip += UNMASK_STORE_BYTES;
 }
@@ -255,6 +365,18 @@ bool ring_deliver(struct vcpu *v)
 
 void ring_run(struct cpu *cpu, struct vcpu *v)
 {
-	ring_enter(mmu_current_root(&v->guest->mmu).v, &cpu->gate->hv_rsp);
-	v->guest->counts[COUNT_EXITS]++;
+	bool watched = v->dr7 & DR7_ENABLE;
+
+	if (watched)
+		debug_load(v);
+	if (v->mmu.mmu->quiesce) {
+		__atomic_store_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
+		ring_enter(mmu_root(&v->mmu).v, &cpu->gate->hv_rsp);
+		__atomic_store_n(&v->in_guest, false, __ATOMIC_RELEASE);
+	} else {
+		ring_enter(mmu_root(&v->mmu).v, &cpu->gate->hv_rsp);
+	}
+	v->counts[COUNT_EXITS]++;
+	if (watched)
+		write_dr7(DR7_FIXED);
 }

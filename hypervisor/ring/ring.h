@@ -8,10 +8,22 @@
 struct cpu;
 struct vcpu;
 struct insn;
+struct veneer_vcpu_page;
 
 /* Puts a vCPU at its first instruction. */
 void ring_start_pv(struct vcpu *v, uint64_t entry, gpa_t start_info);
 void ring_start_legacy(struct vcpu *v, uint32_t entry, uint32_t eax, uint32_t ebx);
+
+void ring_start_vcpu(struct vcpu *v); /* a further vCPU of a PV guest, by v->start */
+
+/* PV: what the guest may set of its vCPU. Errors as in abi/veneer.h. */
+void ring_load_entries(struct vcpu *v); /* handlers and entries have changed */
+void ring_load_root(struct vcpu *v, gpa_t root, bool flush);
+void ring_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
+int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
+int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
+int ring_set_debugreg(struct vcpu *v, uint64_t n, uint64_t value);
 
 /* Saves whoever is loaded on this CPU, loads v. */
 void ring_switch(struct cpu *cpu, struct vcpu *v);
@@ -33,6 +45,9 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error);
 bool ring_legacy_interrupt(struct vcpu *v, unsigned vector);
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length);
 void ring_pv_event(struct vcpu *v);
+/* Whether the gate's return asks for its event; it is delivered on the way back in. */
+bool ring_is_pending_return(struct vcpu *v);
+void ring_undo_syscall(struct vcpu *v); /* if RIP is where SYSCALL leads that nobody wants */
 
 /* privileged.c: emulation of one instruction of a legacy kernel, or port I/O of a PV one */
 void ring_emulate(struct vcpu *v);
@@ -45,7 +60,12 @@ bool ring_step(struct vcpu *v);
 uint32_t ring_flags(const struct vcpu *v);
 void ring_set_flags(struct vcpu *v, uint32_t flags);
 
-/* segments.c: the guest's GDT, made fit for ring 1 */
+/* Maps a page of the hypervisor's at a place in the CPU's gate area; NULL: none. */
+void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr);
+
+/* segments.c: the guest's GDT and LDT, made fit for ring 1 */
+uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector); /* 0: none */
+void ring_load_ldt(struct vcpu *v);
 void ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);

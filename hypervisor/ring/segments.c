@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest's descriptor table, made fit for ring 1: code and data segments of DPL 0 get DPL 1,
- * nothing is 64-bit, everything is marked accessed (the processor must not write to the gate area),
- * and system descriptors, which could hold a way into ring 0, are left out.
+ * The guest's descriptor tables, made fit for ring 1: code and data segments of DPL 0 get DPL 1, a
+ * legacy guest has nothing 64-bit, everything is marked accessed (the processor must not write to
+ * the gate area), and system descriptors, which could hold a way into ring 0, are left out.
  */
 #include "core/cpu.h"
 #include "core/guest.h"
@@ -10,13 +10,13 @@
 #include "ring/ring.h"
 #include "x86/descriptor.h"
 
-static uint64_t fit_for_ring1(uint64_t d)
+static uint64_t fit_for_ring1(uint64_t d, bool allow64)
 {
-	if (!(d & DESC_S) || !(d & DESC_P))
+	if (!(d & DESC_S))
 		return 0;
 	if (desc_dpl(d) == 0)
 		d |= DESC_DPL(1);
-	if (d & DESC_CODE)
+	if ((d & DESC_CODE) && !allow64)
 		d &= ~DESC_L;
 	return d | DESC_ACCESSED;
 }
@@ -30,9 +30,9 @@ void ring_gdt_load(struct vcpu *v)
 	for (i = 1; i < limit; i++) {
 		gva_t at = GVA((uint32_t)(l->gdt_base + 8 * i));
 
-		if (mmu_read(&v->guest->mmu, &v->paging, at, &d, 8, 0, NULL))
+		if (mmu_read(&v->mmu, at, &d, 8, 0, NULL))
 			break;
-		v->gdt[i] = fit_for_ring1(d);
+		v->gdt[i] = fit_for_ring1(d, false);
 	}
 	if (i < v->gdt_entries)
 		memset(&v->gdt[i], 0, 8 * (v->gdt_entries - i));
@@ -46,8 +46,99 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 
 	if (!at || (selector & 4) || at + 7 > l->gdt_limit)
 		return false;
-	return !mmu_read(&v->guest->mmu, &v->paging, GVA((uint32_t)(l->gdt_base + at)), descriptor,
-			 8, 0, NULL);
+	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
+}
+
+uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
+{
+	unsigned index = (uint16_t)selector >> 3;
+
+	if (selector & 4)
+		return index < v->ldt_entries ? v->ldt[index / 512][index % 512] : 0;
+	return index < SEL_GUEST_MAX / 8 ? v->gdt[index] : 0;
+}
+
+int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
+{
+	uint64_t d;
+
+	if (entries > SEL_GUEST_MAX / 8)
+		return -EINVAL;
+	for (unsigned i = 0; i < SEL_GUEST_MAX / 8; i++) {
+		if (i >= entries)
+			d = 0;
+		else if (mmu_read(&v->mmu, GVA(at.v + 8 * i), &d, 8, 0, NULL))
+			return -EFAULT;
+		v->gdt[i] = i ? fit_for_ring1(d, true) : 0;
+	}
+	v->pv_gdt_base = at.v;
+	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
+	return 0;
+}
+
+int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
+{
+	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
+		return -EINVAL;
+	v->gdt[selector / 8] = fit_for_ring1(descriptor, true);
+	return 0;
+}
+
+/* The LDT's own descriptor, SDM 3A 3.5; its pages are mapped as far as they are in use. */
+void ring_load_ldt(struct vcpu *v)
+{
+	struct cpu *cpu = v->cpu;
+	uint64_t *d = &cpu->gdt[(SEL_LDT & 0xfff) / 8];
+
+	unsigned pages = (v->ldt_entries + 511) / 512;
+
+	if (!pages && !cpu->ldt_pages)
+		return;
+	for (unsigned i = 0; i < pages; i++)
+		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, v->ldt[i], 0);
+	/* nothing of the last one stays: ring 1 can read the gate area */
+	for (unsigned i = pages; i < cpu->ldt_pages; i++)
+		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, NULL, 0);
+	cpu->ldt_pages = pages;
+	if (!pages) {
+		__asm__ volatile("lldt %w0" ::"r"(0));
+		return;
+	}
+	d[0] = (v->ldt_entries * 8 - 1) | (GATE_LDT & 0xffffff) << 16 |
+	       (uint64_t)DESC_TYPE_LDT << 40 | DESC_P | (GATE_LDT >> 24 & 0xff) << 56;
+	d[1] = GATE_LDT >> 32;
+	__asm__ volatile("lldt %w0" ::"r"(SEL_LDT));
+}
+
+static int fill_ldt(struct vcpu *v, gva_t at, unsigned entries)
+{
+	for (unsigned i = 0; i < entries; i++) {
+		uint64_t d, **page = &v->ldt[i / 512];
+
+		if (mmu_read(&v->mmu, GVA(at.v + 8 * i), &d, 8, 0, NULL))
+			return -EFAULT;
+		if (!*page)
+			*page = mmu_take_page(v->mmu.mmu);
+		if (!*page)
+			return -ENOMEM;
+		(*page)[i % 512] = fit_for_ring1(d, true);
+	}
+	return 0;
+}
+
+int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
+{
+	int err = entries > 512 * GATE_LDT_PAGES ? -EINVAL : fill_ldt(v, at, (unsigned)entries);
+
+	v->ldt_entries = err ? 0 : (unsigned)entries;
+	for (unsigned i = (v->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
+		if (v->ldt[i])
+			mmu_give_page(v->mmu.mmu, v->ldt[i]);
+		v->ldt[i] = NULL;
+	}
+	if (v->loaded)
+		ring_load_ldt(v);
+	return err;
 }
 
 /* Whether ring 0 may load the selector into DS, ES, FS or GS without a fault: SDM 3A, 5.6. */
@@ -58,13 +149,9 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 
 	if (selector < 4)
 		return true;
-	if (selector & 4)
-		return false;
-	if (at == (SEL_BOOT_DS32 & ~7u))
+	if (!(selector & 4) && at == (SEL_BOOT_DS32 & ~7u))
 		return (selector & 3) <= 1;
-	if (at >= SEL_GUEST_MAX)
-		return false;
-	d = v->gdt[at / 8];
+	d = ring_descriptor(v, selector);
 	if (!(d & DESC_P) || !(d & DESC_S))
 		return false;
 	if (d & DESC_CODE)

@@ -50,6 +50,13 @@
 #define CR4_FSGSBASE   BIT(16)
 #define CR4_OSXSAVE    BIT(18)
 
+/* Debug registers, SDM 3B section 18.2 */
+#define DR6_FIXED   0xffff0ff0
+#define DR6_STATUS  0x0000e00f /* B0 to B3, BD, BS, BT */
+#define DR7_FIXED   0x00000400
+#define DR7_ENABLE  0x000000ff /* L0 to G3 */
+#define DR7_ALLOWED 0xffff03ff /* no GD, no RTM */
+
 /* MSRs, SDM 4 */
 #define MSR_APIC_BASE	   0x0000001b
 #define MSR_SYSENTER_CS	   0x00000174
@@ -168,6 +175,31 @@ READ_CR(4)
 WRITE_CR(0)
 WRITE_CR(3)
 WRITE_CR(4)
+
+#define WRITE_DR(n)                                                      \
+	static inline void write_dr##n(uint64_t v)                       \
+	{                                                                \
+		__asm__ volatile("mov %0, %%db" #n ::"r"(v) : "memory"); \
+	}
+WRITE_DR(0)
+WRITE_DR(1)
+WRITE_DR(2)
+WRITE_DR(3)
+WRITE_DR(6)
+WRITE_DR(7)
+
+static inline uint64_t read_dr6(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("mov %%db6, %0" : "=r"(v));
+	return v;
+}
+
+static inline void xsetbv(uint32_t n, uint64_t v)
+{
+	__asm__ volatile("xsetbv" ::"c"(n), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+}
 
 static inline void outb(uint16_t port, uint8_t v)
 {

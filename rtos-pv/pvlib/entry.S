@@ -84,7 +84,7 @@ veneer_event_entry:
 	.globl	veneer_softint_entry
 veneer_softint_entry:
 	movl	$VENEER_IRQ_MASKED, veneer_vcpu+VENEER_VP_IRQ_MASK(%rip)
-	movq	%rax, veneer_vcpu+0x60(%rip)
+	movq	%rax, veneer_vcpu+VENEER_VP_FREE(%rip)
 	movq	%rsp, %rax
 	movq	veneer_vcpu+VENEER_VP_KERNEL_SP(%rip), %rsp
 	pushq	32(%rax)
@@ -92,7 +92,7 @@ veneer_softint_entry:
 	pushq	16(%rax)
 	pushq	8(%rax)
 	pushq	(%rax)
-	movq	veneer_vcpu+0x60(%rip), %rax
+	movq	veneer_vcpu+VENEER_VP_FREE(%rip), %rax
 	subq	$16, %rsp
 	SAVE
 	call	veneer_softint

@@ -27,7 +27,14 @@ static const uint64_t edge[] = { 0,
 
 static bool harmless(unsigned nr)
 {
-	return nr != VENEER_HC_SHUTDOWN && nr != VENEER_HC_HALT && nr != VENEER_HC_SET_HANDLERS;
+	switch (nr) { /* those that it would not survive, or find its page after; smp.c has them */
+	case VENEER_HC_SHUTDOWN:
+	case VENEER_HC_HALT:
+	case VENEER_HC_SET_HANDLERS:
+	case VENEER_HC_VCPU_STOP:
+	case VENEER_HC_VCPU_PAGE: return false;
+	default: return nr < VENEER_HC_RETURN_USER;
+	}
 }
 
 static void every_number(const struct veneer_start_info *info)

@@ -5,6 +5,7 @@
  */
 #include <stdarg.h>
 
+#include "core/cpu.h"
 #include "core/guest.h"
 #include "mmu/memory.h"
 #include "ring/gate.h"
@@ -21,10 +22,21 @@
 
 char *host_memory;
 static struct guest guest;
-static struct vcpu *v = &guest.vcpu;
+static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static char crashed[200];
 static uint64_t gdt[512];
+
+const uint64_t gate_entry_points[GATE_PLACES] = {
+	[GATE_RETURN] = 0xffff800000030f20,	    [GATE_RETURN_IRET] = 0xffff800000030f30,
+	[GATE_RETURN_PENDING] = 0xffff800000030f3c, [GATE_RETURN_END] = 0xffff800000030f40,
+	[GATE_NO_SYSCALL] = 0xffff800000030f60,	    [GATE_NO_SYSCALL32] = 0xffff800000030f62,
+};
+
+uint64_t ring_descriptor(const struct vcpu *of, uint64_t selector)
+{
+	return selector < SEL_GUEST_MAX && !(selector & 4) ? of->gdt[selector / 8] : 0;
+}
 
 void guest_crash(struct guest *g, const char *fmt, ...)
 {
@@ -33,7 +45,7 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(crashed, sizeof(crashed), fmt, args);
 	va_end(args);
-	g->vcpu.state = VCPU_STOPPED;
+	g->vcpu->state = VCPU_STOPPED;
 }
 
 static void *at(uint64_t gpa)
@@ -44,6 +56,8 @@ static void *at(uint64_t gpa)
 static void fresh(enum preparation prepare, uint64_t cs, uint64_t rsp)
 {
 	memset(&guest, 0, sizeof(guest));
+	memset(&vcpu, 0, sizeof(vcpu));
+	guest.vcpu = v;
 	memset(at(0), 0, MEMORY);
 	memset(host_memory + VCPU_PAGE_AT, 0, PAGE_SIZE);
 	guest.prepare = prepare;
@@ -56,7 +70,7 @@ static void fresh(enum preparation prepare, uint64_t cs, uint64_t rsp)
 	v->page = (void *)(host_memory + VCPU_PAGE_AT);
 	v->page->kernel_sp = KERNEL_STACK;
 	v->gdt = gdt;
-	v->paging = (struct paging){ .mode = PAGING_OFF };
+	v->mmu = (struct mmu_view){ .mmu = &guest.mmu, .root = MMU_NO_ROOT };
 	regs = (struct regs){
 		.rip = 0x123456, .cs = cs, .rsp = rsp, .ss = cs + 8, .rflags = 0x246
 	};

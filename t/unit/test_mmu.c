@@ -20,7 +20,8 @@
 
 char *host_memory;
 static struct mmu m;
-static uint16_t free_list[POOL_PAGES];
+static struct shadow shadow[POOL_PAGES];
+static struct mmu_view view = { .mmu = &m, .gate_pdpt = GATE_PDPT, .root = MMU_NO_ROOT };
 
 /* --- the model: SDM 3A 4.3 to 4.6, straight --- */
 
@@ -99,7 +100,7 @@ static struct answer model(const struct paging *p, uint64_t va, unsigned access)
 
 static bool shadow_translate(uint64_t va, unsigned access, uint64_t *pa, unsigned *error)
 {
-	uint64_t *table = direct(mmu_current_root(&m));
+	uint64_t *table = direct(mmu_root(&view));
 	bool w = true, u = true, nx = false;
 
 	*error = access;
@@ -126,13 +127,12 @@ static bool shadow_translate(uint64_t va, unsigned access, uint64_t *pa, unsigne
 	return false;
 }
 
-static enum mmu_result access_shadow(const struct paging *p, uint64_t va, unsigned access,
-				     uint64_t *pa, unsigned *error)
+static enum mmu_result access_shadow(uint64_t va, unsigned access, uint64_t *pa, unsigned *error)
 {
 	for (unsigned tries = 0; tries < 4; tries++) {
 		if (shadow_translate(va, access, pa, error))
 			return MMU_FILLED;
-		enum mmu_result r = mmu_fault(&m, p, GVA(va), error);
+		enum mmu_result r = mmu_fault(&view, GVA(va), error);
 		if (r != MMU_FILLED)
 			return r;
 	}
@@ -190,7 +190,7 @@ static void compare(const struct paging *p, uint64_t va, unsigned access)
 	struct answer want = model(p, va, access);
 	uint64_t pa = 0;
 	unsigned error;
-	enum mmu_result got = access_shadow(p, va, access, &pa, &error);
+	enum mmu_result got = access_shadow(va, access, &pa, &error);
 	bool outside = !want.fault && want.gpa >= MEMORY + PAGE_SIZE, good;
 
 	if (pt_index(va, 4) == GATE_SLOT)
@@ -223,7 +223,8 @@ static void run_mode(enum paging_mode mode, const char *name)
 		p.root = GPA(mode == PAGING_OFF ? ~0ull : (rnd() % 4) << 12);
 		if (mode != PAGING_OFF)
 			random_tables(&p);
-		mmu_load_root(&m, &p, true);
+		mmu_load_root(&view, &p, true);
+		mmu_flush(&view, GVA(0), ~0ull);
 		for (unsigned n = 0; n < 6000; n++) {
 			uint64_t va = random_va(&p);
 			unsigned access = (rnd() % 2 ? PF_WRITE : 0) | (rnd() % 2 ? PF_USER : 0);
@@ -234,40 +235,90 @@ static void run_mode(enum paging_mode mode, const char *name)
 			if (rnd() % 50 == 0 && mode != PAGING_OFF) { /* change something, say so */
 				set_entry(&p, (rnd() % 24) << 12, rnd() % 512,
 					  random_entry(&p, rnd() % 2));
-				mmu_flush(&m, GVA(0), ~0ull);
+				mmu_flush(&view, GVA(0), ~0ull);
 			}
 			if (rnd() % 20 == 0)
-				mmu_flush(&m, GVA(va), rnd() % MIB(4));
+				mmu_flush(&view, GVA(va), rnd() % MIB(4));
 			if (n % 500 == 0)
-				sound &= mmu_check(&m) >= 0;
+				sound &= mmu_check(&m, GATE_PDPT) >= 0;
 		}
-		sound &= mmu_check(&m) >= 0;
+		sound &= mmu_check(&m, GATE_PDPT) >= 0;
 	}
 	ok(!wrong, "%s: 72000 accesses end as in the model (%u did not)", name, wrong);
 	ok(sound, "%s: no leaf leads outside", name);
 }
 
+static void drop_roots(void)
+{
+	mmu_unload(&view);
+	for (unsigned i = 0; i < 24; i++)
+		mmu_drop_root(&m, GPA(i << 12));
+}
+
+static bool pool_is_zero(void)
+{
+	const uint64_t *word = (const uint64_t *)(host_memory + POOL_AT);
+
+	for (unsigned i = 0; i < POOL_PAGES * 512; i++)
+		if (word[i])
+			return false;
+	return true;
+}
+
+/* Several roots, changes to tables of any, and the flush that the change owes to each view. */
+static void changing_roots(void)
+{
+	struct paging p = { .mode = PAGING_64, .write_protect = true, .no_execute = true };
+	bool sound = true, stale[24] = { false };
+	unsigned root = 0;
+
+	random_tables(&p);
+	mmu_load_root(&view, &p, true);
+	wrong = 0;
+	for (unsigned n = 0; n < 40000; n++) {
+		if (rnd() % 8 == 0) {
+			root = rnd() % 24;
+			p.root = GPA(root << 12);
+			mmu_load_root(&view, &p, stale[root]);
+			if (stale[root]) /* the kernel's half goes by flushes of its own */
+				mmu_flush(&view, GVA(0), ~0ull);
+			stale[root] = false;
+		}
+		if (rnd() % 50 == 0) {
+			set_entry(&p, (rnd() % 24) << 12, rnd() % 512, random_entry(&p, rnd() % 2));
+			memset(stale, true, sizeof(stale));
+			mmu_flush(&view, GVA(0), ~0ull);
+			stale[root] = false;
+		}
+		compare(&p, random_va(&p), (rnd() % 2 ? PF_WRITE : 0) | (rnd() % 2 ? PF_USER : 0));
+		if (n % 500 == 0)
+			sound &= mmu_check(&m, GATE_PDPT) >= 0;
+	}
+	ok(!wrong && sound, "roots that share tables, which change");
+}
+
 static void roots(void)
 {
-	struct paging p = { .mode = PAGING_64, .write_protect = true };
+	struct paging p = { .mode = PAGING_64, .write_protect = true, .no_execute = true };
 	bool sound = true;
 
+	drop_roots();
 	random_tables(&p);
 	wrong = 0;
 	for (unsigned n = 0; n < 20000; n++) {
-		if (rnd() % 8 == 0) {
+		if (!n || rnd() % 8 == 0) {
 			p.root = GPA((rnd() % 24) << 12);
-			mmu_load_root(&m, &p, false);
+			mmu_load_root(&view, &p, false);
 		}
 		if (rnd() % 64 == 0)
 			mmu_drop_root(&m, GPA((rnd() % 24) << 12));
 		compare(&p, random_va(&p), rnd() % 2 ? PF_WRITE : 0);
 		if (n % 500 == 0)
-			sound &= mmu_check(&m) >= 0;
+			sound &= mmu_check(&m, GATE_PDPT) >= 0;
 	}
 	ok(!wrong && sound, "more roots than there is room for, in turns");
-	mmu_drop_all(&m);
-	ok(m.pool_free == POOL_PAGES, "when all is dropped the pool is whole");
+	drop_roots();
+	ok(m.pool_free == POOL_PAGES && pool_is_zero(), "when all is dropped the pool is whole");
 }
 
 static void copies(void)
@@ -276,18 +327,18 @@ static void copies(void)
 	struct mmu_failure f;
 	char buffer[64] = "0123456789";
 
-	mmu_load_root(&m, &p, true);
-	ok(!mmu_write(&m, &p, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
+	mmu_load_root(&view, &p, true);
+	ok(!mmu_write(&view, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
 		   !memcmp(host_memory + MEMORY_AT + MEMORY - 5, "01234", 5),
 	   "a copy up to the last byte");
 	ok(!mmu_memory(&m, GPA(MEMORY - 4), 5) && !mmu_memory(&m, GPA(~0ull), 2) &&
 		   mmu_memory(&m, GPA(MEMORY), 0),
 	   "no pointer over the edge");
-	ok(mmu_read(&m, &p, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
+	ok(mmu_read(&view, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
 		   f.va.v == MEMORY + PAGE_SIZE,
 	   "a copy over the edge says where it failed");
-	ok(mmu_read(&m, &p, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
-		   mmu_read(&m, &p, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
+	ok(mmu_read(&view, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
+		   mmu_read(&view, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
 	   "nothing is read from the gate or a non-canonical address");
 }
 
@@ -300,13 +351,13 @@ int main(void)
 	m.memory_bytes = MEMORY;
 	m.vcpu_pages = MPA(VCPU_PAGE_AT);
 	m.vcpu_pages_bytes = PAGE_SIZE;
-	m.gate_pdpt = GATE_PDPT;
-	mmu_init(&m, MPA(POOL_AT), POOL_PAGES, free_list);
+	mmu_init(&m, MPA(POOL_AT), POOL_PAGES, shadow);
 	run_mode(PAGING_OFF, "paging off");
 	run_mode(PAGING_32, "32-bit");
 	run_mode(PAGING_PAE, "PAE");
 	run_mode(PAGING_64, "64-bit");
 	roots();
+	changing_roots();
 	copies();
 	free(host_memory);
 	return done_testing();

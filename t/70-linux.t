@@ -1,0 +1,83 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Linux as a patched guest: it boots to a shell with one, two and four vCPUs, with little and much
+# memory, beside an RTOS and beside another Linux, and what goes wrong in one is that one's own matter.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Veneer;
+
+my %linux = (image => 'linux/vmlinux', module => 'linux/shell.cpio.gz', cmdline => 'console=hvc0 quiet', memory => '128M');
+my %rtos = (image => 'rtos-pv.elf', cmdline => 'spin');
+
+# Types commands at the shell's prompt, one after the other.
+sub shell {
+	my ($name, @commands) = @_;
+	return ('--expect', "$name=built-in shell", map { ('--send', "$name=\\w\\w$_\\n") } @commands);
+}
+
+for my $vcpus (1, 2, 4) {
+	my ($status, $text) = run_guests("linux-$vcpus", guest('linux', %linux, vcpus => $vcpus, cpus => '0-1'),
+		shell('linux', 'echo answer $((6 * 7)), $(nproc) CPUs', 'poweroff -f'));
+	is($status, 0, "$vcpus vCPUs: all well") or diag($text);
+	like($text, qr/^linux: answer 42, $vcpus CPUs$/m, "$vcpus vCPUs: a shell answers on the console");
+	like($text, qr/^veneer: linux: powered off, verdict 0$/m, "$vcpus vCPUs: it powers off");
+	unlike($text, qr/BUG|WARNING|Oops/, "$vcpus vCPUs: the kernel complains of nothing") or diag($text);
+}
+
+for my $memory ('64M', '2G') {
+	my ($status, $text) = run_guests("linux-$memory", guest('linux', %linux, memory => $memory),
+		shell('linux', 'poweroff -f'));
+	is($status, 0, "$memory of memory: all well") or diag($text);
+	my ($mib) = $text =~ /^linux: Linux \S+, 1 CPUs, (\d+) MiB$/m;
+	cmp_ok($mib // 0, '>', $memory eq '2G' ? 1900 : 40, "$memory of memory: $mib MiB are there");
+}
+
+{
+	my ($status, $text) = run_guests('linux-hotplug', guest('linux', %linux, vcpus => 3, cpus => '0-1'),
+		shell('linux', 'cd /sys/devices/system/cpu', 'echo 0 > cpu2/online; echo now $(cat online)',
+			'echo 1 > cpu2/online; taskset 4 sh -c "echo then $(cat online)"', 'poweroff -f'));
+	is($status, 0, 'a vCPU is taken away and given back') or diag($text);
+	like($text, qr/^linux: now 0-1$/m, 'it is gone');
+	like($text, qr/^linux: then 0-2$/m, 'it is there again and runs');
+}
+
+{
+	my ($status, $text) = run_guests('linux-rtos', guest('linux', %linux, vcpus => 2, cpus => '0,2') .
+		guest('rtos', %rtos, cpus => 1),
+		shell('linux', 'poweroff -f'));
+	is($status, 0, 'beside an RTOS') or diag($text);
+	like($text, qr/^rtos: neighbour: checksum right/m, 'which comes to its end');
+}
+
+{
+	my ($status, $text) = run_guests('linux-two', guest('one', %linux) . guest('two', %linux, cpus => 1),
+		shell('one', 'echo c > /proc/sysrq-trigger'), '--expect', 'veneer=one: CRASH',
+		'--send', 'two=\\w\\wecho still $((1 + 1)) here; poweroff -f\\n');
+	like($text, qr/^one: .*Kernel panic - not syncing: sysrq triggered crash/m, 'two of them: one panics and says why');
+	like($text, qr/^veneer: one: CRASH: /m, 'the hypervisor knows');
+	like($text, qr/^two: still 2 here$/m, 'the other goes on');
+	like($text, qr/^veneer: verdict two 0$/m, 'to its own end');
+	is($status, 1, 'and the exit status says that not all were well');
+}
+
+{
+	my ($status, $text) = run_guests('linux-oom', guest('linux', %linux, memory => '64M') .
+		guest('rtos', %rtos, cpus => 1),
+		shell('linux', 'tail /dev/zero', '\\w\\w\\w\\w\\w\\w\\w\\wecho still $((1 + 1)) here', 'poweroff -f'));
+	like($text, qr/^linux: .*Out of memory: Killed process/m, 'out of memory: the guest says so') or diag($text);
+	like($text, qr/^linux: still 2 here$/m, 'and goes on');
+	like($text, qr/^rtos: neighbour: checksum right/m, 'its neighbour does not notice');
+	is($status, 0, 'all well');
+}
+
+{
+	my ($status, $text) = run_guests('linux-reboot', guest('linux', %linux, cmdline => 'console=hvc0 earlyprintk'),
+		shell('linux', 'reboot -f'), shell('linux', 'poweroff -f'));
+	like($text, qr/^linux: \[    0\.000000\] Linux version 6\.12.*earlyveneer.*disabled/ms, 'an early console, until hvc comes');
+	is(() = $text =~ /busybox shell/g, 2, 'it reboots');
+	is($status, 0, 'and comes up again') or diag($text);
+}
+
+done_testing;

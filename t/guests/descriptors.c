@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Descriptor tables of a PV guest (XSA-298), I/O bitmap and debug registers (XSA-260).
+ * Tried: GDT and LDT entries of every type and DPL with bases in the gate area, then every selector
+ * by far call, far jump, far return and loads, in ring 1 and 3; tables out of memory, too long,
+ * changed by one entry; an I/O bitmap in the gate; breakpoints on gate addresses.
+ * Must happen: no way leads to ring 0; tables are copies, made fit for ring 1.
+ */
+#include "guest.h"
+
+static uint64_t table[512] __attribute__((aligned(4096)));
+volatile uint64_t level; /* lowest CPL seen: CS & 3 */
+
+static struct {
+	uint32_t offset;
+	uint16_t selector;
+} __attribute__((packed)) far_pointer;
+
+extern char far_target[];
+__asm__("far_target: movl %cs, %eax; andl $3, %eax; cmpq level(%rip), %rax; jae 1f;"
+	"movq %rax, level(%rip); 1: lretl");
+
+static void note_level(void)
+{
+	uint64_t cs;
+
+	__asm__ volatile("movl %%cs, %k0" : "=r"(cs));
+	if ((cs & 3) < level)
+		level = cs & 3;
+}
+
+static void far_call(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("lcall *%0" ::"m"(far_pointer) : "rax", "memory");
+	note_level();
+}
+
+static void far_return(void *arg)
+{
+	__asm__ volatile("leaq 1f(%%rip), %%rcx; pushq %0; pushq %%rcx; lretq; 1:" ::"r"(arg)
+			 : "rcx", "memory");
+	note_level();
+}
+
+static void load(void *arg)
+{
+	__asm__ volatile(
+		"movl %k0, %%es; movl %k0, %%ds; xorl %k0, %k0; movl %k0, %%es; movl %k0, %%ds"
+		: "+r"(arg)::"memory");
+	note_level();
+}
+
+/* The word that an entry holds, as the processor sees it: 0 if it may not. */
+static void every_selector(unsigned from, unsigned to, unsigned table_bit)
+{
+	for (unsigned i = from; i < to; i++)
+		for (unsigned rpl = 0; rpl < 4; rpl++) {
+			uint64_t selector = i * 8 | table_bit | rpl;
+
+			far_pointer.selector = (uint16_t)selector;
+			far_pointer.offset = (uint32_t)(uint64_t)far_target;
+			attempt(far_call, NULL);
+			attempt_user(far_call, NULL);
+			if (rpl < 2) /* to ring 3 would be with whatever stands on the stack */
+				attempt(far_return, (void *)selector);
+			attempt_user(far_return, (void *)selector);
+			attempt(load, (void *)selector);
+		}
+}
+
+static void fill(void)
+{
+	/* from 16 on: each type, S clear and set, each DPL; bases in the gate area */
+	for (unsigned i = 16; i < 16 + 128; i++) {
+		uint64_t kind = i - 16, type = kind & 15, s = kind >> 4 & 1, dpl = kind >> 5 & 3;
+
+		table[i] = 0x00af00000000ffff | type << 40 | s << 44 | dpl << 45 | 1ull << 47;
+		if (i & 1)
+			table[i] |= 1ull << 54;
+	}
+	/* call gates to ring 0's code, by the guess that it is at 0x1000 and at 0x8 */
+	table[200] = 0x0000ec0010000000;
+	table[201] = 0xffff8000;
+	table[202] = 0x0000ec0000080000;
+	table[203] = 0;
+}
+
+static void tables(const struct veneer_start_info *info)
+{
+	table[3] = 0x00cffb000000ffff; /* the user segments that attempt_user returns with */
+	table[4] = 0x00cff3000000ffff;
+	table[5] = 0x00affb000000ffff;
+	fill();
+	expect(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0) == 0, "a GDT");
+	every_selector(16, 144, 0);
+	every_selector(198, 206, 0);
+	every_selector(508, 540, 0);
+	expect(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 512, 0) == 0, "an LDT");
+	every_selector(0, 144, 4);
+	every_selector(198, 206, 4);
+	every_selector(510, 514, 4);
+	expect(veneer_hypercall(VENEER_HC_SET_LDT, info->memory + 8192, 8192, 0) == -14,
+	       "an LDT in no memory");
+	expect(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 8193, 0) == -22, "too long");
+	expect(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, ~0ull, 0) == -22,
+	       "far too long");
+	expect(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 513, 0) == -22,
+	       "too long a GDT");
+	expect(veneer_hypercall(VENEER_HC_SET_GDT, VENEER_GATE_BASE + 0x9000, 16, 0) == -14,
+	       "a GDT in the gate");
+	expect(veneer_hypercall(VENEER_HC_SET_GDT, info->memory + 8192, 16, 0) == -14,
+	       "or outside");
+	for (unsigned s = 0; s < 0x2000; s += 4)
+		veneer_hypercall(VENEER_HC_SET_DESCRIPTOR, s, 0x00af9b000000ffff, 0);
+	veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0);
+	every_selector(510, 530, 0);
+	expect(veneer_hypercall(VENEER_HC_SET_LDT, 0, 0, 0) == 0, "no LDT");
+	expect(level == 1, "nothing leads to ring 0");
+}
+
+static void out_80(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("outb %%al, $0x80" ::"a"(0));
+}
+
+static void ports(void)
+{
+	static uint8_t bitmap[8192 + 1];
+
+	expect(attempt_user(out_80, NULL) == 13, "no port for ring 3");
+	expect(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)bitmap, 0, 0) == 0, "a bitmap");
+	expect(attempt_user(out_80, NULL) == -1, "a port for ring 3");
+	bitmap[0x80 / 8] = 1;
+	expect(attempt_user(out_80, NULL) == 13, "that one not");
+	expect(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, VENEER_GATE_BASE + 0x5000, 0, 0) == 0,
+	       "a bitmap in the gate");
+	expect(attempt_user(out_80, NULL) == 13, "is none");
+	expect(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, 1ull << 47, 0, 0) == -22, "nor is this");
+}
+
+static volatile unsigned watched;
+
+static void touch(void *arg)
+{
+	(void)arg;
+	watched++;
+}
+
+static void breakpoints(void)
+{
+	const uint64_t gate[] = { VENEER_GATE_BASE,	VENEER_GATE_BASE + 0xcff8,
+				  VENEER_VCPU_PAGE,	VENEER_HYPERCALL_PAGE,
+				  VENEER_GATE_BASE - 1, 1ull << 47 };
+
+	for (unsigned i = 0; i < sizeof(gate) / sizeof(*gate); i++)
+		expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, gate[i], 0) == -22,
+		       "no breakpoint in the gate");
+	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0) == 0,
+	       "one of its own");
+	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xd0001, 0) == 0,
+	       "for writes of 4 bytes");
+	expect(attempt(touch, NULL) == 1, "which is hit");
+	expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & 15) == 1, "and says which");
+	/* all four, on addresses of the hypervisor's own, while it works */
+	for (unsigned i = 0; i < 4; i++)
+		veneer_hypercall(VENEER_HC_SET_DEBUGREG, i, 0xffffffff80100000 + 4 * i, 0);
+	veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xffff00ff, 0);
+	for (unsigned i = 0; i < 1000; i++)
+		veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0);
+	veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0, 0);
+	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 5, 0, 0) == -22, "there is no DR5");
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	level = 3;
+	tables(info);
+	ports();
+	breakpoints();
+	return 0;
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The console device behind a hostile driver: virtio 1.2 split rings by the hypercall transport.
+ * Tried: rings outside memory, unaligned, of odd sizes; indices that jump; descriptors that loop,
+ * lie past the end, point outside, have unknown flags; chains that are too long; notifications
+ * before the driver is ready. Must happen: the queue breaks and stays still until a reset; after a
+ * reset an honest ring works, and nobody else notices.
+ */
+#include "guest.h"
+
+enum { STATUS_OK = 15 /* ACKNOWLEDGE DRIVER DRIVER_OK FEATURES_OK */, WRITE = 2, NEXT = 1 };
+
+struct desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+
+static struct {
+	struct desc desc[128];
+	struct {
+		uint16_t flags, idx, ring[129];
+	} avail;
+	struct {
+		uint16_t flags, idx;
+		struct {
+			uint32_t id, len;
+		} ring[128];
+	} used __attribute__((aligned(4)));
+} q __attribute__((aligned(4096)));
+
+static char text[] = "honest text\n";
+
+static int64_t call(unsigned op, uint64_t arg)
+{
+	return veneer_hypercall(VENEER_HC_VIRTIO, 0, op, arg);
+}
+
+static int64_t set_queue(uint32_t queue, uint32_t size, uint64_t desc, uint64_t avail,
+			 uint64_t used)
+{
+	struct veneer_virtio_queue s = { queue, size, desc, avail, used };
+
+	return call(VENEER_VIRTIO_QUEUE_SET, (uint64_t)&s);
+}
+
+static void reset(void)
+{
+	call(VENEER_VIRTIO_SET_STATUS, 0);
+	call(VENEER_VIRTIO_SET_FEATURES, 1ull << 32);
+	volatile char *at = (volatile char *)&q;
+	for (unsigned i = 0; i < sizeof(q); i++)
+		at[i] = 0;
+	expect(set_queue(1, 128, (uint64_t)q.desc, (uint64_t)&q.avail, (uint64_t)&q.used) == 0,
+	       "an honest ring");
+	call(VENEER_VIRTIO_SET_STATUS, STATUS_OK);
+}
+
+static unsigned used_index(void)
+{
+	return *(volatile uint16_t *)&q.used.idx;
+}
+
+static void offer(uint16_t head)
+{
+	q.avail.ring[q.avail.idx % 128] = head;
+	__asm__ volatile("" ::: "memory");
+	q.avail.idx++;
+	call(VENEER_VIRTIO_NOTIFY, 1);
+}
+
+static void honest(void)
+{
+	reset();
+	q.desc[0] = (struct desc){ (uint64_t)text, sizeof(text) - 1, 0, 0 };
+	offer(0);
+	expect(used_index() == 1, "an honest buffer is used");
+}
+
+/* The descriptor must break the queue: it is not used, nor is an honest one behind it. */
+static void refused(struct desc d, const char *what)
+{
+	reset();
+	q.desc[0] = d;
+	q.desc[1] = (struct desc){ (uint64_t)text, 1, NEXT, 2 };
+	q.desc[2] = (struct desc){ (uint64_t)text, 1, NEXT, 1 };
+	q.desc[3] = (struct desc){ (uint64_t)text, sizeof(text) - 1, 0, 0 };
+	offer(0);
+	expect(used_index() == 0, what);
+	offer(3);
+	expect(used_index() == 0, "a broken queue stays still");
+}
+
+static void descriptors(const struct veneer_start_info *info)
+{
+	uint64_t top = info->memory;
+
+	refused((struct desc){ top, 1, 0, 0 }, "a buffer behind the memory");
+	refused((struct desc){ top - 1, 2, 0, 0 }, "a buffer over the edge");
+	refused((struct desc){ ~0ull, 2, 0, 0 }, "a buffer that wraps");
+	refused((struct desc){ 1ull << 63, 1, 0, 0 }, "a buffer far away");
+	refused((struct desc){ 0, ~0u, 0, 0 }, "a buffer longer than all memory");
+	refused((struct desc){ (uint64_t)text, 1, 4, 0 },
+		"an indirect table, which was not agreed on");
+	refused((struct desc){ (uint64_t)text, 1, 0xfff8, 0 }, "unknown flags");
+	refused((struct desc){ (uint64_t)text, 1, NEXT, 1 }, "a loop");
+	refused((struct desc){ (uint64_t)text, 1, NEXT, 0 }, "a descriptor that follows itself");
+	refused((struct desc){ (uint64_t)text, 1, NEXT, 128 }, "a link past the table");
+	refused((struct desc){ (uint64_t)text, 1, NEXT, 0xffff }, "far past it");
+	reset();
+	offer(128);
+	expect(used_index() == 0, "a head past the table");
+	reset();
+	q.avail.idx = 129;
+	call(VENEER_VIRTIO_NOTIFY, 1);
+	expect(used_index() == 0, "an index that jumps");
+}
+
+static void queues(const struct veneer_start_info *info)
+{
+	uint64_t d = (uint64_t)q.desc, a = (uint64_t)&q.avail, u = (uint64_t)&q.used;
+	const uint64_t where[] = { info->memory, info->memory - 8, ~0ull & ~15, VENEER_GATE_BASE,
+				   1ull << 47 };
+
+	reset();
+	for (unsigned i = 0; i < sizeof(where) / sizeof(*where); i++) {
+		expect(set_queue(1, 128, where[i], a, u) == -22, "descriptors outside");
+		expect(set_queue(1, 128, d, where[i], u) == -22, "an available ring outside");
+		expect(set_queue(1, 128, d, a, where[i]) == -22, "a used ring outside");
+	}
+	for (uint32_t size = 0; size < 400; size++)
+		expect((set_queue(1, size, d, a, u) == 0) ==
+			       (size && size <= 128 && !(size & (size - 1))),
+		       "a size");
+	expect(set_queue(1, 128, d + 8, a, u) == -22 && set_queue(1, 128, d, a + 1, u) == -22 &&
+		       set_queue(1, 128, d, a, u + 2) == -22,
+	       "rings that are not aligned");
+	expect(set_queue(2, 128, d, a, u) == -22 && set_queue(~0u, 128, d, a, u) == -22,
+	       "queues that are not there");
+	expect(call(VENEER_VIRTIO_QUEUE_SET, info->memory + 8192) == -14, "a description outside");
+	expect(call(VENEER_VIRTIO_NOTIFY, 2) == -22 && call(VENEER_VIRTIO_NOTIFY, ~0ull) == -22 &&
+		       call(77, 0) == -22,
+	       "calls that are not there");
+	expect(veneer_hypercall(VENEER_HC_VIRTIO, 1, 0, 0) == -19, "a device that is not there");
+	/* features: what was not offered is not agreed to */
+	call(VENEER_VIRTIO_SET_STATUS, 0);
+	call(VENEER_VIRTIO_SET_FEATURES, ~0ull);
+	call(VENEER_VIRTIO_SET_STATUS, 11);
+	expect(!(call(VENEER_VIRTIO_GET_STATUS, 0) & 8), "all features are refused");
+	/* rings over one another, and over what the device reads */
+	reset();
+	set_queue(0, 128, u, u, u);
+	set_queue(1, 128, d, d, d);
+	for (unsigned i = 0; i < 200; i++) {
+		call(VENEER_VIRTIO_NOTIFY, i & 1);
+		((volatile uint16_t *)&q)[i] = (uint16_t)(i * 257);
+	}
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	honest();
+	descriptors(info);
+	queues(info);
+	honest();
+	return 0;
+}
