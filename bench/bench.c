@@ -9,20 +9,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "linux.h"
 #include "machine.h"
 #include "qemu.h"
 #include "results.h"
 
-static const char help[] = "usage: veneer bench [--output DIR] [--quiet]\n"
-			   "\n"
-			   "Measures the RTOS on a bare PC (native), untouched under the ring "
-			   "engine (stock), rewritten, and\n"
-			   "paravirtual, in QEMU with one nanosecond an instruction, so that a "
-			   "repeat gives the same numbers.\n"
-			   "Prints a table; writes results.json and results.svg.\n"
-			   "\n"
-			   "      --output DIR   where to write (default build/bench)\n"
-			   "      --quiet        no progress\n";
+static const char help[] =
+	"usage: veneer bench [--linux] [--peers] [--output DIR] [--quiet]\n"
+	"\n"
+	"Measures the RTOS on a bare PC (native), untouched under the ring "
+	"engine (stock), rewritten, and\n"
+	"paravirtual, in QEMU with one nanosecond an instruction, so that a "
+	"repeat gives the same numbers.\n"
+	"Prints a table; writes results.json and results.svg.\n"
+	"\n"
+	"      --linux        Linux too, native and under Veneer (make -C pvops-linux "
+	"builds it)\n"
+	"      --peers        and under Xen PV, as a dom0 (make bench PEERS=1 "
+	"installs it)\n"
+	"      --output DIR   where to write (default build/bench)\n"
+	"      --quiet        no progress\n";
 
 /* One column of the table. */
 static const struct way {
@@ -109,18 +115,20 @@ static int make_directory(const char *path)
 int command_bench(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{ "linux", no_argument, NULL, 'l' },	    { "peers", no_argument, NULL, 'p' },
+		{ "output", required_argument, NULL, 'o' }, { "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },	    { 0 },
 	};
 	static struct results r;
 	const char *output = "build/bench";
-	bool quiet = false;
+	static struct linux_results linux_rows;
+	bool quiet = false, with_linux = false, peers = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
 		switch (c) {
+		case 'l': with_linux = true; break;
+		case 'p': with_linux = peers = true; break;
 		case 'o': output = optarg; break;
 		case 'q': quiet = true; break;
 		case 'h': fputs(help, stdout); return 0;
@@ -136,6 +144,12 @@ int command_bench(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (run_way(&ways[i], &r, quiet))
 			return 1;
+	if (with_linux && linux_measure(&linux_rows, peers, quiet))
+		return 1;
 	results_table(&r);
-	return results_json(&r, output) || results_draw(&r, output) ? 1 : 0;
+	if (with_linux)
+		linux_table(&linux_rows);
+	if (results_json(&r, with_linux ? &linux_rows : NULL, output) || results_draw(&r, output))
+		return 1;
+	return with_linux ? linux_draw(&linux_rows, output) : 0;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linux.h"
+
 const char *const prep_names[PREPS] = { "native", "stock", "rewritten", "pv" };
 
 static struct row *row_of(struct results *r, const char *op)
@@ -226,7 +228,7 @@ static void json_result(FILE *f, const struct row *row, enum prep p, const char 
 	*comma = ",";
 }
 
-int results_json(const struct results *r, const char *directory)
+int results_json(const struct results *r, const struct linux_results *l, const char *directory)
 {
 	char path[4096], qemu[128], commit[64], gcc[128], lines[32];
 	const char *comma = "";
@@ -263,6 +265,8 @@ int results_json(const struct results *r, const char *directory)
 			json_result(f, row, p, "traps", traps(r, row, p), false, &comma);
 			json_result(f, row, p, "table_switches", 2 * exits, false, &comma);
 		}
+	if (l)
+		linux_json(l, f, &comma);
 	fprintf(f, "\n ]}\n");
 	bool bad = ferror(f);
 	if (fclose(f) || bad) {

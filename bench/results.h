@@ -39,7 +39,10 @@ struct results {
 void results_take(struct results *r, enum prep p, const char *line);
 bool results_complete(const struct results *r, enum prep p);
 void results_table(const struct results *r);
-int results_json(const struct results *r, const char *directory);
+
+/* One file for this and the Linux rows, which may be NULL. */
+struct linux_results;
+int results_json(const struct results *r, const struct linux_results *l, const char *directory);
 int results_draw(const struct results *r, const char *directory);
 
 #endif
