@@ -22,17 +22,10 @@ sub results {
 }
 
 # Both at once, each on a core of this machine.
-my $pid = open my $native_out, '-|';
-if (!$pid) {
-	open STDERR, '>&', \*STDOUT;
-	open STDIN, '<', '/dev/null';
-	exec qw(timeout 400 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none -monitor none
-		-nodefaults -serial stdio -no-reboot -kernel build/linux/vmlinux -initrd build/linux/tests.cpio.gz
-		-append), 'console=ttyS0 quiet task=selftests panic=-1';
-}
+my $native_run = native_linux('selftests');
 my ($status, $text) = run_guests('selftests', guest('linux', image => 'linux/vmlinux', module => 'linux/tests.cpio.gz',
 	memory => '512M', vcpus => 2, cpus => '0-1', cmdline => 'console=hvc0 quiet task=selftests'), '--timeout', 400);
-my $native_text = do { local $/; <$native_out> };
+my $native_text = $native_run->();
 is($status, 0, 'the guest ends well') or diag($text);
 
 my ($native, $veneer) = (results($native_text), results($text));

@@ -8,21 +8,14 @@ use lib 't/lib';
 use Test::More;
 use Veneer;
 
-my $pid = open my $native_out, '-|';
-if (!$pid) {
-	open STDERR, '>&', \*STDOUT;
-	open STDIN, '<', '/dev/null';
-	exec qw(timeout 500 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none -monitor none
-		-nodefaults -serial stdio -no-reboot -kernel build/linux/vmlinux -initrd build/linux/tests.cpio.gz
-		-append), 'console=ttyS0 quiet task=stress panic=-1';
-}
+my $native_run = native_linux('stress');
 my ($status, $text) = run_guests('stress', guest('linux', image => 'linux/vmlinux', module => 'linux/tests.cpio.gz',
 	memory => '512M', vcpus => 2, cpus => '0-1', cmdline => 'console=hvc0 quiet task=stress') .
 	guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 2), '--timeout', 500);
-my $native = do { local $/; <$native_out> };
+my $native = $native_run->();
 is($status, 0, 'the guests end well') or diag($text);
 for (qw(cpu vm fork context mmap signal sigsegv pthread timer fault switch futex)) {
-	like($native, qr/^stress --$_ passed\r?$/m, "$_ natively");
+	like($native, qr/^stress --$_ passed$/m, "$_ natively");
 	like($text, qr/^linux: stress --$_ passed$/m, "$_ under Veneer");
 }
 like($text, qr/^linux: stress: all passed$/m, 'all of it');

@@ -24,11 +24,12 @@ UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,un
 	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_COMMON := hypervisor/core/string.c
+MMU_SOURCES := $(patsubst %,hypervisor/mmu/%.c,walk pool sync fill copy check)
 
 $(BUILD)/t/unit/test_config: hypervisor/core/config.c
 $(BUILD)/t/unit/test_images: hypervisor/core/bundle.c hypervisor/core/elf.c
-$(BUILD)/t/unit/test_mmu: hypervisor/mmu/walk.c hypervisor/mmu/shadow.c
-$(BUILD)/t/unit/test_events: hypervisor/ring/inject.c hypervisor/mmu/walk.c hypervisor/mmu/shadow.c
+$(BUILD)/t/unit/test_mmu: $(MMU_SOURCES)
+$(BUILD)/t/unit/test_events: hypervisor/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/mmu/walk.c
 $(BUILD)/t/unit/test_decode: hypervisor/emulate/decode.c rewriter/classify.c
 $(BUILD)/t/unit/test_devices: hypervisor/platform/i8042.c hypervisor/platform/i8254.c \

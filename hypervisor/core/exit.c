@@ -23,7 +23,8 @@ static void page_fault(struct vcpu *v)
 	switch (mmu_fault(&v->mmu, va, &error)) {
 	case MMU_FILLED:
 		v->counts[COUNT_FILL]++;
-		v->page->fault_busy = 0;
+		if (v->regs->error & PF_USER) /* not for what the guest's handler touches */
+			v->page->fault_busy = 0;
 		break;
 	case MMU_GUEST_FAULT:
 		v->page->fault_busy = 1; /* its second coming is for us */

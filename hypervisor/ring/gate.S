@@ -219,24 +219,11 @@ gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
  */
 gate_from_ring0:
 	pushq	%rax
-	leaq	gate_resume_iret(%rip), %rax
+	.irp	iret, resume, hypercall, syscall, syscall32, sysenter, fault
+	leaq	gate_\iret\()_iret(%rip), %rax
 	cmpq	%rax, 24(%rsp)
 	je	1f
-	leaq	gate_hypercall_iret(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	1f
-	leaq	gate_syscall_iret(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	1f
-	leaq	gate_syscall32_iret(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	1f
-	leaq	gate_sysenter_iret(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	1f
-	leaq	gate_fault_iret(%rip), %rax
-	cmpq	%rax, 24(%rsp)
-	je	1f
+	.endr
 	popq	%rax
 	PUSH_REGS
 	cld

@@ -4,7 +4,7 @@ package Veneer;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT = qw(veneer run_guests command slurp spew guest);
+our @EXPORT = qw(veneer run_guests native_linux command slurp spew guest);
 
 my $build = 'build';
 
@@ -59,6 +59,24 @@ sub run_guests {
 	my ($status, $text) = veneer('run', $path, '--timeout', 120, '--accel', 'tcg', @options);
 	$text =~ s/\r//g;
 	return ($status, $text);
+}
+
+# Linux on bare (emulated) hardware, with a task of its initramfs, while something else runs: the
+# return value, when called, waits for the console's text.
+sub native_linux {
+	my ($task) = @_;
+	my $pid = open my $out, '-|';
+	die "fork: $!" unless defined $pid;
+	if (!$pid) {
+		open STDERR, '>&', \*STDOUT;
+		open STDIN, '<', '/dev/null';
+		exec qw(timeout 500 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none
+			-monitor none -nodefaults -serial stdio -no-reboot),
+			'-kernel', "$build/linux/vmlinux", '-initrd', "$build/linux/tests.cpio.gz",
+			'-append', "console=ttyS0 quiet task=$task panic=-1";
+		exit 127;
+	}
+	return sub { local $/; my $text = <$out> // ''; $text =~ s/\r//g; return $text; };
 }
 
 1;
