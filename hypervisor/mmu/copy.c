@@ -11,6 +11,7 @@ static mpa_t shadowed(const struct mmu_view *view, gva_t va, unsigned access)
 	const struct mmu *m = view->mmu;
 	unsigned page = view->root;
 
+#pragma GCC unroll 4
 	for (int level = 4; level > 0; level--) {
 		uint64_t e = shadow_table(m, page)[pt_index(va.v, level)];
 

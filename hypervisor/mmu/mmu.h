@@ -103,7 +103,7 @@ struct translation {
 	gpa_t gpa;
 	uint64_t size; /* of the guest's page: 4 KiB, 2 MiB, 4 MiB; PAGING_OFF says 2 MiB */
 	bool writable, user, no_execute, dirty;
-	uint64_t entry[5]; /* PAGING_64: the entries passed, by level, 1 to 4 */
+	uint64_t entry[5]; /* PAGING_64 alone: the entries passed, by level, 1 to 4 */
 };
 
 enum mmu_result {

@@ -52,32 +52,24 @@ void shadow_sync(struct mmu *m, unsigned page, int level, uint64_t first, uint64
 	}
 }
 
-/* The same for one page in a mirrored root, which most flushes are. */
+/* The same for one page, which most flushes are. */
 static void sync_page(struct mmu *m, unsigned page, gva_t va)
 {
-#pragma GCC unroll 3
-	for (int level = 4; level > 1; level--) {
+#pragma GCC unroll 4
+	for (int level = 4; level > 0; level--) {
 		unsigned index = pt_index(va.v, level);
 		uint64_t *entry = &shadow_table(m, page)[index];
 
 		if (!*entry)
 			return;
-		if (!m->shadow[page].key) { /* a large page of the guest's, split */
-			shadow_sync(m, page, level, va.v, va.v);
-			return;
-		}
-		sync_entry(m, page, level, index);
+		if (m->shadow[page].key)
+			sync_entry(m, page, level, index);
+		else if (!shadow_is_table(*entry, level))
+			*entry = 0;
 		if (!shadow_is_table(*entry, level))
 			return;
 		page = shadow_linked(m, *entry);
 	}
-	unsigned index = pt_index(va.v, 1);
-	if (!shadow_table(m, page)[index])
-		return;
-	if (m->shadow[page].key)
-		sync_entry(m, page, 1, index);
-	else
-		shadow_table(m, page)[index] = 0;
 }
 
 void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes)
@@ -91,8 +83,7 @@ void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes)
 	shadow_lock(view->mmu);
 	shadow_changed(view->mmu);
 	view->mmu->sync++;
-	if (view->mmu->shadow[view->root].key && (va.v ^ last) < PAGE_SIZE &&
-	    pt_index(va.v, 4) != GATE_SLOT)
+	if ((va.v ^ last) < PAGE_SIZE && pt_index(va.v, 4) != GATE_SLOT)
 		sync_page(view->mmu, view->root, va);
 	else
 		shadow_sync(view->mmu, view->root, 4, va.v, last);

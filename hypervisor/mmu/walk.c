@@ -92,7 +92,10 @@ static int refuse(unsigned *error, unsigned access, unsigned why)
 static int walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
 		struct translation *t, unsigned *error)
 {
-	*t = (struct translation){ GPA(va.v), LARGE_SIZE, true, true, false, true, { 0 } };
+	t->gpa = GPA(va.v);
+	t->size = LARGE_SIZE;
+	t->writable = t->user = t->dirty = true;
+	t->no_execute = false;
 	if (p->mode == PAGING_OFF)
 		return 0;
 

@@ -3,6 +3,7 @@
 #ifndef VENEER_RING_H
 #define VENEER_RING_H
 
+#include "core/guest.h"
 #include "core/types.h"
 
 struct cpu;
@@ -64,11 +65,20 @@ void ring_set_flags(struct vcpu *v, uint32_t flags);
 void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr);
 
 /* segments.c: the guest's GDT and LDT, made fit for ring 1 */
-uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector); /* 0: none */
 void ring_load_ldt(struct vcpu *v);
 void ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
+
+/* A descriptor as the processor has it; 0: none. */
+static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
+{
+	unsigned index = (uint16_t)selector >> 3;
+
+	if (selector & 4)
+		return index < v->ldt_entries ? v->ldt[index / 512][index % 512] : 0;
+	return index < SEL_GUEST_MAX / 8 ? v->gdt[index] : 0;
+}
 
 static inline unsigned virtual_cpl(uint64_t cs)
 {

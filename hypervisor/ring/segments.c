@@ -49,15 +49,6 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
 }
 
-uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
-{
-	unsigned index = (uint16_t)selector >> 3;
-
-	if (selector & 4)
-		return index < v->ldt_entries ? v->ldt[index / 512][index % 512] : 0;
-	return index < SEL_GUEST_MAX / 8 ? v->gdt[index] : 0;
-}
-
 int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
 {
 	uint64_t d;

@@ -33,11 +33,6 @@ const uint64_t gate_entry_points[GATE_PLACES] = {
 	[GATE_NO_SYSCALL] = 0xffff800000030f60,	    [GATE_NO_SYSCALL32] = 0xffff800000030f62,
 };
 
-uint64_t ring_descriptor(const struct vcpu *of, uint64_t selector)
-{
-	return selector < SEL_GUEST_MAX && !(selector & 4) ? of->gdt[selector / 8] : 0;
-}
-
 void guest_crash(struct guest *g, const char *fmt, ...)
 {
 	va_list args;
