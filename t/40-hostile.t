@@ -16,7 +16,7 @@ my @attackers = (
 	['pc-ports', 'well'], ['pc-storm', 'well'], ['pc-tables', 'crash', qr/well so far/],
 	['pc-rewritten', 'either', qr/well so far/],
 	['returns', 'crash', qr/well so far/], ['descriptors', 'well'], ['shadows', 'well'], ['rings', 'well'],
-	['smp', 'well', undef, vcpus => 4, cpus => '0-1'],
+	['smp', 'well', undef, vcpus => 4, cpus => '0-1'], ['flood', 'well', undef, vcpus => 2, cpus => '0-1'],
 );
 
 for (@attackers) {

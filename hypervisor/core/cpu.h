@@ -30,6 +30,7 @@ struct cpu {
 
 	bool attention;	      /* timers, requests or a new choice of vCPU to look at */
 	struct vcpu *current; /* whose registers are loaded */
+	struct vcpu *running; /* who has the CPU, NULL when it idles; atomic */
 	struct vcpu *vcpus;   /* pinned here */
 	struct timer slice_timer;
 	struct timer *timers;

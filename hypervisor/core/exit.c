@@ -99,14 +99,20 @@ void exit_handle(struct vcpu *v)
 	}
 }
 
+#define KICK_COST_NS 2000 /* of a vCPU's share, for an event from another CPU */
+
 void exit_requests(struct vcpu *v)
 {
 	uint32_t r = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQUIRE);
 
 	if (r & REQUEST_PARK)
 		vcpu_park(v);
-	if (r & REQUEST_LOAD)
-		guest_load(v->guest);
+	if (r & REQUEST_LOAD) {
+		if (guest_zero(v->guest))
+			guest_load(v->guest);
+		else
+			vcpu_request(v, REQUEST_LOAD);
+	}
 	if (r & REQUEST_START)
 		ring_start_vcpu(v);
 	if (r & REQUEST_RESET) {
@@ -121,8 +127,10 @@ void exit_requests(struct vcpu *v)
 		v->state = VCPU_RUNNABLE;
 		vcpu_wake(v);
 	}
-	if (r & REQUEST_EVENT)
+	if (r & REQUEST_EVENT) {
+		v->budget -= (int64_t)tsc_from_ns(KICK_COST_NS);
 		vcpu_wake(v);
+	}
 	if (r & REQUEST_VIRTIO)
 		virtio_kick(&v->guest->device[0]);
 	if (r & REQUEST_INPUT) {

@@ -32,10 +32,11 @@ static mpa_t take(struct guest *g, uint64_t bytes)
 	return pa;
 }
 
-/* Shadow pages: 32, and one for each MiB; the pool bounds what a guest can make us spend. */
+/* Shadow pages: 32, and one for each MiB. The pool bounds what a guest can make us spend, of memory
+ * and, in a flush of everything, of time: with all 1024 a few million instructions. */
 static unsigned pool_pages(uint64_t memory)
 {
-	return 32 + (unsigned)MIN(memory >> 20, 4096ull);
+	return 32 + (unsigned)MIN(memory >> 20, 992ull);
 }
 
 static bool take_memory(struct guest *g, uint64_t bytes)
@@ -150,7 +151,11 @@ int guest_create(struct guest *g, const struct guest_config *config)
 			return -ENOMEM;
 		g->platform = direct(pa);
 	}
-	return load_window(g) ? -EINVAL : guest_load(g);
+	if (load_window(g))
+		return -EINVAL;
+	while (!guest_zero(g))
+		;
+	return guest_load(g);
 }
 
 static void set_clock(struct vcpu *v)
@@ -166,11 +171,21 @@ static void set_clock(struct vcpu *v)
 	c->flags = 1; /* the TSC is the same on all processors */
 }
 
+#define ZERO_BYTES MIB(4) /* at a time: the core may have other guests */
+
+bool guest_zero(struct guest *g)
+{
+	uint64_t left = g->mmu.memory_bytes - g->zeroed, n = MIN(left, ZERO_BYTES);
+
+	memset((char *)direct(g->mmu.memory) + g->zeroed, 0, n);
+	g->zeroed = n < left ? g->zeroed + n : 0;
+	return !g->zeroed;
+}
+
 int guest_load(struct guest *g)
 {
 	const char *why = "";
 
-	memset(direct(g->mmu.memory), 0, g->mmu.memory_bytes);
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		struct vcpu *v = &g->vcpu[i];
 
@@ -261,7 +276,8 @@ void vcpu_stop(struct vcpu *v)
 	v->state = VCPU_STOPPED;
 	timer_cancel(v->cpu, &v->timer);
 	for (unsigned i = 0; i < g->vcpus; i++)
-		if (__atomic_load_n(&g->vcpu[i].state, __ATOMIC_RELAXED) != VCPU_STOPPED)
+		if (__atomic_load_n(&g->vcpu[i].state, __ATOMIC_ACQUIRE) != VCPU_STOPPED ||
+		    __atomic_load_n(&g->vcpu[i].starting, __ATOMIC_ACQUIRE))
 			return;
 	guest_end(g, -1, "all its vCPUs have stopped");
 }
@@ -417,10 +433,20 @@ void vcpu_event(struct vcpu *v, unsigned event)
 	vcpu_wake(v);
 }
 
+/*
+ * A guest may send itself as many events as it likes, but each kick takes time from whoever runs on
+ * the other CPU. So an event that is already on its way is not sent again, each one that arrives is
+ * charged to the vCPU that gets it (exit_requests), and one that has used up its share waits for
+ * the next turn of its CPU.
+ */
 void vcpu_event_from(struct vcpu *v, unsigned event)
 {
 	struct veneer_vcpu_page *page = __atomic_load_n(&v->page, __ATOMIC_ACQUIRE);
 
 	__atomic_or_fetch(&page->events, 1ull << event, __ATOMIC_RELEASE);
-	vcpu_request(v, REQUEST_EVENT);
+	if (__atomic_fetch_or(&v->requests, REQUEST_EVENT, __ATOMIC_SEQ_CST) & REQUEST_EVENT)
+		return;
+	struct vcpu *running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST);
+	if (!running || running == v || v->budget > 0)
+		cpu_kick(v->cpu);
 }

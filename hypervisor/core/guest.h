@@ -138,6 +138,7 @@ struct guest {
 	unsigned parking; /* vCPUs that have still to park; atomic */
 	uint8_t ending;	  /* a restart or the end is under way; atomic */
 	bool restart;	  /* after parking */
+	uint64_t zeroed;  /* bytes, while that is under way */
 	uint8_t console_lock;
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
 	struct platform *platform;		     /* legacy devices, or NULL for PV */
@@ -173,7 +174,10 @@ extern unsigned guest_count;
 /* Takes memory for the guest and loads it. 0, or negative with the reason on the console. */
 int guest_create(struct guest *g, const struct guest_config *config);
 
-/* Puts the image into fresh memory, and vCPU 0 at its entry; no vCPU may be running. */
+/* Zeroes the guest's memory, a part at each call; true when all of it is. */
+bool guest_zero(struct guest *g);
+
+/* Puts the image into zeroed memory, and vCPU 0 at its entry; no vCPU may be running. */
 int guest_load(struct guest *g);
 
 /* The same from any of its vCPUs' CPUs, when it is running: first all vCPUs park. */

@@ -137,9 +137,13 @@ static void program_timer(struct cpu *cpu)
 		apic_timer_set(cpu->timers->deadline > now ? cpu->timers->deadline - now : 1);
 }
 
-/* Nothing to run: wait for an interrupt, which gate.S hands to ring0_trap. */
+/* Nothing to run: wait for an interrupt, which gate.S hands to ring0_trap. A request that came
+ * when somebody still ran may have come without one. */
 static void idle(struct cpu *cpu)
 {
+	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
+		if (__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST))
+			cpu->attention = true;
 	while (!__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE))
 		__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
@@ -167,6 +171,7 @@ void sched_run(struct cpu *cpu)
 	for (;;) {
 		if (cpu->attention || v->state != VCPU_RUNNABLE) {
 			v = attend(cpu, v);
+			__atomic_store_n(&cpu->running, v, __ATOMIC_SEQ_CST);
 			if (v && v != cpu->current)
 				ring_switch(cpu, v);
 		}
