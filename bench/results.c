@@ -285,7 +285,7 @@ int results_draw(const struct results *r, const char *directory)
 	if (!g)
 		return 0;
 	fprintf(g,
-		"set terminal svg size 1100,520 font 'sans-serif,12' background rgb 'white'\n"
+		"set terminal svg noenhanced size 1100,520 font 'sans-serif,12' background rgb 'white'\n"
 		"set output '%s/results.svg'\nset title 'Instructions for one operation'\n"
 		"set style data histograms\nset style fill solid 0.9 noborder\nset logscale y\n"
 		"set yrange [1:*]\nset grid y\nset xtics rotate by -35\nset key outside top "
