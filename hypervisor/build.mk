@@ -4,7 +4,7 @@
 HV_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none -fno-builtin -Ihypervisor -I. -MMD -MP
-HV_DIRS := boot core emulate mmu platform ring x86
+HV_DIRS := boot core emulate hvm mmu platform ring x86
 HV_SOURCES := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c hypervisor/$(d)/*.S)) \
 	$(wildcard virtio/*.c)
 HV_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(basename $(HV_SOURCES)))

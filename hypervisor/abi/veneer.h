@@ -20,11 +20,15 @@
  *   - Each vCPU has a page shared with the hypervisor, struct veneer_vcpu_page, at guest-physical
  *     start_info.vcpu_pages + id * 4096; the running vCPU's own is also mapped at VENEER_VCPU_PAGE,
  *     whatever the guest's page tables say.
- *   - The top-level page-table slot 256 (0xffff800000000000, 512 GiB) belongs to the hypervisor.
+ *   - The top-level page-table slot 256 (0xffff800000000000, 512 GiB) belongs to the hypervisor. It
+ *     may write that entry of a root when it is loaded, and it must not be changed from then until
+ *     the root is dropped.
  *
  * Privilege
- *   - Guest kernel: CPL 1, CS = VENEER_KERNEL_CS, SS = VENEER_KERNEL_SS. Guest user: CPL 3.
- *     For paging ring 1 is a supervisor: the U/S bit separates kernel from user as on hardware.
+ *   - Guest kernel: under the ring engine CPL 1, CS = VENEER_KERNEL_CS, SS = VENEER_KERNEL_SS. In a
+ *     virtual machine (engine svm) it is CPL 0 with other selectors; a kernel that is to run on
+ *     both takes what CS and SS hold where it wants its own selectors. Guest user: CPL 3. For
+ *     paging ring 1 is a supervisor: the U/S bit separates kernel from user as on hardware.
  *   - A kernel returns to user, or to itself, with its own IRETQ.
  *   - Privileged instructions raise #GP and are emulated where that makes sense (port I/O, CPUID is
  *     not privileged, RDTSC is native); nothing else is promised about them.
@@ -80,7 +84,7 @@
 #define VENEER_ABI_H
 
 #define VENEER_ABI_MAJOR    1 /* changes when an old guest would break */
-#define VENEER_ABI_MINOR    1 /* changes when something is added */
+#define VENEER_ABI_MINOR    2 /* changes when something is added */
 
 #define VENEER_NOTE_NAME    "Veneer"
 #define VENEER_NOTE_GUEST   1 /* desc: uint32_t ABI major */
@@ -96,7 +100,8 @@
 #define VENEER_FEATURE_MMU	0x8  /* MMU_* hypercalls */
 #define VENEER_FEATURE_FSGSBASE 0x10 /* RDGSBASE and kin work, and so does RETURN_USER */
 
-/* Selectors of a PV guest. The kernel's are always there; the user's until SET_GDT. */
+/* Selectors of a PV guest. The kernel's are those of the ring engine, where they are always there;
+ * the user's are there until SET_GDT. */
 #define VENEER_KERNEL_CS 0x1031 /* 64-bit code, DPL 1 */
 #define VENEER_KERNEL_SS 0x1039 /* data, DPL 1 */
 #define VENEER_USER_CS32 0x1b	/* 32-bit code, DPL 3 */
@@ -227,7 +232,8 @@ struct veneer_vcpu_page {
 	uint32_t id;	      /* number of this vCPU */
 	uint32_t pad0;
 	uint32_t fault_busy; /* written by both: not 0: the gate hands no page fault over */
-	uint32_t pad1[3];
+	uint32_t pad1;
+	uint64_t reserved; /* the hypervisor's */
 	struct veneer_clock clock;
 	uint64_t kernel_gs_base; /* for the guest's entry code */
 	uint64_t user_gs_base;	 /* RETURN_USER loads it */
@@ -255,7 +261,7 @@ struct veneer_start_info {
 };
 
 struct veneer_vcpu_start {
-	uint64_t rip, rsp, rdi; /* where it begins, in ring 1 with events masked */
+	uint64_t rip, rsp, rdi; /* where it begins, as a kernel with events masked */
 	uint64_t root;		/* gpa, as for MMU_LOAD_ROOT */
 	uint64_t vcpu_page;	/* gpa, as for VCPU_PAGE */
 };

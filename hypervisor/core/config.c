@@ -139,8 +139,6 @@ static const char *set_key(struct guest_config *g, const char *key, const char *
 		return set_number(value, 1, 100, &g->share) ? NULL : "want a percentage, 1 to 100";
 	if (!strcmp(key, "engine")) {
 		n = choice(engine_names, value);
-		if (n == ENGINE_VMX || n == ENGINE_SVM)
-			return "this engine is not there yet, want ring or auto";
 		g->engine = n < 0 ? ENGINE_AUTO : (enum engine_choice)n;
 		return n >= 0 ? NULL : "want ring, vmx, svm or auto";
 	}
@@ -196,6 +194,7 @@ static void open_section(struct parser *p, char *s)
 		.memory = MIB(16),
 		.vcpus = 1,
 		.cpus = 1,
+		.engine = ENGINE_RING,
 		.line = p->line,
 	};
 	copy_string(g->name, name, sizeof(g->name));

@@ -5,6 +5,7 @@
 #include "abi/veneer.h"
 
 #include "core/console.h"
+#include "core/engine.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/string.h"
@@ -273,6 +274,7 @@ void cpu_main(struct cpu *cpu)
 {
 	cpu_load_tables(cpu);
 	apic_init();
+	engines_start_cpu(cpu);
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
 	sched_run(cpu);
 }

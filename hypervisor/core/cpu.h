@@ -36,6 +36,8 @@ struct cpu {
 	struct timer *timers;
 	bool timer_changed;
 	bool sysenter_on;
+	mpa_t svm_host; /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
+	unsigned asids; /* given out */
 	uint64_t stack_top;
 };
 _Static_assert(offsetof(struct cpu, nmi_count) == CPU_NMI_COUNT, "gate.S");

@@ -4,13 +4,13 @@
 
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/fpu.h"
 #include "core/load.h"
 #include "core/machine.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
-#include "ring/ring.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
@@ -23,7 +23,7 @@ const char *const counter_names[COUNTERS] = {
 	"step",	 "softint",   "exception", "interrupt", "injected",
 };
 
-static mpa_t take(struct guest *g, uint64_t bytes)
+mpa_t guest_take(struct guest *g, uint64_t bytes)
 {
 	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
 
@@ -32,30 +32,15 @@ static mpa_t take(struct guest *g, uint64_t bytes)
 	return pa;
 }
 
-/* Shadow pages: 32, and one for each MiB. The pool bounds what a guest can make us spend, of memory
- * and, in a flush of everything, of time: with all 1024 a few million instructions. */
-static unsigned pool_pages(uint64_t memory)
-{
-	return 32 + (unsigned)MIN(memory >> 20, 992ull);
-}
-
 static bool take_memory(struct guest *g, uint64_t bytes)
 {
 	struct mmu *m = &g->mmu;
-	unsigned pages = pool_pages(bytes);
-	mpa_t pool, list, vcpu_pages;
 
 	m->memory = memory_take(bytes, LARGE_SIZE); /* guest_load zeroes it */
-	pool = take(g, pages * PAGE_SIZE);
-	list = take(g, pages * sizeof(struct shadow));
-	vcpu_pages = take(g, g->vcpus * PAGE_SIZE);
-	if (!m->memory.v || !pool.v || !list.v || !vcpu_pages.v)
-		return false;
+	m->vcpu_pages = guest_take(g, g->vcpus * PAGE_SIZE);
 	m->memory_bytes = bytes;
-	m->vcpu_pages = vcpu_pages;
 	m->vcpu_pages_bytes = g->vcpus * PAGE_SIZE;
-	mmu_init(m, pool, pages, direct(list));
-	return true;
+	return m->memory.v && m->vcpu_pages.v && !g->engine->create_guest(g);
 }
 
 /* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
@@ -79,34 +64,33 @@ static void quiesce(struct mmu *m)
 static bool create_vcpu(struct guest *g, unsigned id)
 {
 	struct vcpu *v = &g->vcpu[id];
-	mpa_t fpu = take(g, MAX(cpu_features.xsave_bytes, 512u));
-	mpa_t gdt = take(g, PAGE_SIZE), idt = take(g, PAGE_SIZE);
+	mpa_t fpu = guest_take(g, MAX(cpu_features.xsave_bytes, 512u));
 
-	if (!fpu.v || !gdt.v || !idt.v)
+	if (!fpu.v)
 		return false;
 	v->guest = g;
+	v->engine = g->engine;
 	v->id = id;
 	v->cpu = sched_choose_cpu(g->config->cpus);
 	v->state = VCPU_STOPPED;
 	v->regs = &v->saved;
 	v->fpu = direct(fpu);
-	v->gdt = direct(gdt);
-	v->idt = direct(idt);
 	v->own_page = direct(MPA(g->mmu.vcpu_pages.v + id * PAGE_SIZE));
 	v->page = v->own_page;
 	v->mmu = (struct mmu_view){
 		.mmu = &g->mmu,
-		.gate_pdpt = v->cpu->gate_pdpt.v,
 		.cpu = v->cpu->id,
 		.root = MMU_NO_ROOT,
 	};
+	if (g->engine->create_vcpu(v))
+		return false;
 	sched_add(v->cpu, v);
 	return true;
 }
 
 static bool create_vcpus(struct guest *g)
 {
-	mpa_t array = take(g, g->vcpus * sizeof(struct vcpu));
+	mpa_t array = guest_take(g, g->vcpus * sizeof(struct vcpu));
 
 	if (!array.v)
 		return false;
@@ -130,6 +114,11 @@ int guest_create(struct guest *g, const struct guest_config *config)
 		console_guest_notice(g, "%s: %s", config->image, why);
 		return -EINVAL;
 	}
+	g->engine = engine_choose(g, &why);
+	if (!g->engine) {
+		console_guest_notice(g, "engine = %s: %s", engine_names[config->engine], why);
+		return -ENODEV;
+	}
 	if (g->vcpus > 1 && !guest_is_pv(g)) {
 		console_guest_notice(g, "vcpus = %u: only a PV guest can have several", g->vcpus);
 		return -EINVAL;
@@ -145,7 +134,7 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	g->device[0].guest = g;
 	g->device[0].event = VENEER_EVENT_DEVICES;
 	if (!guest_is_pv(g)) {
-		mpa_t pa = take(g, platform_bytes());
+		mpa_t pa = guest_take(g, platform_bytes());
 
 		if (!pa.v)
 			return -ENOMEM;
@@ -182,6 +171,87 @@ bool guest_zero(struct guest *g)
 	return !g->zeroed;
 }
 
+/* What every vCPU starts from, whatever runs it. */
+static void vcpu_reset(struct vcpu *v)
+{
+	fpu_reset(v);
+	memset(&v->handlers, 0, sizeof(v->handlers));
+	memset(&v->legacy, 0, sizeof(v->legacy));
+	memset(&v->saved, 0, sizeof(v->saved));
+	v->regs = &v->saved;
+	v->page->irq_mask = VENEER_IRQ_MASKED;
+	v->page->id = v->id;
+	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
+	v->io_bitmap = 0;
+	v->pat = PAT_RESET;
+	memset(v->dr, 0, sizeof(v->dr));
+	v->dr6 = DR6_FIXED;
+	v->dr7 = DR7_FIXED;
+}
+
+void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root)
+{
+	vcpu_reset(v);
+	v->saved.rip = rip;
+	v->saved.rdi = rdi;
+	v->saved.rsp = rsp;
+	v->engine->start_pv(v, root);
+}
+
+void vcpu_start_legacy(struct vcpu *v, uint32_t eip, uint32_t eax, uint32_t ebx)
+{
+	vcpu_reset(v);
+	v->saved.rip = eip;
+	v->saved.rax = eax;
+	v->saved.rbx = ebx;
+	v->engine->start_legacy(v);
+}
+
+void vcpu_start(struct vcpu *v)
+{
+	const struct veneer_vcpu_start s = v->start;
+	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(s.vcpu_page), PAGE_SIZE);
+
+	if (v->guest->ending)
+		return;
+	if (v->loaded)
+		vcpu_unload(v->cpu);
+	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
+	vcpu_use_page(v, page);
+	vcpu_start_pv(v, s.rip, s.rdi, s.rsp, GPA(s.root));
+	v->runnable_since = rdtsc();
+	v->cpu->attention = true;
+	/* in this order: until it runs, nobody else may start it */
+	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);
+}
+
+void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
+{
+	__atomic_store_n(&v->page, page, __ATOMIC_RELEASE);
+	if (v->loaded)
+		v->engine->use_page(v, page);
+}
+
+void vcpu_unload(struct cpu *cpu)
+{
+	struct vcpu *v = cpu->current;
+
+	if (!v)
+		return;
+	v->engine->unload(cpu, v);
+	v->loaded = false;
+	cpu->current = NULL;
+}
+
+void vcpu_load(struct vcpu *v)
+{
+	vcpu_unload(v->cpu);
+	v->engine->load(v->cpu, v);
+	v->loaded = true;
+	v->cpu->current = v;
+}
+
 int guest_load(struct guest *g)
 {
 	const char *why = "";
@@ -191,14 +261,9 @@ int guest_load(struct guest *g)
 
 		v->page = v->own_page;
 		memset(v->page, 0, PAGE_SIZE);
-		memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
-		mmu_unload(&v->mmu);
 		v->starting = 0;
-		v->ldt_entries = 0; /* its pages go with the pool */
-		memset(v->ldt, 0, sizeof(v->ldt));
 	}
-	mmu_init(&g->mmu, g->mmu.pool, g->mmu.pool_pages, g->mmu.shadow);
-	memset(direct(g->mmu.pool), 0, g->mmu.pool_pages * PAGE_SIZE);
+	g->engine->reset_guest(g);
 	g->ended = false;
 	g->ending = 0;
 	g->input_tail = g->input_head;
@@ -241,7 +306,7 @@ void vcpu_park(struct vcpu *v)
 
 	v->state = VCPU_STOPPED;
 	if (v->loaded)
-		ring_unload(v->cpu);
+		vcpu_unload(v->cpu);
 	timer_cancel(v->cpu, &v->timer);
 	if (__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) || !g->restart)
 		return;
@@ -288,7 +353,8 @@ static void dump_registers(const struct vcpu *v)
 	const struct regs *r = v->regs;
 
 	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u vector %lu error %lx", r->cs,
-			     r->rip, ring_flags(v), (unsigned)(r->cs & 3), r->vector, r->error);
+			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), r->vector,
+			     r->error);
 	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
 			     r->rcx, r->rdx);
 	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,

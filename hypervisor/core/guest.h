@@ -11,6 +11,7 @@
 #include "abi/veneer.h"
 #include "core/bundle.h"
 #include "core/config.h"
+#include "core/engine.h"
 #include "core/timer.h"
 #include "core/types.h"
 #include "emulate/insn.h"
@@ -21,6 +22,7 @@
 
 struct cpu;
 struct platform;
+struct hvm_gate_data;
 
 /* What is counted for each guest. */
 enum counter {
@@ -69,6 +71,7 @@ struct legacy_state {
 
 struct vcpu {
 	struct guest *guest;
+	const struct engine *engine; /* of the guest */
 	struct cpu *cpu;
 	unsigned id;
 	enum vcpu_state state;
@@ -103,6 +106,12 @@ struct vcpu {
 	unsigned ldt_entries;
 	bool stepping; /* TF is ours */
 
+	/* of hardware virtualization */
+	void *hvm_block; /* VMCB or VMCS */
+	mpa_t hvm_block_at, nested_root;
+	struct hvm_gate_data *hvm_gate; /* PV */
+	uint64_t efer, pat;		/* as the guest has set them */
+
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;
 
@@ -129,9 +138,11 @@ struct profile_entry {
 
 struct guest {
 	const struct guest_config *config;
+	const struct engine *engine;
 	unsigned id;
 	enum preparation prepare;
 	struct mmu mmu;
+	mpa_t nested_root; /* of hardware virtualization */
 	uint64_t overhead; /* bytes of hypervisor memory for it */
 	struct vcpu *vcpu; /* array */
 	unsigned vcpus;
@@ -183,6 +194,9 @@ int guest_load(struct guest *g);
 /* The same from any of its vCPUs' CPUs, when it is running: first all vCPUs park. */
 void guest_restart(struct guest *g);
 
+/* Zeroed memory of the hypervisor's on behalf of a guest, while it is created; v == 0: none. */
+mpa_t guest_take(struct guest *g, uint64_t bytes);
+
 uint64_t guest_count_of(const struct guest *g, enum counter counter);
 
 /* The guest is through: by its own will (verdict) or not. Prints one line, applies on-crash. */
@@ -199,6 +213,14 @@ void vcpu_event_from(struct vcpu *v, unsigned event);  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
 
 /* From its own CPU */
+void vcpu_load(struct vcpu *v); /* in place of whoever is loaded there */
+void vcpu_unload(struct cpu *cpu);
+void vcpu_start(struct vcpu *v); /* a further vCPU of a PV guest, by v->start */
+void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+
+/* Puts a stopped vCPU at its first instruction, in the kernel; see struct engine. */
+void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root);
+void vcpu_start_legacy(struct vcpu *v, uint32_t eip, uint32_t eax, uint32_t ebx);
 void vcpu_park(struct vcpu *v);
 void vcpu_stop(struct vcpu *v);					      /* by its own wish */
 int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */

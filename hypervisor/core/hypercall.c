@@ -5,10 +5,8 @@
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/string.h"
-#include "ring/ring.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
-#include "x86/descriptor.h"
 
 static int64_t hc_version(struct vcpu *v, struct regs *r)
 {
@@ -64,7 +62,7 @@ static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
 	if (!canonical(h.event) || !canonical(h.syscall) || h.window_start > h.window_end)
 		return -EINVAL;
 	v->handlers = h;
-	ring_load_entries(v);
+	v->engine->load_entries(v);
 	return 0;
 }
 
@@ -132,19 +130,19 @@ static int64_t hc_timer_set(struct vcpu *v, struct regs *r)
 static int64_t hc_mmu_load_root(struct vcpu *v, struct regs *r)
 {
 	if (r->rdi == ~0ull) {
-		ring_load_root(v, GPA(~0ull), false);
+		v->engine->load_root(v, GPA(~0ull), false);
 		return 0;
 	}
 	gpa_t root = GPA(r->rdi & ~(uint64_t)VENEER_ROOT_FLUSH);
 	if (root.v & ~PAGE_MASK || !mmu_memory(&v->guest->mmu, root, PAGE_SIZE))
 		return -EINVAL;
-	ring_load_root(v, root, r->rdi & VENEER_ROOT_FLUSH);
+	v->engine->load_root(v, root, r->rdi & VENEER_ROOT_FLUSH);
 	return 0;
 }
 
 static int64_t hc_mmu_flush(struct vcpu *v, struct regs *r)
 {
-	mmu_flush(&v->mmu, GVA(r->rdi), r->rsi);
+	v->engine->flush(v, GVA(r->rdi), r->rsi);
 	return 0;
 }
 
@@ -154,7 +152,7 @@ static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
 		return -EBUSY;
 	if (r->rdi & ~PAGE_MASK)
 		return -EINVAL;
-	mmu_drop_root(&v->guest->mmu, GPA(r->rdi));
+	v->engine->drop_root(v, GPA(r->rdi));
 	return 0;
 }
 
@@ -168,25 +166,13 @@ static int64_t hc_shutdown(struct vcpu *v, struct regs *r)
 	}
 }
 
-/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
- * an interrupt gate would clear the real IF, and ring 1 would keep the processor for itself. */
 static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 {
 	uint64_t vector = r->rdi, at = r->rsi, dpl = r->rdx;
 
 	if (vector < 32 || vector > 255 || !canonical(at) || (dpl != 1 && dpl != 3))
 		return -EINVAL;
-	if (!at) {
-		v->idt[vector] = cpu_idt_template()[vector];
-		return 0;
-	}
-	v->idt[vector] = (struct gate64){
-		.offset_low = at & 0xffff,
-		.offset_mid = (at >> 16) & 0xffff,
-		.offset_high = at >> 32,
-		.selector = VENEER_KERNEL_CS,
-		.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_TRAP),
-	};
+	v->engine->set_softint(v, (unsigned)vector, at, (unsigned)dpl);
 	return 0;
 }
 
@@ -199,7 +185,7 @@ static int64_t hc_vcpu_page(struct vcpu *v, struct regs *r)
 		return -EINVAL;
 	if (page != v->page)
 		memcpy(page, v->page, PAGE_SIZE);
-	ring_use_page(v, page);
+	vcpu_use_page(v, page);
 	return 0;
 }
 
@@ -261,17 +247,17 @@ static int64_t hc_event_send(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 {
-	return ring_set_gdt(v, GVA(r->rdi), r->rsi);
+	return v->engine->set_gdt(v, GVA(r->rdi), r->rsi);
 }
 
 static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 {
-	return ring_set_ldt(v, GVA(r->rdi), r->rsi);
+	return v->engine->set_ldt(v, GVA(r->rdi), r->rsi);
 }
 
 static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
 {
-	return ring_set_descriptor(v, r->rdi, r->rsi);
+	return v->engine->set_descriptor(v, r->rdi, r->rsi);
 }
 
 static int64_t hc_set_entry(struct vcpu *v, struct regs *r)
@@ -284,13 +270,36 @@ static int64_t hc_set_entry(struct vcpu *v, struct regs *r)
 	case VENEER_ENTRY_FAULT: v->fault_entry = r->rsi; break;
 	default: return -EINVAL;
 	}
-	ring_load_entries(v);
+	v->engine->load_entries(v);
 	return 0;
+}
+
+/* The gate area must not be watched: it runs in ring 0 before the registers are exchanged. */
+static bool may_be_watched(uint64_t va)
+{
+	return canonical(va) && (va < VENEER_GATE_BASE - 16 || va >= VENEER_GATE_END);
+}
+
+static bool set_debugreg(struct vcpu *v, uint64_t n, uint64_t value)
+{
+	if (n < 4 && may_be_watched(value))
+		v->dr[n] = value;
+	else if (n == 6)
+		v->dr6 = (value & DR6_STATUS) | DR6_FIXED;
+	else if (n == 7 && !(value >> 32))
+		v->dr7 = (value & DR7_ALLOWED) | DR7_FIXED;
+	else
+		return false;
+	return true;
 }
 
 static int64_t hc_set_debugreg(struct vcpu *v, struct regs *r)
 {
-	return ring_set_debugreg(v, r->rdi, r->rsi);
+	if (!set_debugreg(v, r->rdi, r->rsi))
+		return -EINVAL;
+	if (v->engine->debug_changed)
+		v->engine->debug_changed(v);
+	return 0;
 }
 
 static int64_t hc_get_debugreg(struct vcpu *v, struct regs *r)
@@ -303,6 +312,7 @@ static int64_t hc_set_io_bitmap(struct vcpu *v, struct regs *r)
 	if (!canonical(r->rdi))
 		return -EINVAL;
 	v->io_bitmap = r->rdi;
+	v->engine->load_entries(v);
 	return 0;
 }
 

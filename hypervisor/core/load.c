@@ -8,7 +8,6 @@
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
-#include "ring/ring.h"
 #include "x86/apic.h"
 
 #define SECONDS_TO_2000	  946684800 /* from 1970 */
@@ -212,7 +211,7 @@ static const char *start_pv(struct guest *g, const struct elf_image *image, uint
 		memcpy(&entry, note, 8);
 	if (!canonical(entry))
 		return "the note of its entry names no address";
-	ring_start_pv(g->vcpu, entry, at);
+	vcpu_start_pv(g->vcpu, entry, at.v, 0, GPA(~0ull));
 	return NULL;
 }
 
@@ -274,7 +273,7 @@ int load_image(struct guest *g, const char **why)
 	bool multiboot = elf_multiboot(&image) >= 0;
 	if (multiboot)
 		fill_multiboot(g, module);
-	ring_start_legacy(g->vcpu, (uint32_t)image.entry, multiboot ? MULTIBOOT_MAGIC : 0,
+	vcpu_start_legacy(g->vcpu, (uint32_t)image.entry, multiboot ? MULTIBOOT_MAGIC : 0,
 			  multiboot ? MULTIBOOT_INFO_AT : 0);
 	return 0;
 }

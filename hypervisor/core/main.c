@@ -6,6 +6,7 @@
 #include "core/config.h"
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/engine.h"
 #include "core/guest.h"
 #include "core/machine.h"
 #include "core/panic.h"
@@ -144,8 +145,8 @@ static void print_guest_start(const struct guest *g)
 	for (unsigned i = 0; i < g->vcpus; i++)
 		used += format(cores + used, sizeof(cores) - (size_t)used, "%s%u", i ? "," : "",
 			       g->vcpu[i].cpu->id);
-	console_print("%s: %s, %lu MiB, core %s, engine ring, %s", g->config->name,
-		      g->config->image, g->config->memory >> 20, cores,
+	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
+		      g->config->memory >> 20, cores, g->engine->name,
 		      preparation_names[g->prepare]);
 }
 
@@ -238,6 +239,7 @@ void boot_main(uint32_t magic, uint64_t info)
 		refuse_boot("no guest can be started");
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
+	engines_start_cpu(&cpus[0]);
 	cpus_start();
 	sched_run(&cpus[0]);
 }

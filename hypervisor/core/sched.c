@@ -4,9 +4,8 @@
 #include "core/sched.h"
 
 #include "core/cpu.h"
-#include "core/exit.h"
 #include "core/guest.h"
-#include "ring/ring.h"
+#include "core/request.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -154,7 +153,7 @@ static struct vcpu *attend(struct cpu *cpu, struct vcpu *running)
 	timers_run(cpu);
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
 		if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
-			exit_requests(v);
+			request_handle(v);
 	if (running)
 		account(running);
 	struct vcpu *v = pick(cpu);
@@ -173,7 +172,7 @@ void sched_run(struct cpu *cpu)
 			v = attend(cpu, v);
 			__atomic_store_n(&cpu->running, v, __ATOMIC_SEQ_CST);
 			if (v && v != cpu->current)
-				ring_switch(cpu, v);
+				vcpu_load(v);
 		}
 		if (cpu->timer_changed)
 			program_timer(cpu);
@@ -181,11 +180,10 @@ void sched_run(struct cpu *cpu)
 			idle(cpu);
 			continue;
 		}
-		if (!ring_deliver(v))
+		if (!v->engine->deliver(v))
 			continue;
 		if (!v->guest->first_entry)
 			v->guest->first_entry = rdtsc();
-		ring_run(cpu, v);
-		exit_handle(v);
+		v->engine->run(cpu, v);
 	}
 }

@@ -22,7 +22,7 @@ static const char help[] =
 	"to the\n"
 	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
 	"\n"
-	"      --engine E          for all guests: ring or auto\n"
+	"      --engine E          for all guests: ring, svm or auto\n"
 	"      --cpus N            processors of the machine (default: those named in CONF, at "
 	"least 2)\n"
 	"      --memory M          its memory, in MiB (default: what the guests want)\n"
@@ -191,7 +191,7 @@ static void monitor_command(struct machine *m, const char *command, const char *
 }
 
 struct progress {
-	bool started, well, panicked;
+	bool started, ended, well, panicked;
 	unsigned step;
 	struct screen screen;
 	bool waiting; /* for the screen, or for an expected line */
@@ -260,6 +260,7 @@ static void take_line(struct machine *m, const struct options *o, struct progres
 		p->step++;
 		next_step(m, o, p);
 	}
+	p->ended |= !strncmp(line, "veneer: all done", 16);
 	p->well |= !strcmp(line, "veneer: all done, all well");
 	p->panicked |= !strncmp(line, "veneer: PANIC", 13);
 }
@@ -284,9 +285,13 @@ static int watch(struct machine *m, const struct options *o, FILE *log)
 			return RUN_TIMEOUT;
 		}
 	}
-	machine_finish(m);
+	int status = machine_finish(m);
+
 	if (!p.started)
 		fprintf(stderr, "veneer: the hypervisor did not start\n");
+	else if (!p.ended && !p.panicked)
+		fprintf(stderr, "veneer: the machine went down in the middle (the emulator's exit status is %d)\n",
+			status);
 	return p.well && !p.panicked ? p.status : RUN_NOT_WELL;
 }
 

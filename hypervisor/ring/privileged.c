@@ -6,48 +6,15 @@
  */
 #include "core/console.h"
 #include "core/cpu.h"
+#include "core/fpu.h"
 #include "core/guest.h"
+#include "core/port_io.h"
 #include "core/string.h"
 #include "platform/platform.h"
 #include "ring/ring.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
-
-/* How an emulation ends */
-enum outcome {
-	DONE,	/* go on behind the instruction */
-	JUMPED, /* RIP is set, or a fault was sent */
-	REFUSE, /* the guest gets #GP(0) */
-	INVALID /* the guest gets #UD */
-};
-
-static uint64_t *general_register(struct regs *r, unsigned n)
-{
-	uint64_t *const order[] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
-				    &r->rsi, &r->rdi, &r->r8,  &r->r9,	&r->r10, &r->r11,
-				    &r->r12, &r->r13, &r->r14, &r->r15, &r->rip };
-
-	return order[n < ARRAY_SIZE(order) ? n : 0];
-}
-
-static void set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width)
-{
-	uint64_t *to = general_register(v->regs, n);
-
-	if (width == 1) {
-		if (n >= 4 && n < 8) { /* AH CH DH BH */
-			to = general_register(v->regs, n - 4);
-			*to = (*to & ~0xff00ull) | (value & 0xff) << 8;
-		} else {
-			*to = (*to & ~0xffull) | (value & 0xff);
-		}
-	} else if (width == 2) {
-		*to = (*to & ~0xffffull) | (value & 0xffff);
-	} else {
-		*to = width == 4 ? (uint32_t)value : value;
-	}
-}
 
 static uint16_t segment_register(const struct vcpu *v, unsigned seg)
 {
@@ -63,53 +30,23 @@ static uint16_t segment_register(const struct vcpu *v, unsigned seg)
 	}
 }
 
+static bool in_code64(const struct vcpu *v)
+{
+	if (!guest_is_pv(v->guest))
+		return false;
+	return v->regs->cs == VENEER_KERNEL_CS || (ring_descriptor(v, v->regs->cs) & DESC_L);
+}
+
 static uint32_t segment_base(const struct vcpu *v, unsigned seg)
 {
-	uint16_t s = segment_register(v, seg);
-
-	return desc_base(ring_descriptor(v, s));
+	return desc_base(ring_descriptor(v, segment_register(v, seg)));
 }
 
-static gva_t effective_address(const struct vcpu *v, const struct insn *i)
+uint64_t ring_segment_base(const struct vcpu *v, unsigned seg)
 {
-	uint64_t at = (int64_t)(int32_t)i->disp;
-
-	if (i->base != INSN_NO_REG)
-		at += *general_register(v->regs, i->base);
-	if (i->base == 16)
-		at += i->length;
-	if (i->index != INSN_NO_REG)
-		at += *general_register(v->regs, i->index) * i->scale;
-	if (i->flags & INSN_CODE64)
-		return GVA(at);
-	if (i->flags & INSN_SMALL_ADDRESS)
-		at &= 0xffff;
-	return GVA((uint32_t)(at + segment_base(v, i->seg)));
-}
-
-static unsigned user_access(const struct vcpu *v)
-{
-	return (v->regs->cs & 3) == 3 ? PF_USER : 0;
-}
-
-static bool load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
-{
-	struct mmu_failure f;
-
-	if (!mmu_read(&v->mmu, at, to, bytes, user_access(v), &f))
-		return true;
-	ring_page_fault(v, f.va, f.error);
-	return false;
-}
-
-static bool store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
-{
-	struct mmu_failure f;
-
-	if (!mmu_write(&v->mmu, at, from, bytes, user_access(v), &f))
-		return true;
-	ring_page_fault(v, f.va, f.error);
-	return false;
+	if (!in_code64(v))
+		return segment_base(v, seg);
+	return seg < 4 ? 0 : rdmsr(seg == 4 ? MSR_FS_BASE : MSR_GS_BASE); /* they are loaded */
 }
 
 static gva_t stack_at(const struct vcpu *v, uint32_t offset)
@@ -122,8 +59,8 @@ static bool pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width)
 	uint16_t narrow[8];
 
 	if (width != 2)
-		return load(v, stack_at(v, 0), words, 4 * count);
-	if (!load(v, stack_at(v, 0), narrow, 2 * count))
+		return operand_load(v, stack_at(v, 0), words, 4 * count);
+	if (!operand_load(v, stack_at(v, 0), narrow, 2 * count))
 		return false;
 	for (unsigned i = 0; i < count; i++)
 		words[i] = narrow[i];
@@ -132,7 +69,7 @@ static bool pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width)
 
 static bool push(struct vcpu *v, uint32_t word, unsigned width)
 {
-	if (!store(v, stack_at(v, (uint32_t)-width), &word, width))
+	if (!operand_store(v, stack_at(v, (uint32_t)-width), &word, width))
 		return false;
 	v->regs->rsp = (uint32_t)(v->regs->rsp - width);
 	return true;
@@ -147,16 +84,16 @@ static void release(struct vcpu *v, unsigned bytes)
 static enum outcome store_operand(struct vcpu *v, const struct insn *i, uint64_t value)
 {
 	if (i->flags & INSN_MEM)
-		return store(v, effective_address(v, i), &value, 2) ? DONE : JUMPED;
-	set_register(v, i->base, value, i->width);
+		return operand_store(v, operand_address(v, i), &value, 2) ? DONE : JUMPED;
+	operand_set_register(v, i->base, value, i->width);
 	return DONE;
 }
 
 static bool load_operand16(struct vcpu *v, const struct insn *i, uint16_t *value)
 {
 	if (i->flags & INSN_MEM)
-		return load(v, effective_address(v, i), value, 2);
-	*value = (uint16_t)*general_register(v->regs, i->base);
+		return operand_load(v, operand_address(v, i), value, 2);
+	*value = (uint16_t)*operand_register(v->regs, i->base);
 	return true;
 }
 
@@ -272,112 +209,6 @@ static enum outcome do_int(struct vcpu *v, const struct insn *i)
 	return JUMPED;
 }
 
-/* --- ports --- */
-
-static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned width)
-{
-	return v->guest->platform ? platform_in(v->guest->platform, port, width) : ~0u;
-}
-
-static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value)
-{
-	if (v->guest->platform)
-		platform_out(v->guest->platform, port, width, value);
-}
-
-static uint16_t port_of(const struct vcpu *v, const struct insn *i)
-{
-	return i->flags & INSN_DX ? (uint16_t)v->regs->rdx : i->imm;
-}
-
-static enum outcome do_in(struct vcpu *v, const struct insn *i)
-{
-	set_register(v, 0, port_in(v, port_of(v, i), i->width), i->width);
-	return DONE;
-}
-
-static enum outcome do_out(struct vcpu *v, const struct insn *i)
-{
-	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
-
-	port_out(v, port_of(v, i), i->width, (uint32_t)(v->regs->rax & mask));
-	return DONE;
-}
-
-#define STRING_STEPS 256 /* elements at one exit; then the guest may be interrupted */
-
-static uint64_t counter_of(const struct insn *i, uint64_t value)
-{
-	bool small = i->flags & INSN_SMALL_ADDRESS;
-
-	if (i->flags & INSN_CODE64)
-		return small ? (uint32_t)value : value;
-	return small ? value & 0xffff : (uint32_t)value;
-}
-
-static gva_t string_address(const struct vcpu *v, const struct insn *i, uint64_t index)
-{
-	uint64_t offset = counter_of(i, index);
-
-	if (!(i->flags & INSN_CODE64))
-		return GVA((uint32_t)(offset + segment_base(v, i->seg)));
-	if (i->seg >= 4) /* FS and GS, whose bases are loaded */
-		offset += rdmsr(i->seg == 4 ? MSR_FS_BASE : MSR_GS_BASE);
-	return GVA(offset);
-}
-
-/* Adds to a string register in its address size. */
-static void advance(const struct insn *i, uint64_t *reg, int64_t by)
-{
-	uint64_t sum = *reg + (uint64_t)by;
-
-	if ((i->flags & INSN_SMALL_ADDRESS) && !(i->flags & INSN_CODE64))
-		*reg = (*reg & ~0xffffull) | (sum & 0xffff);
-	else
-		*reg = counter_of(i, sum);
-}
-
-static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
-{
-	struct regs *r = v->regs;
-	uint64_t *index = in ? &r->rdi : &r->rsi;
-	int64_t by = r->rflags & FLAGS_DF ? -(int64_t)i->width : i->width;
-	uint16_t port = (uint16_t)r->rdx;
-
-	for (unsigned n = 0; n < STRING_STEPS; n++) {
-		uint32_t value = 0;
-
-		if ((i->flags & INSN_REP) && !counter_of(i, r->rcx))
-			return DONE;
-		gva_t at = string_address(v, i, *index);
-
-		if (in) {
-			value = port_in(v, port, i->width);
-			if (!store(v, at, &value, i->width))
-				return JUMPED;
-		} else {
-			if (!load(v, at, &value, i->width))
-				return JUMPED;
-			port_out(v, port, i->width, value);
-		}
-		advance(i, index, by);
-		if (!(i->flags & INSN_REP))
-			return DONE;
-		advance(i, &r->rcx, -1);
-	}
-	return JUMPED; /* to itself */
-}
-
-static enum outcome do_ins(struct vcpu *v, const struct insn *i)
-{
-	return string_io(v, i, true);
-}
-
-static enum outcome do_outs(struct vcpu *v, const struct insn *i)
-{
-	return string_io(v, i, false);
-}
-
 /* --- descriptor tables --- */
 
 struct table_register {
@@ -389,7 +220,7 @@ static enum outcome store_table(struct vcpu *v, const struct insn *i, uint32_t b
 {
 	struct table_register t = { limit, base };
 
-	return store(v, effective_address(v, i), &t, sizeof(t)) ? DONE : JUMPED;
+	return operand_store(v, operand_address(v, i), &t, sizeof(t)) ? DONE : JUMPED;
 }
 
 static enum outcome do_sgdt(struct vcpu *v, const struct insn *i)
@@ -398,7 +229,7 @@ static enum outcome do_sgdt(struct vcpu *v, const struct insn *i)
 		uint64_t t[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
 				  v->pv_gdt_base >> 48 };
 
-		return store(v, effective_address(v, i), t, 10) ? DONE : JUMPED;
+		return operand_store(v, operand_address(v, i), t, 10) ? DONE : JUMPED;
 	}
 	return store_table(v, i, v->legacy.gdt_base, v->legacy.gdt_limit);
 }
@@ -423,7 +254,7 @@ static enum outcome do_lgdt(struct vcpu *v, const struct insn *i)
 {
 	struct table_register t;
 
-	if (!load(v, effective_address(v, i), &t, sizeof(t)))
+	if (!operand_load(v, operand_address(v, i), &t, sizeof(t)))
 		return JUMPED;
 	v->legacy.gdt_base = t.base;
 	v->legacy.gdt_limit = t.limit;
@@ -437,7 +268,7 @@ static enum outcome do_lidt(struct vcpu *v, const struct insn *i)
 {
 	struct table_register t;
 
-	if (!load(v, effective_address(v, i), &t, sizeof(t)))
+	if (!operand_load(v, operand_address(v, i), &t, sizeof(t)))
 		return JUMPED;
 	v->legacy.idt_base = t.base;
 	v->legacy.idt_limit = t.limit;
@@ -485,7 +316,7 @@ static enum outcome do_ltr(struct vcpu *v, const struct insn *i)
 	v->legacy.tr_limit = desc_limit(d);
 	d |= 2ull << 40; /* busy */
 	gva_t at = GVA((uint32_t)(v->legacy.gdt_base + (selector & ~7u)));
-	return store(v, at, &d, sizeof(d)) ? DONE : JUMPED;
+	return operand_store(v, at, &d, sizeof(d)) ? DONE : JUMPED;
 }
 
 /* VERR, VERW, LAR, LSL ask about a descriptor as the kernel in its ring 0 would see it. */
@@ -528,8 +359,9 @@ static enum outcome do_lar(struct vcpu *v, const struct insn *i)
 	if (fault)
 		return JUMPED;
 	if (ok)
-		set_register(v, i->reg, i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
-			     i->width);
+		operand_set_register(v, i->reg,
+				     i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
+				     i->width);
 	return set_zero_flag(v, ok);
 }
 
@@ -567,7 +399,7 @@ static void set_cr0(struct vcpu *v, uint32_t value)
 
 static enum outcome do_mov_to_cr(struct vcpu *v, const struct insn *i)
 {
-	uint32_t value = (uint32_t)*general_register(v->regs, i->base);
+	uint32_t value = (uint32_t)*operand_register(v->regs, i->base);
 
 	switch (i->reg) {
 	case 0:
@@ -604,7 +436,7 @@ static enum outcome do_mov_from_cr(struct vcpu *v, const struct insn *i)
 	if (guest_is_pv(v->guest)) { /* a kernel may look at what it has */
 		if (i->reg != 2 && i->reg != 4)
 			return REFUSE;
-		set_register(v, i->base, i->reg == 2 ? v->page->cr2 : read_cr4(), i->width);
+		operand_set_register(v, i->base, i->reg == 2 ? v->page->cr2 : read_cr4(), i->width);
 		return DONE;
 	}
 	switch (i->reg) {
@@ -614,14 +446,14 @@ static enum outcome do_mov_from_cr(struct vcpu *v, const struct insn *i)
 	case 4: value = l->cr4; break;
 	default: return INVALID;
 	}
-	set_register(v, i->base, value, i->width);
+	operand_set_register(v, i->base, value, i->width);
 	return DONE;
 }
 
 /* Debug registers are kept but never armed: a breakpoint could be set on the gate. */
 static enum outcome do_mov_to_dr(struct vcpu *v, const struct insn *i)
 {
-	v->legacy.dr[i->reg & 7] = (uint32_t)*general_register(v->regs, i->base);
+	v->legacy.dr[i->reg & 7] = (uint32_t)*operand_register(v->regs, i->base);
 	return DONE;
 }
 
@@ -630,18 +462,8 @@ static enum outcome do_mov_from_dr(struct vcpu *v, const struct insn *i)
 	static const uint32_t fixed[8] = { [6] = 0xffff0ff0, [7] = 0x400 };
 	unsigned n = i->reg & 7;
 
-	set_register(v, i->base, v->legacy.dr[n] | fixed[n], i->width);
+	operand_set_register(v, i->base, v->legacy.dr[n] | fixed[n], i->width);
 	return DONE;
-}
-
-/* SDM 1 section 13.3: bit 0 is fixed, AVX needs SSE, and the three parts of AVX-512 come together.
- */
-static bool xcr0_is_good(uint64_t value)
-{
-	const uint64_t avx512 = 0xe0;
-
-	return (value & 1) && !(value & ~cpu_features.xcr0) && !((value & 4) && !(value & 2)) &&
-	       (!(value & avx512) || ((value & avx512) == avx512 && (value & 4)));
 }
 
 static enum outcome do_xsetbv(struct vcpu *v, const struct insn *i)
@@ -649,11 +471,8 @@ static enum outcome do_xsetbv(struct vcpu *v, const struct insn *i)
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
 	(void)i;
-	if (!guest_is_pv(v->guest) || !cpu_features.xsave || (uint32_t)v->regs->rcx ||
-	    !xcr0_is_good(value))
+	if (!guest_is_pv(v->guest) || !fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		return REFUSE;
-	v->xcr0 = value;
-	xsetbv(0, value);
 	return DONE;
 }
 
@@ -681,7 +500,7 @@ static enum outcome do_clts(struct vcpu *v, const struct insn *i)
 
 static enum outcome do_invlpg(struct vcpu *v, const struct insn *i)
 {
-	mmu_flush(&v->mmu, effective_address(v, i), 1);
+	mmu_flush(&v->mmu, operand_address(v, i), 1);
 	return DONE;
 }
 
@@ -713,9 +532,11 @@ static enum outcome do_rdmsr(struct vcpu *v, const struct insn *i)
 static enum outcome do_wrmsr(struct vcpu *v, const struct insn *i)
 {
 	(void)i;
-	if ((uint32_t)v->regs->rcx != MSR_EFER || (v->regs->rax & ~(uint64_t)EFER_NXE))
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	if ((uint32_t)v->regs->rcx != MSR_EFER || (value & ~(uint64_t)EFER_NXE))
 		return REFUSE;
-	v->legacy.efer = v->regs->rax & EFER_NXE;
+	v->legacy.efer = value;
 	if (v->legacy.cr0 & CR0_PG)
 		paging_changed(v);
 	return DONE;
@@ -794,13 +615,13 @@ static enum outcome do_load_far(struct vcpu *v, const struct insn *i)
 	uint32_t offset = 0;
 	uint16_t selector;
 
-	if (!load(v, effective_address(v, i), pointer, i->width + 2u))
+	if (!operand_load(v, operand_address(v, i), pointer, i->width + 2u))
 		return JUMPED;
 	memcpy(&offset, pointer, i->width);
 	memcpy(&selector, pointer + i->width, 2);
 	if (!load_segment(v, i->imm, selector))
 		return JUMPED;
-	set_register(v, i->reg, offset, i->width);
+	operand_set_register(v, i->reg, offset, i->width);
 	return DONE;
 }
 
@@ -826,7 +647,7 @@ static bool far_target(struct vcpu *v, const struct insn *i, uint16_t *selector,
 	if (i->op == INSN_JMP_FAR || i->op == INSN_CALL_FAR)
 		return true;
 	*offset = 0;
-	if (!load(v, effective_address(v, i), pointer, i->width + 2u))
+	if (!operand_load(v, operand_address(v, i), pointer, i->width + 2u))
 		return false;
 	memcpy(offset, pointer, i->width);
 	memcpy(selector, pointer + i->width, 2);
@@ -863,7 +684,7 @@ static enum outcome ret_far_to_user(struct vcpu *v, const struct insn *i, const 
 
 	if (!code_fits(v, (uint16_t)frame[1], frame[0], 3))
 		return REFUSE;
-	if (!load(v, stack_at(v, 2u * i->width + i->imm), stack, sizeof(stack)))
+	if (!operand_load(v, stack_at(v, 2u * i->width + i->imm), stack, sizeof(stack)))
 		return JUMPED;
 	if (!user_stack_fits(v, (uint16_t)stack[1]))
 		return REFUSE;
@@ -897,10 +718,10 @@ static operation *const operations[INSN_OPS] = {
 	[INSN_POPF] = do_popf,
 	[INSN_IRET] = do_iret,
 	[INSN_INT] = do_int,
-	[INSN_IN] = do_in,
-	[INSN_OUT] = do_out,
-	[INSN_INS] = do_ins,
-	[INSN_OUTS] = do_outs,
+	[INSN_IN] = port_io,
+	[INSN_OUT] = port_io,
+	[INSN_INS] = port_io,
+	[INSN_OUTS] = port_io,
 	[INSN_SGDT] = do_sgdt,
 	[INSN_SIDT] = do_sidt,
 	[INSN_LGDT] = do_lgdt,
@@ -959,11 +780,6 @@ static bool allowed_in_user(unsigned op)
 	}
 }
 
-static bool port_io(unsigned op)
-{
-	return op == INSN_IN || op == INSN_OUT || op == INSN_INS || op == INSN_OUTS;
-}
-
 /* A PV kernel's devices are hypercalls; its ports are empty, but there to be measured. INT n traps
  * through a gate the hypervisor keeps to itself; its error code names the vector, but QEMU before
  * 8.1 shifts it by one bit too many in long mode, so the instruction is what we believe. */
@@ -976,7 +792,7 @@ static bool allowed_in_pv(const struct vcpu *v, unsigned op)
 	case INSN_MOV_FROM_CR:
 	case INSN_XSETBV:
 	case INSN_SGDT: return (v->regs->cs & 3) == 1;
-	default: return port_io(op);
+	default: return port_io_is(op);
 	}
 }
 
@@ -997,19 +813,12 @@ static const struct veneer_site *find_site(const struct guest *g, uint64_t addre
 	return NULL;
 }
 
-static bool in_code64(const struct vcpu *v)
-{
-	if (!guest_is_pv(v->guest))
-		return false;
-	return v->regs->cs == VENEER_KERNEL_CS || (ring_descriptor(v, v->regs->cs) & DESC_L);
-}
-
 /* Fetches up to 15 bytes; fewer where the next page is not mapped. */
 static unsigned fetch(struct vcpu *v, uint8_t *code)
 {
 	uint64_t at = in_code64(v) ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
 	unsigned in_page = (unsigned)MIN(15ull, PAGE_SIZE - (at & ~PAGE_MASK));
-	unsigned access = user_access(v) | PF_FETCH;
+	unsigned access = operand_access(v) | PF_FETCH;
 
 	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
 		return 0;
@@ -1049,10 +858,10 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 
 static void execute(struct vcpu *v, const struct insn *i)
 {
-	bool io = port_io(i->op);
 	uint64_t mask = in_code64(v) ? ~0ull : 0xffffffff;
 
-	v->counts[io ? COUNT_IO : COUNT_PRIVILEGED]++;
+	if (!port_io_is(i->op))
+		v->counts[COUNT_PRIVILEGED]++;
 	switch (operations[i->op](v, i)) {
 	case DONE: v->regs->rip = (v->regs->rip + i->length) & mask; break;
 	case JUMPED: break;
@@ -1064,8 +873,7 @@ static void execute(struct vcpu *v, const struct insn *i)
 /* The I/O permission bitmap of a PV guest's ring 3, as in a TSS: SDM 1 section 19.5.2. */
 static bool port_permitted(struct vcpu *v, const struct insn *i)
 {
-	unsigned port =
-		i->op == INSN_IN || i->op == INSN_OUT ? port_of(v, i) : (uint16_t)v->regs->rdx;
+	unsigned port = port_io_number(v, i);
 	uint16_t bits = 0xffff;
 
 	if (!guest_is_pv(v->guest) || !v->io_bitmap ||
@@ -1076,7 +884,7 @@ static bool port_permitted(struct vcpu *v, const struct insn *i)
 
 static bool user_may(struct vcpu *v, const struct insn *i)
 {
-	return port_io(i->op) ? port_permitted(v, i) : allowed_in_user(i->op);
+	return port_io_is(i->op) ? port_permitted(v, i) : allowed_in_user(i->op);
 }
 
 void ring_emulate(struct vcpu *v)

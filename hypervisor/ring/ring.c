@@ -6,7 +6,7 @@
 #include "ring/ring.h"
 
 #include "core/cpu.h"
-#include "core/exit.h"
+#include "core/fpu.h"
 #include "core/guest.h"
 #include "core/string.h"
 #include "mmu/memory.h"
@@ -17,33 +17,6 @@
 
 int ring_enter(uint64_t guest_cr3, uint64_t *hv_rsp);
 
-/* A PV guest chooses its own XCR0; state is saved and loaded with all of ours. */
-static void set_xcr0(const struct vcpu *v, bool own)
-{
-	if (guest_is_pv(v->guest) && cpu_features.xsave && v->xcr0 != cpu_features.xcr0)
-		xsetbv(0, own ? v->xcr0 : cpu_features.xcr0);
-}
-
-static void fpu_save(const struct vcpu *v)
-{
-	__asm__ volatile("clts");
-	set_xcr0(v, false);
-	if (cpu_features.xsave)
-		__asm__ volatile("xsave64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
-	else
-		__asm__ volatile("fxsave64 (%0)" ::"r"(v->fpu) : "memory");
-}
-
-static void fpu_load(const struct vcpu *v)
-{
-	__asm__ volatile("clts");
-	if (cpu_features.xsave)
-		__asm__ volatile("xrstor64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
-	else
-		__asm__ volatile("fxrstor64 (%0)" ::"r"(v->fpu) : "memory");
-	set_xcr0(v, true);
-}
-
 /* Debug registers are in the processor only while the guest runs: they hold linear addresses, and
  * its are not ours. */
 static void debug_load(const struct vcpu *v)
@@ -53,29 +26,6 @@ static void debug_load(const struct vcpu *v)
 	write_dr2(v->dr[2]);
 	write_dr3(v->dr[3]);
 	write_dr7(v->dr7);
-}
-
-/* The gate area must not be watched, for it runs in ring 0 before the registers are cleared. */
-static bool may_be_watched(uint64_t va)
-{
-	return canonical(va) && (va < GATE_BASE - 16 || va >= VENEER_GATE_END);
-}
-
-int ring_set_debugreg(struct vcpu *v, uint64_t n, uint64_t value)
-{
-	if (n < 4) {
-		if (!may_be_watched(value))
-			return -EINVAL;
-		v->dr[n] = value;
-		return 0;
-	}
-	if (n == 6)
-		v->dr6 = (value & DR6_STATUS) | DR6_FIXED;
-	else if (n == 7 && !(value >> 32))
-		v->dr7 = (value & DR7_ALLOWED) | DR7_FIXED;
-	else
-		return -EINVAL;
-	return 0;
 }
 
 #define READ_SEG(name)                                               \
@@ -93,6 +43,7 @@ static uint16_t fit(const struct vcpu *v, uint16_t selector)
 
 static void unload(struct cpu *cpu, struct vcpu *v)
 {
+	(void)cpu;
 	v->saved = *v->regs;
 	v->regs = &v->saved;
 	v->ds = READ_SEG(ds);
@@ -102,14 +53,6 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 	v->fs_base = rdmsr(MSR_FS_BASE);
 	v->gs_base = rdmsr(MSR_GS_BASE);
 	fpu_save(v);
-	v->loaded = false;
-	cpu->current = NULL;
-}
-
-void ring_unload(struct cpu *cpu)
-{
-	if (cpu->current)
-		unload(cpu, cpu->current);
 }
 
 void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr)
@@ -120,7 +63,7 @@ void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t att
 }
 
 /* Entries that the gate takes from its data page; only the current vCPU's stand there. */
-void ring_load_entries(struct vcpu *v)
+static void load_entries(struct vcpu *v)
 {
 	struct cpu *cpu = v->cpu;
 	struct gate_data *gate = cpu->gate;
@@ -139,14 +82,12 @@ void ring_load_entries(struct vcpu *v)
 	}
 }
 
-void ring_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
+static void use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
-	__atomic_store_n(&v->page, page, __ATOMIC_RELEASE);
-	if (v->loaded)
-		ring_gate_page(v->cpu, GATE_VCPU_PAGE, page, PTE_W | PTE_D);
+	ring_gate_page(v->cpu, GATE_VCPU_PAGE, page, PTE_W | PTE_D);
 }
 
-void ring_load_root(struct vcpu *v, gpa_t root, bool flush)
+static void load_root(struct vcpu *v, gpa_t root, bool flush)
 {
 	const struct paging p = {
 		.mode = root.v == ~0ull ? PAGING_OFF : PAGING_64,
@@ -158,14 +99,38 @@ void ring_load_root(struct vcpu *v, gpa_t root, bool flush)
 	mmu_load_root(&v->mmu, &p, flush);
 }
 
-void ring_switch(struct cpu *cpu, struct vcpu *v)
+static void drop_root(struct vcpu *v, gpa_t root)
 {
-	ring_unload(cpu);
+	mmu_drop_root(v->mmu.mmu, root);
+}
+
+static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
+{
+	mmu_flush(&v->mmu, va, bytes);
+}
+
+/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
+ * an interrupt gate would clear the real IF, and ring 1 would keep the processor for itself. */
+static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
+{
+	v->idt[vector] = cpu_idt_template()[vector];
+	if (at)
+		v->idt[vector] = (struct gate64){
+			.offset_low = at & 0xffff,
+			.offset_mid = (at >> 16) & 0xffff,
+			.offset_high = at >> 32,
+			.selector = VENEER_KERNEL_CS,
+			.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_TRAP),
+		};
+}
+
+static void load(struct cpu *cpu, struct vcpu *v)
+{
 	ring_gate_page(cpu, GATE_GDT, v->gdt, 0);
 	ring_gate_page(cpu, GATE_IDT, v->idt, 0);
 	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
 	ring_load_ldt(v);
-	ring_load_entries(v);
+	load_entries(v);
 
 	LOAD_SEG(ds, fit(v, v->ds));
 	LOAD_SEG(es, fit(v, v->es));
@@ -182,85 +147,35 @@ void ring_switch(struct cpu *cpu, struct vcpu *v)
 	struct regs *frame = (struct regs *)GATE_FRAME;
 	*frame = v->saved;
 	v->regs = frame;
-	v->loaded = true;
-	cpu->current = v;
 }
 
-/* The state every vCPU starts from; FPU as after FNINIT, SDM 1 section 8.1.4 and 13.6. */
+/* What every vCPU starts from. */
 static void start(struct vcpu *v)
 {
-	struct regs zero = { 0 };
-	uint16_t fcw = 0x37f;
-	uint32_t mxcsr = 0x1f80;
-
-	memset(v->fpu, 0, ALIGN_UP(cpu_features.xsave_bytes, PAGE_SIZE));
-	memcpy(v->fpu, &fcw, 2);
-	memcpy((char *)v->fpu + 24, &mxcsr, 4);
 	memset(v->gdt, 0, PAGE_SIZE);
 	v->gdt_entries = 0;
 	ring_set_ldt(v, GVA(0), 0);
-	memset(&v->handlers, 0, sizeof(v->handlers));
-	memset(&v->legacy, 0, sizeof(v->legacy));
-	v->page->irq_mask = VENEER_IRQ_MASKED;
-	v->page->id = v->id;
-	v->saved = zero;
-	v->regs = &v->saved;
+	memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
 	v->saved.rflags = FLAGS_ONE | FLAGS_IF;
 	v->ds = v->es = v->fs = v->gs = 0;
 	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
 	v->stepping = false;
-	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
-	v->io_bitmap = 0;
-	memset(v->dr, 0, sizeof(v->dr));
-	v->dr6 = DR6_FIXED;
-	v->dr7 = DR7_FIXED;
-	v->xcr0 = cpu_features.xcr0;
 }
 
-static void start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root)
+static void start_pv(struct vcpu *v, gpa_t root)
 {
 	start(v);
-	ring_load_root(v, root, true);
+	load_root(v, root, true);
 	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
 	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
 	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
-	v->saved.rip = rip;
-	v->saved.rdi = rdi;
-	v->saved.rsp = rsp;
 	v->saved.cs = VENEER_KERNEL_CS;
 	v->saved.ss = VENEER_KERNEL_SS;
 }
 
-void ring_start_pv(struct vcpu *v, uint64_t entry, gpa_t start_info)
-{
-	start_pv(v, entry, start_info.v, 0, GPA(~0ull));
-}
-
-void ring_start_vcpu(struct vcpu *v)
-{
-	const struct veneer_vcpu_start s = v->start;
-	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(s.vcpu_page), PAGE_SIZE);
-
-	if (v->guest->ending)
-		return;
-	if (v->loaded)
-		ring_unload(v->cpu);
-	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
-	ring_use_page(v, page);
-	start_pv(v, s.rip, s.rdi, s.rsp, GPA(s.root));
-	v->runnable_since = rdtsc();
-	v->cpu->attention = true;
-	/* in this order: until it runs, nobody else may start it */
-	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
-	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);
-}
-
-void ring_start_legacy(struct vcpu *v, uint32_t entry, uint32_t eax, uint32_t ebx)
+static void start_legacy(struct vcpu *v)
 {
 	start(v);
-	v->saved.rip = entry;
-	v->saved.rax = eax;
-	v->saved.rbx = ebx;
 	v->saved.cs = SEL_BOOT_CS32;
 	v->saved.ss = SEL_BOOT_DS32;
 	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
@@ -351,7 +266,7 @@ void ring_unmask_trap(struct vcpu *v)
 		v->regs->rip += UNMASK_STORE_BYTES;
 }
 
-bool ring_deliver(struct vcpu *v)
+static bool deliver(struct vcpu *v)
 {
 	if (guest_is_pv(v->guest)) {
 		if (__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
@@ -363,7 +278,7 @@ bool ring_deliver(struct vcpu *v)
 	return step_if_masked(v);
 }
 
-void ring_run(struct cpu *cpu, struct vcpu *v)
+static void run(struct cpu *cpu, struct vcpu *v)
 {
 	bool watched = v->dr7 & DR7_ENABLE;
 
@@ -379,4 +294,88 @@ void ring_run(struct cpu *cpu, struct vcpu *v)
 	v->counts[COUNT_EXITS]++;
 	if (watched)
 		write_dr7(DR7_FIXED);
+	ring_exit(v);
 }
+
+/* Shadow pages: 32, and one for each MiB. The pool bounds what a guest can make us spend, of memory
+ * and, in a flush of everything, of time: with all 1024 a few million instructions. */
+static unsigned pool_pages(uint64_t memory)
+{
+	return 32 + (unsigned)MIN(memory >> 20, 992ull);
+}
+
+static int create_guest(struct guest *g)
+{
+	unsigned pages = pool_pages(g->mmu.memory_bytes);
+	mpa_t pool = guest_take(g, pages * PAGE_SIZE);
+	mpa_t list = guest_take(g, pages * sizeof(struct shadow));
+
+	if (!pool.v || !list.v)
+		return -ENOMEM;
+	mmu_init(&g->mmu, pool, pages, direct(list));
+	return 0;
+}
+
+static int create_vcpu(struct vcpu *v)
+{
+	mpa_t gdt = guest_take(v->guest, PAGE_SIZE), idt = guest_take(v->guest, PAGE_SIZE);
+
+	if (!gdt.v || !idt.v)
+		return -ENOMEM;
+	v->gdt = direct(gdt);
+	v->idt = direct(idt);
+	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;
+	return 0;
+}
+
+static void reset_guest(struct guest *g)
+{
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vcpu *v = &g->vcpu[i];
+
+		mmu_unload(&v->mmu);
+		v->ldt_entries = 0; /* its pages go with the pool */
+		memset(v->ldt, 0, sizeof(v->ldt));
+	}
+	mmu_init(&g->mmu, g->mmu.pool, g->mmu.pool_pages, g->mmu.shadow);
+	memset(direct(g->mmu.pool), 0, g->mmu.pool_pages * PAGE_SIZE);
+}
+
+static const char *missing(void)
+{
+	return NULL;
+}
+
+static const char *refuses(const struct guest *g)
+{
+	(void)g;
+	return NULL;
+}
+
+const struct engine ring_engine = {
+	.name = "ring",
+	.missing = missing,
+	.refuses = refuses,
+	.create_guest = create_guest,
+	.create_vcpu = create_vcpu,
+	.reset_guest = reset_guest,
+	.start_pv = start_pv,
+	.start_legacy = start_legacy,
+	.load = load,
+	.unload = unload,
+	.deliver = deliver,
+	.run = run,
+	.segment_base = ring_segment_base,
+	.flags = ring_flags,
+	.exception = ring_exception,
+	.page_fault = ring_page_fault,
+	.load_entries = load_entries,
+	.load_root = load_root,
+	.drop_root = drop_root,
+	.flush = flush,
+	.use_page = use_page,
+	.set_gdt = ring_set_gdt,
+	.set_ldt = ring_set_ldt,
+	.set_descriptor = ring_set_descriptor,
+	.set_softint = set_softint,
+};

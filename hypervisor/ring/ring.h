@@ -11,36 +11,13 @@ struct vcpu;
 struct insn;
 struct veneer_vcpu_page;
 
-/* Puts a vCPU at its first instruction. */
-void ring_start_pv(struct vcpu *v, uint64_t entry, gpa_t start_info);
-void ring_start_legacy(struct vcpu *v, uint32_t entry, uint32_t eax, uint32_t ebx);
-
-void ring_start_vcpu(struct vcpu *v); /* a further vCPU of a PV guest, by v->start */
-
-/* PV: what the guest may set of its vCPU. Errors as in abi/veneer.h. */
-void ring_load_entries(struct vcpu *v); /* handlers and entries have changed */
-void ring_load_root(struct vcpu *v, gpa_t root, bool flush);
-void ring_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
-int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
-int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
-int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
-int ring_set_debugreg(struct vcpu *v, uint64_t n, uint64_t value);
-
-/* Saves whoever is loaded on this CPU, loads v. */
-void ring_switch(struct cpu *cpu, struct vcpu *v);
-void ring_unload(struct cpu *cpu);
-
-/* Before entry: sends what is pending. False when the vCPU is no longer runnable. */
-bool ring_deliver(struct vcpu *v);
-
 /* A store to the armed page of the patch window: unmask, then deliver. */
 void ring_unmask_trap(struct vcpu *v);
 
-/* Enters the guest; returns when it has trapped, with the reason in v->regs->vector. */
-void ring_run(struct cpu *cpu, struct vcpu *v);
+/* exit.c: sees to what v->regs->vector says */
+void ring_exit(struct vcpu *v);
 
 /* inject.c: exceptions and interrupts */
-#define NO_ERROR (-1)
 void ring_exception(struct vcpu *v, unsigned vector, int64_t error);
 void ring_page_fault(struct vcpu *v, gva_t va, unsigned error);
 bool ring_legacy_interrupt(struct vcpu *v, unsigned vector);
@@ -54,6 +31,7 @@ void ring_undo_syscall(struct vcpu *v); /* if RIP is where SYSCALL leads that no
 void ring_emulate(struct vcpu *v);
 bool ring_emulate_hlt_at(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
+uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 /* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */
 bool ring_step(struct vcpu *v);
 
@@ -65,6 +43,9 @@ void ring_set_flags(struct vcpu *v, uint32_t flags);
 void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr);
 
 /* segments.c: the guest's GDT and LDT, made fit for ring 1 */
+int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
+int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
+int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
 void ring_load_ldt(struct vcpu *v);
 void ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */

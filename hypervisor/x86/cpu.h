@@ -48,7 +48,10 @@
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_UMIP       BIT(11)
 #define CR4_FSGSBASE   BIT(16)
+#define CR4_PCIDE      BIT(17)
 #define CR4_OSXSAVE    BIT(18)
+#define CR4_SMEP       BIT(20)
+#define CR4_SMAP       BIT(21)
 
 /* Debug registers, SDM 3B section 18.2 */
 #define DR6_FIXED   0xffff0ff0
@@ -62,6 +65,7 @@
 #define MSR_SYSENTER_CS	   0x00000174
 #define MSR_SYSENTER_ESP   0x00000175
 #define MSR_SYSENTER_EIP   0x00000176
+#define MSR_PAT		   0x00000277
 #define MSR_MCG_CAP	   0x00000179
 #define MSR_MCG_STATUS	   0x0000017a
 #define MSR_MC0_CTL	   0x00000400
@@ -74,6 +78,8 @@
 #define MSR_FS_BASE	   0xc0000100
 #define MSR_GS_BASE	   0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
+
+#define PAT_RESET	   0x0007040600070406 /* SDM 3A table 12-12 */
 
 #define EFER_SCE	   BIT(0)
 #define EFER_LME	   BIT(8)
@@ -188,13 +194,18 @@ WRITE_DR(3)
 WRITE_DR(6)
 WRITE_DR(7)
 
-static inline uint64_t read_dr6(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("mov %%db6, %0" : "=r"(v));
-	return v;
-}
+#define READ_DR(n)                                                \
+	static inline uint64_t read_dr##n(void)                   \
+	{                                                         \
+		uint64_t v;                                       \
+		__asm__ volatile("mov %%db" #n ", %0" : "=r"(v)); \
+		return v;                                         \
+	}
+READ_DR(0)
+READ_DR(1)
+READ_DR(2)
+READ_DR(3)
+READ_DR(6)
 
 static inline void xsetbv(uint32_t n, uint64_t v)
 {

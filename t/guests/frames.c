@@ -19,7 +19,7 @@ static void iret_to(void *arg)
 {
 	__asm__ volatile("movq %%rsp, %%rcx; pushq %1; pushq %%rcx; pushq $0x202; pushq %2; pushq "
 			 "%0; iretq" ::"r"(arg),
-			 "i"(VENEER_KERNEL_SS), "i"(VENEER_KERNEL_CS)
+			 "r"((uint64_t)kernel_ss()), "r"((uint64_t)kernel_cs())
 			 : "rcx", "memory");
 }
 

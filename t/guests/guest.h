@@ -17,6 +17,12 @@ extern uint64_t fault_error, fault_address, fault_rip, fault_cs;
 /* The same in ring 3. */
 int attempt_user(void (*fn)(void *), void *arg);
 
+/* The kernel's own selectors: it runs in ring 1 under the ring engine, in ring 0 of a virtual
+ * machine under the others. */
+uint16_t kernel_cs(void);
+uint16_t kernel_ss(void);
+bool in_ring1(void);
+
 /* Counts what did not come out as it must. */
 void expect(bool good, const char *what);
 extern unsigned failures;

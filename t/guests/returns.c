@@ -48,7 +48,7 @@ static void frames(void)
 		with(0x1000, VENEER_USER_CS, 0x202, bad[i], VENEER_USER_SS);
 	}
 	for (uint64_t s = 0; s < 0x1080; s++) {
-		if (s == VENEER_KERNEL_CS)
+		if (s == kernel_cs())
 			continue;
 		expect(with(0x1000, s, 0x202, 0x1000, VENEER_USER_SS) != -1, "a code selector");
 		expect(with(0x1000, VENEER_USER_CS, 0x202, 0x1000, s) != -1, "a stack selector");

@@ -31,15 +31,15 @@ static uint64_t root(void)
 	return cr3;
 }
 
-/* A root that has our own slot 0, and in slot 1 what is asked. */
+/* A root that has our own slot 0, and in slot 1 what is asked. It may be the one that is loaded. */
 static void make_root(uint64_t at, uint64_t slot1)
 {
 	const uint64_t *own = (const uint64_t *)root();
 	uint64_t *t = table_at(at);
 
-	for (unsigned i = 0; i < 512; i++)
-		t[i] = 0;
 	t[0] = own[0];
+	for (unsigned i = 2; i < 512; i++)
+		t[i] = i == 256 ? t[i] : 0; /* the hypervisor's */
 	t[1] = slot1;
 }
 

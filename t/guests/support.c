@@ -13,6 +13,27 @@ int try_call_user(void (*fn)(void *), void *arg);
 
 static bool trying;
 
+uint16_t kernel_cs(void)
+{
+	uint16_t cs;
+
+	__asm__("movw %%cs, %0" : "=r"(cs));
+	return cs;
+}
+
+uint16_t kernel_ss(void)
+{
+	uint16_t ss;
+
+	__asm__("movw %%ss, %0" : "=r"(ss));
+	return ss;
+}
+
+bool in_ring1(void)
+{
+	return (kernel_cs() & 3) == 1;
+}
+
 static void number(char **to, uint64_t v, unsigned base)
 {
 	char digits[24], *d = digits + sizeof(digits);
@@ -64,8 +85,8 @@ static void back(struct veneer_frame *f, int vector)
 	f->rip = (uint64_t)try_fault;
 	f->rsp = attempt_sp;
 	f->rax = (uint64_t)(int64_t)vector;
-	f->cs = VENEER_KERNEL_CS;
-	f->ss = VENEER_KERNEL_SS;
+	f->cs = kernel_cs();
+	f->ss = kernel_ss();
 	f->rflags = 2;
 }
 

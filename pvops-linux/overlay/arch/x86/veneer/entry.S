@@ -244,12 +244,12 @@ return_to_ldt:
 #endif
 SYM_CODE_END(veneer_restore_regs_and_return_to_usermode)
 
-/* To the kernel; early_xen_iret_patch in entry_64.S is made to jump here. */
+/* To the kernel, whose ring depends on the engine; entry_64.S is made to jump here. */
 SYM_CODE_START(veneer_iret)
 	UNWIND_HINT_IRET_REGS
 	ANNOTATE_NOENDBR
-	movq	$VENEER_KERNEL_CS, FRAME_CS(%rsp)
-	movq	$VENEER_KERNEL_SS, FRAME_SS(%rsp)
+	movw	%cs, FRAME_CS(%rsp)
+	movw	%ss, FRAME_SS(%rsp)
 	testl	$X86_EFLAGS_IF, FRAME_FLAGS(%rsp)
 	jz	1f
 	ANNOTATE_RETPOLINE_SAFE

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/engine.h"
+
+#include "core/cpu.h"
+#include "core/guest.h"
+
+/* In the order of preference of engine = auto. */
+static const struct {
+	enum engine_choice choice;
+	const struct engine *engine;
+} engines[] = {
+	{ ENGINE_SVM, &svm_engine },
+	{ ENGINE_RING, &ring_engine },
+};
+
+const struct engine *engine_choose(const struct guest *g, const char **why)
+{
+	enum engine_choice choice = g->config->engine;
+
+	*why = "this engine is not there yet: want ring, svm or auto";
+	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
+		const struct engine *e = engines[i].engine;
+
+		if (choice != ENGINE_AUTO && choice != engines[i].choice)
+			continue;
+		*why = e->missing();
+		if (!*why)
+			*why = e->refuses(g);
+		if (!*why)
+			return e;
+	}
+	return NULL;
+}
+
+static bool in_use(const struct engine *e)
+{
+	for (unsigned i = 0; i < guest_count; i++)
+		if (guests[i].engine == e)
+			return true;
+	return false;
+}
+
+void engines_start_cpu(struct cpu *cpu)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
+		if (engines[i].engine->start_cpu && in_use(engines[i].engine))
+			engines[i].engine->start_cpu(cpu);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An engine runs vCPUs until something needs the hypervisor. Everything above this header is the
+ * same for all of them: scheduling, devices, hypercalls, the console.
+ *
+ * All functions are called on the vCPU's own CPU, except create, which runs before there is any.
+ */
+#ifndef VENEER_ENGINE_H
+#define VENEER_ENGINE_H
+
+#include "core/config.h"
+#include "core/types.h"
+
+struct cpu;
+struct guest;
+struct vcpu;
+struct veneer_vcpu_page;
+struct hvm_vendor;
+
+#define NO_ERROR (-1) /* an exception without an error code */
+
+struct engine {
+	const char *name;
+
+	/* What this processor lacks for it, or NULL. */
+	const char *(*missing)(void);
+	/* Why it cannot run this guest, or NULL. */
+	const char *(*refuses)(const struct guest *g);
+	/* Makes this CPU ready for it; NULL: nothing to do. */
+	void (*start_cpu)(struct cpu *cpu);
+	const struct hvm_vendor *hvm; /* of hardware virtualization, hvm/hvm.h; else NULL */
+
+	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
+	int (*create_guest)(struct guest *g);
+	int (*create_vcpu)(struct vcpu *v);
+	/* Before the image is loaded again: all vCPUs are stopped. */
+	void (*reset_guest)(struct guest *g);
+
+	/* Puts a vCPU at its first instruction. Its general registers are in v->regs. PV: in the
+	 * kernel, on root, ~0 for the identity map. Legacy: flat 32-bit code with paging off. */
+	void (*start_pv)(struct vcpu *v, gpa_t root);
+	void (*start_legacy)(struct vcpu *v);
+
+	/* Its registers into the processor, and out of it. */
+	void (*load)(struct cpu *cpu, struct vcpu *v);
+	void (*unload)(struct cpu *cpu, struct vcpu *v);
+
+	/* Before entry: sends what is pending. False when the vCPU is no longer runnable. */
+	bool (*deliver)(struct vcpu *v);
+	/* Runs the guest until it has left the processor, and sees to the reason. */
+	void (*run)(struct cpu *cpu, struct vcpu *v);
+
+	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), the flags as the guest
+	 * sees them, and faults sent to the guest. */
+	uint64_t (*segment_base)(const struct vcpu *v, unsigned seg);
+	uint32_t (*flags)(const struct vcpu *v);
+	void (*exception)(struct vcpu *v, unsigned vector, int64_t error);
+	void (*page_fault)(struct vcpu *v, gva_t va, unsigned error);
+
+	/* What a PV guest may set of its vCPU. Errors as in abi/veneer.h. */
+	void (*load_entries)(struct vcpu *v); /* handlers and entries have changed */
+	void (*load_root)(struct vcpu *v, gpa_t root, bool flush);
+	void (*drop_root)(struct vcpu *v, gpa_t root);
+	void (*flush)(struct vcpu *v, gva_t va, uint64_t bytes);
+	void (*use_page)(struct vcpu *v, struct veneer_vcpu_page *page);
+	int (*set_gdt)(struct vcpu *v, gva_t at, uint64_t entries);
+	int (*set_ldt)(struct vcpu *v, gva_t at, uint64_t entries);
+	int (*set_descriptor)(struct vcpu *v, uint64_t selector, uint64_t descriptor);
+	void (*debug_changed)(struct vcpu *v); /* v->dr; NULL: nothing to do */
+	void (*set_softint)(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
+};
+
+extern const struct engine ring_engine, svm_engine;
+
+/* The engine that the guest's configuration asks for; NULL with the reason in *why. */
+const struct engine *engine_choose(const struct guest *g, const char **why);
+
+/* On a CPU itself, when all guests have been created: what their engines want. */
+void engines_start_cpu(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/fpu.h"
+
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/string.h"
+#include "x86/cpu.h"
+
+void fpu_reset(struct vcpu *v)
+{
+	uint16_t fcw = 0x37f;
+	uint32_t mxcsr = 0x1f80;
+
+	memset(v->fpu, 0, ALIGN_UP(cpu_features.xsave_bytes, PAGE_SIZE));
+	memcpy(v->fpu, &fcw, 2);
+	memcpy((char *)v->fpu + 24, &mxcsr, 4);
+	v->xcr0 = cpu_features.xcr0;
+}
+
+/* A guest may choose its own XCR0; state is saved and loaded with all of ours. */
+static void set_xcr0(const struct vcpu *v, bool own)
+{
+	if (cpu_features.xsave && v->xcr0 != cpu_features.xcr0)
+		xsetbv(0, own ? v->xcr0 : cpu_features.xcr0);
+}
+
+void fpu_save(const struct vcpu *v)
+{
+	__asm__ volatile("clts");
+	set_xcr0(v, false);
+	if (cpu_features.xsave)
+		__asm__ volatile("xsave64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" ::"r"(v->fpu) : "memory");
+}
+
+void fpu_load(const struct vcpu *v)
+{
+	__asm__ volatile("clts");
+	if (cpu_features.xsave)
+		__asm__ volatile("xrstor64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" ::"r"(v->fpu) : "memory");
+	set_xcr0(v, true);
+}
+
+/* Bit 0 is fixed, AVX needs SSE, and the three parts of AVX-512 come together. */
+static bool xcr0_is_good(uint64_t value)
+{
+	const uint64_t avx512 = 0xe0;
+
+	return (value & 1) && !(value & ~cpu_features.xcr0) && !((value & 4) && !(value & 2)) &&
+	       (!(value & avx512) || ((value & avx512) == avx512 && (value & 4)));
+}
+
+bool fpu_set_xcr0(struct vcpu *v, uint32_t n, uint64_t value)
+{
+	if (!cpu_features.xsave || n || !xcr0_is_good(value))
+		return false;
+	v->xcr0 = value;
+	xsetbv(0, value);
+	return true;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The machine's own interrupts and exceptions, whoever was running. */
+#include "core/interrupt.h"
+
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/panic.h"
+#include "x86/apic.h"
+#include "x86/cpu.h"
+
+void interrupt_handle(unsigned vector)
+{
+	switch (vector) {
+	case VECTOR_CONSOLE: console_interrupt(); break;
+	case VECTOR_TIMER:
+	case VECTOR_KICK: this_cpu()->attention = true; break;
+	default: break; /* spurious, or a device left on by the firmware */
+	}
+	if (vector != VECTOR_SPURIOUS)
+		apic_eoi();
+}
+
+/* Called by gate.S for traps in ring 0: interrupts in the idle loop, or our own mistakes. */
+void ring0_trap(struct regs *r);
+void ring0_trap(struct regs *r)
+{
+	if (r->vector >= 32)
+		interrupt_handle((unsigned)r->vector);
+	else
+		panic("exception %u, error %lx, at %lx, address %lx, stack %lx",
+		      (unsigned)r->vector, r->error, r->rip, read_cr2(), r->rsp);
+}
+
+/* MCG_STATUS.RIPV: the interrupted code can go on (SDM 3B, 15.3.1.2). */
+#define MCG_STATUS_RIPV 1
+
+#define MC_BANKS	32
+
+/* MCG_STATUS is cleared before anything slow: a second check while it is set stops the processor.
+ */
+static void machine_check(void)
+{
+	unsigned banks = MIN(rdmsr(MSR_MCG_CAP) & 0xff, MC_BANKS);
+	bool fatal = !(rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV);
+	uint64_t status[MC_BANKS];
+
+	for (unsigned i = 0; i < banks; i++) {
+		status[i] = rdmsr(MSR_MC0_STATUS + 4 * i);
+		if (status[i] >> 63)
+			wrmsr(MSR_MC0_STATUS + 4 * i, 0);
+	}
+	wrmsr(MSR_MCG_STATUS, 0);
+	for (unsigned i = 0; i < banks; i++) {
+		if (!(status[i] >> 63))
+			continue;
+		fatal |= (status[i] >> 57) & 1; /* processor context corrupt */
+		console_print_unlocked("machine check: bank %u status %lx", i, status[i]);
+	}
+	if (fatal)
+		panic("machine check that cannot be survived");
+}
+
+/* Called by gate.S on the abort stack. */
+void ring0_abort(struct regs *r);
+void ring0_abort(struct regs *r)
+{
+	if (r->vector == VECTOR_MC)
+		machine_check();
+	else
+		panic("double fault at %lx, stack %lx, address %lx", r->rip, r->rsp, read_cr2());
+}

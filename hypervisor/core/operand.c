@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/operand.h"
+
+#include "core/guest.h"
+#include "x86/cpu.h"
+
+uint64_t *operand_register(struct regs *r, unsigned n)
+{
+	uint64_t *const order[] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
+				    &r->rsi, &r->rdi, &r->r8,  &r->r9,	&r->r10, &r->r11,
+				    &r->r12, &r->r13, &r->r14, &r->r15, &r->rip };
+
+	return order[n < ARRAY_SIZE(order) ? n : 0];
+}
+
+void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width)
+{
+	uint64_t *to = operand_register(v->regs, n);
+
+	if (width == 1) {
+		if (n >= 4 && n < 8) { /* AH CH DH BH */
+			to = operand_register(v->regs, n - 4);
+			*to = (*to & ~0xff00ull) | (value & 0xff) << 8;
+		} else {
+			*to = (*to & ~0xffull) | (value & 0xff);
+		}
+	} else if (width == 2) {
+		*to = (*to & ~0xffffull) | (value & 0xffff);
+	} else {
+		*to = width == 4 ? (uint32_t)value : value;
+	}
+}
+
+gva_t operand_address(const struct vcpu *v, const struct insn *i)
+{
+	uint64_t at = (int64_t)(int32_t)i->disp;
+
+	if (i->base != INSN_NO_REG)
+		at += *operand_register(v->regs, i->base);
+	if (i->base == 16)
+		at += i->length;
+	if (i->index != INSN_NO_REG)
+		at += *operand_register(v->regs, i->index) * i->scale;
+	if (i->flags & INSN_CODE64)
+		return GVA(i->seg < 4 ? at : at + v->engine->segment_base(v, i->seg));
+	if (i->flags & INSN_SMALL_ADDRESS)
+		at &= 0xffff;
+	return GVA((uint32_t)(at + v->engine->segment_base(v, i->seg)));
+}
+
+unsigned operand_access(const struct vcpu *v)
+{
+	return (v->regs->cs & 3) == 3 ? PF_USER : 0;
+}
+
+bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
+{
+	struct mmu_failure f;
+
+	if (!mmu_read(&v->mmu, at, to, bytes, operand_access(v), &f))
+		return true;
+	v->engine->page_fault(v, f.va, f.error);
+	return false;
+}
+
+bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
+{
+	struct mmu_failure f;
+
+	if (!mmu_write(&v->mmu, at, from, bytes, operand_access(v), &f))
+		return true;
+	v->engine->page_fault(v, f.va, f.error);
+	return false;
+}

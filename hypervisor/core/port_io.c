@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/port_io.h"
+
+#include "core/guest.h"
+#include "platform/platform.h"
+#include "x86/cpu.h"
+
+bool port_io_is(unsigned op)
+{
+	return op == INSN_IN || op == INSN_OUT || op == INSN_INS || op == INSN_OUTS;
+}
+
+uint16_t port_io_number(const struct vcpu *v, const struct insn *i)
+{
+	bool in_dx = (i->flags & INSN_DX) || i->op == INSN_INS || i->op == INSN_OUTS;
+
+	return in_dx ? (uint16_t)v->regs->rdx : i->imm;
+}
+
+static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned width)
+{
+	return v->guest->platform ? platform_in(v->guest->platform, port, width) : ~0u;
+}
+
+static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value)
+{
+	if (v->guest->platform)
+		platform_out(v->guest->platform, port, width, value);
+}
+
+#define STRING_STEPS 256 /* elements at one exit; then the guest may be interrupted */
+
+static uint64_t counter_of(const struct insn *i, uint64_t value)
+{
+	bool small = i->flags & INSN_SMALL_ADDRESS;
+
+	if (i->flags & INSN_CODE64)
+		return small ? (uint32_t)value : value;
+	return small ? value & 0xffff : (uint32_t)value;
+}
+
+static gva_t string_address(const struct vcpu *v, const struct insn *i, uint64_t index)
+{
+	uint64_t offset = counter_of(i, index);
+
+	if (!(i->flags & INSN_CODE64))
+		return GVA((uint32_t)(offset + v->engine->segment_base(v, i->seg)));
+	return GVA(i->seg < 4 ? offset : offset + v->engine->segment_base(v, i->seg));
+}
+
+/* Adds to a string register in its address size. */
+static void advance(const struct insn *i, uint64_t *reg, int64_t by)
+{
+	uint64_t sum = *reg + (uint64_t)by;
+
+	if ((i->flags & INSN_SMALL_ADDRESS) && !(i->flags & INSN_CODE64))
+		*reg = (*reg & ~0xffffull) | (sum & 0xffff);
+	else
+		*reg = counter_of(i, sum);
+}
+
+static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
+{
+	struct regs *r = v->regs;
+	uint64_t *index = in ? &r->rdi : &r->rsi;
+	int64_t by = r->rflags & FLAGS_DF ? -(int64_t)i->width : i->width;
+	uint16_t port = (uint16_t)r->rdx;
+
+	for (unsigned n = 0; n < STRING_STEPS; n++) {
+		uint32_t value = 0;
+
+		if ((i->flags & INSN_REP) && !counter_of(i, r->rcx))
+			return DONE;
+		gva_t at = string_address(v, i, *index);
+
+		if (in) {
+			value = port_in(v, port, i->width);
+			if (!operand_store(v, at, &value, i->width))
+				return JUMPED;
+		} else {
+			if (!operand_load(v, at, &value, i->width))
+				return JUMPED;
+			port_out(v, port, i->width, value);
+		}
+		advance(i, index, by);
+		if (!(i->flags & INSN_REP))
+			return DONE;
+		advance(i, &r->rcx, -1);
+	}
+	return JUMPED; /* to itself */
+}
+
+enum outcome port_io(struct vcpu *v, const struct insn *i)
+{
+	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
+	uint16_t port = port_io_number(v, i);
+
+	v->counts[COUNT_IO]++;
+	switch (i->op) {
+	case INSN_IN: operand_set_register(v, 0, port_in(v, port, i->width), i->width); return DONE;
+	case INSN_OUT: port_out(v, port, i->width, (uint32_t)(v->regs->rax & mask)); return DONE;
+	default: return string_io(v, i, i->op == INSN_INS);
+	}
+}

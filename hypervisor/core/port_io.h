@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Port instructions: IN, OUT, INS, OUTS. A PV guest's ports are empty. */
+#ifndef VENEER_PORT_IO_H
+#define VENEER_PORT_IO_H
+
+#include "core/operand.h"
+
+bool port_io_is(unsigned op); /* whether op is one of them */
+uint16_t port_io_number(const struct vcpu *v, const struct insn *i);
+enum outcome port_io(struct vcpu *v, const struct insn *i);
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * CR0, CR4 and EFER of a guest in a virtual machine: what it may set, Intel SDM 3A, sections 2.5
+ * and 10.8.5. Reading CR0 and CR4 does not exit; MOV to CR0 exits where it changes more than TS.
+ */
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "hvm/hvm.h"
+#include "x86/cpu.h"
+
+#define CR0_DEFINED                                                                                \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+	 CR0_PG)
+/* What needs the processor to have it, as CPUID shows it to the guest; the control block is refused
+ * where it has not. */
+#define CR4_DEFINED                                                                              \
+	(0x7ffull /* up to OSXMMEXCPT, MCE among them */ | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | \
+	 CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
+
+static bool set_cr0(struct vcpu *v, uint64_t value)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	uint64_t changed = h->get(v, HVM_CR0) ^ value;
+
+	value |= CR0_ET;
+	if ((value & ~(uint64_t)CR0_DEFINED) || ((value & CR0_PG) && !(value & CR0_PE)) ||
+	    ((value & CR0_NW) && !(value & CR0_CD)))
+		return false;
+	if ((changed & CR0_PG) && (v->efer & EFER_LME)) {
+		if (hvm_in_code64(v) || !(h->get(v, HVM_CR4) & CR4_PAE))
+			return false;
+		v->efer ^= EFER_LMA;
+	}
+	h->set(v, HVM_CR0, value & ~(uint64_t)(CR0_NW | CR0_CD)); /* its memory is cached */
+	if (changed & (CR0_PG | CR0_WP))
+		h->flush(v);
+	return true;
+}
+
+/* MCE stays set whatever the guest says: a machine check is ours to see. */
+static bool set_cr4(struct vcpu *v, uint64_t value)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+
+	if ((value & ~CR4_DEFINED) || ((v->efer & EFER_LMA) && !(value & CR4_PAE)) ||
+	    ((value & CR4_PCIDE) && !(v->efer & EFER_LMA)))
+		return false;
+	h->set(v, HVM_CR4, value | CR4_MCE);
+	h->flush(v);
+	return true;
+}
+
+/* LMSW sets the low four bits; it cannot clear PE. */
+static bool machine_status(struct vcpu *v, const struct insn *i, uint64_t *value)
+{
+	uint64_t old = v->engine->hvm->get(v, HVM_CR0);
+	uint16_t word = 0;
+
+	if (!(i->flags & INSN_MEM))
+		word = (uint16_t)*operand_register(v->regs, i->base);
+	else if (!operand_load(v, operand_address(v, i), &word, 2))
+		return false;
+	*value = (old & ~0xeull) | (word & 0xf);
+	return true;
+}
+
+void hvm_write_cr(struct vcpu *v)
+{
+	struct insn i;
+	uint64_t value;
+	bool good = hvm_decode(v, &i);
+
+	v->counts[COUNT_PRIVILEGED]++;
+	if (good && i.op == INSN_LMSW) {
+		if (!machine_status(v, &i, &value))
+			return;
+		good = set_cr0(v, value);
+	} else if (good && i.op == INSN_MOV_TO_CR) {
+		value = *operand_register(v->regs, i.base);
+		if (i.width == 4)
+			value = (uint32_t)value;
+		good = i.reg == 0 ? set_cr0(v, value) : i.reg == 4 && set_cr4(v, value);
+	} else {
+		good = false;
+	}
+	if (good)
+		hvm_skip(v, i.length);
+	else
+		v->engine->exception(v, VECTOR_GP, 0);
+}
+
+/* SCE, LME and NXE can be set; LMA follows from paging. */
+bool hvm_write_efer(struct vcpu *v, uint64_t value)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	uint64_t may = EFER_SCE | EFER_LME | EFER_NXE;
+
+	if (value & ~(may | EFER_LMA))
+		return false;
+	if (((value ^ v->efer) & EFER_LME) && (h->get(v, HVM_CR0) & CR0_PG))
+		return false;
+	h->set(v, HVM_EFER, (value & may) | (v->efer & EFER_LMA));
+	return true;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a guest in a virtual machine can ask for by an exit, on VT-x and AMD-V alike. */
+#include "core/cpu.h"
+#include "core/fpu.h"
+#include "core/guest.h"
+#include "core/hypercall.h"
+#include "core/port_io.h"
+#include "hvm/hvm.h"
+#include "hvm/pv.h"
+#include "x86/cpu.h"
+
+void hvm_skip(struct vcpu *v, unsigned length)
+{
+	struct regs *r = v->regs;
+
+	r->rip += length;
+	if (r->rip >> 32 && !hvm_in_code64(v))
+		r->rip = (uint32_t)r->rip;
+	v->engine->hvm->end_shadow(v);
+}
+
+#define INSN_MAX 15
+
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_MAX])
+{
+	bool code64 = hvm_in_code64(v);
+	uint64_t at =
+		code64 ? v->regs->rip : (uint32_t)(v->regs->rip + v->engine->segment_base(v, 1));
+	unsigned in_page = (unsigned)MIN(INSN_MAX, PAGE_SIZE - (at & ~PAGE_MASK));
+	unsigned access = operand_access(v) | PF_FETCH;
+
+	hvm_paging(v);
+	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
+		return 0;
+	if (in_page < INSN_MAX &&
+	    !mmu_read(&v->mmu, GVA(at + in_page), code + in_page, INSN_MAX - in_page, access, NULL))
+		return INSN_MAX;
+	return in_page;
+}
+
+static bool is_prefix(uint8_t b, bool code64)
+{
+	switch (b) {
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64:
+	case 0x65:
+	case 0x66:
+	case 0x67:
+	case 0xf0:
+	case 0xf2:
+	case 0xf3: return true;
+	default: return code64 && (b & 0xf0) == 0x40;
+	}
+}
+
+unsigned hvm_length(struct vcpu *v, unsigned opcode)
+{
+	uint8_t code[INSN_MAX];
+	unsigned n = 0, bytes;
+	bool code64 = hvm_in_code64(v);
+
+	if (guest_is_pv(v->guest) && hvm_pv_in_gate(v->regs->rip))
+		return opcode; /* our own code, with no prefixes */
+	bytes = hvm_fetch(v, code);
+	while (n < bytes && is_prefix(code[n], code64))
+		n++;
+	if (n + opcode <= bytes)
+		return n + opcode;
+	/* the processor has read it; another vCPU, or the guest's tables, changed since */
+	v->engine->exception(v, VECTOR_GP, 0);
+	return 0;
+}
+
+bool hvm_decode(struct vcpu *v, struct insn *i)
+{
+	uint8_t code[INSN_MAX];
+	unsigned bytes = hvm_fetch(v, code);
+
+	return bytes && !insn_decode(code, bytes, hvm_in_code64(v), i);
+}
+
+void hvm_port(struct vcpu *v, const struct hvm_port *p)
+{
+	struct insn i = { .op = p->in ? INSN_IN : INSN_OUT, .width = p->width, .imm = p->port };
+
+	/* segment, address size and repetition: not every processor says all three */
+	if (p->string && (!hvm_decode(v, &i) || !port_io_is(i.op))) {
+		v->engine->exception(v, VECTOR_GP, 0); /* changed under our hands */
+		return;
+	}
+	if (port_io(v, &i) == DONE) {
+		v->regs->rip = p->next_rip;
+		v->engine->hvm->end_shadow(v);
+	}
+}
+
+void hvm_cpuid(struct vcpu *v, unsigned length)
+{
+	struct regs *r = v->regs;
+	uint32_t out[4];
+
+	v->counts[COUNT_PRIVILEGED]++;
+	hvm_filter_cpuid(v, (uint32_t)r->rax, (uint32_t)r->rcx, out);
+	r->rax = out[0];
+	r->rbx = out[1];
+	r->rcx = out[2];
+	r->rdx = out[3];
+	hvm_skip(v, length);
+}
+
+#define MSR_TSC		0x10
+#define MSR_MISC_ENABLE 0x1a0
+
+/* What is not here does not exist; what the guest has for itself does not exit. */
+static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	switch (msr) {
+	case MSR_TSC: *value = rdtsc(); return true;
+	case MSR_EFER: *value = v->efer; return true;
+	case MSR_MISC_ENABLE: *value = 0; return true;
+	case MSR_PAT: *value = v->pat; return true;
+	default: return false;
+	}
+}
+
+static bool good_pat(uint64_t value)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		uint8_t type = (value >> 8 * i) & 0xff;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+	switch (msr) {
+	case MSR_EFER: return hvm_write_efer(v, value);
+	case MSR_PAT:
+		if (!good_pat(value))
+			return false;
+		v->pat = value; /* what it asks for, not what it gets: its memory is cached */
+		return true;
+	default: return false;
+	}
+}
+
+void hvm_rdmsr(struct vcpu *v, unsigned length)
+{
+	uint64_t value;
+
+	v->counts[COUNT_PRIVILEGED]++;
+	if (!read_msr(v, (uint32_t)v->regs->rcx, &value)) {
+		v->engine->exception(v, VECTOR_GP, 0);
+		return;
+	}
+	v->regs->rax = (uint32_t)value;
+	v->regs->rdx = value >> 32;
+	hvm_skip(v, length);
+}
+
+void hvm_wrmsr(struct vcpu *v, unsigned length)
+{
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	v->counts[COUNT_PRIVILEGED]++;
+	if (write_msr(v, (uint32_t)v->regs->rcx, value))
+		hvm_skip(v, length);
+	else
+		v->engine->exception(v, VECTOR_GP, 0);
+}
+
+void hvm_xsetbv(struct vcpu *v, unsigned length)
+{
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	v->counts[COUNT_PRIVILEGED]++;
+	if (fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
+		hvm_skip(v, length);
+	else
+		v->engine->exception(v, VECTOR_GP, 0);
+}
+
+void hvm_halt(struct vcpu *v, unsigned length)
+{
+	v->counts[COUNT_PRIVILEGED]++;
+	hvm_skip(v, length);
+	if (v->regs->rflags & FLAGS_IF)
+		v->state = VCPU_HALTED;
+	else
+		guest_end(v->guest, 0, "halted for good, with interrupts masked");
+}
+
+void hvm_hypercall(struct vcpu *v, unsigned length)
+{
+	if (!guest_is_pv(v->guest) || operand_access(v)) {
+		v->engine->exception(v, VECTOR_UD, NO_ERROR);
+		return;
+	}
+	hvm_paging(v);
+	if (hvm_pv_return(v))
+		return;
+	hvm_skip(v, length);
+	hypercall(v);
+}
+
+void hvm_outside(struct vcpu *v, gpa_t at)
+{
+	guest_crash(v->guest, "access to guest-physical address %lx, which is outside its memory",
+		    at.v);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* State of a guest in a virtual machine: where it starts, how it translates, what is sent to it. */
+#include "hvm/hvm.h"
+
+#include "core/cpu.h"
+#include "core/fpu.h"
+#include "core/guest.h"
+#include "hvm/gate.h"
+#include "platform/platform.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
+
+static const struct hvm_vendor *vendor(const struct vcpu *v)
+{
+	return v->engine->hvm;
+}
+
+bool hvm_in_code64(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	vendor(v)->get_segment(v, 1, &cs);
+	return (v->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
+}
+
+static enum paging_mode mode_of(uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+	if (!(cr0 & CR0_PG))
+		return PAGING_OFF;
+	return efer & EFER_LMA ? PAGING_64 : cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
+}
+
+void hvm_paging(struct vcpu *v)
+{
+	const struct hvm_vendor *h = vendor(v);
+	uint64_t cr0 = h->get(v, HVM_CR0), cr4 = h->get(v, HVM_CR4);
+	uint64_t root = h->get(v, HVM_CR3);
+
+	v->mmu.paging = (struct paging){
+		.mode = root == HVM_IDENTITY_ROOT ? PAGING_OFF : mode_of(cr0, cr4, v->efer),
+		.root = GPA(root),
+		.write_protect = cr0 & CR0_WP,
+		.large_pages = cr4 & CR4_PSE,
+		.no_execute = v->efer & EFER_NXE,
+	};
+}
+
+uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
+{
+	struct hvm_segment s;
+
+	vendor(v)->get_segment(v, seg, &s);
+	return s.base;
+}
+
+uint32_t hvm_flags(const struct vcpu *v)
+{
+	return (uint32_t)v->regs->rflags;
+}
+
+void hvm_exception(struct vcpu *v, unsigned vector, int64_t error)
+{
+	v->counts[COUNT_EXCEPTION]++;
+	if (!((VECTORS_WITH_ERROR >> vector) & 1))
+		error = NO_ERROR;
+	vendor(v)->inject(v, HVM_EXCEPTION, vector, error);
+}
+
+void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
+{
+	vendor(v)->set(v, HVM_CR2, va.v);
+	hvm_exception(v, VECTOR_PF, error);
+}
+
+/* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
+bool hvm_deliver(struct vcpu *v)
+{
+	const struct hvm_vendor *h = vendor(v);
+	struct platform *p = v->guest->platform;
+
+	if (!platform_interrupt_pending(p)) {
+		h->window(v, false);
+	} else if (!h->interruptible(v)) {
+		h->window(v, true);
+	} else {
+		h->window(v, false);
+		v->counts[COUNT_INJECTED]++;
+		h->inject(v, HVM_INTERRUPT, platform_interrupt_acknowledge(p), NO_ERROR);
+	}
+	return v->state == VCPU_RUNNABLE;
+}
+
+#define BOOT_CS 0x08
+#define BOOT_DS 0x10
+
+/* Multiboot 0.6.96 section 3.2: flat segments, protected mode, no paging. */
+void hvm_start_legacy(struct vcpu *v)
+{
+	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_segment code = { BOOT_CS, HVM_CODE32, HVM_LIMIT, 0 };
+	const struct hvm_segment data = { BOOT_DS, HVM_DATA32, HVM_LIMIT, 0 };
+	const struct hvm_segment task = { 0, HVM_TSS_BUSY, 0x67, 0 };
+	const struct hvm_segment none = { 0 };
+
+	for (unsigned seg = 0; seg < 6; seg++)
+		h->set_segment(v, seg, seg == 1 ? &code : &data);
+	h->set_segment(v, HVM_LDTR, &none);
+	h->set_segment(v, HVM_TR, &task);
+	h->set_segment(v, HVM_GDTR, &none);
+	h->set_segment(v, HVM_IDTR, &none);
+	h->set(v, HVM_CR0, CR0_PE | CR0_ET | CR0_NE);
+	h->set(v, HVM_CR2, 0);
+	h->set(v, HVM_CR3, 0);
+	h->set(v, HVM_CR4, CR4_MCE);
+	h->set(v, HVM_EFER, 0);
+	h->load_debug(v);
+	v->saved.rflags = FLAGS_ONE;
+	v->xcr0 = 1;
+}
+
+void hvm_load_debug(const struct vcpu *v)
+{
+	write_dr0(v->dr[0]);
+	write_dr1(v->dr[1]);
+	write_dr2(v->dr[2]);
+	write_dr3(v->dr[3]);
+}
+
+void hvm_load(struct vcpu *v)
+{
+	fpu_load(v);
+	hvm_load_debug(v);
+}
+
+void hvm_unload(struct vcpu *v)
+{
+	v->dr[0] = read_dr0();
+	v->dr[1] = read_dr1();
+	v->dr[2] = read_dr2();
+	v->dr[3] = read_dr3();
+	fpu_save(v);
+}

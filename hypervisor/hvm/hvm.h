@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engines of hardware virtualization have in common. Below it stand svm.c and vmx.c, which
+ * know their control blocks; above it, nothing knows that there are two of them.
+ */
+#ifndef VENEER_HVM_H
+#define VENEER_HVM_H
+
+#include "core/operand.h"
+#include "core/types.h"
+#include "hvm/nested.h"
+
+struct cpu;
+struct guest;
+struct regs;
+struct vcpu;
+
+/* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. */
+enum hvm_register { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER };
+
+/* Attributes as in bits 55:52 and 47:40 of a descriptor, side by side; 0: not usable. */
+struct hvm_segment {
+	uint16_t selector, attributes;
+	uint32_t limit;
+	uint64_t base;
+};
+/* ES CS SS DS FS GS = 0..5, then: */
+enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
+#define HVM_CODE32   0xc9b
+#define HVM_CODE64   0xa9b
+#define HVM_DATA32   0xc93
+#define HVM_TSS_BUSY 0x08b
+#define HVM_LDT	     0x082
+#define HVM_USER     0x060 /* DPL 3 */
+#define HVM_LONG     0x200
+#define HVM_BIG	     0x400
+#define HVM_LIMIT    0xffffffff
+
+enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
+
+struct hvm_vendor {
+	struct nested_format format;
+	uint64_t (*get)(const struct vcpu *v, enum hvm_register r);
+	void (*set)(struct vcpu *v, enum hvm_register r, uint64_t value);
+	void (*get_segment)(const struct vcpu *v, unsigned seg, struct hvm_segment *s);
+	void (*set_segment)(struct vcpu *v, unsigned seg, const struct hvm_segment *s);
+
+	/* An event for the next entry; error NO_ERROR for those without. */
+	void (*inject)(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error);
+	/* Whether an interrupt can be injected now, and an exit when it can. */
+	bool (*interruptible)(const struct vcpu *v);
+	void (*window)(struct vcpu *v, bool wanted);
+	bool (*has_event)(const struct vcpu *v); /* one waits for the next entry */
+	/* After the instruction that exited: interrupts are no longer held back by the one before
+	 */
+	void (*end_shadow)(struct vcpu *v);
+
+	void (*flush)(struct vcpu *v);	    /* all the guest's translations on this CPU */
+	void (*load_debug)(struct vcpu *v); /* v->dr, dr6 and dr7 have been set */
+	/* PV: SYSCALL and SYSENTER lead to hvm/gate.S, or are refused */
+	void (*system_calls)(struct vcpu *v, bool syscall, bool sysenter);
+	/* PV: exceptions without a handler exit, and #GP where there is an I/O bitmap */
+	void (*watch)(struct vcpu *v);
+};
+
+/* hvm.c: the parts of struct engine that are the same */
+bool hvm_deliver(struct vcpu *v);
+uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
+uint32_t hvm_flags(const struct vcpu *v);
+void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
+void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error);
+void hvm_start_legacy(struct vcpu *v);
+void hvm_load(struct vcpu *v);		   /* FPU and debug registers */
+void hvm_load_debug(const struct vcpu *v); /* DR0 to DR3, which no control block has */
+void hvm_unload(struct vcpu *v);
+
+/* Makes v->mmu translate as the guest's registers say; before its memory is looked at. */
+void hvm_paging(struct vcpu *v);
+bool hvm_in_code64(const struct vcpu *v);
+
+/* exit.c: what an exit asks for. Each goes on behind the instruction, or sends a fault. */
+struct hvm_port {
+	uint16_t port;
+	uint8_t width; /* bytes */
+	bool in, string;
+	uint64_t next_rip;
+};
+void hvm_port(struct vcpu *v, const struct hvm_port *p);
+void hvm_cpuid(struct vcpu *v, unsigned length);
+void hvm_rdmsr(struct vcpu *v, unsigned length);
+void hvm_wrmsr(struct vcpu *v, unsigned length);
+void hvm_xsetbv(struct vcpu *v, unsigned length);
+void hvm_halt(struct vcpu *v, unsigned length);
+void hvm_hypercall(struct vcpu *v, unsigned length);
+void hvm_outside(struct vcpu *v, gpa_t at); /* an access to nothing */
+
+/* The length of the instruction at RIP, whose opcode is so many bytes and has no operands; 0: it
+ * cannot be read, and the guest has been sent the fault. */
+unsigned hvm_length(struct vcpu *v, unsigned opcode);
+/* To behind it. */
+void hvm_skip(struct vcpu *v, unsigned length);
+
+/* Up to 15 bytes at RIP; how many could be read. */
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[15]);
+/* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
+bool hvm_decode(struct vcpu *v, struct insn *i);
+
+/* control.c: MOV to CR0 or CR4, or LMSW, at RIP; false: #GP. */
+void hvm_write_cr(struct vcpu *v);
+bool hvm_write_efer(struct vcpu *v, uint64_t value);
+
+/* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */
+void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
+
+#endif

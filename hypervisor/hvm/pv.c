@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A PV guest in a virtual machine. Its kernel runs in ring 0 there; the gate area in its address
+ * space (gate.h) does what the hypervisor's ring 0 does under the ring engine. The guest's page
+ * tables are the processor's own: no shadows. What leads to the gate area is one entry, slot 256 of
+ * each root, which is written into the guest's root when the guest names it.
+ */
+#include "hvm/pv.h"
+
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/port_io.h"
+#include "core/string.h"
+#include "hvm/gate.h"
+#include "hvm/hvm.h"
+#include "mmu/memory.h"
+#include "x86/cpu.h"
+#include "x86/descriptor.h"
+#include "x86/paging.h"
+
+#define TABLE (PTE_P | PTE_W | PTE_A)
+#define LEAF  (PTE_P | PTE_W | PTE_A | PTE_D)
+
+static const struct hvm_vendor *vendor(const struct vcpu *v)
+{
+	return v->engine->hvm;
+}
+
+static gpa_t gate_gpa(uint64_t va)
+{
+	return GPA(HVM_GATE_PAGES + (va - GATE_BASE));
+}
+
+/* The value of an absolute linker symbol. */
+#define LINKER_VALUE(symbol)                                    \
+	({                                                      \
+		uint64_t v_;                                    \
+		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
+		v_;                                             \
+	})
+
+static bool map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
+{
+	return page.v && nested_map(g, root, &g->engine->hvm->format, at, page, writable);
+}
+
+/* A page of tables that the guest's processor walks; NULL: no memory. */
+static uint64_t *table_page(struct guest *g, mpa_t root, uint64_t at)
+{
+	mpa_t page = guest_take(g, PAGE_SIZE);
+
+	return map(g, root, GPA(at), page, true) ? direct(page) : NULL;
+}
+
+/* Guest-virtual = guest-physical for all memory, in pages of 2 MiB. */
+static bool create_identity(struct guest *g, mpa_t nested)
+{
+	uint64_t *root = table_page(g, nested, HVM_IDENTITY_ROOT);
+	uint64_t *pdpt = table_page(g, nested, HVM_IDENTITY_PDPT);
+	uint64_t end = g->mmu.memory_bytes + g->mmu.vcpu_pages_bytes;
+
+	if (!root || !pdpt)
+		return false;
+	root[0] = HVM_IDENTITY_PDPT | TABLE;
+	root[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
+	for (unsigned gib = 0; (uint64_t)gib << 30 < end; gib++) {
+		uint64_t at = HVM_IDENTITY_PD + gib * PAGE_SIZE;
+		uint64_t *pd = table_page(g, nested, at);
+
+		if (!pd)
+			return false;
+		pdpt[gib] = at | TABLE;
+		for (uint64_t i = 0; i < PT_ENTRIES; i++)
+			pd[i] = ((uint64_t)gib << 30 | i * LARGE_SIZE) | LEAF | PTE_PS;
+	}
+	return true;
+}
+
+static uint64_t page_rights(uint64_t va)
+{
+	uint64_t rights = va == GATE_HYPERCALL ? LEAF : LEAF | PTE_NX;
+
+	return va == GATE_VCPU_PAGE ? rights : rights & ~PTE_W;
+}
+
+/* The gate area as the guest's tables show it: the same for all its vCPUs. */
+static bool create_gate(struct guest *g, mpa_t nested)
+{
+	uint64_t *pdpt = table_page(g, nested, HVM_GATE_PDPT);
+	uint64_t *pd = table_page(g, nested, HVM_GATE_PD);
+	uint64_t *pt = table_page(g, nested, HVM_GATE_PT);
+	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
+					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
+
+	if (!pdpt || !pd || !pt)
+		return false;
+	pdpt[0] = HVM_GATE_PD | TABLE;
+	pd[0] = HVM_GATE_PT | TABLE;
+	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
+		pt[pt_index(pages[i], 1)] = gate_gpa(pages[i]).v | page_rights(pages[i]);
+	for (uint64_t at = 0; at < LINKER_VALUE(hvm_gate_bytes); at += PAGE_SIZE) {
+		uint64_t va = HVM_GATE_TEXT + at;
+
+		pt[pt_index(va, 1)] = gate_gpa(va).v | (LEAF & ~PTE_W);
+		if (!map(g, nested, gate_gpa(va), MPA(LINKER_VALUE(hvm_gate_phys) + at), false))
+			return false;
+	}
+	return map(g, nested, gate_gpa(GATE_HYPERCALL), MPA(LINKER_VALUE(hvm_hypercall_phys)),
+		   false);
+}
+
+/* The kernel's own segments, beside whatever table the guest has. */
+static bool create_segments(struct guest *g, mpa_t nested)
+{
+	mpa_t page = guest_take(g, PAGE_SIZE);
+
+	if (!map(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), page, false))
+		return false;
+	uint64_t *gdt = direct(page);
+	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
+	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
+	return true;
+}
+
+int hvm_pv_create_guest(struct guest *g)
+{
+	mpa_t root = g->nested_root;
+
+	return create_identity(g, root) && create_gate(g, root) && create_segments(g, root)
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
+ * that part of guest-physical memory: the lowest-level one is copied, and the path to it. */
+int hvm_pv_create_vcpu(struct vcpu *v)
+{
+	struct guest *g = v->guest;
+	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
+	mpa_t idt = guest_take(g, PAGE_SIZE), gdt = guest_take(g, PAGE_SIZE);
+	mpa_t data = guest_take(g, PAGE_SIZE);
+
+	if (!root.v || !map(g, root, gate_gpa(GATE_IDT), idt, false) ||
+	    !map(g, root, gate_gpa(GATE_GDT), gdt, false) ||
+	    !map(g, root, gate_gpa(GATE_DATA), data, false) ||
+	    !map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages, true))
+		return -ENOMEM;
+	v->nested_root = root;
+	v->idt = direct(idt);
+	v->gdt = direct(gdt);
+	v->hvm_gate = direct(data);
+	return 0;
+}
+
+/* --- what the guest sets --- */
+
+static struct gate64 gate_to(uint64_t at, unsigned dpl)
+{
+	return (struct gate64){
+		.offset_low = at & 0xffff,
+		.offset_mid = (at >> 16) & 0xffff,
+		.offset_high = at >> 32,
+		.selector = HVM_KERNEL_CS,
+		.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_TRAP),
+	};
+}
+
+static void fill_idt(struct vcpu *v)
+{
+	memset(v->idt, 0, PAGE_SIZE);
+	for (unsigned i = 0; i < 32; i++)
+		v->idt[i] = gate_to(hvm_gate_places[HVM_GATE_VECTORS] + i * HVM_VECTOR_BYTES,
+				    i == VECTOR_BP || i == VECTOR_OF ? 3 : 0);
+	v->idt[VECTOR_DF].ist = 2;
+}
+
+void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
+{
+	uint64_t stub = hvm_gate_places[HVM_GATE_SOFTINTS] + (vector - 32) * HVM_SOFTINT_BYTES;
+
+	v->hvm_gate->softint[vector] = at;
+	v->idt[vector] = at ? gate_to(stub, dpl) : (struct gate64){ 0 };
+}
+
+void hvm_load_entries(struct vcpu *v)
+{
+	struct hvm_gate_data *d = v->hvm_gate;
+
+	memcpy(d->exception, v->handlers.exception, sizeof(d->exception));
+	d->event = v->handlers.event;
+	d->syscall = v->handlers.syscall;
+	d->syscall32 = v->syscall32_entry;
+	d->sysenter = v->sysenter_entry;
+	vendor(v)->system_calls(v, v->handlers.syscall, v->sysenter_entry);
+	vendor(v)->watch(v);
+}
+
+/* The guest's root gets its way to the gate area; the gate may then load it by itself. */
+void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
+{
+	struct hvm_gate_data *d = v->hvm_gate;
+	uint64_t *table = mmu_memory(&v->guest->mmu, root, PAGE_SIZE);
+
+	(void)flush;
+	if (table) {
+		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
+		d->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)] = root.v;
+	}
+	vendor(v)->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
+	vendor(v)->flush(v);
+}
+
+void hvm_drop_root(struct vcpu *v, gpa_t root)
+{
+	struct guest *g = v->guest;
+
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		uint64_t *known =
+			&g->vcpu[i].hvm_gate->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)];
+
+		if (*known == root.v)
+			__atomic_store_n(known, 0, __ATOMIC_RELAXED);
+	}
+}
+
+void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
+{
+	(void)va;
+	(void)bytes;
+	vendor(v)->flush(v);
+}
+
+/* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
+ * limit, and IST 2 is half way down the entry stack. */
+static void complete_tss(struct veneer_vcpu_page *page)
+{
+	page->fault[0] = ~0ull;
+	page->reserved = VENEER_ENTRY_STACK_TOP - sizeof(page->entry_stack) / 2;
+}
+_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, rsp[0]) ==
+		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, kernel_sp),
+	       "RSP0");
+_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, ist[1]) ==
+		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, reserved),
+	       "IST 2");
+_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
+		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, fault) + 2,
+	       "I/O bitmap");
+
+void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
+{
+	complete_tss(page);
+	map(v->guest, v->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
+	vendor(v)->flush(v);
+}
+
+/* In ring 0 the guest could load any segment; these are kept as they would be elsewhere. */
+static uint64_t fit(uint64_t d)
+{
+	return d & DESC_S ? d | DESC_ACCESSED : 0;
+}
+
+int hvm_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
+{
+	uint64_t d;
+
+	if (entries > SEL_GUEST_MAX / 8)
+		return -EINVAL;
+	for (unsigned i = 0; i < SEL_GUEST_MAX / 8; i++) {
+		if (i >= entries)
+			d = 0;
+		else if (mmu_read(&v->mmu, GVA(at.v + 8 * i), &d, 8, 0, NULL))
+			return -EFAULT;
+		v->gdt[i] = i ? fit(d) : 0;
+	}
+	return 0;
+}
+
+int hvm_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
+{
+	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
+		return -EINVAL;
+	v->gdt[selector / 8] = fit(descriptor);
+	return 0;
+}
+
+/* The processor reads the guest's own table. */
+int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
+{
+	struct hvm_segment ldt = { 0 };
+	uint64_t d;
+
+	if (entries > 8192)
+		return -EINVAL;
+	for (uint64_t n = 0; n < entries; n += PAGE_SIZE / 8) /* it may lie anywhere in its page */
+		if (mmu_read(&v->mmu, GVA(at.v + n * 8), &d, 8, 0, NULL))
+			return -EFAULT;
+	if (entries)
+		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };
+	vendor(v)->set_segment(v, HVM_LDTR, &ldt);
+	return 0;
+}
+
+/* --- starting --- */
+
+#define KERNEL_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
+
+static void start_segments(struct vcpu *v)
+{
+	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_segment code = { HVM_KERNEL_CS, HVM_CODE64, HVM_LIMIT, 0 };
+	const struct hvm_segment data = { HVM_KERNEL_SS, HVM_DATA32, HVM_LIMIT, 0 };
+	const struct hvm_segment task = { SEL_TSS, HVM_TSS_BUSY, sizeof(struct tss64) - 1,
+					  HVM_TSS };
+	const struct hvm_segment gdt = { 0, 0, GDT_LIMIT, GATE_GDT };
+	const struct hvm_segment idt = { 0, 0, PAGE_SIZE - 1, GATE_IDT };
+	const struct hvm_segment none = { 0 };
+
+	for (unsigned seg = 0; seg < 6; seg++)
+		h->set_segment(v, seg, seg == 1 ? &code : seg == 2 ? &data : &none);
+	h->set_segment(v, HVM_LDTR, &none);
+	h->set_segment(v, HVM_TR, &task);
+	h->set_segment(v, HVM_GDTR, &gdt);
+	h->set_segment(v, HVM_IDTR, &idt);
+}
+
+void hvm_pv_start(struct vcpu *v, gpa_t root)
+{
+	const struct hvm_vendor *h = vendor(v);
+
+	memset(v->gdt, 0, PAGE_SIZE);
+	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
+	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
+	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+	fill_idt(v);
+	memset(v->hvm_gate, 0, PAGE_SIZE);
+	start_segments(v);
+	h->set(v, HVM_CR0, KERNEL_CR0);
+	h->set(v, HVM_CR4, read_cr4());
+	h->set(v, HVM_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	hvm_load_root(v, root, true);
+	hvm_load_entries(v);
+	hvm_use_page(v, v->page);
+	h->load_debug(v);
+	v->saved.cs = HVM_KERNEL_CS;
+	v->saved.ss = HVM_KERNEL_SS;
+	v->saved.rflags = FLAGS_ONE | FLAGS_IF;
+}
+
+/* --- events --- */
+
+static bool in_gate(uint64_t rip)
+{
+	return rip - HVM_GATE_TEXT < LINKER_VALUE(hvm_gate_bytes);
+}
+
+bool hvm_pv_in_gate(uint64_t rip)
+{
+	return in_gate(rip) || rip - GATE_HYPERCALL < PAGE_SIZE;
+}
+
+static bool on_entry_stack(uint64_t rsp)
+{
+	return rsp <= VENEER_ENTRY_STACK_TOP && rsp > VENEER_ENTRY_STACK_TOP - 0x800;
+}
+
+/* In the gate's return: it begins again, and finds irq_pending set. */
+static bool restart_return(struct regs *r)
+{
+	if (r->rip < hvm_gate_places[HVM_GATE_RETURN] ||
+	    r->rip > hvm_gate_places[HVM_GATE_RETURN_IRET])
+		return false;
+	r->rip = hvm_gate_places[HVM_GATE_RETURN];
+	return true;
+}
+
+bool hvm_pv_deliver(struct vcpu *v)
+{
+	const struct veneer_handlers *h = &v->handlers;
+	struct regs *r = v->regs;
+	bool kernel = (r->cs & 3) != 3;
+
+	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
+		return v->state == VCPU_RUNNABLE;
+	if (!h->event || vendor(v)->has_event(v) ||
+	    (kernel && (v->page->irq_mask || in_gate(r->rip) || on_entry_stack(r->rsp) ||
+			restart_return(r)))) {
+		v->page->irq_pending = 1;
+		return v->state == VCPU_RUNNABLE;
+	}
+	v->page->irq_pending = 0;
+	v->counts[COUNT_INJECTED]++;
+	if (kernel && r->rip >= h->window_start && r->rip < h->window_end) {
+		r->rip = h->event;
+		v->page->irq_mask = VENEER_IRQ_MASKED;
+	} else {
+		r->rflags |= FLAGS_IF; /* injection wants it, and nothing else looks at it */
+		vendor(v)->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
+	}
+	return v->state == VCPU_RUNNABLE;
+}
+
+/* A segment register as the processor would load it from the guest's tables. */
+static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
+{
+	struct hvm_segment s = { .selector = selector }, ldt;
+	uint64_t d = 0;
+
+	vendor(v)->get_segment(v, HVM_LDTR, &ldt);
+	if (!(selector & 4))
+		d = selector < SEL_GUEST_MAX ? v->gdt[selector / 8] : 0;
+	else if ((selector | 7u) > ldt.limit ||
+		 mmu_read(&v->mmu, GVA(ldt.base + (selector & ~7u)), &d, 8, 0, NULL))
+		return false;
+	if (!(d & DESC_P) || !(d & DESC_S) || desc_dpl(d) != 3 || (selector & 3) != 3 ||
+	    !(d & DESC_CODE) != (seg != 1))
+		return false;
+	s.attributes = (d >> 40 & 0xff) | (d >> 52 & 0xf) << 8;
+	s.limit = desc_limit(d);
+	s.base = desc_base(d);
+	vendor(v)->set_segment(v, seg, &s);
+	return true;
+}
+
+bool hvm_pv_return(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	uint64_t frame[5];
+
+	if (r->rip != hvm_gate_places[HVM_GATE_RETURN_PENDING])
+		return false;
+	r->rip = hvm_gate_places[HVM_GATE_RETURN_IRET]; /* which refuses what we do */
+	if (mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL) ||
+	    !load_segment(v, 1, (uint16_t)frame[1]) || !load_segment(v, 2, (uint16_t)frame[4]))
+		return true;
+	r->rip = frame[0];
+	r->cs = (uint16_t)frame[1];
+	r->rflags = (frame[2] & FLAGS_USER) | FLAGS_ONE | FLAGS_IF;
+	r->rsp = frame[3];
+	r->ss = (uint16_t)frame[4];
+	return true;
+}
+
+/* The I/O permission bitmap of ring 3, as in a TSS: SDM 1 section 19.5.2. */
+static bool permitted(struct vcpu *v, unsigned port, unsigned width)
+{
+	uint16_t bits = 0xffff;
+
+	if (mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
+		return false;
+	return !(bits >> port % 8 & ((1u << width) - 1));
+}
+
+bool hvm_pv_port(struct vcpu *v)
+{
+	struct insn i;
+
+	if ((v->regs->cs & 3) != 3 || !hvm_decode(v, &i) || !port_io_is(i.op) ||
+	    !permitted(v, port_io_number(v, &i), i.width))
+		return false;
+	if (port_io(v, &i) == DONE)
+		hvm_skip(v, i.length);
+	return true;
+}

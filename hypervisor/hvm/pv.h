@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* PV guests in a virtual machine: the parts of struct engine that serve them. */
+#ifndef VENEER_HVM_PV_H
+#define VENEER_HVM_PV_H
+
+#include "core/types.h"
+
+struct guest;
+struct vcpu;
+struct veneer_vcpu_page;
+
+int hvm_pv_create_guest(struct guest *g);
+int hvm_pv_create_vcpu(struct vcpu *v); /* v->nested_root is then its own */
+void hvm_pv_start(struct vcpu *v, gpa_t root);
+bool hvm_pv_deliver(struct vcpu *v);
+
+void hvm_load_entries(struct vcpu *v);
+void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
+void hvm_drop_root(struct vcpu *v, gpa_t root);
+void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
+void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+int hvm_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
+int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
+int hvm_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
+void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
+
+bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page included */
+
+/* A hypercall out of the gate's return: the IRETQ is done here, and events follow. False: it was
+ * another one. */
+bool hvm_pv_return(struct vcpu *v);
+
+/* #GP, when the guest wants an I/O bitmap for its ring 3: whether that is what it was. */
+bool hvm_pv_port(struct vcpu *v);
+
+#endif

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The svm engine: AMD-V with nested paging. Section numbers are those of the AMD64 Architecture
+ * Programmer's Manual, volume 2. VMRUN itself is in svm_entry.S.
+ */
+#include "hvm/svm.h"
+
+#include "abi/veneer.h"
+#include "core/cpu.h"
+#include "core/engine.h"
+#include "core/guest.h"
+#include "core/panic.h"
+#include "core/string.h"
+#include "hvm/gate.h"
+#include "hvm/hvm.h"
+#include "hvm/pv.h"
+#include "mmu/memory.h"
+#include "x86/cpu.h"
+#include "x86/paging.h"
+
+static struct vmcb *vmcb_of(const struct vcpu *v)
+{
+	return v->hvm_block;
+}
+
+/* --- the processor --- */
+
+#define CPUID_SVM     0x8000000a
+#define SVM_EDX_NP    BIT(0)
+#define SVM_EDX_NRIPS BIT(3)
+
+static bool next_rip_saved; /* constant after boot */
+
+/* 15.4: CPUID says whether it is there, VM_CR whether the firmware has locked it. */
+static const char *missing(void)
+{
+	uint32_t r[4];
+
+	cpuid(0x80000000, 0, r);
+	if (r[0] < CPUID_SVM)
+		return "this processor has no AMD-V: want engine = ring";
+	cpuid(0x80000001, 0, r);
+	if (!(r[2] & BIT(2)))
+		return "this processor has no AMD-V: want engine = ring";
+	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
+		return "AMD-V is switched off by the firmware: look for SVM in its setup, or "
+		       "want engine = ring";
+	cpuid(CPUID_SVM, 0, r);
+	if (!(r[3] & SVM_EDX_NP))
+		return "this processor's AMD-V has no nested paging: want engine = ring";
+	next_rip_saved = r[3] & SVM_EDX_NRIPS;
+	return NULL;
+}
+
+static mpa_t iopm, msrpm; /* permission maps, the same for all guests; constant after the first */
+
+/* 15.11: two bits for each MSR, read and write, of three ranges of 8192. */
+static void msr_permit(uint32_t msr)
+{
+	unsigned at = (msr < 0x2000 ? msr : 0x2000 + (msr & 0x1fff)) * 2;
+
+	((uint8_t *)direct(msrpm))[at / 8] &= (uint8_t) ~(3 << at % 8);
+}
+
+/* These are the guest's own, exchanged by VMLOAD and VMSAVE. */
+static bool create_maps(void)
+{
+	static const uint32_t own[] = { MSR_FS_BASE,	 MSR_GS_BASE,	  MSR_KERNEL_GS_BASE,
+					MSR_STAR,	 MSR_LSTAR,	  MSR_CSTAR,
+					MSR_SFMASK,	 MSR_SYSENTER_CS, MSR_SYSENTER_ESP,
+					MSR_SYSENTER_EIP };
+
+	if (iopm.v)
+		return true;
+	iopm = memory_alloc(3 * PAGE_SIZE, PAGE_SIZE);
+	msrpm = memory_alloc(2 * PAGE_SIZE, PAGE_SIZE);
+	if (!iopm.v || !msrpm.v)
+		return false;
+	memset(direct(iopm), 0xff, 3 * PAGE_SIZE);
+	memset(direct(msrpm), 0xff, 2 * PAGE_SIZE);
+	for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
+		msr_permit(own[i]);
+	return true;
+}
+
+static void start_cpu(struct cpu *cpu)
+{
+	mpa_t pages = memory_alloc(2 * PAGE_SIZE, PAGE_SIZE);
+
+	if (!pages.v)
+		panic("no memory for AMD-V's host state");
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, pages.v);
+	cpu->svm_host = MPA(pages.v + PAGE_SIZE);
+}
+
+/* --- a vCPU's control block --- */
+
+/* INTR and NMI are the machine's; #AC and #DB could come without end while one is delivered; the
+ * instructions of AMD-V itself do not exist for the guest. */
+#define EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
+
+static void set_intercepts(struct vmcb_control *c)
+{
+	c->exceptions = EXCEPTIONS;
+	c->cr_write = BIT(4);
+	c->intercept1 = SVM_INTERCEPT1_INTR | SVM_INTERCEPT1_NMI | SVM_INTERCEPT1_INIT |
+			SVM_INTERCEPT1_CR0_SEL | SVM_INTERCEPT1_RDPMC | SVM_INTERCEPT1_CPUID |
+			SVM_INTERCEPT1_RSM | SVM_INTERCEPT1_INVD | SVM_INTERCEPT1_HLT |
+			SVM_INTERCEPT1_INVLPGA | SVM_INTERCEPT1_IOIO | SVM_INTERCEPT1_MSR |
+			SVM_INTERCEPT1_SHUTDOWN;
+	c->intercept2 = SVM_INTERCEPT2_VMRUN | SVM_INTERCEPT2_VMMCALL | SVM_INTERCEPT2_VMLOAD |
+			SVM_INTERCEPT2_VMSAVE | SVM_INTERCEPT2_STGI | SVM_INTERCEPT2_CLGI |
+			SVM_INTERCEPT2_SKINIT | SVM_INTERCEPT2_WBINVD | SVM_INTERCEPT2_MONITOR |
+			SVM_INTERCEPT2_MWAIT | SVM_INTERCEPT2_XSETBV;
+}
+
+/* Address-space identifiers are the CPU's, 1 and up (15.16): one for each vCPU pinned to it. */
+static uint32_t choose_asid(struct cpu *cpu)
+{
+	uint32_t r[4];
+
+	cpuid(CPUID_SVM, 0, r);
+	return cpu->asids + 1 < r[1] ? ++cpu->asids : 0;
+}
+
+static int create_guest(struct guest *g)
+{
+	g->nested_root = create_maps() ? nested_create(g, &svm_engine.hvm->format) : MPA(0);
+	if (!g->nested_root.v)
+		return -ENOMEM;
+	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
+}
+
+static int create_vcpu(struct vcpu *v)
+{
+	mpa_t at = guest_take(v->guest, PAGE_SIZE);
+	uint32_t asid = choose_asid(v->cpu);
+
+	if (!at.v || !asid)
+		return -ENOMEM;
+	v->hvm_block = direct(at);
+	v->hvm_block_at = at;
+	v->nested_root = v->guest->nested_root;
+	if (guest_is_pv(v->guest) && hvm_pv_create_vcpu(v))
+		return -ENOMEM;
+
+	struct vmcb_control *c = &vmcb_of(v)->control;
+	set_intercepts(c);
+	c->iopm_base = iopm.v;
+	c->msrpm_base = msrpm.v;
+	c->asid = asid;
+	c->nested_paging = 1;
+	c->nested_cr3 = v->nested_root.v;
+	return 0;
+}
+
+static void reset_guest(struct guest *g)
+{
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vmcb_control *c = &vmcb_of(&g->vcpu[i])->control;
+
+		memset(&vmcb_of(&g->vcpu[i])->save, 0, sizeof(struct vmcb_save));
+		c->event = 0;
+		c->interrupt_shadow = 0;
+		c->virtual_interrupt = SVM_V_INTR_MASKING;
+		c->tlb_control = SVM_TLB_FLUSH_ASID;
+		c->clean = 0;
+	}
+}
+
+static void start_legacy(struct vcpu *v)
+{
+	hvm_start_legacy(v);
+	vmcb_of(v)->save.pat = v->pat;
+}
+
+static void start_pv(struct vcpu *v, gpa_t root)
+{
+	hvm_pv_start(v, root);
+	vmcb_of(v)->save.pat = v->pat;
+}
+
+/* --- what hvm.h asks of it --- */
+
+static uint64_t get(const struct vcpu *v, enum hvm_register r)
+{
+	const struct vmcb_save *s = &vmcb_of(v)->save;
+
+	switch (r) {
+	case HVM_CR0: return s->cr0;
+	case HVM_CR2: return s->cr2;
+	case HVM_CR3: return s->cr3;
+	case HVM_CR4: return s->cr4;
+	default: return v->efer;
+	}
+}
+
+/* VMRUN wants SVME set, 15.5.1. LME without paging means nothing to a processor, but to QEMU 7.2:
+ * with PAE off too, its exit leaves the host without paging. MOV to CR0 exits. */
+static void load_efer(struct vcpu *v)
+{
+	struct vmcb_save *s = &vmcb_of(v)->save;
+
+	s->efer = (s->cr0 & CR0_PG ? v->efer : v->efer & ~(uint64_t)EFER_LME) | EFER_SVME;
+}
+
+static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
+{
+	struct vmcb *b = vmcb_of(v);
+
+	b->control.clean &= ~(r == HVM_CR2 ? SVM_CLEAN_CR2 : SVM_CLEAN_CR);
+	switch (r) {
+	case HVM_CR0: b->save.cr0 = value; break;
+	case HVM_CR2: b->save.cr2 = value; break;
+	case HVM_CR3: b->save.cr3 = value; break;
+	case HVM_CR4: b->save.cr4 = value; break;
+	default: v->efer = value;
+	}
+	load_efer(v);
+}
+
+static struct vmcb_segment *segment(const struct vcpu *v, unsigned seg)
+{
+	struct vmcb_save *s = &vmcb_of(v)->save;
+	struct vmcb_segment *const order[] = { &s->es, &s->cs,	 &s->ss, &s->ds,   &s->fs,
+					       &s->gs, &s->ldtr, &s->tr, &s->gdtr, &s->idtr };
+
+	return order[seg];
+}
+
+static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
+{
+	const struct vmcb_segment *s = segment(v, seg);
+
+	*to = (struct hvm_segment){ s->selector, s->attributes, s->limit, s->base };
+}
+
+static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *from)
+{
+	*segment(v, seg) =
+		(struct vmcb_segment){ from->selector, from->attributes, from->limit, from->base };
+	if (seg == 2)
+		vmcb_of(v)->save.cpl = from->attributes >> 5 & 3;
+	vmcb_of(v)->control.clean &= ~(SVM_CLEAN_SEG | SVM_CLEAN_DT);
+}
+
+static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error)
+{
+	uint64_t e = vector | SVM_EVENT_VALID;
+
+	e |= type == HVM_INTERRUPT ? SVM_EVENT_INTERRUPT : SVM_EVENT_EXCEPTION;
+	if (error != NO_ERROR)
+		e |= SVM_EVENT_ERROR | (uint64_t)error << 32;
+	vmcb_of(v)->control.event = e;
+}
+
+static bool interruptible(const struct vcpu *v)
+{
+	const struct vmcb_control *c = &vmcb_of(v)->control;
+
+	return (v->regs->rflags & FLAGS_IF) && !(c->interrupt_shadow & 1) &&
+	       !(c->event & SVM_EVENT_VALID);
+}
+
+/* A virtual interrupt that is never taken: it exits when it could be, 15.21.4. */
+static void window(struct vcpu *v, bool wanted)
+{
+	struct vmcb_control *c = &vmcb_of(v)->control;
+
+	if (wanted == !!(c->intercept1 & SVM_INTERCEPT1_VINTR))
+		return;
+	c->clean &= ~(SVM_CLEAN_TPR | SVM_CLEAN_INTERCEPTS);
+	if (wanted) {
+		c->intercept1 |= SVM_INTERCEPT1_VINTR;
+		c->virtual_interrupt |= SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR;
+	} else {
+		c->intercept1 &= ~SVM_INTERCEPT1_VINTR;
+		c->virtual_interrupt &= ~(SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR);
+	}
+}
+
+static bool has_event(const struct vcpu *v)
+{
+	return vmcb_of(v)->control.event & SVM_EVENT_VALID;
+}
+
+static void end_shadow(struct vcpu *v)
+{
+	vmcb_of(v)->control.interrupt_shadow &= ~1ull;
+}
+
+static void flush(struct vcpu *v)
+{
+	vmcb_of(v)->control.tlb_control = SVM_TLB_FLUSH_ASID;
+}
+
+static void load_debug(struct vcpu *v)
+{
+	struct vmcb *b = vmcb_of(v);
+
+	b->save.dr6 = v->dr6;
+	b->save.dr7 = v->dr7;
+	b->control.clean &= ~SVM_CLEAN_DR;
+	if (v->loaded)
+		hvm_load_debug(v);
+}
+
+static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
+{
+	struct vmcb_save *s = &vmcb_of(v)->save;
+
+	s->star = (uint64_t)HVM_KERNEL_CS << 32;
+	s->lstar = hvm_gate_places[HVM_GATE_SYSCALL];
+	s->cstar = hvm_gate_places[HVM_GATE_SYSCALL32];
+	s->sfmask = FLAGS_IF | FLAGS_TF | FLAGS_DF | FLAGS_NT | FLAGS_AC | FLAGS_IOPL | FLAGS_RF;
+	s->sysenter_cs = sysenter ? HVM_KERNEL_CS : 0;
+	s->sysenter_esp = VENEER_ENTRY_STACK_TOP;
+	s->sysenter_eip = hvm_gate_places[HVM_GATE_SYSENTER];
+	set(v, HVM_EFER, syscall ? v->efer | EFER_SCE : v->efer & ~(uint64_t)EFER_SCE);
+}
+
+static void watch(struct vcpu *v)
+{
+	struct vmcb_control *c = &vmcb_of(v)->control;
+
+	c->exceptions = EXCEPTIONS | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
+	for (unsigned i = 0; i < 32; i++)
+		if (!v->handlers.exception[i] && i != VECTOR_NMI)
+			c->exceptions |= BIT(i);
+	c->clean &= ~SVM_CLEAN_INTERCEPTS;
+}
+
+static const struct hvm_vendor vendor = {
+	.format = { .table = PTE_P | PTE_W | PTE_U | PTE_A,
+		    .leaf = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D,
+		    .large = PTE_PS,
+		    .read_only = PTE_W },
+	.get = get,
+	.set = set,
+	.get_segment = get_segment,
+	.set_segment = set_segment,
+	.inject = inject,
+	.interruptible = interruptible,
+	.window = window,
+	.has_event = has_event,
+	.end_shadow = end_shadow,
+	.flush = flush,
+	.load_debug = load_debug,
+	.system_calls = system_calls,
+	.watch = watch,
+};
+
+/* --- running --- */
+
+static void load(struct cpu *cpu, struct vcpu *v)
+{
+	__asm__ volatile("vmsave %0" ::"a"(cpu->svm_host.v) : "memory");
+	vmcb_of(v)->control.clean = 0;
+	hvm_load(v);
+}
+
+static void unload(struct cpu *cpu, struct vcpu *v)
+{
+	(void)cpu;
+	hvm_unload(v);
+}
+
+/* Its length: from the processor where it says so, 15.7.1, else from the instruction. */
+static unsigned length(struct vcpu *v, unsigned opcode)
+{
+	if (next_rip_saved)
+		return (unsigned)(vmcb_of(v)->control.next_rip - v->regs->rip);
+	return hvm_length(v, opcode);
+}
+
+static void port_exit(struct vcpu *v)
+{
+	const struct vmcb_control *c = &vmcb_of(v)->control;
+	uint64_t info = c->exit_info1;
+	const struct hvm_port p = {
+		.port = SVM_IO_PORT(info),
+		.width = SVM_IO_WIDTH(info),
+		.in = info & SVM_IO_IN,
+		.string = info & SVM_IO_STRING,
+		.next_rip = c->exit_info2,
+	};
+
+	hvm_port(v, &p);
+}
+
+static void exception_exit(struct vcpu *v, unsigned vector)
+{
+	struct vmcb *b = vmcb_of(v);
+
+	if (vector == VECTOR_MC) {
+		__asm__ volatile("int $18"); /* the machine's, 15.12.16 */
+		return;
+	}
+	if (guest_is_pv(v->guest)) {
+		if (vector == VECTOR_GP && v->io_bitmap && hvm_pv_port(v))
+			return;
+		if (vector == VECTOR_DB && hvm_pv_in_gate(v->regs->rip)) {
+			v->regs->rflags |= FLAGS_RF; /* steps and breakpoints are for guests */
+			return;
+		}
+		if (!v->handlers.exception[vector]) {
+			guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
+				    b->control.exit_info1);
+			return;
+		}
+		if (vector == VECTOR_DB) {
+			v->dr6 = (b->save.dr6 & DR6_STATUS) | DR6_FIXED;
+			b->save.dr6 = DR6_FIXED;
+			b->control.clean &= ~SVM_CLEAN_DR;
+		}
+	}
+	if (vector == VECTOR_PF)
+		set(v, HVM_CR2, b->control.exit_info2);
+	hvm_exception(v, vector, (int64_t)b->control.exit_info1);
+}
+
+/* An exit in the middle of an event's delivery: it is delivered again. Software's own INT n and
+ * INT3 are executed again instead, 15.20. */
+static void keep_event(struct vmcb_control *c)
+{
+	uint64_t e = c->exit_interrupt;
+	unsigned type = e & SVM_EVENT_TYPE, vector = e & 0xff;
+	bool again = type == SVM_EVENT_SOFTWARE ||
+		     (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
+
+	c->event = (e & SVM_EVENT_VALID) && !again ? e : 0;
+}
+
+/* Where one instruction is at fault or to be skipped, n is the length of its opcode. */
+static void instruction_exit(struct vcpu *v, uint64_t code, unsigned opcode)
+{
+	unsigned n = length(v, opcode);
+
+	if (!n)
+		return;
+	switch (code) {
+	case SVM_EXIT_CPUID: hvm_cpuid(v, n); break;
+	case SVM_EXIT_VMMCALL: hvm_hypercall(v, n); break;
+	case SVM_EXIT_HLT: hvm_halt(v, n); break;
+	case SVM_EXIT_MSR:
+		if (vmcb_of(v)->control.exit_info1)
+			hvm_wrmsr(v, n);
+		else
+			hvm_rdmsr(v, n);
+		break;
+	case SVM_EXIT_XSETBV: hvm_xsetbv(v, n); break;
+	default: hvm_skip(v, n); /* INVD, WBINVD: caches are coherent */
+	}
+}
+
+static void handle_exit(struct vcpu *v)
+{
+	const struct vmcb_control *c = &vmcb_of(v)->control;
+	uint64_t code = c->exit_code;
+
+	switch (code) {
+	case SVM_EXIT_CPUID:
+	case SVM_EXIT_MSR:
+	case SVM_EXIT_INVD:
+	case SVM_EXIT_WBINVD: instruction_exit(v, code, 2); break;
+	case SVM_EXIT_VMMCALL:
+	case SVM_EXIT_XSETBV: instruction_exit(v, code, 3); break;
+	case SVM_EXIT_HLT: instruction_exit(v, code, 1); break;
+	case SVM_EXIT_IOIO: port_exit(v); break;
+	case SVM_EXIT_CR0_SEL:
+	case SVM_EXIT_CR_WRITE + 4: hvm_write_cr(v); break;
+	case SVM_EXIT_INTR: /* taken on the way out */
+	case SVM_EXIT_NMI: v->counts[COUNT_INTERRUPT]++; break;
+	case SVM_EXIT_INIT:
+	case SVM_EXIT_SMI:
+	case SVM_EXIT_VINTR: break; /* the window is open */
+	case SVM_EXIT_NPF: hvm_outside(v, GPA(c->exit_info2)); break;
+	case SVM_EXIT_RDPMC: hvm_exception(v, VECTOR_GP, 0); break;
+	case SVM_EXIT_SHUTDOWN: guest_crash(v->guest, "triple fault"); break;
+	default:
+		if (code - SVM_EXIT_EXCEPTION < 32)
+			exception_exit(v, (unsigned)(code - SVM_EXIT_EXCEPTION));
+		else if ((uint32_t)code == SVM_EXIT_INVALID)
+			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
+		else
+			hvm_exception(v, VECTOR_UD, NO_ERROR); /* AMD-V's own, MONITOR, MWAIT */
+	}
+}
+
+static void run(struct cpu *cpu, struct vcpu *v)
+{
+	struct vmcb *b = vmcb_of(v);
+	struct regs *r = v->regs;
+
+	b->save.rax = r->rax;
+	b->save.rsp = r->rsp;
+	b->save.rip = r->rip;
+	b->save.rflags = r->rflags;
+	svm_enter(r, v->hvm_block_at.v, cpu->svm_host.v);
+	r->rax = b->save.rax;
+	r->rsp = b->save.rsp;
+	r->rip = b->save.rip;
+	r->rflags = b->save.rflags;
+	r->cs = (b->save.cs.selector & ~3u) | b->save.cpl;
+	r->ss = b->save.ss.selector;
+	r->vector = b->control.exit_code;
+	if (b->save.cs.attributes & HVM_LONG)
+		b->save.cs.attributes &= ~HVM_BIG; /* QEMU 7.2's SYSENTER leaves both set */
+	b->control.clean = SVM_CLEAN_ALL;
+	b->control.tlb_control = 0;
+	keep_event(&b->control);
+	v->counts[COUNT_EXITS]++;
+	handle_exit(v);
+}
+
+static bool deliver(struct vcpu *v)
+{
+	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : hvm_deliver(v);
+}
+
+/* Rewritten code looks for its stubs in a window that only the shadow MMU can show it. */
+static const char *refuses(const struct guest *g)
+{
+	if (g->prepare == PREPARE_REWRITTEN)
+		return "a rewritten image is made for the ring engine: want engine = ring, or the "
+		       "image as it was";
+	return NULL;
+}
+
+const struct engine svm_engine = {
+	.name = "svm",
+	.missing = missing,
+	.refuses = refuses,
+	.hvm = &vendor,
+	.start_cpu = start_cpu,
+	.create_guest = create_guest,
+	.create_vcpu = create_vcpu,
+	.reset_guest = reset_guest,
+	.start_pv = start_pv,
+	.start_legacy = start_legacy,
+	.load = load,
+	.unload = unload,
+	.deliver = deliver,
+	.run = run,
+	.segment_base = hvm_segment_base,
+	.flags = hvm_flags,
+	.exception = hvm_exception,
+	.page_fault = hvm_page_fault,
+	.load_entries = hvm_load_entries,
+	.load_root = hvm_load_root,
+	.drop_root = hvm_drop_root,
+	.flush = hvm_flush,
+	.use_page = hvm_use_page,
+	.set_gdt = hvm_set_gdt,
+	.set_ldt = hvm_set_ldt,
+	.set_descriptor = hvm_set_descriptor,
+	.debug_changed = load_debug,
+	.set_softint = hvm_set_softint,
+};
