@@ -48,21 +48,10 @@ like(on_processor('max,-npt', 'svm'), qr/rtos: engine = svm: this processor's AM
 like(on_processor('max,-svm', 'auto'), qr/engine ring, pv$/m, 'auto does with what there is');
 
 # A game that nobody here wrote, untouched: it draws, its clock runs, and it hears the keys.
-sub screens {
-	my ($text) = @_;
-	my (@screens, @rows);
-	while ($text =~ /screen (\d\d) \|(.{80})\|/g) {
-		@rows = () if $1 == 0;
-		push @rows, $2;
-		push @screens, [@rows] if $1 == 24;
-	}
-	return @screens;
-}
-
 ($status, $text) = run_guests('svm-game', guest('game', image => '/boot/invaders.exec', engine => 'svm'), '--send',
 	'game=\\w\\w\\a:screen game\\r' . '\\w\\e[D' x 6 . '\\w\\w\\a:screen game\\r\\w\\w\\a:stop game\\r');
 is($status, 0, 'grub-invaders, untouched: the run ends well') or diag($text);
-my ($before, $after) = screens($text);
+my ($before, $after) = text_screens($text);
 cmp_ok(scalar(() = join('', @$before) =~ /-\*-/g), '==', 40, 'forty aliens');
 isnt(join('', @$before[0 .. 20]), join('', @$after[0 .. 20]), 'that march');
 my ($from, $to) = map { index $_->[24], '/ \\' } $before, $after;

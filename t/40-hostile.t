@@ -49,6 +49,7 @@ for my $core (0, 1) {
 	attack('ring', $core, @$_) for @attackers;
 	attack('svm', $core, @$_) for @in_a_machine;
 }
+attack('vmx', 0, @$_) for @in_a_machine; # in Bochs, unless the processor has VT-x
 
 # Registers and memory of others: three copies on one core, one restarted in between.
 {

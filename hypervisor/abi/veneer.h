@@ -26,7 +26,7 @@
  *
  * Privilege
  *   - Guest kernel: under the ring engine CPL 1, CS = VENEER_KERNEL_CS, SS = VENEER_KERNEL_SS. In a
- *     virtual machine (engine svm) it is CPL 0 with other selectors; a kernel that is to run on
+ *     virtual machine (svm, vmx) it is CPL 0 with other selectors; a kernel that is to run on
  *     both takes what CS and SS hold where it wants its own selectors. Guest user: CPL 3. For
  *     paging ring 1 is a supervisor: the U/S bit separates kernel from user as on hardware.
  *   - A kernel returns to user, or to itself, with its own IRETQ.

@@ -10,7 +10,7 @@
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
  *	vcpus	 = N		1 to 8 (PV guests); default 1
  *	cpus	 = LIST		physical cores it may use: 1 or 0,2-3; default 0
- *	engine	 = ring | svm | auto		default ring
+ *	engine	 = ring | vmx | svm | auto		default ring
  *	prepare	 = pv | rewritten | stock		default: what the image says
  *	on-crash = stop | restart			default stop
  *	share	 = PERCENT	of its core, guaranteed, when others share it; default: equal parts

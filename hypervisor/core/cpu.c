@@ -56,10 +56,13 @@ const char *cpu_features_detect(void)
 		return "SYSCALL (CPUID 0x80000001 EDX.11)";
 	cpuid(1, 0, r);
 	cpu_features.xsave = r[2] & (1 << 26);
+	cpu_features.pcid = r[2] & (1 << 17);
 	if (highest >= 7) {
 		cpuid(7, 0, r);
 		cpu_features.umip = r[2] & (1 << 2);
 		cpu_features.fsgsbase = r[1] & 1;
+		cpu_features.smep = r[1] & (1 << 7);
+		cpu_features.smap = r[1] & (1 << 20);
 	}
 	cpuid(0x80000000, 0, r);
 	if (r[0] >= 0x80000008) {

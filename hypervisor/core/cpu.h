@@ -3,6 +3,7 @@
 #ifndef VENEER_CORE_CPU_H
 #define VENEER_CORE_CPU_H
 
+#include "core/engine.h"
 #include "core/timer.h"
 #include "core/types.h"
 #include "ring/exit.h"
@@ -36,8 +37,11 @@ struct cpu {
 	struct timer *timers;
 	bool timer_changed;
 	bool sysenter_on;
-	mpa_t svm_host; /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
-	unsigned asids; /* given out */
+	mpa_t svm_host;	   /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
+	mpa_t vmxon;	   /* VMXON region */
+	struct vcpu *vmcs; /* whose VMCS is current */
+	uint64_t vmx_msr[HVM_MSRS]; /* the hypervisor's while a guest's are loaded */
+	unsigned asids;		    /* given out: ASIDs or VPIDs */
 	uint64_t stack_top;
 };
 _Static_assert(offsetof(struct cpu, nmi_count) == CPU_NMI_COUNT, "gate.S");
@@ -54,7 +58,7 @@ static inline struct cpu *this_cpu(void)
 
 /* What this processor can do, found once at boot. */
 struct cpu_features {
-	bool xsave, umip, fsgsbase, nx;
+	bool xsave, umip, fsgsbase, smep, smap, pcid, nx;
 	uint64_t xcr0;
 	uint32_t xsave_bytes;
 	char name[49];

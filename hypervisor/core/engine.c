@@ -9,6 +9,7 @@ static const struct {
 	enum engine_choice choice;
 	const struct engine *engine;
 } engines[] = {
+	{ ENGINE_VMX, &vmx_engine },
 	{ ENGINE_SVM, &svm_engine },
 	{ ENGINE_RING, &ring_engine },
 };
@@ -17,7 +18,7 @@ const struct engine *engine_choose(const struct guest *g, const char **why)
 {
 	enum engine_choice choice = g->config->engine;
 
-	*why = "this engine is not there yet: want ring, svm or auto";
+	*why = NULL;
 	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
 		const struct engine *e = engines[i].engine;
 

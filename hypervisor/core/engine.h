@@ -18,6 +18,7 @@ struct veneer_vcpu_page;
 struct hvm_vendor;
 
 #define NO_ERROR (-1) /* an exception without an error code */
+#define HVM_MSRS 5    /* exchanged with the vCPU, not at every exit */
 
 struct engine {
 	const char *name;
@@ -70,7 +71,7 @@ struct engine {
 	void (*set_softint)(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 };
 
-extern const struct engine ring_engine, svm_engine;
+extern const struct engine ring_engine, svm_engine, vmx_engine;
 
 /* The engine that the guest's configuration asks for; NULL with the reason in *why. */
 const struct engine *engine_choose(const struct guest *g, const char **why);

@@ -110,7 +110,11 @@ struct vcpu {
 	void *hvm_block; /* VMCB or VMCS */
 	mpa_t hvm_block_at, nested_root;
 	struct hvm_gate_data *hvm_gate; /* PV */
-	uint64_t efer, pat;		/* as the guest has set them */
+	bool hvm_launched, hvm_flush;	/* vmx: VMLAUNCH is done; translations must go */
+	uint64_t hvm_msr[HVM_MSRS];	/* vmx: while they are not in the processor */
+	uint16_t hvm_vpid;
+	uint8_t cr8;	    /* vmx */
+	uint64_t efer, pat; /* as the guest has set them */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;

@@ -80,3 +80,16 @@ const char *accelerator_choose(const char **why)
 	}
 	return "tcg";
 }
+
+bool processor_has_vmx(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	char line[8192];
+	bool has = false;
+
+	while (f && !has && fgets(line, sizeof(line), f))
+		has = !strncmp(line, "flags", 5) && strstr(line, " vmx ");
+	if (f)
+		fclose(f);
+	return has;
+}

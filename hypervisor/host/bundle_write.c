@@ -69,6 +69,7 @@ static int put_images(FILE *f, struct bundle_source *s)
 		if (g->broken)
 			continue; /* the hypervisor says so again and starts the others */
 		s->needs_mib += (g->memory >> 20) + 1;
+		s->wants_vmx |= g->engine == ENGINE_VMX;
 		while (g->cpus >> s->needs_cpus)
 			s->needs_cpus++;
 		if (put_file(f, s->directory, g->image) ||

@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ int machine_start(struct machine *m, char *const argv[], FILE *log)
 {
 	int in[2], out[2];
 
-	*m = (struct machine){ .log = log };
+	*m = (struct machine){ .log = log, .display = -1 };
 	signal(SIGPIPE, SIG_IGN);
 	if (pipe(in) || pipe(out) || (m->pid = fork()) < 0) {
 		fprintf(stderr, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
@@ -51,6 +52,46 @@ int machine_start(struct machine *m, char *const argv[], FILE *log)
 	m->to = in[1];
 	m->from = out[0];
 	return 0;
+}
+
+int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
+		     const char *display_name, FILE *log)
+{
+	*m = (struct machine){ .log = log, .to = serial, .from = serial, .display = display };
+	signal(SIGPIPE, SIG_IGN);
+	if ((m->pid = fork()) < 0) {
+		fprintf(stderr, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
+		return -1;
+	}
+	if (!m->pid) {
+		setsid();
+		setenv("TERM", "linux", 1);
+		int fd = open(display_name, O_RDWR);
+
+		dup2(fd, 2);
+		child(argv, fd, fd);
+	}
+	return 0;
+}
+
+/* Waits for output, and drops what the display shows. False: out of time. */
+static bool wait_for_output(struct machine *m, long end)
+{
+	char dropped[512];
+
+	for (;;) {
+		long left = end < 0 ? -1 : end - now_ms();
+		struct pollfd p[2] = { { m->from, POLLIN, 0 }, { m->display, POLLIN, 0 } };
+
+		if ((end >= 0 && left < 0) || poll(p, 2, (int)left) == 0)
+			return false;
+		if (p[1].revents && read(m->display, dropped, sizeof(dropped)) <= 0) {
+			close(m->display); /* the emulator has ended */
+			m->display = -1;
+		}
+		if (p[0].revents)
+			return true;
+	}
 }
 
 static const char *take_line(struct machine *m, size_t length)
@@ -69,7 +110,7 @@ static const char *take_line(struct machine *m, size_t length)
 
 const char *machine_line(struct machine *m, int timeout_ms, bool *ended)
 {
-	long end = now_ms() + timeout_ms;
+	long end = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 
 	*ended = false;
 	for (;;) {
@@ -77,9 +118,7 @@ const char *machine_line(struct machine *m, int timeout_ms, bool *ended)
 
 		if (newline || m->used == sizeof(m->line))
 			return take_line(m, newline ? (size_t)(newline - m->line) + 1 : m->used);
-		long left = timeout_ms < 0 ? -1 : end - now_ms();
-		struct pollfd p = { m->from, POLLIN, 0 };
-		if ((timeout_ms >= 0 && left < 0) || poll(&p, 1, (int)left) == 0)
+		if (!wait_for_output(m, end))
 			return NULL;
 		ssize_t n = read(m->from, m->line + m->used, sizeof(m->line) - m->used);
 		if (n <= 0) {
@@ -89,6 +128,19 @@ const char *machine_line(struct machine *m, int timeout_ms, bool *ended)
 		if (m->log)
 			fwrite(m->line + m->used, 1, (size_t)n, m->log);
 		m->used += (size_t)n;
+	}
+}
+
+/* Looks for the line that says how it ended, in what comes in any pieces. */
+static void look_for_end(struct machine *m, const char *bytes, ssize_t n)
+{
+	static const char phrase[] = "veneer: all done, all well";
+
+	for (ssize_t i = 0; i < n && !m->well; i++) {
+		m->matched = bytes[i] == phrase[m->matched] ? m->matched + 1
+			     : bytes[i] == phrase[0]	    ? 1
+							    : 0;
+		m->well = !phrase[m->matched];
 	}
 }
 
@@ -112,17 +164,22 @@ void machine_interact(struct machine *m)
 	raw.c_oflag |= OPOST;
 	tcsetattr(0, TCSANOW, &raw);
 	for (;;) {
-		struct pollfd p[2] = { { m->from, POLLIN, 0 }, { typing ? 0 : -1, POLLIN, 0 } };
+		struct pollfd p[3] = { { m->from, POLLIN, 0 },
+				       { typing ? 0 : -1, POLLIN, 0 },
+				       { m->display, POLLIN, 0 } };
 		ssize_t n;
 
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 3, -1) < 0)
 			break;
+		if (p[2].revents && read(m->display, buffer, sizeof(buffer)) <= 0)
+			m->display = -1;
 		if (p[0].revents) {
 			n = read(m->from, buffer, sizeof(buffer));
 			if (n <= 0)
 				break;
 			if (write(1, buffer, (size_t)n) != n)
 				break;
+			look_for_end(m, buffer, n);
 			if (m->log)
 				fwrite(buffer, 1, (size_t)n, m->log);
 		}
@@ -159,7 +216,10 @@ int machine_finish(struct machine *m)
 	int status;
 
 	close(m->to);
-	close(m->from);
+	if (m->from != m->to)
+		close(m->from);
+	if (m->display >= 0)
+		close(m->display);
 	if (waitpid(m->pid, &status, 0) != m->pid || !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);

@@ -11,14 +11,21 @@
 struct machine {
 	pid_t pid;
 	int to, from; /* the serial line */
+	int display;  /* a terminal whose output nobody reads, or -1 */
+	bool well;    /* the hypervisor has said that all guests are */
 	FILE *log;    /* a copy of the console, or NULL */
 	char line[1024];
 	size_t used;
+	unsigned matched; /* of the line that says so */
 };
 
 /* Starts argv (execvp) with its stdin and stdout as the serial line. 0, or -1 with a line on
  * stderr. */
 int machine_start(struct machine *m, char *const argv[], FILE *log);
+
+/* The same with the serial line and the display on pseudo-terminals, whose masters these are. */
+int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
+		     const char *display_name, FILE *log);
 
 /* The next line of the console without its end, or NULL: at the end of output (*ended true), or
  * when the time is up (timeout in milliseconds, -1 for none). */
@@ -36,6 +43,7 @@ long now_ms(void);
 
 /* The accelerator to use: "kvm" where /dev/kvm is there and keeps up, else "tcg"; why in words. */
 const char *accelerator_choose(const char **why);
+bool processor_has_vmx(void);
 
 /* A bundle in a temporary file: veneer.conf's text and the files it names, relative to directory.
  * 0, or -1 with a line on stderr. */
@@ -46,6 +54,7 @@ struct bundle_source {
 	/* filled by bundle_write: what a machine must have for all that is in it */
 	unsigned long needs_mib;
 	unsigned needs_cpus;
+	bool wants_vmx; /* a guest's engine is vmx */
 };
 int bundle_write(struct bundle_source *s, const char *path);
 

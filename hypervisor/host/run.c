@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bochs.h"
 #include "qemu.h"
 #include "screen.h"
 
@@ -22,7 +23,7 @@ static const char help[] =
 	"to the\n"
 	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
 	"\n"
-	"      --engine E          for all guests: ring, svm or auto\n"
+	"      --engine E          for all guests: ring, svm, vmx or auto\n"
 	"      --cpus N            processors of the machine (default: those named in CONF, at "
 	"least 2)\n"
 	"      --memory M          its memory, in MiB (default: what the guests want)\n"
@@ -36,7 +37,9 @@ static const char help[] =
 	"typed, then\n"
 	"                          stop that guest\n"
 	"      --log FILE          a copy of the console\n"
-	"      --accel A           tcg, kvm or auto (default: kvm if it works and keeps up)\n"
+	"      --accel A           tcg, kvm, bochs or auto (default: kvm if it works and keeps up, "
+	"else\n"
+	"                          tcg; Bochs for vmx where the processor has none)\n"
 	"      --icount            one instruction is one nanosecond: repeatable\n"
 	"      --print             show the emulator's command and exit\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
@@ -53,7 +56,7 @@ struct options {
 	const char *conf, *engine, *log, *accel, *bundle;
 	const char *cpus, *memory;
 	long timeout;
-	bool icount, print, quiet;
+	bool icount, print, quiet, wants_vmx;
 	struct {
 		enum step_kind kind;
 		char guest[32];
@@ -135,25 +138,38 @@ static int make_bundle(struct options *o, const char *path)
 	snprintf(directory, sizeof(directory), "%s", o->conf);
 	s.directory = dirname(directory);
 	int err = bundle_write(&s, path);
+	o->wants_vmx = s.wants_vmx;
 	set_defaults(o, &s);
 	free(s.conf);
 	return err;
 }
 
-static void command_of(const struct options *o, const char *bundle, const char **argv)
+/* What was asked for, or works: kvm or tcg in QEMU, or Bochs. QEMU's tcg has no VT-x. */
+static const char *choose_accelerator(const struct options *o)
 {
-	struct qemu q = { .accel = o->accel,
+	const char *why = "", *accel = o->accel;
+
+	if (!accel || !strcmp(accel, "auto"))
+		accel = o->icount ? "tcg" : accelerator_choose(&why);
+	if (o->wants_vmx && (strcmp(accel, "kvm") || !processor_has_vmx())) {
+		accel = "bochs";
+		why = "for VT-x, which this processor has not";
+	}
+	if (isatty(2) && *why)
+		fprintf(stderr, "veneer: accelerator %s (%s)\n", accel, why);
+	return accel;
+}
+
+static void command_of(const struct options *o, const char *accel, const char *bundle,
+		       const char **argv)
+{
+	struct qemu q = { .accel = accel,
 			  .memory = o->memory,
 			  .cpus = o->cpus,
 			  .kernel = library_path("veneer.elf"),
 			  .initrd = bundle,
 			  .icount = o->icount };
-	const char *why = "";
 
-	if (!q.accel || !strcmp(q.accel, "auto"))
-		q.accel = o->icount ? "tcg" : accelerator_choose(&why);
-	if (isatty(2) && *why)
-		fprintf(stderr, "veneer: accelerator %s (%s)\n", q.accel, why);
 	qemu_arguments(&q, argv);
 }
 
@@ -290,7 +306,9 @@ static int watch(struct machine *m, const struct options *o, FILE *log)
 	if (!p.started)
 		fprintf(stderr, "veneer: the hypervisor did not start\n");
 	else if (!p.ended && !p.panicked)
-		fprintf(stderr, "veneer: the machine went down in the middle (the emulator's exit status is %d)\n",
+		fprintf(stderr,
+			"veneer: the machine went down in the middle (the emulator's exit status "
+			"is %d)\n",
 			status);
 	return p.well && !p.panicked ? p.status : RUN_NOT_WELL;
 }
@@ -298,13 +316,42 @@ static int watch(struct machine *m, const struct options *o, FILE *log)
 static int interact(struct machine *m)
 {
 	machine_interact(m);
-	return machine_finish(m) == 1 ? RUN_WELL : RUN_NOT_WELL; /* isa-debug-exit: (0 << 1) | 1 */
+	machine_finish(m);
+	return m->well ? RUN_WELL : RUN_NOT_WELL;
+}
+
+static int print_command(const struct options *o, const char *accel, const char *bundle)
+{
+	const char *argv[QEMU_ARGUMENTS];
+
+	if (!strcmp(accel, "bochs"))
+		return fail("--print",
+			    "Bochs is started with a file of settings: want --accel tcg");
+	command_of(o, accel, bundle, argv);
+	for (unsigned i = 0; argv[i]; i++)
+		printf("%s%s", i ? " " : "", argv[i]);
+	putchar('\n');
+	return RUN_WELL;
+}
+
+static int start(const struct options *o, const char *accel, const char *bundle, struct machine *m,
+		 FILE *log)
+{
+	const char *argv[QEMU_ARGUMENTS];
+	const struct bochs b = { .memory = o->memory,
+				 .cpus = o->cpus,
+				 .kernel = library_path("veneer.elf"),
+				 .bundle = bundle };
+
+	if (!strcmp(accel, "bochs"))
+		return bochs_start(&b, m, log);
+	command_of(o, accel, bundle, argv);
+	return machine_start(m, (char *const *)argv, log);
 }
 
 static int run(struct options *o)
 {
 	char bundle[] = "/tmp/veneer-bundle-XXXXXX";
-	const char *argv[QEMU_ARGUMENTS];
 	struct machine m;
 	FILE *log = NULL;
 	int fd = mkstemp(bundle), status = RUN_USAGE;
@@ -315,15 +362,13 @@ static int run(struct options *o)
 	if (o->log && !(log = fopen(o->log, "w"))) {
 		status = fail(o->log, strerror(errno));
 	} else if (!make_bundle(o, bundle)) {
-		command_of(o, bundle, argv);
-		if (o->print) {
-			for (unsigned i = 0; argv[i]; i++)
-				printf("%s%s", i ? " " : "", argv[i]);
-			putchar('\n');
-			status = RUN_WELL;
-		} else if (!machine_start(&m, (char *const *)argv, isatty(0) ? log : NULL)) {
+		const char *accel = choose_accelerator(o);
+
+		if (o->print)
+			status = print_command(o, accel, bundle);
+		else if (!start(o, accel, bundle, &m, isatty(0) ? log : NULL))
 			status = isatty(0) && !o->steps ? interact(&m) : watch(&m, o, log);
-		}
+		bochs_clean();
 	}
 	if (log)
 		fclose(log);

@@ -11,11 +11,17 @@
 #define CR0_DEFINED                                                                                \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
 	 CR0_PG)
-/* What needs the processor to have it, as CPUID shows it to the guest; the control block is refused
- * where it has not. */
-#define CR4_DEFINED                                                                              \
-	(0x7ffull /* up to OSXMMEXCPT, MCE among them */ | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | \
-	 CR4_OSXSAVE | CR4_SMEP | CR4_SMAP)
+#define CR4_EVERYWHERE 0x7ffull /* up to OSXMMEXCPT, MCE among them */
+
+/* The control block is refused where the processor does not have them. */
+static uint64_t cr4_defined(void)
+{
+	const struct cpu_features *f = &cpu_features;
+
+	return CR4_EVERYWHERE | (f->umip ? CR4_UMIP : 0) | (f->fsgsbase ? CR4_FSGSBASE : 0) |
+	       (f->pcid ? CR4_PCIDE : 0) | (f->xsave ? CR4_OSXSAVE : 0) | (f->smep ? CR4_SMEP : 0) |
+	       (f->smap ? CR4_SMAP : 0);
+}
 
 static bool set_cr0(struct vcpu *v, uint64_t value)
 {
@@ -42,7 +48,7 @@ static bool set_cr4(struct vcpu *v, uint64_t value)
 {
 	const struct hvm_vendor *h = v->engine->hvm;
 
-	if ((value & ~CR4_DEFINED) || ((v->efer & EFER_LMA) && !(value & CR4_PAE)) ||
+	if ((value & ~cr4_defined()) || ((v->efer & EFER_LMA) && !(value & CR4_PAE)) ||
 	    ((value & CR4_PCIDE) && !(v->efer & EFER_LMA)))
 		return false;
 	h->set(v, HVM_CR4, value | CR4_MCE);

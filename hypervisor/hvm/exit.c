@@ -97,6 +97,34 @@ void hvm_port(struct vcpu *v, const struct hvm_port *p)
 	}
 }
 
+/* Whether the hypervisor has an interest of its own in a PV guest's exception. */
+static bool pv_exception(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
+{
+	if (vector == VECTOR_GP && v->io_bitmap && hvm_pv_port(v))
+		return true;
+	if (vector == VECTOR_DB && hvm_pv_in_gate(v->regs->rip)) {
+		v->regs->rflags |= FLAGS_RF; /* steps and breakpoints are for guests */
+		return true;
+	}
+	if (!v->handlers.exception[vector]) {
+		guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
+			    (uint64_t)error);
+		return true;
+	}
+	if (vector == VECTOR_DB)
+		v->dr6 = (detail & DR6_STATUS) | DR6_FIXED;
+	return false;
+}
+
+void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
+{
+	if (guest_is_pv(v->guest) && pv_exception(v, vector, error, detail))
+		return;
+	if (vector == VECTOR_PF)
+		v->engine->hvm->set(v, HVM_CR2, detail);
+	hvm_exception(v, vector, error);
+}
+
 void hvm_cpuid(struct vcpu *v, unsigned length)
 {
 	struct regs *r = v->regs;

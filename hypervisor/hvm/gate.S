@@ -16,6 +16,17 @@
 
 #define VP(field) gate_vcpu_page + VENEER_VP_##field(%rip)
 
+/* The call into the hypervisor: AMD-V's, made VT-x's at boot where that is what there is. */
+	.macro	hypercall_insn
+	.pushsection .rodata.hvm_calls, "a"
+	.quad	771f
+	.popsection
+771:	vmmcall
+	.endm
+
+	.section .rodata.hvm_calls, "a"
+	.globl	hvm_calls, hvm_calls_end
+hvm_calls:
 	.section .hvm.gate, "ax"
 	.code64
 
@@ -187,7 +198,7 @@ load_root:
 	xorl	%eax, %eax
 	ret
 1:	movl	$VENEER_HC_MMU_LOAD_ROOT, %eax
-	vmmcall
+	hypercall_insn
 	ret
 
 /* MMU_FLUSH: one page by itself, more than that with everything. */
@@ -218,7 +229,7 @@ hvm_hypercall_page:
 	jmp	flush
 	.else
 	movl	$nr, %eax
-	vmmcall
+	hypercall_insn
 	.endif
 	ret
 	.set	nr, nr + 1
@@ -246,7 +257,7 @@ hvm_return_iret:
 	movl	$0, VP(IRQ_PENDING)
 	jmp	*gate_data+HD_EVENT(%rip)
 hvm_return_pending:
-	vmmcall
+	hypercall_insn
 	jmp	hvm_return_iret
 	.balign	4096, 0xcc
 
@@ -256,5 +267,8 @@ hvm_return_pending:
 hvm_gate_places:
 	.quad	hvm_vectors, hvm_softints, hvm_syscall, hvm_syscall32, hvm_sysenter
 	.quad	hvm_return, hvm_return_iret, hvm_return_pending
+
+	.section .rodata.hvm_calls
+hvm_calls_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -6,6 +6,7 @@
 #include "core/fpu.h"
 #include "core/guest.h"
 #include "hvm/gate.h"
+#include "hvm/pv.h"
 #include "platform/platform.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
@@ -72,8 +73,17 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 	hvm_exception(v, VECTOR_PF, error);
 }
 
+/* Rewritten code looks for its stubs in a window that only the shadow MMU can show it. */
+const char *hvm_refuses(const struct guest *g)
+{
+	if (g->prepare == PREPARE_REWRITTEN)
+		return "a rewritten image is made for the ring engine: want engine = ring, or the "
+		       "image as it was";
+	return NULL;
+}
+
 /* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
-bool hvm_deliver(struct vcpu *v)
+static bool deliver_legacy(struct vcpu *v)
 {
 	const struct hvm_vendor *h = vendor(v);
 	struct platform *p = v->guest->platform;
@@ -88,6 +98,11 @@ bool hvm_deliver(struct vcpu *v)
 		h->inject(v, HVM_INTERRUPT, platform_interrupt_acknowledge(p), NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
+}
+
+bool hvm_deliver(struct vcpu *v)
+{
+	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : deliver_legacy(v);
 }
 
 #define BOOT_CS 0x08

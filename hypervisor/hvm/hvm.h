@@ -64,6 +64,7 @@ struct hvm_vendor {
 };
 
 /* hvm.c: the parts of struct engine that are the same */
+const char *hvm_refuses(const struct guest *g);
 bool hvm_deliver(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
 uint32_t hvm_flags(const struct vcpu *v);
@@ -86,6 +87,8 @@ struct hvm_port {
 	uint64_t next_rip;
 };
 void hvm_port(struct vcpu *v, const struct hvm_port *p);
+/* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
+void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
 void hvm_cpuid(struct vcpu *v, unsigned length);
 void hvm_rdmsr(struct vcpu *v, unsigned length);
 void hvm_wrmsr(struct vcpu *v, unsigned length);

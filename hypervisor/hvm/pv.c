@@ -347,6 +347,24 @@ void hvm_pv_start(struct vcpu *v, gpa_t root)
 	v->saved.rflags = FLAGS_ONE | FLAGS_IF;
 }
 
+/* --- the instruction that exits --- */
+
+extern const uint64_t hvm_calls[], hvm_calls_end[];
+
+void hvm_pv_use_vmcall(void)
+{
+	static const uint8_t vmcall[] = { 0x0f, 0x01, 0xc1 };
+
+	for (const uint64_t *at = hvm_calls; at < hvm_calls_end; at++) {
+		bool text = *at >= HVM_GATE_TEXT;
+		uint64_t page =
+			text ? LINKER_VALUE(hvm_gate_phys) : LINKER_VALUE(hvm_hypercall_phys);
+
+		memcpy(direct(MPA(page + *at - (text ? HVM_GATE_TEXT : GATE_HYPERCALL))), vmcall,
+		       sizeof(vmcall));
+	}
+}
+
 /* --- events --- */
 
 static bool in_gate(uint64_t rip)

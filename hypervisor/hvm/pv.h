@@ -24,6 +24,8 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 int hvm_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 
+void hvm_pv_use_vmcall(void); /* once, before any guest: VT-x's instruction in gate.S */
+
 bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page included */
 
 /* A hypercall out of the gate's return: the IRETQ is done here, and events follow. False: it was

@@ -397,27 +397,12 @@ static void exception_exit(struct vcpu *v, unsigned vector)
 		__asm__ volatile("int $18"); /* the machine's, 15.12.16 */
 		return;
 	}
-	if (guest_is_pv(v->guest)) {
-		if (vector == VECTOR_GP && v->io_bitmap && hvm_pv_port(v))
-			return;
-		if (vector == VECTOR_DB && hvm_pv_in_gate(v->regs->rip)) {
-			v->regs->rflags |= FLAGS_RF; /* steps and breakpoints are for guests */
-			return;
-		}
-		if (!v->handlers.exception[vector]) {
-			guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
-				    b->control.exit_info1);
-			return;
-		}
-		if (vector == VECTOR_DB) {
-			v->dr6 = (b->save.dr6 & DR6_STATUS) | DR6_FIXED;
-			b->save.dr6 = DR6_FIXED;
-			b->control.clean &= ~SVM_CLEAN_DR;
-		}
+	hvm_intercepted(v, vector, (int64_t)b->control.exit_info1,
+			vector == VECTOR_DB ? b->save.dr6 : b->control.exit_info2);
+	if (vector == VECTOR_DB && guest_is_pv(v->guest)) {
+		b->save.dr6 = DR6_FIXED;
+		b->control.clean &= ~SVM_CLEAN_DR;
 	}
-	if (vector == VECTOR_PF)
-		set(v, HVM_CR2, b->control.exit_info2);
-	hvm_exception(v, vector, (int64_t)b->control.exit_info1);
 }
 
 /* An exit in the middle of an event's delivery: it is delivered again. Software's own INT n and
@@ -514,24 +499,10 @@ static void run(struct cpu *cpu, struct vcpu *v)
 	handle_exit(v);
 }
 
-static bool deliver(struct vcpu *v)
-{
-	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : hvm_deliver(v);
-}
-
-/* Rewritten code looks for its stubs in a window that only the shadow MMU can show it. */
-static const char *refuses(const struct guest *g)
-{
-	if (g->prepare == PREPARE_REWRITTEN)
-		return "a rewritten image is made for the ring engine: want engine = ring, or the "
-		       "image as it was";
-	return NULL;
-}
-
 const struct engine svm_engine = {
 	.name = "svm",
 	.missing = missing,
-	.refuses = refuses,
+	.refuses = hvm_refuses,
 	.hvm = &vendor,
 	.start_cpu = start_cpu,
 	.create_guest = create_guest,
@@ -541,7 +512,7 @@ const struct engine svm_engine = {
 	.start_legacy = start_legacy,
 	.load = load,
 	.unload = unload,
-	.deliver = deliver,
+	.deliver = hvm_deliver,
 	.run = run,
 	.segment_base = hvm_segment_base,
 	.flags = hvm_flags,

@@ -4,7 +4,6 @@
 #ifndef VENEER_SVM_H
 #define VENEER_SVM_H
 
-#ifndef __ASSEMBLER__
 #include <stdint.h>
 
 /* A segment register; attributes are bits 55:52 and 47:40 of a descriptor, side by side. */
@@ -89,23 +88,6 @@ VMCB_AT(save, pat, 0x668);
  * (VMSAVE). Interrupts and NMIs that came meanwhile are taken before the return, or pending. */
 struct regs;
 void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host);
-#endif
-
-/* Byte offsets in struct regs, for svm_entry.S */
-#define REGS_R15 0
-#define REGS_R14 8
-#define REGS_R13 16
-#define REGS_R12 24
-#define REGS_R11 32
-#define REGS_R10 40
-#define REGS_R9	 48
-#define REGS_R8	 56
-#define REGS_RDI 64
-#define REGS_RSI 72
-#define REGS_RBP 80
-#define REGS_RBX 88
-#define REGS_RDX 96
-#define REGS_RCX 104
 
 /* Intercepts, control word 1 (offset 0x00c) */
 #define SVM_INTERCEPT1_INTR	0x00000001u

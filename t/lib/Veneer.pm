@@ -4,7 +4,7 @@ package Veneer;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT = qw(veneer run_guests native_linux command slurp spew guest);
+our @EXPORT = qw(veneer run_guests native_linux command slurp spew guest text_screens);
 
 my $build = 'build';
 
@@ -59,6 +59,18 @@ sub run_guests {
 	my ($status, $text) = veneer('run', $path, '--timeout', 120, '--accel', 'tcg', @options);
 	$text =~ s/\r//g;
 	return ($status, $text);
+}
+
+# What the monitor's command `screen` printed, each time an array of 25 rows.
+sub text_screens {
+	my ($text) = @_;
+	my (@screens, @rows);
+	while ($text =~ /screen (\d\d) \|(.{80})\|/g) {
+		@rows = () if $1 == 0;
+		push @rows, $2;
+		push @screens, [@rows] if $1 == 24;
+	}
+	return @screens;
 }
 
 # Linux on bare (emulated) hardware, with a task of its initramfs, while something else runs: the

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one place that knows how Bochs is started: the machine for VT-x where the processor has none.
+ */
+#ifndef HOST_BOCHS_H
+#define HOST_BOCHS_H
+
+#include "machine.h"
+
+struct bochs {
+	const char *memory; /* MiB */
+	const char *cpus;
+	const char *kernel, *bundle;
+};
+
+/* Installs what is missing (as root, from Debian's packages), makes a GRUB ISO of kernel and bundle
+ * in a directory of its own, and starts Bochs with it. 0, or -1 with a line on stderr. */
+int bochs_start(const struct bochs *b, struct machine *m, FILE *log);
+/* When the machine has ended: removes the directory. */
+void bochs_clean(void);
+
+#endif
