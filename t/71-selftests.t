@@ -31,6 +31,7 @@ sub compare {
 	for my $name (sort keys %$native) {
 		my $got = $veneer->{$name} // 'nothing';
 		my $why = $differs{$name} // $differs{"$name $engine"};
+		$why //= 'out of time' if $native->{$name} =~ /^status 137/; # on a busy host
 		if ($why && $got ne $native->{$name}) {
 			like($got, qr/^status 0 .* failed 0$/, "$engine: $name: $got; natively $native->{$name} ($why)");
 		} else {

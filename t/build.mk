@@ -33,7 +33,8 @@ $(BUILD)/t/unit/test_events: hypervisor/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/mmu/walk.c
 $(BUILD)/t/unit/test_decode: hypervisor/emulate/decode.c rewriter/classify.c
 $(BUILD)/t/unit/test_devices: hypervisor/platform/i8042.c hypervisor/platform/i8254.c \
-	hypervisor/platform/i8259.c hypervisor/platform/ns16550.c hypervisor/platform/rtc.c hypervisor/platform/vga.c
+	hypervisor/platform/i8259.c hypervisor/platform/ns16550.c hypervisor/platform/rtc.c hypervisor/platform/vga.c \
+	hypervisor/platform/ioapic.c hypervisor/platform/lapic.c hypervisor/platform/pci.c
 
 $(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/*/*.h rewriter/*.h) | packages
 	@mkdir -p $(@D)
@@ -60,9 +61,19 @@ $(BUILD)/t/stripped.elf: $(BUILD)/rtos-pc.elf
 	@mkdir -p $(@D)
 	$(Q)strip -s -o $@ $<
 
+# Kernels that nobody here built, as Debian ships them: downloaded, not installed.
+$(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin: | packages
+	$(call say,APT,$@)
+	$(Q)mkdir -p $(BUILD)/debian && cd $(BUILD)/debian && { \
+		cloud=$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p'); \
+		apt-get -q download $$cloud memtest86+; } > apt.log 2>&1 || { tail -n 3 apt.log; \
+		echo "veneer: cannot download Debian's kernel: $(BUILD)/debian/apt.log has the details"; exit 1; }
+	$(Q)cd $(BUILD)/debian && for p in *.deb; do dpkg-deb -x $$p .; done && rm -f *.deb && \
+		mv boot/vmlinuz-* vmlinuz && mv boot/memtest86+x64.bin . && rm -rf boot lib usr
+
 TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf \
-	$(BUILD)/t/pc-rewritten.elf
+	$(BUILD)/t/pc-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin
 
 check: all check-packages linux $(TEST_INPUTS)
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)

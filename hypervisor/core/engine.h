@@ -51,6 +51,10 @@ struct engine {
 	/* Runs the guest until it has left the processor, and sees to the reason. */
 	void (*run)(struct cpu *cpu, struct vcpu *v);
 
+	/* Before they are shown: registers that only the processor or its control block has, into
+	 * v->legacy and v->mmu. NULL: they are there. */
+	void (*gather)(struct vcpu *v);
+
 	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), the flags as the guest
 	 * sees them, and faults sent to the guest. */
 	uint64_t (*segment_base)(const struct vcpu *v, unsigned seg);

@@ -198,12 +198,14 @@ void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa
 	v->engine->start_pv(v, root);
 }
 
-void vcpu_start_legacy(struct vcpu *v, uint32_t eip, uint32_t eax, uint32_t ebx)
+void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
 {
 	vcpu_reset(v);
-	v->saved.rip = eip;
-	v->saved.rax = eax;
-	v->saved.rbx = ebx;
+	v->saved.rip = s->eip;
+	v->saved.rax = s->eax;
+	v->saved.rbx = s->ebx;
+	v->saved.rsi = s->esi;
+	v->legacy.gdt_base = s->gdt;
 	v->engine->start_legacy(v);
 }
 
@@ -347,11 +349,13 @@ void vcpu_stop(struct vcpu *v)
 	guest_end(g, -1, "all its vCPUs have stopped");
 }
 
-static void dump_registers(const struct vcpu *v)
+static void dump_registers(struct vcpu *v)
 {
 	struct guest *g = v->guest;
 	const struct regs *r = v->regs;
 
+	if (v->engine->gather)
+		v->engine->gather(v);
 	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u vector %lu error %lx", r->cs,
 			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), r->vector,
 			     r->error);
@@ -363,7 +367,8 @@ static void dump_registers(const struct vcpu *v)
 		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
 				     r->r10, r->r11);
 	console_guest_notice(g, "root %lx cr0 %08x cr2 %lx cr4 %08x gdt %08x idt %08x",
-			     v->mmu.paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
+			     v->mmu.paging.root.v, v->legacy.cr0,
+			     v->engine->hvm ? v->legacy.cr2 : v->page->cr2, v->legacy.cr4,
 			     v->legacy.gdt_base, v->legacy.idt_base);
 }
 
@@ -374,7 +379,7 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	char why[160];
 	va_list args;
 
-	const struct vcpu *v = this_cpu()->current;
+	struct vcpu *v = this_cpu()->current;
 
 	if (g->ending)
 		return;

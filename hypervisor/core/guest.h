@@ -160,6 +160,7 @@ struct guest {
 
 	struct file image, module;
 	/* a rewritten image's tables, in its patch window */
+	bool bzimage;
 	struct veneer_rewrite_note rewrite;
 	const struct veneer_site *sites;
 	const struct veneer_iret_window *iret_windows;
@@ -224,7 +225,13 @@ void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
 
 /* Puts a stopped vCPU at its first instruction, in the kernel; see struct engine. */
 void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root);
-void vcpu_start_legacy(struct vcpu *v, uint32_t eip, uint32_t eax, uint32_t ebx);
+struct legacy_start {
+	uint32_t eip, eax, ebx, esi;
+	uint32_t gdt; /* has LEGACY_CS and LEGACY_DS, for a kernel that relies on one */
+};
+#define LEGACY_CS 0x10
+#define LEGACY_DS 0x18
+void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s);
 void vcpu_park(struct vcpu *v);
 void vcpu_stop(struct vcpu *v);					      /* by its own wish */
 int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/load.h"
 
+#include "core/bzimage.h"
 #include "core/console.h"
 #include "core/elf.h"
 #include "core/cpu.h"
@@ -11,7 +12,6 @@
 #include "x86/apic.h"
 
 #define SECONDS_TO_2000	  946684800 /* from 1970 */
-#define LOW_MEMORY_KIB	  639
 #define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
 
 /* Multiboot 0.6.96, section 3.3 */
@@ -59,13 +59,17 @@ static const char *check_rewrite_note(struct guest *g, const struct elf_image *i
 	return NULL;
 }
 
-static const char *identify(struct guest *g)
+static const char *identify_kind(struct guest *g)
 {
-	enum preparation want = g->config->prepare;
 	struct elf_image image;
 	const char *why;
 	const void *note;
 
+	if (bzimage_is(g->image.data, g->image.bytes)) {
+		g->prepare = PREPARE_STOCK;
+		g->bzimage = true;
+		return NULL;
+	}
 	if (elf_read(g->image.data, g->image.bytes, &image, &why))
 		return why;
 	const uint32_t *abi = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_GUEST, 4);
@@ -90,6 +94,16 @@ static const char *identify(struct guest *g)
 	} else {
 		g->prepare = PREPARE_STOCK;
 	}
+	return NULL;
+}
+
+static const char *identify(struct guest *g)
+{
+	enum preparation want = g->config->prepare;
+	const char *why = identify_kind(g);
+
+	if (why)
+		return why;
 	if (want != PREPARE_DETECT && want != g->prepare)
 		return "prepare = in veneer.conf says otherwise than the image";
 	return NULL;
@@ -233,14 +247,14 @@ static void fill_multiboot(struct guest *g, gpa_t module)
 
 	*mb = (struct multiboot_info){
 		.flags = MULTIBOOT_MEMORY | MULTIBOOT_CMDLINE | MULTIBOOT_MMAP,
-		.mem_lower = LOW_MEMORY_KIB,
+		.mem_lower = PLATFORM_LOW_BYTES >> 10,
 		.mem_upper = (uint32_t)(high >> 10),
 		.cmdline = text,
 		.mmap_length = 2 * sizeof(*map),
 		.mmap_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)map - (char *)mb),
 	};
 	put_text(g, text, g->config->cmdline);
-	map[0] = (struct multiboot_mmap){ 20, 0, LOW_MEMORY_KIB << 10, 1 };
+	map[0] = (struct multiboot_mmap){ 20, 0, PLATFORM_LOW_BYTES, 1 };
 	map[1] = (struct multiboot_mmap){ 20, MIB(1), high, 1 };
 	if (g->module.bytes) {
 		put_text(g, text + 256, g->config->module);
@@ -259,6 +273,10 @@ int load_image(struct guest *g, const char **why)
 	gpa_t module = GPA(0);
 	uint64_t end = 0;
 
+	if (g->bzimage) {
+		*why = bzimage_load(g);
+		return *why ? -EINVAL : 0;
+	}
 	if (elf_read(g->image.data, g->image.bytes, &image, why))
 		return -EINVAL;
 	*why = copy_segments(g, &image, &end);
@@ -273,7 +291,9 @@ int load_image(struct guest *g, const char **why)
 	bool multiboot = elf_multiboot(&image) >= 0;
 	if (multiboot)
 		fill_multiboot(g, module);
-	vcpu_start_legacy(g->vcpu, (uint32_t)image.entry, multiboot ? MULTIBOOT_MAGIC : 0,
-			  multiboot ? MULTIBOOT_INFO_AT : 0);
+	vcpu_start_legacy(g->vcpu,
+			  &(struct legacy_start){ .eip = (uint32_t)image.entry,
+						  .eax = multiboot ? MULTIBOOT_MAGIC : 0,
+						  .ebx = multiboot ? MULTIBOOT_INFO_AT : 0 });
 	return 0;
 }

@@ -298,3 +298,66 @@ int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *ins
 	insn->length = (uint8_t)r.at;
 	return 0;
 }
+
+/* MOV with a register: 88 to 8b; with a constant: c6, c7; MOVZX: 0f b6, b7; MOVSX: 0f be, bf;
+ * MOV between AL or eAX and an absolute address: a0 to a3. SDM 2B, MOV; appendix A. */
+static bool one_byte_move(struct reader *r, struct insn *i, uint8_t b, struct insn_move *m)
+{
+	uint8_t wide = operand_width(r);
+
+	m->width = m->reg_width = b & 1 ? wide : 1;
+	switch (b) {
+	case 0x88:
+	case 0x89: m->store = true; /* fallthrough */
+	case 0x8a:
+	case 0x8b:
+		modrm(r, i);
+		m->reg = i->reg;
+		return i->flags & INSN_MEM;
+	case 0xa0 ... 0xa3:
+		m->store = b >= 0xa2;
+		m->reg = 0;
+		take(r, !r->code64 && r->addr16 ? 2 : 4);
+		if (r->code64 && !r->addr16)
+			take(r, 4);
+		return true;
+	case 0xc6:
+	case 0xc7:
+		if (modrm(r, i) || !(i->flags & INSN_MEM))
+			return false;
+		m->store = true;
+		m->reg = INSN_NO_REG;
+		m->imm = (uint64_t)(int64_t)(int32_t)take_signed(r, m->width == 8 ? 4 : m->width);
+		return true;
+	default: return false;
+	}
+}
+
+static bool two_byte_move(struct reader *r, struct insn *i, struct insn_move *m)
+{
+	uint8_t b = (uint8_t)take(r, 1);
+
+	if ((b & 0xf6) != 0xb6)
+		return false;
+	m->width = b & 1 ? 2 : 1;
+	m->reg_width = operand_width(r);
+	m->sign = b & 8;
+	modrm(r, i);
+	m->reg = i->reg;
+	return i->flags & INSN_MEM;
+}
+
+int insn_decode_move(const uint8_t *code, size_t bytes, bool code64, struct insn_move *m)
+{
+	struct reader r = { .code = code, .bytes = bytes, .code64 = code64, .seg = 0xff };
+	struct insn i = { .base = INSN_NO_REG };
+
+	*m = (struct insn_move){ 0 };
+	uint8_t b = opcode_after_prefixes(&r, &i);
+	if (!(b == 0x0f ? two_byte_move(&r, &i, m) : one_byte_move(&r, &i, b, m)) || r.over ||
+	    r.locked)
+		return -EINVAL;
+	m->high = m->reg_width == 1 && !r.rex && m->reg >= 4 && m->reg < 8;
+	m->length = (uint8_t)r.at;
+	return 0;
+}

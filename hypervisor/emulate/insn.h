@@ -70,4 +70,20 @@ struct veneer_iret_window {
  * whole one or it is longer than 15 bytes. What is not sensitive comes back as INSN_OTHER. */
 int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *insn);
 
+/* A move between memory and a register, or of a constant to memory: what drivers do to registers of
+ * devices that lie in memory. */
+struct insn_move {
+	uint8_t length;
+	uint8_t width;	   /* of the memory operand: 1, 2, 4 or 8 bytes */
+	uint8_t reg_width; /* of the register that a load fills */
+	uint8_t reg;	   /* INSN_NO_REG: the constant */
+	bool store;
+	bool sign; /* a load extends the sign, else zeros */
+	bool high; /* reg is AH, CH, DH or BH: 4 to 7, of 8 bits, without REX */
+	uint64_t imm;
+};
+
+/* 0; -EINVAL when it is anything else. */
+int insn_decode_move(const uint8_t *code, size_t bytes, bool code64, struct insn_move *move);
+
 #endif

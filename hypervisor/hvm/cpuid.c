@@ -20,6 +20,7 @@ enum { EAX, EBX, ECX, EDX };
 	(BIT(2) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(11) | BIT(15) | \
 	 BIT(18) | BIT(21) | BIT(24) | BIT(27)) /* DTES64 MONITOR VMX SMX EIST TM2 CNXT SDBG \
 						   PDCM DCA x2APIC deadline OSXSAVE */
+#define EDX1_APIC	BIT(9)
 #define ECX1_OSXSAVE	BIT(27)
 #define ECX1_HYPERVISOR BIT(31)
 #define EDX1_HIDDEN                                                                    \
@@ -49,6 +50,8 @@ static void leaf_1(const struct vcpu *v, uint32_t r[4])
 	if (v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE)
 		r[ECX] |= ECX1_OSXSAVE;
 	r[EDX] &= ~EDX1_HIDDEN;
+	if (v->guest->platform)
+		r[EDX] |= EDX1_APIC;
 }
 
 static void leaf_7(uint32_t sub, uint32_t r[4])

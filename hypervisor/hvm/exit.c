@@ -7,6 +7,7 @@
 #include "core/port_io.h"
 #include "hvm/hvm.h"
 #include "hvm/pv.h"
+#include "platform/lapic.h"
 #include "x86/cpu.h"
 
 void hvm_skip(struct vcpu *v, unsigned length)
@@ -139,8 +140,18 @@ void hvm_cpuid(struct vcpu *v, unsigned length)
 	hvm_skip(v, length);
 }
 
-#define MSR_TSC		0x10
-#define MSR_MISC_ENABLE 0x1a0
+#define MSR_TSC		    0x10
+#define MSR_MISC_ENABLE	    0x1a0
+#define MSR_AMD_INT_PENDING 0xc0010055 /* Linux reads it on every AMD before family 10h */
+
+#define APIC_BASE_BSP	    0x100
+#define APIC_BASE_ENABLE    0x800
+
+/* It stays where it is. */
+static uint64_t apic_base(const struct vcpu *v)
+{
+	return LAPIC_AT | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);
+}
 
 /* What is not here does not exist; what the guest has for itself does not exit. */
 static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -148,8 +159,10 @@ static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 	switch (msr) {
 	case MSR_TSC: *value = rdtsc(); return true;
 	case MSR_EFER: *value = v->efer; return true;
-	case MSR_MISC_ENABLE: *value = 0; return true;
+	case MSR_MISC_ENABLE:
+	case MSR_AMD_INT_PENDING: *value = 0; return true;
 	case MSR_PAT: *value = v->pat; return true;
+	case MSR_APIC_BASE: *value = apic_base(v); return v->guest->platform;
 	default: return false;
 	}
 }
@@ -174,6 +187,7 @@ static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 			return false;
 		v->pat = value; /* what it asks for, not what it gets: its memory is cached */
 		return true;
+	case MSR_APIC_BASE: return v->guest->platform && value == apic_base(v);
 	default: return false;
 	}
 }
@@ -235,10 +249,4 @@ void hvm_hypercall(struct vcpu *v, unsigned length)
 		return;
 	hvm_skip(v, length);
 	hypercall(v);
-}
-
-void hvm_outside(struct vcpu *v, gpa_t at)
-{
-	guest_crash(v->guest, "access to guest-physical address %lx, which is outside its memory",
-		    at.v);
 }

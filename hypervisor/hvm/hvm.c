@@ -46,6 +46,21 @@ void hvm_paging(struct vcpu *v)
 	};
 }
 
+void hvm_gather(struct vcpu *v)
+{
+	const struct hvm_vendor *h = vendor(v);
+	struct hvm_segment gdt, idt;
+
+	h->get_segment(v, HVM_GDTR, &gdt);
+	h->get_segment(v, HVM_IDTR, &idt);
+	v->mmu.paging.root = GPA(h->get(v, HVM_CR3));
+	v->legacy.cr0 = (uint32_t)h->get(v, HVM_CR0);
+	v->legacy.cr2 = h->get(v, HVM_CR2);
+	v->legacy.cr4 = (uint32_t)h->get(v, HVM_CR4);
+	v->legacy.gdt_base = (uint32_t)gdt.base;
+	v->legacy.idt_base = (uint32_t)idt.base;
+}
+
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 {
 	struct hvm_segment s;
@@ -105,23 +120,22 @@ bool hvm_deliver(struct vcpu *v)
 	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : deliver_legacy(v);
 }
 
-#define BOOT_CS 0x08
-#define BOOT_DS 0x10
-
-/* Multiboot 0.6.96 section 3.2: flat segments, protected mode, no paging. */
+/* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
+ * paging. */
 void hvm_start_legacy(struct vcpu *v)
 {
 	const struct hvm_vendor *h = vendor(v);
-	const struct hvm_segment code = { BOOT_CS, HVM_CODE32, HVM_LIMIT, 0 };
-	const struct hvm_segment data = { BOOT_DS, HVM_DATA32, HVM_LIMIT, 0 };
+	const struct hvm_segment code = { LEGACY_CS, HVM_CODE32, HVM_LIMIT, 0 };
+	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
 	const struct hvm_segment task = { 0, HVM_TSS_BUSY, 0x67, 0 };
+	const struct hvm_segment gdt = { .limit = LEGACY_DS + 7, .base = v->legacy.gdt_base };
 	const struct hvm_segment none = { 0 };
 
 	for (unsigned seg = 0; seg < 6; seg++)
 		h->set_segment(v, seg, seg == 1 ? &code : &data);
 	h->set_segment(v, HVM_LDTR, &none);
 	h->set_segment(v, HVM_TR, &task);
-	h->set_segment(v, HVM_GDTR, &none);
+	h->set_segment(v, HVM_GDTR, &gdt);
 	h->set_segment(v, HVM_IDTR, &none);
 	h->set(v, HVM_CR0, CR0_PE | CR0_ET | CR0_NE);
 	h->set(v, HVM_CR2, 0);

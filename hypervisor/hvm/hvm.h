@@ -66,6 +66,7 @@ struct hvm_vendor {
 /* hvm.c: the parts of struct engine that are the same */
 const char *hvm_refuses(const struct guest *g);
 bool hvm_deliver(struct vcpu *v);
+void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
 uint32_t hvm_flags(const struct vcpu *v);
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
@@ -95,7 +96,6 @@ void hvm_wrmsr(struct vcpu *v, unsigned length);
 void hvm_xsetbv(struct vcpu *v, unsigned length);
 void hvm_halt(struct vcpu *v, unsigned length);
 void hvm_hypercall(struct vcpu *v, unsigned length);
-void hvm_outside(struct vcpu *v, gpa_t at); /* an access to nothing */
 
 /* The length of the instruction at RIP, whose opcode is so many bytes and has no operands; 0: it
  * cannot be read, and the guest has been sent the fault. */
@@ -107,6 +107,10 @@ void hvm_skip(struct vcpu *v, unsigned length);
 unsigned hvm_fetch(struct vcpu *v, uint8_t code[15]);
 /* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
 bool hvm_decode(struct vcpu *v, struct insn *i);
+
+/* mmio.c: an access to where there is no memory; data: by an instruction's operand, not by fetching
+ * it or walking page tables. */
+void hvm_outside(struct vcpu *v, gpa_t at, bool data);
 
 /* control.c: MOV to CR0 or CR4, or LMSW, at RIP; false: #GP. */
 void hvm_write_cr(struct vcpu *v);

@@ -460,7 +460,9 @@ static void handle_exit(struct vcpu *v)
 	case SVM_EXIT_INIT:
 	case SVM_EXIT_SMI:
 	case SVM_EXIT_VINTR: break; /* the window is open */
-	case SVM_EXIT_NPF: hvm_outside(v, GPA(c->exit_info2)); break;
+	case SVM_EXIT_NPF:
+		hvm_outside(v, GPA(c->exit_info2), !(c->exit_info1 & SVM_NPF_NOT_DATA));
+		break;
 	case SVM_EXIT_RDPMC: hvm_exception(v, VECTOR_GP, 0); break;
 	case SVM_EXIT_SHUTDOWN: guest_crash(v->guest, "triple fault"); break;
 	default:
@@ -514,6 +516,7 @@ const struct engine svm_engine = {
 	.unload = unload,
 	.deliver = hvm_deliver,
 	.run = run,
+	.gather = hvm_gather,
 	.segment_base = hvm_segment_base,
 	.flags = hvm_flags,
 	.exception = hvm_exception,

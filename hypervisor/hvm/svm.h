@@ -157,6 +157,9 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host);
 #define SVM_EVENT_ERROR	    0x800
 #define SVM_EVENT_VALID	    0x80000000u
 
+/* EXITINFO1 of a nested page fault, 15.25.6: a fetch, or a walk of the guest's own tables */
+#define SVM_NPF_NOT_DATA (1ull << 4 | 1ull << 33)
+
 /* Virtual interrupts, 15.21 */
 #define SVM_V_IRQ	   0x00000100u
 #define SVM_V_PRIORITY	   0x000f0000u

@@ -619,7 +619,10 @@ static void handle_exit(struct vcpu *v, uint32_t reason)
 	case VMX_REASON_RDMSR: hvm_rdmsr(v, length()); break;
 	case VMX_REASON_WRMSR: hvm_wrmsr(v, length()); break;
 	case VMX_REASON_XSETBV: hvm_xsetbv(v, length()); break;
-	case VMX_REASON_EPT: hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL))); break;
+	case VMX_REASON_EPT:
+		hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL)),
+			    VMX_EPT_DATA(vmread(VMCS_QUALIFICATION)));
+		break;
 	case VMX_REASON_BAD_STATE:
 		guest_crash(v->guest, "a state of the processor that VT-x refuses");
 		break;
@@ -680,6 +683,7 @@ const struct engine vmx_engine = {
 	.unload = unload,
 	.deliver = hvm_deliver,
 	.run = run,
+	.gather = hvm_gather,
 	.segment_base = hvm_segment_base,
 	.flags = hvm_flags,
 	.exception = hvm_exception,

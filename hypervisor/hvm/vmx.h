@@ -154,10 +154,12 @@
 #define VMX_CR_NUMBER(q)   ((q)&15)
 #define VMX_CR_FROM(q)	   (((q) >> 4 & 3) == 1)
 #define VMX_CR_REGISTER(q) ((q) >> 8 & 15)
-#define VMX_IO_WIDTH(q)	   (uint8_t)(((q)&7) + 1)
-#define VMX_IO_IN	   0x08
-#define VMX_IO_STRING	   0x10
-#define VMX_IO_PORT(q)	   (uint16_t)((q) >> 16)
+/* an EPT violation by a data access to a translated address: not a fetch, nor a walk of tables */
+#define VMX_EPT_DATA(q) (!((q)&4) && ((q)&0x180) == 0x180)
+#define VMX_IO_WIDTH(q) (uint8_t)(((q)&7) + 1)
+#define VMX_IO_IN	0x08
+#define VMX_IO_STRING	0x10
+#define VMX_IO_PORT(q)	(uint16_t)((q) >> 16)
 
 #ifndef __ASSEMBLER__
 #include "core/types.h"

@@ -8,10 +8,14 @@
 #include "core/string.h"
 #include "core/timer.h"
 #include "mmu/memory.h"
+#include "platform/acpi_tables.h"
 #include "platform/i8042.h"
 #include "platform/i8254.h"
 #include "platform/i8259.h"
+#include "platform/ioapic.h"
+#include "platform/lapic.h"
 #include "platform/ns16550.h"
+#include "platform/pci.h"
 #include "platform/rtc.h"
 #include "platform/vga.h"
 #include "x86/apic.h"
@@ -26,16 +30,22 @@ struct platform {
 	struct i8042 keyboard;
 	struct rtc rtc;
 	struct vga vga;
+	struct pci pci;
+	bool has_apic; /* and ACPI's tables: in a virtual machine */
+	struct lapic lapic;
+	struct ioapic ioapic;
+	uint16_t pm_enable; /* ACPI PM1 */
 	struct timer pit_timer;
+	struct timer lapic_timer;
 	struct timer key_timer; /* until the key that is down goes up */
 	bool reset_wanted;
 };
 
-/* Edges nearer together than this become one: an 8254 can ask for more than a million interrupts a
+/* Edges nearer together than this become one: a timer can ask for more than a million interrupts a
  * second, and they would come out of the neighbours' time. */
-#define PIT_REST_NS 50000
+#define TIMER_REST_NS 50000
 
-#define KEY_DOWN_NS 100000000 /* how long a typed key stays down */
+#define KEY_DOWN_NS   100000000 /* how long a typed key stays down */
 
 enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_COM1 = 4 };
 
@@ -54,10 +64,67 @@ static struct cpu *cpu_of(const struct platform *p)
 	return p->guest->vcpu->cpu;
 }
 
+bool platform_interrupt_pending(const struct platform *p)
+{
+	if (!p->has_apic)
+		return p->pic.intr;
+	return (p->pic.intr && lapic_passes_intr(&p->lapic)) || lapic_pending(&p->lapic) >= 0;
+}
+
+/* What the 8259s have comes first: the local APIC keeps what it has. */
+unsigned platform_interrupt_acknowledge(struct platform *p)
+{
+	int vector;
+
+	if (!p->has_apic || (p->pic.intr && lapic_passes_intr(&p->lapic)))
+		return pic_acknowledge(&p->pic);
+	vector = lapic_pending(&p->lapic);
+	lapic_acknowledge(&p->lapic, (unsigned)vector);
+	return (unsigned)vector;
+}
+
 static void wake_if_pending(struct platform *p)
 {
-	if (p->pic.intr)
+	if (platform_interrupt_pending(p))
 		vcpu_wake(p->guest->vcpu);
+}
+
+/* Interrupts of the I/O APIC's pins, to whom they are for. */
+static void send_pins(struct platform *p, uint32_t pins)
+{
+	for (; pins; pins &= pins - 1) {
+		uint64_t r = p->ioapic.redirect[__builtin_ctz(pins)];
+
+		if (lapic_is_destination(&p->lapic, IOAPIC_DESTINATION(r), r & IOAPIC_LOGICAL))
+			lapic_accept(&p->lapic, IOAPIC_VECTOR(r), r & IOAPIC_LEVEL);
+	}
+}
+
+/* A device's line goes to both controllers; the timer's to pin 2 of the second. */
+static void set_line(struct platform *p, unsigned irq, bool high)
+{
+	pic_set_line(&p->pic, irq, high);
+	if (p->has_apic)
+		send_pins(p, ioapic_set_line(&p->ioapic, irq ? irq : 2, high));
+}
+
+static void arm_lapic(struct platform *p, uint64_t since)
+{
+	uint64_t at = lapic_timer_at(&p->lapic, since);
+
+	if (at == LAPIC_NEVER)
+		timer_cancel(cpu_of(p), &p->lapic_timer);
+	else
+		timer_set(cpu_of(p), &p->lapic_timer, p->start + tsc_from_ns(at) + 1);
+}
+
+static void lapic_fired(struct timer *t)
+{
+	struct platform *p = container_of(t, struct platform, lapic_timer);
+
+	lapic_timer_fired(&p->lapic);
+	arm_lapic(p, now_ns(p) + TIMER_REST_NS);
+	wake_if_pending(p);
 }
 
 /* The next edge after since; one that is past by now, for we are slow, is raised at once. */
@@ -75,9 +142,9 @@ static void pit_fired(struct timer *t)
 {
 	struct platform *p = container_of(t, struct platform, pit_timer);
 
-	pic_set_line(&p->pic, IRQ_TIMER, false);
-	pic_set_line(&p->pic, IRQ_TIMER, true);
-	arm_pit(p, now_ns(p) + PIT_REST_NS);
+	set_line(p, IRQ_TIMER, false);
+	set_line(p, IRQ_TIMER, true);
+	arm_pit(p, now_ns(p) + TIMER_REST_NS);
 	wake_if_pending(p);
 }
 
@@ -134,12 +201,27 @@ static void clear_screen(struct guest *g)
 		cell[i] = 0x0720;
 }
 
+static void reset_apics(struct platform *p)
+{
+	struct guest *g = p->guest;
+	void *tables = mmu_memory(&g->mmu, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
+
+	p->has_apic = g->engine->hvm;
+	lapic_reset(&p->lapic, 0);
+	ioapic_reset(&p->ioapic);
+	p->pm_enable = 0;
+	if (p->has_apic && tables)
+		acpi_tables_write(tables, g->vcpus);
+}
+
 void platform_reset(struct platform *p, struct guest *g)
 {
 	p->guest = g;
 	timer_cancel(cpu_of(p), &p->pit_timer);
 	timer_cancel(cpu_of(p), &p->key_timer);
+	timer_cancel(cpu_of(p), &p->lapic_timer);
 	p->pit_timer.fire = pit_fired;
+	p->lapic_timer.fire = lapic_fired;
 	p->key_timer.fire = key_up;
 	p->start = rdtsc();
 	p->uart.transmit = transmit;
@@ -151,29 +233,22 @@ void platform_reset(struct platform *p, struct guest *g)
 	i8042_reset(&p->keyboard);
 	rtc_reset(&p->rtc, machine_seconds(), g->mmu.memory_bytes);
 	vga_reset(&p->vga);
+	pci_set_address(&p->pci, 0);
 	clear_screen(g);
+	reset_apics(p);
 }
 
 void platform_stop(struct platform *p)
 {
 	timer_cancel(cpu_of(p), &p->pit_timer);
 	timer_cancel(cpu_of(p), &p->key_timer);
-}
-
-bool platform_interrupt_pending(const struct platform *p)
-{
-	return p->pic.intr;
-}
-
-unsigned platform_interrupt_acknowledge(struct platform *p)
-{
-	return pic_acknowledge(&p->pic);
+	timer_cancel(cpu_of(p), &p->lapic_timer);
 }
 
 static void update_lines(struct platform *p)
 {
-	pic_set_line(&p->pic, IRQ_COM1, uart_irq(&p->uart));
-	pic_set_line(&p->pic, IRQ_KEYBOARD, i8042_irq(&p->keyboard));
+	set_line(p, IRQ_COM1, uart_irq(&p->uart));
+	set_line(p, IRQ_KEYBOARD, i8042_irq(&p->keyboard));
 }
 
 /* Takes as much of the waiting console input as the device has room for. */
@@ -213,7 +288,7 @@ static uint8_t in_byte(struct platform *p, uint16_t port)
 	case 0x64:
 		v = i8042_read(&p->keyboard, port);
 		if (port == 0x60) {
-			pic_set_line(&p->pic, IRQ_KEYBOARD, false);
+			set_line(p, IRQ_KEYBOARD, false);
 			feed(p);
 		}
 		return v;
@@ -224,12 +299,30 @@ static uint8_t in_byte(struct platform *p, uint16_t port)
 		v = uart_read(&p->uart, port & 7);
 		feed(p);
 		return v;
+	case PCI_ADDRESS_PORT ... PCI_DATA_PORT + 3: return pci_read(&p->pci, port);
 	default: return 0xff;
 	}
 }
 
-#define ACPI_PM1A_CONTROL 0x604 /* where QEMU's PC has it */
 #define ACPI_SLEEP_ENABLE 0x2000
+#define ACPI_SCI_ENABLE	  0x0001
+#define ACPI_PM_TIMER_HZ  3579545
+
+/* ACPI's fixed hardware, 4.8.3: no event ever happens, the timer of 24 bits runs. */
+static bool acpi_in(const struct platform *p, uint16_t port, unsigned width, uint32_t *value)
+{
+	if (port == ACPI_PM1A_EVENT && width == 2)
+		*value = 0;
+	else if (port == ACPI_PM1A_EVENT + 2 && width == 2)
+		*value = p->pm_enable;
+	else if (port == ACPI_PM1A_CONTROL && width == 2)
+		*value = ACPI_SCI_ENABLE;
+	else if (port == ACPI_PM_TIMER && width == 4)
+		*value = (uint32_t)(now_ns(p) / 1000 * ACPI_PM_TIMER_HZ / 1000000) & 0xffffff;
+	else
+		return false;
+	return true;
+}
 
 static void out_byte(struct platform *p, uint16_t port, uint8_t v)
 {
@@ -266,6 +359,8 @@ uint32_t platform_in(struct platform *p, uint16_t port, unsigned width)
 {
 	uint32_t v = 0;
 
+	if (p->has_apic && acpi_in(p, port, width, &v))
+		return v;
 	for (unsigned i = 0; i < width; i++)
 		v |= (uint32_t)in_byte(p, (uint16_t)(port + i)) << (8 * i);
 	return v;
@@ -277,11 +372,72 @@ void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t va
 		guest_end(p->guest, 0, "powered off");
 		return;
 	}
+	if (port == ACPI_PM1A_EVENT + 2 && width == 2)
+		p->pm_enable = (uint16_t)value;
+	if (port == PCI_ADDRESS_PORT && width == 4) {
+		pci_set_address(&p->pci, value);
+		return;
+	}
 	for (unsigned i = 0; i < width; i++)
 		out_byte(p, (uint16_t)(port + i), (uint8_t)(value >> (8 * i)));
 	if (p->reset_wanted) {
 		p->reset_wanted = false;
 		vcpu_request(p->guest->vcpu, REQUEST_RESET);
+	}
+}
+
+/* An interrupt to oneself; there is nobody else. */
+static void send_ipi(struct platform *p)
+{
+	uint32_t low = p->lapic.icr_low;
+	unsigned shorthand = low >> 18 & 3;
+	bool to_self =
+		shorthand == 1 || shorthand == 2 ||
+		(!shorthand && lapic_is_destination(&p->lapic, (uint8_t)(p->lapic.icr_high >> 24),
+						    low & IOAPIC_LOGICAL));
+
+	if (to_self && !(low & 0x600)) /* fixed, or lowest priority */
+		lapic_accept(&p->lapic, low & 0xff, false);
+}
+
+static void lapic_mmio_write(struct platform *p, unsigned offset, uint32_t value)
+{
+	unsigned vector = 0;
+
+	switch (lapic_write(&p->lapic, offset, value, now_ns(p), &vector)) {
+	case LAPIC_TIMER: arm_lapic(p, now_ns(p)); break;
+	case LAPIC_EOI: send_pins(p, ioapic_end_of_interrupt(&p->ioapic, vector)); break;
+	case LAPIC_SEND: send_ipi(p); break;
+	case LAPIC_NOTHING: break;
+	}
+}
+
+/* Registers are 4 bytes wide, 16 apart; other accesses are undefined (SDM 3A 11.4.1). */
+uint64_t platform_mmio_read(struct platform *p, unsigned vcpu, uint64_t at, unsigned width)
+{
+	unsigned offset = at & ~PAGE_MASK;
+
+	(void)vcpu;
+	if (!p->has_apic || at & 3 || width != 4)
+		return ~0ull;
+	switch (at & PAGE_MASK) {
+	case LAPIC_AT: return lapic_read(&p->lapic, offset, now_ns(p));
+	case IOAPIC_AT: return ioapic_read(&p->ioapic, offset);
+	default: return ~0ull;
+	}
+}
+
+void platform_mmio_write(struct platform *p, unsigned vcpu, uint64_t at, uint64_t value,
+			 unsigned width)
+{
+	unsigned offset = at & ~PAGE_MASK;
+
+	(void)vcpu;
+	if (!p->has_apic || at & 3 || width != 4)
+		return;
+	switch (at & PAGE_MASK) {
+	case LAPIC_AT: lapic_mmio_write(p, offset, (uint32_t)value); break;
+	case IOAPIC_AT: send_pins(p, ioapic_write(&p->ioapic, offset, (uint32_t)value)); break;
 	}
 }
 

@@ -12,8 +12,10 @@
 struct guest;
 struct platform;
 
-#define PLATFORM_ROWS	 25
-#define PLATFORM_COLUMNS 80
+#define PLATFORM_ROWS	   25
+#define PLATFORM_COLUMNS   80
+
+#define PLATFORM_LOW_BYTES (639 << 10) /* RAM below the BIOS's data and the screen */
 
 uint64_t platform_bytes(void);
 
@@ -25,6 +27,12 @@ void platform_stop(struct platform *p); /* no more timers */
 /* width is 1, 2 or 4 bytes. What nobody answers reads as all ones. */
 uint32_t platform_in(struct platform *p, uint16_t port, unsigned width);
 void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value);
+
+/* Devices whose registers lie in memory: the local APIC of that vCPU, the I/O APIC. Only in a
+ * virtual machine; elsewhere there are none. */
+uint64_t platform_mmio_read(struct platform *p, unsigned vcpu, uint64_t at, unsigned width);
+void platform_mmio_write(struct platform *p, unsigned vcpu, uint64_t at, uint64_t value,
+			 unsigned width);
 
 /* The INTR line, and the acknowledge cycle that returns the vector. */
 bool platform_interrupt_pending(const struct platform *p);

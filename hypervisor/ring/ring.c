@@ -348,7 +348,9 @@ static const char *missing(void)
 
 static const char *refuses(const struct guest *g)
 {
-	(void)g;
+	if (g->bzimage)
+		return "a kernel with its boot code is not for ring 1: want engine = auto, on a "
+		       "processor with VT-x or AMD-V";
 	return NULL;
 }
 

@@ -3,7 +3,10 @@
 #include "platform/i8042.h"
 #include "platform/i8254.h"
 #include "platform/i8259.h"
+#include "platform/ioapic.h"
+#include "platform/lapic.h"
 #include "platform/ns16550.h"
+#include "platform/pci.h"
 #include "platform/rtc.h"
 #include "platform/vga.h"
 #include "tap.h"
@@ -315,8 +318,133 @@ static void noise(void)
 	ok(true, "three million port accesses of noise");
 }
 
+static void write_lapic(struct lapic *l, unsigned offset, uint32_t value, uint64_t now)
+{
+	unsigned vector;
+
+	lapic_write(l, offset, value, now, &vector);
+}
+
+static void test_lapic(void)
+{
+	struct lapic l;
+	unsigned vector = 0;
+
+	lapic_reset(&l, 0);
+	ok(lapic_passes_intr(&l), "local APIC: virtual wire mode at first");
+	lapic_accept(&l, 0x31, false);
+	lapic_accept(&l, 0x52, true);
+	lapic_accept(&l, 0x53, false);
+	ok(lapic_pending(&l) == 0x53, "local APIC: the highest vector comes first");
+	lapic_acknowledge(&l, 0x53);
+	ok(lapic_pending(&l) == -1, "local APIC: one of its own class waits");
+	ok(lapic_read(&l, 0xa0, 0) == 0x50, "local APIC: the priority is that of what is served");
+	ok(lapic_write(&l, 0xb0, 0, 0, &vector) == LAPIC_NOTHING,
+	   "local APIC: an edge needs no more");
+	lapic_acknowledge(&l, 0x52);
+	ok(lapic_write(&l, 0xb0, 0, 0, &vector) == LAPIC_EOI && vector == 0x52,
+	   "local APIC: a level is passed on at its end");
+	write_lapic(&l, 0x80, 0x30, 0);
+	ok(lapic_pending(&l) == -1, "local APIC: the task's priority holds back its class");
+	write_lapic(&l, 0x80, 0x20, 0);
+	ok(lapic_pending(&l) == 0x31, "local APIC: and no higher one");
+	lapic_accept(&l, 15, false);
+	ok(lapic_pending(&l) == 0x31, "local APIC: vectors below 16 are illegal");
+
+	write_lapic(&l, 0x320, 0x200ee, 0); /* periodic */
+	write_lapic(&l, 0x3e0, 3, 0);	    /* by 16 */
+	write_lapic(&l, 0x380, 1000, 500);
+	ok(lapic_timer_at(&l, 500) == 16500 && lapic_timer_at(&l, 16500) == 32500,
+	   "local APIC: a periodic timer");
+	ok(lapic_read(&l, 0x390, 8500) == 500, "local APIC: counts down");
+	write_lapic(&l, 0x320, 0xee, 0); /* one shot */
+	ok(lapic_timer_at(&l, 16500) == LAPIC_NEVER && !lapic_read(&l, 0x390, 20000),
+	   "local APIC: a one-shot timer");
+	lapic_timer_fired(&l);
+	ok(lapic_pending(&l) == 0xee, "local APIC: its vector");
+	write_lapic(&l, 0xf0, 0xff, 0);
+	lapic_accept(&l, 0xf8, false);
+	ok(lapic_pending(&l) == 0xee && (l.lvt[LAPIC_LVT_TIMER] & 0x10000),
+	   "local APIC: off, it accepts nothing and masks its own");
+	write_lapic(&l, 0xd0, 0x04000000, 0);
+	ok(lapic_is_destination(&l, 0x06, true) && !lapic_is_destination(&l, 0x02, true) &&
+		   lapic_is_destination(&l, 0, false) && lapic_is_destination(&l, 0xff, false),
+	   "local APIC: destinations");
+}
+
+static void set_redirect(struct ioapic *io, unsigned pin, uint32_t low)
+{
+	ioapic_write(io, 0, 0x10 + 2 * pin);
+	ioapic_write(io, 0x10, low);
+}
+
+static void test_ioapic(void)
+{
+	struct ioapic io;
+
+	ioapic_reset(&io);
+	ok(!ioapic_set_line(&io, 4, true), "I/O APIC: all is masked at first");
+	ioapic_set_line(&io, 4, false);
+	set_redirect(&io, 4, 0x34);
+	ok(ioapic_set_line(&io, 4, true) == 1 << 4 && !ioapic_set_line(&io, 4, true),
+	   "I/O APIC: an edge is sent once");
+	set_redirect(&io, 9, 0x8039);
+	ok(ioapic_set_line(&io, 9, true) == 1 << 9, "I/O APIC: a level is sent");
+	ok(!ioapic_set_line(&io, 9, true), "I/O APIC: and not again while it is served");
+	ok(ioapic_end_of_interrupt(&io, 0x39) == 1 << 9, "I/O APIC: but then, if it is still high");
+	ioapic_set_line(&io, 9, false);
+	ok(!ioapic_end_of_interrupt(&io, 0x39), "I/O APIC: not when it is low");
+	ioapic_write(&io, 0, 1);
+	ok((ioapic_read(&io, 0x10) >> 16 & 0xff) == 23, "I/O APIC: 24 pins");
+}
+
+static void test_pci(void)
+{
+	struct pci p = { 0 };
+
+	ok(pci_read(&p, 0xcfc) == 0xff, "PCI: nobody answers without the enable bit");
+	pci_set_address(&p, 0x80000000);
+	ok(pci_read(&p, 0xcfc) == 0x86 && pci_read(&p, 0xcfd) == 0x80, "PCI: the host bridge");
+	pci_set_address(&p, 0x80000008);
+	ok(pci_read(&p, 0xcff) == 6, "PCI: its class");
+	pci_set_address(&p, 0x80000800);
+	ok(pci_read(&p, 0xcfc) == 0xff, "PCI: no other device");
+}
+
+static void apic_noise(void)
+{
+	struct lapic l;
+	struct ioapic io;
+	struct pci p = { 0 };
+
+	lapic_reset(&l, 3);
+	ioapic_reset(&io);
+	for (unsigned i = 0; i < 3000000; i++) {
+		uint32_t at = rnd() & 0xffc, value = rnd();
+
+		write_lapic(&l, at, value, i * 100ull);
+		lapic_read(&l, at, i * 100ull);
+		lapic_accept(&l, rnd() & 0x1ff, value & 1);
+		int v = lapic_pending(&l);
+		if (v >= 0)
+			lapic_acknowledge(&l, (unsigned)v);
+		lapic_timer_at(&l, i * 100ull);
+		ioapic_write(&io, at & 0x10, value);
+		ioapic_read(&io, at & 0x10);
+		ioapic_set_line(&io, value % IOAPIC_PINS, value >> 8 & 1);
+		ioapic_end_of_interrupt(&io, value & 0xff);
+		pci_set_address(&p, value);
+		pci_read(&p, (uint16_t)(0xcf8 + value % 8));
+	}
+	ok(true, "APICs and PCI: noise");
+}
+
 int main(void)
 {
+	test_lapic();
+	test_ioapic();
+	test_pci();
+	apic_noise();
 	test_pic();
 	test_pit();
 	test_uart();

@@ -1,0 +1,43 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Programs that nobody here built and nobody changed, in virtual machines: memtest86+ and the kernel that
+# Debian ships for clouds, both as bzImages.
+use strict;
+use warnings;
+no warnings 'qw';
+use lib 't/lib';
+use Test::More;
+use Veneer;
+
+# memtest86+ begins by itself after five seconds; the screen is looked at every four.
+my ($status, $text) = run_guests('memtest', guest('memtest', image => 'debian/memtest86+x64.bin', engine => 'svm', memory => '32M'),
+	'--cpus', 1, map { ('--send', 'memtest=' . '\\w' x 16 . '\\a:screen memtest\\r') } 1 .. 6);
+my @screens = text_screens($text);
+my @tests = map { join("\n", @$_) =~ /Test #(\d+)/ ? $1 : () } @screens;
+cmp_ok($tests[-1] // 0, '>=', 3, 'memtest86+: test after test (' . join(', ', @tests) . ')') or diag($text);
+like(join("\n", @{$screens[-1]}), qr/Errors: 0\b/, 'and no errors');
+unlike($text, qr/CRASH|reset/, 'it goes on until it is stopped');
+
+my %debian = (image => 'debian/vmlinuz', module => 'linux/shell.cpio.gz', memory => '256M', cmdline => 'console=ttyS0 quiet');
+my @script = ('--expect', 'debian=built-in shell', map { ('--send', "debian=\\w\\w$_\\n") }
+	'grep -E "LOC|timer|ttyS0" /proc/interrupts', 'sleep 2; cat /proc/uptime | cut -d. -f1 > /tmp/up', 'echo answer $((6 * 7)) on $(uname -r)',
+	'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', 'poweroff -f');
+
+for my $engine (qw(svm vmx)) {
+	($status, $text) = run_guests("debian-$engine", guest('debian', %debian, engine => $engine) .
+		guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--timeout', 300, @script);
+	is($status, 0, "$engine: Debian's own kernel: all well") or diag($text);
+	like($text, qr/^debian: answer 42 on 6\.\d+.*-cloud-amd64$/m, "$engine: a shell answers on its serial line");
+	like($text, qr/IO-APIC +4-edge +ttyS0/, "$engine: the line's interrupts come by the I/O APIC");
+	like($text, qr/LOC: +[1-9]\d+ +Local timer interrupts/, "$engine: the timer's by the local APIC");
+	like($text, qr/^veneer: debian: powered off/m, "$engine: it powers off by ACPI");
+	like($text, qr/^rtos: neighbour: checksum right/m, "$engine: its neighbour in ring 1 does not notice");
+	unlike($text, qr/BUG:|WARNING: CPU|Oops|unchecked MSR/, "$engine: the kernel complains of nothing") or diag($text);
+}
+
+($status, $text) = run_guests('debian-ring', guest('debian', %debian, engine => 'ring'));
+like($text, qr/debian: engine = ring: a kernel with its boot code is not for ring 1: want /, 'under ring it is refused in one line');
+($status, $text) = run_guests('debian-small', guest('debian', %debian, engine => 'svm', memory => '16M'));
+like($text, qr/the kernel does not fit into the guest's memory: raise memory = /, 'and so is one without room');
+
+done_testing;
