@@ -62,14 +62,16 @@ $(BUILD)/t/stripped.elf: $(BUILD)/rtos-pc.elf
 	$(Q)strip -s -o $@ $<
 
 # Kernels that nobody here built, as Debian ships them: downloaded, not installed.
-$(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin: | packages
+$(BUILD)/debian/memtest86+x64.bin: $(BUILD)/debian/vmlinuz ;
+
+$(BUILD)/debian/vmlinuz: | packages
 	$(call say,APT,$@)
 	$(Q)mkdir -p $(BUILD)/debian && cd $(BUILD)/debian && { \
 		cloud=$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p'); \
 		apt-get -q download $$cloud memtest86+; } > apt.log 2>&1 || { tail -n 3 apt.log; \
 		echo "veneer: cannot download Debian's kernel: $(BUILD)/debian/apt.log has the details"; exit 1; }
 	$(Q)cd $(BUILD)/debian && for p in *.deb; do dpkg-deb -x $$p .; done && rm -f *.deb && \
-		mv boot/vmlinuz-* vmlinuz && mv boot/memtest86+x64.bin . && rm -rf boot lib usr
+		mv boot/memtest86+x64.bin . && mv boot/vmlinuz-* vmlinuz && rm -rf boot etc lib usr
 
 TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf \
