@@ -82,7 +82,7 @@ run: all
 	$(Q)if [ -t 0 ]; then $(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log; else \
 		$(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log --timeout 120 \
 		--send 'invaders=\w\w \w\e[D\w \w\e[D\w ' --screen invaders=$(BUILD)/run/invaders.png && \
-		echo && $(BUILD)/veneer bench; fi
+		echo && $(BUILD)/veneer bench --no-bochs; fi
 
 # Linux, as a patched guest: minutes the first time, nothing when nothing has changed.
 LINUX := $(BUILD)/linux

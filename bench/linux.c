@@ -258,7 +258,8 @@ int linux_draw(const struct linux_results *r, const char *directory)
 	if (!g)
 		return 0;
 	fprintf(g,
-		"set terminal svg noenhanced size 1100,520 font 'sans-serif,12' background rgb 'white'\n"
+		"set terminal svg noenhanced size 1100,520 font 'sans-serif,12' background rgb "
+		"'white'\n"
 		"set output '%s/linux.svg'\n"
 		"set title 'Linux: instructions added to native, for one operation'\n"
 		"set style data histograms\nset style fill solid 0.9 noborder\nset logscale y\n"

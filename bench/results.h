@@ -6,17 +6,36 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum prep { PREP_NATIVE, PREP_STOCK, PREP_REWRITTEN, PREP_PV, PREPS };
-extern const char *const prep_names[PREPS];
+/* A way to run the guest: on which emulated machine, by which engine, prepared how. The first of
+ * each machine is native. */
+enum way {
+	QEMU_NATIVE,
+	QEMU_STOCK,
+	QEMU_REWRITTEN,
+	QEMU_PV,
+	QEMU_SVM,
+	QEMU_SVM_PV,
+	BOCHS_NATIVE,
+	BOCHS_REWRITTEN,
+	BOCHS_PV,
+	BOCHS_VMX,
+	BOCHS_VMX_PV,
+	WAYS
+};
+extern const struct way_info {
+	const char *title;
+	const char *engine, *prep; /* "none", "native" on the bare machine */
+	bool bochs;
+} way_info[WAYS];
 
 #define OPS_MAX	     32
 #define COUNTERS_MAX 16
 
 struct row {
 	char op[32];
-	bool measured[PREPS];
-	double value[PREPS];		   /* instructions for one operation */
-	double count[PREPS][COUNTERS_MAX]; /* of each counter, for one operation */
+	bool measured[WAYS];
+	double value[WAYS];		  /* instructions for one operation */
+	double count[WAYS][COUNTERS_MAX]; /* of each counter, for one operation */
 };
 
 struct results {
@@ -24,10 +43,10 @@ struct results {
 	unsigned rows;
 	char counter[COUNTERS_MAX][16]; /* names, from the hypervisor */
 	unsigned counters;
-	bool ended[PREPS];
-	long wall_ms[PREPS];
+	bool ended[WAYS];
+	long wall_ms[WAYS];
 	/* of the pv run */
-	unsigned long hypervisor_kib, image_kib, overhead_kib[PREPS], boot_ticks[PREPS];
+	unsigned long hypervisor_kib, image_kib, overhead_kib[WAYS], boot_ticks[WAYS];
 	/* while reading */
 	char open_op[32];
 	uint64_t start[COUNTERS_MAX];
@@ -36,8 +55,8 @@ struct results {
 	int counting; /* row that the next counts belong to, or -1 */
 };
 
-void results_take(struct results *r, enum prep p, const char *line);
-bool results_complete(const struct results *r, enum prep p);
+void results_take(struct results *r, enum way w, const char *line);
+bool results_complete(const struct results *r, enum way w);
 void results_table(const struct results *r);
 
 /* One file for this and the Linux rows, which may be NULL. */

@@ -113,8 +113,12 @@ struct vcpu {
 	bool hvm_launched, hvm_flush;	/* vmx: VMLAUNCH is done; translations must go */
 	uint64_t hvm_msr[HVM_MSRS];	/* vmx: while they are not in the processor */
 	uint16_t hvm_vpid;
-	uint8_t cr8;	    /* vmx */
-	uint64_t efer, pat; /* as the guest has set them */
+	struct code_page {
+		uint64_t page, root;
+		const uint8_t *bytes; /* NULL: none */
+	} hvm_code;		      /* that the last instruction lay in, see hvm/length.c */
+	uint8_t cr8;		      /* vmx */
+	uint64_t efer, pat;	      /* as the guest has set them */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;

@@ -11,7 +11,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/veneer-bochs-XXXXXX";
+#define DIRECTORY "/tmp/veneer-bochs-XXXXXX"
+static char directory[sizeof(DIRECTORY)];
 static bool made;
 
 static const struct {
@@ -88,23 +89,35 @@ static int write_text(const char *name, const char *text)
 	return 0;
 }
 
-static const char grub[] = "set timeout=0\nset default=0\n"
-			   "menuentry Veneer {\n\tmultiboot2 /boot/veneer.elf\n"
-			   "\tmodule2 /boot/bundle.cpio bundle\n\tboot\n}\n";
+static int write_menu(const struct bochs *b)
+{
+	char text[256];
+
+	if (b->bundle)
+		snprintf(text, sizeof(text),
+			 "set timeout=0\nmenuentry Veneer {\n\tmultiboot2 /boot/kernel\n"
+			 "\tmodule2 /boot/bundle.cpio bundle\n\tboot\n}\n");
+	else
+		snprintf(text, sizeof(text),
+			 "set timeout=0\nmenuentry guest {\n\tmultiboot /boot/kernel "
+			 "%s\n\tboot\n}\n",
+			 b->cmdline ? b->cmdline : "");
+	return write_text("iso/boot/grub/grub.cfg", text);
+}
 
 static int make_iso(const struct bochs *b)
 {
 	char tree[64], kernel[96], bundle[96], iso[64], grub_folder[96];
 
 	snprintf(tree, sizeof(tree), "%s/iso", directory);
-	snprintf(kernel, sizeof(kernel), "%s/boot/veneer.elf", tree);
+	snprintf(kernel, sizeof(kernel), "%s/boot/kernel", tree);
 	snprintf(bundle, sizeof(bundle), "%s/boot/bundle.cpio", tree);
 	snprintf(iso, sizeof(iso), "%s/veneer.iso", directory);
 	snprintf(grub_folder, sizeof(grub_folder), "%s/boot/grub", tree);
 	if (run_quietly((const char *const[]){ "mkdir", "-p", grub_folder, NULL }) ||
-	    write_text("iso/boot/grub/grub.cfg", grub) ||
+	    write_menu(b) ||
 	    run_quietly((const char *const[]){ "strip", "-o", kernel, b->kernel, NULL }) ||
-	    run_quietly((const char *const[]){ "cp", b->bundle, bundle, NULL }) ||
+	    (b->bundle && run_quietly((const char *const[]){ "cp", b->bundle, bundle, NULL })) ||
 	    run_quietly((const char *const[]){ "grub-mkrescue", "-o", iso, tree, NULL })) {
 		fprintf(stderr, "veneer: no boot image for Bochs: see %s/command.log\n", directory);
 		made = false; /* so that it stays */
@@ -153,6 +166,7 @@ int bochs_start(const struct bochs *b, struct machine *m, FILE *log)
 {
 	char serial[64], display[64], settings[64], commands[64];
 
+	strcpy(directory, DIRECTORY);
 	if (!mkdtemp(directory)) {
 		fprintf(stderr, "veneer: %s: %s\n", directory, strerror(errno));
 		return -1;

@@ -9,7 +9,9 @@
 struct bochs {
 	const char *memory; /* MiB */
 	const char *cpus;
-	const char *kernel, *bundle;
+	const char *kernel;  /* Multiboot 2, or 1 where there is no bundle */
+	const char *bundle;  /* or NULL */
+	const char *cmdline; /* of a kernel without a bundle */
 };
 
 /* Installs what is missing (as root, from Debian's packages), makes a GRUB ISO of kernel and bundle

@@ -64,13 +64,14 @@ static void leaf_7(uint32_t sub, uint32_t r[4])
 
 void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
-	memset(r, 0, 16);
 	if (leaf == LEAF_HYPERVISOR) {
 		hypervisor_leaf(r);
 		return;
 	}
-	if (leaf > (leaf & LEAF_EXTENDED ? EXTENDED_MAX : LEAF_MAX))
+	if (leaf > (leaf & LEAF_EXTENDED ? EXTENDED_MAX : LEAF_MAX)) {
+		memset(r, 0, 16);
 		return;
+	}
 	cpuid(leaf, sub, r);
 	switch (leaf) {
 	case 0: r[EAX] = MIN(r[EAX], LEAF_MAX); break;

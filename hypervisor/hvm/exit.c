@@ -39,42 +39,6 @@ unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_MAX])
 	return in_page;
 }
 
-static bool is_prefix(uint8_t b, bool code64)
-{
-	switch (b) {
-	case 0x26:
-	case 0x2e:
-	case 0x36:
-	case 0x3e:
-	case 0x64:
-	case 0x65:
-	case 0x66:
-	case 0x67:
-	case 0xf0:
-	case 0xf2:
-	case 0xf3: return true;
-	default: return code64 && (b & 0xf0) == 0x40;
-	}
-}
-
-unsigned hvm_length(struct vcpu *v, unsigned opcode)
-{
-	uint8_t code[INSN_MAX];
-	unsigned n = 0, bytes;
-	bool code64 = hvm_in_code64(v);
-
-	if (guest_is_pv(v->guest) && hvm_pv_in_gate(v->regs->rip))
-		return opcode; /* our own code, with no prefixes */
-	bytes = hvm_fetch(v, code);
-	while (n < bytes && is_prefix(code[n], code64))
-		n++;
-	if (n + opcode <= bytes)
-		return n + opcode;
-	/* the processor has read it; another vCPU, or the guest's tables, changed since */
-	v->engine->exception(v, VECTOR_GP, 0);
-	return 0;
-}
-
 bool hvm_decode(struct vcpu *v, struct insn *i)
 {
 	uint8_t code[INSN_MAX];

@@ -97,9 +97,13 @@ void hvm_xsetbv(struct vcpu *v, unsigned length);
 void hvm_halt(struct vcpu *v, unsigned length);
 void hvm_hypercall(struct vcpu *v, unsigned length);
 
-/* The length of the instruction at RIP, whose opcode is so many bytes and has no operands; 0: it
- * cannot be read, and the guest has been sent the fault. */
-unsigned hvm_length(struct vcpu *v, unsigned opcode);
+/* length.c: of the instruction at v->regs->rip, whose opcode is so many bytes; 0: it cannot be
+ * read, and the guest has been sent the fault. */
+struct code_place {
+	uint64_t linear, root; /* address, and CR3 */
+	bool code64;
+};
+unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes);
 /* To behind it. */
 void hvm_skip(struct vcpu *v, unsigned length);
 

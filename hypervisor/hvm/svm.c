@@ -220,13 +220,15 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 	load_efer(v);
 }
 
+#define SEGMENT(name) offsetof(struct vmcb_save, name)
+
 static struct vmcb_segment *segment(const struct vcpu *v, unsigned seg)
 {
-	struct vmcb_save *s = &vmcb_of(v)->save;
-	struct vmcb_segment *const order[] = { &s->es, &s->cs,	 &s->ss, &s->ds,   &s->fs,
-					       &s->gs, &s->ldtr, &s->tr, &s->gdtr, &s->idtr };
+	static const uint8_t at[] = { SEGMENT(es),   SEGMENT(cs),  SEGMENT(ss),	  SEGMENT(ds),
+				      SEGMENT(fs),   SEGMENT(gs),  SEGMENT(ldtr), SEGMENT(tr),
+				      SEGMENT(gdtr), SEGMENT(idtr) };
 
-	return order[seg];
+	return (struct vmcb_segment *)((char *)&vmcb_of(v)->save + at[seg]);
 }
 
 static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
@@ -366,12 +368,36 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 	hvm_unload(v);
 }
 
-/* Its length: from the processor where it says so, 15.7.1, else from the instruction. */
-static unsigned length(struct vcpu *v, unsigned opcode)
+/* A loop exits at the same place again and again, so the page it lies in is remembered. The guest
+ * may have put another page there since: only the very bytes are believed, and then the length is
+ * right. */
+static bool remembered(const struct code_page *c, const struct code_place *at, uint32_t opcode,
+		       unsigned bytes)
 {
+	unsigned offset = at->linear & ~PAGE_MASK, unused = 32 - 8 * bytes;
+
+	if (!c->bytes || c->page != at->linear >> PAGE_SHIFT || c->root != at->root ||
+	    offset + sizeof(opcode) > PAGE_SIZE)
+		return false;
+	return *(const uint32_t *)(c->bytes + offset) << unused == opcode << unused;
+}
+
+/* Of the instruction that exited: from the processor where it says so, 15.7.1. */
+static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes)
+{
+	const struct vmcb *b = vmcb_of(v);
+	bool code64 = (v->efer & EFER_LMA) && (b->save.cs.attributes & HVM_LONG);
+	const struct code_place at = {
+		.linear = code64 ? b->save.rip : (uint32_t)(b->save.rip + b->save.cs.base),
+		.root = b->save.cr3,
+		.code64 = code64,
+	};
+
 	if (next_rip_saved)
-		return (unsigned)(vmcb_of(v)->control.next_rip - v->regs->rip);
-	return hvm_length(v, opcode);
+		return (unsigned)(b->control.next_rip - b->save.rip);
+	if (remembered(&v->hvm_code, &at, opcode, bytes))
+		return bytes;
+	return hvm_length(v, &at, bytes);
 }
 
 static void port_exit(struct vcpu *v)
@@ -417,26 +443,22 @@ static void keep_event(struct vmcb_control *c)
 	c->event = (e & SVM_EVENT_VALID) && !again ? e : 0;
 }
 
-/* Where one instruction is at fault or to be skipped, n is the length of its opcode. */
-static void instruction_exit(struct vcpu *v, uint64_t code, unsigned opcode)
+/* An instruction that is to be done in the guest's place; its opcode begins with the lowest byte.
+ */
+static void instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
+			     void (*emulate)(struct vcpu *v, unsigned length))
 {
-	unsigned n = length(v, opcode);
+	unsigned n = length(v, opcode, bytes);
 
-	if (!n)
-		return;
-	switch (code) {
-	case SVM_EXIT_CPUID: hvm_cpuid(v, n); break;
-	case SVM_EXIT_VMMCALL: hvm_hypercall(v, n); break;
-	case SVM_EXIT_HLT: hvm_halt(v, n); break;
-	case SVM_EXIT_MSR:
-		if (vmcb_of(v)->control.exit_info1)
-			hvm_wrmsr(v, n);
-		else
-			hvm_rdmsr(v, n);
-		break;
-	case SVM_EXIT_XSETBV: hvm_xsetbv(v, n); break;
-	default: hvm_skip(v, n); /* INVD, WBINVD: caches are coherent */
-	}
+	if (n)
+		emulate(v, n);
+}
+
+static void msr_exit(struct vcpu *v)
+{
+	bool write = vmcb_of(v)->control.exit_info1;
+
+	instruction_exit(v, write ? 0x300f : 0x320f, 2, write ? hvm_wrmsr : hvm_rdmsr);
 }
 
 static void handle_exit(struct vcpu *v)
@@ -445,13 +467,13 @@ static void handle_exit(struct vcpu *v)
 	uint64_t code = c->exit_code;
 
 	switch (code) {
-	case SVM_EXIT_CPUID:
-	case SVM_EXIT_MSR:
-	case SVM_EXIT_INVD:
-	case SVM_EXIT_WBINVD: instruction_exit(v, code, 2); break;
-	case SVM_EXIT_VMMCALL:
-	case SVM_EXIT_XSETBV: instruction_exit(v, code, 3); break;
-	case SVM_EXIT_HLT: instruction_exit(v, code, 1); break;
+	case SVM_EXIT_CPUID: instruction_exit(v, 0xa20f, 2, hvm_cpuid); break;
+	case SVM_EXIT_VMMCALL: instruction_exit(v, 0xd9010f, 3, hvm_hypercall); break;
+	case SVM_EXIT_HLT: instruction_exit(v, 0xf4, 1, hvm_halt); break;
+	case SVM_EXIT_XSETBV: instruction_exit(v, 0xd1010f, 3, hvm_xsetbv); break;
+	case SVM_EXIT_INVD: instruction_exit(v, 0x080f, 2, hvm_skip); break;
+	case SVM_EXIT_WBINVD: instruction_exit(v, 0x090f, 2, hvm_skip); break;
+	case SVM_EXIT_MSR: msr_exit(v); break;
 	case SVM_EXIT_IOIO: port_exit(v); break;
 	case SVM_EXIT_CR0_SEL:
 	case SVM_EXIT_CR_WRITE + 4: hvm_write_cr(v); break;

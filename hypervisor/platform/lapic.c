@@ -180,18 +180,24 @@ void lapic_accept(struct lapic *l, unsigned vector, bool level)
 	if (level)
 		l->tmr[vector / 32] |= 1u << vector % 32;
 	l->irr[vector / 32] |= 1u << vector % 32;
+	l->irr_words |= (uint8_t)(1 << vector / 32);
 }
 
 int lapic_pending(const struct lapic *l)
 {
-	int v = highest(l->irr);
+	int v;
 
-	return v >= 0 && ((unsigned)v & 0xf0) > (processor_priority(l) & 0xf0) ? v : -1;
+	if (!l->irr_words) /* looked at before every entry */
+		return -1;
+	v = highest(l->irr);
+	return ((unsigned)v & 0xf0) > (processor_priority(l) & 0xf0) ? v : -1;
 }
 
 void lapic_acknowledge(struct lapic *l, unsigned vector)
 {
 	take_bit(l->irr, vector);
+	if (!l->irr[vector / 32])
+		l->irr_words &= (uint8_t) ~(1 << vector / 32);
 	l->isr[vector / 32] |= 1u << vector % 32;
 }
 

@@ -26,6 +26,7 @@ struct lapic {
 	uint32_t initial, divide;
 	uint64_t started; /* ns, when the timer was set; it counts initial * divisor from there */
 	uint32_t isr[8], tmr[8], irr[8];
+	uint8_t irr_words; /* a bit for each of irr[] that is not 0 */
 };
 
 /* What a write asks of others. */

@@ -99,6 +99,33 @@ static void op_hypercall_full(unsigned n)
 		port_bench_hypercall(true);
 }
 
+static void op_cpuid(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t a = 0, b, c = 0, d;
+
+		__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	}
+}
+
+static void __attribute__((noinline)) callee(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
+static void op_call(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		callee();
+}
+
+/* An interrupt far away, as a tickless kernel asks for at each change of its plans. */
+static void op_timer(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		port_timer_set(port_time_ns() + 10000000);
+}
+
 /* --- with a second thread --- */
 
 static osSemaphoreId_t ping, pong;
@@ -257,8 +284,12 @@ int run_bench(unsigned divisor)
 	measure("exception", op_exception, 1000);
 	measure("port_out", op_out, 1000);
 	measure("port_in", op_in, 1000);
+	measure("cpuid", op_cpuid, 1000);
+	measure("callret", op_call, 1000);
+	measure("timer_set", op_timer, 1000);
 	port_bench_page_setup(true);
 	measure("page_touch", port_bench_page_touch, 500);
+	measure("pte_mod", port_bench_pte, 500);
 	port_bench_page_setup(false);
 	measure("compute", op_compute, 1000);
 	if (port_bench_hypercall(false)) {

@@ -35,6 +35,7 @@ void port_bench_out(void); /* one write to a port nobody listens to */
 void port_bench_in(void);
 void port_bench_page_setup(bool on);
 void port_bench_page_touch(unsigned n);	       /* map, touch and unmap a page n times */
+void port_bench_pte(unsigned n);	       /* change a translation n times, unused */
 unsigned port_bench_divide_errors(unsigned n); /* n times; how many were handled */
 bool port_bench_hypercall(bool full);	       /* false where there is none */
 

@@ -341,6 +341,17 @@ void port_bench_page_touch(unsigned n)
 	}
 }
 
+void port_bench_pte(unsigned n)
+{
+	volatile uint32_t *entry = window_table;
+
+	for (unsigned i = 0; i < n; i++) {
+		*entry = (uint32_t)window_page | (i & 1 ? 3 : 1);
+		__asm__ volatile("invlpg (%0)" ::"r"(WINDOW) : "memory");
+	}
+	*entry = 0;
+}
+
 unsigned port_bench_divide_errors(unsigned n)
 {
 	divide_errors = 0;

@@ -138,6 +138,18 @@ void port_bench_page_touch(unsigned n)
 	}
 }
 
+void port_bench_pte(unsigned n)
+{
+	static char page[4096] __attribute__((aligned(4096)));
+
+	for (unsigned i = 0; i < n; i++) {
+		veneer_window_set(0, (uint64_t)page | (i & 1 ? 3 : 1));
+		veneer_window_flush(0, 1);
+	}
+	veneer_window_set(0, 0);
+	veneer_window_flush(0, 1);
+}
+
 static volatile unsigned divide_errors;
 
 static void divide_error(struct veneer_frame *f)

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How long an instruction was that has exited, for processors that do not say: AMD's without NRIPS,
+ * QEMU's among them. The processor has just executed it, so it is known but for its prefixes.
+ */
+#include "core/guest.h"
+#include "core/string.h"
+#include "hvm/hvm.h"
+#include "hvm/pv.h"
+#include "mmu/memory.h"
+
+#define INSN_MAX 15
+
+static bool is_prefix(uint8_t b, bool code64)
+{
+	switch (b) {
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64:
+	case 0x65:
+	case 0x66:
+	case 0x67:
+	case 0xf0:
+	case 0xf2:
+	case 0xf3: return true;
+	default: return code64 && (b & 0xf0) == 0x40;
+	}
+}
+
+static void remember(struct vcpu *v, uint64_t root, uint64_t at)
+{
+	struct mmu *m = v->mmu.mmu;
+	struct translation t;
+	unsigned error;
+
+	v->hvm_code.bytes = NULL;
+	if (mmu_walk(m, &v->mmu.paging, GVA(at), operand_access(v) | PF_FETCH, &t, &error))
+		return;
+	v->hvm_code =
+		(struct code_page){ .page = at >> PAGE_SHIFT,
+				    .root = root,
+				    .bytes = mmu_memory(m, GPA(t.gpa.v & PAGE_MASK), PAGE_SIZE) };
+}
+
+static unsigned fetched_length(struct vcpu *v, bool code64, unsigned opcode)
+{
+	uint8_t code[INSN_MAX];
+	unsigned n = 0, bytes = hvm_fetch(v, code);
+
+	while (n < bytes && is_prefix(code[n], code64))
+		n++;
+	if (n + opcode <= bytes)
+		return n + opcode;
+	/* another vCPU, or the guest's tables, have changed since */
+	v->engine->exception(v, VECTOR_GP, 0);
+	return 0;
+}
+
+unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)
+{
+	if (guest_is_pv(v->guest) && hvm_pv_in_gate(v->regs->rip))
+		return bytes; /* our own code, with no prefixes */
+	unsigned n = fetched_length(v, at->code64, bytes);
+	if (n)
+		remember(v, at->root, at->linear);
+	return n;
+}
