@@ -10,13 +10,15 @@
 #include <unistd.h>
 
 #include "bochs.h"
+#include "compare.h"
 #include "linux.h"
 #include "machine.h"
 #include "qemu.h"
 #include "results.h"
 
 static const char help[] =
-	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--output DIR] [--quiet]\n"
+	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--compare OLD] [--output DIR] "
+	"[--quiet]\n"
 	"\n"
 	"Measures the RTOS in QEMU, where one instruction is one nanosecond: on the bare machine "
 	"(native),\n"
@@ -29,6 +31,10 @@ static const char help[] =
 	"      --linux        Linux too, native and under Veneer (make -C pvops-linux builds it)\n"
 	"      --peers        and under Xen PV, as a dom0 (make bench PEERS=1 installs it)\n"
 	"      --no-bochs     QEMU alone\n"
+	"      --compare OLD  show what changed against an older results.json, and fail when a row "
+	"is\n"
+	"                     worse by more than\n"
+	"      --worse P      percent (default 5)\n"
 	"      --output DIR   where to write (default build/bench)\n"
 	"      --quiet        no progress\n";
 
@@ -155,6 +161,14 @@ static int make_directory(const char *path)
 	return 0;
 }
 
+static int compare_with(const char *old, const char *output, double percent)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/results.json", output);
+	return compare_results(old, path, percent) ? 1 : 0;
+}
+
 int command_bench(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -164,10 +178,13 @@ int command_bench(int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "no-bochs", no_argument, NULL, 'n' },
+		{ "compare", required_argument, NULL, 'c' },
+		{ "worse", required_argument, NULL, 'w' },
 		{ 0 },
 	};
 	static struct results r;
-	const char *output = "build/bench";
+	const char *output = "build/bench", *compare = NULL;
+	double worse = 5;
 	static struct linux_results linux_rows;
 	bool quiet = false, with_linux = false, peers = false, bochs = true;
 	int c;
@@ -179,6 +196,8 @@ int command_bench(int argc, char **argv)
 		case 'o': output = optarg; break;
 		case 'q': quiet = true; break;
 		case 'n': bochs = false; break;
+		case 'c': compare = optarg; break;
+		case 'w': worse = atof(optarg); break;
 		case 'h': fputs(help, stdout); return 0;
 		default: fputs(help, stderr); return 2;
 		}
@@ -187,7 +206,7 @@ int command_bench(int argc, char **argv)
 		fputs(help, stderr);
 		return 2;
 	}
-	if (make_directory(output))
+	if ((compare && compare_check(compare)) || make_directory(output))
 		return 1;
 	for (enum way w = 0; w < WAYS; w++)
 		if ((bochs || !way_info[w].bochs) && run_way(w, &r, quiet))
@@ -199,5 +218,7 @@ int command_bench(int argc, char **argv)
 		linux_table(&linux_rows);
 	if (results_json(&r, with_linux ? &linux_rows : NULL, output) || results_draw(&r, output))
 		return 1;
-	return with_linux ? linux_draw(&linux_rows, output) : 0;
+	if (with_linux && linux_draw(&linux_rows, output))
+		return 1;
+	return compare ? compare_with(compare, output, worse) : 0;
 }

@@ -228,7 +228,8 @@ static void json_entry(FILE *f, const char **comma, const char *op, enum linux_w
 		       const char *metric, double value, double native)
 {
 	fprintf(f,
-		"%s\n  {\"guest\": \"linux\", \"prep\": \"%s\", \"engine\": \"%s\", \"op\": "
+		"%s\n  {\"machine\": \"qemu\", \"guest\": \"linux\", \"prep\": \"%s\", \"engine\": "
+		"\"%s\", \"op\": "
 		"\"%s\", \"metric\": \"%s\", \"value\": %.10g, \"native\": %.10g}",
 		*comma, way_preps[w], way_engines[w], op, metric, value, native);
 	*comma = ",";

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compare.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS_MAX 1024
+
+struct entry {
+	char machine[16], guest[16], prep[24], engine[16], op[40], metric[24];
+	double value;
+};
+
+struct file {
+	struct entry row[ROWS_MAX];
+	unsigned rows;
+};
+
+/* results_json writes each result on a line of its own. */
+static bool read_entry(const char *line, struct entry *e)
+{
+	return sscanf(line,
+		      " {\"machine\": \"%15[^\"]\", \"guest\": \"%15[^\"]\", \"prep\": "
+		      "\"%23[^\"]\", "
+		      "\"engine\": \"%15[^\"]\", \"op\": \"%39[^\"]\", \"metric\": \"%23[^\"]\", "
+		      "\"value\": %lf",
+		      e->machine, e->guest, e->prep, e->engine, e->op, e->metric, &e->value) == 7;
+}
+
+static int read_results(const char *path, struct file *to)
+{
+	FILE *f = fopen(path, "r");
+	char line[1024];
+
+	to->rows = 0;
+	while (f && to->rows < ROWS_MAX && fgets(line, sizeof(line), f))
+		to->rows += read_entry(line, &to->row[to->rows]);
+	if (f && to->rows) {
+		fclose(f);
+		return 0;
+	}
+	fprintf(stderr, "veneer: %s: %s\n", path,
+		f ? "no results in it: want a results.json of veneer bench" : strerror(errno));
+	if (f)
+		fclose(f);
+	return -1;
+}
+
+int compare_check(const char *path)
+{
+	static struct file f;
+
+	return read_results(path, &f);
+}
+
+static const struct entry *find(const struct file *f, const struct entry *like)
+{
+	for (unsigned i = 0; i < f->rows; i++) {
+		const struct entry *e = &f->row[i];
+
+		if (!strcmp(e->op, like->op) && !strcmp(e->metric, like->metric) &&
+		    !strcmp(e->prep, like->prep) && !strcmp(e->engine, like->engine) &&
+		    !strcmp(e->machine, like->machine) && !strcmp(e->guest, like->guest))
+			return e;
+	}
+	return NULL;
+}
+
+static bool is_compared(const struct entry *e)
+{
+	return !strcmp(e->metric, "instructions") || !strcmp(e->metric, "exits");
+}
+
+/* What is too little to matter, however large a part it is. */
+static double grain(const struct entry *e)
+{
+	return !strcmp(e->metric, "exits") ? 0.01 : 2;
+}
+
+static bool is_worse(const struct entry *old, const struct entry *new, double percent)
+{
+	double more = new->value - old->value;
+
+	return more > grain(old) && more > old->value * percent / 100;
+}
+
+static void print_change(const struct entry *old, const struct entry *new, bool worse)
+{
+	double percent = old->value ? 100 * (new->value / old->value - 1) : 100;
+
+	printf("  %-5s %-6s %-4s %-10s %-18s %-12s %10.4g -> %10.4g  %+7.1f %%%s\n", new->machine,
+	       new->guest, new->engine, new->prep, new->op, new->metric, old->value, new->value,
+	       percent, worse ? "  WORSE" : "");
+}
+
+int compare_results(const char *old_path, const char *new_path, double percent)
+{
+	static struct file old, new;
+	unsigned compared = 0, changed = 0, worse = 0;
+
+	if (read_results(old_path, &old) || read_results(new_path, &new))
+		return -1;
+	printf("\nagainst %s\n", old_path);
+	for (unsigned i = 0; i < new.rows; i++) {
+		const struct entry *now = &new.row[i], *then = find(&old, now);
+
+		if (!then || !is_compared(now))
+			continue;
+		bool bad = is_worse(then, now, percent);
+		compared++;
+		worse += bad;
+		if (fabs(now->value - then->value) <= grain(then) / 4)
+			continue;
+		changed++;
+		print_change(then, now, bad);
+	}
+	printf("%u rows compared, %u changed, %u worse by more than %g %%\n", compared, changed,
+	       worse, percent);
+	if (!compared) {
+		fprintf(stderr, "veneer: %s: no row of it was measured now\n", old_path);
+		return -1;
+	}
+	return worse ? 1 : 0;
+}
