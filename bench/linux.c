@@ -9,9 +9,9 @@
 #include "machine.h"
 #include "qemu.h"
 
-static const char *const way_names[LINUX_WAYS] = { "native", "veneer", "xen" };
-static const char *const way_preps[LINUX_WAYS] = { "native", "pv", "pv" };
-static const char *const way_engines[LINUX_WAYS] = { "none", "ring", "xen-pv" };
+static const char *const way_names[LINUX_WAYS] = { "native", "ring pv", "svm pv", "Xen pv" };
+static const char *const way_preps[LINUX_WAYS] = { "native", "pv", "pv", "pv" };
+static const char *const way_engines[LINUX_WAYS] = { "none", "ring", "svm", "xen-pv" };
 
 #define GUEST_MEMORY "512"
 #define TIMEOUT_MS   600000
@@ -50,14 +50,14 @@ static void take(struct linux_results *r, enum linux_way w, const char *line)
 		r->ended[w] = true;
 	}
 	if ((s = strstr(line, "stats linux ")))
-		snprintf(r->stats, sizeof(r->stats), "%s", s + 12);
+		snprintf(r->stats[w], sizeof(r->stats[w]), "%s", s + 12);
 	if ((s = strstr(line, "overhead_kib=")))
-		r->overhead_kib = strtoul(s + 13, NULL, 10);
+		r->overhead_kib[w] = strtoul(s + 13, NULL, 10);
 	if ((s = strstr(line, "memory hypervisor_kib=")))
-		r->hypervisor_kib = strtoul(s + 22, NULL, 10);
+		r->hypervisor_kib[w] = strtoul(s + 22, NULL, 10);
 }
 
-static int write_bundle(const char *path)
+static int write_bundle(const char *path, enum linux_way w)
 {
 	char conf[256], directory[4096];
 	struct bundle_source s = { .conf_path = "veneer.conf",
@@ -67,7 +67,8 @@ static int write_bundle(const char *path)
 	s.conf_bytes = (size_t)snprintf(conf, sizeof(conf),
 					"[guest linux]\nimage = vmlinux\nmodule = osbench.cpio.gz\n"
 					"memory = " GUEST_MEMORY "M\ncmdline = console=hvc0 quiet\n"
-					"engine = ring\n");
+					"engine = %s\n",
+					way_engines[w]);
 	snprintf(directory, sizeof(directory), "%s", library_path("linux/vmlinux"));
 	*strrchr(directory, '/') = 0;
 	return bundle_write(&s, path);
@@ -98,12 +99,12 @@ static int run(struct linux_results *r, enum linux_way w, const struct qemu *q, 
 	return -1;
 }
 
-static int run_veneer(struct linux_results *r, bool quiet)
+static int run_veneer(struct linux_results *r, enum linux_way w, bool quiet)
 {
 	char bundle[] = "/tmp/veneer-bench-XXXXXX";
 	int fd = mkstemp(bundle);
 
-	if (fd < 0 || close(fd) || write_bundle(bundle))
+	if (fd < 0 || close(fd) || write_bundle(bundle, w))
 		return -1;
 	const struct qemu q = { .accel = "tcg",
 				.cpu = CPU,
@@ -112,7 +113,7 @@ static int run_veneer(struct linux_results *r, bool quiet)
 				.icount = true,
 				.kernel = library_path("veneer.elf"),
 				.initrd = bundle };
-	int err = run(r, LINUX_VENEER, &q, quiet);
+	int err = run(r, w, &q, quiet);
 	unlink(bundle);
 	return err;
 }
@@ -142,7 +143,8 @@ int linux_measure(struct linux_results *r, bool peers, bool quiet)
 		fprintf(stderr, "veneer: %s: not there: make -C pvops-linux builds it\n", kernel);
 		return -1;
 	}
-	err = run(r, LINUX_NATIVE, &q, quiet) || run_veneer(r, quiet);
+	err = run(r, LINUX_NATIVE, &q, quiet) || run_veneer(r, LINUX_RING, quiet) ||
+	      run_veneer(r, LINUX_SVM, quiet);
 	if (!err && peers && access(xen, R_OK)) {
 		fprintf(stderr, "veneer: %s: not there: make bench PEERS=1 installs it\n", xen);
 		err = -1;
@@ -169,8 +171,8 @@ static double over(const struct linux_row *row, enum linux_way w)
 /* The budgets of design.md that concern Linux. */
 static void print_budgets(const struct linux_results *r)
 {
-	double times = r->boot[LINUX_VENEER] / r->boot[LINUX_NATIVE];
-	double kib = (double)(r->hypervisor_kib + r->overhead_kib);
+	double times = r->boot[LINUX_RING] / r->boot[LINUX_NATIVE];
+	double kib = (double)(r->hypervisor_kib[LINUX_RING] + r->overhead_kib[LINUX_RING]);
 	double most = 3 * 1024 + atof(GUEST_MEMORY) * 1024 * 0.004;
 
 	printf("\nbudgets\n");
@@ -181,14 +183,14 @@ static void print_budgets(const struct linux_results *r)
 			continue;
 		if (!strcmp(row->op, "syscall"))
 			printf("  %-12s %10.1f over native, at most 60: %s\n", row->op,
-			       over(row, LINUX_VENEER),
-			       over(row, LINUX_VENEER) <= 60 ? "held" : "MISSED");
+			       over(row, LINUX_RING),
+			       over(row, LINUX_RING) <= 60 ? "held" : "MISSED");
 		if (!row->measured[LINUX_XEN])
 			continue;
 		double quarter = over(row, LINUX_XEN) / 4;
 		printf("  %-12s %10.1f over native, at most a quarter of Xen's, %.1f: %s\n",
-		       row->op, over(row, LINUX_VENEER), quarter,
-		       over(row, LINUX_VENEER) <= quarter ? "held" : "MISSED");
+		       row->op, over(row, LINUX_RING), quarter,
+		       over(row, LINUX_RING) <= quarter ? "held" : "MISSED");
 	}
 	printf("  %-12s %10.2f x native, at most 1.2: %s\n", "boot", times,
 	       times <= 1.2 ? "held" : "MISSED");
@@ -199,15 +201,18 @@ static void print_budgets(const struct linux_results *r)
 void linux_table(const struct linux_results *r)
 {
 	printf("\nLinux " GUEST_MEMORY " MiB, osbench: instructions for one operation, and over "
-	       "native\n\n%-12s %12s %24s %24s\n",
-	       "operation", way_names[0], way_names[1], way_names[2]);
+	       "native\n\n%-12s %12s",
+	       "operation", way_names[LINUX_NATIVE]);
+	for (unsigned w = LINUX_RING; w < LINUX_WAYS; w++)
+		printf(" %24s", way_names[w]);
+	putchar('\n');
 	for (unsigned i = 0; i < r->rows; i++) {
 		const struct linux_row *row = &r->row[i];
 
 		if (!row->measured[LINUX_NATIVE])
 			continue;
 		printf("%-12s %12.1f", row->op, row->value[LINUX_NATIVE]);
-		for (unsigned w = LINUX_VENEER; w < LINUX_WAYS; w++)
+		for (unsigned w = LINUX_RING; w < LINUX_WAYS; w++)
 			if (row->measured[w])
 				printf(" %12.1f %+11.1f", row->value[w], over(row, w));
 			else
@@ -215,12 +220,14 @@ void linux_table(const struct linux_results *r)
 		putchar('\n');
 	}
 	printf("%-12s %12.0f", "boot", r->boot[LINUX_NATIVE]);
-	for (unsigned w = LINUX_VENEER; w < LINUX_WAYS && r->ended[w]; w++)
+	for (unsigned w = LINUX_RING; w < LINUX_WAYS && r->ended[w]; w++)
 		printf(" %12.0f %+11.0f", r->boot[w], r->boot[w] - r->boot[LINUX_NATIVE]);
 	printf("\n%-12s %11.1fs", "wall time", (double)r->wall_ms[LINUX_NATIVE] / 1000);
-	for (unsigned w = LINUX_VENEER; w < LINUX_WAYS && r->ended[w]; w++)
+	for (unsigned w = LINUX_RING; w < LINUX_WAYS && r->ended[w]; w++)
 		printf(" %11.1fs %11s", (double)r->wall_ms[w] / 1000, "");
-	printf("\nevents of the whole run under Veneer: %s\n", r->stats);
+	for (unsigned w = LINUX_RING; w <= LINUX_SVM; w++)
+		printf("\nevents of the whole run, %s: %s", way_names[w], r->stats[w]);
+	putchar('\n');
 	print_budgets(r);
 }
 
@@ -246,9 +253,10 @@ void linux_json(const struct linux_results *r, FILE *f, const char **comma)
 					   r->row[i].value[w], r->row[i].value[LINUX_NATIVE]);
 		json_entry(f, comma, "boot", w, "instructions", r->boot[w], r->boot[LINUX_NATIVE]);
 	}
-	if (r->ended[LINUX_VENEER])
-		json_entry(f, comma, "memory", LINUX_VENEER, "kib",
-			   (double)(r->hypervisor_kib + r->overhead_kib), 0);
+	if (r->ended[LINUX_RING])
+		json_entry(f, comma, "memory", LINUX_RING, "kib",
+			   (double)(r->hypervisor_kib[LINUX_RING] + r->overhead_kib[LINUX_RING]),
+			   0);
 }
 
 /* What each hypervisor adds to native, on a logarithmic scale. */
@@ -273,16 +281,17 @@ int linux_draw(const struct linux_results *r, const char *directory)
 		if (!row->measured[LINUX_NATIVE])
 			continue;
 		fprintf(g, "%s", row->op);
-		for (unsigned w = LINUX_VENEER; w < LINUX_WAYS; w++)
+		for (unsigned w = LINUX_RING; w < LINUX_WAYS; w++)
 			if (row->measured[w] && over(row, w) >= 1)
 				fprintf(g, " %g", over(row, w));
 			else
 				fprintf(g, " NaN");
 		fputc('\n', g);
 	}
-	fprintf(g, "E\nplot $d using 2:xtic(1) title 'Veneer'");
-	if (r->ended[LINUX_XEN])
-		fprintf(g, ", $d using 3:xtic(1) title 'Xen PV'");
+	fprintf(g, "E\nplot");
+	for (unsigned w = LINUX_RING; w < LINUX_WAYS && r->ended[w]; w++)
+		fprintf(g, "%s $d using %u:xtic(1) title '%s'", w > LINUX_RING ? "," : "", w + 1,
+			way_names[w]);
 	fprintf(g, "\n");
 	if (!pclose(g))
 		printf("drawn:   %s/linux.svg\n", directory);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The Linux rows: guest/osbench.c in one kernel, native, under Veneer, and under Xen PV as a peer.
+/* The Linux rows: guest/osbench.c in one kernel, native, under Veneer's engines, and under Xen PV
+ * as a peer.
  */
 #ifndef BENCH_LINUX_H
 #define BENCH_LINUX_H
@@ -7,7 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum linux_way { LINUX_NATIVE, LINUX_VENEER, LINUX_XEN, LINUX_WAYS };
+enum linux_way { LINUX_NATIVE, LINUX_RING, LINUX_SVM, LINUX_XEN, LINUX_WAYS };
 
 #define LINUX_ROWS 16
 
@@ -23,11 +24,12 @@ struct linux_results {
 	bool ended[LINUX_WAYS];
 	double boot[LINUX_WAYS]; /* instructions from power-on to the first of user space */
 	long wall_ms[LINUX_WAYS];
-	unsigned long hypervisor_kib, overhead_kib;
-	char stats[400]; /* counters of the whole run under Veneer */
+	unsigned long hypervisor_kib[LINUX_WAYS], overhead_kib[LINUX_WAYS];
+	char stats[LINUX_WAYS][400]; /* counters of the whole run, by Veneer */
 };
 
-/* Runs native and veneer, and xen if peers. 0; -1 with a line that says what is missing or wrong.
+/* Runs native, ring and svm, and Xen if peers. 0; -1 with a line that says what is missing or
+ * wrong.
  */
 int linux_measure(struct linux_results *r, bool peers, bool quiet);
 

@@ -70,6 +70,7 @@ static int put_images(FILE *f, struct bundle_source *s)
 			continue; /* the hypervisor says so again and starts the others */
 		s->needs_mib += (g->memory >> 20) + 1;
 		s->wants_vmx |= g->engine == ENGINE_VMX;
+		s->wants_svm |= g->engine == ENGINE_SVM || g->engine == ENGINE_AUTO;
 		while (g->cpus >> s->needs_cpus)
 			s->needs_cpus++;
 		if (put_file(f, s->directory, g->image) ||

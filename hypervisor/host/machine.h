@@ -54,7 +54,7 @@ struct bundle_source {
 	/* filled by bundle_write: what a machine must have for all that is in it */
 	unsigned long needs_mib;
 	unsigned needs_cpus;
-	bool wants_vmx; /* a guest's engine is vmx */
+	bool wants_vmx, wants_svm; /* a guest's engine is, or may be */
 };
 int bundle_write(struct bundle_source *s, const char *path);
 

@@ -14,6 +14,7 @@ struct qemu {
 	const char *cpus;
 	const char *kernel;
 	const char *initrd, *append; /* or NULL */
+	bool one_thread;	     /* of tcg, for all processors */
 	bool icount;		     /* one instruction is one nanosecond, repeatable */
 };
 

@@ -56,7 +56,7 @@ struct options {
 	const char *conf, *engine, *log, *accel, *bundle;
 	const char *cpus, *memory;
 	long timeout;
-	bool icount, print, quiet, wants_vmx;
+	bool icount, print, quiet, wants_vmx, wants_svm;
 	struct {
 		enum step_kind kind;
 		char guest[32];
@@ -139,6 +139,7 @@ static int make_bundle(struct options *o, const char *path)
 	s.directory = dirname(directory);
 	int err = bundle_write(&s, path);
 	o->wants_vmx = s.wants_vmx;
+	o->wants_svm = s.wants_svm;
 	set_defaults(o, &s);
 	free(s.conf);
 	return err;
@@ -164,6 +165,7 @@ static void command_of(const struct options *o, const char *accel, const char *b
 		       const char **argv)
 {
 	struct qemu q = { .accel = accel,
+			  .one_thread = o->wants_svm,
 			  .memory = o->memory,
 			  .cpus = o->cpus,
 			  .kernel = library_path("veneer.elf"),

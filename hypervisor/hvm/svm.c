@@ -161,6 +161,7 @@ static void reset_guest(struct guest *g)
 		struct vmcb_control *c = &vmcb_of(&g->vcpu[i])->control;
 
 		memset(&vmcb_of(&g->vcpu[i])->save, 0, sizeof(struct vmcb_save));
+		set_intercepts(c);
 		c->event = 0;
 		c->interrupt_shadow = 0;
 		c->virtual_interrupt = SVM_V_INTR_MASKING;
@@ -247,44 +248,66 @@ static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *
 	vmcb_of(v)->control.clean &= ~(SVM_CLEAN_SEG | SVM_CLEAN_DT);
 }
 
+#define VIRTUAL_IRQ (SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR)
+
+/* A virtual interrupt is there to be taken, and not for the sake of the window. */
+static bool interrupt_waits(const struct vmcb_control *c)
+{
+	return (c->virtual_interrupt & SVM_V_IRQ) && !(c->intercept1 & SVM_INTERCEPT1_VINTR);
+}
+
+/* Interrupts are virtual ones, 15.21.4: the guest takes it before its first instruction. Injected
+ * as events, 15.20, QEMU 7.2 delivers some twice: it forgets to forget their vector. */
+static void raise_interrupt(struct vmcb_control *c, unsigned vector)
+{
+	c->virtual_interrupt |= VIRTUAL_IRQ;
+	c->virtual_vector = vector;
+	c->interrupt_shadow &= ~1ull;
+	c->clean &= ~SVM_CLEAN_TPR;
+}
+
 static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error)
 {
-	uint64_t e = vector | SVM_EVENT_VALID;
+	struct vmcb_control *c = &vmcb_of(v)->control;
+	uint64_t e = vector | SVM_EVENT_VALID | SVM_EVENT_EXCEPTION;
 
-	e |= type == HVM_INTERRUPT ? SVM_EVENT_INTERRUPT : SVM_EVENT_EXCEPTION;
+	if (type == HVM_INTERRUPT) {
+		raise_interrupt(c, vector);
+		return;
+	}
 	if (error != NO_ERROR)
 		e |= SVM_EVENT_ERROR | (uint64_t)error << 32;
-	vmcb_of(v)->control.event = e;
-}
-
-static bool interruptible(const struct vcpu *v)
-{
-	const struct vmcb_control *c = &vmcb_of(v)->control;
-
-	return (v->regs->rflags & FLAGS_IF) && !(c->interrupt_shadow & 1) &&
-	       !(c->event & SVM_EVENT_VALID);
-}
-
-/* A virtual interrupt that is never taken: it exits when it could be, 15.21.4. */
-static void window(struct vcpu *v, bool wanted)
-{
-	struct vmcb_control *c = &vmcb_of(v)->control;
-
-	if (wanted == !!(c->intercept1 & SVM_INTERCEPT1_VINTR))
-		return;
-	c->clean &= ~(SVM_CLEAN_TPR | SVM_CLEAN_INTERCEPTS);
-	if (wanted) {
-		c->intercept1 |= SVM_INTERCEPT1_VINTR;
-		c->virtual_interrupt |= SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR;
-	} else {
-		c->intercept1 &= ~SVM_INTERCEPT1_VINTR;
-		c->virtual_interrupt &= ~(SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR);
-	}
+	c->event = e;
 }
 
 static bool has_event(const struct vcpu *v)
 {
-	return vmcb_of(v)->control.event & SVM_EVENT_VALID;
+	const struct vmcb_control *c = &vmcb_of(v)->control;
+
+	return (c->event & SVM_EVENT_VALID) || interrupt_waits(c);
+}
+
+static bool interruptible(const struct vcpu *v)
+{
+	return (v->regs->rflags & FLAGS_IF) && !(vmcb_of(v)->control.interrupt_shadow & 1) &&
+	       !has_event(v);
+}
+
+/* A virtual interrupt that is never taken: it exits when it could be. */
+static void window(struct vcpu *v, bool wanted)
+{
+	struct vmcb_control *c = &vmcb_of(v)->control;
+
+	if (interrupt_waits(c) || wanted == !!(c->intercept1 & SVM_INTERCEPT1_VINTR))
+		return;
+	c->clean &= ~(SVM_CLEAN_TPR | SVM_CLEAN_INTERCEPTS);
+	if (wanted) {
+		c->intercept1 |= SVM_INTERCEPT1_VINTR;
+		c->virtual_interrupt |= VIRTUAL_IRQ;
+	} else {
+		c->intercept1 &= ~SVM_INTERCEPT1_VINTR;
+		c->virtual_interrupt &= ~VIRTUAL_IRQ;
+	}
 }
 
 static void end_shadow(struct vcpu *v)
@@ -432,15 +455,24 @@ static void exception_exit(struct vcpu *v, unsigned vector)
 }
 
 /* An exit in the middle of an event's delivery: it is delivered again. Software's own INT n and
- * INT3 are executed again instead, 15.20. */
-static void keep_event(struct vmcb_control *c)
+ * INT3 are executed again instead, 15.20. A PV guest's event that the machine's interrupt overtook
+ * is taken back: it stands in the vCPU page. */
+static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 {
 	uint64_t e = c->exit_interrupt;
 	unsigned type = e & SVM_EVENT_TYPE, vector = e & 0xff;
 	bool again = type == SVM_EVENT_SOFTWARE ||
 		     (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
 
-	c->event = (e & SVM_EVENT_VALID) && !again ? e : 0;
+	c->event = 0;
+	if (guest_is_pv(v->guest) && interrupt_waits(c))
+		c->virtual_interrupt &= ~VIRTUAL_IRQ;
+	if (!(e & SVM_EVENT_VALID) || again)
+		return;
+	if (type == SVM_EVENT_INTERRUPT)
+		raise_interrupt(c, vector);
+	else
+		c->event = e;
 }
 
 /* An instruction that is to be done in the guest's place; its opcode begins with the lowest byte.
@@ -518,7 +550,7 @@ static void run(struct cpu *cpu, struct vcpu *v)
 		b->save.cs.attributes &= ~HVM_BIG; /* QEMU 7.2's SYSENTER leaves both set */
 	b->control.clean = SVM_CLEAN_ALL;
 	b->control.tlb_control = 0;
-	keep_event(&b->control);
+	keep_event(v, &b->control);
 	v->counts[COUNT_EXITS]++;
 	handle_exit(v);
 }
