@@ -157,6 +157,10 @@ int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t
 
 	im->data = data;
 	im->bytes = bytes;
+	im->unchanged = malloc(bytes ? bytes : 1);
+	if (!im->unchanged)
+		return fail(why, n, "no memory");
+	memcpy(im->unchanged, data, bytes);
 	elf_version(EV_CURRENT);
 	Elf *elf = elf_memory((char *)data, bytes);
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &e))
@@ -216,6 +220,7 @@ int image_read(struct image *im, const char *path, char *why, size_t n)
 void image_free(struct image *im)
 {
 	free(im->data);
+	free(im->unchanged);
 	free(im->segment);
 	free(im->code);
 	free(im->root);

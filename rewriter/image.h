@@ -18,7 +18,8 @@ struct segment {
 
 struct image {
 	const char *path;
-	uint8_t *data; /* the whole file, ours to change */
+	uint8_t *data;	    /* the whole file, ours to change */
+	uint8_t *unchanged; /* and as it was */
 	size_t bytes;
 	uint32_t entry;
 	unsigned segments;

@@ -46,8 +46,29 @@ static size_t align(struct buffer *b, size_t to)
 
 struct layout {
 	uint32_t stubs, stubs_bytes, sites, sites_bytes, irets, irets_bytes; /* window addresses */
+	uint32_t originals, original_count;
 	size_t window_offset, note_offset, note_bytes, original_offset, original_bytes;
 };
+
+/* Each run of changed bytes of a segment, as it was. */
+static void append_changes(struct buffer *b, const struct image *im, const struct segment *s,
+			   struct layout *l)
+{
+	const uint8_t *was = im->unchanged + s->offset, *is = im->data + s->offset;
+
+	for (uint32_t at = 0; at < s->filesz;) {
+		struct veneer_original o = { .address = s->vaddr + at };
+
+		while (at < s->filesz && o.length < sizeof(o.bytes) && was[at] != is[at])
+			o.bytes[o.length++] = was[at++];
+		if (o.length) {
+			append(b, &o, sizeof(o));
+			l->original_count++;
+		} else {
+			at++;
+		}
+	}
+}
 
 static void append_window(struct buffer *b, const struct rewrite *r, struct layout *l)
 {
@@ -65,6 +86,11 @@ static void append_window(struct buffer *b, const struct rewrite *r, struct layo
 	l->irets = base + (uint32_t)(b->used - l->window_offset);
 	l->irets_bytes = r->irets * sizeof(*r->iret);
 	append(b, r->iret, l->irets_bytes);
+	align(b, 16);
+	l->originals = base + (uint32_t)(b->used - l->window_offset);
+	l->original_count = 0;
+	for (unsigned i = 0; i < r->image->segments; i++)
+		append_changes(b, r->image, &r->image->segment[i], l);
 	align(b, 4096);
 }
 
@@ -81,6 +107,8 @@ static void append_note(struct buffer *b, const struct rewrite *r, struct layout
 		.site_count = r->table_used,
 		.windows = l->irets,
 		.window_count = r->irets,
+		.originals = l->originals,
+		.original_count = l->original_count,
 	};
 	uint32_t head[3] = { sizeof(VENEER_NOTE_NAME), sizeof(note), VENEER_NOTE_REWRITE };
 

@@ -291,8 +291,18 @@ struct veneer_rewrite_note {
 	uint32_t site_count;
 	uint32_t windows; /* array of struct veneer_iret_window, sorted by start */
 	uint32_t window_count;
+	uint32_t originals; /* array of struct veneer_original */
+	uint32_t original_count;
 };
-#define VENEER_REWRITE_VERSION 1
+#define VENEER_REWRITE_VERSION 2
+
+/* Bytes that were changed, as they were: put back, they make the image what it was before, which is
+ * what a virtual machine runs. */
+struct veneer_original {
+	uint32_t address;
+	uint8_t length; /* 1 to 27 */
+	uint8_t bytes[27];
+};
 
 /* The patch window of a rewritten guest: page 0 is the vCPU page, page 1 the same page again, which
  * the hypervisor takes away while an interrupt waits for unmasking; stubs and tables follow. */
@@ -343,7 +353,8 @@ _Static_assert(sizeof(struct veneer_clock) == 32, "pvclock");
 _Static_assert(sizeof(struct veneer_handlers) == 288, "handlers");
 _Static_assert(sizeof(struct veneer_virtio_queue) == 32, "virtio queue");
 _Static_assert(sizeof(struct veneer_vcpu_start) == 40, "vCPU start");
-_Static_assert(sizeof(struct veneer_rewrite_note) == 36, "rewrite note");
+_Static_assert(sizeof(struct veneer_rewrite_note) == 44, "rewrite note");
+_Static_assert(sizeof(struct veneer_original) == 32, "original bytes");
 
 #endif /* __ASSEMBLER__ */
 #endif

@@ -25,7 +25,7 @@ const struct engine *engine_choose(const struct guest *g, const char **why)
 		if (choice != ENGINE_AUTO && choice != engines[i].choice)
 			continue;
 		*why = e->missing();
-		if (!*why)
+		if (!*why && e->refuses)
 			*why = e->refuses(g);
 		if (!*why)
 			return e;

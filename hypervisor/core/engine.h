@@ -25,7 +25,7 @@ struct engine {
 
 	/* What this processor lacks for it, or NULL. */
 	const char *(*missing)(void);
-	/* Why it cannot run this guest, or NULL. */
+	/* Why it cannot run this guest, or NULL; no function: it can run all. */
 	const char *(*refuses)(const struct guest *g);
 	/* Makes this CPU ready for it; NULL: nothing to do. */
 	void (*start_cpu)(struct cpu *cpu);

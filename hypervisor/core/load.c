@@ -12,7 +12,7 @@
 #include "x86/apic.h"
 
 #define SECONDS_TO_2000	  946684800 /* from 1970 */
-#define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
+#define MULTIBOOT_INFO_AT 0x9000    /* below the image, above the BIOS's own places */
 
 /* Multiboot 0.6.96, section 3.3 */
 struct multiboot_info {
@@ -36,10 +36,15 @@ struct multiboot_mmap {
 	uint32_t type;
 } __attribute__((packed));
 
+static bool in_window_address(const struct guest *g, uint64_t vaddr)
+{
+	return g->rewrite.window_bytes && vaddr >= g->rewrite.window &&
+	       vaddr < (uint64_t)g->rewrite.window + g->rewrite.window_bytes;
+}
+
 static bool in_window(const struct guest *g, const struct elf_segment *s)
 {
-	return g->rewrite.window_bytes && s->vaddr >= g->rewrite.window &&
-	       s->vaddr < (uint64_t)g->rewrite.window + g->rewrite.window_bytes;
+	return in_window_address(g, s->vaddr);
 }
 
 static const char *check_rewrite_note(struct guest *g, const struct elf_image *image)
@@ -53,6 +58,8 @@ static const char *check_rewrite_note(struct guest *g, const struct elf_image *i
 	if (image->is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
 	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) || n->sites < first ||
 	    n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
+	    n->originals < first ||
+	    n->originals + (uint64_t)n->original_count * sizeof(struct veneer_original) > end ||
 	    n->windows < first ||
 	    n->windows + (uint64_t)n->window_count * sizeof(struct veneer_iret_window) > end)
 		return "the note of veneer rewrite is broken: rewrite it again";
@@ -85,8 +92,11 @@ static const char *identify_kind(struct guest *g)
 			return "built for another major version of the guest interface";
 		g->prepare = PREPARE_PV;
 	} else if ((note = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE,
-				    sizeof(g->rewrite)))) {
-		memcpy(&g->rewrite, note, sizeof(g->rewrite));
+				    sizeof(g->rewrite.version)))) {
+		memcpy(&g->rewrite.version, note, sizeof(g->rewrite.version));
+		note = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE, sizeof(g->rewrite));
+		if (note)
+			memcpy(&g->rewrite, note, sizeof(g->rewrite));
 		g->prepare = PREPARE_REWRITTEN;
 		why = check_rewrite_note(g, &image);
 		if (why)
@@ -128,7 +138,7 @@ int load_window(struct guest *g)
 	struct elf_image image;
 	const char *why;
 
-	if (g->prepare != PREPARE_REWRITTEN)
+	if (g->prepare != PREPARE_REWRITTEN || g->engine->hvm)
 		return 0;
 	uint64_t bytes = n->window_bytes - VENEER_WINDOW_STUBS;
 	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
@@ -180,6 +190,45 @@ static const char *copy_segments(struct guest *g, const struct elf_image *image,
 		*end = MAX(*end, s->paddr + s->memsz);
 	}
 	return NULL;
+}
+
+/* A part of the file by the address it is loaded to; NULL: not wholly in one segment. */
+static const uint8_t *at_address(const struct elf_image *image, uint64_t address, uint64_t bytes,
+				 uint64_t *paddr)
+{
+	for (unsigned i = 0; i < image->segments; i++) {
+		const struct elf_segment *s = &image->segment[i];
+		uint64_t offset = address - s->vaddr;
+
+		if (s->type != PT_LOAD || address < s->vaddr || offset > s->filesz ||
+		    bytes > s->filesz - offset)
+			continue;
+		*paddr = s->paddr + offset;
+		return image->data + s->offset + offset;
+	}
+	return NULL;
+}
+
+/* In a virtual machine nothing has to be rewritten: every instruction does there what it says. */
+static const char *undo_rewriting(struct guest *g, const struct elf_image *image)
+{
+	const struct veneer_rewrite_note *n = &g->rewrite;
+	uint64_t paddr, bytes = n->original_count * sizeof(struct veneer_original);
+	const uint8_t *table = at_address(image, n->originals, bytes, &paddr);
+
+	for (unsigned i = 0; table && i < n->original_count; i++) {
+		struct veneer_original o;
+
+		memcpy(&o, table + i * sizeof(o), sizeof(o));
+		uint8_t *to = o.length <= sizeof(o.bytes) && !in_window_address(g, o.address) &&
+					      at_address(image, o.address, o.length, &paddr)
+				      ? mmu_memory(&g->mmu, GPA(paddr), o.length)
+				      : NULL;
+		if (!to)
+			return "the table of what was rewritten is broken: rewrite the image again";
+		memcpy(to, o.bytes, o.length);
+	}
+	return table ? NULL : "the table of what was rewritten is missing: rewrite the image again";
 }
 
 static const char *copy_module(struct guest *g, uint64_t *end, gpa_t *at)
@@ -280,6 +329,8 @@ int load_image(struct guest *g, const char **why)
 	if (elf_read(g->image.data, g->image.bytes, &image, why))
 		return -EINVAL;
 	*why = copy_segments(g, &image, &end);
+	if (!*why && g->prepare == PREPARE_REWRITTEN && g->engine->hvm)
+		*why = undo_rewriting(g, &image);
 	if (!*why && g->module.bytes)
 		*why = copy_module(g, &end, &module);
 	if (*why)

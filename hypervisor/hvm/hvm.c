@@ -88,15 +88,6 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 	hvm_exception(v, VECTOR_PF, error);
 }
 
-/* Rewritten code looks for its stubs in a window that only the shadow MMU can show it. */
-const char *hvm_refuses(const struct guest *g)
-{
-	if (g->prepare == PREPARE_REWRITTEN)
-		return "a rewritten image is made for the ring engine: want engine = ring, or the "
-		       "image as it was";
-	return NULL;
-}
-
 /* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
 static bool deliver_legacy(struct vcpu *v)
 {

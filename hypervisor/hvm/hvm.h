@@ -64,7 +64,6 @@ struct hvm_vendor {
 };
 
 /* hvm.c: the parts of struct engine that are the same */
-const char *hvm_refuses(const struct guest *g);
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);

@@ -558,7 +558,6 @@ static void run(struct cpu *cpu, struct vcpu *v)
 const struct engine svm_engine = {
 	.name = "svm",
 	.missing = missing,
-	.refuses = hvm_refuses,
 	.hvm = &vendor,
 	.start_cpu = start_cpu,
 	.create_guest = create_guest,

@@ -671,7 +671,6 @@ static void run(struct cpu *cpu, struct vcpu *v)
 const struct engine vmx_engine = {
 	.name = "vmx",
 	.missing = missing,
-	.refuses = hvm_refuses,
 	.hvm = &vendor,
 	.start_cpu = start_cpu,
 	.create_guest = create_guest,
