@@ -150,12 +150,12 @@ static void idle(struct cpu *cpu)
 static struct vcpu *attend(struct cpu *cpu, struct vcpu *running)
 {
 	cpu->attention = false;
+	if (running)
+		account(running); /* before a request can end it, and show what it had */
 	timers_run(cpu);
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
 		if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
 			request_handle(v);
-	if (running)
-		account(running);
 	struct vcpu *v = pick(cpu);
 	if (v && v != running)
 		note_wait(v);
