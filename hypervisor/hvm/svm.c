@@ -256,8 +256,10 @@ static bool interrupt_waits(const struct vmcb_control *c)
 	return (c->virtual_interrupt & SVM_V_IRQ) && !(c->intercept1 & SVM_INTERCEPT1_VINTR);
 }
 
-/* Interrupts are virtual ones, 15.21.4: the guest takes it before its first instruction. Injected
- * as events, 15.20, QEMU 7.2 delivers some twice: it forgets to forget their vector. */
+/* A PV guest's event is a virtual interrupt, 15.21.4: it is taken before the first instruction.
+ * Injected as events, 15.20, QEMU 7.2 delivers some twice: it forgets to forget their vector. Its
+ * virtual interrupts can get lost when the machine's own comes first; a PV guest's event still
+ * stands in the vCPU page then, so other guests have theirs injected. */
 static void raise_interrupt(struct vmcb_control *c, unsigned vector)
 {
 	c->virtual_interrupt |= VIRTUAL_IRQ;
@@ -269,12 +271,13 @@ static void raise_interrupt(struct vmcb_control *c, unsigned vector)
 static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
-	uint64_t e = vector | SVM_EVENT_VALID | SVM_EVENT_EXCEPTION;
+	uint64_t e = vector | SVM_EVENT_VALID;
 
-	if (type == HVM_INTERRUPT) {
+	if (type == HVM_INTERRUPT && guest_is_pv(v->guest)) {
 		raise_interrupt(c, vector);
 		return;
 	}
+	e |= type == HVM_INTERRUPT ? SVM_EVENT_INTERRUPT : SVM_EVENT_EXCEPTION;
 	if (error != NO_ERROR)
 		e |= SVM_EVENT_ERROR | (uint64_t)error << 32;
 	c->event = e;
@@ -469,7 +472,7 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 		c->virtual_interrupt &= ~VIRTUAL_IRQ;
 	if (!(e & SVM_EVENT_VALID) || again)
 		return;
-	if (type == SVM_EVENT_INTERRUPT)
+	if (type == SVM_EVENT_INTERRUPT && guest_is_pv(v->guest))
 		raise_interrupt(c, vector);
 	else
 		c->event = e;
