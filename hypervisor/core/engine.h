@@ -3,7 +3,8 @@
  * An engine runs vCPUs until something needs the hypervisor. Everything above this header is the
  * same for all of them: scheduling, devices, hypercalls, the console.
  *
- * All functions are called on the vCPU's own CPU, except create, which runs before there is any.
+ * All functions are called on the vCPU's own CPU, but for create and the first start of a guest's
+ * first vCPU, which the boot CPU does before others run.
  */
 #ifndef VENEER_ENGINE_H
 #define VENEER_ENGINE_H

@@ -78,13 +78,18 @@ static uint64_t period(const struct lapic *l)
 	return l->initial * divisor(l);
 }
 
+static bool is_periodic(const struct lapic *l)
+{
+	return l->lvt[LAPIC_LVT_TIMER] & LVT_PERIODIC;
+}
+
 static uint32_t current_count(const struct lapic *l, uint64_t now)
 {
 	uint64_t passed = now - l->started, whole = period(l);
 
 	if (!l->initial)
 		return 0;
-	if (l->lvt[LAPIC_LVT_TIMER] & LVT_PERIODIC)
+	if (is_periodic(l))
 		passed %= whole;
 	return passed >= whole ? 0 : (uint32_t)((whole - passed) / divisor(l));
 }
@@ -139,6 +144,14 @@ static void set_svr(struct lapic *l, uint32_t value)
 		l->lvt[i] |= LVT_MASKED;
 }
 
+/* What runs down while it is masked does not fire when it no longer is. */
+static void note_expiry(struct lapic *l, uint64_t now)
+{
+	if ((l->lvt[LAPIC_LVT_TIMER] & LVT_MASKED) && !is_periodic(l) &&
+	    now - l->started >= period(l))
+		l->expired = true;
+}
+
 static void set_lvt(struct lapic *l, unsigned n, uint32_t value)
 {
 	static const uint32_t writable[LAPIC_LVTS] = { 0x300ff, 0x107ff, 0x107ff,
@@ -161,11 +174,15 @@ enum lapic_effect lapic_write(struct lapic *l, unsigned offset, uint32_t value, 
 	case ESR: l->esr = 0; break;
 	case ICR_HIGH: l->icr_high = value & 0xff000000; break;
 	case ICR_LOW: l->icr_low = value & ~ICR_PENDING & 0xccfff; return LAPIC_SEND;
-	case LVT ... LVT + 0x50: set_lvt(l, (offset - LVT) / 16, value); return LAPIC_TIMER;
+	case LVT ... LVT + 0x50:
+		note_expiry(l, now);
+		set_lvt(l, (offset - LVT) / 16, value);
+		return LAPIC_TIMER;
 	case DIVIDE: l->divide = value & 0xb; return LAPIC_TIMER;
 	case INITIAL:
 		l->initial = value;
 		l->started = now;
+		l->expired = false;
 		return LAPIC_TIMER;
 	default: break;
 	}
@@ -212,15 +229,16 @@ uint64_t lapic_timer_at(const struct lapic *l, uint64_t since)
 
 	if (!l->initial || (l->lvt[LAPIC_LVT_TIMER] & LVT_MASKED))
 		return LAPIC_NEVER;
+	if (!is_periodic(l)) /* in the past, perhaps: we are slow, and it must fire all the same */
+		return l->expired ? LAPIC_NEVER : l->started + whole;
 	if (since < l->started + whole)
 		return l->started + whole;
-	if (!(l->lvt[LAPIC_LVT_TIMER] & LVT_PERIODIC))
-		return LAPIC_NEVER;
 	return l->started + ((since - l->started) / whole + 1) * whole;
 }
 
 void lapic_timer_fired(struct lapic *l)
 {
+	l->expired = !is_periodic(l);
 	if (!(l->lvt[LAPIC_LVT_TIMER] & LVT_MASKED))
 		lapic_accept(l, l->lvt[LAPIC_LVT_TIMER] & 0xff, false);
 }

@@ -25,6 +25,7 @@ struct lapic {
 	uint32_t lvt[LAPIC_LVTS];
 	uint32_t initial, divide;
 	uint64_t started; /* ns, when the timer was set; it counts initial * divisor from there */
+	bool expired; /* a one-shot timer has run down: fired, or come to its end while masked */
 	uint32_t isr[8], tmr[8], irr[8];
 	uint8_t irr_words; /* a bit for each of irr[] that is not 0 */
 };
@@ -47,7 +48,8 @@ void lapic_acknowledge(struct lapic *l, unsigned vector);
 /* Whether the 8259s' INTR line reaches the processor through LINT0. */
 bool lapic_passes_intr(const struct lapic *l);
 
-/* When the timer next fires after since, ns, or LAPIC_NEVER; then what that does. */
+/* When the timer next fires, ns, or LAPIC_NEVER: a periodic one after since, a one-shot one when it
+ * has run down, were that before since. Then what firing does. */
 uint64_t lapic_timer_at(const struct lapic *l, uint64_t since);
 void lapic_timer_fired(struct lapic *l);
 

@@ -358,10 +358,17 @@ static void test_lapic(void)
 	   "local APIC: a periodic timer");
 	ok(lapic_read(&l, 0x390, 8500) == 500, "local APIC: counts down");
 	write_lapic(&l, 0x320, 0xee, 0); /* one shot */
-	ok(lapic_timer_at(&l, 16500) == LAPIC_NEVER && !lapic_read(&l, 0x390, 20000),
-	   "local APIC: a one-shot timer");
+	write_lapic(&l, 0x380, 15, 40000);
+	ok(lapic_timer_at(&l, 50000) == 40240 && !lapic_read(&l, 0x390, 50000),
+	   "local APIC: a one-shot timer fires though its time is past when it is looked at");
 	lapic_timer_fired(&l);
 	ok(lapic_pending(&l) == 0xee, "local APIC: its vector");
+	ok(lapic_timer_at(&l, 50000) == LAPIC_NEVER, "local APIC: and once");
+	write_lapic(&l, 0x320, 0x100ee, 60000);
+	write_lapic(&l, 0x380, 15, 60000);
+	write_lapic(&l, 0x320, 0xee, 70000);
+	ok(lapic_timer_at(&l, 70000) == LAPIC_NEVER,
+	   "local APIC: what runs down while masked is gone");
 	write_lapic(&l, 0xf0, 0xff, 0);
 	lapic_accept(&l, 0xf8, false);
 	ok(lapic_pending(&l) == 0xee && (l.lvt[LAPIC_LVT_TIMER] & 0x10000),
