@@ -19,7 +19,7 @@ endif
 .DEFAULT_GOAL := all
 .PHONY: all run run-linux check bench linux install clean packages iso
 
-PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
+PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/events.so $(BUILD)/costs.csv $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
 	$(BUILD)/rtos-rewritten.elf $(BUILD)/invaders.elf $(BUILD)/demo.conf
 
 all: $(PRODUCTS)
@@ -35,7 +35,7 @@ CHECK_PACKAGES := bochs:/usr/bin/bochs bochs-term:/usr/lib/x86_64-linux-gnu/boch
 	bochsbios:/usr/share/bochs/BIOS-bochs-latest vgabios:/usr/share/vgabios/vgabios.bin \
 	grub-pc-bin:/usr/lib/grub/i386-pc/moddep.lst grub-efi-amd64-bin:/usr/lib/grub/x86_64-efi/moddep.lst \
 	xorriso:/usr/bin/xorriso mtools:/usr/bin/mformat ovmf:/usr/share/OVMF/OVMF_CODE.fd \
-	bsdutils:/usr/bin/script clang:/usr/bin/clang libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a
+	bsdutils:/usr/bin/script chromium:/usr/bin/chromium clang:/usr/bin/clang libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a
 
 missing = $(strip $(foreach p,$(1),$(if $(wildcard $(word 2,$(subst :, ,$(p)))),,$(word 1,$(subst :, ,$(p))))))
 MISSING := $(call missing,$(PACKAGES))
@@ -76,6 +76,9 @@ $(BUILD)/demo.conf: hypervisor/host/demo.conf
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
+$(BUILD)/costs.csv: bench/costs.csv
+	$(Q)cp $< $@
+
 # On a terminal: the three guests, interactive. Else the same, scripted, and the comparison.
 run: all
 	@mkdir -p $(BUILD)/run
@@ -86,7 +89,7 @@ run: all
 
 # Linux, as a patched guest: minutes the first time, nothing when nothing has changed.
 LINUX := $(BUILD)/linux
-LINUX_IMAGES := vmlinux shell.cpio.gz osbench.cpio.gz tests.cpio.gz
+LINUX_IMAGES := vmlinux bzImage shell.cpio.gz osbench.cpio.gz tests.cpio.gz
 linux: packages
 	+$(Q)$(MAKE) --no-print-directory -C pvops-linux OUT=$(abspath $(LINUX)) CC=gcc \
 		$(addprefix $(abspath $(LINUX))/,$(LINUX_IMAGES))
@@ -114,7 +117,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/veneer
 	install -m 755 $(BUILD)/veneer $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf $(BUILD)/rtos-rewritten.elf \
-		$(DESTDIR)$(PREFIX)/lib/veneer/
+		$(BUILD)/events.so $(BUILD)/costs.csv $(DESTDIR)$(PREFIX)/lib/veneer/
 	install -m 644 hypervisor/host/veneer.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 hypervisor/abi/veneer.h $(DESTDIR)$(PREFIX)/include/veneer/
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 1024
+#define ROWS_MAX 4096
 
 struct entry {
 	char machine[16], guest[16], prep[24], engine[16], op[40], metric[24];
@@ -34,7 +34,7 @@ static bool read_entry(const char *line, struct entry *e)
 static int read_results(const char *path, struct file *to)
 {
 	FILE *f = fopen(path, "r");
-	char line[1024];
+	char line[2048];
 
 	to->rows = 0;
 	while (f && to->rows < ROWS_MAX && fgets(line, sizeof(line), f))
@@ -70,9 +70,11 @@ static const struct entry *find(const struct file *f, const struct entry *like)
 	return NULL;
 }
 
+/* What a real processor takes is another each time. */
 static bool is_compared(const struct entry *e)
 {
-	return !strcmp(e->metric, "instructions") || !strcmp(e->metric, "exits");
+	return strcmp(e->machine, "hardware") &&
+	       (!strcmp(e->metric, "instructions") || !strcmp(e->metric, "exits"));
 }
 
 /* What is too little to matter, however large a part it is. */

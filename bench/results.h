@@ -1,67 +1,99 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a benchmark run found: collecting it from consoles, printing, writing, drawing. */
+/*
+ * What a comparison has found: the ways it was run, and for each operation what it cost and what
+ * happened. Filled from consoles and from events files, read by table.c, json.c, model.c, report.c.
+ */
 #ifndef BENCH_RESULTS_H
 #define BENCH_RESULTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
-/* A way to run the guest: on which emulated machine, by which engine, prepared how. The first of
- * each machine is native. */
-enum way {
-	QEMU_NATIVE,
-	QEMU_STOCK,
-	QEMU_REWRITTEN,
-	QEMU_PV,
-	QEMU_SVM,
-	QEMU_SVM_PV,
-	BOCHS_NATIVE,
-	BOCHS_REWRITTEN,
-	BOCHS_PV,
-	BOCHS_VMX,
-	BOCHS_VMX_PV,
-	WAYS
-};
-extern const struct way_info {
+#include "events.h"
+
+enum machine_kind { QEMU, BOCHS, HARDWARE, MACHINES };
+extern const struct machine_info {
+	const char *name, *title;
+	const char *metric; /* what a value counts: "instructions" or "cycles" */
+} machine_info[MACHINES];
+
+/* A way to run a guest. The first of each machine is native. */
+struct way {
 	const char *title;
 	const char *engine, *prep; /* "none", "native" on the bare machine */
-	bool bochs;
-} way_info[WAYS];
+	enum machine_kind machine;
+};
 
-#define OPS_MAX	     32
+#define WAYS_MAX     24
+#define OPS_MAX	     40
 #define COUNTERS_MAX 16
+
+/* One operation, one way. */
+struct cell {
+	bool measured;
+	double value;		    /* of the machine's metric, for one operation */
+	double count[COUNTERS_MAX]; /* the hypervisor's counters, for one operation */
+	double event[SIDES][EVENT_COUNT];
+};
 
 struct row {
 	char op[32];
-	bool measured[WAYS];
-	double value[WAYS];		  /* instructions for one operation */
-	double count[WAYS][COUNTERS_MAX]; /* of each counter, for one operation */
+	struct cell at[WAYS_MAX];
+};
+
+/* One run of all operations. */
+struct run {
+	bool ended, counted; /* counted: events are known */
+	long wall_ms;
+	double boot;			 /* Linux: ticks to process 1 */
+	unsigned long first_instruction; /* ticks from the hypervisor's entry */
+	unsigned long hypervisor_kib, image_kib, overhead_kib;
+	char stats[400]; /* counters of the whole run */
+	/* reports in their order: which row, or -1, and of how many operations */
+	struct {
+		int row;
+		double operations;
+	} report[OPS_MAX + 4];
+	unsigned reports;
+	uint64_t start[COUNTERS_MAX]; /* of the operation that is being measured */
+	bool counts_are_start;
 };
 
 struct results {
+	const char *guest; /* "rtos", "linux" */
+	const struct way *way;
+	unsigned ways;
 	struct row row[OPS_MAX];
 	unsigned rows;
 	char counter[COUNTERS_MAX][16]; /* names, from the hypervisor */
 	unsigned counters;
-	bool ended[WAYS];
-	long wall_ms[WAYS];
-	/* of the pv run */
-	unsigned long hypervisor_kib, image_kib, overhead_kib[WAYS], boot_ticks[WAYS];
-	/* while reading */
-	char open_op[32];
-	uint64_t start[COUNTERS_MAX];
-	unsigned rounds;
-	bool counts_are_start;
-	int counting; /* row that the next counts belong to, or -1 */
+	struct run run[WAYS_MAX];
 };
 
-void results_take(struct results *r, enum way w, const char *line);
-bool results_complete(const struct results *r, enum way w);
-void results_table(const struct results *r);
+/* A line of the console of that way. */
+void results_take(struct results *r, unsigned way, const char *line);
 
-/* One file for this and the Linux rows, which may be NULL. */
-struct linux_results;
-int results_json(const struct results *r, const struct linux_results *l, const char *directory);
-int results_draw(const struct results *r, const char *directory);
+/* The events file of that way's run, after its end. 0, or -1 with a line on stderr. */
+int results_take_events(struct results *r, unsigned way, const char *path);
+
+unsigned native_of(const struct results *r, unsigned way);
+bool is_native(const struct results *r, unsigned way);
+int way_find(const struct results *r, enum machine_kind machine, const char *engine,
+	     const char *prep); /* or -1 */
+bool machine_measured(const struct results *r, enum machine_kind machine);
+const struct row *row_find(const struct results *r, const char *op); /* or NULL */
+
+double count_of(const struct results *r, const struct row *row, unsigned way, const char *name);
+/* Exits that the guest did not ask for and the machine did not cause. */
+double traps_of(const struct results *r, const struct row *row, unsigned way);
+/* Loads of CR3 by the hypervisor, and flushes of the TLB by anybody; negative: not known. */
+double table_switches_of(const struct results *r, const struct row *row, unsigned way);
+double tlb_flushes_of(const struct results *r, const struct row *row, unsigned way);
+
+/* First line of a command's output, for the record. */
+void command_line(const char *command, char *out, size_t size);
+/* Lines of C and assembly in the hypervisor, where the source is at hand; else "null". */
+void count_lines(char *out, size_t size);
 
 #endif

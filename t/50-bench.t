@@ -12,8 +12,8 @@ use JSON::PP;
 my ($status, $text) = veneer(qw(bench --output build/test-bench1 --compare bench/baseline.json));
 is($status, 0, 'bench runs, and no row is worse than the committed baseline by more than 5 %') or diag($text);
 like($text, qr/^\d{3} rows compared, \d+ changed, 0 worse by more than 5 %$/m, 'which it says');
-like($text, qr/^operation +native +ring stock +ring rewritten +ring pv +svm +svm pv$/m, 'prints a table for QEMU');
-like($text, qr/^operation +native +ring rewritten +ring pv +vmx +vmx pv$/m, 'and one for Bochs');
+like($text, qr/^QEMU, with -icount: instructions\noperation +native +ring stock +ring rewritten +ring pv +svm +svm pv$/m, 'prints a table for QEMU');
+like($text, qr/^Bochs, in its ticks: instructions\noperation +native +ring rewritten +ring pv +vmx +vmx pv$/m, 'and one for Bochs');
 unlike($text, qr/MISSED/, 'no budget is missed') or diag($text);
 my $one = decode_json(slurp('build/test-bench1/results.json'));
 my $better = slurp('bench/baseline.json');
@@ -26,27 +26,48 @@ like($text, qr/task_switch +instructions +300 -> +405 .*WORSE$/m, 'and says wher
 is($status, 1, 'what is no result file is refused');
 like($text, qr/^veneer: README.md: no results in it: want /, 'in one line, before anything is measured');
 my $two = decode_json(slurp('build/test-bench2/results.json'));
+$_->{results} = [grep { $_->{machine} ne 'hardware' } @{$_->{results}}] for $one, $two;
 is_deeply($two->{results}, $one->{results}, 'a repeat gives the same numbers');
 ok($one->{meta}{$_}, "meta names $_") for qw(accelerator qemu compiler image_kib hypervisor_kib first_instruction_ticks);
-ok(-s 'build/test-bench1/results.svg', 'and there is a picture');
+ok(-s 'build/test-bench1/report.html', 'and there is a page');
 
 my %row;
 for my $r (@{$one->{results}}) {
 	ok(exists $r->{$_}, "a result has $_") || last for qw(machine guest prep engine op metric value native);
 	my $way = $r->{engine} eq 'ring' || $r->{engine} eq 'none' ? $r->{prep} : "$r->{engine} $r->{prep}";
 	$row{$r->{op}}{$r->{machine} eq 'bochs' ? "bochs $way" : $way}{$r->{metric}} = $r->{value};
+	$row{$r->{op}}{$r->{machine} eq 'bochs' ? "bochs $way" : $way}{counts} = $r->{counts} if $r->{counts};
 }
 for my $op (qw(irq_mask_unmask task_switch sem_pingpong queue_roundtrip timer_wakeup tick int_syscall exception
-		port_out port_in cpuid callret timer_set page_touch pte_mod compute)) {
+		port_out port_in cpuid callret timer_set page_touch pte_mod page_fault compute)) {
 	ok(exists $row{$op}{$_}{instructions}, "$op is measured $_") for qw(native stock rewritten pv), 'svm stock', 'svm pv',
 		map { "bochs $_" } qw(native rewritten pv), 'vmx stock', 'vmx pv';
 }
-ok(exists $row{$_}{pv}{instructions}, "$_ is measured") for qw(hypercall_gate hypercall_full);
+ok(exists $row{$_}{pv}{instructions}, "$_ is measured") for qw(hypercall_gate hypercall_full ipi);
+ok(exists $row{eoi}{$_}{instructions}, "eoi is measured $_") for qw(native stock rewritten), 'svm stock', 'bochs vmx stock';
+for my $op (qw(eoi_apic ipi)) {
+	ok(exists $row{$op}{$_}{instructions}, "$op is measured $_") for 'native', 'svm stock', 'bochs native', 'bochs vmx stock';
+}
 cmp_ok($row{irq_mask_unmask}{rewritten}{exits}, '<', 0.01, 'masking, rewritten, does not trap');
 cmp_ok($row{irq_mask_unmask}{stock}{exits}, '>', 1.9, 'untouched, it does, twice');
 cmp_ok($row{hypercall_gate}{pv}{exits}, '<', 0.01, 'a gate hypercall stays in the gate');
 cmp_ok($row{hypercall_full}{pv}{exits}, '>', 0.99, 'a full one does not');
 cmp_ok($row{int_syscall}{pv}{exits}, '<', 0.01, 'INT from ring 3 goes straight to ring 1');
+# What happened, counted by the machine itself and not by the hypervisor.
+sub happened { my ($op, $way, $what) = @_; return $row{$op}{$way}{counts}{$what} // 0; }
+cmp_ok(abs(happened('int_syscall', 'native', 'guest.int') - 1), '<', 0.01, 'an INT n for each system call');
+cmp_ok(abs(happened('int_syscall', 'native', 'guest.iret') - 1), '<', 0.01, 'and an IRET');
+cmp_ok(happened('int_syscall', 'pv', 'gate.iret'), '<', 0.01, 'straight to ring 1: the gate is not passed');
+cmp_ok(abs(happened('exception', 'pv', 'gate.iret') - 1), '<', 0.01, 'an exception passes it once');
+cmp_ok(abs(happened('cpuid', 'svm stock', 'hypervisor.vmrun') - 1), '<', 0.01, 'a VMRUN for each CPUID');
+for my $way (qw(rewritten pv)) {
+	for my $op (qw(exception port_out page_touch pte_mod)) {
+		my $r = $row{$op}{$way};
+		cmp_ok(abs($r->{table_switches} - 2 * $r->{exits}), '<', 0.02, "$op $way: two table switches for each exit");
+		cmp_ok($r->{tlb_flushes} - $r->{table_switches}, '>', -0.01, "$op $way: each flushes the TLB");
+	}
+}
+cmp_ok($row{page_touch}{native}{tlb_flushes}, '>', 0.99, 'INVLPG is counted where it runs');
 for my $vm ('svm stock', 'svm pv', 'bochs vmx stock', 'bochs vmx pv') {
 	cmp_ok($row{cpuid}{$vm}{exits}, '>', 0.99, "$vm: CPUID exits");
 	cmp_ok($row{$_}{$vm}{exits}, '<', 0.01, "$vm: $_ does not") for qw(int_syscall exception page_touch pte_mod);

@@ -4,8 +4,12 @@
  * many. Under QEMU's -icount a tick is an instruction, a hypervisor's included. Runs as /init of an
  * initramfs (and then powers the machine off) or from a shell. Prints lines
  *
- *	osbench NAME median MEDIAN lowest LOWEST
+ *	osbench-start NAME
+ *	osbench NAME median MEDIAN lowest LOWEST operations ALL
  */
+#define BENCH_MARKS
+#include "../events.h"
+
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
@@ -21,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define SAMPLES_MAX 1001
@@ -44,11 +49,19 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void begin(const char *name)
+{
+	printf("osbench-start %s\n", name);
+	fflush(stdout);
+}
+
 static void report(const char *name, int samples, int operations)
 {
+	MARK(MARK_REPORT);
 	qsort(sample, samples, sizeof(*sample), compare);
-	printf("osbench %s median %.1f lowest %.1f\n", name,
-	       (double)sample[samples / 2] / operations, (double)sample[0] / operations);
+	printf("osbench %s median %.1f lowest %.1f operations %d\n", name,
+	       (double)sample[samples / 2] / operations, (double)sample[0] / operations,
+	       samples * operations);
 	fflush(stdout);
 }
 
@@ -159,11 +172,14 @@ static void do_nothing(void)
 
 static void measure(const char *name, void (*operation)(void), int samples, int operations)
 {
+	begin(name);
 	for (int i = 0; i < samples; i++) {
+		MARK(MARK_BEGIN);
 		uint64_t start = ticks();
 
 		operation();
 		sample[i] = ticks() - start;
+		MARK(MARK_END);
 	}
 	report(name, samples, operations);
 }
@@ -171,13 +187,17 @@ static void measure(const char *name, void (*operation)(void), int samples, int 
 /* The mapping and unmapping are not in it. */
 static void measure_page_fault(void)
 {
+	begin("page_fault");
 	for (int i = 0; i < 101; i++) {
 		volatile char *at = map(PROT_READ | PROT_WRITE, 0);
+
+		MARK(MARK_BEGIN);
 		uint64_t start = ticks();
 
 		for (int page = 0; page < PAGES; page++)
 			at[page * PAGE] = 1;
 		sample[i] = ticks() - start;
+		MARK(MARK_END);
 		munmap((void *)at, PAGES * PAGE);
 	}
 	report("page_fault", 101, PAGES);
@@ -258,6 +278,7 @@ int main(int argc, char **argv)
 	waitpid(child, NULL, 0);
 	printf("osbench ended\n");
 	fflush(stdout);
+	tcdrain(STDOUT_FILENO);
 	reboot(RB_POWER_OFF);
 	return 1;
 }

@@ -72,7 +72,7 @@ static void put_line(const char *name, const char *text)
 	put_text("\r\n");
 }
 
-#define LINE_BYTES 400
+#define LINE_BYTES 480
 
 void console_print_unlocked(const char *fmt, ...)
 {

@@ -19,8 +19,8 @@ struct guest guests[GUESTS_MAX];
 unsigned guest_count;
 
 const char *const counter_names[COUNTERS] = {
-	"exits", "hypercall", "fill",	   "io",	"privileged",
-	"step",	 "softint",   "exception", "interrupt", "injected",
+	"exits",   "hypercall", "fill",	     "io",	 "privileged", "step",
+	"softint", "exception", "interrupt", "injected", "flush",
 };
 
 mpa_t guest_take(struct guest *g, uint64_t bytes)

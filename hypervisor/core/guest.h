@@ -36,6 +36,7 @@ enum counter {
 	COUNT_EXCEPTION,  /* exceptions sent to the guest */
 	COUNT_INTERRUPT,  /* the machine's interrupts while it ran */
 	COUNT_INJECTED,	  /* interrupts and events sent to the guest */
+	COUNT_FLUSH,	  /* of the TLB, asked for at a VM entry */
 	COUNTERS
 };
 extern const char *const counter_names[COUNTERS];

@@ -97,6 +97,11 @@ static int write_menu(const struct bochs *b)
 		snprintf(text, sizeof(text),
 			 "set timeout=0\nmenuentry Veneer {\n\tmultiboot2 /boot/kernel\n"
 			 "\tmodule2 /boot/bundle.cpio bundle\n\tboot\n}\n");
+	else if (b->initrd)
+		snprintf(text, sizeof(text),
+			 "set timeout=0\nmenuentry Linux {\n\tlinux /boot/kernel %s\n"
+			 "\tinitrd /boot/initrd\n\tboot\n}\n",
+			 b->cmdline ? b->cmdline : "");
 	else
 		snprintf(text, sizeof(text),
 			 "set timeout=0\nmenuentry guest {\n\tmultiboot /boot/kernel "
@@ -105,18 +110,27 @@ static int write_menu(const struct bochs *b)
 	return write_text("iso/boot/grub/grub.cfg", text);
 }
 
+/* Without symbols; a bzImage has none. */
+static int copy_kernel(const struct bochs *b, const char *to)
+{
+	if (b->initrd)
+		return run_quietly((const char *const[]){ "cp", b->kernel, to, NULL });
+	return run_quietly((const char *const[]){ "strip", "-o", to, b->kernel, NULL });
+}
+
 static int make_iso(const struct bochs *b)
 {
-	char tree[64], kernel[96], bundle[96], iso[64], grub_folder[96];
+	char tree[64], kernel[96], bundle[96], initrd[96], iso[64], grub_folder[96];
 
 	snprintf(tree, sizeof(tree), "%s/iso", directory);
 	snprintf(kernel, sizeof(kernel), "%s/boot/kernel", tree);
 	snprintf(bundle, sizeof(bundle), "%s/boot/bundle.cpio", tree);
+	snprintf(initrd, sizeof(initrd), "%s/boot/initrd", tree);
 	snprintf(iso, sizeof(iso), "%s/veneer.iso", directory);
 	snprintf(grub_folder, sizeof(grub_folder), "%s/boot/grub", tree);
 	if (run_quietly((const char *const[]){ "mkdir", "-p", grub_folder, NULL }) ||
-	    write_menu(b) ||
-	    run_quietly((const char *const[]){ "strip", "-o", kernel, b->kernel, NULL }) ||
+	    write_menu(b) || copy_kernel(b, kernel) ||
+	    (b->initrd && run_quietly((const char *const[]){ "cp", b->initrd, initrd, NULL })) ||
 	    (b->bundle && run_quietly((const char *const[]){ "cp", b->bundle, bundle, NULL })) ||
 	    run_quietly((const char *const[]){ "grub-mkrescue", "-o", iso, tree, NULL })) {
 		fprintf(stderr, "veneer: no boot image for Bochs: see %s/command.log\n", directory);

@@ -12,6 +12,7 @@ struct bochs {
 	const char *kernel;  /* Multiboot 2, or 1 where there is no bundle */
 	const char *bundle;  /* or NULL */
 	const char *cmdline; /* of a kernel without a bundle */
+	const char *initrd;  /* then the kernel is Linux's bzImage; or NULL */
 };
 
 /* Installs what is missing (as root, from Debian's packages), makes a GRUB ISO of kernel and bundle

@@ -18,6 +18,12 @@ $(BUILD)/veneer: $(HOST_OBJECTS)
 
 -include $(HOST_OBJECTS:.o=.d)
 
+# Counts for the comparison, loaded by QEMU
+$(BUILD)/events.so: bench/plugin/events.c bench/events.h | packages
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -I. -shared -fPIC -fvisibility=hidden -o $@ $<
+
 # A GRUB ISO for BIOS and UEFI with the demonstration's guests (or CONF=file), for Bochs or a real machine.
 CONF ?= $(BUILD)/demo.conf
 $(BUILD)/veneer.iso: all $(CONF) | check-packages

@@ -32,6 +32,8 @@ void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 
 	if (q->icount)
 		n = add(argv, n, icount);
+	if (q->plugin)
+		n = add(argv, n, (const char *const[]){ "-plugin", q->plugin, NULL });
 	if (q->initrd)
 		n = add(argv, n, (const char *const[]){ "-initrd", q->initrd, NULL });
 	if (q->append)

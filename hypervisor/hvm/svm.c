@@ -320,6 +320,7 @@ static void end_shadow(struct vcpu *v)
 
 static void flush(struct vcpu *v)
 {
+	v->counts[COUNT_FLUSH]++;
 	vmcb_of(v)->control.tlb_control = SVM_TLB_FLUSH_ASID;
 }
 

@@ -423,6 +423,7 @@ static void window(struct vcpu *v, bool wanted)
 
 static void flush(struct vcpu *v)
 {
+	v->counts[COUNT_FLUSH]++;
 	v->hvm_flush = true;
 }
 

@@ -2,8 +2,11 @@
 /*
  * The measurements: each operation in a loop, less the loop, in ticks of the TSC (under QEMU's
  * -icount one tick is one instruction). "BENCH-START op" and "BENCH op hundredths-of-a-tick
- * iterations" frame each, so that the counters at those lines tell what happened in between.
+ * iterations" frame each, so that the counters at those lines tell what happened in between; the
+ * marks of bench/events.h do the same for a counting machine.
  */
+#define BENCH_MARKS
+#include "../../bench/events.h"
 #include "app.h"
 
 #include "cmsis_os2.h"
@@ -25,6 +28,7 @@ static uint64_t timed(op_fn *fn, unsigned n)
 
 static void report(const char *op, uint64_t ticks, unsigned n)
 {
+	MARK(MARK_REPORT);
 	ticks *= 100;
 	div64(&ticks, n);
 	print("BENCH %s %u %u\n", op, (unsigned)ticks, n);
@@ -42,7 +46,9 @@ static void measure(const char *op, op_fn *fn, unsigned n)
 	fn(16); /* first touches */
 	uint64_t loop = timed(op_empty, n);
 	print("BENCH-START %s\n", op);
+	MARK(MARK_BEGIN);
 	uint64_t ticks = timed(fn, n);
+	MARK(MARK_END);
 	report(op, ticks > loop ? ticks - loop : 0, n);
 }
 
@@ -209,12 +215,14 @@ static void measure_wakeup(void)
 	uint64_t late = 0;
 
 	print("BENCH-START timer_wakeup\n");
+	MARK(MARK_BEGIN);
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t due_ns = kernel_deadline_ns(3);
 
 		osDelay(3);
 		late += port_tsc() - port_tsc_from_ns(due_ns);
 	}
+	MARK(MARK_END);
 	report("timer_wakeup", late, n);
 }
 
@@ -236,7 +244,9 @@ static void measure_tick(void)
 	print("BENCH-START tick\n");
 	unsigned before = kernel_timer_interrupts;
 	kernel_periodic_tick(true);
+	MARK(MARK_BEGIN);
 	uint64_t busy = spin(loops);
+	MARK(MARK_END);
 	kernel_periodic_tick(false);
 	unsigned ticks = kernel_timer_interrupts - before;
 	report("tick", busy - quiet, ticks ? ticks : 1);
@@ -252,10 +262,13 @@ static void user_loop(void *arg)
 
 	for (unsigned i = 0; i < 16; i++)
 		user_syscall(SYS_NULL, 0, 0);
-	uint64_t loop = timed(op_empty, n), start = port_tsc();
+	uint64_t loop = timed(op_empty, n);
+	MARK(MARK_BEGIN);
+	uint64_t start = port_tsc();
 	for (unsigned i = 0; i < n; i++)
 		user_syscall(SYS_NULL, 0, 0);
 	user_ticks = port_tsc() - start - loop;
+	MARK(MARK_END);
 	user_syscall(SYS_SEM_RELEASE, (long)arg, 0);
 }
 
@@ -270,7 +283,20 @@ static void measure_user(void)
 	report("int_syscall", user_ticks, 1000 / fewer);
 }
 
-int run_bench(unsigned divisor)
+/* What the two kernels have of interrupt controllers. */
+static void measure_interrupts(bool apic)
+{
+	if (!port_bench_hypercall(false))
+		measure("eoi", port_bench_eoi, 1000);
+	if (!apic || !port_bench_apic(true))
+		return;
+	if (!port_bench_hypercall(false))
+		measure("eoi_apic", port_bench_eoi_apic, 1000);
+	measure("ipi", port_bench_ipi, 500);
+	port_bench_apic(false);
+}
+
+int run_bench(unsigned divisor, bool apic)
 {
 	fewer = divisor;
 	print("BENCH-BEGIN %s\n", port_name);
@@ -290,7 +316,9 @@ int run_bench(unsigned divisor)
 	port_bench_page_setup(true);
 	measure("page_touch", port_bench_page_touch, 500);
 	measure("pte_mod", port_bench_pte, 500);
+	measure("page_fault", port_bench_page_fault, 500);
 	port_bench_page_setup(false);
+	measure_interrupts(apic);
 	measure("compute", op_compute, 1000);
 	if (port_bench_hypercall(false)) {
 		measure("hypercall_gate", op_hypercall_gate, 1000);

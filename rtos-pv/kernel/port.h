@@ -34,8 +34,13 @@ void port_enter_user(void (*entry)(void *), void *arg, void *stack_top) __attrib
 void port_bench_out(void); /* one write to a port nobody listens to */
 void port_bench_in(void);
 void port_bench_page_setup(bool on);
-void port_bench_page_touch(unsigned n);	       /* map, touch and unmap a page n times */
-void port_bench_pte(unsigned n);	       /* change a translation n times, unused */
+void port_bench_page_touch(unsigned n); /* map, touch and unmap a page n times */
+void port_bench_pte(unsigned n);	/* change a translation n times, unused */
+void port_bench_page_fault(unsigned n); /* the same, mapped by the fault's handler */
+void port_bench_eoi(unsigned n);	/* tell the 8259 n times that an interrupt ends */
+bool port_bench_apic(bool on); /* the local APIC, for the next two; false where there is none */
+void port_bench_eoi_apic(unsigned n);
+void port_bench_ipi(unsigned n);	       /* to this very processor, and taken */
 unsigned port_bench_divide_errors(unsigned n); /* n times; how many were handled */
 bool port_bench_hypercall(bool full);	       /* false where there is none */
 

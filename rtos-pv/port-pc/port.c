@@ -20,6 +20,7 @@ const char port_name[] = "pc";
 #define VECTOR_IRQ0  32
 #define IRQ_TIMER    0
 #define IRQ_COM1     4
+#define VECTOR_IPI   47 /* of the 8259's line that is always masked */
 
 struct frame {
 	uint32_t edi, esi, ebp, esp_ignored, ebx, edx, ecx, eax;
@@ -252,6 +253,22 @@ void *port_stack_init(void *top, void (*entry)(void *), void *arg)
 }
 
 static volatile unsigned divide_errors;
+static volatile unsigned ipis;
+static volatile uint32_t *fault_entry; /* what a page fault puts into the page table, and where */
+static uint32_t fault_value;
+
+#define APIC_SVR   0xfee000f0u
+#define APIC_EOI   0xfee000b0u
+#define APIC_ICR   0xfee00300u
+#define APIC_LINT0 0xfee00350u
+#define ICR_SELF   0x40000
+#define LVT_EXTINT 0x700
+#define SVR_ENABLE 0x1ff
+
+static void apic_write(uint32_t at, uint32_t value)
+{
+	*(volatile uint32_t *)at = value;
+}
 
 static void device_interrupt(unsigned irq)
 {
@@ -274,12 +291,17 @@ static void __attribute__((noreturn)) fatal(const struct frame *f)
 
 void pc_interrupt(struct frame *f)
 {
-	if (f->vector >= VECTOR_IRQ0 && f->vector < VECTOR_IRQ0 + 16) {
+	if (f->vector == VECTOR_IPI) {
+		ipis++;
+		apic_write(APIC_EOI, 0);
+	} else if (f->vector >= VECTOR_IRQ0 && f->vector < VECTOR_IRQ0 + 16) {
 		device_interrupt(f->vector - VECTOR_IRQ0);
 	} else if (f->vector == SYSCALL_VECTOR) {
 		irq_unmask();
 		f->eax = (uint32_t)kernel_syscall((long)f->eax, (long)f->ebx, (long)f->ecx);
 		irq_mask();
+	} else if (f->vector == 14 && fault_entry) {
+		*fault_entry = fault_value;
 	} else if (f->vector == 0) {
 		divide_errors++;
 		f->eip += 2; /* div %ecx */
@@ -350,6 +372,48 @@ void port_bench_pte(unsigned n)
 		__asm__ volatile("invlpg (%0)" ::"r"(WINDOW) : "memory");
 	}
 	*entry = 0;
+}
+
+void port_bench_page_fault(unsigned n)
+{
+	fault_value = (uint32_t)window_page | 3;
+	fault_entry = window_table;
+	for (unsigned i = 0; i < n; i++) {
+		*(volatile char *)WINDOW = 1;
+		*fault_entry = 0;
+		__asm__ volatile("invlpg (%0)" ::"r"(WINDOW) : "memory");
+	}
+	fault_entry = NULL;
+}
+
+void port_bench_eoi(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		outb(PIC1, 0x20);
+}
+
+bool port_bench_apic(bool on)
+{
+	apic_write(APIC_LINT0, LVT_EXTINT); /* the 8259 goes on */
+	apic_write(APIC_SVR, on ? SVR_ENABLE : 0xff);
+	return true;
+}
+
+void port_bench_eoi_apic(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		apic_write(APIC_EOI, 0);
+}
+
+void port_bench_ipi(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned before = ipis;
+
+		apic_write(APIC_ICR, ICR_SELF | VECTOR_IPI);
+		while (ipis == before)
+			;
+	}
 }
 
 unsigned port_bench_divide_errors(unsigned n)

@@ -150,6 +150,62 @@ void port_bench_pte(unsigned n)
 	veneer_window_flush(0, 1);
 }
 
+static char fault_page[4096] __attribute__((aligned(4096)));
+
+static void map_window(struct veneer_frame *f)
+{
+	(void)f;
+	veneer_window_set(0, (uint64_t)fault_page | 3);
+}
+
+void port_bench_page_fault(unsigned n)
+{
+	veneer_on_exception(14, map_window);
+	for (unsigned i = 0; i < n; i++) {
+		*(volatile char *)VENEER_WINDOW = 1;
+		veneer_window_set(0, 0);
+		veneer_window_flush(0, 1);
+	}
+	veneer_on_exception(14, NULL);
+}
+
+/* An event needs no end. */
+void port_bench_eoi(unsigned n)
+{
+	(void)n;
+}
+
+bool port_bench_apic(bool on)
+{
+	(void)on;
+	return true;
+}
+
+void port_bench_eoi_apic(unsigned n)
+{
+	(void)n;
+}
+
+#define EVENT_IPI 8
+static volatile unsigned ipis;
+
+static void ipi_event(void)
+{
+	ipis++;
+}
+
+void port_bench_ipi(unsigned n)
+{
+	veneer_on_event(EVENT_IPI, ipi_event);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned before = ipis;
+
+		veneer_hypercall(VENEER_HC_EVENT_SEND, 0, EVENT_IPI, 0);
+		while (ipis == before)
+			;
+	}
+}
+
 static volatile unsigned divide_errors;
 
 static void divide_error(struct veneer_frame *f)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Horizontal bars, on a logarithmic scale where values are far apart, as an SVG inside a page whose
+ * style gives the colours. */
+#ifndef BENCH_CHART_H
+#define BENCH_CHART_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* What a bar stands for; the page's style has a colour for each. */
+enum bar_class { BAR_NATIVE, BAR_RING, BAR_VT, BAR_PEER, BAR_CLASSES };
+
+struct bar {
+	char label[48];
+	double value; /* negative: a heading, or an empty line */
+	enum bar_class class;
+};
+
+/* Style for the page. */
+extern const char chart_style[];
+
+/* Bars grow from base: 1 for counts and ratios. title is for who cannot see it. 0, or -1: gnuplot
+ * is not there or failed. */
+int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit,
+		const char *title);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report.html: one page that needs nothing else, with charts drawn by gnuplot. */
+#ifndef BENCH_HTML_H
+#define BENCH_HTML_H
+
+#include "model.h"
+#include "results.h"
+
+/* linux_rows may be NULL. 0, or -1 with a line on stderr. */
+int html_write(const struct results *rtos, const struct results *linux_rows,
+	       const struct costs *costs, const char *path);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model: an emulator's count of what happened, times published cycle costs. It is no forecast;
+ * caches, TLB misses and what an instruction costs beside one cycle are not in it.
+ */
+#ifndef BENCH_MODEL_H
+#define BENCH_MODEL_H
+
+#include "results.h"
+
+enum cost {
+	COST_INSTRUCTION,
+	COST_TRAP,
+	COST_IRET,
+	COST_SYSCALL,
+	COST_SYSRET,
+	COST_CR3,
+	COST_VMEXIT,
+	COST_PORT,
+	COSTS
+};
+extern const char *const cost_names[COSTS];
+
+#define PROCESSORS_MAX 8
+
+struct costs {
+	struct processor {
+		char name[40];
+		double cycles[COSTS];
+		char source[COSTS][160];
+	} processor[PROCESSORS_MAX];
+	unsigned processors;
+};
+
+/* costs.csv. 0, or -1 with a line that says what is wrong and where. */
+int costs_read(struct costs *c, const char *path);
+
+/* How often each thing happens in one operation; false where it is not known. */
+bool model_counts(const struct results *r, const struct row *row, unsigned way, double n[COSTS]);
+/* Cycles for one operation, or negative. */
+double model_cycles(const struct processor *p, const struct results *r, const struct row *row,
+		    unsigned way);
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The RTOS rows: rtos-pv/app/bench.c on each machine, in each preparation, on each engine. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kvm.h"
+#include "machine.h"
+#include "way.h"
+
+static const struct way ways[] = {
+	{ "native", "none", "native", QEMU },
+	{ "ring stock", "ring", "stock", QEMU },
+	{ "ring rewritten", "ring", "rewritten", QEMU },
+	{ "ring pv", "ring", "pv", QEMU },
+	{ "svm", "svm", "stock", QEMU },
+	{ "svm pv", "svm", "pv", QEMU },
+	{ "KVM", "kvm", "stock", QEMU },
+	{ "native", "none", "native", BOCHS },
+	{ "ring rewritten", "ring", "rewritten", BOCHS },
+	{ "ring pv", "ring", "pv", BOCHS },
+	{ "vmx", "vmx", "stock", BOCHS },
+	{ "vmx pv", "vmx", "pv", BOCHS },
+	{ "native", "none", "native", HARDWARE },
+	{ "ring stock", "ring", "stock", HARDWARE },
+	{ "ring rewritten", "ring", "rewritten", HARDWARE },
+	{ "ring pv", "ring", "pv", HARDWARE },
+	{ "VT", "auto", "stock", HARDWARE },
+	{ "VT pv", "auto", "pv", HARDWARE },
+};
+
+void rtos_init(struct results *r)
+{
+	r->guest = "rtos";
+	r->way = ways;
+	r->ways = sizeof(ways) / sizeof(ways[0]);
+}
+
+static const char *image_of(const struct way *w)
+{
+	return !strcmp(w->prep, "pv")	       ? "rtos-pv.elf"
+	       : !strcmp(w->prep, "rewritten") ? "rtos-rewritten.elf"
+					       : "rtos-pc.elf";
+}
+
+/* Stock under ring takes long for each operation. A local APIC is there for PV guests, whose events
+ * do for it, and for untouched ones that are not in ring 1. */
+static const char *cmdline_of(const struct way *w)
+{
+	if (strcmp(w->engine, "ring"))
+		return "bench apic";
+	return !strcmp(w->prep, "stock") ? "bench-short"
+	       : !strcmp(w->prep, "pv")	 ? "bench apic"
+					 : "bench";
+}
+
+static int measure(struct results *r, unsigned way, bool quiet)
+{
+	const struct way *w = &r->way[way];
+	char conf[512];
+	struct setup s = { .memory = "64", .append = cmdline_of(w) };
+
+	snprintf(conf, sizeof(conf),
+		 "[guest rtos]\nimage = %s\ncmdline = %s\nmemory = 16M\nengine = %s\n"
+		 "count-at = BENCH\n",
+		 image_of(w), cmdline_of(w), w->engine);
+	if (is_native(r, way))
+		s.kernel = library_path(image_of(w));
+	else
+		s.conf = conf;
+	return run_way(r, way, &s, quiet);
+}
+
+int rtos_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet)
+{
+	for (unsigned i = 0; i < r->ways; i++) {
+		bool peer = !strcmp(r->way[i].engine, "kvm");
+
+		if (r->way[i].machine != machine || (peer && !peers))
+			continue;
+		if (peer ? kvm_measure(r, i, quiet) : measure(r, i, quiet))
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "table.h"
+
+#include <string.h>
+
+#include "way.h"
+
+static double value_of(const struct results *r, const char *op, int way)
+{
+	const struct row *row = row_find(r, op);
+
+	return row && way >= 0 && row->at[way].measured ? row->at[way].value : -1;
+}
+
+/* --- the RTOS --- */
+
+static const struct budget {
+	const char *op;
+	enum machine_kind machine;
+	const char *engine, *prep;
+	double at_most; /* instructions, or times native */
+	bool times_native;
+} budgets[] = {
+	{ "irq_mask_unmask", QEMU, "ring", "rewritten", 8, false },
+	{ "hypercall_gate", QEMU, "ring", "pv", 40, false },
+	{ "hypercall_full", QEMU, "ring", "pv", 250, false },
+	{ "task_switch", QEMU, "ring", "rewritten", 1.1, true },
+	{ "queue_roundtrip", QEMU, "ring", "rewritten", 1.1, true },
+	{ "cpuid", QEMU, "svm", "stock", 350, false },
+	{ "cpuid", QEMU, "svm", "pv", 350, false },
+	{ "cpuid", BOCHS, "vmx", "stock", 350, false },
+	{ "cpuid", BOCHS, "vmx", "pv", 350, false },
+};
+
+static void print_verdict(bool held)
+{
+	printf(": %s\n", held ? "held" : "MISSED");
+}
+
+static void print_rtos_budgets(const struct results *r)
+{
+	printf("\nbudgets\n");
+	for (unsigned i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+		const struct budget *b = &budgets[i];
+		int way = way_find(r, b->machine, b->engine, b->prep);
+		double v = value_of(r, b->op, way);
+
+		if (v < 0)
+			continue;
+		if (b->times_native)
+			v /= value_of(r, b->op, (int)native_of(r, (unsigned)way));
+		printf("  %-18s %-14s %8.3g, at most %g%s", b->op, r->way[way].title, v, b->at_most,
+		       b->times_native ? " x native" : " instructions");
+		print_verdict(v <= b->at_most);
+	}
+}
+
+static void print_cell(const struct results *r, const struct row *row, unsigned w)
+{
+	const struct cell *c = &row->at[w];
+
+	if (!c->measured)
+		printf(" %18s", "-");
+	else if (is_native(r, w) || !r->run[w].hypervisor_kib)
+		printf(" %18.1f", c->value);
+	else
+		printf(" %9.1f [%6.2f]", c->value, count_of(r, row, w, "exits"));
+}
+
+static void print_machine(const struct results *r, enum machine_kind machine)
+{
+	printf("\n%s: %s\n%-17s", machine_info[machine].title, machine_info[machine].metric,
+	       "operation");
+	for (unsigned w = 0; w < r->ways; w++)
+		if (r->way[w].machine == machine && r->run[w].ended)
+			printf(" %18s", r->way[w].title);
+	putchar('\n');
+	for (unsigned i = 0; i < r->rows; i++) {
+		printf("%-17s", r->row[i].op);
+		for (unsigned w = 0; w < r->ways; w++)
+			if (r->way[w].machine == machine && r->run[w].ended)
+				print_cell(r, &r->row[i], w);
+		putchar('\n');
+	}
+}
+
+void rtos_table(const struct results *r)
+{
+	int pv = way_find(r, QEMU, "ring", "pv");
+	char lines[32];
+
+	printf("The RTOS: the cost of one operation, and in brackets exits to the hypervisor\n");
+	for (enum machine_kind m = 0; m < MACHINES; m++)
+		if (machine_measured(r, m))
+			print_machine(r, m);
+	printf("\nimage %lu KiB; hypervisor memory %lu KiB; for the guest", r->run[pv].image_kib,
+	       r->run[pv].hypervisor_kib);
+	for (unsigned w = 0; w < r->ways; w++)
+		if (r->way[w].machine == QEMU && r->run[w].overhead_kib)
+			printf(" %s %lu KiB", r->way[w].title, r->run[w].overhead_kib);
+	printf("\nfrom entry to the guest's first instruction: %lu instructions (ring pv)\n",
+	       r->run[pv].first_instruction);
+	count_lines(lines, sizeof(lines));
+	printf("hypervisor: %s lines of C and assembly\n", lines);
+	print_rtos_budgets(r);
+}
+
+/* --- Linux --- */
+
+static void print_over_budget(const char *op, double over, const char *of_what, double most)
+{
+	printf("  %-12s %10.1f over native, at most %s%.1f", op, over, of_what, most);
+	print_verdict(over <= most);
+}
+
+/* The budgets of design.md that concern Linux. */
+static void print_linux_budgets(const struct results *r)
+{
+	int ring = way_find(r, QEMU, "ring", "pv"), xen = way_find(r, QEMU, "xen-pv", "pv");
+	const struct run *run = &r->run[ring];
+	double times = run->boot / r->run[0].boot;
+	double kib = (double)(run->hypervisor_kib + run->overhead_kib);
+	double most = 3 * 1024 + GUEST_MEMORY_MIB * 1024 * 0.004;
+
+	printf("\nbudgets\n");
+	for (unsigned i = 0; i < r->rows; i++) {
+		const struct row *row = &r->row[i];
+		double native = row->at[0].value, over = row->at[ring].value - native;
+
+		if (!strcmp(row->op, "syscall"))
+			print_over_budget(row->op, over, "", 60);
+		if (row->at[xen].measured)
+			print_over_budget(row->op, over, "a quarter of Xen's, ",
+					  (row->at[xen].value - native) / 4);
+	}
+	printf("  %-12s %10.2f x native, at most 1.2", "boot", times);
+	print_verdict(times <= 1.2);
+	printf("  %-12s %10.0f KiB for hypervisor and shadows, at most %.0f", "memory", kib, most);
+	print_verdict(kib <= most);
+}
+
+static void print_over(double value, double native, bool is_base)
+{
+	if (is_base)
+		printf(" %12.1f", value);
+	else
+		printf(" %12.1f %+11.1f", value, value - native);
+}
+
+static void print_linux_machine(const struct results *r, enum machine_kind machine)
+{
+	unsigned first = r->ways;
+
+	printf("\n%s: %s\n%-12s", machine_info[machine].title, machine_info[machine].metric,
+	       "operation");
+	for (unsigned w = r->ways; w-- > 0;)
+		if (r->way[w].machine == machine)
+			first = w;
+	for (unsigned w = first; w < r->ways; w++)
+		if (r->way[w].machine == machine && r->run[w].ended)
+			printf(w == first ? " %12s" : " %24s", r->way[w].title);
+	for (unsigned i = 0; i <= r->rows; i++) {
+		bool boot = i == r->rows;
+
+		printf("\n%-12s", boot ? "boot" : r->row[i].op);
+		for (unsigned w = first; w < r->ways; w++)
+			if (r->way[w].machine == machine && r->run[w].ended)
+				print_over(boot ? r->run[w].boot : r->row[i].at[w].value,
+					   boot ? r->run[first].boot : r->row[i].at[first].value,
+					   w == first);
+	}
+	printf("\n%-12s", "wall time");
+	for (unsigned w = first; w < r->ways; w++)
+		if (r->way[w].machine == machine && r->run[w].ended)
+			printf(w == first ? " %11.1fs" : " %11.1fs %11s",
+			       (double)r->run[w].wall_ms / 1000, "");
+	putchar('\n');
+}
+
+void linux_table(const struct results *r)
+{
+	printf("\nLinux, %u MiB, osbench: the cost of one operation, and over native\n",
+	       GUEST_MEMORY_MIB);
+	for (enum machine_kind m = 0; m < MACHINES; m++)
+		if (machine_measured(r, m))
+			print_linux_machine(r, m);
+	for (unsigned w = 0; w < r->ways; w++)
+		if (r->way[w].machine == QEMU && *r->run[w].stats)
+			printf("events of the whole run, %s: %s\n", r->way[w].title,
+			       r->run[w].stats);
+	print_linux_budgets(r);
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "way.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bochs.h"
+#include "machine.h"
+#include "qemu.h"
+
+#define TIMEOUT_MS 600000
+
+struct files {
+	char bundle[32], events[32];
+};
+
+static bool make_file(char *path)
+{
+	int fd;
+
+	strcpy(path, "/tmp/veneer-bench-XXXXXX");
+	fd = mkstemp(path);
+	if (fd >= 0 && !close(fd))
+		return true;
+	perror("veneer: /tmp");
+	return false;
+}
+
+static int write_bundle(const char *conf, const char *path)
+{
+	char directory[4096];
+	struct bundle_source b = { .conf_path = "veneer.conf",
+				   .directory = directory,
+				   .conf = strdup(conf),
+				   .conf_bytes = strlen(conf) };
+
+	snprintf(directory, sizeof(directory), "%s", library_path("veneer.elf"));
+	*strrchr(directory, '/') = 0;
+	int err = bundle_write(&b, path);
+	free(b.conf);
+	return err;
+}
+
+static int start_qemu(const struct setup *s, enum machine_kind kind, const struct files *files,
+		      struct machine *m)
+{
+	const char *argv[QEMU_ARGUMENTS];
+	char plugin[8192];
+	struct qemu q = { .accel = kind == HARDWARE ? "kvm" : "tcg",
+			  .cpu = kind == HARDWARE ? NULL : s->cpu,
+			  .memory = s->memory,
+			  .cpus = "1",
+			  .kernel = s->conf ? library_path("veneer.elf") : s->kernel,
+			  .initrd = s->conf ? files->bundle : s->initrd,
+			  .append = s->conf ? NULL : s->append,
+			  .icount = kind == QEMU };
+
+	snprintf(plugin, sizeof(plugin), "%s,out=%s", library_path("events.so"), files->events);
+	if (kind == QEMU && !s->uncounted)
+		q.plugin = plugin;
+	qemu_arguments(&q, argv);
+	return machine_start(m, (char *const *)argv, NULL);
+}
+
+static int start_bochs(const struct setup *s, const struct files *files, struct machine *m)
+{
+	const struct bochs b = { .memory = s->memory,
+				 .cpus = "1",
+				 .kernel = s->conf ? library_path("veneer.elf") : s->kernel,
+				 .bundle = s->conf ? files->bundle : NULL,
+				 .initrd = s->conf ? NULL : s->initrd,
+				 .cmdline = s->append };
+
+	return bochs_start(&b, m, NULL);
+}
+
+/* Takes what the console says until the machine ends. Bochs has no port that ends it for a program
+ * on the bare machine. */
+static bool take_lines(struct results *r, unsigned way, struct machine *m)
+{
+	bool ended = false;
+	const char *line;
+
+	while ((line = machine_line(m, TIMEOUT_MS, &ended))) {
+		results_take(r, way, line);
+		if (is_native(r, way) && r->run[way].ended)
+			break;
+	}
+	if (!ended)
+		machine_kill(m);
+	machine_finish(m);
+	return ended;
+}
+
+static int run_with(struct results *r, unsigned way, const struct setup *s,
+		    const struct files *files)
+{
+	const struct way *w = &r->way[way];
+	struct machine m;
+	long start = now_ms();
+
+	if (s->conf && write_bundle(s->conf, files->bundle))
+		return -1;
+	if (w->machine == BOCHS ? start_bochs(s, files, &m) : start_qemu(s, w->machine, files, &m))
+		return -1;
+	bool ended = take_lines(r, way, &m);
+	bochs_clean();
+	r->run[way].wall_ms = now_ms() - start;
+	if (!r->run[way].ended) {
+		fprintf(stderr,
+			"veneer: %s, %s in %s: the measurement did not come to its end (%s)\n",
+			r->guest, w->title, machine_info[w->machine].title,
+			ended ? "the machine ended early" : "out of time");
+		return -1;
+	}
+	return w->machine == QEMU && !s->uncounted ? results_take_events(r, way, files->events) : 0;
+}
+
+int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet)
+{
+	struct files files;
+
+	if (!make_file(files.bundle))
+		return -1;
+	if (!make_file(files.events)) {
+		unlink(files.bundle);
+		return -1;
+	}
+	if (!quiet)
+		fprintf(stderr, "veneer: measuring %s, %s, in %s ...\n", r->guest,
+			r->way[way].title, machine_info[r->way[way].machine].title);
+	int err = run_with(r, way, s, &files);
+	unlink(files.bundle);
+	unlink(files.events);
+	return err;
+}

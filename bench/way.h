@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs one way of a comparison on its machine, from the start of the machine to its end. */
+#ifndef BENCH_WAY_H
+#define BENCH_WAY_H
+
+#include "results.h"
+
+/* What to start: a veneer.conf for the hypervisor, whose paths are relative to the library's
+ * directory; or, with conf NULL, what runs on the bare machine. */
+struct setup {
+	const char *conf;
+	const char *kernel, *initrd, *append;
+	const char *memory; /* MiB */
+	const char *cpu;    /* of QEMU, or NULL */
+	bool uncounted;	    /* no events: what runs there is none of ours */
+};
+
+/* 0, or -1 with a line on stderr. */
+int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet);
+
+/* rtos.c and linux.c: all their ways on that machine; false for peers: without them. */
+int rtos_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet);
+int linux_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet);
+void rtos_init(struct results *r);
+void linux_init(struct results *r);
+
+#define GUEST_MEMORY_MIB 512 /* of Linux */
+
+#endif

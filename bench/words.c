@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "words.h"
+
+#include <string.h>
+
+static const struct {
+	const char *guest, *op, *text;
+} ops[] = {
+	{ "rtos", "irq_mask_unmask", "CLI and STI" },
+	{ "rtos", "irq_save_restore", "PUSHF, CLI and POPF" },
+	{ "rtos", "task_switch", "yield to another thread and back" },
+	{ "rtos", "sem_pingpong", "two semaphores between two threads, there and back" },
+	{ "rtos", "queue_roundtrip", "two message queues between two threads, there and back" },
+	{ "rtos", "timer_wakeup", "from the time a timer is due to the thread that waits for it" },
+	{ "rtos", "tick", "a periodic timer interrupt, its handler and the way back" },
+	{ "rtos", "int_syscall", "INT n from ring 3 to the kernel and back" },
+	{ "rtos", "exception", "a divide error, its handler and the way back" },
+	{ "rtos", "port_out", "OUT to a port where nobody is" },
+	{ "rtos", "port_in", "IN from there" },
+	{ "rtos", "cpuid", "CPUID" },
+	{ "rtos", "callret", "a call and its return" },
+	{ "rtos", "timer_set", "asking for a timer interrupt far away" },
+	{ "rtos", "page_touch", "map a page, write to it, unmap it" },
+	{ "rtos", "pte_mod", "change a page-table entry and flush it" },
+	{ "rtos", "page_fault", "a fault whose handler maps the page; then unmap it" },
+	{ "rtos", "eoi", "end of interrupt to the 8259" },
+	{ "rtos", "eoi_apic", "end of interrupt to the local APIC" },
+	{ "rtos", "ipi", "an interrupt to this very processor, taken and ended" },
+	{ "rtos", "compute", "a hundred multiplications: nothing to virtualize" },
+	{ "rtos", "hypercall_gate", "an empty hypercall that the gate answers" },
+	{ "rtos", "hypercall_full", "an empty hypercall that the hypervisor answers" },
+	{ "linux", "syscall", "getppid()" },
+	{ "linux", "read", "a byte from /dev/zero" },
+	{ "linux", "yield", "sched_yield() with nobody else to run" },
+	{ "linux", "page_fault", "first write to a page" },
+	{ "linux", "mmap", "map 64 pages with memory, unmap them" },
+	{ "linux", "mprotect", "change a page's protection" },
+	{ "linux", "sigsegv", "a fault, its signal handler, and back by longjmp" },
+	{ "linux", "pipe", "a byte through a pipe to another process" },
+	{ "linux", "fork", "fork, exit and wait" },
+	{ "linux", "exec", "fork, exec of a static program, exit and wait" },
+	{ "linux", "file_create", "create, close and remove a file in tmpfs" },
+};
+
+const char *words_of_op(const char *guest, const char *op)
+{
+	for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
+		if (!strcmp(ops[i].guest, guest) && !strcmp(ops[i].op, op))
+			return ops[i].text;
+	return "";
+}
+
+/* Two ways to do the same, and how much the second takes over the first for each operation. */
+struct match {
+	unsigned rows, wins, losses;
+	struct {
+		const char *op;
+		double ratio;
+	} best[3], worst[3];
+};
+
+#define EVEN 1.05 /* less of a difference is none */
+
+static void insert(struct match *m, const char *op, double ratio, bool win)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		__typeof__(m->best[0]) *at = win ? &m->best[i] : &m->worst[i], old = *at;
+
+		if (old.op && ratio <= old.ratio)
+			continue;
+		at->op = op;
+		at->ratio = ratio;
+		if (!old.op)
+			return;
+		op = old.op;
+		ratio = old.ratio;
+	}
+}
+
+static void count(struct match *m, const char *op, double first, double second)
+{
+	if (first <= 0 || second <= 0)
+		return;
+	m->rows++;
+	if (second > first * EVEN) {
+		m->wins++;
+		insert(m, op, second / first, true);
+	} else if (first > second * EVEN) {
+		m->losses++;
+		insert(m, op, first / second, false);
+	}
+}
+
+/* processor NULL: instructions. */
+static struct match play(const struct results *r, int first, int second, const struct processor *p)
+{
+	struct match m = { 0 };
+
+	for (unsigned i = 0; i < r->rows && first >= 0 && second >= 0; i++) {
+		const struct row *row = &r->row[i];
+		const struct cell *a = &row->at[first], *b = &row->at[second];
+
+		if (p)
+			count(&m, row->op, model_cycles(p, r, row, (unsigned)first),
+			      model_cycles(p, r, row, (unsigned)second));
+		else if (a->measured && b->measured)
+			count(&m, row->op, a->value, b->value);
+	}
+	return m;
+}
+
+static void write_list(FILE *f, const __typeof__(((struct match *)0)->best[0]) *list)
+{
+	const char *between = " (";
+
+	for (unsigned i = 0; i < 3 && list[i].op; i++, between = ", ")
+		fprintf(f,
+			list[i].ratio < 100 ? "%s<code>%s</code> by %.3g"
+					    : "%s<code>%s</code> by %.0f",
+			between, list[i].op, list[i].ratio);
+	if (list[0].op)
+		fprintf(f, ")");
+}
+
+static void write_match(FILE *f, const struct match *m, const char *intro)
+{
+	if (!m->rows)
+		return;
+	fprintf(f, "<li>%s: software takes less for %u of %u", intro, m->wins, m->rows);
+	write_list(f, m->best);
+	fprintf(f, ", more for %u", m->losses);
+	write_list(f, m->worst);
+	unsigned even = m->rows - m->wins - m->losses;
+	if (even)
+		fprintf(f, ", and the same for %u", even);
+	fprintf(f, ".</li>\n");
+}
+
+static void write_instructions(FILE *f, const struct results *rtos,
+			       const struct results *linux_rows)
+{
+	struct match m;
+
+	m = play(rtos, way_find(rtos, QEMU, "ring", "rewritten"),
+		 way_find(rtos, QEMU, "svm", "stock"), NULL);
+	write_match(
+		f, &m,
+		"An RTOS that cannot be changed, rewritten for ring 1 against untouched in AMD-V");
+	m = play(rtos, way_find(rtos, BOCHS, "ring", "rewritten"),
+		 way_find(rtos, BOCHS, "vmx", "stock"), NULL);
+	write_match(f, &m, "The same against VT-x");
+	m = play(rtos, way_find(rtos, QEMU, "ring", "pv"), way_find(rtos, QEMU, "svm", "pv"), NULL);
+	write_match(f, &m, "The RTOS as a patched guest, ring 1 against AMD-V");
+	if (!linux_rows)
+		return;
+	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
+		 way_find(linux_rows, QEMU, "svm", "pv"), NULL);
+	write_match(f, &m, "Linux as a patched guest, ring 1 against AMD-V");
+	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
+		 way_find(linux_rows, QEMU, "xen-pv", "pv"), NULL);
+	write_match(f, &m, "Linux as a patched guest, Veneer's ring 1 against Xen PV's ring 3");
+}
+
+static void write_cycles(FILE *f, const struct results *rtos, const struct results *linux_rows,
+			 const struct processor *p)
+{
+	struct match m = play(rtos, way_find(rtos, QEMU, "ring", "rewritten"),
+			      way_find(rtos, QEMU, "svm", "stock"), p);
+	char intro[96];
+
+	snprintf(intro, sizeof(intro), "%s, the RTOS rewritten against untouched", p->name);
+	write_match(f, &m, intro);
+	if (!linux_rows)
+		return;
+	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
+		 way_find(linux_rows, QEMU, "svm", "pv"), p);
+	snprintf(intro, sizeof(intro), "%s, Linux patched in both", p->name);
+	write_match(f, &m, intro);
+}
+
+void words_write(FILE *f, const struct results *rtos, const struct results *linux_rows,
+		 const struct costs *costs)
+{
+	fprintf(f,
+		"<p>The same guests run by software alone (the <em>ring</em> engine: the guest's "
+		"kernel in ring 1) and by the processor's virtualization (<em>svm</em>, "
+		"<em>vmx</em>). <em>Stock</em> is an untouched binary, <em>rewritten</em> the same "
+		"after <code>veneer rewrite</code>, <em>pv</em> a kernel patched for Veneer.</p>\n"
+		"<h2>Who wins</h2>\n<p>In instructions, the hypervisor's included. What silicon "
+		"charges for going from one world to the other is not in them.</p>\n<ul>\n");
+	write_instructions(f, rtos, linux_rows);
+	fprintf(f, "</ul>\n<p>With published costs of those transitions, that is, in the model "
+		   "below:</p>\n<ul>\n");
+	for (unsigned p = 0; p < costs->processors; p++)
+		write_cycles(f, rtos, linux_rows, &costs->processor[p]);
+	fprintf(f, "</ul>\n");
+}
