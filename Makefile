@@ -109,7 +109,27 @@ ifeq ($(wildcard $(XEN)),)
 endif
 	$(Q)zcat $(XEN) > $@
 
-bench: all linux $(if $(PEERS),$(BUILD)/xen.elf)
+# and KVM: Debian's kernel and its modules, downloaded, with bench/guest/kvmrun.c as /init
+KVM := $(BUILD)/kvm
+KVM_MODULES := virt/lib/irqbypass.ko drivers/crypto/ccp/ccp.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko
+$(KVM)/vmlinuz: | packages
+	$(call say,APT,$@)
+	$(Q)mkdir -p $(KVM) && cd $(KVM) && { \
+		apt-get -q download $$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p'); \
+		} > apt.log 2>&1 || { tail -n 3 apt.log; \
+		echo "veneer: cannot download Debian's kernel: $(KVM)/apt.log has the details"; exit 1; }
+	$(Q)cd $(KVM) && dpkg-deb -x linux-image-*.deb deb && rm -f *.deb && mv deb/boot/vmlinuz-* vmlinuz && \
+		mv deb/lib/modules/*/kernel modules && rm -rf deb
+
+$(KVM)/kvmrun.cpio.gz: bench/guest/kvmrun.c $(BUILD)/rtos-pc.elf $(KVM)/vmlinuz
+	$(call say,CPIO,$@)
+	$(Q)rm -rf $(KVM)/root && mkdir -p $(KVM)/root/modules
+	$(Q)$(CC) $(WARNINGS) -O2 -static -o $(KVM)/root/init $<
+	$(Q)cp $(BUILD)/rtos-pc.elf $(KVM)/root/guest && printf 'bench apic' > $(KVM)/root/cmdline
+	$(Q)i=0; for m in $(KVM_MODULES); do cp $(KVM)/modules/$$m $(KVM)/root/modules/$$i.ko && i=$$((i + 1)); done
+	$(Q)cd $(KVM)/root && find . | cpio --quiet -o -H newc -R 0:0 | gzip -n9 > ../kvmrun.cpio.gz
+
+bench: all linux $(if $(PEERS),$(BUILD)/xen.elf $(KVM)/kvmrun.cpio.gz)
 	$(Q)$(BUILD)/veneer bench --linux $(if $(PEERS),--peers)
 
 install: all

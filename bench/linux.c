@@ -43,7 +43,7 @@ static int measure_veneer(struct results *r, unsigned way, bool quiet)
 
 	snprintf(conf, sizeof(conf),
 		 "[guest linux]\nimage = linux/vmlinux\nmodule = linux/osbench.cpio.gz\n"
-		 "memory = %uM\ncmdline = console=hvc0 quiet\nengine = %s\ncount-at = osbench\n",
+		 "memory = %uM\ncmdline = console=hvc0 quiet norandmaps\nengine = %s\ncount-at = osbench\n",
 		 GUEST_MEMORY_MIB, r->way[way].engine);
 	return run_way(r, way, &s, quiet);
 }
@@ -54,7 +54,7 @@ static int measure_native(struct results *r, unsigned way, bool quiet)
 	bool grub = r->way[way].machine == BOCHS;
 	const struct setup s = { .kernel = library_path(grub ? "linux/bzImage" : "linux/vmlinux"),
 				 .initrd = library_path("linux/osbench.cpio.gz"),
-				 .append = "console=ttyS0 quiet",
+				 .append = "console=ttyS0 quiet norandmaps",
 				 .memory = TEXT(GUEST_MEMORY_MIB),
 				 .cpu = CPU };
 
@@ -72,7 +72,7 @@ static int measure_xen(struct results *r, unsigned way, bool quiet)
 				 .cpu = CPU,
 				 .uncounted = true };
 
-	snprintf(modules, sizeof(modules), "%s console=hvc0 quiet,%s",
+	snprintf(modules, sizeof(modules), "%s console=hvc0 quiet norandmaps,%s",
 		 library_path("linux/vmlinux"), library_path("linux/osbench.cpio.gz"));
 	return missing(s.kernel, "make bench PEERS=1 installs it") ? -1
 								   : run_way(r, way, &s, quiet);
