@@ -75,7 +75,8 @@ $(BUILD)/debian/vmlinuz: | packages
 
 TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf \
-	$(BUILD)/t/pc-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin
+	$(BUILD)/t/pc-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
+	$(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
 check: all check-packages linux $(TEST_INPUTS)
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
