@@ -43,7 +43,8 @@ static int measure_veneer(struct results *r, unsigned way, bool quiet)
 
 	snprintf(conf, sizeof(conf),
 		 "[guest linux]\nimage = linux/vmlinux\nmodule = linux/osbench.cpio.gz\n"
-		 "memory = %uM\ncmdline = console=hvc0 quiet norandmaps\nengine = %s\ncount-at = osbench\n",
+		 "memory = %uM\ncmdline = console=hvc0 quiet norandmaps\nengine = %s\ncount-at = "
+		 "osbench\n",
 		 GUEST_MEMORY_MIB, r->way[way].engine);
 	return run_way(r, way, &s, quiet);
 }

@@ -10,13 +10,17 @@ use Test::More;
 use Veneer;
 
 # memtest86+ begins by itself after five seconds; the screen is looked at every four.
-my ($status, $text) = run_guests('memtest', guest('memtest', image => 'debian/memtest86+x64.bin', engine => 'svm', memory => '32M'),
-	'--cpus', 1, map { ('--send', 'memtest=' . '\\w' x 16 . '\\a:screen memtest\\r') } 1 .. 6);
-my @screens = text_screens($text);
-my @tests = map { join("\n", @$_) =~ /Test #(\d+)/ ? $1 : () } @screens;
-cmp_ok($tests[-1] // 0, '>=', 3, 'memtest86+: test after test (' . join(', ', @tests) . ')') or diag($text);
-like(join("\n", @{$screens[-1]}), qr/Errors: 0\b/, 'and no errors');
-unlike($text, qr/CRASH|reset/, 'it goes on until it is stopped');
+my ($status, $text);
+for my $engine (qw(svm vmx)) {
+	($status, $text) = run_guests("memtest-$engine", guest('memtest', image => 'debian/memtest86+x64.bin', engine => $engine, memory => '32M'),
+		'--cpus', 1, (map { ('--send', 'memtest=' . '\\w' x 16 . '\\a:screen memtest\\r') } 1 .. 6), '--send', 'memtest=\\w\\w\\a:stop memtest\\r');
+	my @screens = text_screens($text);
+	my @tests = map { join("\n", @$_) =~ /Test #(\d+)/ ? $1 : () } @screens;
+	cmp_ok($tests[-1] // 0, '>=', 3, "$engine: memtest86+: test after test (" . join(', ', @tests) . ')') or diag($text);
+	like(join("\n", @{$screens[-1] // []}), qr/Errors: 0\b/, "$engine: and no errors");
+	unlike($text, qr/CRASH|reset/, "$engine: it goes on until it is stopped");
+	is($status, 0, "$engine: and the run ends well");
+}
 
 my %debian = (image => 'debian/vmlinuz', module => 'linux/shell.cpio.gz', memory => '256M', cmdline => 'console=ttyS0 quiet');
 my @script = ('--expect', 'debian=built-in shell', map { ('--send', "debian=\\w\\w$_\\n") }

@@ -2,7 +2,8 @@
 /*
  * A small VMM for KVM, as /init of an initramfs: runs a 32-bit Multiboot kernel (/guest, with the
  * command line in /cmdline) with KVM's own 8259, 8254 and local APIC, and a serial line that never
- * makes it wait. What the guest writes there is what this prints. Loads /modules/N.ko first, N from 0.
+ * makes it wait. What the guest writes there is what this prints. Loads /modules/N.ko first, N from
+ * 0.
  */
 #include <elf.h>
 #include <errno.h>
@@ -119,8 +120,9 @@ static int create_machine(int kvm)
 /* Multiboot 0.6.96, section 3.2: flat segments, protected mode, no paging. */
 static void set_registers(int vcpu, uint32_t entry)
 {
-	struct kvm_segment code = { .limit = ~0u, .selector = 8, .type = 11, .present = 1, .db = 1,
-				    .s = 1, .g = 1 };
+	struct kvm_segment code = {
+		.limit = ~0u, .selector = 8, .type = 11, .present = 1, .db = 1, .s = 1, .g = 1
+	};
 	struct kvm_segment data = code;
 	struct kvm_sregs s = { 0 };
 	struct kvm_regs r = { .rip = entry, .rflags = 2, .rax = MULTIBOOT, .rbx = INFO_AT };

@@ -112,6 +112,7 @@ struct vcpu {
 	mpa_t hvm_block_at, nested_root;
 	struct hvm_gate_data *hvm_gate; /* PV */
 	bool hvm_launched, hvm_flush;	/* vmx: VMLAUNCH is done; translations must go */
+	bool hvm_masked;		/* vmx: entered with interrupts masked */
 	uint64_t hvm_msr[HVM_MSRS];	/* vmx: while they are not in the processor */
 	uint16_t hvm_vpid;
 	struct code_page {

@@ -5,6 +5,7 @@
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/machine.h"
+#include "core/sched.h"
 #include "core/string.h"
 #include "platform/platform.h"
 #include "x86/apic.h"
@@ -28,7 +29,7 @@ static void print_guest(const struct guest *g)
 	console_print("%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
 		      chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
 		      g->vcpu->cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
-		      ns_from_tsc(g->vcpu->ran) / 1000000);
+		      ns_from_tsc(sched_ran(g->vcpu)) / 1000000);
 }
 
 static void command_list(struct guest *g)

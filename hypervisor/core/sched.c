@@ -116,6 +116,14 @@ static void account(struct vcpu *v)
 	v->started = now;
 }
 
+/* Where the vCPU stops just now, one slice may be counted twice. */
+uint64_t sched_ran(const struct vcpu *v)
+{
+	bool running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST) == v;
+
+	return v->ran + (running ? rdtsc() - v->started : 0);
+}
+
 static void note_wait(struct vcpu *v)
 {
 	uint64_t now = rdtsc();

@@ -16,7 +16,8 @@ struct vcpu;
 
 struct cpu *sched_choose_cpu(uint32_t allowed); /* a mask; the one with the fewest vCPUs, or NULL */
 void sched_add(struct cpu *cpu, struct vcpu *v);
-void sched_shares(struct cpu *cpu); /* divides the CPU, once its vCPUs are known */
+void sched_shares(struct cpu *cpu);	  /* divides the CPU, once its vCPUs are known */
+uint64_t sched_ran(const struct vcpu *v); /* ticks so far, by anyone; a moment old */
 void sched_run(struct cpu *cpu) __attribute__((noreturn));
 
 #endif

@@ -194,13 +194,18 @@ void machine_interact(struct machine *m)
 	restore_terminal();
 }
 
+/* Bochs's 16550 drops what overruns its FIFO: there, one byte at a time. */
 void machine_type(struct machine *m, const char *bytes, size_t n)
 {
+	bool slowly = m->display >= 0;
+
 	while (n) {
-		ssize_t done = write(m->to, bytes, n);
+		ssize_t done = write(m->to, bytes, slowly ? 1 : n);
 
 		if (done <= 0)
 			return;
+		if (slowly)
+			usleep(2000);
 		bytes += done;
 		n -= (size_t)done;
 	}

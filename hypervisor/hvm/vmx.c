@@ -15,6 +15,7 @@
 #include "hvm/hvm.h"
 #include "hvm/pv.h"
 #include "mmu/memory.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
@@ -50,7 +51,10 @@ static struct {
 	uint32_t pin, processor, processor2, exit, entry;
 } controls;
 
-#define PIN (VMX_PIN_INTERRUPT | VMX_PIN_NMI)
+/* How long a guest with interrupts masked runs at most. */
+#define MASKED_NS 1000000
+
+#define PIN	  (VMX_PIN_INTERRUPT | VMX_PIN_NMI)
 #define PROCESSOR                                                                            \
 	(VMX_PROCESSOR_HLT | VMX_PROCESSOR_MWAIT | VMX_PROCESSOR_RDPMC | VMX_PROCESSOR_CR8 | \
 	 VMX_PROCESSOR_IO | VMX_PROCESSOR_MSR_BITMAP | VMX_PROCESSOR_MONITOR |               \
@@ -79,7 +83,7 @@ static bool fit(uint32_t msr, uint32_t wanted, uint32_t where_there, uint32_t *t
 
 static bool fit_controls(void)
 {
-	return fit(MSR_VMX_TRUE_PIN, PIN, 0, &controls.pin) &&
+	return fit(MSR_VMX_TRUE_PIN, PIN, VMX_PIN_PREEMPTION, &controls.pin) &&
 	       fit(MSR_VMX_TRUE_PROCESSOR, PROCESSOR, 0, &controls.processor) &&
 	       fit(MSR_VMX_PROCESSOR2, PROCESSOR2, PROCESSOR2_WHERE_THERE, &controls.processor2) &&
 	       fit(MSR_VMX_TRUE_EXIT, EXIT, 0, &controls.exit) &&
@@ -192,7 +196,7 @@ static void clear(struct vcpu *v)
 
 	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(v->hvm_block_at.v) : "memory");
 	if (failed)
-		panic("VMCLEAR");
+		v->hvm_launched = false;
 	if (cpu->vmcs == v)
 		cpu->vmcs = NULL;
 	v->hvm_launched = false;
@@ -204,7 +208,9 @@ static void clear(struct vcpu *v)
 
 static void write_controls(const struct vcpu *v)
 {
-	vmwrite(VMCS_PIN, controls.pin);
+	vmwrite(VMCS_PIN, controls.pin & ~VMX_PIN_PREEMPTION);
+	vmwrite(VMCS_PREEMPTION,
+		tsc_from_ns(MASKED_NS) >> (rdmsr(MSR_VMX_MISC) & VMX_MISC_PREEMPTION_RATE));
 	vmwrite(VMCS_PROCESSOR, controls.processor);
 	vmwrite(VMCS_PROCESSOR2, controls.processor2);
 	vmwrite(VMCS_EXIT, controls.exit);
@@ -245,6 +251,7 @@ static void begin(struct vcpu *v)
 	clear(v);
 	use(v);
 	memset(v->hvm_msr, 0, sizeof(v->hvm_msr));
+	v->hvm_masked = false;
 	write_controls(v);
 	write_host(v->cpu);
 	vmwrite(VMCS_GUEST_PAT, v->pat);
@@ -606,6 +613,7 @@ static void handle_exit(struct vcpu *v, uint32_t reason)
 {
 	switch (VMX_REASON(reason)) {
 	case VMX_REASON_EXCEPTION: exception_exit(v); break;
+	case VMX_REASON_PREEMPTION:
 	case VMX_REASON_INTERRUPT: v->counts[COUNT_INTERRUPT]++; break; /* taken on the way out */
 	case VMX_REASON_TRIPLE_FAULT: guest_crash(v->guest, "triple fault"); break;
 	case VMX_REASON_WINDOW: break; /* it is open */
@@ -643,11 +651,24 @@ static void do_flush(struct vcpu *v)
 	v->hvm_flush = false;
 }
 
+/* An interrupt of ours is an exit whether the guest masks its own or not (26.2). Bochs 2.7 takes
+ * none after an entry with IF clear: there the preemption timer does it, 26.5.1. */
+static void watch_masked(struct vcpu *v)
+{
+	bool masked = !(v->regs->rflags & FLAGS_IF);
+
+	if (masked == v->hvm_masked)
+		return;
+	v->hvm_masked = masked;
+	vmwrite(VMCS_PIN, masked ? controls.pin : controls.pin & ~VMX_PIN_PREEMPTION);
+}
+
 static void run(struct cpu *cpu, struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
 	(void)cpu;
+	watch_masked(v);
 	if (v->hvm_flush)
 		do_flush(v);
 	vmwrite(VMCS_GUEST_RSP, r->rsp);

@@ -4,27 +4,29 @@
 #define VENEER_VMX_H
 
 /* MSRs, appendix A */
-#define MSR_FEATURE_CONTROL	0x3a
-#define FEATURE_CONTROL_LOCK	0x1
-#define FEATURE_CONTROL_VMX	0x4 /* outside SMX */
-#define MSR_VMX_BASIC		0x480
-#define VMX_BASIC_REVISION	0x7fffffff
-#define VMX_BASIC_TRUE_CONTROLS (1ull << 55)
-#define MSR_VMX_CR0_FIXED0	0x486
-#define MSR_VMX_CR0_FIXED1	0x487
-#define MSR_VMX_CR4_FIXED0	0x488
-#define MSR_VMX_PROCESSOR2	0x48b
-#define MSR_VMX_EPT_VPID_CAP	0x48c
-#define MSR_VMX_TRUE_PIN	0x48d
-#define MSR_VMX_TRUE_PROCESSOR	0x48e
-#define MSR_VMX_TRUE_EXIT	0x48f
-#define MSR_VMX_TRUE_ENTRY	0x490
+#define MSR_FEATURE_CONTROL	 0x3a
+#define FEATURE_CONTROL_LOCK	 0x1
+#define FEATURE_CONTROL_VMX	 0x4 /* outside SMX */
+#define MSR_VMX_BASIC		 0x480
+#define VMX_BASIC_REVISION	 0x7fffffff
+#define VMX_MISC_PREEMPTION_RATE 0x1f /* a count of the timer is so many bits of the TSC */
+#define VMX_BASIC_TRUE_CONTROLS	 (1ull << 55)
+#define MSR_VMX_MISC		 0x485
+#define MSR_VMX_CR0_FIXED0	 0x486
+#define MSR_VMX_CR0_FIXED1	 0x487
+#define MSR_VMX_CR4_FIXED0	 0x488
+#define MSR_VMX_PROCESSOR2	 0x48b
+#define MSR_VMX_EPT_VPID_CAP	 0x48c
+#define MSR_VMX_TRUE_PIN	 0x48d
+#define MSR_VMX_TRUE_PROCESSOR	 0x48e
+#define MSR_VMX_TRUE_EXIT	 0x48f
+#define MSR_VMX_TRUE_ENTRY	 0x490
 
-#define EPT_CAP_WALK_4		(1ull << 6)
-#define EPT_CAP_WRITE_BACK	(1ull << 14)
-#define EPT_CAP_LARGE		(1ull << 16)
-#define EPT_CAP_INVEPT_CONTEXT	(1ull << 20 | 1ull << 25)
-#define EPT_CAP_INVVPID_CONTEXT (1ull << 32 | 1ull << 41)
+#define EPT_CAP_WALK_4		 (1ull << 6)
+#define EPT_CAP_WRITE_BACK	 (1ull << 14)
+#define EPT_CAP_LARGE		 (1ull << 16)
+#define EPT_CAP_INVEPT_CONTEXT	 (1ull << 20 | 1ull << 25)
+#define EPT_CAP_INVVPID_CONTEXT	 (1ull << 32 | 1ull << 41)
 
 /* Fields of the VMCS, appendix B */
 #define VMCS_VPID		    0x0000
@@ -57,6 +59,7 @@
 #define VMCS_GUEST_RIGHTS(n)	    (0x4814 + 2 * (n))
 #define VMCS_GUEST_INTERRUPTIBILITY 0x4824
 #define VMCS_GUEST_SYSENTER_CS	    0x482a
+#define VMCS_PREEMPTION		    0x482e
 #define VMCS_CR0_MASK		    0x6000
 #define VMCS_CR4_MASK		    0x6002
 #define VMCS_CR0_SHADOW		    0x6004
@@ -88,6 +91,7 @@
 /* Controls, 25.6 to 25.8 */
 #define VMX_PIN_INTERRUPT	    0x00000001u
 #define VMX_PIN_NMI		    0x00000008u
+#define VMX_PIN_PREEMPTION	    0x00000040u
 #define VMX_PROCESSOR_WINDOW	    0x00000004u
 #define VMX_PROCESSOR_HLT	    0x00000080u
 #define VMX_PROCESSOR_MWAIT	    0x00000400u
@@ -148,6 +152,7 @@
 #define VMX_REASON_BAD_STATE	33
 #define VMX_REASON_EPT		48
 #define VMX_REASON_WBINVD	54
+#define VMX_REASON_PREEMPTION	52
 #define VMX_REASON_XSETBV	55
 
 /* Qualifications, 28.2.1 */
