@@ -23,17 +23,23 @@ for my $engine (qw(svm vmx)) {
 }
 
 my %debian = (image => 'debian/vmlinuz', module => 'linux/shell.cpio.gz', memory => '256M', cmdline => 'console=ttyS0 quiet');
+# Processors go and come again: INIT, and a start by IPI.
+my $second = '/sys/devices/system/cpu/cpu1/online';
 my @script = ('--expect', 'debian=built-in shell', map { ('--send', "debian=\\w\\w$_\\n") }
 	'grep -E "LOC|timer|ttyS0" /proc/interrupts', 'sleep 2; cat /proc/uptime | cut -d. -f1 > /tmp/up', 'echo answer $((6 * 7)) on $(uname -r)',
-	'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', 'poweroff -f');
+	'cat /sys/devices/system/clocksource/clocksource0/current_clocksource',
+	"echo 0 > $second; echo one \$(nproc); echo 1 > $second; echo all \$(nproc); grep LOC: /proc/interrupts", 'poweroff -f');
+my %vcpus = (svm => 4, vmx => 2); # on two cores, of which the neighbour has a part
 
 for my $engine (qw(svm vmx)) {
-	($status, $text) = run_guests("debian-$engine", guest('debian', %debian, engine => $engine) .
+	($status, $text) = run_guests("debian-$engine", guest('debian', %debian, engine => $engine, vcpus => $vcpus{$engine}, cpus => '0-1') .
 		guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--timeout', 300, @script);
 	is($status, 0, "$engine: Debian's own kernel: all well") or diag($text);
-	like($text, qr/^debian: answer 42 on 6\.\d+.*-cloud-amd64$/m, "$engine: a shell answers on its serial line");
+	like($text, qr/answer 42 on 6\.\d+\S*-cloud-amd64$/m, "$engine: a shell answers on its serial line");
 	like($text, qr/IO-APIC +4-edge +ttyS0/, "$engine: the line's interrupts come by the I/O APIC");
-	like($text, qr/LOC: +[1-9]\d+ +Local timer interrupts/, "$engine: the timer's by the local APIC");
+	like($text, qr/LOC:(?: +[1-9]\d+){$vcpus{$engine}} +Local timer interrupts/, "$engine: the timer's by the local APICs, all of them");
+	my ($one, $all) = ($vcpus{$engine} - 1, $vcpus{$engine});
+	like($text, qr/one $one\n(?s:.*)all $all\n/, "$engine: a processor goes and comes again");
 	like($text, qr/^veneer: debian: powered off/m, "$engine: it powers off by ACPI");
 	like($text, qr/^rtos: neighbour: checksum right/m, "$engine: its neighbour in ring 1 does not notice");
 	unlike($text, qr/BUG:|WARNING: CPU|Oops|unchecked MSR/, "$engine: the kernel complains of nothing") or diag($text);
@@ -43,5 +49,7 @@ for my $engine (qw(svm vmx)) {
 like($text, qr/debian: engine = ring: a kernel with its boot code is not for ring 1: want /, 'under ring it is refused in one line');
 ($status, $text) = run_guests('debian-small', guest('debian', %debian, engine => 'svm', memory => '16M'));
 like($text, qr/the kernel does not fit into the guest's memory: raise memory = /, 'and so is one without room');
+($status, $text) = run_guests('pc-vcpus', guest('rtos', image => 'rtos-pc.elf', engine => 'ring', vcpus => 2));
+like($text, qr/rtos: vcpus = 2: under ring only a PV guest can have several/, 'and several vCPUs of a PC in ring 1');
 
 done_testing;

@@ -24,6 +24,7 @@ my @in_a_machine = (
 	['frames', 'either', qr/well so far/], ['hypercalls', 'well'], ['page_tables', 'either', qr/well so far/],
 	['outside', 'crash'], ['scribble', 'well'], ['softint', 'well'], ['syscall', 'well'],
 	['pc-ports', 'well'], ['pc-storm', 'well'], ['pc-tables', 'crash'], ['pc-vm', 'crash', qr/well so far/], ['pc-masked', 'well'],
+	['pc-ipis', 'either', undef, vcpus => 4, cpus => '0-1'],
 	['pc-mmio', 'crash', qr/well so far/], ['returns', 'either', qr/well so far/], ['shadows', 'well'], ['rings', 'well'],
 	['smp', 'well', undef, vcpus => 4, cpus => '0-1'], ['flood', 'well', undef, vcpus => 2, cpus => '0-1'],
 );

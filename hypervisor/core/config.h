@@ -8,7 +8,7 @@
  *	module	 = FILE		given to the guest beside its image
  *	cmdline	 = TEXT		given to the guest
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
- *	vcpus	 = N		1 to 8 (PV guests); default 1
+ *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
  *	cpus	 = LIST		physical cores it may use: 1 or 0,2-3; default 0
  *	engine	 = ring | vmx | svm | auto		default ring
  *	prepare	 = pv | rewritten | stock		default: what the image says

@@ -44,6 +44,12 @@ void fpu_load(const struct vcpu *v)
 	set_xcr0(v, true);
 }
 
+void fpu_take_xcr0(struct vcpu *v)
+{
+	if (cpu_features.xsave)
+		v->xcr0 = xgetbv(0);
+}
+
 /* Bit 0 is fixed, AVX needs SSE, and the three parts of AVX-512 come together. */
 static bool xcr0_is_good(uint64_t value)
 {

@@ -12,6 +12,9 @@ void fpu_reset(struct vcpu *v); /* as after FNINIT, SDM 1 sections 8.1.4 and 13.
 void fpu_save(const struct vcpu *v);
 void fpu_load(const struct vcpu *v);
 
+/* While it is loaded: takes over what the guest has set without an exit. */
+void fpu_take_xcr0(struct vcpu *v);
+
 /* A guest's XSETBV: false for a value that the processor would refuse, SDM 1 section 13.3. */
 bool fpu_set_xcr0(struct vcpu *v, uint32_t n, uint64_t value);
 

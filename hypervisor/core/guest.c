@@ -119,8 +119,9 @@ int guest_create(struct guest *g, const struct guest_config *config)
 		console_guest_notice(g, "engine = %s: %s", engine_names[config->engine], why);
 		return -ENODEV;
 	}
-	if (g->vcpus > 1 && !guest_is_pv(g)) {
-		console_guest_notice(g, "vcpus = %u: only a PV guest can have several", g->vcpus);
+	if (g->vcpus > 1 && !guest_is_pv(g) && !g->engine->hvm) {
+		console_guest_notice(g, "vcpus = %u: under ring only a PV guest can have several",
+				     g->vcpus);
 		return -EINVAL;
 	}
 	if (!take_memory(g, config->memory) || !create_vcpus(g)) {
@@ -134,7 +135,7 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	g->device[0].guest = g;
 	g->device[0].event = VENEER_EVENT_DEVICES;
 	if (!guest_is_pv(g)) {
-		mpa_t pa = guest_take(g, platform_bytes());
+		mpa_t pa = guest_take(g, platform_bytes(g->vcpus));
 
 		if (!pa.v)
 			return -ENOMEM;
@@ -228,6 +229,31 @@ void vcpu_start(struct vcpu *v)
 	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);
 }
 
+void vcpu_init(struct vcpu *v)
+{
+	if (v->guest->ending)
+		return;
+	if (v->loaded)
+		vcpu_unload(v->cpu);
+	v->state = VCPU_STOPPED;
+	platform_init(v->guest->platform, v->id);
+}
+
+/* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
+void vcpu_startup(struct vcpu *v)
+{
+	if (v->guest->ending)
+		return;
+	if (v->loaded)
+		vcpu_unload(v->cpu);
+	v->real_mode = true;
+	vcpu_start_legacy(v, &(struct legacy_start){ 0 });
+	v->real_mode = false;
+	v->runnable_since = rdtsc();
+	v->cpu->attention = true;
+	v->state = VCPU_RUNNABLE;
+}
+
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
 	__atomic_store_n(&v->page, page, __ATOMIC_RELEASE);
@@ -310,6 +336,8 @@ void vcpu_park(struct vcpu *v)
 	if (v->loaded)
 		vcpu_unload(v->cpu);
 	timer_cancel(v->cpu, &v->timer);
+	if (g->platform)
+		platform_park(g->platform, v->id);
 	if (__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) || !g->restart)
 		return;
 	vcpu_request(g->vcpu, REQUEST_LOAD);
@@ -317,8 +345,6 @@ void vcpu_park(struct vcpu *v)
 
 void guest_restart(struct guest *g)
 {
-	if (g->platform)
-		platform_stop(g->platform);
 	park_all(g, true);
 }
 
@@ -327,8 +353,6 @@ void guest_end(struct guest *g, int verdict, const char *how)
 	if (!park_all(g, false))
 		return;
 	g->verdict = verdict;
-	if (g->platform)
-		platform_stop(g->platform);
 	console_guest_flush(g);
 	console_guest_notice(g, "%s, verdict %d", how, verdict);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);

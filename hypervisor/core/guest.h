@@ -49,16 +49,18 @@ enum vcpu_state {
 };
 
 /* Request bits, set by other CPUs */
-#define REQUEST_PAUSE  0x1
-#define REQUEST_RESUME 0x2
-#define REQUEST_RESET  0x4
-#define REQUEST_STOP   0x8
-#define REQUEST_INPUT  0x10
-#define REQUEST_EVENT  0x20  /* look at the events in the page */
-#define REQUEST_START  0x40  /* begin at v->start */
-#define REQUEST_PARK   0x80  /* stop; the last one to do so goes on with guest->ending */
-#define REQUEST_VIRTIO 0x200 /* devices have work left */
-#define REQUEST_LOAD   0x100 /* all are parked: load the image again */
+#define REQUEST_PAUSE	0x1
+#define REQUEST_RESUME	0x2
+#define REQUEST_RESET	0x4
+#define REQUEST_STOP	0x8
+#define REQUEST_INPUT	0x10
+#define REQUEST_EVENT	0x20  /* look at the events in the page */
+#define REQUEST_START	0x40  /* begin at v->start */
+#define REQUEST_PARK	0x80  /* stop; the last one to do so goes on with guest->ending */
+#define REQUEST_VIRTIO	0x200 /* devices have work left */
+#define REQUEST_INIT	0x400 /* back to before its start (INIT) */
+#define REQUEST_STARTUP 0x800 /* begin at v->startup (SIPI) */
+#define REQUEST_LOAD	0x100 /* all are parked: load the image again */
 
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
@@ -100,12 +102,15 @@ struct vcpu {
 	uint64_t io_bitmap;		    /* gva, 0: no ports for ring 3 */
 	uint64_t dr[4], dr6, dr7;
 	struct veneer_vcpu_start start; /* for REQUEST_START */
+	uint8_t startup;		/* for REQUEST_STARTUP: a page number */
+	bool real_mode;			/* it begins there, not in protected mode */
 	uint64_t *gdt;			/* frame of GATE_GDT page 0 */
 	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
 	struct gate64 *idt;   /* frame of GATE_IDT */
 	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
 	unsigned ldt_entries;
-	bool stepping; /* TF is ours */
+	bool stepping;	      /* TF is ours */
+	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
 
 	/* of hardware virtualization */
 	void *hvm_block; /* VMCB or VMCS */
@@ -227,6 +232,8 @@ bool guest_input(struct guest *g, uint8_t byte);
 void vcpu_load(struct vcpu *v); /* in place of whoever is loaded there */
 void vcpu_unload(struct cpu *cpu);
 void vcpu_start(struct vcpu *v); /* a further vCPU of a PV guest, by v->start */
+void vcpu_init(struct vcpu *v);
+void vcpu_startup(struct vcpu *v); /* a further vCPU of a PC, in real mode */
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
 
 /* Puts a stopped vCPU at its first instruction, in the kernel; see struct engine. */

@@ -6,8 +6,21 @@
 #include "core/guest.h"
 #include "platform/platform.h"
 #include "x86/apic.h"
+#include "x86/cpu.h"
 
 #define KICK_COST_NS 2000 /* of a vCPU's share, for an event from another CPU */
+
+/* Out of the vCPU's share: others of its guest can ask for this as often as they like. */
+static void begin_again(struct vcpu *v, uint32_t r)
+{
+	uint64_t start = rdtsc();
+
+	if (r & REQUEST_INIT)
+		vcpu_init(v);
+	if (r & REQUEST_STARTUP)
+		vcpu_startup(v);
+	v->budget -= (int64_t)(rdtsc() - start + tsc_from_ns(KICK_COST_NS));
+}
 
 void request_handle(struct vcpu *v)
 {
@@ -23,6 +36,8 @@ void request_handle(struct vcpu *v)
 	}
 	if (r & REQUEST_START)
 		vcpu_start(v);
+	if (r & (REQUEST_INIT | REQUEST_STARTUP))
+		begin_again(v, r);
 	if (r & REQUEST_RESET) {
 		console_guest_notice(v->guest, "reset");
 		guest_restart(v->guest);
@@ -37,7 +52,8 @@ void request_handle(struct vcpu *v)
 	}
 	if (r & REQUEST_EVENT) {
 		v->budget -= (int64_t)tsc_from_ns(KICK_COST_NS);
-		vcpu_wake(v);
+		if (guest_is_pv(v->guest) || platform_interrupt_pending(v->guest->platform, v->id))
+			vcpu_wake(v);
 	}
 	if (r & REQUEST_VIRTIO)
 		virtio_kick(&v->guest->device[0]);

@@ -94,14 +94,18 @@ static bool deliver_legacy(struct vcpu *v)
 	const struct hvm_vendor *h = vendor(v);
 	struct platform *p = v->guest->platform;
 
-	if (!platform_interrupt_pending(p)) {
+	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
 		h->window(v, false);
 	} else if (!h->interruptible(v)) {
 		h->window(v, true);
 	} else {
+		int vector = platform_interrupt_acknowledge(p, v->id);
+
 		h->window(v, false);
-		v->counts[COUNT_INJECTED]++;
-		h->inject(v, HVM_INTERRUPT, platform_interrupt_acknowledge(p), NO_ERROR);
+		if (vector >= 0) {
+			v->counts[COUNT_INJECTED]++;
+			h->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
+		}
 	}
 	return v->state == VCPU_RUNNABLE;
 }
@@ -109,6 +113,23 @@ static bool deliver_legacy(struct vcpu *v)
 bool hvm_deliver(struct vcpu *v)
 {
 	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : deliver_legacy(v);
+}
+
+/* As a startup IPI leaves it, Intel SDM 3A, table 9-1 and 9.4.4, but for the caches, which are on.
+ */
+static void start_real_mode(struct vcpu *v)
+{
+	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
+					  (uint64_t)v->startup << 12 };
+	const struct hvm_segment data = { 0, HVM_DATA16, 0xffff, 0 };
+	const struct hvm_segment table = { .limit = 0xffff };
+
+	for (unsigned seg = 0; seg < 6; seg++)
+		h->set_segment(v, seg, seg == 1 ? &code : &data);
+	h->set_segment(v, HVM_GDTR, &table);
+	h->set_segment(v, HVM_IDTR, &table);
+	h->set(v, HVM_CR0, CR0_ET);
 }
 
 /* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
@@ -136,6 +157,10 @@ void hvm_start_legacy(struct vcpu *v)
 	h->load_debug(v);
 	v->saved.rflags = FLAGS_ONE;
 	v->xcr0 = 1;
+	v->hvm_code.bytes = NULL;
+	if (v->real_mode)
+		start_real_mode(v);
+	h->flush(v);
 }
 
 void hvm_load_debug(const struct vcpu *v)

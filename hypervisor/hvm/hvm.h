@@ -29,6 +29,8 @@ enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
 #define HVM_CODE32   0xc9b
 #define HVM_CODE64   0xa9b
 #define HVM_DATA32   0xc93
+#define HVM_CODE16   0x09b
+#define HVM_DATA16   0x093
 #define HVM_TSS_BUSY 0x08b
 #define HVM_LDT	     0x082
 #define HVM_USER     0x060 /* DPL 3 */

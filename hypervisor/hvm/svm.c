@@ -8,6 +8,7 @@
 #include "abi/veneer.h"
 #include "core/cpu.h"
 #include "core/engine.h"
+#include "core/fpu.h"
 #include "core/guest.h"
 #include "core/panic.h"
 #include "core/string.h"
@@ -256,10 +257,9 @@ static bool interrupt_waits(const struct vmcb_control *c)
 	return (c->virtual_interrupt & SVM_V_IRQ) && !(c->intercept1 & SVM_INTERCEPT1_VINTR);
 }
 
-/* A PV guest's event is a virtual interrupt, 15.21.4: it is taken before the first instruction.
- * Injected as events, 15.20, QEMU 7.2 delivers some twice: it forgets to forget their vector. Its
- * virtual interrupts can get lost when the machine's own comes first; a PV guest's event still
- * stands in the vCPU page then, so other guests have theirs injected. */
+/* An interrupt is a virtual one, 15.21.4: the guest takes it before its first instruction. Injected
+ * as events, 15.20, QEMU 7.2 delivers some twice: it forgets to forget their vector. A PV guest's
+ * is taken back when an exit comes first, for its event still stands in the vCPU page. */
 static void raise_interrupt(struct vmcb_control *c, unsigned vector)
 {
 	c->virtual_interrupt |= VIRTUAL_IRQ;
@@ -273,7 +273,7 @@ static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t
 	struct vmcb_control *c = &vmcb_of(v)->control;
 	uint64_t e = vector | SVM_EVENT_VALID;
 
-	if (type == HVM_INTERRUPT && guest_is_pv(v->guest)) {
+	if (type == HVM_INTERRUPT) {
 		raise_interrupt(c, vector);
 		return;
 	}
@@ -392,6 +392,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 static void unload(struct cpu *cpu, struct vcpu *v)
 {
 	(void)cpu;
+	fpu_take_xcr0(v); /* QEMU 7.2 does not intercept XSETBV */
 	hvm_unload(v);
 }
 
@@ -473,7 +474,7 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 		c->virtual_interrupt &= ~VIRTUAL_IRQ;
 	if (!(e & SVM_EVENT_VALID) || again)
 		return;
-	if (type == SVM_EVENT_INTERRUPT && guest_is_pv(v->guest))
+	if (type == SVM_EVENT_INTERRUPT)
 		raise_interrupt(c, vector);
 	else
 		c->event = e;

@@ -17,6 +17,7 @@ struct ioapic {
 /* A redirection entry says: vector 7:0, delivery mode 10:8, logical 11, remote IRR 14, level 15,
  * masked 16, destination 63:56. */
 #define IOAPIC_VECTOR(r)      ((unsigned)(r)&0xff)
+#define IOAPIC_MODE(r)	      ((unsigned)((r) >> 8) & 7)
 #define IOAPIC_LOGICAL	      0x00800ull
 #define IOAPIC_REMOTE_IRR     0x04000ull
 #define IOAPIC_LEVEL	      0x08000ull

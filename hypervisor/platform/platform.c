@@ -21,7 +21,27 @@
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
+/* A vCPU's local APIC and its timer, which is of that vCPU's CPU. */
+struct apic {
+	struct lapic lapic;
+	struct timer timer;
+	struct platform *platform;
+	struct vcpu *vcpu;
+	bool waits; /* for a startup IPI */
+};
+
+/*
+ * The vCPUs of a guest meet here, each on its own CPU: lock is over all but what is set once.
+ * Whoever holds it may take the locks of consoles. Timers but the local APICs' are of vCPU 0's CPU;
+ * others ask it to arm them. Who gets an interrupt is told when the lock is given back.
+ */
 struct platform {
+	uint8_t lock;
+	uint8_t news; /* vCPUs that have been sent something, as bits */
+	bool intr_told, rearm;
+	bool ending; /* the guest wants its end, with exit_code */
+	const char *ending_how;
+	uint8_t exit_code;
 	struct guest *guest;
 	uint64_t start; /* TSC at reset: time 0 of the devices */
 	struct pic pic;
@@ -32,13 +52,12 @@ struct platform {
 	struct vga vga;
 	struct pci pci;
 	bool has_apic; /* and ACPI's tables: in a virtual machine */
-	struct lapic lapic;
 	struct ioapic ioapic;
 	uint16_t pm_enable; /* ACPI PM1 */
 	struct timer pit_timer;
-	struct timer lapic_timer;
 	struct timer key_timer; /* until the key that is down goes up */
 	bool reset_wanted;
+	struct apic apic[];
 };
 
 /* Edges nearer together than this become one: a timer can ask for more than a million interrupts a
@@ -49,9 +68,9 @@ struct platform {
 
 enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_COM1 = 4 };
 
-uint64_t platform_bytes(void)
+uint64_t platform_bytes(unsigned vcpus)
 {
-	return sizeof(struct platform);
+	return sizeof(struct platform) + vcpus * sizeof(struct apic);
 }
 
 static uint64_t now_ns(const struct platform *p)
@@ -64,29 +83,101 @@ static struct cpu *cpu_of(const struct platform *p)
 	return p->guest->vcpu->cpu;
 }
 
-bool platform_interrupt_pending(const struct platform *p)
+/* The 8259s' line, which reaches vCPU 0 alone. */
+static bool intr(const struct platform *p, unsigned vcpu)
 {
-	if (!p->has_apic)
-		return p->pic.intr;
-	return (p->pic.intr && lapic_passes_intr(&p->lapic)) || lapic_pending(&p->lapic) >= 0;
+	return !vcpu && p->pic.intr && (!p->has_apic || lapic_passes_intr(&p->apic[0].lapic));
+}
+
+/* Without the lock: what others change meanwhile they tell. */
+bool platform_interrupt_pending(const struct platform *p, unsigned vcpu)
+{
+	return intr(p, vcpu) || (p->has_apic && lapic_pending(&p->apic[vcpu].lapic) >= 0);
+}
+
+static void enter(struct platform *p)
+{
+	while (__atomic_test_and_set(&p->lock, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+static void tell(struct vcpu *v)
+{
+	if (v->cpu != this_cpu())
+		vcpu_request(v, REQUEST_EVENT);
+	else if (platform_interrupt_pending(v->guest->platform, v->id))
+		vcpu_wake(v);
+}
+
+/* Gives the lock back, and tells who has been sent something. */
+static void leave(struct platform *p)
+{
+	unsigned news = p->news | (p->pic.intr & !p->intr_told);
+
+	p->news = 0;
+	p->intr_told = p->pic.intr;
+	if (p->pic.intr)
+		p->guest->vcpu->interrupt_waits = true;
+	__atomic_clear(&p->lock, __ATOMIC_RELEASE);
+	for (; news; news &= news - 1)
+		tell(&p->guest->vcpu[__builtin_ctz(news)]);
 }
 
 /* What the 8259s have comes first: the local APIC keeps what it has. */
-unsigned platform_interrupt_acknowledge(struct platform *p)
+int platform_interrupt_acknowledge(struct platform *p, unsigned vcpu)
 {
 	int vector;
 
-	if (!p->has_apic || (p->pic.intr && lapic_passes_intr(&p->lapic)))
-		return pic_acknowledge(&p->pic);
-	vector = lapic_pending(&p->lapic);
-	lapic_acknowledge(&p->lapic, (unsigned)vector);
-	return (unsigned)vector;
+	enter(p);
+	if (intr(p, vcpu)) {
+		vector = (int)pic_acknowledge(&p->pic);
+	} else {
+		vector = p->has_apic ? lapic_pending(&p->apic[vcpu].lapic) : -1;
+		if (vector >= 0)
+			lapic_acknowledge(&p->apic[vcpu].lapic, (unsigned)vector);
+	}
+	p->guest->vcpu[vcpu].interrupt_waits =
+		(!vcpu && p->pic.intr) || p->apic[vcpu].lapic.irr_words;
+	leave(p);
+	return vector;
 }
 
-static void wake_if_pending(struct platform *p)
+static void note(struct platform *p, struct apic *a)
 {
-	if (platform_interrupt_pending(p))
-		vcpu_wake(p->guest->vcpu);
+	a->vcpu->interrupt_waits = true;
+	p->news |= (uint8_t)(1 << a->vcpu->id);
+}
+
+static void accept(struct platform *p, unsigned vcpu, unsigned vector, bool level)
+{
+	lapic_accept(&p->apic[vcpu].lapic, vector, level);
+	note(p, &p->apic[vcpu]);
+}
+
+#define MODE_FIXED   0
+#define MODE_LOWEST  1
+#define MODE_INIT    5
+#define MODE_STARTUP 6
+
+/* To all of these vCPUs, or, where the lowest priority is to have it, to the first. */
+static void send(struct platform *p, unsigned vcpus, unsigned mode, unsigned vector, bool level)
+{
+	if (mode == MODE_LOWEST)
+		vcpus &= -vcpus;
+	else if (mode != MODE_FIXED)
+		return;
+	for (; vcpus; vcpus &= vcpus - 1)
+		accept(p, (unsigned)__builtin_ctz(vcpus), vector, level);
+}
+
+static unsigned destinations(const struct platform *p, uint8_t destination, bool logical)
+{
+	unsigned vcpus = 0;
+
+	for (unsigned i = 0; i < p->guest->vcpus; i++)
+		vcpus |= (unsigned)lapic_is_destination(&p->apic[i].lapic, destination, logical)
+			 << i;
+	return vcpus;
 }
 
 /* Interrupts of the I/O APIC's pins, to whom they are for. */
@@ -95,8 +186,8 @@ static void send_pins(struct platform *p, uint32_t pins)
 	for (; pins; pins &= pins - 1) {
 		uint64_t r = p->ioapic.redirect[__builtin_ctz(pins)];
 
-		if (lapic_is_destination(&p->lapic, IOAPIC_DESTINATION(r), r & IOAPIC_LOGICAL))
-			lapic_accept(&p->lapic, IOAPIC_VECTOR(r), r & IOAPIC_LEVEL);
+		send(p, destinations(p, IOAPIC_DESTINATION(r), r & IOAPIC_LOGICAL), IOAPIC_MODE(r),
+		     IOAPIC_VECTOR(r), r & IOAPIC_LEVEL);
 	}
 }
 
@@ -108,23 +199,35 @@ static void set_line(struct platform *p, unsigned irq, bool high)
 		send_pins(p, ioapic_set_line(&p->ioapic, irq ? irq : 2, high));
 }
 
-static void arm_lapic(struct platform *p, uint64_t since)
+static void arm_lapic(struct apic *a, uint64_t since)
 {
-	uint64_t at = lapic_timer_at(&p->lapic, since);
+	uint64_t at = lapic_timer_at(&a->lapic, since);
 
 	if (at == LAPIC_NEVER)
-		timer_cancel(cpu_of(p), &p->lapic_timer);
+		timer_cancel(a->vcpu->cpu, &a->timer);
 	else
-		timer_set(cpu_of(p), &p->lapic_timer, p->start + tsc_from_ns(at) + 1);
+		timer_set(a->vcpu->cpu, &a->timer, a->platform->start + tsc_from_ns(at) + 1);
 }
 
 static void lapic_fired(struct timer *t)
 {
-	struct platform *p = container_of(t, struct platform, lapic_timer);
+	struct apic *a = container_of(t, struct apic, timer);
+	struct platform *p = a->platform;
 
-	lapic_timer_fired(&p->lapic);
-	arm_lapic(p, now_ns(p) + TIMER_REST_NS);
-	wake_if_pending(p);
+	enter(p);
+	lapic_timer_fired(&a->lapic);
+	note(p, a);
+	arm_lapic(a, now_ns(p) + TIMER_REST_NS);
+	leave(p);
+}
+
+/* Whether this is not vCPU 0's CPU, whose timers the devices use; then it is asked. */
+static bool is_elsewhere(const struct platform *p)
+{
+	if (cpu_of(p) == this_cpu())
+		return false;
+	vcpu_request(p->guest->vcpu, REQUEST_INPUT);
+	return true;
 }
 
 /* The next edge after since; one that is past by now, for we are slow, is raised at once. */
@@ -132,6 +235,9 @@ static void arm_pit(struct platform *p, uint64_t since)
 {
 	uint64_t at = pit_next_edge(&p->pit.channel[0], since);
 
+	p->rearm = is_elsewhere(p);
+	if (p->rearm)
+		return;
 	if (at == PIT_NEVER)
 		timer_cancel(cpu_of(p), &p->pit_timer);
 	else
@@ -142,10 +248,11 @@ static void pit_fired(struct timer *t)
 {
 	struct platform *p = container_of(t, struct platform, pit_timer);
 
+	enter(p);
 	set_line(p, IRQ_TIMER, false);
 	set_line(p, IRQ_TIMER, true);
 	arm_pit(p, now_ns(p) + TIMER_REST_NS);
-	wake_if_pending(p);
+	leave(p);
 }
 
 static void feed(struct platform *p);
@@ -154,9 +261,10 @@ static void key_up(struct timer *t)
 {
 	struct platform *p = container_of(t, struct platform, key_timer);
 
+	enter(p);
 	i8042_release(&p->keyboard);
 	feed(p);
-	wake_if_pending(p);
+	leave(p);
 }
 
 static void transmit(void *arg, uint8_t byte)
@@ -207,7 +315,16 @@ static void reset_apics(struct platform *p)
 	void *tables = mmu_memory(&g->mmu, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
 
 	p->has_apic = g->engine->hvm;
-	lapic_reset(&p->lapic, 0);
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct apic *a = &p->apic[i];
+
+		a->platform = p;
+		a->vcpu = &g->vcpu[i];
+		a->waits = i;
+		a->timer.fire = lapic_fired;
+		lapic_reset(&a->lapic, (uint8_t)i);
+		a->vcpu->interrupt_waits = false;
+	}
 	ioapic_reset(&p->ioapic);
 	p->pm_enable = 0;
 	if (p->has_apic && tables)
@@ -217,16 +334,13 @@ static void reset_apics(struct platform *p)
 void platform_reset(struct platform *p, struct guest *g)
 {
 	p->guest = g;
-	timer_cancel(cpu_of(p), &p->pit_timer);
-	timer_cancel(cpu_of(p), &p->key_timer);
-	timer_cancel(cpu_of(p), &p->lapic_timer);
 	p->pit_timer.fire = pit_fired;
-	p->lapic_timer.fire = lapic_fired;
 	p->key_timer.fire = key_up;
 	p->start = rdtsc();
 	p->uart.transmit = transmit;
 	p->uart.arg = g;
-	p->reset_wanted = false;
+	p->reset_wanted = p->ending = p->rearm = p->intr_told = false;
+	p->news = 0;
 	pic_reset(&p->pic);
 	pit_reset(&p->pit);
 	uart_reset(&p->uart);
@@ -238,11 +352,21 @@ void platform_reset(struct platform *p, struct guest *g)
 	reset_apics(p);
 }
 
-void platform_stop(struct platform *p)
+void platform_park(struct platform *p, unsigned vcpu)
 {
+	timer_cancel(p->guest->vcpu[vcpu].cpu, &p->apic[vcpu].timer);
+	if (vcpu)
+		return;
 	timer_cancel(cpu_of(p), &p->pit_timer);
 	timer_cancel(cpu_of(p), &p->key_timer);
-	timer_cancel(cpu_of(p), &p->lapic_timer);
+}
+
+void platform_init(struct platform *p, unsigned vcpu)
+{
+	enter(p);
+	timer_cancel(p->apic[vcpu].vcpu->cpu, &p->apic[vcpu].timer);
+	lapic_reset(&p->apic[vcpu].lapic, (uint8_t)vcpu);
+	leave(p);
 }
 
 static void update_lines(struct platform *p)
@@ -262,7 +386,7 @@ static void feed(struct platform *p)
 	} else {
 		while (i8042_ready(&p->keyboard) && (byte = guest_input_take(p->guest)) >= 0)
 			i8042_type(&p->keyboard, (uint8_t)byte);
-		if (i8042_key_is_down(&p->keyboard) && !p->key_timer.armed)
+		if (i8042_key_is_down(&p->keyboard) && !p->key_timer.armed && !is_elsewhere(p))
 			timer_set(cpu_of(p), &p->key_timer, rdtsc() + tsc_from_ns(KEY_DOWN_NS));
 	}
 	update_lines(p);
@@ -270,8 +394,11 @@ static void feed(struct platform *p)
 
 void platform_input(struct platform *p)
 {
+	enter(p);
+	if (p->rearm)
+		arm_pit(p, p->pit.channel[0].start);
 	feed(p);
-	wake_if_pending(p);
+	leave(p);
 }
 
 static uint8_t in_byte(struct platform *p, uint16_t port)
@@ -324,6 +451,13 @@ static bool acpi_in(const struct platform *p, uint16_t port, unsigned width, uin
 	return true;
 }
 
+static void want_end(struct platform *p, uint8_t code, const char *how)
+{
+	p->ending = true;
+	p->ending_how = how;
+	p->exit_code = code;
+}
+
 static void out_byte(struct platform *p, uint16_t port, uint8_t v)
 {
 	switch (port) {
@@ -345,7 +479,7 @@ static void out_byte(struct platform *p, uint16_t port, uint8_t v)
 	case 0x70 ... 0x71: rtc_write(&p->rtc, port, v); break;
 	case 0x92: p->reset_wanted |= v & 1; break;
 	case 0xcf9: p->reset_wanted |= (v & 4) != 0; break;
-	case 0xf4: guest_end(p->guest, v, "exit by port 0xf4"); break;
+	case 0xf4: want_end(p, v, "exit by port 0xf4"); break;
 	case 0x3b0 ... 0x3df: vga_write(&p->vga, port, v); break;
 	case 0x3f8 ... 0x3ff:
 		uart_write(&p->uart, port & 7, v);
@@ -359,19 +493,18 @@ uint32_t platform_in(struct platform *p, uint16_t port, unsigned width)
 {
 	uint32_t v = 0;
 
-	if (p->has_apic && acpi_in(p, port, width, &v))
-		return v;
-	for (unsigned i = 0; i < width; i++)
-		v |= (uint32_t)in_byte(p, (uint16_t)(port + i)) << (8 * i);
+	enter(p);
+	if (!p->has_apic || !acpi_in(p, port, width, &v))
+		for (unsigned i = 0; i < width; i++)
+			v |= (uint32_t)in_byte(p, (uint16_t)(port + i)) << (8 * i);
+	leave(p);
 	return v;
 }
 
-void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value)
+static void out(struct platform *p, uint16_t port, unsigned width, uint32_t value)
 {
-	if (port == ACPI_PM1A_CONTROL && width == 2 && (value & ACPI_SLEEP_ENABLE)) {
-		guest_end(p->guest, 0, "powered off");
-		return;
-	}
+	if (port == ACPI_PM1A_CONTROL && width == 2 && (value & ACPI_SLEEP_ENABLE))
+		want_end(p, 0, "powered off");
 	if (port == ACPI_PM1A_EVENT + 2 && width == 2)
 		p->pm_enable = (uint16_t)value;
 	if (port == PCI_ADDRESS_PORT && width == 4) {
@@ -380,51 +513,112 @@ void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t va
 	}
 	for (unsigned i = 0; i < width; i++)
 		out_byte(p, (uint16_t)(port + i), (uint8_t)(value >> (8 * i)));
-	if (p->reset_wanted) {
-		p->reset_wanted = false;
+}
+
+void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value)
+{
+	enter(p);
+	out(p, port, width, value);
+	bool ending = p->ending, reset = p->reset_wanted;
+	p->ending = p->reset_wanted = false;
+	leave(p);
+	if (ending)
+		guest_end(p->guest, p->exit_code, p->ending_how);
+	if (reset)
 		vcpu_request(p->guest->vcpu, REQUEST_RESET);
+}
+
+/* 9.4.4.1: INIT puts a processor before its start; the first startup IPI after it says where that
+ * is. The boot processor is started by nobody. */
+static void send_init(struct platform *p, unsigned vcpus)
+{
+	for (vcpus &= ~1u; vcpus; vcpus &= vcpus - 1) {
+		struct apic *a = &p->apic[__builtin_ctz(vcpus)];
+
+		a->waits = true;
+		__atomic_and_fetch(&a->vcpu->requests, ~REQUEST_STARTUP, __ATOMIC_RELAXED);
+		vcpu_request(a->vcpu, REQUEST_INIT);
 	}
 }
 
-/* An interrupt to oneself; there is nobody else. */
-static void send_ipi(struct platform *p)
+static void send_startup(struct platform *p, unsigned vcpus, uint8_t page)
 {
-	uint32_t low = p->lapic.icr_low;
-	unsigned shorthand = low >> 18 & 3;
-	bool to_self =
-		shorthand == 1 || shorthand == 2 ||
-		(!shorthand && lapic_is_destination(&p->lapic, (uint8_t)(p->lapic.icr_high >> 24),
-						    low & IOAPIC_LOGICAL));
+	for (; vcpus; vcpus &= vcpus - 1) {
+		struct apic *a = &p->apic[__builtin_ctz(vcpus)];
 
-	if (to_self && !(low & 0x600)) /* fixed, or lowest priority */
-		lapic_accept(&p->lapic, low & 0xff, false);
+		if (!a->waits)
+			continue;
+		a->waits = false;
+		a->vcpu->startup = page;
+		vcpu_request(a->vcpu, REQUEST_STARTUP);
+	}
 }
 
-static void lapic_mmio_write(struct platform *p, unsigned offset, uint32_t value)
+#define ICR_ASSERT 0x4000
+#define ICR_LEVEL  0x8000
+
+/* 11.6.1: by the shorthand, or by the destination field. */
+static unsigned ipi_destinations(const struct platform *p, const struct apic *from)
+{
+	unsigned all = (1u << p->guest->vcpus) - 1, self = 1u << from->vcpu->id;
+
+	switch (from->lapic.icr_low >> 18 & 3) {
+	case 0:
+		return destinations(p, (uint8_t)(from->lapic.icr_high >> 24),
+				    from->lapic.icr_low & IOAPIC_LOGICAL);
+	case 1: return self;
+	case 2: return all;
+	default: return all & ~self;
+	}
+}
+
+static void send_ipi(struct platform *p, const struct apic *from)
+{
+	uint32_t low = from->lapic.icr_low;
+	unsigned mode = low >> 8 & 7, to = ipi_destinations(p, from);
+
+	if (mode == MODE_INIT && (!(low & ICR_LEVEL) || (low & ICR_ASSERT)))
+		send_init(p, to & ~(1u << from->vcpu->id));
+	else if (mode == MODE_STARTUP)
+		send_startup(p, to, (uint8_t)low);
+	else
+		send(p, to, mode, low & 0xff, false);
+}
+
+static void lapic_mmio_write(struct platform *p, struct apic *a, unsigned offset, uint32_t value)
 {
 	unsigned vector = 0;
 
-	switch (lapic_write(&p->lapic, offset, value, now_ns(p), &vector)) {
-	case LAPIC_TIMER: arm_lapic(p, now_ns(p)); break;
+	switch (lapic_write(&a->lapic, offset, value, now_ns(p), &vector)) {
+	case LAPIC_TIMER: arm_lapic(a, now_ns(p)); break;
 	case LAPIC_EOI: send_pins(p, ioapic_end_of_interrupt(&p->ioapic, vector)); break;
-	case LAPIC_SEND: send_ipi(p); break;
+	case LAPIC_SEND: send_ipi(p, a); break;
 	case LAPIC_NOTHING: break;
+	}
+}
+
+static uint32_t mmio_read(struct platform *p, const struct apic *a, uint64_t at)
+{
+	unsigned offset = at & ~PAGE_MASK;
+
+	switch (at & PAGE_MASK) {
+	case LAPIC_AT: return lapic_read(&a->lapic, offset, now_ns(p));
+	case IOAPIC_AT: return ioapic_read(&p->ioapic, offset);
+	default: return ~0u;
 	}
 }
 
 /* Registers are 4 bytes wide, 16 apart; other accesses are undefined (SDM 3A 11.4.1). */
 uint64_t platform_mmio_read(struct platform *p, unsigned vcpu, uint64_t at, unsigned width)
 {
-	unsigned offset = at & ~PAGE_MASK;
+	uint32_t value;
 
-	(void)vcpu;
 	if (!p->has_apic || at & 3 || width != 4)
 		return ~0ull;
-	switch (at & PAGE_MASK) {
-	case LAPIC_AT: return lapic_read(&p->lapic, offset, now_ns(p));
-	case IOAPIC_AT: return ioapic_read(&p->ioapic, offset);
-	default: return ~0ull;
-	}
+	enter(p);
+	value = mmio_read(p, &p->apic[vcpu], at);
+	leave(p);
+	return value;
 }
 
 void platform_mmio_write(struct platform *p, unsigned vcpu, uint64_t at, uint64_t value,
@@ -432,13 +626,14 @@ void platform_mmio_write(struct platform *p, unsigned vcpu, uint64_t at, uint64_
 {
 	unsigned offset = at & ~PAGE_MASK;
 
-	(void)vcpu;
 	if (!p->has_apic || at & 3 || width != 4)
 		return;
+	enter(p);
 	switch (at & PAGE_MASK) {
-	case LAPIC_AT: lapic_mmio_write(p, offset, (uint32_t)value); break;
+	case LAPIC_AT: lapic_mmio_write(p, &p->apic[vcpu], offset, (uint32_t)value); break;
 	case IOAPIC_AT: send_pins(p, ioapic_write(&p->ioapic, offset, (uint32_t)value)); break;
 	}
+	leave(p);
 }
 
 void platform_screen_cells(const struct platform *p, unsigned row, uint16_t *cell)

@@ -17,12 +17,14 @@ struct platform;
 
 #define PLATFORM_LOW_BYTES (639 << 10) /* RAM below the BIOS's data and the screen */
 
-uint64_t platform_bytes(void);
+uint64_t platform_bytes(unsigned vcpus);
 
 /* The machine's own clock, in seconds since 2000-01-01 UTC when its TSC was 0. */
 uint64_t platform_boot_seconds(void);
 void platform_reset(struct platform *p, struct guest *g);
-void platform_stop(struct platform *p); /* no more timers */
+/* On that vCPU's own CPU: no more timers; and before its start, as INIT leaves it. */
+void platform_park(struct platform *p, unsigned vcpu);
+void platform_init(struct platform *p, unsigned vcpu);
 
 /* width is 1, 2 or 4 bytes. What nobody answers reads as all ones. */
 uint32_t platform_in(struct platform *p, uint16_t port, unsigned width);
@@ -34,11 +36,13 @@ uint64_t platform_mmio_read(struct platform *p, unsigned vcpu, uint64_t at, unsi
 void platform_mmio_write(struct platform *p, unsigned vcpu, uint64_t at, uint64_t value,
 			 unsigned width);
 
-/* The INTR line, and the acknowledge cycle that returns the vector. */
-bool platform_interrupt_pending(const struct platform *p);
-unsigned platform_interrupt_acknowledge(struct platform *p);
+/* Whether that vCPU has an interrupt to take, and the acknowledge cycle that returns the vector, or
+ * -1: somebody else was faster. */
+bool platform_interrupt_pending(const struct platform *p, unsigned vcpu);
+int platform_interrupt_acknowledge(struct platform *p, unsigned vcpu);
 
-/* Console input has arrived for the guest: to its serial port if it uses one, else as keys. */
+/* On vCPU 0's CPU, when console input has arrived for the guest (to its serial port if it uses one,
+ * else as keys), or when another vCPU has set a device's timer. */
 void platform_input(struct platform *p);
 
 /* One row of the text screen: cells as they are (blank outside the guest's memory), or 80 printable

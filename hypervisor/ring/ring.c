@@ -218,7 +218,7 @@ static bool deliver_legacy(struct vcpu *v)
 	struct platform *p = v->guest->platform;
 	bool user = (v->regs->cs & 3) == 3;
 
-	if (!platform_interrupt_pending(p)) {
+	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
 		arm_window(v, false);
 		return true;
 	}
@@ -234,7 +234,7 @@ static bool deliver_legacy(struct vcpu *v)
 	if (!user)
 		ring_emulate_hlt_at(v); /* the interrupt is what it would have waited for */
 	arm_window(v, false);
-	return ring_legacy_interrupt(v, platform_interrupt_acknowledge(p));
+	return ring_legacy_interrupt(v, (unsigned)platform_interrupt_acknowledge(p, v->id));
 }
 
 /* A stock kernel with interrupts masked is stepped, because POPF would not trap. */

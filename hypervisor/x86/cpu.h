@@ -209,6 +209,14 @@ READ_DR(2)
 READ_DR(3)
 READ_DR(6)
 
+static inline uint64_t xgetbv(uint32_t n)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(n));
+	return (uint64_t)high << 32 | low;
+}
+
 static inline void xsetbv(uint32_t n, uint64_t v)
 {
 	__asm__ volatile("xsetbv" ::"c"(n), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
