@@ -52,6 +52,8 @@ for my $core (0, 1) {
 	attack('svm', $core, @$_) for @in_a_machine;
 }
 attack('vmx', 0, @$_) for @in_a_machine; # in Bochs, unless the processor has VT-x
+# Bochs alone does as a processor does here: QEMU checks no alignment of its own pushes.
+attack('vmx', 0, 'pc-loop', 'either', qr/well so far/, optional => 'yes');
 
 # Registers and memory of others: three copies on one core, one restarted in between.
 {

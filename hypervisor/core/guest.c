@@ -124,6 +124,11 @@ int guest_create(struct guest *g, const struct guest_config *config)
 				     g->vcpus);
 		return -EINVAL;
 	}
+	if (config->memory > PLATFORM_DEVICES_AT && !guest_is_pv(g)) {
+		console_guest_notice(g, "memory = %lu MiB: a PC's devices begin at %lu MiB",
+				     config->memory >> 20, PLATFORM_DEVICES_AT >> 20);
+		return -EINVAL;
+	}
 	if (!take_memory(g, config->memory) || !create_vcpus(g)) {
 		console_guest_notice(g,
 				     "%lu MiB of memory wanted, %lu MiB free: lower memory = in "

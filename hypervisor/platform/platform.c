@@ -60,6 +60,9 @@ struct platform {
 	struct apic apic[];
 };
 
+_Static_assert(IOAPIC_AT >= PLATFORM_DEVICES_AT && LAPIC_AT >= PLATFORM_DEVICES_AT,
+	       "behind the end of RAM");
+
 /* Edges nearer together than this become one: a timer can ask for more than a million interrupts a
  * second, and they would come out of the neighbours' time. */
 #define TIMER_REST_NS 50000

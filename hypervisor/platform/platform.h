@@ -12,10 +12,11 @@
 struct guest;
 struct platform;
 
-#define PLATFORM_ROWS	   25
-#define PLATFORM_COLUMNS   80
+#define PLATFORM_DEVICES_AT 0xfec00000ul /* of the APICs, in memory; RAM ends below */
+#define PLATFORM_ROWS	    25
+#define PLATFORM_COLUMNS    80
 
-#define PLATFORM_LOW_BYTES (639 << 10) /* RAM below the BIOS's data and the screen */
+#define PLATFORM_LOW_BYTES  (639 << 10) /* RAM below the BIOS's data and the screen */
 
 uint64_t platform_bytes(unsigned vcpus);
 
