@@ -64,6 +64,12 @@ attack('vmx', 0, 'pc-loop', 'either', qr/well so far/, optional => 'yes');
 	unlike($text, qr/NOT AS IT MUST/, 'no leak') or diag($text);
 }
 
+{
+	my ($status, $text) = run_guests('narrow', join('', map { guest(substr($_, 0, 1), image => 't/fresh.elf', cmdline => $_, engine => 'svm') } qw(ax b c)), '--cpus', 1);
+	is($status, 0, 'svm: one that narrows XCR0 takes nothing from the others') or diag($text);
+	unlike($text, qr/NOT AS IT MUST/, 'svm: no leak') or diag($text);
+}
+
 # NMIs and the monitor against guests in the middle of things: a storm of each, while a guest makes
 # hypercalls and system calls as fast as it can.
 sub storm {
