@@ -518,6 +518,20 @@ uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes)
 	return n;
 }
 
+/* An interrupt that STI has held back to here ends it before it begins: nobody tells of it again.
+ */
+void vcpu_halt(struct vcpu *v, bool masked)
+{
+	const struct platform *p = v->guest->platform;
+
+	if (!masked && p && platform_interrupt_pending(p, v->id))
+		return;
+	if (!masked || v->guest->vcpus > 1) /* another may yet start it */
+		v->state = VCPU_HALTED;
+	else
+		guest_end(v->guest, 0, "halted for good, with interrupts masked");
+}
+
 void vcpu_wake(struct vcpu *v)
 {
 	if (v->state == VCPU_HALTED) {

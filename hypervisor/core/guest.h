@@ -255,6 +255,7 @@ bool guest_input_waits(const struct guest *g);
 void guest_console_lock(struct guest *g);
 void guest_console_unlock(struct guest *g);
 void vcpu_wake(struct vcpu *v);
+void vcpu_halt(struct vcpu *v, bool masked);	 /* HLT */
 void vcpu_event(struct vcpu *v, unsigned event); /* PV */
 
 static inline bool guest_is_pv(const struct guest *g)

@@ -8,7 +8,6 @@
 #include "hvm/hvm.h"
 #include "hvm/pv.h"
 #include "platform/lapic.h"
-#include "platform/platform.h"
 #include "x86/cpu.h"
 
 void hvm_skip(struct vcpu *v, unsigned length)
@@ -193,19 +192,11 @@ void hvm_xsetbv(struct vcpu *v, unsigned length)
 		v->engine->exception(v, VECTOR_GP, 0);
 }
 
-/* An interrupt that STI has held back to here ends it before it begins. */
 void hvm_halt(struct vcpu *v, unsigned length)
 {
-	struct platform *p = v->guest->platform;
-
 	v->counts[COUNT_PRIVILEGED]++;
 	hvm_skip(v, length);
-	if ((v->regs->rflags & FLAGS_IF) && p && platform_interrupt_pending(p, v->id))
-		return;
-	if ((v->regs->rflags & FLAGS_IF) || v->guest->vcpus > 1) /* another may yet start it */
-		v->state = VCPU_HALTED;
-	else
-		guest_end(v->guest, 0, "halted for good, with interrupts masked");
+	vcpu_halt(v, !(v->regs->rflags & FLAGS_IF));
 }
 
 void hvm_hypercall(struct vcpu *v, unsigned length)

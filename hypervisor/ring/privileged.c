@@ -120,10 +120,7 @@ static enum outcome do_sti(struct vcpu *v, const struct insn *i)
 static enum outcome do_hlt(struct vcpu *v, const struct insn *i)
 {
 	(void)i;
-	if (v->page->irq_mask)
-		guest_end(v->guest, 0, "halted for good, with interrupts masked");
-	else
-		v->state = VCPU_HALTED;
+	vcpu_halt(v, v->page->irq_mask);
 	return DONE;
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Interrupts masked for good. Tried: CLI, then a loop without an end in sight. Must happen: the
- * core is taken away all the same when the slice is over, and the neighbour's clock goes on.
+ * Interrupts masked for good. Tried: CLI, then a loop without an end. Must happen: the core is
+ * taken away all the same when the slice is over, and the neighbour comes to its end.
  */
 #include "pc.h"
 
 int guest_main(void)
 {
-	__asm__ volatile("cli; movl $100000000, %%ecx; 1: dec %%ecx; jnz 1b" ::: "ecx");
-	say("well\n");
-	return 0;
+	say("well so far\n");
+	__asm__ volatile("cli; 1: jmp 1b");
+	return 1;
 }

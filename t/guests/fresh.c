@@ -3,8 +3,8 @@
  * What others left behind (XSA-52, 122, 190, 239, 308).
  * Tried: to find anything but zeros in fresh memory and in the FPU and AVX registers at the start;
  * then, while other copies of this guest do the same on the same core, to see their registers come
- * and its own go; in a virtual machine one of them first narrows its XCR0. Must happen: all is zero at first, and afterwards each copy sees its own pattern
- * alone.
+ * and its own go; in a virtual machine one of them first narrows its XCR0. Must happen: all is zero
+ * at first, and afterwards each copy sees its own pattern alone.
  */
 #include "guest.h"
 
