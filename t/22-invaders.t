@@ -9,12 +9,13 @@ use warnings;
 no warnings "qw";
 use lib 't/lib';
 use Test::More;
+use POSIX qw(sysconf _SC_CLK_TCK);
 use Time::HiRes 'sleep';
 use Veneer;
 use IO::Socket::UNIX;
 use IPC::Open2;
 
-my @icount = qw(-icount shift=0,sleep=on);
+my @icount = qw(-icount shift=1,sleep=on);
 
 # --- native: QEMU's monitor reads the screen and sends the keys ---
 my $socket = "/tmp/veneer-test-$$.sock";
@@ -86,6 +87,30 @@ sub rewritten_screen {
 line_like(qr/(boot entry)/);
 pass('the rewritten game starts');
 
+# One of the two runs at a time, so that each has the host to itself as far as that can be.
+sub only_native {
+	kill 'STOP', $pid;
+	monitor_command('cont');
+}
+
+sub only_rewritten {
+	monitor_command('stop');
+	kill 'CONT', $pid;
+}
+
+# Seconds of the host's processor that a run has had: its time, however many others want it too.
+sub used {
+	my ($process) = @_;
+	my ($stat) = slurp("/proc/$process/stat") =~ /^.*\) (.*)/s or return 'inf';
+	return ((split / /, $stat)[11] + (split / /, $stat)[12]) / sysconf(_SC_CLK_TCK);
+}
+
+sub run_for {
+	my ($process, $seconds) = @_;
+	my $until = used($process) + $seconds;
+	sleep 0.05 while used($process) < $until;
+}
+
 sub fleet { return join "\n", @{$_[0]}[0 .. 20] }
 sub ship { return join "\n", map { s/[^\/\\_]/ /gr } @{$_[0]}[23 .. 24] }
 
@@ -93,10 +118,10 @@ sub ship { return join "\n", map { s/[^\/\\_]/ /gr } @{$_[0]}[23 .. 24] }
 my (%native_fleets, @fleets);
 for (1 .. 20) {
 	push @fleets, fleet(rewritten_screen());
-	sleep 0.4;
+	run_for($pid, 0.4);
 }
-monitor_command('cont');
-for (1 .. 3000) {
+only_native();
+while (used($native) < 40) {
 	$native_fleets{fleet(native_screen())} = 1;
 	last if 8 <= grep { $native_fleets{$_} } @fleets;
 }
@@ -107,14 +132,15 @@ cmp_ok(scalar keys %seen, '>', 2, 'and it marches');
 my $known = grep { $native_fleets{$_} } @fleets;
 cmp_ok($known, '>=', 8, "of 20 pictures of it, $known are the native game's to the letter (some are taken while it draws)");
 
-# The ship against each wall: the key is pressed until it moves no more.
+# The ship against each wall: the key is pressed until it has moved and moves no more.
 sub until_it_stands {
 	my ($press, $screen) = @_;
-	my ($last, $same) = ('', 0);
+	my $first = ship($screen->());
+	my ($last, $same) = ($first, 0);
 	for (1 .. 60) {
 		$press->();
 		my $now = ship($screen->());
-		$same = $now eq $last && $now =~ /_/ ? $same + 1 : 0;
+		$same = $now eq $last && $now ne $first && $now =~ /_/ ? $same + 1 : 0;
 		return $now if $same == 4;
 		$last = $now;
 	}
@@ -123,8 +149,10 @@ sub until_it_stands {
 
 for (['left', "\e[D"], ['right', "\e[C"]) {
 	my ($name, $keys) = @$_;
-	my $native_ship = until_it_stands(sub { monitor_command("sendkey $name 300"); sleep 1.3 }, \&native_screen);
-	my $rewritten_ship = until_it_stands(sub { send_slowly($keys x 4); sleep 1 }, \&rewritten_screen);
+	only_native();
+	my $native_ship = until_it_stands(sub { monitor_command("sendkey $name 300"); run_for($native, 0.8) }, \&native_screen);
+	only_rewritten();
+	my $rewritten_ship = until_it_stands(sub { send_slowly($keys x 4); run_for($pid, 0.6) }, \&rewritten_screen);
 	like($native_ship, qr/_/, "native: the ship stands, gone $name");
 	is($rewritten_ship, $native_ship, "rewritten: it stands at the same $name wall");
 }
