@@ -17,6 +17,7 @@ say = @:
 endif
 
 .DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
 .PHONY: all run run-linux check bench linux install clean packages iso
 
 PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/events.so $(BUILD)/costs.csv $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \

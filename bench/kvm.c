@@ -10,7 +10,7 @@ int kvm_measure(struct results *r, unsigned way, bool quiet)
 {
 	const struct setup s = { .kernel = library_path("kvm/vmlinuz"),
 				 .initrd = library_path("kvm/kvmrun.cpio.gz"),
-				 .append = "console=ttyS0 quiet",
+				 .append = "console=ttyS0 quiet panic=-1",
 				 .memory = "512",
 				 .cpu = "max,-smap,-pku",
 				 .uncounted = true };

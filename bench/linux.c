@@ -55,7 +55,7 @@ static int measure_native(struct results *r, unsigned way, bool quiet)
 	bool grub = r->way[way].machine == BOCHS;
 	const struct setup s = { .kernel = library_path(grub ? "linux/bzImage" : "linux/vmlinux"),
 				 .initrd = library_path("linux/osbench.cpio.gz"),
-				 .append = "console=ttyS0 quiet norandmaps",
+				 .append = "console=ttyS0 quiet norandmaps panic=-1",
 				 .memory = TEXT(GUEST_MEMORY_MIB),
 				 .cpu = CPU };
 
