@@ -9,15 +9,17 @@
 #include <sys/stat.h>
 
 #include "compare.h"
-#include "machine.h"
 #include "html.h"
-#include "way.h"
+#include "machine.h"
+#include "metal.h"
 #include "table.h"
+#include "way.h"
 
 static const char help[] =
-	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--kvm] [--compare OLD] [--costs "
-	"FILE]\n"
-	"                    [--output DIR] [--quiet]\n"
+	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--kvm | --log FILE] [--compare "
+	"OLD]\n"
+	"                    [--costs FILE] [--output DIR] [--quiet]\n"
+	"       veneer bench --iso FILE [--linux]\n"
 	"\n"
 	"Measures the RTOS in QEMU, where one instruction is one nanosecond: on the bare machine "
 	"(native),\n"
@@ -34,6 +36,10 @@ static const char help[] =
 	"      --peers        and Linux under Xen PV, the RTOS under KVM (make bench PEERS=1)\n"
 	"      --no-bochs     without Bochs\n"
 	"      --kvm          in KVM even if a probe finds it too slow\n"
+	"      --iso FILE     write a GRUB ISO that measures on a real machine: boot each of its "
+	"entries,\n"
+	"                     with the first serial line (115200 8N1) recorded in a file\n"
+	"      --log FILE     that record: its cycles go beside the model, in place of KVM's\n"
 	"      --compare OLD  show what changed against an older results.json, and fail when a row "
 	"is\n"
 	"                     worse by more than\n"
@@ -44,7 +50,7 @@ static const char help[] =
 	"      --quiet        no progress\n";
 
 struct options {
-	const char *output, *compare, *costs;
+	const char *output, *compare, *costs, *iso, *log;
 	double worse;
 	bool linux_too, peers, bochs, kvm, quiet;
 };
@@ -75,6 +81,8 @@ static int take_options(int argc, char **argv, struct options *o)
 		{ "peers", no_argument, NULL, 'p' },
 		{ "no-bochs", no_argument, NULL, 'n' },
 		{ "kvm", no_argument, NULL, 'k' },
+		{ "iso", required_argument, NULL, 'i' },
+		{ "log", required_argument, NULL, 'L' },
 		{ "compare", required_argument, NULL, 'c' },
 		{ "worse", required_argument, NULL, 'w' },
 		{ "costs", required_argument, NULL, 'm' },
@@ -91,6 +99,8 @@ static int take_options(int argc, char **argv, struct options *o)
 		case 'p': o->linux_too = o->peers = true; break;
 		case 'n': o->bochs = false; break;
 		case 'k': o->kvm = true; break;
+		case 'i': o->iso = optarg; break;
+		case 'L': o->log = optarg; break;
 		case 'c': o->compare = optarg; break;
 		case 'w': o->worse = atof(optarg); break;
 		case 'm': o->costs = optarg; break;
@@ -100,7 +110,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		default: fputs(help, stderr); return 2;
 		}
 	}
-	if (optind != argc) {
+	if (optind != argc || (o->log && (o->kvm || o->iso))) {
 		fputs(help, stderr);
 		return 2;
 	}
@@ -113,11 +123,9 @@ static int measure(struct results *rtos, struct results *linux_rows, const struc
 	const bool wanted[MACHINES] = {
 		[QEMU] = true,
 		[BOCHS] = o->bochs,
-		[HARDWARE] = o->kvm || !strcmp(accelerator_choose(&why), "kvm"),
+		[HARDWARE] = !o->log && (o->kvm || !strcmp(accelerator_choose(&why), "kvm")),
 	};
 
-	rtos_init(rtos);
-	linux_init(linux_rows);
 	for (enum machine_kind m = 0; m < MACHINES; m++)
 		if (wanted[m] &&
 		    (rtos_measure(rtos, m, o->peers, o->quiet) ||
@@ -147,23 +155,37 @@ static int compare_with(const struct options *o)
 	return compare_results(o->compare, path, o->worse) ? 1 : 0;
 }
 
+/* What can be wrong is wrong before anything is measured. */
+static int prepare(const struct options *o, struct costs *costs)
+{
+	return costs_read(costs, o->costs ? o->costs : library_path("costs.csv")) ||
+			       (o->compare && compare_check(o->compare)) ||
+			       (o->log && metal_check(o->log)) || make_directory(o->output)
+		       ? -1
+		       : 0;
+}
+
 int command_bench(int argc, char **argv)
 {
 	struct options o = { .output = "build/bench", .worse = 5, .bochs = true };
 	static struct results rtos, linux_rows;
 	static struct costs costs;
 	int err = take_options(argc, argv, &o);
+	struct results *with_linux = o.linux_too ? &linux_rows : NULL;
 
 	if (err)
 		return err;
-	if (costs_read(&costs, o.costs ? o.costs : library_path("costs.csv")) ||
-	    (o.compare && compare_check(o.compare)) || make_directory(o.output) ||
-	    measure(&rtos, &linux_rows, &o))
+	rtos_init(&rtos);
+	linux_init(&linux_rows);
+	if (o.iso)
+		return metal_iso(&rtos, with_linux, o.iso) ? 1 : 0;
+	if (prepare(&o, &costs) || measure(&rtos, &linux_rows, &o) ||
+	    (o.log && metal_log(&rtos, with_linux, o.log)))
 		return 1;
 	rtos_table(&rtos);
-	if (o.linux_too)
-		linux_table(&linux_rows);
-	if (write_files(&rtos, o.linux_too ? &linux_rows : NULL, &costs, o.output))
+	if (with_linux)
+		linux_table(with_linux);
+	if (write_files(&rtos, with_linux, &costs, o.output))
 		return 1;
 	return o.compare ? compare_with(&o) : 0;
 }

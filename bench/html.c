@@ -194,8 +194,7 @@ static void write_model(FILE *f, const struct results *r, const struct row *row,
 			write_model_row(f, r, row, w, costs);
 	for (unsigned w = 0; w < r->ways; w++)
 		if (row->at[w].measured && r->way[w].machine == HARDWARE)
-			fprintf(f,
-				"<tr><td>%s, measured here</td><td colspan=\"%u\">%.0f</td></tr>\n",
+			fprintf(f, "<tr><td>%s, measured</td><td colspan=\"%u\">%.0f</td></tr>\n",
 				r->way[w].title, costs->processors, row->at[w].value);
 	fprintf(f, "</table></div></details>\n");
 }
@@ -313,7 +312,7 @@ static void write_meta(FILE *f, const struct results *rtos)
 	if (machine_measured(rtos, BOCHS))
 		fprintf(f, "; in Bochs %s, skylake_x, clock sync=none", bochs);
 	if (machine_measured(rtos, HARDWARE))
-		fprintf(f, "; in KVM on this processor");
+		fprintf(f, "; %s", machine_info[HARDWARE].title);
 	fprintf(f, ". One processor, page-table isolation off.%s%s</p>\n",
 		*commit ? " Commit " : "", commit);
 }

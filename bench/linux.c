@@ -36,30 +36,35 @@ static int missing(const char *path, const char *how)
 	return -1;
 }
 
-static int measure_veneer(struct results *r, unsigned way, bool quiet)
+static int native_setup(bool grub, struct setup *s)
 {
-	char conf[256];
-	const struct setup s = { .conf = conf, .memory = "640", .cpu = CPU };
+	*s = (struct setup){ .kernel = library_path(grub ? "linux/bzImage" : "linux/vmlinux"),
+			     .initrd = library_path("linux/osbench.cpio.gz"),
+			     .append = "console=ttyS0 quiet norandmaps panic=-1",
+			     .memory = TEXT(GUEST_MEMORY_MIB),
+			     .cpu = CPU };
+	return missing(s->kernel, "make linux builds it");
+}
 
-	snprintf(conf, sizeof(conf),
+int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *s)
+{
+	if (is_native(r, way))
+		return native_setup(grub, s);
+	*s = (struct setup){ .memory = "640", .cpu = CPU };
+	snprintf(s->conf, sizeof(s->conf),
 		 "[guest linux]\nimage = linux/vmlinux\nmodule = linux/osbench.cpio.gz\n"
 		 "memory = %uM\ncmdline = console=hvc0 quiet norandmaps\nengine = %s\ncount-at = "
 		 "osbench\n",
 		 GUEST_MEMORY_MIB, r->way[way].engine);
-	return run_way(r, way, &s, quiet);
+	return 0;
 }
 
-/* GRUB, which boots Bochs, wants the kernel with its boot code. */
-static int measure_native(struct results *r, unsigned way, bool quiet)
+static int measure(struct results *r, unsigned way, bool quiet)
 {
-	bool grub = r->way[way].machine == BOCHS;
-	const struct setup s = { .kernel = library_path(grub ? "linux/bzImage" : "linux/vmlinux"),
-				 .initrd = library_path("linux/osbench.cpio.gz"),
-				 .append = "console=ttyS0 quiet norandmaps panic=-1",
-				 .memory = TEXT(GUEST_MEMORY_MIB),
-				 .cpu = CPU };
+	struct setup s;
 
-	return missing(s.kernel, "make linux builds it") ? -1 : run_way(r, way, &s, quiet);
+	return linux_setup(r, way, r->way[way].machine == BOCHS, &s) ? -1
+								     : run_way(r, way, &s, quiet);
 }
 
 static int measure_xen(struct results *r, unsigned way, bool quiet)
@@ -86,9 +91,7 @@ int linux_measure(struct results *r, enum machine_kind machine, bool peers, bool
 
 		if (r->way[i].machine != machine || (peer && !peers))
 			continue;
-		if (peer	      ? measure_xen(r, i, quiet)
-		    : is_native(r, i) ? measure_native(r, i, quiet)
-				      : measure_veneer(r, i, quiet))
+		if (peer ? measure_xen(r, i, quiet) : measure(r, i, quiet))
 			return -1;
 	}
 	return 0;

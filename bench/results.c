@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct machine_info machine_info[MACHINES] = {
+struct machine_info machine_info[MACHINES] = {
 	[QEMU] = { "qemu", "QEMU, with -icount", "instructions" },
 	[BOCHS] = { "bochs", "Bochs, in its ticks", "instructions" },
 	[HARDWARE] = { "hardware", "KVM on this processor", "cycles" },
@@ -123,7 +123,7 @@ static bool take_rtos(struct results *r, unsigned way, const char *line)
 
 	if (!s || (s != line && strncmp(line, "rtos: ", 6)))
 		return false;
-	if (sscanf(s, "BENCH %31s %lu %lu", op, &hundredths, &operations) == 3)
+	if (sscanf(s, "BENCH %31[a-z0-9_] %lu %lu", op, &hundredths, &operations) == 3)
 		take_report(r, way, op, (double)hundredths / 100, (double)operations);
 	else if (!strncmp(s, "BENCH-START", 11))
 		r->run[way].counts_are_start = true;
@@ -142,7 +142,7 @@ static bool take_osbench(struct results *r, unsigned way, const char *line)
 
 	if (!s || strstr(line, ": counts "))
 		return false;
-	if (sscanf(s, "osbench %23s median %lf lowest %*f operations %lf", op, &median,
+	if (sscanf(s, "osbench %23[a-z0-9_] median %lf lowest %*f operations %lf", op, &median,
 		   &operations) == 3)
 		take_report(r, way, op, median, operations);
 	else if (!strncmp(s, "osbench-start", 13))
@@ -174,6 +174,13 @@ void results_take(struct results *r, unsigned way, const char *line)
 		       &run->first_instruction, &run->overhead_kib);
 		snprintf(run->stats, sizeof(run->stats), "%s", s);
 	}
+}
+
+void results_forget(struct results *r, unsigned way)
+{
+	memset(&r->run[way], 0, sizeof(r->run[way]));
+	for (unsigned i = 0; i < r->rows; i++)
+		memset(&r->row[i].at[way], 0, sizeof(r->row[i].at[way]));
 }
 
 /* --- events --- */

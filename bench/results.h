@@ -13,9 +13,9 @@
 #include "events.h"
 
 enum machine_kind { QEMU, BOCHS, HARDWARE, MACHINES };
-extern const struct machine_info {
-	const char *name, *title;
-	const char *metric; /* what a value counts: "instructions" or "cycles" */
+extern struct machine_info {
+	const char *name, *title; /* HARDWARE is KVM, or the bare machine (metal.h) */
+	const char *metric;	  /* what a value counts: "instructions" or "cycles" */
 } machine_info[MACHINES];
 
 /* A way to run a guest. The first of each machine is native. */
@@ -73,6 +73,8 @@ struct results {
 
 /* A line of the console of that way. */
 void results_take(struct results *r, unsigned way, const char *line);
+/* Nothing was measured that way after all. */
+void results_forget(struct results *r, unsigned way);
 
 /* The events file of that way's run, after its end. 0, or -1 with a line on stderr. */
 int results_take_events(struct results *r, unsigned way, const char *path);

@@ -53,21 +53,26 @@ static const char *cmdline_of(const struct way *w)
 					 : "bench";
 }
 
-static int measure(struct results *r, unsigned way, bool quiet)
+int rtos_setup(const struct results *r, unsigned way, struct setup *s)
 {
 	const struct way *w = &r->way[way];
-	char conf[512];
-	struct setup s = { .memory = "64", .append = cmdline_of(w) };
 
-	snprintf(conf, sizeof(conf),
-		 "[guest rtos]\nimage = %s\ncmdline = %s\nmemory = 16M\nengine = %s\n"
-		 "count-at = BENCH\n",
-		 image_of(w), cmdline_of(w), w->engine);
+	*s = (struct setup){ .memory = "64", .append = cmdline_of(w) };
 	if (is_native(r, way))
-		s.kernel = library_path(image_of(w));
+		s->kernel = library_path(image_of(w));
 	else
-		s.conf = conf;
-	return run_way(r, way, &s, quiet);
+		snprintf(s->conf, sizeof(s->conf),
+			 "[guest rtos]\nimage = %s\ncmdline = %s\nmemory = 16M\nengine = %s\n"
+			 "count-at = BENCH\n",
+			 image_of(w), cmdline_of(w), w->engine);
+	return 0;
+}
+
+static int measure(struct results *r, unsigned way, bool quiet)
+{
+	struct setup s;
+
+	return rtos_setup(r, way, &s) ? -1 : run_way(r, way, &s, quiet);
 }
 
 int rtos_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet)

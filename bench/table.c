@@ -139,42 +139,60 @@ static void print_linux_budgets(const struct results *r)
 	print_verdict(kib <= most);
 }
 
+/* A value, and what it is over native where that was measured. */
 static void print_over(double value, double native, bool is_base)
 {
 	if (is_base)
 		printf(" %12.1f", value);
-	else
+	else if (native > 0)
 		printf(" %12.1f %+11.1f", value, value - native);
+	else
+		printf(" %12.1f %11s", value, "");
+}
+
+static bool is_column(const struct results *r, unsigned way, enum machine_kind machine)
+{
+	return r->way[way].machine == machine && r->run[way].ended;
+}
+
+static void print_wall_times(const struct results *r, enum machine_kind machine)
+{
+	printf("%-12s", "wall time");
+	for (unsigned w = 0; w < r->ways; w++)
+		if (is_column(r, w, machine))
+			printf(is_native(r, w) ? " %11.1fs" : " %11.1fs %11s",
+			       (double)r->run[w].wall_ms / 1000, "");
+	putchar('\n');
 }
 
 static void print_linux_machine(const struct results *r, enum machine_kind machine)
 {
-	unsigned first = r->ways;
+	bool timed = false, booted = false;
 
 	printf("\n%s: %s\n%-12s", machine_info[machine].title, machine_info[machine].metric,
 	       "operation");
-	for (unsigned w = r->ways; w-- > 0;)
-		if (r->way[w].machine == machine)
-			first = w;
-	for (unsigned w = first; w < r->ways; w++)
-		if (r->way[w].machine == machine && r->run[w].ended)
-			printf(w == first ? " %12s" : " %24s", r->way[w].title);
-	for (unsigned i = 0; i <= r->rows; i++) {
+	for (unsigned w = 0; w < r->ways; w++)
+		if (is_column(r, w, machine)) {
+			printf(is_native(r, w) ? " %12s" : " %24s", r->way[w].title);
+			timed |= r->run[w].wall_ms > 0;
+			booted |= r->run[w].boot > 0;
+		}
+	for (unsigned i = 0; i < r->rows + booted; i++) {
 		bool boot = i == r->rows;
 
 		printf("\n%-12s", boot ? "boot" : r->row[i].op);
-		for (unsigned w = first; w < r->ways; w++)
-			if (r->way[w].machine == machine && r->run[w].ended)
+		for (unsigned w = 0; w < r->ways; w++) {
+			unsigned n = native_of(r, w);
+
+			if (is_column(r, w, machine))
 				print_over(boot ? r->run[w].boot : r->row[i].at[w].value,
-					   boot ? r->run[first].boot : r->row[i].at[first].value,
-					   w == first);
+					   boot ? r->run[n].boot : r->row[i].at[n].value,
+					   is_native(r, w));
+		}
 	}
-	printf("\n%-12s", "wall time");
-	for (unsigned w = first; w < r->ways; w++)
-		if (r->way[w].machine == machine && r->run[w].ended)
-			printf(w == first ? " %11.1fs" : " %11.1fs %11s",
-			       (double)r->run[w].wall_ms / 1000, "");
 	putchar('\n');
+	if (timed)
+		print_wall_times(r, machine);
 }
 
 void linux_table(const struct results *r)

@@ -27,7 +27,7 @@ static bool make_file(char *path)
 	return false;
 }
 
-static int write_bundle(const char *conf, const char *path)
+int way_bundle(const char *conf, const char *path)
 {
 	char directory[4096];
 	struct bundle_source b = { .conf_path = "veneer.conf",
@@ -51,9 +51,9 @@ static int start_qemu(const struct setup *s, enum machine_kind kind, const struc
 			  .cpu = kind == HARDWARE ? NULL : s->cpu,
 			  .memory = s->memory,
 			  .cpus = "1",
-			  .kernel = s->conf ? library_path("veneer.elf") : s->kernel,
-			  .initrd = s->conf ? files->bundle : s->initrd,
-			  .append = s->conf ? NULL : s->append,
+			  .kernel = *s->conf ? library_path("veneer.elf") : s->kernel,
+			  .initrd = *s->conf ? files->bundle : s->initrd,
+			  .append = *s->conf ? NULL : s->append,
 			  .icount = kind == QEMU };
 
 	snprintf(plugin, sizeof(plugin), "%s,out=%s", library_path("events.so"), files->events);
@@ -67,9 +67,9 @@ static int start_bochs(const struct setup *s, const struct files *files, struct 
 {
 	const struct bochs b = { .memory = s->memory,
 				 .cpus = "1",
-				 .kernel = s->conf ? library_path("veneer.elf") : s->kernel,
-				 .bundle = s->conf ? files->bundle : NULL,
-				 .initrd = s->conf ? NULL : s->initrd,
+				 .kernel = *s->conf ? library_path("veneer.elf") : s->kernel,
+				 .bundle = *s->conf ? files->bundle : NULL,
+				 .initrd = *s->conf ? NULL : s->initrd,
 				 .cmdline = s->append };
 
 	return bochs_start(&b, m, NULL);
@@ -100,7 +100,7 @@ static int run_with(struct results *r, unsigned way, const struct setup *s,
 	struct machine m;
 	long start = now_ms();
 
-	if (s->conf && write_bundle(s->conf, files->bundle))
+	if (*s->conf && way_bundle(s->conf, files->bundle))
 		return -1;
 	if (w->machine == BOCHS ? start_bochs(s, files, &m) : start_qemu(s, w->machine, files, &m))
 		return -1;

@@ -6,14 +6,22 @@
 #include "results.h"
 
 /* What to start: a veneer.conf for the hypervisor, whose paths are relative to the library's
- * directory; or, with conf NULL, what runs on the bare machine. */
+ * directory; or, where that is empty, what runs on the bare machine. */
 struct setup {
-	const char *conf;
+	char conf[512];
 	const char *kernel, *initrd, *append;
 	const char *memory; /* MiB */
 	const char *cpu;    /* of QEMU, or NULL */
 	bool uncounted;	    /* no events: what runs there is none of ours */
 };
+
+/* What way starts; grub: GRUB loads it, which wants Linux with its boot code. 0, or -1 with a line
+ * on stderr. */
+int rtos_setup(const struct results *r, unsigned way, struct setup *s);
+int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *s);
+
+/* The bundle for a veneer.conf, as a file. 0, or -1 with a line on stderr. */
+int way_bundle(const char *conf, const char *path);
 
 /* 0, or -1 with a line on stderr. */
 int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "abi/veneer.h"
+#include "file.h"
 #include "rewrite.h"
 
 struct buffer {
@@ -277,13 +278,16 @@ static int put_file(const struct buffer *b, const char *path, char *why, size_t 
 			break;
 		done += (size_t)w;
 	}
-	if (done < b->used || fchmod(fd, 0644) || fsync(fd) || close(fd) ||
-	    rename(temporary, path)) {
-		snprintf(why, n, "cannot be written: %s", strerror(errno));
+	const char *wrong = NULL;
+	if (done < b->used || fchmod(fd, 0644) || fsync(fd) || close(fd)) {
+		wrong = strerror(errno);
 		unlink(temporary);
-		return -1;
+	} else {
+		wrong = file_replace(temporary, path);
 	}
-	return 0;
+	if (wrong)
+		snprintf(why, n, "cannot be written: %s", wrong);
+	return wrong ? -1 : 0;
 }
 
 int output_write(struct rewrite *r, const char *path, char *why, size_t n)

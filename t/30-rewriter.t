@@ -88,6 +88,8 @@ refused('a rewritten one', 1, qr/is rewritten already/, 'build/test-once.elf', '
 like($text, qr/is the input file/, 'the input is not overwritten');
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', $out, '--report', '/dev/full', '--quiet');
 is($status, 1, 'a full disk is noticed');
+refused('a device', 1, qr/not a file that can be replaced/, 'build/rtos-pc.elf', '-o', '/dev/full');
+ok(-c '/dev/full', 'which stays one');
 
 # An instruction that ring 1 cannot offer is listed and refused; --force goes on.
 spew('build/test-sysexit.s', ".globl _start\n_start: cli\nsysexit\n");

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The comparison's peers, Xen PV and KVM, and the way it takes on a processor with KVM. There is none
-# here, so a qemu that takes TCG for KVM stands in: what it measures means nothing, that it is measured
-# does.
+# The comparison's peers, Xen PV and KVM, and the ways it takes on real hardware: in KVM, and on the bare
+# machine. There is neither here, so a qemu that takes TCG for KVM stands in for one, and QEMU for the
+# other: what they measure means nothing, that it is measured does.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -47,7 +47,56 @@ for my $way ('none native', 'ring stock', 'ring rewritten', 'ring pv', 'auto sto
 ok($value{"hardware linux $_"}{fork}{cycles}, "on KVM: Linux, $_") for 'none native', 'ring pv', 'auto pv';
 cmp_ok($value{'hardware rtos auto pv'}{cpuid}{exits}, '>', 0.9, 'with the hypervisor\'s counts');
 my $html = slurp('build/test-bench4/report.html');
-like($html, qr/<td>VT pv, measured here<\/td>/, 'the report has them beside the model');
+like($html, qr/<td>VT pv, measured<\/td>/, 'the report has them beside the model');
 like($html, qr/>KVM<\/text>/, 'and KVM as a bar');
+
+# --- the bare machine: an ISO to boot, and what its serial line said ---
+my ($iso, $record) = ('build/test-bench.iso', 'build/test-metal.txt');
+($status, $text) = veneer(qw(bench --iso), $iso);
+is($status, 0, 'an ISO that measures') or diag($text);
+is($text, '', 'without a word');
+
+# The ISO booted, with an entry of its menu chosen over the serial line.
+sub boot_entry {
+	my ($key) = @_;
+	spew('build/test-keys', $key x 40);
+	my (undef, $said) = command('sh', '-c', "timeout 120 /usr/bin/qemu-system-x86_64 -accel tcg,thread=single -cpu max " .
+		'-m 256 -display none -nodefaults -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 ' .
+		"-cdrom $iso < build/test-keys");
+	return $said;
+}
+my ($native, $vt) = (boot_entry(1), boot_entry(6));
+like($native, qr/veneer: booting rtos, native\s*$/m, 'the serial line says which entry it was');
+like($vt, qr/veneer: booting rtos, VT pv\s*$/m, 'each time');
+
+sub metal_values {
+	my ($log, @options) = @_;
+	spew($record, $log);
+	($status, $text) = veneer(qw(bench --no-bochs --quiet --output build/test-bench5 --log), $record, @options);
+	return {} if $status;
+	my %cycles;
+	for my $r (@{decode_json(slurp('build/test-bench5/results.json'))->{results}}) {
+		$cycles{"$r->{engine} $r->{prep}"}{$r->{op}}{$r->{metric}} = $r->{value} if $r->{machine} eq 'hardware';
+	}
+	return \%cycles;
+}
+my $metal = metal_values($native . substr($vt, 0, length($vt) / 2) . "\r\n" . $vt);
+is($status, 0, 'bench with that record') or diag($text);
+like($text, qr/^the bare machine: cycles\noperation +native +VT pv$/m, 'has a table of it');
+my ($hundredths) = $native =~ /^BENCH task_switch (\d+)/m;
+is($metal->{'none native'}{task_switch}{cycles}, $hundredths / 100, 'with what the record says');
+cmp_ok($metal->{'auto pv'}{cpuid}{exits}, '>', 0.9, 'and the hypervisor\'s counts');
+like(slurp('build/test-bench5/report.html'), qr/<td>VT pv, measured<\/td>/, 'the report has it beside the model');
+
+metal_values($vt . substr($native, 0, -200));
+is($status, 0, 'half of a measurement');
+like($text, qr/^veneer: $record: rtos, native: not measured to the end, left out$/m, 'is left out, and named');
+metal_values("no such thing\n");
+is($status, 1, 'no record');
+like($text, qr/^veneer: $record: no measurement in it: want .* veneer bench --iso writes$/, 'is said in a line');
+($status, $text) = veneer(qw(bench --iso /dev/full));
+is($status, 1, 'an ISO that would take a device\'s place');
+like($text, qr/^veneer: \/dev\/full: not a file that can be replaced: want another name$/, 'is refused');
+ok(-c '/dev/full', 'and the device is there');
 
 done_testing;

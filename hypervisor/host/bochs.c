@@ -6,74 +6,21 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
+
+#include "program.h"
+#include "iso.h"
 
 #define DIRECTORY "/tmp/veneer-bochs-XXXXXX"
 static char directory[sizeof(DIRECTORY)];
 static bool made;
 
-static const struct {
-	const char *path, *package;
-} needs[] = {
+static const struct need needs[] = {
 	{ "/usr/bin/bochs", "bochs" },
 	{ "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so", "bochs-term" },
 	{ "/usr/share/bochs/BIOS-bochs-latest", "bochsbios" },
 	{ "/usr/share/vgabios/vgabios.bin", "vgabios" },
-	{ "/usr/bin/grub-mkrescue", "grub-common" },
-	{ "/usr/lib/grub/i386-pc/multiboot2.mod", "grub-pc-bin" },
-	{ "/usr/bin/xorriso", "xorriso" },
-	{ "/usr/bin/mformat", "mtools" },
 };
-
-#define NEEDS (sizeof(needs) / sizeof(needs[0]))
-
-/* Runs a command with its output in the directory's log; its exit status. */
-static int run_quietly(const char *const argv[])
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	if (!pid) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "%s/command.log", directory);
-		int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-		if (fd >= 0) {
-			dup2(fd, 1);
-			dup2(fd, 2);
-		}
-		execvp(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
-									       : -1;
-}
-
-static int install_what_is_missing(void)
-{
-	const char *argv[NEEDS + 6] = { "apt-get", "install", "-y", "--no-install-recommends" };
-	unsigned n = 4;
-
-	for (unsigned i = 0; i < NEEDS; i++)
-		if (access(needs[i].path, F_OK))
-			argv[n++] = needs[i].package;
-	if (n == 4)
-		return 0;
-	fprintf(stderr, "veneer: %s for Bochs:", geteuid() ? "missing" : "installing");
-	for (unsigned i = 4; i < n; i++)
-		fprintf(stderr, " %s", argv[i]);
-	fprintf(stderr, "%s\n", geteuid() ? ": install these packages" : "");
-	if (geteuid())
-		return -1;
-	setenv("DEBIAN_FRONTEND", "noninteractive", 1);
-	if (!run_quietly(argv))
-		return 0;
-	fprintf(stderr, "veneer: apt-get install failed: run it by hand to see why\n");
-	return -1;
-}
 
 static int write_text(const char *name, const char *text)
 {
@@ -89,55 +36,17 @@ static int write_text(const char *name, const char *text)
 	return 0;
 }
 
-static int write_menu(const struct bochs *b)
-{
-	char text[256];
-
-	if (b->bundle)
-		snprintf(text, sizeof(text),
-			 "set timeout=0\nmenuentry Veneer {\n\tmultiboot2 /boot/kernel\n"
-			 "\tmodule2 /boot/bundle.cpio bundle\n\tboot\n}\n");
-	else if (b->initrd)
-		snprintf(text, sizeof(text),
-			 "set timeout=0\nmenuentry Linux {\n\tlinux /boot/kernel %s\n"
-			 "\tinitrd /boot/initrd\n\tboot\n}\n",
-			 b->cmdline ? b->cmdline : "");
-	else
-		snprintf(text, sizeof(text),
-			 "set timeout=0\nmenuentry guest {\n\tmultiboot /boot/kernel "
-			 "%s\n\tboot\n}\n",
-			 b->cmdline ? b->cmdline : "");
-	return write_text("iso/boot/grub/grub.cfg", text);
-}
-
-/* Without symbols; a bzImage has none. */
-static int copy_kernel(const struct bochs *b, const char *to)
-{
-	if (b->initrd)
-		return run_quietly((const char *const[]){ "cp", b->kernel, to, NULL });
-	return run_quietly((const char *const[]){ "strip", "-o", to, b->kernel, NULL });
-}
-
 static int make_iso(const struct bochs *b)
 {
-	char tree[64], kernel[96], bundle[96], initrd[96], iso[64], grub_folder[96];
+	char iso[64];
+	const struct iso_entry entry = { .title = "Veneer",
+					 .kernel = b->kernel,
+					 .bundle = b->bundle,
+					 .initrd = b->initrd,
+					 .cmdline = b->cmdline };
 
-	snprintf(tree, sizeof(tree), "%s/iso", directory);
-	snprintf(kernel, sizeof(kernel), "%s/boot/kernel", tree);
-	snprintf(bundle, sizeof(bundle), "%s/boot/bundle.cpio", tree);
-	snprintf(initrd, sizeof(initrd), "%s/boot/initrd", tree);
 	snprintf(iso, sizeof(iso), "%s/veneer.iso", directory);
-	snprintf(grub_folder, sizeof(grub_folder), "%s/boot/grub", tree);
-	if (run_quietly((const char *const[]){ "mkdir", "-p", grub_folder, NULL }) ||
-	    write_menu(b) || copy_kernel(b, kernel) ||
-	    (b->initrd && run_quietly((const char *const[]){ "cp", b->initrd, initrd, NULL })) ||
-	    (b->bundle && run_quietly((const char *const[]){ "cp", b->bundle, bundle, NULL })) ||
-	    run_quietly((const char *const[]){ "grub-mkrescue", "-o", iso, tree, NULL })) {
-		fprintf(stderr, "veneer: no boot image for Bochs: see %s/command.log\n", directory);
-		made = false; /* so that it stays */
-		return -1;
-	}
-	return 0;
+	return iso_write(&entry, 1, iso);
 }
 
 /* Time goes by instructions (sync=none) from a fixed date, so that a run can be repeated. */
@@ -178,7 +87,7 @@ static int open_terminal(char *name, size_t bytes)
 
 int bochs_start(const struct bochs *b, struct machine *m, FILE *log)
 {
-	char serial[64], display[64], settings[64], commands[64];
+	char serial[64], display[64], settings[64], commands[64], log_path[64];
 
 	strcpy(directory, DIRECTORY);
 	if (!mkdtemp(directory)) {
@@ -186,7 +95,9 @@ int bochs_start(const struct bochs *b, struct machine *m, FILE *log)
 		return -1;
 	}
 	made = true;
-	if (install_what_is_missing() || make_iso(b))
+	snprintf(log_path, sizeof(log_path), "%s/command.log", directory);
+	if (install_missing(needs, sizeof(needs) / sizeof(needs[0]), "Bochs", log_path) ||
+	    make_iso(b))
 		return -1;
 	int serial_fd = open_terminal(serial, sizeof(serial));
 	int display_fd = open_terminal(display, sizeof(display));
@@ -203,5 +114,5 @@ void bochs_clean(void)
 	if (!made)
 		return;
 	made = false;
-	run_quietly((const char *const[]){ "rm", "-rf", directory, NULL });
+	run_quietly((const char *const[]){ "rm", "-rf", directory, NULL }, "/dev/null");
 }

@@ -28,10 +28,6 @@ $(BUILD)/events.so: bench/plugin/events.c bench/events.h | packages
 CONF ?= $(BUILD)/demo.conf
 $(BUILD)/veneer.iso: all $(CONF) | check-packages
 	$(call say,ISO,$@)
-	$(Q)rm -rf $(BUILD)/iso && mkdir -p $(BUILD)/iso/boot/grub
-	$(Q)$(BUILD)/veneer run $(CONF) --bundle $(BUILD)/iso/boot/bundle.cpio
-	$(Q)strip -o $(BUILD)/iso/boot/veneer.elf $(BUILD)/veneer.elf
-	$(Q)cp hypervisor/host/grub.cfg $(BUILD)/iso/boot/grub/
-	$(Q)grub-mkrescue -o $@ $(BUILD)/iso > $(BUILD)/iso.log 2>&1 || { tail -n 3 $(BUILD)/iso.log; exit 1; }
+	$(Q)$(BUILD)/veneer run $(CONF) --iso $@
 
 iso: $(BUILD)/veneer.iso

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bochs.h"
+#include "iso.h"
 #include "qemu.h"
 #include "screen.h"
 
@@ -43,6 +44,8 @@ static const char help[] =
 	"      --icount            one instruction is one nanosecond: repeatable\n"
 	"      --print             show the emulator's command and exit\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
+	"      --iso FILE          write a GRUB ISO for machines with BIOS and with UEFI, and "
+	"exit\n"
 	"      --quiet             do not show the console\n"
 	"\n"
 	"Exit status: 0 all guests well; 1 not; 2 wrong command line or configuration; 3 out of "
@@ -53,7 +56,7 @@ static const char help[] =
 enum step_kind { STEP_SEND, STEP_SCREEN, STEP_EXPECT };
 
 struct options {
-	const char *conf, *engine, *log, *accel, *bundle;
+	const char *conf, *engine, *log, *accel, *bundle, *iso;
 	const char *cpus, *memory;
 	long timeout;
 	bool icount, print, quiet, wants_vmx, wants_svm;
@@ -351,10 +354,33 @@ static int start(const struct options *o, const char *accel, const char *bundle,
 	return machine_start(m, (char *const *)argv, log);
 }
 
+static int write_iso(const struct options *o, const char *bundle)
+{
+	const struct iso_entry entry = { .title = "Veneer",
+					 .kernel = library_path("veneer.elf"),
+					 .bundle = bundle };
+
+	return iso_write(&entry, 1, o->iso) ? RUN_NOT_WELL : RUN_WELL;
+}
+
+/* In the machine that it chooses. */
+static int run_there(const struct options *o, const char *bundle, FILE *log)
+{
+	const char *accel = choose_accelerator(o);
+	int status = RUN_USAGE;
+	struct machine m;
+
+	if (o->print)
+		status = print_command(o, accel, bundle);
+	else if (!start(o, accel, bundle, &m, isatty(0) ? log : NULL))
+		status = isatty(0) && !o->steps ? interact(&m) : watch(&m, o, log);
+	bochs_clean();
+	return status;
+}
+
 static int run(struct options *o)
 {
 	char bundle[] = "/tmp/veneer-bundle-XXXXXX";
-	struct machine m;
 	FILE *log = NULL;
 	int fd = mkstemp(bundle), status = RUN_USAGE;
 
@@ -364,13 +390,7 @@ static int run(struct options *o)
 	if (o->log && !(log = fopen(o->log, "w"))) {
 		status = fail(o->log, strerror(errno));
 	} else if (!make_bundle(o, bundle)) {
-		const char *accel = choose_accelerator(o);
-
-		if (o->print)
-			status = print_command(o, accel, bundle);
-		else if (!start(o, accel, bundle, &m, isatty(0) ? log : NULL))
-			status = isatty(0) && !o->steps ? interact(&m) : watch(&m, o, log);
-		bochs_clean();
+		status = o->iso ? write_iso(o, bundle) : run_there(o, bundle, log);
 	}
 	if (log)
 		fclose(log);
@@ -408,6 +428,7 @@ int command_run(int argc, char **argv)
 		{ "icount", no_argument, NULL, 'i' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "bundle", required_argument, NULL, 'b' },
+		{ "iso", required_argument, NULL, 'I' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -430,6 +451,7 @@ int command_run(int argc, char **argv)
 		case 'i': o.icount = true; break;
 		case 'p': o.print = true; break;
 		case 'b': o.bundle = optarg; break;
+		case 'I': o.iso = optarg; break;
 		case 'q': o.quiet = true; break;
 		case 'h': fputs(help, stdout); return 0;
 		default: good = false;

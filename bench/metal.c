@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "metal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "iso.h"
+#include "machine.h"
+#include "way.h"
+
+/* --- the ISO --- */
+
+#define BUNDLE "/tmp/veneer-bench-XXXXXX"
+
+/* The menu as it grows; its texts are its own. */
+struct menu {
+	struct iso_entry entry[ISO_ENTRIES_MAX];
+	unsigned entries;
+};
+
+static char *own(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+static char *make_bundle(const char *conf)
+{
+	char *path = strdup(BUNDLE);
+	int fd = mkstemp(path);
+
+	if (fd < 0)
+		perror("veneer: /tmp");
+	else if (!close(fd) && !way_bundle(conf, path))
+		return path;
+	unlink(path);
+	free(path);
+	return NULL;
+}
+
+/* As much memory, and as many processors, as the guests have. */
+static char *bare_cmdline(const struct setup *s)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s%s%s%s", s->append, s->initrd ? " maxcpus=1 mem=" : "",
+		 s->initrd ? s->memory : "", s->initrd ? "M" : "");
+	return strdup(text);
+}
+
+static int add_entry(struct menu *m, const struct results *r, unsigned way, const struct setup *s)
+{
+	struct iso_entry *e = &m->entry[m->entries];
+	char title[64];
+
+	snprintf(title, sizeof(title), "%s, %s", r->guest, r->way[way].title);
+	e->title = own(title);
+	m->entries++;
+	if (*s->conf) {
+		e->kernel = own(library_path("veneer.elf"));
+		e->bundle = make_bundle(s->conf);
+		return e->bundle ? 0 : -1;
+	}
+	e->kernel = own(s->kernel);
+	e->initrd = own(s->initrd);
+	e->cmdline = bare_cmdline(s);
+	return 0;
+}
+
+static int add_entries(struct menu *m, const struct results *r)
+{
+	bool is_linux = !strcmp(r->guest, "linux");
+
+	for (unsigned w = 0; w < r->ways && m->entries < ISO_ENTRIES_MAX; w++) {
+		struct setup s;
+
+		if (r->way[w].machine == HARDWARE &&
+		    ((is_linux ? linux_setup(r, w, true, &s) : rtos_setup(r, w, &s)) ||
+		     add_entry(m, r, w, &s)))
+			return -1;
+	}
+	return 0;
+}
+
+static void free_menu(struct menu *m)
+{
+	for (unsigned i = 0; i < m->entries; i++) {
+		const struct iso_entry *e = &m->entry[i];
+
+		if (e->bundle)
+			unlink(e->bundle);
+		free((char *)e->title);
+		free((char *)e->kernel);
+		free((char *)e->bundle);
+		free((char *)e->initrd);
+		free((char *)e->cmdline);
+	}
+}
+
+int metal_iso(const struct results *rtos, const struct results *linux_rows, const char *path)
+{
+	struct menu m = { 0 };
+	int err = add_entries(&m, rtos) || (linux_rows && add_entries(&m, linux_rows)) ||
+		  iso_write(m.entry, m.entries, path);
+
+	free_menu(&m);
+	return err ? -1 : 0;
+}
+
+/* --- its record --- */
+
+/* The results that a line goes to: those of the last entry that was booted. */
+struct target {
+	struct results *results; /* or NULL */
+	unsigned way;
+};
+
+static bool is_way(const struct results *r, unsigned way, const char *title)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s, %s", r->guest, r->way[way].title);
+	return r->way[way].machine == HARDWARE && !strcmp(title, text);
+}
+
+static struct target find_target(struct results *r, const char *title)
+{
+	for (unsigned w = 0; r && w < r->ways; w++)
+		if (is_way(r, w, title))
+			return (struct target){ r, w };
+	return (struct target){ 0 };
+}
+
+static unsigned leave_out_unended(struct results *r, const char *path)
+{
+	unsigned ended = 0;
+
+	for (unsigned w = 0; r && w < r->ways; w++) {
+		if (r->way[w].machine != HARDWARE || !r->run[w].reports)
+			continue;
+		if (!r->run[w].ended) {
+			fprintf(stderr, "veneer: %s: %s, %s: not measured to the end, left out\n",
+				path, r->guest, r->way[w].title);
+			results_forget(r, w);
+		}
+		ended += r->run[w].ended;
+	}
+	return ended;
+}
+
+static void take_line(struct target *t, struct results *rtos, struct results *linux_rows,
+		      const char *line)
+{
+	const char *title = strstr(line, ISO_BOOTING);
+
+	if (!title) {
+		if (t->results)
+			results_take(t->results, t->way, line);
+		return;
+	}
+	title += strlen(ISO_BOOTING);
+	*t = find_target(rtos, title);
+	if (!t->results)
+		*t = find_target(linux_rows, title);
+	if (t->results)
+		results_forget(t->results, t->way);
+}
+
+/* From power-on a person at GRUB's menu counts too. */
+static void forget_boots(struct results *r)
+{
+	for (unsigned w = 0; r && w < r->ways; w++)
+		if (r->way[w].machine == HARDWARE)
+			r->run[w].boot = 0;
+}
+
+/* Without what a terminal makes of a line's ends. */
+static char *trim(char *line)
+{
+	char *end = line + strlen(line);
+
+	while (*line == '\r')
+		line++;
+	while (end > line && strchr("\r\n ", end[-1]))
+		*--end = 0;
+	return line;
+}
+
+static int fail(const char *path, const char *why)
+{
+	fprintf(stderr, "veneer: %s: %s\n", path, why);
+	return -1;
+}
+
+int metal_check(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[1024];
+	bool found = false;
+
+	if (!f)
+		return fail(path, strerror(errno));
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, ISO_BOOTING);
+	fclose(f);
+	return found ? 0
+		     : fail(path, "no measurement in it: want the record of the serial line of a "
+				  "machine that booted what veneer bench --iso writes");
+}
+
+int metal_log(struct results *rtos, struct results *linux_rows, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	struct target t = { 0 };
+	char line[1024];
+
+	if (!f)
+		return fail(path, strerror(errno));
+	while (fgets(line, sizeof(line), f))
+		take_line(&t, rtos, linux_rows, trim(line));
+	fclose(f);
+	forget_boots(linux_rows);
+	machine_info[HARDWARE].title = "the bare machine";
+	if (leave_out_unended(rtos, path) + leave_out_unended(linux_rows, path))
+		return 0;
+	return fail(path, "no measurement in it came to its end");
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files that appear whole or not at all: written beside the name and then moved there. */
+#ifndef HOST_FILE_H
+#define HOST_FILE_H
+
+/* Moves the file temporary to path; a device or a folder there is never put out of the way. NULL;
+ * or why not, in words, and temporary is gone. */
+const char *file_replace(const char *temporary, const char *path);
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "iso.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "program.h"
+#include "file.h"
+
+static const struct need needs[] = {
+	{ "/usr/bin/grub-mkrescue", "grub-common" },
+	{ "/usr/lib/grub/i386-pc/multiboot2.mod", "grub-pc-bin" },
+	{ "/usr/lib/grub/x86_64-efi/multiboot2.mod", "grub-efi-amd64-bin" },
+	{ "/usr/bin/xorriso", "xorriso" },
+	{ "/usr/bin/mformat", "mtools" },
+};
+
+#define DIRECTORY "/tmp/veneer-iso-XXXXXX"
+
+/* Where it is put together. */
+struct tree {
+	char directory[sizeof(DIRECTORY)], log[64];
+};
+
+static int fail(const char *path)
+{
+	fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
+	return -1;
+}
+
+static int make_tree(struct tree *t)
+{
+	char path[64];
+
+	strcpy(t->directory, DIRECTORY);
+	if (!mkdtemp(t->directory))
+		return fail(t->directory);
+	snprintf(t->log, sizeof(t->log), "%s/command.log", t->directory);
+	snprintf(path, sizeof(path), "%s/iso/boot/grub", t->directory);
+	return run_quietly((const char *const[]){ "mkdir", "-p", path, NULL }, t->log) ? fail(path)
+										       : 0;
+}
+
+/* iso/boot/NAME-I */
+static const char *inside(const struct tree *t, const char *name, unsigned i)
+{
+	static char path[96];
+
+	snprintf(path, sizeof(path), "%s/iso/boot/%s-%u", t->directory, name, i);
+	return path;
+}
+
+static void write_entry(FILE *f, const struct iso_entry *e, unsigned i, bool menu)
+{
+	const char *arguments = e->cmdline ? e->cmdline : "";
+
+	fprintf(f, "menuentry \"%s\" --hotkey=%c {\n", e->title, i < 9 ? '1' + i : 'a' + i - 9);
+	if (menu)
+		fprintf(f, "\techo \"\"\n\techo \"" ISO_BOOTING "%s\"\n", e->title);
+	if (e->bundle)
+		fprintf(f, "\tmultiboot2 /boot/kernel-%u\n\tmodule2 /boot/bundle-%u bundle\n", i,
+			i);
+	else if (e->initrd)
+		fprintf(f, "\tlinux /boot/kernel-%u %s\n\tinitrd /boot/initrd-%u\n", i, arguments,
+			i);
+	else
+		fprintf(f, "\tmultiboot /boot/kernel-%u %s\n", i, arguments);
+	fprintf(f, "}\n");
+}
+
+static int write_menu(const struct tree *t, const struct iso_entry *e, unsigned n)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/iso/boot/grub/grub.cfg", t->directory);
+	FILE *f = fopen(path, "w");
+	if (!f)
+		return fail(path);
+	if (n > 1)
+		fprintf(f, "serial --unit=0 --speed=115200\n"
+			   "terminal_input console serial\nterminal_output console serial\n");
+	fprintf(f, "set timeout=%d\n", n > 1 ? -1 : 0);
+	for (unsigned i = 0; i < n; i++)
+		write_entry(f, &e[i], i, n > 1);
+	bool bad = ferror(f);
+	return fclose(f) || bad ? fail(path) : 0;
+}
+
+static int copy(const struct tree *t, const char *from, const char *name, unsigned i)
+{
+	const char *to = inside(t, name, i);
+
+	if (!from || !run_quietly((const char *const[]){ "cp", from, to, NULL }, t->log))
+		return 0;
+	fprintf(stderr, "veneer: %s: cannot copy it to %s\n", from, to);
+	return -1;
+}
+
+/* Kernels without symbols; a bzImage has none. */
+static int copy_entry(const struct tree *t, const struct iso_entry *e, unsigned i)
+{
+	if (copy(t, e->bundle, "bundle", i) || copy(t, e->initrd, "initrd", i))
+		return -1;
+	if (e->initrd)
+		return copy(t, e->kernel, "kernel", i);
+	const char *const strip[] = { "strip", "-o", inside(t, "kernel", i), e->kernel, NULL };
+	if (!run_quietly(strip, t->log))
+		return 0;
+	fprintf(stderr, "veneer: %s: strip does not take it for an ELF file\n", e->kernel);
+	return -1;
+}
+
+static int make_image(const struct tree *t, const char *path)
+{
+	char tree[64], image[4096];
+
+	snprintf(tree, sizeof(tree), "%s/iso", t->directory);
+	snprintf(image, sizeof(image), "%s.new", path);
+	if (run_quietly((const char *const[]){ "grub-mkrescue", "-o", image, tree, NULL },
+			t->log)) {
+		fprintf(stderr, "veneer: %s: grub-mkrescue cannot write it: is the disk full?\n",
+			image);
+		unlink(image);
+		return -1;
+	}
+	const char *why = file_replace(image, path);
+	if (why)
+		fprintf(stderr, "veneer: %s: %s\n", path, why);
+	return why ? -1 : 0;
+}
+
+int iso_write(const struct iso_entry *e, unsigned n, const char *path)
+{
+	struct tree t;
+
+	if (make_tree(&t))
+		return -1;
+	int err = install_missing(needs, sizeof(needs) / sizeof(needs[0]), "a boot image", t.log) ||
+		  write_menu(&t, e, n);
+
+	for (unsigned i = 0; i < n && !err; i++)
+		err = copy_entry(&t, &e[i], i);
+	if (!err)
+		err = make_image(&t, path);
+	run_quietly((const char *const[]){ "rm", "-rf", t.directory, NULL }, "/dev/null");
+	return err ? -1 : 0;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "program.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int run_quietly(const char *const argv[], const char *log)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+		if (fd >= 0) {
+			dup2(fd, 1);
+			dup2(fd, 2);
+		}
+		execvp(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+									       : -1;
+}
+
+#define PACKAGES_MAX 16
+
+int install_missing(const struct need *needs, unsigned n, const char *what, const char *log)
+{
+	const char *argv[PACKAGES_MAX + 6] = { "apt-get", "install", "-y",
+					       "--no-install-recommends" };
+	unsigned last = 4;
+
+	for (unsigned i = 0; i < n && last < PACKAGES_MAX + 4; i++)
+		if (access(needs[i].path, F_OK))
+			argv[last++] = needs[i].package;
+	if (last == 4)
+		return 0;
+	fprintf(stderr, "veneer: %s for %s:", geteuid() ? "missing" : "installing", what);
+	for (unsigned i = 4; i < last; i++)
+		fprintf(stderr, " %s", argv[i]);
+	fprintf(stderr, "%s\n", geteuid() ? ": install these packages" : "");
+	if (geteuid())
+		return -1;
+	setenv("DEBIAN_FRONTEND", "noninteractive", 1);
+	if (!run_quietly(argv, log))
+		return 0;
+	fprintf(stderr, "veneer: apt-get install failed: run it by hand to see why\n");
+	return -1;
+}
