@@ -310,7 +310,10 @@ static void write_meta(FILE *f, const struct results *rtos)
 	command_line("git rev-parse --short HEAD 2>/dev/null", commit, sizeof(commit));
 	fprintf(f, "<p class=\"soft\">Measured in %s, -icount shift=0, cpu max", qemu);
 	if (machine_measured(rtos, BOCHS))
-		fprintf(f, "; in Bochs %s, skylake_x, clock sync=none", bochs);
+		fprintf(f,
+			"; in Bochs %s, skylake_x, clock sync=none (instructions of a guest's own "
+			"that flush or switch are those of QEMU's run of the same guest)",
+			bochs);
 	if (machine_measured(rtos, HARDWARE))
 		fprintf(f, "; %s", machine_info[HARDWARE].title);
 	fprintf(f, ". One processor, page-table isolation off.%s%s</p>\n",

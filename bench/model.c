@@ -160,13 +160,12 @@ static bool is_whole(const struct row *row)
 	return strcmp(row->op, "timer_wakeup");
 }
 
-/* Bochs does not count events, but runs the same guest: what it does inside a virtual machine was
- * counted in QEMU's. */
+/* What the guest does inside a virtual machine was counted in QEMU's. */
 static bool count_vmx(const struct results *r, const struct row *row, unsigned way, double n[COSTS])
 {
-	int twin = way_find(r, QEMU, "svm", r->way[way].prep);
+	int twin = counted_twin(r, way);
 
-	if (twin < 0 || !r->run[twin].counted)
+	if (twin < 0)
 		return false;
 	count_own_kernel(&row->at[twin], n);
 	n[COST_VMEXIT] = count_of(r, row, way, "exits");

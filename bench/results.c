@@ -257,27 +257,40 @@ static bool in_ring(const struct results *r, unsigned way)
 	return !strcmp(r->way[way].engine, "ring");
 }
 
+int counted_twin(const struct results *r, unsigned way)
+{
+	const struct way *w = &r->way[way];
+
+	if (r->run[way].counted || w->machine == HARDWARE)
+		return r->run[way].counted ? (int)way : -1;
+	int twin = way_find(r, QEMU, strcmp(w->engine, "vmx") ? w->engine : "svm", w->prep);
+	return twin >= 0 && r->run[twin].counted ? twin : -1;
+}
+
 double table_switches_of(const struct results *r, const struct row *row, unsigned way)
 {
-	const struct cell *c = &row->at[way];
+	int twin = counted_twin(r, way);
 
-	if (r->run[way].counted)
-		return c->event[SIDE_HYPERVISOR][EVENT_cr3] +
-		       (in_ring(r, way) ? c->event[SIDE_GATE][EVENT_cr3] : 0);
-	if (in_ring(r, way)) /* gate.S loads CR3 on each way out and each way in */
+	if (in_ring(r, way) && twin != (int)way) /* gate.S loads CR3 on each way out and in */
 		return 2 * count_of(r, row, way, "exits");
-	return is_native(r, way) ? 0 : -1;
+	if (twin < 0)
+		return is_native(r, way) ? 0 : -1;
+	return row->at[twin].event[SIDE_HYPERVISOR][EVENT_cr3] +
+	       row->at[twin].event[SIDE_GATE][EVENT_cr3];
 }
 
 /* In ring 1 a guest's own CR3 loads and INVLPGs only trap. */
 double tlb_flushes_of(const struct results *r, const struct row *row, unsigned way)
 {
-	double n = count_of(r, row, way, "flush");
+	int twin = counted_twin(r, way);
 
-	if (!r->run[way].counted)
+	if (twin < 0)
 		return -1;
-	for (enum event_side s = in_ring(r, way) ? SIDE_GATE : SIDE_GUEST; s < SIDES; s++)
-		n += row->at[way].event[s][EVENT_cr3] + row->at[way].event[s][EVENT_invlpg];
+	const struct cell *c = &row->at[twin];
+	double n = count_of(r, row, way, "flush") + table_switches_of(r, row, way) +
+		   c->event[SIDE_GATE][EVENT_invlpg] + c->event[SIDE_HYPERVISOR][EVENT_invlpg];
+	if (!in_ring(r, way))
+		n += c->event[SIDE_GUEST][EVENT_cr3] + c->event[SIDE_GUEST][EVENT_invlpg];
 	return n;
 }
 

@@ -89,6 +89,9 @@ const struct row *row_find(const struct results *r, const char *op); /* or NULL 
 double count_of(const struct results *r, const struct row *row, unsigned way, const char *name);
 /* Exits that the guest did not ask for and the machine did not cause. */
 double traps_of(const struct results *r, const struct row *row, unsigned way);
+/* The way whose run counted events for this one, or -1: its own; or for Bochs, which counts none,
+ * the same guest's in QEMU, where svm does for vmx. */
+int counted_twin(const struct results *r, unsigned way);
 /* Loads of CR3 by the hypervisor, and flushes of the TLB by anybody; negative: not known. */
 double table_switches_of(const struct results *r, const struct row *row, unsigned way);
 double tlb_flushes_of(const struct results *r, const struct row *row, unsigned way);

@@ -71,7 +71,7 @@ gate_vectors:
 	.set	vector, 0
 	.rept	256
 	.balign	16
-	.if	!(vector < 32 && ((VECTORS_WITH_ERROR >> vector) & 1))
+	.if	!(vector < 32 && ((VECTORS_WITH_ERROR >> (vector & 31)) & 1))
 	pushq	$0
 	.endif
 	.if	vector == VECTOR_PF
@@ -230,8 +230,11 @@ gate_from_ring0:
 	movzbl	15*8(%rsp), %eax
 	movq	%rax, 15*8(%rsp)
 	movq	gate_data+GD_HV_CR3(%rip), %rax
+	movq	%cr3, %rcx
+	cmpq	%rax, %rcx
+	je	2f			/* as for each interrupt that ends a VM's turn: keep the TLB */
 	movq	%rax, %cr3
-	movq	%rsp, %rdi
+2:	movq	%rsp, %rdi
 	movabsq	$ring0_trap, %rax
 	call	*%rax
 	POP_REGS
