@@ -168,12 +168,17 @@ static void write_counts(FILE *f, const struct results *r, const struct row *row
 static void write_model_row(FILE *f, const struct results *r, const struct row *row, unsigned w,
 			    const struct costs *costs)
 {
+	int measured = hardware_twin(r, w);
 	char name[48];
 
 	if (model_cycles(&costs->processor[0], r, row, w) < 0)
 		return;
 	name_way(&r->way[w], name, sizeof(name));
 	fprintf(f, "<tr><td>%s</td>", name);
+	if (measured >= 0 && row->at[measured].measured)
+		write_number(f, row->at[measured].value);
+	else if (machine_measured(r, HARDWARE))
+		fprintf(f, "<td></td>");
 	for (unsigned p = 0; p < costs->processors; p++)
 		write_number(f, model_cycles(&costs->processor[p], r, row, w));
 	fprintf(f, "</tr>\n");
@@ -184,18 +189,16 @@ static void write_model(FILE *f, const struct results *r, const struct row *row,
 {
 	if (model_cycles(&costs->processor[0], r, row, 0) < 0)
 		return;
-	fprintf(f, "<details><summary>model: cycles</summary><div class=\"wide\"><table><tr><th>way"
-		   "</th>");
+	fprintf(f,
+		"<details><summary>model: cycles</summary><div class=\"wide\"><table><tr><th>way"
+		"</th>%s",
+		machine_measured(r, HARDWARE) ? "<th>measured</th>" : "");
 	for (unsigned p = 0; p < costs->processors; p++)
 		fprintf(f, "<th>%s</th>", costs->processor[p].name);
 	fprintf(f, "</tr>\n");
 	for (unsigned w = 0; w < r->ways; w++)
 		if (row->at[w].measured)
 			write_model_row(f, r, row, w, costs);
-	for (unsigned w = 0; w < r->ways; w++)
-		if (row->at[w].measured && r->way[w].machine == HARDWARE)
-			fprintf(f, "<tr><td>%s, measured</td><td colspan=\"%u\">%.0f</td></tr>\n",
-				r->way[w].title, costs->processors, row->at[w].value);
 	fprintf(f, "</table></div></details>\n");
 }
 

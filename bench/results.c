@@ -165,6 +165,8 @@ void results_take(struct results *r, unsigned way, const char *line)
 		take_counts(r, way, s + 8);
 	else if (take_rtos(r, way, line) || take_osbench(r, way, line))
 		return;
+	else if ((s = strstr(line, ", engine ")))
+		sscanf(s, ", engine %7[a-z]", run->engine);
 	else if ((s = strstr(line, "memory hypervisor_kib=")))
 		sscanf(s, "memory hypervisor_kib=%lu guests_kib=%*u image_kib=%lu",
 		       &run->hypervisor_kib, &run->image_kib);
@@ -265,6 +267,22 @@ int counted_twin(const struct results *r, unsigned way)
 		return r->run[way].counted ? (int)way : -1;
 	int twin = way_find(r, QEMU, strcmp(w->engine, "vmx") ? w->engine : "svm", w->prep);
 	return twin >= 0 && r->run[twin].counted ? twin : -1;
+}
+
+int hardware_twin(const struct results *r, unsigned way)
+{
+	const struct way *w = &r->way[way];
+
+	if (w->machine == HARDWARE)
+		return -1;
+	for (unsigned i = 0; i < r->ways; i++) {
+		const char *engine = *r->run[i].engine ? r->run[i].engine : r->way[i].engine;
+
+		if (r->way[i].machine == HARDWARE && r->run[i].ended &&
+		    !strcmp(engine, w->engine) && !strcmp(r->way[i].prep, w->prep))
+			return (int)i;
+	}
+	return -1;
 }
 
 double table_switches_of(const struct results *r, const struct row *row, unsigned way)

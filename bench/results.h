@@ -49,6 +49,7 @@ struct run {
 	double boot;			 /* Linux: ticks to process 1 */
 	unsigned long first_instruction; /* ticks from the hypervisor's entry */
 	unsigned long hypervisor_kib, image_kib, overhead_kib;
+	char engine[8];	 /* what the hypervisor says it is */
 	char stats[400]; /* counters of the whole run */
 	/* reports in their order: which row, or -1, and of how many operations */
 	struct {
@@ -92,6 +93,8 @@ double traps_of(const struct results *r, const struct row *row, unsigned way);
 /* The way whose run counted events for this one, or -1: its own; or for Bochs, which counts none,
  * the same guest's in QEMU, where svm does for vmx. */
 int counted_twin(const struct results *r, unsigned way);
+/* The way that measured the same on hardware, or -1; there auto is the engine that it became. */
+int hardware_twin(const struct results *r, unsigned way);
 /* Loads of CR3 by the hypervisor, and flushes of the TLB by anybody; negative: not known. */
 double table_switches_of(const struct results *r, const struct row *row, unsigned way);
 double tlb_flushes_of(const struct results *r, const struct row *row, unsigned way);
