@@ -39,13 +39,14 @@ static char *make_bundle(const char *conf)
 	return NULL;
 }
 
-/* As much memory, and as many processors, as the guests have. */
+/* Linux gets as much memory, and as many processors, as the guests have. */
 static char *bare_cmdline(const struct setup *s)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "%s%s%s%s", s->append, s->initrd ? " maxcpus=1 mem=" : "",
-		 s->initrd ? s->memory : "", s->initrd ? "M" : "");
+	if (!s->initrd)
+		return strdup(s->append);
+	snprintf(text, sizeof(text), "%s maxcpus=1 mem=%sM", s->append, s->memory);
 	return strdup(text);
 }
 

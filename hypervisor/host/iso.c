@@ -18,6 +18,7 @@ static const struct need needs[] = {
 	{ "/usr/lib/grub/x86_64-efi/multiboot2.mod", "grub-efi-amd64-bin" },
 	{ "/usr/bin/xorriso", "xorriso" },
 	{ "/usr/bin/mformat", "mtools" },
+	{ "/usr/bin/strip", "binutils" },
 };
 
 #define DIRECTORY "/tmp/veneer-iso-XXXXXX"

@@ -206,8 +206,6 @@ void hvm_hypercall(struct vcpu *v, unsigned length)
 		return;
 	}
 	hvm_paging(v);
-	if (hvm_pv_return(v))
-		return;
 	hvm_skip(v, length);
 	hypercall(v);
 }

@@ -243,22 +243,30 @@ hvm_hypercall_page:
 	jmp	hvm_return
 
 /* As under the ring engine (ring/gate.S): what waits takes the frame where it is, unless its stack
- * segment is a local one, and the frame perhaps on a stack that can only be read. */
+ * segment is a local one: such a frame may stand on a stack that can only be read, and moves to the
+ * kernel's. */
 	.org	hvm_hypercall_page + VENEER_HC_RETURN * VENEER_HYPERCALL_STRIDE, 0xcc
 hvm_return:
 	movl	$0, VP(IRQ_MASK)
 	cmpl	$0, VP(IRQ_PENDING)
-	jne	1f
+	jne	hvm_return_waits
 hvm_return_iret:
 	iretq
-1:	testb	$4, 32(%rsp)
-	jnz	hvm_return_pending
+hvm_return_waits:
 	movl	$VENEER_IRQ_MASKED, VP(IRQ_MASK)
 	movl	$0, VP(IRQ_PENDING)
+	testb	$4, 32(%rsp)
+	jnz	1f
 	jmp	*gate_data+HD_EVENT(%rip)
-hvm_return_pending:
-	hypercall_insn
-	jmp	hvm_return_iret
+1:	movq	%rax, VP(SCRATCH)
+	movq	%rsp, %rax
+	movq	VP(KERNEL_SP), %rsp
+	andq	$~15, %rsp
+	.irp	word, 4, 3, 2, 1, 0
+	pushq	8 * \word(%rax)
+	.endr
+	movq	VP(SCRATCH), %rax
+	jmp	*gate_data+HD_EVENT(%rip)
 	.balign	4096, 0xcc
 
 	.section .rodata
@@ -266,7 +274,7 @@ hvm_return_pending:
 	.balign	8
 hvm_gate_places:
 	.quad	hvm_vectors, hvm_softints, hvm_syscall, hvm_syscall32, hvm_sysenter
-	.quad	hvm_return, hvm_return_iret, hvm_return_pending
+	.quad	hvm_return, hvm_return_waits
 
 	.section .rodata.hvm_calls
 hvm_calls_end:

@@ -64,9 +64,8 @@ enum hvm_gate_place {
 	HVM_GATE_SYSCALL,
 	HVM_GATE_SYSCALL32,
 	HVM_GATE_SYSENTER,
-	HVM_GATE_RETURN, /* an event from here to the IRETQ goes back to here */
-	HVM_GATE_RETURN_IRET,
-	HVM_GATE_RETURN_PENDING, /* VMMCALL: an event waits, and the frame must be moved */
+	HVM_GATE_RETURN, /* from here to RETURN_WAITS an event goes back to here */
+	HVM_GATE_RETURN_WAITS,
 	HVM_GATE_PLACES
 };
 extern const uint64_t hvm_gate_places[HVM_GATE_PLACES];

@@ -382,11 +382,11 @@ static bool on_entry_stack(uint64_t rsp)
 	return rsp <= VENEER_ENTRY_STACK_TOP && rsp > VENEER_ENTRY_STACK_TOP - 0x800;
 }
 
-/* In the gate's return: it begins again, and finds irq_pending set. */
+/* In the gate's return while events are not masked: it begins again, and finds irq_pending set. */
 static bool restart_return(struct regs *r)
 {
 	if (r->rip < hvm_gate_places[HVM_GATE_RETURN] ||
-	    r->rip > hvm_gate_places[HVM_GATE_RETURN_IRET])
+	    r->rip > hvm_gate_places[HVM_GATE_RETURN_WAITS])
 		return false;
 	r->rip = hvm_gate_places[HVM_GATE_RETURN];
 	return true;
@@ -416,47 +416,6 @@ bool hvm_pv_deliver(struct vcpu *v)
 		vendor(v)->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
-}
-
-/* A segment register as the processor would load it from the guest's tables. */
-static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
-{
-	struct hvm_segment s = { .selector = selector }, ldt;
-	uint64_t d = 0;
-
-	vendor(v)->get_segment(v, HVM_LDTR, &ldt);
-	if (!(selector & 4))
-		d = selector < SEL_GUEST_MAX ? v->gdt[selector / 8] : 0;
-	else if ((selector | 7u) > ldt.limit ||
-		 mmu_read(&v->mmu, GVA(ldt.base + (selector & ~7u)), &d, 8, 0, NULL))
-		return false;
-	if (!(d & DESC_P) || !(d & DESC_S) || desc_dpl(d) != 3 || (selector & 3) != 3 ||
-	    !(d & DESC_CODE) != (seg != 1))
-		return false;
-	s.attributes = (d >> 40 & 0xff) | (d >> 52 & 0xf) << 8;
-	s.limit = desc_limit(d);
-	s.base = desc_base(d);
-	vendor(v)->set_segment(v, seg, &s);
-	return true;
-}
-
-bool hvm_pv_return(struct vcpu *v)
-{
-	struct regs *r = v->regs;
-	uint64_t frame[5];
-
-	if (r->rip != hvm_gate_places[HVM_GATE_RETURN_PENDING])
-		return false;
-	r->rip = hvm_gate_places[HVM_GATE_RETURN_IRET]; /* which refuses what we do */
-	if (mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL) ||
-	    !load_segment(v, 1, (uint16_t)frame[1]) || !load_segment(v, 2, (uint16_t)frame[4]))
-		return true;
-	r->rip = frame[0];
-	r->cs = (uint16_t)frame[1];
-	r->rflags = (frame[2] & FLAGS_USER) | FLAGS_ONE | FLAGS_IF;
-	r->rsp = frame[3];
-	r->ss = (uint16_t)frame[4];
-	return true;
 }
 
 /* The I/O permission bitmap of ring 3, as in a TSS: SDM 1 section 19.5.2. */

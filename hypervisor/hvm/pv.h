@@ -28,10 +28,6 @@ void hvm_pv_use_vmcall(void); /* once, before any guest: VT-x's instruction in g
 
 bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page included */
 
-/* A hypercall out of the gate's return: the IRETQ is done here, and events follow. False: it was
- * another one. */
-bool hvm_pv_return(struct vcpu *v);
-
 /* #GP, when the guest wants an I/O bitmap for its ring 3: whether that is what it was. */
 bool hvm_pv_port(struct vcpu *v);
 

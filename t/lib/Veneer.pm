@@ -82,7 +82,7 @@ sub native_linux {
 	if (!$pid) {
 		open STDERR, '>&', \*STDOUT;
 		open STDIN, '<', '/dev/null';
-		exec qw(timeout 500 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none
+		exec qw(timeout 900 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none
 			-monitor none -nodefaults -serial stdio -no-reboot),
 			'-kernel', "$build/linux/vmlinux", '-initrd', "$build/linux/tests.cpio.gz",
 			'-append', "console=ttyS0 quiet task=$task panic=-1";
