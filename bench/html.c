@@ -318,7 +318,7 @@ static void write_meta(FILE *f, const struct results *rtos)
 			"that flush or switch are those of QEMU's run of the same guest)",
 			bochs);
 	if (machine_measured(rtos, HARDWARE))
-		fprintf(f, "; %s", machine_info[HARDWARE].title);
+		fprintf(f, "; %s", machine_title(rtos, HARDWARE));
 	fprintf(f, ". One processor, page-table isolation off.%s%s</p>\n",
 		*commit ? " Commit " : "", commit);
 }

@@ -12,8 +12,6 @@
 
 /* --- the ISO --- */
 
-#define BUNDLE "/tmp/veneer-bench-XXXXXX"
-
 /* The menu as it grows; its texts are its own. */
 struct menu {
 	struct iso_entry entry[ISO_ENTRIES_MAX];
@@ -27,15 +25,13 @@ static char *own(const char *text)
 
 static char *make_bundle(const char *conf)
 {
-	char *path = strdup(BUNDLE);
-	int fd = mkstemp(path);
+	char path[WAY_FILE];
 
-	if (fd < 0)
-		perror("veneer: /tmp");
-	else if (!close(fd) && !way_bundle(conf, path))
-		return path;
+	if (!way_file(path))
+		return NULL;
+	if (!way_bundle(conf, path))
+		return strdup(path);
 	unlink(path);
-	free(path);
 	return NULL;
 }
 
@@ -69,16 +65,15 @@ static int add_entry(struct menu *m, const struct results *r, unsigned way, cons
 	return 0;
 }
 
-static int add_entries(struct menu *m, const struct results *r)
+static int add_entries(struct menu *m, const struct results *r,
+		       int (*setup)(const struct results *r, unsigned way, bool grub,
+				    struct setup *s))
 {
-	bool is_linux = !strcmp(r->guest, "linux");
-
 	for (unsigned w = 0; w < r->ways && m->entries < ISO_ENTRIES_MAX; w++) {
 		struct setup s;
 
 		if (r->way[w].machine == HARDWARE &&
-		    ((is_linux ? linux_setup(r, w, true, &s) : rtos_setup(r, w, &s)) ||
-		     add_entry(m, r, w, &s)))
+		    (setup(r, w, true, &s) || add_entry(m, r, w, &s)))
 			return -1;
 	}
 	return 0;
@@ -102,7 +97,8 @@ static void free_menu(struct menu *m)
 int metal_iso(const struct results *rtos, const struct results *linux_rows, const char *path)
 {
 	struct menu m = { 0 };
-	int err = add_entries(&m, rtos) || (linux_rows && add_entries(&m, linux_rows)) ||
+	int err = add_entries(&m, rtos, rtos_setup) ||
+		  (linux_rows && add_entries(&m, linux_rows, linux_setup)) ||
 		  iso_write(m.entry, m.entries, path);
 
 	free_menu(&m);
@@ -222,7 +218,9 @@ int metal_log(struct results *rtos, struct results *linux_rows, const char *path
 		take_line(&t, rtos, linux_rows, trim(line));
 	fclose(f);
 	forget_boots(linux_rows);
-	machine_info[HARDWARE].title = "the bare machine";
+	rtos->bare = true;
+	if (linux_rows)
+		linux_rows->bare = true;
 	if (leave_out_unended(rtos, path) + leave_out_unended(linux_rows, path))
 		return 0;
 	return fail(path, "no measurement in it came to its end");

@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct machine_info machine_info[MACHINES] = {
+const struct machine_info machine_info[MACHINES] = {
 	[QEMU] = { "qemu", "QEMU, with -icount", "instructions" },
 	[BOCHS] = { "bochs", "Bochs, in its ticks", "instructions" },
 	[HARDWARE] = { "hardware", "KVM on this processor", "cycles" },
 };
+
+const char *machine_title(const struct results *r, enum machine_kind machine)
+{
+	return machine == HARDWARE && r->bare ? "the bare machine" : machine_info[machine].title;
+}
 
 bool is_native(const struct results *r, unsigned way)
 {

@@ -13,9 +13,9 @@
 #include "events.h"
 
 enum machine_kind { QEMU, BOCHS, HARDWARE, MACHINES };
-extern struct machine_info {
-	const char *name, *title; /* HARDWARE is KVM, or the bare machine (metal.h) */
-	const char *metric;	  /* what a value counts: "instructions" or "cycles" */
+extern const struct machine_info {
+	const char *name, *title;
+	const char *metric; /* what a value counts: "instructions" or "cycles" */
 } machine_info[MACHINES];
 
 /* A way to run a guest. The first of each machine is native. */
@@ -70,7 +70,10 @@ struct results {
 	char counter[COUNTERS_MAX][16]; /* names, from the hypervisor */
 	unsigned counters;
 	struct run run[WAYS_MAX];
+	bool bare; /* HARDWARE is the bare machine, from a record (metal.h), and not KVM */
 };
+
+const char *machine_title(const struct results *r, enum machine_kind machine);
 
 /* A line of the console of that way. */
 void results_take(struct results *r, unsigned way, const char *line);

@@ -53,8 +53,9 @@ static const char *cmdline_of(const struct way *w)
 					 : "bench";
 }
 
-int rtos_setup(const struct results *r, unsigned way, struct setup *s)
+int rtos_setup(const struct results *r, unsigned way, bool grub, struct setup *s)
 {
+	(void)grub; /* loads it as QEMU does */
 	const struct way *w = &r->way[way];
 
 	*s = (struct setup){ .memory = "64", .append = cmdline_of(w) };
@@ -72,7 +73,7 @@ static int measure(struct results *r, unsigned way, bool quiet)
 {
 	struct setup s;
 
-	return rtos_setup(r, way, &s) ? -1 : run_way(r, way, &s, quiet);
+	return rtos_setup(r, way, false, &s) ? -1 : run_way(r, way, &s, quiet);
 }
 
 int rtos_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet)

@@ -69,7 +69,7 @@ static void print_cell(const struct results *r, const struct row *row, unsigned 
 
 static void print_machine(const struct results *r, enum machine_kind machine)
 {
-	printf("\n%s: %s\n%-17s", machine_info[machine].title, machine_info[machine].metric,
+	printf("\n%s: %s\n%-17s", machine_title(r, machine), machine_info[machine].metric,
 	       "operation");
 	for (unsigned w = 0; w < r->ways; w++)
 		if (r->way[w].machine == machine && r->run[w].ended)
@@ -169,7 +169,7 @@ static void print_linux_machine(const struct results *r, enum machine_kind machi
 {
 	bool timed = false, booted = false;
 
-	printf("\n%s: %s\n%-12s", machine_info[machine].title, machine_info[machine].metric,
+	printf("\n%s: %s\n%-12s", machine_title(r, machine), machine_info[machine].metric,
 	       "operation");
 	for (unsigned w = 0; w < r->ways; w++)
 		if (is_column(r, w, machine)) {

@@ -12,14 +12,14 @@
 #define TIMEOUT_MS 600000
 
 struct files {
-	char bundle[32], events[32];
+	char bundle[WAY_FILE], events[WAY_FILE];
 };
 
-static bool make_file(char *path)
+bool way_file(char path[WAY_FILE])
 {
 	int fd;
 
-	strcpy(path, "/tmp/veneer-bench-XXXXXX");
+	snprintf(path, WAY_FILE, "/tmp/veneer-bench-XXXXXX");
 	fd = mkstemp(path);
 	if (fd >= 0 && !close(fd))
 		return true;
@@ -110,7 +110,7 @@ static int run_with(struct results *r, unsigned way, const struct setup *s,
 	if (!r->run[way].ended) {
 		fprintf(stderr,
 			"veneer: %s, %s in %s: the measurement did not come to its end (%s)\n",
-			r->guest, w->title, machine_info[w->machine].title,
+			r->guest, w->title, machine_title(r, w->machine),
 			ended ? "the machine ended early" : "out of time");
 		return -1;
 	}
@@ -121,15 +121,15 @@ int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet)
 {
 	struct files files;
 
-	if (!make_file(files.bundle))
+	if (!way_file(files.bundle))
 		return -1;
-	if (!make_file(files.events)) {
+	if (!way_file(files.events)) {
 		unlink(files.bundle);
 		return -1;
 	}
 	if (!quiet)
 		fprintf(stderr, "veneer: measuring %s, %s, in %s ...\n", r->guest,
-			r->way[way].title, machine_info[r->way[way].machine].title);
+			r->way[way].title, machine_title(r, r->way[way].machine));
 	int err = run_with(r, way, s, &files);
 	unlink(files.bundle);
 	unlink(files.events);

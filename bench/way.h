@@ -17,8 +17,12 @@ struct setup {
 
 /* What way starts; grub: GRUB loads it, which wants Linux with its boot code. 0, or -1 with a line
  * on stderr. */
-int rtos_setup(const struct results *r, unsigned way, struct setup *s);
+int rtos_setup(const struct results *r, unsigned way, bool grub, struct setup *s);
 int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *s);
+
+/* Makes an empty file of its own and its name; false, with a line on stderr: it cannot. */
+#define WAY_FILE 32
+bool way_file(char path[WAY_FILE]);
 
 /* The bundle for a veneer.conf, as a file. 0, or -1 with a line on stderr. */
 int way_bundle(const char *conf, const char *path);

@@ -71,9 +71,9 @@ like($native, qr/veneer: booting rtos, native\s*$/m, 'the serial line says which
 like($vt, qr/veneer: booting rtos, VT pv\s*$/m, 'each time');
 
 sub metal_values {
-	my ($log, @options) = @_;
+	my ($log) = @_;
 	spew($record, $log);
-	($status, $text) = veneer(qw(bench --no-bochs --quiet --output build/test-bench5 --log), $record, @options);
+	($status, $text) = veneer(qw(bench --no-bochs --quiet --output build/test-bench5 --log), $record);
 	return {} if $status;
 	my %cycles;
 	for my $r (@{decode_json(slurp('build/test-bench5/results.json'))->{results}}) {

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "program.h"
 #include "iso.h"
+#include "program.h"
 
 #define DIRECTORY "/tmp/veneer-bochs-XXXXXX"
 static char directory[sizeof(DIRECTORY)];

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "program.h"
 #include "file.h"
+#include "program.h"
 
 static const struct need needs[] = {
 	{ "/usr/bin/grub-mkrescue", "grub-common" },

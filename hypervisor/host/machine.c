@@ -246,8 +246,9 @@ const char *library_path(const char *name)
 		snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
 		return path;
 	}
-	snprintf(path, sizeof(paths[0]), "%s/%s", program, name);
-	if (access(path, R_OK)) /* installed: PREFIX/bin/veneer, PREFIX/lib/veneer/ */
-		snprintf(path, sizeof(paths[0]), "%s/../lib/veneer/%s", program, name);
+	/* installed: PREFIX/bin/veneer, PREFIX/lib/veneer/ */
+	snprintf(path, sizeof(paths[0]), "%s/../lib/veneer/%s", program, name);
+	if (access(path, R_OK))
+		snprintf(path, sizeof(paths[0]), "%s/%s", program, name);
 	return path;
 }

@@ -76,7 +76,8 @@ static void with_event(uint64_t rip, uint64_t ss)
 	veneer_unmask();
 }
 
-/* A frame with a local stack segment is moved first; here there is none such. */
+/* An event takes such a frame before the return can fault; one with a local stack segment, which
+ * here names no descriptor, is moved first. */
 static void with_events(void)
 {
 	events = 0;
