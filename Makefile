@@ -78,6 +78,7 @@ $(BUILD)/demo.conf: hypervisor/host/demo.conf
 	$(Q)cp $< $@
 
 $(BUILD)/costs.csv: bench/costs.csv
+	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
 # On a terminal: the three guests, interactive. Else the same, scripted, and the comparison.
