@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The guest that every attacker runs beside. It shows whether it got what its share promises, and
+ * when: it works without a pause, checks its memory with the work, and takes a timer event every
+ * millisecond. All times are virtual ones, of the guest's clock.
+ *
+ *	neighbour: work N in M ms, longest gap G us, behind B us, K beats, A us apart, checksum
+ *right
+ *
+ * N blocks of work were done. G is the longest time in which the work did not go on, A the longest
+ * between two beats of the timer. B says how late the work ever was against a steady pace, the
+ * `pace=` blocks a second of the command line: a neighbour that is promised half of a core and gets
+ * it in turns is behind by a turn, one that is robbed falls behind further and further.
+ *
+ * It works for `ms=` milliseconds; with `wait`, from then on until a key comes.
+ */
+#include "guest.h"
+
+#define BLOCK  64 /* words: well under a microsecond of work */
+#define WORDS  16384
+#define BEAT   1000000
+#define SECOND 1000000000ull
+
+static uint32_t memory[WORDS];
+static volatile uint64_t last_beat, longest_apart;
+static volatile unsigned beats;
+static volatile bool told;
+
+static uint32_t word(unsigned i)
+{
+	return i * 2654435761u;
+}
+
+static void beat(void)
+{
+	uint64_t now = veneer_clock_ns();
+
+	if (beats++ && now - last_beat > longest_apart)
+		longest_apart = now - last_beat;
+	last_beat = now;
+}
+
+static void key(void)
+{
+	char c;
+
+	while (veneer_console_read(&c, 1))
+		told = true;
+}
+
+/* One block of work: false when its memory is not as it was. */
+static bool work(unsigned block)
+{
+	unsigned at = block * BLOCK % WORDS;
+	uint32_t wrong = 0;
+
+	for (unsigned i = at; i < at + BLOCK; i++)
+		wrong |= ((volatile uint32_t *)memory)[i] ^ word(i);
+	return !wrong;
+}
+
+/* What follows name in the command line, or NULL. */
+static const char *after(const char *text, const char *name)
+{
+	for (; *text; text++) {
+		unsigned i = 0;
+
+		while (name[i] && text[i] == name[i])
+			i++;
+		if (!name[i])
+			return text + i;
+	}
+	return NULL;
+}
+
+static unsigned number_after(const char *text, const char *name)
+{
+	const char *digit = after(text, name);
+	unsigned n = 0;
+
+	for (; digit && *digit >= '0' && *digit <= '9'; digit++)
+		n = n * 10 + (unsigned)(*digit - '0');
+	return n;
+}
+
+struct rhythm {
+	uint64_t begin, now, longest_gap;
+	uint64_t debt, most_debt; /* of work, in blocks times nanoseconds a second */
+};
+
+/* A block was done since the last call. */
+static void took(struct rhythm *r, unsigned pace)
+{
+	uint64_t now = veneer_clock_ns(), gap = now - r->now;
+
+	if (gap > r->longest_gap)
+		r->longest_gap = gap;
+	r->debt += gap * pace;
+	if (r->debt > r->most_debt)
+		r->most_debt = r->debt;
+	r->debt -= r->debt < SECOND ? r->debt : SECOND;
+	r->now = now;
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	uint64_t end = number_after(info->cmdline, "ms=") * 1000000ull;
+	unsigned pace = number_after(info->cmdline, "pace="), blocks = 0;
+	bool right = true;
+
+	told = !after(info->cmdline, "wait");
+	for (unsigned i = 0; i < WORDS; i++)
+		memory[i] = word(i);
+	veneer_on_event(VENEER_EVENT_TIMER, beat);
+	veneer_on_event(VENEER_EVENT_CONSOLE, key);
+	veneer_timer_set(veneer_clock_ns() + BEAT, BEAT);
+	veneer_unmask();
+
+	struct rhythm r = { .begin = veneer_clock_ns() };
+	for (r.now = r.begin; !told || r.now - r.begin < end; took(&r, pace))
+		right &= work(blocks++);
+
+	veneer_mask();
+	say("neighbour: work %d in %d ms, longest gap %d us, behind %d us, %d beats, %d us apart, "
+	    "checksum %s\n",
+	    blocks, (unsigned)((r.now - r.begin) / 1000000), (unsigned)(r.longest_gap / 1000),
+	    pace ? (unsigned)(r.most_debt / pace / 1000) : 0, beats,
+	    (unsigned)(longest_apart / 1000), right ? "right" : "WRONG");
+	expect(right, "memory as it was written");
+	return 0;
+}
