@@ -126,8 +126,20 @@ int attempt_user(void (*fn)(void *), void *arg)
 	return attempt_by(try_call_user, fn, arg);
 }
 
+/* A jump to nowhere lands here mostly. Zeros would be two MiB of `add %al, (%rax)`, each of which
+ * an emulator translates again: seconds. */
+static void no_code_at_the_bottom(void)
+{
+	volatile uint16_t *bottom = NULL;
+
+	__asm__("" : "+r"(bottom)); /* address 0 is memory here */
+	for (unsigned i = 0; i < 0x1000; i++)
+		bottom[i] = 0x0b0f; /* UD2 */
+}
+
 void veneer_main(const struct veneer_start_info *info)
 {
+	no_code_at_the_bottom();
 	for (unsigned i = 0; i < 32; i++)
 		veneer_on_exception(i, exception);
 	veneer_on_softint(0x81, user_returned);
