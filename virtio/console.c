@@ -9,42 +9,71 @@
 
 enum { RECEIVE, TRANSMIT };
 
-#define CHAINS 16    /* at one turn, then the core's other guests may have theirs */
-#define BYTES  65536 /* of a segment; no driver sends more at once, and the rest is dropped */
+#define BUFFER_COST 16 /* of the bytes of a part, for each buffer */
 
+/* As much of the buffer at hand as *budget allows and the console has room for; true: all of it. */
+static bool send_part(struct virtio_device *d, uint64_t *budget)
+{
+	const struct virtqueue_chain *chain = &d->chain;
+
+	for (; d->segment < chain->segments; d->segment++, d->offset = 0) {
+		const char *from = (const char *)chain->segment[d->segment].at;
+		uint32_t bytes = chain->segment[d->segment].bytes;
+
+		if (chain->segment[d->segment].writable)
+			continue;
+		while (d->offset < bytes) {
+			uint64_t n = MIN(bytes - d->offset, *budget);
+
+			d->again = !n;
+			n = n ? console_guest_write(d->guest, from + d->offset, n) : 0;
+			if (!n)
+				return false;
+			d->offset += (uint32_t)n;
+			*budget -= n;
+		}
+	}
+	return true;
+}
+
+/* A bounded part at each call. The buffer at hand is kept from one to the next: where its segments
+ * lie was checked when it was taken. */
 static bool transmit(struct virtio_device *d)
 {
 	struct virtqueue *q = &d->queue[TRANSMIT];
-	struct virtqueue_chain chain;
+	uint64_t budget = CONSOLE_PART;
 	bool tell = false;
 
-	for (unsigned n = 0; n < CHAINS && virtqueue_take(q, &d->guest->mmu, &chain); n++) {
-		for (unsigned i = 0; i < chain.segments && !chain.segment[i].writable; i++) {
-			uint32_t bytes = MIN(chain.segment[i].bytes, (uint32_t)BYTES);
-
-			console_guest_write(d->guest, (const char *)chain.segment[i].at, bytes);
+	for (;;) {
+		if (!d->busy) {
+			d->busy = virtqueue_take(q, &d->guest->mmu, &d->chain);
+			d->segment = d->offset = 0;
 		}
-		tell |= virtqueue_use(q, &d->guest->mmu, chain.head, 0);
-		d->again = n == CHAINS - 1;
+		if (!d->busy || !send_part(d, &budget))
+			return tell;
+		d->busy = false;
+		tell |= virtqueue_use(q, &d->guest->mmu, d->chain.head, 0);
+		budget -= MIN(budget, BUFFER_COST);
+		if (!budget) {
+			d->again = true;
+			return tell;
+		}
 	}
-	return tell;
 }
 
+/* One buffer at each call. */
 static bool receive(struct virtio_device *d)
 {
 	struct virtqueue *q = &d->queue[RECEIVE];
 	struct virtqueue_chain chain;
-	bool tell = false;
+	uint32_t written = 0;
 
-	while (guest_input_waits(d->guest) && virtqueue_take(q, &d->guest->mmu, &chain)) {
-		uint32_t written = 0;
-
-		if (chain.segment[0].writable)
-			written = guest_input_read(d->guest, chain.segment[0].at,
-						   chain.segment[0].bytes);
-		tell |= virtqueue_use(q, &d->guest->mmu, chain.head, written);
-	}
-	return tell;
+	if (!guest_input_waits(d->guest) || !virtqueue_take(q, &d->guest->mmu, &chain))
+		return false;
+	if (chain.segment[0].writable)
+		written = guest_input_read(d->guest, chain.segment[0].at, chain.segment[0].bytes);
+	d->again |= guest_input_waits(d->guest);
+	return virtqueue_use(q, &d->guest->mmu, chain.head, written);
 }
 
 static bool work(struct virtio_device *d, unsigned queue)

@@ -5,7 +5,9 @@
 #include <linux/virtio_config.h>
 
 #include "abi/veneer.h"
+#include "core/cpu.h"
 #include "core/guest.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
 
 static void lock(struct virtio_device *d)
@@ -23,6 +25,7 @@ static void reset(struct virtio_device *d)
 {
 	d->status = 0;
 	d->features = 0;
+	d->busy = false;
 	for (unsigned i = 0; i < VIRTIO_QUEUES; i++)
 		d->queue[i] = (struct virtqueue){ 0 };
 }
@@ -57,6 +60,27 @@ static int64_t set_queue(struct virtio_device *d, struct vcpu *v, uint64_t at)
 			     GPA(set.avail), GPA(set.used));
 }
 
+static void go_on(struct timer *t)
+{
+	virtio_kick(container_of(t, struct virtio_device, timer));
+}
+
+#define GO_ON_NS 50000 /* the driver runs meanwhile */
+
+/* Work is done in parts, the next one by and by, in the guest's share. */
+static void work_later(struct virtio_device *d)
+{
+	struct vcpu *v = d->guest->vcpu;
+
+	if (v->cpu != this_cpu()) {
+		vcpu_request_from(v, REQUEST_VIRTIO);
+	} else if (!d->timer.armed) {
+		d->timer.fire = go_on;
+		d->timer.owner = v;
+		timer_set(v->cpu, &d->timer, rdtsc() + tsc_from_ns(GO_ON_NS));
+	}
+}
+
 static bool work(struct virtio_device *d, uint64_t queue)
 {
 	if (!(d->status & VIRTIO_CONFIG_S_DRIVER_OK))
@@ -64,7 +88,7 @@ static bool work(struct virtio_device *d, uint64_t queue)
 	d->again = false;
 	bool tell = d->kind->work(d, (unsigned)queue);
 	if (d->again)
-		vcpu_request(d->guest->vcpu, REQUEST_VIRTIO);
+		work_later(d);
 	return tell;
 }
 

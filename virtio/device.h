@@ -6,6 +6,7 @@
 #ifndef VENEER_VIRTIO_DEVICE_H
 #define VENEER_VIRTIO_DEVICE_H
 
+#include "core/timer.h"
 #include "core/types.h"
 #include "virtio/virtqueue.h"
 
@@ -20,7 +21,8 @@ struct virtio_kind {
 	uint32_t id; /* virtio 1.2, chapter 5 */
 	uint64_t features;
 	unsigned queues;
-	/* Something may wait in the queue. With the device's lock. True: the driver wants to be told. */
+	/* Something may wait in the queue: does a bounded part of it, and sets d->again if there
+	 * is more. With the device's lock. True: the driver wants to be told. */
 	bool (*work)(struct virtio_device *d, unsigned queue);
 };
 
@@ -29,10 +31,16 @@ struct virtio_device {
 	struct guest *guest;
 	unsigned event; /* for all its queues */
 	uint8_t lock;
-	uint32_t status; /* VIRTIO_CONFIG_S_* */
-	bool again;	 /* set by work: there may be more to do */
+	uint32_t status;    /* VIRTIO_CONFIG_S_* */
+	bool again;	    /* set by work: there may be more to do */
+	struct timer timer; /* goes on with it, on vCPU 0's CPU */
 	uint64_t features;
 	struct virtqueue queue[VIRTIO_QUEUES];
+	/* a buffer that is worked off in parts, and how far that is */
+	struct virtqueue_chain chain;
+	bool busy;
+	unsigned segment;
+	uint32_t offset;
 };
 
 void virtio_reset(struct virtio_device *d);

@@ -121,7 +121,7 @@
 #define VENEER_HYPERCALL_STRIDE 32
 #define VENEER_HC_NOP		0 /* nothing, in the gate: 0 */
 #define VENEER_HC_VERSION	1 /* nothing, in the hypervisor: ABI major << 16 | minor */
-#define VENEER_HC_CONSOLE_WRITE 2 /* (gva, bytes): bytes written, at most 4096 a call */
+#define VENEER_HC_CONSOLE_WRITE 2 /* (gva, bytes): bytes written, a part: call again */
 #define VENEER_HC_CONSOLE_READ	3 /* (gva, bytes): bytes read, 0 when there are none */
 #define VENEER_HC_SET_HANDLERS	4 /* (gva of struct veneer_handlers): 0 */
 #define VENEER_HC_HALT		5 /* unmask and wait for an event: 0, after the event was delivered */

@@ -35,44 +35,45 @@ bool bzimage_is(const void *data, uint64_t bytes)
 	return h.boot_flag == 0xaa55 && h.header == SIGNATURE;
 }
 
+#define TOO_LARGE(what) \
+	"the " what " does not fit into the guest's memory: raise memory = in veneer.conf"
+
 /* Where it wants to be, and how much room it takes while it unpacks itself. */
-static const char *copy_kernel(struct guest *g, const struct setup_header *h, uint64_t *entry)
+static const char *add_kernel(struct guest *g, const struct setup_header *h)
 {
 	uint64_t setup = ((h->setup_sects ? h->setup_sects : 4) + 1ull) * SECTOR, room;
+	uint64_t entry = h->code32_start;
 
 	if (h->version < OLDEST || !(h->loadflags & LOADED_HIGH))
 		return "a kernel older than boot protocol 2.06";
 	if (setup >= g->image.bytes)
 		return "a kernel whose file is cut off";
-	*entry = h->code32_start;
 	room = g->image.bytes - setup;
 	if (h->version >= WITH_PREFERENCE) {
 		if (h->relocatable_kernel)
-			*entry = h->pref_address;
+			entry = h->pref_address;
 		room = MAX(room, h->init_size);
 	}
-	uint8_t *to = *entry < MIB(1) ? NULL : mmu_memory(&g->mmu, GPA(*entry), room);
-	if (!to)
-		return "the kernel does not fit into the guest's memory: raise memory = in "
-		       "veneer.conf";
-	memcpy(to, (const char *)g->image.data + setup, g->image.bytes - setup);
+	g->load.entry = GPA(entry);
+	if (entry < MIB(1) ||
+	    !load_add_copy(g, GPA(entry), room, (const char *)g->image.data + setup,
+			   g->image.bytes - setup))
+		return TOO_LARGE("kernel");
 	return NULL;
 }
 
 /* As high as it may be: the kernel grows upwards. */
-static const char *copy_initrd(struct guest *g, struct boot_params *p, uint64_t kernel)
+static const char *add_initrd(struct guest *g, const struct setup_header *h)
 {
-	uint64_t bytes = g->module.bytes;
-	uint64_t top = MIN(g->mmu.memory_bytes, p->hdr.initrd_addr_max + 1ull);
+	uint64_t bytes = g->module.bytes, top = MIN(g->mmu.memory_bytes, h->initrd_addr_max + 1ull);
 
-	if (bytes > top || ALIGN_DOWN(top - bytes, PAGE_SIZE) < kernel + p->hdr.init_size)
-		return "the module does not fit into the guest's memory: raise memory = in "
-		       "veneer.conf";
-	uint64_t at = ALIGN_DOWN(top - bytes, PAGE_SIZE);
-	memcpy(mmu_memory(&g->mmu, GPA(at), bytes), g->module.data, bytes);
-	p->hdr.ramdisk_image = (uint32_t)at;
-	p->hdr.ramdisk_size = (uint32_t)bytes;
-	return NULL;
+	if (!bytes)
+		return NULL;
+	if (bytes > top || ALIGN_DOWN(top - bytes, PAGE_SIZE) < g->load.entry.v + h->init_size)
+		return TOO_LARGE("module");
+	g->load.module = GPA(ALIGN_DOWN(top - bytes, PAGE_SIZE));
+	return load_add_copy(g, g->load.module, 0, g->module.data, bytes) ? NULL
+									  : TOO_LARGE("module");
 }
 
 static void fill_params(struct guest *g, struct boot_params *p)
@@ -92,31 +93,32 @@ static void fill_params(struct guest *g, struct boot_params *p)
 	p->e820_table[2] = (struct boot_e820_entry){ MIB(1), g->mmu.memory_bytes - MIB(1), 1 };
 }
 
-const char *bzimage_load(struct guest *g)
+const char *bzimage_begin(struct guest *g)
 {
 	struct setup_header header;
-	uint64_t entry = 0;
 
 	read_header(g, &header);
-	const char *why = copy_kernel(g, &header, &entry);
-	if (why)
-		return why;
+	const char *why = add_kernel(g, &header);
+	return why ? why : add_initrd(g, &header);
+}
 
+void bzimage_finish(struct guest *g)
+{
 	struct boot_params *p = mmu_memory(&g->mmu, GPA(PARAMS_AT), sizeof(*p));
 	uint64_t *gdt = mmu_memory(&g->mmu, GPA(GDT_AT), PAGE_SIZE);
 	char *cmdline = mmu_memory(&g->mmu, GPA(CMDLINE_AT), CMDLINE_BYTES);
+
 	memset(p, 0, sizeof(*p));
-	p->hdr = header;
+	read_header(g, &p->hdr);
 	fill_params(g, p);
 	copy_string(cmdline, g->config->cmdline, CMDLINE_BYTES);
-	if (g->module.bytes)
-		why = copy_initrd(g, p, entry);
-	if (why)
-		return why;
+	if (g->module.bytes) {
+		p->hdr.ramdisk_image = (uint32_t)g->load.module.v;
+		p->hdr.ramdisk_size = (uint32_t)g->module.bytes;
+	}
 	gdt[LEGACY_CS / 8] = DESC_CODE32(0);
 	gdt[LEGACY_DS / 8] = DESC_DATA(0);
-	vcpu_start_legacy(
-		g->vcpu,
-		&(struct legacy_start){ .eip = (uint32_t)entry, .esi = PARAMS_AT, .gdt = GDT_AT });
-	return NULL;
+	vcpu_start_legacy(g->vcpu, &(struct legacy_start){ .eip = (uint32_t)g->load.entry.v,
+							   .esi = PARAMS_AT,
+							   .gdt = GDT_AT });
 }

@@ -10,8 +10,9 @@ struct guest;
 
 bool bzimage_is(const void *data, uint64_t bytes);
 
-/* Puts kernel, module (as initrd), command line and memory map into the guest's memory, and its
- * first vCPU at the entry. NULL, or what is wrong. */
-const char *bzimage_load(struct guest *g);
+/* The parts of load_begin and load_finish for such an image: kernel and module (as initrd); then
+ * command line, memory map, and the first vCPU at the entry. */
+const char *bzimage_begin(struct guest *g);
+void bzimage_finish(struct guest *g);
 
 #endif

@@ -1,33 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/console.h"
 
+#include "core/cpu.h"
 #include "core/guest.h"
 #include "core/monitor.h"
 #include "core/string.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
 
-#define COM1	  0x3f8
-#define UART_IER  1
-#define UART_FCR  2
-#define UART_LCR  3
-#define UART_MCR  4
-#define UART_LSR  5
-#define LSR_READY 0x01
-#define LSR_EMPTY 0x20
+#define COM1	   0x3f8
+#define UART_IER   1
+#define UART_FCR   2
+#define UART_LCR   3
+#define UART_MCR   4
+#define UART_LSR   5
+#define UART_FIFO  16
+#define LSR_READY  0x01
+#define LSR_EMPTY  0x20
 
-static uint8_t lock;		/* the port, and whole lines on it */
-static struct guest *prompting; /* whose unfinished line the console's last one is */
+#define LINE_BYTES 480
 
-static void acquire(void)
+static void lock(uint8_t *l)
 {
-	while (__atomic_test_and_set(&lock, __ATOMIC_ACQUIRE))
+	while (__atomic_test_and_set(l, __ATOMIC_ACQUIRE))
 		cpu_relax();
 }
 
-static void release(void)
+static void unlock(uint8_t *l)
 {
-	__atomic_clear(&lock, __ATOMIC_RELEASE);
+	__atomic_clear(l, __ATOMIC_RELEASE);
 }
+
+/* --- the port --- */
+
+/* What is on its way to it: one entry of a ring, as it is shown. Lock order: the port's, then a
+ * ring's. */
+static struct {
+	uint8_t lock;
+	unsigned used, at;
+	char text[4 * LINE_BYTES];
+	const struct guest *prompting; /* whose unfinished line is the last one on the screen */
+} port;
+
+static struct console_ring own; /* the hypervisor's */
+static bool buffering;
 
 void console_init(void)
 {
@@ -40,49 +56,270 @@ void console_init(void)
 	outb(COM1 + UART_IER, 1);
 }
 
-void console_put(char c)
+static bool port_is_empty(void)
 {
-	for (unsigned i = 0; i < 100000 && !(inb(COM1 + UART_LSR) & LSR_EMPTY); i++)
-		cpu_relax();
-	outb(COM1, (uint8_t)c);
+	return inb(COM1 + UART_LSR) & LSR_EMPTY;
 }
 
-static void put_text(const char *s)
+/* As much as the port takes, budget bytes at most; false: text is left. */
+static bool send_text(unsigned *budget)
 {
-	for (; *s; s++)
-		console_put(*s);
+	while (port.at < port.used) {
+		unsigned n = MIN(MIN(port.used - port.at, UART_FIFO), *budget);
+
+		if (!n || !port_is_empty())
+			return false;
+		*budget -= n;
+		for (; n; n--)
+			outb(COM1, (uint8_t)port.text[port.at++]);
+	}
+	return true;
 }
+
+static void add_text(const char *s)
+{
+	while (*s && port.used < sizeof(port.text))
+		port.text[port.used++] = *s++;
+}
+
+/* --- rings --- */
+
+/* An entry: struct entry, then the text. */
+enum entry_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE };
+
+struct entry {
+	uint8_t kind;
+	uint8_t kept;  /* bytes of a prompt on the screen that still stand */
+	uint8_t erase; /* and bytes behind them to take back */
+	uint16_t bytes;
+} __attribute__((packed));
+
+#define RESERVE 2048 /* of a guest's ring, for notices */
+#define ROOM	1280 /* more than any CONSOLE_PART bytes and an unfinished line can need */
+_Static_assert(ROOM >= CONSOLE_PART * (sizeof(struct entry) + 1) +
+			       sizeof(((struct guest *)0)->line),
+	       "a part fits");
+
+static uint32_t room_in(const struct console_ring *r)
+{
+	return CONSOLE_RING - (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE));
+}
+
+bool console_guest_room(struct guest *g)
+{
+	return room_in(&g->console) >= ROOM + RESERVE;
+}
+
+static void ring_put(struct console_ring *r, const void *from, unsigned bytes)
+{
+	const uint8_t *at = from;
+
+	for (unsigned i = 0; i < bytes; i++)
+		r->bytes[r->head++ % CONSOLE_RING] = at[i];
+}
+
+static void ring_take(struct console_ring *r, void *to, unsigned bytes)
+{
+	uint8_t *at = to;
+	uint32_t tail = r->tail;
+
+	for (unsigned i = 0; i < bytes; i++)
+		at[i] = r->bytes[tail++ % CONSOLE_RING];
+	__atomic_store_n(&r->tail, tail, __ATOMIC_RELEASE);
+}
+
+static bool append(struct console_ring *r, const struct entry *e, const char *text)
+{
+	unsigned reserve = e->kind == ENTRY_NOTICE ? 0 : RESERVE;
+	bool fits;
+
+	lock(&r->lock);
+	fits = room_in(r) >= sizeof(*e) + e->bytes + reserve;
+	if (fits) {
+		ring_put(r, e, sizeof(*e));
+		ring_put(r, text, e->bytes);
+	} else {
+		r->dropped++;
+	}
+	unlock(&r->lock);
+	return fits;
+}
+
+static bool is_empty(const struct console_ring *r)
+{
+	return __atomic_load_n(&r->head, __ATOMIC_ACQUIRE) == r->tail;
+}
+
+/* --- from a ring to the port, with the port's lock --- */
 
 /* Another's line comes: the prompt is shown anew with what follows it. */
 static void leave_prompt(void)
 {
-	if (!prompting)
+	if (port.prompting)
+		add_text("\r\n");
+	port.prompting = NULL;
+}
+
+static void show(const struct guest *g, const struct entry *e, const char *text)
+{
+	if (e->kind == ENTRY_NOTICE) {
+		leave_prompt();
+		add_text("veneer: ");
+		add_text(text);
+		add_text("\r\n");
 		return;
-	put_text("\r\n");
-	prompting->line_shown = 0;
-	prompting = NULL;
+	}
+	if (port.prompting == g) {
+		for (unsigned i = 0; i < e->erase; i++)
+			add_text("\b \b");
+		add_text(text + e->kept);
+	} else {
+		leave_prompt();
+		add_text(g->config->name);
+		add_text(": ");
+		add_text(text);
+	}
+	port.prompting = e->kind == ENTRY_PROMPT ? g : NULL;
+	if (e->kind == ENTRY_LINE)
+		add_text("\r\n");
 }
 
-static void put_line(const char *name, const char *text)
+static void compose(const struct guest *g, struct console_ring *r)
 {
-	leave_prompt();
-	put_text(name);
-	put_text(": ");
-	put_text(text);
-	put_text("\r\n");
+	char text[LINE_BYTES + 1];
+	struct entry e;
+
+	port.used = port.at = 0;
+	lock(&r->lock);
+	ring_take(r, &e, sizeof(e));
+	ring_take(r, text, e.bytes);
+	unlock(&r->lock);
+	text[e.bytes] = 0;
+	show(g, &e, text);
 }
 
-#define LINE_BYTES 480
-
-void console_print_unlocked(const char *fmt, ...)
+/* Finishes the entry under way, whoever's it is, then sends the ring's own; false: some is left. */
+static bool send_ring(const struct guest *g, struct console_ring *r, unsigned budget)
 {
-	char line[LINE_BYTES];
-	va_list args;
+	while (send_text(&budget)) {
+		if (is_empty(r))
+			return true;
+		if (!budget)
+			return false;
+		compose(g, r);
+	}
+	return false;
+}
 
-	va_start(args, fmt);
-	format_v(line, sizeof(line), fmt, args);
-	va_end(args);
-	put_line("veneer", line);
+#define SEND_BYTES    192     /* at one go */
+#define SEND_AGAIN_NS 1000000 /* the port's FIFO is empty again at 115200 bits a second */
+
+static void tell_room(struct guest *g)
+{
+	if (!console_guest_room(g) ||
+	    !__atomic_exchange_n(&g->console.waiting, false, __ATOMIC_SEQ_CST))
+		return;
+	for (unsigned i = 0; i < g->vcpus; i++)
+		vcpu_request_from(&g->vcpu[i], REQUEST_ROOM);
+}
+
+static void send_again(struct timer *t)
+{
+	console_guest_send(container_of(t, struct guest, console.timer));
+}
+
+/* The timer is of vCPU 0's CPU; from elsewhere that vCPU is asked to go on. */
+static void send_later(struct guest *g)
+{
+	struct timer *t = &g->console.timer;
+
+	if (g->vcpu->cpu != this_cpu()) {
+		vcpu_request_from(g->vcpu, REQUEST_SEND);
+		return;
+	}
+	if (t->armed)
+		return;
+	t->fire = send_again;
+	t->owner = g->vcpu;
+	timer_set(g->vcpu->cpu, t, rdtsc() + tsc_from_ns(SEND_AGAIN_NS));
+}
+
+void console_guest_send(struct guest *g)
+{
+	if (is_empty(&g->console) && port.at == port.used)
+		return;
+	if (__atomic_test_and_set(&port.lock, __ATOMIC_ACQUIRE)) { /* another CPU is at it */
+		send_later(g);
+		return;
+	}
+	bool all = send_ring(g, &g->console, SEND_BYTES);
+	unlock(&port.lock);
+	if (!all)
+		send_later(g);
+	tell_room(g);
+}
+
+static void put_byte_now(char c)
+{
+	for (unsigned i = 0; i < 100000 && !port_is_empty(); i++)
+		cpu_relax();
+	outb(COM1, (uint8_t)c);
+}
+
+/* Everything, however long it takes. */
+static void send_text_now(void)
+{
+	while (port.at < port.used)
+		put_byte_now(port.text[port.at++]);
+}
+
+static void send_all_now(const struct guest *g, struct console_ring *r)
+{
+	send_text_now();
+	while (!is_empty(r)) {
+		compose(g, r);
+		send_text_now();
+	}
+}
+
+/* --- the hypervisor's lines --- */
+
+static void send_own(struct timer *t)
+{
+	bool all = false;
+
+	(void)t;
+	if (!__atomic_test_and_set(&port.lock, __ATOMIC_ACQUIRE)) {
+		all = send_ring(NULL, &own, SEND_BYTES);
+		unlock(&port.lock);
+	}
+	if (!all)
+		this_cpu()->attention = true; /* console_attend sets the timer again */
+}
+
+void console_attend(void)
+{
+	if (is_empty(&own) || own.timer.armed)
+		return;
+	own.timer.fire = send_own;
+	timer_set(this_cpu(), &own.timer, rdtsc() + tsc_from_ns(SEND_AGAIN_NS));
+}
+
+/* Without room, and while there are no timers, the line goes out at once: what the operator asks
+ * for is never dropped. */
+static void put_own(const char *text)
+{
+	const struct entry e = { .kind = ENTRY_NOTICE, .bytes = (uint16_t)strlen(text) };
+	bool now = !buffering || room_in(&own) < sizeof(e) + LINE_BYTES;
+
+	append(&own, &e, text);
+	if (now) {
+		lock(&port.lock);
+		send_all_now(NULL, &own);
+		unlock(&port.lock);
+	} else {
+		cpu_kick(&cpus[0]);
+	}
 }
 
 void console_print(const char *fmt, ...)
@@ -93,10 +330,42 @@ void console_print(const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(line, sizeof(line), fmt, args);
 	va_end(args);
-	acquire();
-	put_line("veneer", line);
-	release();
+	put_own(line);
 }
+
+void console_start_buffering(void)
+{
+	buffering = true;
+}
+
+void console_stop_buffering(void)
+{
+	buffering = false;
+	lock(&port.lock);
+	send_all_now(NULL, &own);
+	for (unsigned i = 0; i < guest_count; i++)
+		send_all_now(&guests[i], &guests[i].console);
+	unlock(&port.lock);
+}
+
+/* Takes no lock: this CPU may have it. */
+void console_print_now(const char *fmt, ...)
+{
+	char line[LINE_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	format_v(line, sizeof(line), fmt, args);
+	va_end(args);
+	for (const char *s = "\r\nveneer: "; *s; s++)
+		put_byte_now(*s);
+	for (const char *s = line; *s; s++)
+		put_byte_now(*s);
+	for (const char *s = "\r\n"; *s; s++)
+		put_byte_now(*s);
+}
+
+/* --- of a guest, and the guest's own --- */
 
 void console_guest_notice(struct guest *g, const char *fmt, ...)
 {
@@ -107,9 +376,13 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
 	va_end(args);
-	acquire();
-	put_line("veneer", line);
-	release();
+	if (!buffering) {
+		put_own(line);
+		return;
+	}
+	const struct entry e = { .kind = ENTRY_NOTICE, .bytes = (uint16_t)strlen(line) };
+	append(&g->console, &e, line);
+	console_guest_send(g);
 }
 
 /* count-at: the counters as they were at the first and behind the last byte of a line. */
@@ -124,25 +397,26 @@ static void print_counts(struct guest *g)
 	console_guest_notice(g, "counts%s", text);
 }
 
+/* The line so far: what a prompt has shown of it stays as far as it still holds. */
+static bool append_line(struct guest *g, enum entry_kind kind)
+{
+	const struct entry e = { .kind = (uint8_t)kind,
+				 .kept = g->line_kept,
+				 .erase = (uint8_t)(g->line_shown - g->line_kept),
+				 .bytes = g->line_used };
+
+	return append(&g->console, &e, g->line);
+}
+
 static void end_line(struct guest *g)
 {
 	const char *count_at = g->config->count_at;
-	bool counted = *count_at && !strncmp(g->line, count_at, strlen(count_at));
 
 	g->line[g->line_used] = 0;
-	acquire();
-	if (prompting == g) {
-		put_text(g->line + g->line_shown);
-		put_text("\r\n");
-		g->line_shown = 0;
-		prompting = NULL;
-	} else {
-		put_line(g->config->name, g->line);
-	}
-	release();
-	if (counted)
+	append_line(g, ENTRY_LINE);
+	if (*count_at && !strncmp(g->line, count_at, strlen(count_at)))
 		print_counts(g);
-	g->line_used = 0;
+	g->line_used = g->line_shown = g->line_kept = 0;
 }
 
 /* Escape sequences (ECMA-48, section 5.4) go: nothing a guest prints may move the cursor. */
@@ -159,50 +433,66 @@ static bool in_escape(struct guest *g, char c)
 	return g->escape;
 }
 
-void console_guest_put(struct guest *g, char c)
+/* A backspace takes back what the guest has printed of this line, and no more: it never reaches the
+ * name in front of it. */
+static void take_back(struct guest *g)
+{
+	if (g->line_used)
+		g->line_used--;
+	g->line_kept = MIN(g->line_kept, g->line_used);
+}
+
+bool console_guest_put(struct guest *g, char c)
 {
 	if (c == '\r' || !c || in_escape(g, c))
-		return;
+		return true;
+	if (c == '\b') {
+		take_back(g);
+		return true;
+	}
 	if (!g->line_used)
 		for (unsigned i = 0; i < COUNTERS; i++)
 			g->line_counts[i] = guest_count_of(g, i);
 	if (c == '\n') {
 		end_line(g);
-		return;
+		return console_guest_room(g);
 	}
 	/* nor may it look like another's line */
-	if (((unsigned char)c < ' ' && c != '\t' && c != '\b') || (unsigned char)c >= 0x7f)
+	if (((unsigned char)c < ' ' && c != '\t') || (unsigned char)c >= 0x7f)
 		c = '?';
 	g->line[g->line_used++] = c;
 	if (g->line_used == sizeof(g->line) - 1)
 		end_line(g);
+	return console_guest_room(g);
 }
 
-void console_guest_write(struct guest *g, const char *text, uint64_t bytes)
+uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 {
+	uint64_t n = MIN(bytes, CONSOLE_PART);
+
 	guest_console_lock(g);
-	for (uint64_t i = 0; i < bytes; i++)
+	if (!console_guest_room(g)) {
+		__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
+		if (!console_guest_room(g))
+			n = 0;
+	}
+	for (uint64_t i = 0; i < n; i++)
 		console_guest_put(g, ((const volatile char *)text)[i]);
 	guest_console_unlock(g);
+	console_guest_send(g);
+	return n;
 }
 
 void console_guest_prompt(struct guest *g)
 {
 	guest_console_lock(g);
-	acquire();
-	if (g->line_used > g->line_shown) {
+	if (g->line_used != g->line_shown || g->line_kept != g->line_shown) {
 		g->line[g->line_used] = 0;
-		if (prompting != g) {
-			leave_prompt();
-			put_text(g->config->name);
-			put_text(": ");
-		}
-		put_text(g->line + g->line_shown);
-		g->line_shown = g->line_used;
-		prompting = g;
+		if (append_line(g, ENTRY_PROMPT))
+			g->line_shown = g->line_kept = g->line_used;
 	}
-	release();
 	guest_console_unlock(g);
+	console_guest_send(g);
 }
 
 void console_guest_flush(struct guest *g)

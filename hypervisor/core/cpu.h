@@ -34,8 +34,10 @@ struct cpu {
 	struct vcpu *running; /* who has the CPU, NULL when it idles; atomic */
 	struct vcpu *vcpus;   /* pinned here */
 	struct timer slice_timer;
-	struct timer *timers;
+	struct timer *timers, *timers_put_off; /* by deadline; of those whose share is used up */
 	bool timer_changed;
+	struct vcpu *payer;		/* whose the time is, since: */
+	uint64_t paid_until, unclaimed; /* TSC; ticks of nobody's yet */
 	bool sysenter_on;
 	mpa_t svm_host;	   /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
 	mpa_t vmxon;	   /* VMXON region */

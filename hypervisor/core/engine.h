@@ -23,6 +23,7 @@ struct hvm_vendor;
 
 struct engine {
 	const char *name;
+	unsigned hypercall_bytes; /* of the instruction in the hypercall page */
 
 	/* What this processor lacks for it, or NULL. */
 	const char *(*missing)(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The life of a guest: its memory, its start, its end. Loading images is in load.c. */
+/* A guest and its vCPUs: creation, start, what others ask of them. Its life is in life.c. */
 #include "core/guest.h"
 
 #include "core/console.h"
@@ -148,33 +148,11 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	}
 	if (load_window(g))
 		return -EINVAL;
-	while (!guest_zero(g))
+	g->phase = GUEST_LOADING;
+	guest_load_begin(g);
+	while (!guest_load_part(g))
 		;
-	return guest_load(g);
-}
-
-static void set_clock(struct vcpu *v)
-{
-	struct veneer_clock *c = &v->page->clock;
-	uint64_t mul = (1000000ull << 32) / tsc_khz();
-	int shift = 0;
-
-	for (; mul >> 32; shift++)
-		mul >>= 1;
-	c->tsc_to_system_mul = (uint32_t)mul;
-	c->tsc_shift = (int8_t)shift;
-	c->flags = 1; /* the TSC is the same on all processors */
-}
-
-#define ZERO_BYTES MIB(4) /* at a time: the core may have other guests */
-
-bool guest_zero(struct guest *g)
-{
-	uint64_t left = g->mmu.memory_bytes - g->zeroed, n = MIN(left, ZERO_BYTES);
-
-	memset((char *)direct(g->mmu.memory) + g->zeroed, 0, n);
-	g->zeroed = n < left ? g->zeroed + n : 0;
-	return !g->zeroed;
+	return g->phase == GUEST_RUNNING ? 0 : -EINVAL;
 }
 
 /* What every vCPU starts from, whatever runs it. */
@@ -220,7 +198,7 @@ void vcpu_start(struct vcpu *v)
 	const struct veneer_vcpu_start s = v->start;
 	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(s.vcpu_page), PAGE_SIZE);
 
-	if (v->guest->ending)
+	if (!guest_is_running(v->guest))
 		return;
 	if (v->loaded)
 		vcpu_unload(v->cpu);
@@ -236,7 +214,7 @@ void vcpu_start(struct vcpu *v)
 
 void vcpu_init(struct vcpu *v)
 {
-	if (v->guest->ending)
+	if (!guest_is_running(v->guest))
 		return;
 	if (v->loaded)
 		vcpu_unload(v->cpu);
@@ -247,7 +225,7 @@ void vcpu_init(struct vcpu *v)
 /* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
 void vcpu_startup(struct vcpu *v)
 {
-	if (v->guest->ending)
+	if (!guest_is_running(v->guest))
 		return;
 	if (v->loaded)
 		vcpu_unload(v->cpu);
@@ -285,148 +263,6 @@ void vcpu_load(struct vcpu *v)
 	v->cpu->current = v;
 }
 
-int guest_load(struct guest *g)
-{
-	const char *why = "";
-
-	for (unsigned i = 0; i < g->vcpus; i++) {
-		struct vcpu *v = &g->vcpu[i];
-
-		v->page = v->own_page;
-		memset(v->page, 0, PAGE_SIZE);
-		v->starting = 0;
-	}
-	g->engine->reset_guest(g);
-	g->ended = false;
-	g->ending = 0;
-	g->input_tail = g->input_head;
-	virtio_reset(&g->device[0]);
-	if (g->platform)
-		platform_reset(g->platform, g);
-	if (load_image(g, &why)) {
-		console_guest_notice(g, "%s: %s", g->config->image, why);
-		g->ended = true;
-		g->verdict = -1;
-		return -EINVAL;
-	}
-	for (unsigned i = 0; i < g->vcpus; i++)
-		set_clock(&g->vcpu[i]);
-	struct vcpu *v = g->vcpu;
-	v->runnable_since = rdtsc();
-	v->cpu->attention = true;
-	v->state = VCPU_RUNNABLE;
-	return 0;
-}
-
-/* All vCPUs stop, each on its own CPU; this one at once. False: that is under way already. */
-static bool park_all(struct guest *g, bool restart)
-{
-	if (__atomic_exchange_n(&g->ending, 1, __ATOMIC_ACQ_REL))
-		return false;
-	g->restart = restart;
-	__atomic_store_n(&g->parking, g->vcpus, __ATOMIC_RELEASE);
-	for (unsigned i = 0; i < g->vcpus; i++) {
-		if (g->vcpu[i].cpu == this_cpu())
-			g->vcpu[i].state = VCPU_STOPPED;
-		vcpu_request(&g->vcpu[i], REQUEST_PARK);
-	}
-	return true;
-}
-
-void vcpu_park(struct vcpu *v)
-{
-	struct guest *g = v->guest;
-
-	v->state = VCPU_STOPPED;
-	if (v->loaded)
-		vcpu_unload(v->cpu);
-	timer_cancel(v->cpu, &v->timer);
-	if (g->platform)
-		platform_park(g->platform, v->id);
-	if (__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) || !g->restart)
-		return;
-	vcpu_request(g->vcpu, REQUEST_LOAD);
-}
-
-void guest_restart(struct guest *g)
-{
-	park_all(g, true);
-}
-
-void guest_end(struct guest *g, int verdict, const char *how)
-{
-	if (!park_all(g, false))
-		return;
-	g->verdict = verdict;
-	console_guest_flush(g);
-	console_guest_notice(g, "%s, verdict %d", how, verdict);
-	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
-	if (guests_all_ended())
-		machine_off();
-}
-
-void vcpu_stop(struct vcpu *v)
-{
-	struct guest *g = v->guest;
-
-	v->state = VCPU_STOPPED;
-	timer_cancel(v->cpu, &v->timer);
-	for (unsigned i = 0; i < g->vcpus; i++)
-		if (__atomic_load_n(&g->vcpu[i].state, __ATOMIC_ACQUIRE) != VCPU_STOPPED ||
-		    __atomic_load_n(&g->vcpu[i].starting, __ATOMIC_ACQUIRE))
-			return;
-	guest_end(g, -1, "all its vCPUs have stopped");
-}
-
-static void dump_registers(struct vcpu *v)
-{
-	struct guest *g = v->guest;
-	const struct regs *r = v->regs;
-
-	if (v->engine->gather)
-		v->engine->gather(v);
-	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u vector %lu error %lx", r->cs,
-			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), r->vector,
-			     r->error);
-	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
-			     r->rcx, r->rdx);
-	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,
-			     r->rbp, r->ss, r->rsp);
-	if (guest_is_pv(g))
-		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
-				     r->r10, r->r11);
-	console_guest_notice(g, "root %lx cr0 %08x cr2 %lx cr4 %08x gdt %08x idt %08x",
-			     v->mmu.paging.root.v, v->legacy.cr0,
-			     v->engine->hvm ? v->legacy.cr2 : v->page->cr2, v->legacy.cr4,
-			     v->legacy.gdt_base, v->legacy.idt_base);
-}
-
-#define RESTARTS_MAX 100 /* a guest that crashes at once must not fill the console for ever */
-
-void guest_crash(struct guest *g, const char *fmt, ...)
-{
-	char why[160];
-	va_list args;
-
-	struct vcpu *v = this_cpu()->current;
-
-	if (g->ending)
-		return;
-	va_start(args, fmt);
-	format_v(why, sizeof(why), fmt, args);
-	va_end(args);
-	console_guest_notice(g, "CRASH: %s", why);
-	if (v && v->guest == g)
-		dump_registers(v);
-	if (g->config->on_crash == CRASH_RESTART && g->restarts < RESTARTS_MAX) {
-		g->restarts++;
-		console_guest_notice(g, "restart %u", g->restarts);
-		guest_restart(g);
-	} else {
-		guest_end(g, -1, "stopped after a crash");
-	}
-}
-
 struct guest *guest_find(const char *name)
 {
 	for (unsigned i = 0; i < guest_count; i++)
@@ -435,19 +271,26 @@ struct guest *guest_find(const char *name)
 	return NULL;
 }
 
-bool guests_all_ended(void)
-{
-	for (unsigned i = 0; i < guest_count; i++)
-		if (!guests[i].config->optional &&
-		    !__atomic_load_n(&guests[i].ended, __ATOMIC_ACQUIRE))
-			return false;
-	return true;
-}
-
 void vcpu_request(struct vcpu *v, uint32_t request)
 {
 	__atomic_or_fetch(&v->requests, request, __ATOMIC_RELEASE);
 	cpu_kick(v->cpu);
+}
+
+/*
+ * A guest may ask as often as it likes, but each kick takes time from whoever runs on the other
+ * CPU. So what is on its way already is not sent again, each request that arrives is charged to the
+ * vCPU that gets it, and one that has used up its share waits for the next turn of its CPU.
+ */
+void vcpu_request_from(struct vcpu *v, uint32_t request)
+{
+	uint32_t old = __atomic_fetch_or(&v->requests, request, __ATOMIC_SEQ_CST);
+
+	if ((old & request) == request)
+		return;
+	struct vcpu *running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST);
+	if (!running || running == v || v->budget > 0)
+		cpu_kick(v->cpu);
 }
 
 void guest_request(struct guest *g, uint32_t request)
@@ -547,20 +390,10 @@ void vcpu_event(struct vcpu *v, unsigned event)
 	vcpu_wake(v);
 }
 
-/*
- * A guest may send itself as many events as it likes, but each kick takes time from whoever runs on
- * the other CPU. So an event that is already on its way is not sent again, each one that arrives is
- * charged to the vCPU that gets it (exit_requests), and one that has used up its share waits for
- * the next turn of its CPU.
- */
 void vcpu_event_from(struct vcpu *v, unsigned event)
 {
 	struct veneer_vcpu_page *page = __atomic_load_n(&v->page, __ATOMIC_ACQUIRE);
 
 	__atomic_or_fetch(&page->events, 1ull << event, __ATOMIC_RELEASE);
-	if (__atomic_fetch_or(&v->requests, REQUEST_EVENT, __ATOMIC_SEQ_CST) & REQUEST_EVENT)
-		return;
-	struct vcpu *running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST);
-	if (!running || running == v || v->budget > 0)
-		cpu_kick(v->cpu);
+	vcpu_request_from(v, REQUEST_EVENT);
 }

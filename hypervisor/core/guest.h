@@ -11,7 +11,9 @@
 #include "abi/veneer.h"
 #include "core/bundle.h"
 #include "core/config.h"
+#include "core/console.h"
 #include "core/engine.h"
+#include "core/load.h"
 #include "core/timer.h"
 #include "core/types.h"
 #include "emulate/insn.h"
@@ -44,23 +46,28 @@ extern const char *const counter_names[COUNTERS];
 enum vcpu_state {
 	VCPU_RUNNABLE,
 	VCPU_HALTED,  /* waits for an event */
-	VCPU_PAUSED,  /* by the monitor */
 	VCPU_STOPPED, /* for good, until a reset */
 };
 
-/* Request bits, set by other CPUs */
-#define REQUEST_PAUSE	0x1
-#define REQUEST_RESUME	0x2
-#define REQUEST_RESET	0x4
-#define REQUEST_STOP	0x8
-#define REQUEST_INPUT	0x10
-#define REQUEST_EVENT	0x20  /* look at the events in the page */
-#define REQUEST_START	0x40  /* begin at v->start */
-#define REQUEST_PARK	0x80  /* stop; the last one to do so goes on with guest->ending */
-#define REQUEST_VIRTIO	0x200 /* devices have work left */
-#define REQUEST_INIT	0x400 /* back to before its start (INIT) */
-#define REQUEST_STARTUP 0x800 /* begin at v->startup (SIPI) */
-#define REQUEST_LOAD	0x100 /* all are parked: load the image again */
+/* Request bits, set from anywhere and seen to on the vCPU's own CPU (request.c). */
+#define REQUEST_PARK	  0x0001 /* stop; the last one to do so goes on with the guest's phase */
+#define REQUEST_PAUSE	  0x0002
+#define REQUEST_RESUME	  0x0004
+#define REQUEST_RESET	  0x0008
+#define REQUEST_STOP	  0x0010
+#define REQUEST_INPUT	  0x0100  /* console input, or a device's timer to be set */
+#define REQUEST_EVENT	  0x0200  /* look at the events in the page */
+#define REQUEST_START	  0x0400  /* begin at v->start */
+#define REQUEST_INIT	  0x0800  /* back to before its start (INIT) */
+#define REQUEST_STARTUP	  0x1000  /* begin at v->startup (SIPI) */
+#define REQUEST_ROOM	  0x2000  /* the console has room again */
+#define REQUEST_SEND	  0x4000  /* console output waits for this CPU's timer */
+#define REQUEST_VIRTIO	  0x10000 /* devices have work left */
+#define REQUEST_LOAD	  0x20000 /* all are parked: load the image again */
+
+#define REQUESTS_AT_ONCE  0x00ff  /* of the operator, and of the guest's end: whoever runs */
+#define REQUESTS_IN_SHARE 0xff00  /* short, paid for by the vCPU, while it has time left */
+#define REQUESTS_IN_TURN  0xf0000 /* long, in parts: the vCPU is scheduled for them */
 
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
@@ -78,6 +85,7 @@ struct vcpu {
 	struct cpu *cpu;
 	unsigned id;
 	enum vcpu_state state;
+	bool paused;	   /* by the monitor: it does nothing, whatever its state */
 	uint32_t requests; /* REQUEST_*, atomic */
 	bool loaded;	   /* its registers are in the processor */
 	uint8_t starting;  /* v->start is taken; atomic */
@@ -131,10 +139,9 @@ struct vcpu {
 	uint64_t timer_period;
 
 	/* scheduling, in TSC ticks */
-	int64_t budget;
+	int64_t budget; /* left of its share; less than nothing is debt */
 	uint64_t slice;
-	uint64_t started; /* when it was last picked */
-	uint64_t ran;	  /* in all */
+	uint64_t ran; /* in all */
 	uint64_t worst_wait;
 	uint64_t runnable_since;
 	struct vcpu *next; /* on its CPU */
@@ -151,6 +158,12 @@ struct profile_entry {
 	uint32_t address, count;
 };
 
+/*
+ * A guest's life (life.c). A restart or the end begins with parking: each vCPU stops on its own
+ * CPU. Then the guest is loaded again, in parts, or has ended. The end can be decided at any time.
+ */
+enum guest_phase { GUEST_RUNNING, GUEST_PARKING, GUEST_LOADING, GUEST_ENDED };
+
 struct guest {
 	const struct guest_config *config;
 	const struct engine *engine;
@@ -161,10 +174,11 @@ struct guest {
 	uint64_t overhead; /* bytes of hypervisor memory for it */
 	struct vcpu *vcpu; /* array */
 	unsigned vcpus;
+	uint8_t phase_lock; /* over the next three; taken alone */
+	enum guest_phase phase;
+	bool end_wanted;  /* what parking and loading lead to is the end */
 	unsigned parking; /* vCPUs that have still to park; atomic */
-	uint8_t ending;	  /* a restart or the end is under way; atomic */
-	bool restart;	  /* after parking */
-	uint64_t zeroed;  /* bytes, while that is under way */
+	struct load load; /* how far it is */
 	uint8_t console_lock;
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
 	struct platform *platform;		     /* legacy devices, or NULL for PV */
@@ -186,8 +200,9 @@ struct guest {
 	/* console output: the line so far */
 	char line[240];
 	uint8_t escape; /* 1: after ESC; 2: in a control sequence */
-	unsigned line_used,
-		line_shown; /* shown: of a prompt, which stands on the console already */
+	uint8_t line_used, line_shown,
+		line_kept; /* shown: as a prompt; kept: of that, still right */
+	struct console_ring console;
 	uint64_t line_counts[COUNTERS];
 
 	/* console input: one producer, one consumer */
@@ -201,14 +216,15 @@ extern unsigned guest_count;
 /* Takes memory for the guest and loads it. 0, or negative with the reason on the console. */
 int guest_create(struct guest *g, const struct guest_config *config);
 
-/* Zeroes the guest's memory, a part at each call; true when all of it is. */
-bool guest_zero(struct guest *g);
+/* life.c. Loading it anew, from zeroed memory to vCPU 0 at its entry: how it begins, and a part of
+ * it at each call; true when it is through. No vCPU may be running. */
+void guest_load_begin(struct guest *g);
+bool guest_load_part(struct guest *g);
 
-/* Puts the image into zeroed memory, and vCPU 0 at its entry; no vCPU may be running. */
-int guest_load(struct guest *g);
-
-/* The same from any of its vCPUs' CPUs, when it is running: first all vCPUs park. */
+/* From any CPU: it starts again from its image, when all its vCPUs have parked. The operator's
+ * reset works on a guest that has ended, too. */
 void guest_restart(struct guest *g);
+void guest_reset(struct guest *g);
 
 /* Zeroed memory of the hypervisor's on behalf of a guest, while it is created; v == 0: none. */
 mpa_t guest_take(struct guest *g, uint64_t bytes);
@@ -223,9 +239,10 @@ struct guest *guest_find(const char *name);
 bool guests_all_ended(void);
 
 /* From any CPU */
-void vcpu_request(struct vcpu *v, uint32_t request);
-void guest_request(struct guest *g, uint32_t request); /* of all its vCPUs */
-void vcpu_event_from(struct vcpu *v, unsigned event);  /* PV */
+void vcpu_request(struct vcpu *v, uint32_t request);	  /* of the operator, or for an end */
+void vcpu_request_from(struct vcpu *v, uint32_t request); /* of a guest: no oftener than it pays */
+void guest_request(struct guest *g, uint32_t request);	  /* of all its vCPUs */
+void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
 
 /* From its own CPU */
@@ -257,6 +274,11 @@ void guest_console_unlock(struct guest *g);
 void vcpu_wake(struct vcpu *v);
 void vcpu_halt(struct vcpu *v, bool masked);	 /* HLT */
 void vcpu_event(struct vcpu *v, unsigned event); /* PV */
+
+static inline bool guest_is_running(const struct guest *g)
+{
+	return __atomic_load_n(&g->phase, __ATOMIC_ACQUIRE) == GUEST_RUNNING;
+}
 
 static inline bool guest_is_pv(const struct guest *g)
 {

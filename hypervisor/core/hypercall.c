@@ -15,22 +15,21 @@ static int64_t hc_version(struct vcpu *v, struct regs *r)
 	return VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR;
 }
 
-#define CONSOLE_MAX 4096
+#define AGAIN (1ll << 62) /* the hypercall is made again when the vCPU goes on */
 
+/* Where the console has no room the guest waits for it. */
 static int64_t hc_console_write(struct vcpu *v, struct regs *r)
 {
-	uint64_t total = MIN(r->rsi, (uint64_t)CONSOLE_MAX), done = 0;
-	char buffer[128];
+	uint64_t bytes = MIN(r->rsi, (uint64_t)CONSOLE_PART);
+	char buffer[CONSOLE_PART];
 
-	while (done < total) {
-		uint64_t n = MIN(total - done, sizeof(buffer));
-
-		if (mmu_read(&v->mmu, GVA(r->rdi + done), buffer, n, 0, NULL))
-			return done ? (int64_t)done : -EFAULT;
-		console_guest_write(v->guest, buffer, n);
-		done += n;
-	}
-	return (int64_t)done;
+	if (mmu_read(&v->mmu, GVA(r->rdi), buffer, bytes, 0, NULL))
+		return -EFAULT;
+	uint64_t done = console_guest_write(v->guest, buffer, bytes);
+	if (done || !bytes)
+		return (int64_t)done;
+	v->state = VCPU_HALTED;
+	return AGAIN;
 }
 
 static int64_t hc_console_read(struct vcpu *v, struct regs *r)
@@ -72,7 +71,7 @@ static int64_t hc_halt(struct vcpu *v, struct regs *r)
 	v->page->irq_mask = 0;
 	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 		v->state = VCPU_HALTED;
-	if (v->guest->line_used > v->guest->line_shown)
+	if (v->guest->line_used)
 		console_guest_prompt(v->guest);
 	return 0;
 }
@@ -122,6 +121,7 @@ static int64_t hc_timer_set(struct vcpu *v, struct regs *r)
 		return 0;
 	}
 	v->timer.fire = timer_fired;
+	v->timer.owner = v;
 	v->timer_period = period ? tsc_from_ns(period) : 0;
 	timer_set(v->cpu, &v->timer, MIN(tsc_from_ns(deadline), TIMER_NEVER) + 1);
 	return 0;
@@ -215,7 +215,7 @@ static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
 		return -EBUSY;
 	}
 	to->start = start;
-	vcpu_request(to, REQUEST_START);
+	vcpu_request_from(to, REQUEST_START);
 	return 0;
 }
 
@@ -360,8 +360,10 @@ void hypercall(struct vcpu *v)
 	uint64_t nr = (uint32_t)r->rax;
 
 	v->counts[COUNT_HYPERCALL]++;
-	if (nr >= VENEER_HC_COUNT || !hypercalls[nr])
-		r->rax = (uint64_t)-ENOSYS;
+	int64_t result = nr < VENEER_HC_COUNT && hypercalls[nr] ? hypercalls[nr](v, r) : -ENOSYS;
+
+	if (result == AGAIN)
+		r->rip -= v->engine->hypercall_bytes;
 	else
-		r->rax = (uint64_t)hypercalls[nr](v, r);
+		r->rax = (uint64_t)result;
 }

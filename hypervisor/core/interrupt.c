@@ -5,6 +5,7 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/panic.h"
+#include "core/sched.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -13,7 +14,12 @@ void interrupt_handle(unsigned vector)
 	switch (vector) {
 	case VECTOR_CONSOLE: console_interrupt(); break;
 	case VECTOR_TIMER:
-	case VECTOR_KICK: this_cpu()->attention = true; break;
+		this_cpu()->timer_changed = true; /* it may have come before its time */
+		__attribute__((fallthrough));
+	case VECTOR_KICK:
+		sched_interrupt(this_cpu());
+		this_cpu()->attention = true;
+		break;
 	default: break; /* spurious, or a device left on by the firmware */
 	}
 	if (vector != VECTOR_SPURIOUS)
@@ -54,7 +60,7 @@ static void machine_check(void)
 		if (!(status[i] >> 63))
 			continue;
 		fatal |= (status[i] >> 57) & 1; /* processor context corrupt */
-		console_print_unlocked("machine check: bank %u status %lx", i, status[i]);
+		console_print_now("machine check: bank %u status %lx", i, status[i]);
 	}
 	if (fatal)
 		panic("machine check that cannot be survived");

@@ -175,21 +175,63 @@ int load_window(struct guest *g)
 	return 0;
 }
 
-static const char *copy_segments(struct guest *g, const struct elf_image *image, uint64_t *end)
+bool load_add_copy(struct guest *g, gpa_t to, uint64_t room, const void *from, uint64_t bytes)
+{
+	struct load *l = &g->load;
+
+	if (!mmu_memory(&g->mmu, to, MAX(room, bytes)) || l->copies == LOAD_COPIES)
+		return false;
+	l->copy[l->copies].to = to;
+	l->copy[l->copies].from = from;
+	l->copy[l->copies].bytes = bytes;
+	l->copies++;
+	return true;
+}
+
+static const char *add_segments(struct guest *g, const struct elf_image *image)
 {
 	for (unsigned i = 0; i < image->segments; i++) {
 		const struct elf_segment *s = &image->segment[i];
 
 		if (s->type != PT_LOAD || in_window(g, s))
 			continue;
-		uint8_t *to = mmu_memory(&g->mmu, GPA(s->paddr), s->memsz);
-		if (!to)
+		if (!load_add_copy(g, GPA(s->paddr), s->memsz, image->data + s->offset, s->filesz))
 			return "a segment does not fit into the guest's memory: raise memory = in "
 			       "veneer.conf";
-		memcpy(to, image->data + s->offset, s->filesz);
-		*end = MAX(*end, s->paddr + s->memsz);
+		g->load.end = MAX(g->load.end, s->paddr + s->memsz);
 	}
 	return NULL;
+}
+
+static const char *add_module(struct guest *g)
+{
+	struct load *l = &g->load;
+
+	if (!g->module.bytes)
+		return NULL;
+	l->module = GPA(ALIGN_UP(l->end, PAGE_SIZE));
+	if (!load_add_copy(g, l->module, 0, g->module.data, g->module.bytes))
+		return "the module does not fit into the guest's memory";
+	l->end = l->module.v + g->module.bytes;
+	return NULL;
+}
+
+bool load_copy_part(struct guest *g)
+{
+	struct load *l = &g->load;
+
+	if (l->copied == l->copies)
+		return true;
+	uint64_t left = l->copy[l->copied].bytes - l->done, n = MIN(left, LOAD_PART);
+	char *to = mmu_memory(&g->mmu, l->copy[l->copied].to, l->copy[l->copied].bytes);
+
+	memcpy(to + l->done, l->copy[l->copied].from + l->done, n);
+	l->done += n;
+	if (n == left) {
+		l->copied++;
+		l->done = 0;
+	}
+	return l->copied == l->copies;
 }
 
 /* A part of the file by the address it is loaded to; NULL: not wholly in one segment. */
@@ -209,43 +251,49 @@ static const uint8_t *at_address(const struct elf_image *image, uint64_t address
 	return NULL;
 }
 
-/* In a virtual machine nothing has to be rewritten: every instruction does there what it says. */
-static const char *undo_rewriting(struct guest *g, const struct elf_image *image)
+static bool undo(struct guest *g, const struct elf_image *image, const uint8_t *from)
+{
+	struct veneer_original o;
+	uint64_t paddr = 0;
+
+	memcpy(&o, from, sizeof(o));
+	if (o.length > sizeof(o.bytes) || in_window_address(g, o.address) ||
+	    !at_address(image, o.address, o.length, &paddr))
+		return false;
+	uint8_t *to = mmu_memory(&g->mmu, GPA(paddr), o.length);
+	if (to)
+		memcpy(to, o.bytes, o.length);
+	return to;
+}
+
+#define UNDO_PART 32
+
+const char *load_undo_part(struct guest *g, bool *done)
 {
 	const struct veneer_rewrite_note *n = &g->rewrite;
 	uint64_t paddr, bytes = n->original_count * sizeof(struct veneer_original);
-	const uint8_t *table = at_address(image, n->originals, bytes, &paddr);
+	struct load *l = &g->load;
+	struct elf_image image;
+	const char *why;
 
-	for (unsigned i = 0; table && i < n->original_count; i++) {
-		struct veneer_original o;
-
-		memcpy(&o, table + i * sizeof(o), sizeof(o));
-		uint8_t *to = o.length <= sizeof(o.bytes) && !in_window_address(g, o.address) &&
-					      at_address(image, o.address, o.length, &paddr)
-				      ? mmu_memory(&g->mmu, GPA(paddr), o.length)
-				      : NULL;
-		if (!to)
+	*done = true;
+	if (g->prepare != PREPARE_REWRITTEN || !g->engine->hvm)
+		return NULL;
+	if (elf_read(g->image.data, g->image.bytes, &image, &why))
+		return why;
+	const uint8_t *table = at_address(&image, n->originals, bytes, &paddr);
+	if (!table)
+		return "the table of what was rewritten is missing: rewrite the image again";
+	for (unsigned i = 0; i < UNDO_PART && l->done < n->original_count; i++, l->done++)
+		if (!undo(g, &image, table + l->done * sizeof(struct veneer_original)))
 			return "the table of what was rewritten is broken: rewrite the image again";
-		memcpy(to, o.bytes, o.length);
-	}
-	return table ? NULL : "the table of what was rewritten is missing: rewrite the image again";
-}
-
-static const char *copy_module(struct guest *g, uint64_t *end, gpa_t *at)
-{
-	*at = GPA(ALIGN_UP(*end, PAGE_SIZE));
-	uint8_t *to = mmu_memory(&g->mmu, *at, g->module.bytes);
-	if (!to)
-		return "the module does not fit into the guest's memory";
-	memcpy(to, g->module.data, g->module.bytes);
-	*end = at->v + g->module.bytes;
+	*done = l->done == n->original_count;
 	return NULL;
 }
 
-static const char *start_pv(struct guest *g, const struct elf_image *image, uint64_t end,
-			    gpa_t module)
+static const char *start_pv(struct guest *g, const struct elf_image *image)
 {
-	gpa_t at = GPA(ALIGN_UP(end, PAGE_SIZE));
+	gpa_t at = GPA(ALIGN_UP(g->load.end, PAGE_SIZE));
 	struct veneer_start_info *si = mmu_memory(&g->mmu, at, PAGE_SIZE);
 
 	if (!si)
@@ -262,7 +310,7 @@ static const char *start_pv(struct guest *g, const struct elf_image *image, uint
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
 		.vcpus = g->config->vcpus,
 		.tsc_khz = (uint32_t)tsc_khz(),
-		.module = g->module.bytes ? module.v : 0,
+		.module = g->load.module.v,
 		.module_bytes = g->module.bytes,
 		.reserved_end = at.v + PAGE_SIZE,
 		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
@@ -286,8 +334,9 @@ static void put_text(struct guest *g, uint32_t at, const char *text)
 		copy_string(to, text, 256);
 }
 
-static void fill_multiboot(struct guest *g, gpa_t module)
+static void fill_multiboot(struct guest *g)
 {
+	gpa_t module = g->load.module;
 	struct multiboot_info *mb = mmu_memory(&g->mmu, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
 	struct multiboot_module *mod = (void *)(mb + 1);
 	struct multiboot_mmap *map = (void *)(mod + 1);
@@ -316,35 +365,38 @@ static void fill_multiboot(struct guest *g, gpa_t module)
 	}
 }
 
-int load_image(struct guest *g, const char **why)
+const char *load_begin(struct guest *g)
 {
 	struct elf_image image;
-	gpa_t module = GPA(0);
-	uint64_t end = 0;
+	const char *why;
+
+	if (g->bzimage)
+		return bzimage_begin(g);
+	if (elf_read(g->image.data, g->image.bytes, &image, &why))
+		return why;
+	why = add_segments(g, &image);
+	return why ? why : add_module(g);
+}
+
+const char *load_finish(struct guest *g)
+{
+	struct elf_image image;
+	const char *why;
 
 	if (g->bzimage) {
-		*why = bzimage_load(g);
-		return *why ? -EINVAL : 0;
+		bzimage_finish(g);
+		return NULL;
 	}
-	if (elf_read(g->image.data, g->image.bytes, &image, why))
-		return -EINVAL;
-	*why = copy_segments(g, &image, &end);
-	if (!*why && g->prepare == PREPARE_REWRITTEN && g->engine->hvm)
-		*why = undo_rewriting(g, &image);
-	if (!*why && g->module.bytes)
-		*why = copy_module(g, &end, &module);
-	if (*why)
-		return -EINVAL;
-	if (guest_is_pv(g)) {
-		*why = start_pv(g, &image, end, module);
-		return *why ? -EINVAL : 0;
-	}
+	if (elf_read(g->image.data, g->image.bytes, &image, &why))
+		return why;
+	if (guest_is_pv(g))
+		return start_pv(g, &image);
 	bool multiboot = elf_multiboot(&image) >= 0;
 	if (multiboot)
-		fill_multiboot(g, module);
+		fill_multiboot(g);
 	vcpu_start_legacy(g->vcpu,
 			  &(struct legacy_start){ .eip = (uint32_t)image.entry,
 						  .eax = multiboot ? MULTIBOOT_MAGIC : 0,
 						  .ebx = multiboot ? MULTIBOOT_INFO_AT : 0 });
-	return 0;
+	return NULL;
 }

@@ -41,7 +41,7 @@ void panic_at(const char *file, int line, const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(text, sizeof(text), fmt, args);
 	va_end(args);
-	console_print_unlocked("PANIC at %s:%d: %s", file, line, text);
+	console_print_now("PANIC at %s:%d: %s", file, line, text);
 	machine_stop(2);
 	__builtin_unreachable();
 }
@@ -82,6 +82,7 @@ void machine_off(void)
 
 	if (__atomic_exchange_n(&off_once, 1, __ATOMIC_ACQ_REL))
 		return;
+	console_stop_buffering();
 	for (unsigned i = 0; i < guest_count; i++) {
 		const struct guest *g = &guests[i];
 
@@ -241,5 +242,6 @@ void boot_main(uint32_t magic, uint64_t info)
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	engines_start_cpu(&cpus[0]);
 	cpus_start();
+	console_start_buffering();
 	sched_run(&cpus[0]);
 }

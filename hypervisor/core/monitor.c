@@ -19,9 +19,9 @@ static unsigned line_used;
 
 static const char *state_name(const struct guest *g)
 {
-	static const char *const names[] = { "running", "waiting", "paused", "stopped" };
+	static const char *const names[] = { "running", "waiting", "stopped" };
 
-	return names[g->vcpu->state];
+	return g->vcpu->paused ? "paused" : names[g->vcpu->state];
 }
 
 static void print_guest(const struct guest *g)
@@ -56,6 +56,7 @@ static void command_resume(struct guest *g)
 
 static void command_reset(struct guest *g)
 {
+	guest_request(g, REQUEST_RESUME);
 	vcpu_request(g->vcpu, REQUEST_RESET);
 }
 

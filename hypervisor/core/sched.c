@@ -3,6 +3,7 @@
  */
 #include "core/sched.h"
 
+#include "core/console.h"
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/request.h"
@@ -67,12 +68,80 @@ void sched_shares(struct cpu *cpu)
 	}
 }
 
+/* --- who pays --- */
+
+static void spend(struct vcpu *v, uint64_t ticks)
+{
+	v->ran += ticks;
+	v->budget -= (int64_t)ticks;
+}
+
+/* Time that nobody has claimed is that of an interrupt, and of who comes next. */
+void sched_charge(struct cpu *cpu, struct vcpu *v)
+{
+	uint64_t now = rdtsc(), ticks = now - cpu->paid_until;
+
+	cpu->paid_until = now;
+	if (cpu->payer)
+		spend(cpu->payer, ticks);
+	else
+		cpu->unclaimed += ticks;
+	if (v) {
+		spend(v, cpu->unclaimed);
+		cpu->unclaimed = 0;
+	}
+	cpu->payer = v;
+}
+
+#define INTERRUPT_COST_NS 300 /* of the way into the hypervisor and back, which is not measured */
+
+void sched_interrupt(struct cpu *cpu)
+{
+	uint64_t cost = tsc_from_ns(INTERRUPT_COST_NS);
+
+	if (cpu->payer)
+		cpu->payer->budget += (int64_t)cost;
+	sched_charge(cpu, NULL);
+	cpu->unclaimed += cost;
+}
+
+/* Where the vCPU stops just now, one slice may be counted twice. */
+uint64_t sched_ran(const struct vcpu *v)
+{
+	bool running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST) == v;
+
+	return v->ran + (running ? rdtsc() - v->cpu->paid_until : 0);
+}
+
+/* --- who is next --- */
+
+static bool has_requests(const struct vcpu *v, uint32_t which)
+{
+	return __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & which;
+}
+
+/* It runs, or has work that was put off. */
+static bool wants_cpu(const struct vcpu *v)
+{
+	return !v->paused && (v->state == VCPU_RUNNABLE || has_requests(v, REQUESTS_IN_TURN));
+}
+
+bool sched_must_wait(const struct vcpu *v)
+{
+	if (v->budget > 0)
+		return false;
+	for (const struct vcpu *u = v->cpu->vcpus; u; u = u->next)
+		if (u != v && wants_cpu(u))
+			return true;
+	return false;
+}
+
 static struct vcpu *choose(struct cpu *cpu)
 {
 	struct vcpu *best = NULL;
 
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
-		if (v->state != VCPU_RUNNABLE || v->budget <= 0)
+		if (!wants_cpu(v) || v->budget <= 0)
 			continue;
 		if (!best || v->runnable_since > best->runnable_since)
 			best = v;
@@ -80,15 +149,31 @@ static struct vcpu *choose(struct cpu *cpu)
 	return best;
 }
 
-static bool refill(struct cpu *cpu)
+/* How many periods it takes until one that wants to run is out of debt. */
+static uint64_t periods(const struct cpu *cpu)
 {
-	bool any = false;
+	uint64_t least = 0;
+
+	for (const struct vcpu *v = cpu->vcpus; v; v = v->next) {
+		uint64_t n = v->budget > 0 ? 1 : (uint64_t)-v->budget / v->slice + 1;
+
+		if (wants_cpu(v) && (!least || n < least))
+			least = n;
+	}
+	return least ? least : 1;
+}
+
+/* A new period. Time that was not used is lost, and debt is paid from the share. */
+static void refill(struct cpu *cpu)
+{
+	uint64_t n = periods(cpu);
 
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
-		v->budget = (int64_t)v->slice;
-		any |= v->state == VCPU_RUNNABLE;
+		v->budget = MIN(v->budget + (int64_t)(n * v->slice), (int64_t)v->slice);
+		if (has_requests(v, REQUESTS_IN_SHARE))
+			cpu->attention = true;
 	}
-	return any;
+	timers_resume(cpu);
 }
 
 static bool alone(const struct cpu *cpu)
@@ -100,28 +185,13 @@ static struct vcpu *pick(struct cpu *cpu)
 {
 	struct vcpu *v = choose(cpu);
 
-	if (!v && refill(cpu))
+	if (!v) {
+		refill(cpu);
 		v = choose(cpu);
+	}
 	if (v && !alone(cpu))
 		timer_set(cpu, &cpu->slice_timer, rdtsc() + (uint64_t)v->budget);
 	return v;
-}
-
-static void account(struct vcpu *v)
-{
-	uint64_t now = rdtsc();
-
-	v->ran += now - v->started;
-	v->budget -= (int64_t)(now - v->started);
-	v->started = now;
-}
-
-/* Where the vCPU stops just now, one slice may be counted twice. */
-uint64_t sched_ran(const struct vcpu *v)
-{
-	bool running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST) == v;
-
-	return v->ran + (running ? rdtsc() - v->started : 0);
 }
 
 static void note_wait(struct vcpu *v)
@@ -130,8 +200,9 @@ static void note_wait(struct vcpu *v)
 
 	if (v->runnable_since && now - v->runnable_since > v->worst_wait)
 		v->worst_wait = now - v->runnable_since;
-	v->started = now;
 }
+
+/* --- the loop --- */
 
 static void program_timer(struct cpu *cpu)
 {
@@ -144,43 +215,90 @@ static void program_timer(struct cpu *cpu)
 		apic_timer_set(cpu->timers->deadline > now ? cpu->timers->deadline - now : 1);
 }
 
+/* What the machine wants is taken here, which bounds how long it waits. */
+static void take_interrupts(void)
+{
+	__asm__ volatile("sti; nop; cli" ::: "memory");
+}
+
 /* Nothing to run: wait for an interrupt, which gate.S hands to ring0_trap. A request that came
  * when somebody still ran may have come without one. */
 static void idle(struct cpu *cpu)
 {
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
-		if (__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST))
+		if (has_requests(v, ~0u))
 			cpu->attention = true;
 	while (!__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE))
 		__asm__ volatile("sti; hlt; cli" ::: "memory");
+	cpu->paid_until = rdtsc();
+	cpu->unclaimed = 0;
 }
 
-static struct vcpu *attend(struct cpu *cpu, struct vcpu *running)
+static void see_to_requests(struct cpu *cpu)
 {
-	cpu->attention = false;
-	if (running)
-		account(running); /* before a request can end it, and show what it had */
-	timers_run(cpu);
-	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
-		if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
-			request_handle(v);
-	struct vcpu *v = pick(cpu);
-	if (v && v != running)
-		note_wait(v);
+	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
+		if (has_requests(v, REQUESTS_AT_ONCE)) {
+			sched_charge(cpu, v);
+			request_at_once(v);
+		}
+		if (has_requests(v, REQUESTS_IN_SHARE) && !sched_must_wait(v)) {
+			sched_charge(cpu, v);
+			request_in_share(v);
+		}
+	}
+}
+
+/* Until there is nothing left to see to but running the vCPU that is returned, or none. */
+static struct vcpu *attend(struct cpu *cpu)
+{
+	struct vcpu *v;
+
+	do {
+		take_interrupts();
+		cpu->attention = false;
+		if (!timers_run(cpu))
+			cpu->attention = true;
+		if (!cpu->id)
+			console_attend();
+		see_to_requests(cpu);
+		v = pick(cpu);
+		if (v && has_requests(v, REQUESTS_IN_TURN)) {
+			sched_charge(cpu, v);
+			request_in_turn(v);
+			cpu->attention = true;
+		}
+	} while (cpu->attention);
 	return v;
+}
+
+/* The registers are exchanged at the expense of who gives the CPU up, or, where it would go on, of
+ * who takes it away. */
+static void switch_to(struct cpu *cpu, struct vcpu *v)
+{
+	struct vcpu *old = cpu->current;
+
+	if (v == old)
+		return;
+	sched_charge(cpu, old && (!wants_cpu(old) || old->budget <= 0) ? old : v);
+	vcpu_load(v);
 }
 
 void sched_run(struct cpu *cpu)
 {
-	struct vcpu *v = NULL;
+	struct vcpu *v = NULL, *before;
 
 	cpu->attention = true;
+	cpu->paid_until = rdtsc();
 	for (;;) {
 		if (cpu->attention || v->state != VCPU_RUNNABLE) {
-			v = attend(cpu, v);
+			before = v;
+			v = attend(cpu);
 			__atomic_store_n(&cpu->running, v, __ATOMIC_SEQ_CST);
-			if (v && v != cpu->current)
-				vcpu_load(v);
+			if (v && v != before)
+				note_wait(v);
+			if (v)
+				switch_to(cpu, v);
+			sched_charge(cpu, v);
 		}
 		if (cpu->timer_changed)
 			program_timer(cpu);

@@ -2,17 +2,25 @@
 #include "core/timer.h"
 
 #include "core/cpu.h"
+#include "core/sched.h"
 #include "x86/cpu.h"
+
+static bool remove_from(struct timer **at, const struct timer *t)
+{
+	for (; *at; at = &(*at)->next)
+		if (*at == t) {
+			*at = t->next;
+			return true;
+		}
+	return false;
+}
 
 void timer_cancel(struct cpu *cpu, struct timer *t)
 {
 	if (!t->armed)
 		return;
-	for (struct timer **at = &cpu->timers; *at; at = &(*at)->next)
-		if (*at == t) {
-			*at = t->next;
-			break;
-		}
+	if (!remove_from(&cpu->timers, t))
+		remove_from(&cpu->timers_put_off, t);
 	t->armed = false;
 	cpu->timer_changed = true;
 }
@@ -31,16 +39,41 @@ void timer_set(struct cpu *cpu, struct timer *t, uint64_t deadline)
 	cpu->timer_changed = true;
 }
 
-void timers_run(struct cpu *cpu)
+#define TIMERS_AT_ONCE 4
+
+bool timers_run(struct cpu *cpu)
 {
 	uint64_t now = rdtsc();
 
-	while (cpu->timers && cpu->timers->deadline <= now) {
+	for (unsigned n = 0; cpu->timers && cpu->timers->deadline <= now; n++) {
 		struct timer *t = cpu->timers;
 
+		if (n == TIMERS_AT_ONCE)
+			return false;
 		cpu->timers = t->next;
-		t->armed = false;
 		cpu->timer_changed = true;
+		if (t->owner && sched_must_wait(t->owner)) {
+			t->next = cpu->timers_put_off;
+			cpu->timers_put_off = t;
+			continue;
+		}
+		t->armed = false;
+		sched_charge(cpu, t->owner);
 		t->fire(t);
+	}
+	return true;
+}
+
+void timers_resume(struct cpu *cpu)
+{
+	struct timer *list = cpu->timers_put_off;
+
+	cpu->timers_put_off = NULL;
+	while (list) {
+		struct timer *t = list;
+
+		list = t->next;
+		t->armed = false;
+		timer_set(cpu, t, t->deadline);
 	}
 }

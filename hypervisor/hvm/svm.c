@@ -562,6 +562,7 @@ static void run(struct cpu *cpu, struct vcpu *v)
 
 const struct engine svm_engine = {
 	.name = "svm",
+	.hypercall_bytes = 3, /* VMMCALL */
 	.missing = missing,
 	.hvm = &vendor,
 	.start_cpu = start_cpu,

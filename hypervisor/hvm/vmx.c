@@ -692,6 +692,7 @@ static void run(struct cpu *cpu, struct vcpu *v)
 
 const struct engine vmx_engine = {
 	.name = "vmx",
+	.hypercall_bytes = 3, /* VMCALL */
 	.missing = missing,
 	.hvm = &vendor,
 	.start_cpu = start_cpu,

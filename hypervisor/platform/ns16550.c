@@ -19,7 +19,7 @@ void uart_reset(struct uart *u)
 	u->ier = u->lcr = u->mcr = u->scratch = u->fcr = u->errors = 0;
 	u->divisor = 12;
 	u->head = u->used = 0;
-	u->thre_pending = u->in_use = false;
+	u->thre_pending = u->in_use = u->full = false;
 }
 
 static unsigned trigger(const struct uart *u)
@@ -82,7 +82,7 @@ static uint8_t read_iir(struct uart *u)
 
 static uint8_t read_lsr(struct uart *u)
 {
-	uint8_t v = LSR_EMPTY | (u->used ? LSR_READY : 0) | u->errors;
+	uint8_t v = (u->full ? 0 : LSR_EMPTY) | (u->used ? LSR_READY : 0) | u->errors;
 
 	u->errors = 0;
 	return v;
@@ -115,9 +115,15 @@ static void transmit(struct uart *u, uint8_t byte)
 {
 	if (u->mcr & MCR_LOOPBACK)
 		uart_receive(u, byte);
-	else
-		u->transmit(u->arg, byte);
-	u->thre_pending = true; /* sent in no time */
+	else if (!u->full)
+		u->full = !u->transmit(u->arg, byte);
+	u->thre_pending = !u->full; /* else sent in no time */
+}
+
+void uart_transmitted(struct uart *u)
+{
+	u->thre_pending |= u->full;
+	u->full = false;
 }
 
 void uart_write(struct uart *u, unsigned reg, uint8_t v)

@@ -15,7 +15,8 @@ struct uart {
 	unsigned head, used;
 	bool thre_pending; /* the transmitter-empty interrupt has not been seen yet */
 	bool in_use;	   /* the guest has set it up */
-	void (*transmit)(void *arg, uint8_t byte);
+	bool full;	   /* the transmitter: what is written to it is lost */
+	bool (*transmit)(void *arg, uint8_t byte); /* false: it is full for now */
 	void *arg;
 };
 
@@ -24,6 +25,7 @@ uint8_t uart_read(struct uart *u, unsigned reg);
 void uart_write(struct uart *u, unsigned reg, uint8_t value);
 bool uart_room(const struct uart *u);
 void uart_receive(struct uart *u, uint8_t byte);
-bool uart_irq(const struct uart *u); /* level of its line */
+void uart_transmitted(struct uart *u); /* it is full no longer */
+bool uart_irq(const struct uart *u);   /* level of its line */
 
 #endif

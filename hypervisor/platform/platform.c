@@ -107,7 +107,7 @@ static void enter(struct platform *p)
 static void tell(struct vcpu *v)
 {
 	if (v->cpu != this_cpu())
-		vcpu_request(v, REQUEST_EVENT);
+		vcpu_request_from(v, REQUEST_EVENT);
 	else if (platform_interrupt_pending(v->guest->platform, v->id))
 		vcpu_wake(v);
 }
@@ -202,6 +202,14 @@ static void set_line(struct platform *p, unsigned irq, bool high)
 		send_pins(p, ioapic_set_line(&p->ioapic, irq ? irq : 2, high));
 }
 
+/* Only while the guest runs: a vCPU that parks cancels its timers, and another may still be on its
+ * way there. */
+static void arm(struct platform *p, struct vcpu *v, struct timer *t, uint64_t deadline)
+{
+	if (guest_is_running(p->guest))
+		timer_set(v->cpu, t, deadline);
+}
+
 static void arm_lapic(struct apic *a, uint64_t since)
 {
 	uint64_t at = lapic_timer_at(&a->lapic, since);
@@ -209,7 +217,7 @@ static void arm_lapic(struct apic *a, uint64_t since)
 	if (at == LAPIC_NEVER)
 		timer_cancel(a->vcpu->cpu, &a->timer);
 	else
-		timer_set(a->vcpu->cpu, &a->timer, a->platform->start + tsc_from_ns(at) + 1);
+		arm(a->platform, a->vcpu, &a->timer, a->platform->start + tsc_from_ns(at) + 1);
 }
 
 static void lapic_fired(struct timer *t)
@@ -229,7 +237,7 @@ static bool is_elsewhere(const struct platform *p)
 {
 	if (cpu_of(p) == this_cpu())
 		return false;
-	vcpu_request(p->guest->vcpu, REQUEST_INPUT);
+	vcpu_request_from(p->guest->vcpu, REQUEST_INPUT);
 	return true;
 }
 
@@ -244,7 +252,7 @@ static void arm_pit(struct platform *p, uint64_t since)
 	if (at == PIT_NEVER)
 		timer_cancel(cpu_of(p), &p->pit_timer);
 	else
-		timer_set(cpu_of(p), &p->pit_timer, p->start + tsc_from_ns(at) + 1);
+		arm(p, p->guest->vcpu, &p->pit_timer, p->start + tsc_from_ns(at) + 1);
 }
 
 static void pit_fired(struct timer *t)
@@ -270,9 +278,15 @@ static void key_up(struct timer *t)
 	leave(p);
 }
 
-static void transmit(void *arg, uint8_t byte)
+/* Without room the transmitter stays full until platform_room. */
+static bool transmit(void *arg, uint8_t byte)
 {
-	console_guest_put(arg, (char)byte);
+	struct guest *g = arg;
+
+	if (console_guest_put(g, (char)byte))
+		return true;
+	__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
+	return console_guest_room(g);
 }
 
 static unsigned from_bcd(uint8_t v)
@@ -325,6 +339,7 @@ static void reset_apics(struct platform *p)
 		a->vcpu = &g->vcpu[i];
 		a->waits = i;
 		a->timer.fire = lapic_fired;
+		a->timer.owner = a->vcpu;
 		lapic_reset(&a->lapic, (uint8_t)i);
 		a->vcpu->interrupt_waits = false;
 	}
@@ -339,6 +354,7 @@ void platform_reset(struct platform *p, struct guest *g)
 	p->guest = g;
 	p->pit_timer.fire = pit_fired;
 	p->key_timer.fire = key_up;
+	p->pit_timer.owner = p->key_timer.owner = g->vcpu;
 	p->start = rdtsc();
 	p->uart.transmit = transmit;
 	p->uart.arg = g;
@@ -390,7 +406,7 @@ static void feed(struct platform *p)
 		while (i8042_ready(&p->keyboard) && (byte = guest_input_take(p->guest)) >= 0)
 			i8042_type(&p->keyboard, (uint8_t)byte);
 		if (i8042_key_is_down(&p->keyboard) && !p->key_timer.armed && !is_elsewhere(p))
-			timer_set(cpu_of(p), &p->key_timer, rdtsc() + tsc_from_ns(KEY_DOWN_NS));
+			arm(p, p->guest->vcpu, &p->key_timer, rdtsc() + tsc_from_ns(KEY_DOWN_NS));
 	}
 	update_lines(p);
 }
@@ -401,6 +417,14 @@ void platform_input(struct platform *p)
 	if (p->rearm)
 		arm_pit(p, p->pit.channel[0].start);
 	feed(p);
+	leave(p);
+}
+
+void platform_room(struct platform *p)
+{
+	enter(p);
+	uart_transmitted(&p->uart);
+	update_lines(p);
 	leave(p);
 }
 
@@ -525,10 +549,13 @@ void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t va
 	bool ending = p->ending, reset = p->reset_wanted;
 	p->ending = p->reset_wanted = false;
 	leave(p);
+	console_guest_send(p->guest);
 	if (ending)
 		guest_end(p->guest, p->exit_code, p->ending_how);
-	if (reset)
-		vcpu_request(p->guest->vcpu, REQUEST_RESET);
+	if (reset) {
+		console_guest_notice(p->guest, "reset");
+		guest_restart(p->guest);
+	}
 }
 
 /* 9.4.4.1: INIT puts a processor before its start; the first startup IPI after it says where that
@@ -540,7 +567,7 @@ static void send_init(struct platform *p, unsigned vcpus)
 
 		a->waits = true;
 		__atomic_and_fetch(&a->vcpu->requests, ~REQUEST_STARTUP, __ATOMIC_RELAXED);
-		vcpu_request(a->vcpu, REQUEST_INIT);
+		vcpu_request_from(a->vcpu, REQUEST_INIT);
 	}
 }
 
@@ -553,7 +580,7 @@ static void send_startup(struct platform *p, unsigned vcpus, uint8_t page)
 			continue;
 		a->waits = false;
 		a->vcpu->startup = page;
-		vcpu_request(a->vcpu, REQUEST_STARTUP);
+		vcpu_request_from(a->vcpu, REQUEST_STARTUP);
 	}
 }
 

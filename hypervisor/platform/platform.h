@@ -46,6 +46,9 @@ int platform_interrupt_acknowledge(struct platform *p, unsigned vcpu);
  * else as keys), or when another vCPU has set a device's timer. */
 void platform_input(struct platform *p);
 
+/* On vCPU 0's CPU: the console has room for what the serial port sends. */
+void platform_room(struct platform *p);
+
 /* One row of the text screen: cells as they are (blank outside the guest's memory), or 80 printable
  * characters and a NUL. */
 void platform_screen_cells(const struct platform *p, unsigned row, uint16_t *cell);

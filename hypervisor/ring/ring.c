@@ -338,7 +338,6 @@ static void reset_guest(struct guest *g)
 		memset(v->ldt, 0, sizeof(v->ldt));
 	}
 	mmu_init(&g->mmu, g->mmu.pool, g->mmu.pool_pages, g->mmu.shadow);
-	memset(direct(g->mmu.pool), 0, g->mmu.pool_pages * PAGE_SIZE);
 }
 
 static const char *missing(void)
@@ -356,6 +355,7 @@ static const char *refuses(const struct guest *g)
 
 const struct engine ring_engine = {
 	.name = "ring",
+	.hypercall_bytes = 2, /* SYSCALL */
 	.missing = missing,
 	.refuses = refuses,
 	.create_guest = create_guest,

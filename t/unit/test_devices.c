@@ -138,10 +138,37 @@ static void test_pit(void)
 
 static uint8_t sent;
 
-static void send(void *arg, uint8_t byte)
+static bool has_room = true;
+
+static bool send(void *arg, uint8_t byte)
 {
 	(void)arg;
 	sent = byte;
+	return has_room;
+}
+
+/* Where the console has no room the transmitter stays full, as on a slow line, and says when it is
+ * empty again. */
+static void test_uart_back_pressure(void)
+{
+	struct uart u = { .transmit = send };
+
+	uart_reset(&u);
+	uart_write(&u, 4, 8);
+	uart_write(&u, 1, 2);
+	uart_read(&u, 2);
+	has_room = false;
+	uart_write(&u, 0, 'a');
+	has_room = true;
+	ok(sent == 'a' && !(uart_read(&u, 5) & 0x60) && !uart_irq(&u),
+	   "16550: full while there is no room");
+	uart_write(&u, 0, 'b');
+	ok(sent == 'a', "16550: what is written to a full transmitter is lost");
+	uart_transmitted(&u);
+	ok((uart_read(&u, 5) & 0x60) == 0x60 && uart_irq(&u) && uart_read(&u, 2) == 2,
+	   "16550: and it interrupts when it is empty");
+	uart_transmitted(&u);
+	ok(!uart_irq(&u), "16550: once");
 }
 
 static void test_uart(void)
@@ -455,6 +482,7 @@ int main(void)
 	test_pic();
 	test_pit();
 	test_uart();
+	test_uart_back_pressure();
 	test_keyboard();
 	test_rtc();
 	test_vga();

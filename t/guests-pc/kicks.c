@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Kicks without a throttle. A processor on one core interrupts another of this guest's on the
+ * neighbour's core, by every way there is: interrupts, INIT and startup IPIs through the local
+ * APIC, interrupts through the I/O APIC, and timers of devices. The other never starts, then starts
+ * and halts. Each was a kick of the neighbour's core: seventy times as many exits. Must happen:
+ * what is on its way is not sent again, and what arrives is paid for by who gets it. Runs with
+ * `vcpus = 2`, `cpus = 0-1`, in a virtual machine, the neighbour on core 1.
+ */
+#include "pc.h"
+
+#define LAPIC	 0xfee00000u
+#define ICR	 (LAPIC + 0x300)
+#define IOAPIC	 0xfec00000u
+#define AP_START 0x8000u
+#define TIMES	 20000
+
+static void write32(uint32_t at, uint32_t value)
+{
+	*(volatile uint32_t *)at = value;
+}
+
+static void outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
+}
+
+static void route(unsigned pin, uint32_t low)
+{
+	write32(IOAPIC, 0x11 + 2 * pin);
+	write32(IOAPIC + 0x10, 1u << 24);
+	write32(IOAPIC, 0x10 + 2 * pin);
+	write32(IOAPIC + 0x10, low);
+}
+
+static void storm(void)
+{
+	for (unsigned i = 0; i < TIMES; i++) {
+		write32(ICR, 0xc4000 | (0x30 + i % 128)); /* fixed, to all others */
+		write32(ICR, 0xc4500);			  /* INIT */
+		write32(ICR, 0xc4600 | AP_START >> 12);	  /* startup */
+		outb(0x43, 0x34);			  /* the 8254 */
+		outb(0x40, 0);
+		outb(0x40, 1);
+		route(4, 0x8030); /* COM1, level */
+	}
+}
+
+int guest_main(void)
+{
+	static const uint8_t halt[] = { 0xfa, 0xf4, 0xeb, 0xfc };
+
+	for (unsigned i = 0; i < sizeof(halt); i++)
+		((volatile uint8_t *)AP_START)[i] = halt[i];
+	write32(LAPIC + 0xf0, 0x1ff);
+	storm();
+	return 0;
+}

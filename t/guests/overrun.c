@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Overruns that are forgiven. A vCPU with a small share makes the longest hypercall there is,
+ * CONSOLE_WRITE of the most that it takes, again and again: each ran far beyond what was left of
+ * its share, and a new period began with a full one. It got half of the core beside a neighbour
+ * with a share of 90 %. Must happen: the debt stays, and no hypercall is long. Runs with `share =
+ * 10`, beside one with 90.
+ */
+#include "guest.h"
+
+#define LAST 200000000ull /* ns of it */
+
+int guest_main(const struct veneer_start_info *info)
+{
+	uint64_t end = veneer_clock_ns() + LAST;
+	static char text[4096];
+	unsigned made = 0;
+
+	(void)info;
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = i % 64 == 63 ? '\n' : 'a';
+	while (veneer_clock_ns() < end) {
+		int64_t n =
+			veneer_hypercall(VENEER_HC_CONSOLE_WRITE, (uint64_t)text, sizeof(text), 0);
+
+		expect(n > 0 && n <= (int64_t)sizeof(text), "some of it is written");
+		made++;
+	}
+	say("\n%d writes\n", made);
+	return 0;
+}
