@@ -53,6 +53,7 @@ int guest_main(void)
 	for (unsigned i = 0; i < sizeof(halt); i++)
 		((volatile uint8_t *)AP_START)[i] = halt[i];
 	write32(LAPIC + 0xf0, 0x1ff);
+	say("going\n");
 	storm();
 	return 0;
 }

@@ -1,0 +1,42 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The operator always wins: stop, pause and reset take effect whatever the guest is at, a restart, its
+# end, or its vCPUs starting each other. A paused guest does nothing: not one exit is counted.
+use strict;
+use warnings;
+no warnings 'qw';
+use lib 't/lib';
+use Test::More;
+use Veneer;
+
+sub exits { return $_[0] =~ /^veneer: stats $_[1] .*exits=(\d+)/mg }
+
+# Beside it, and while it is paused, a neighbour works for 100 ms of virtual time.
+my $neighbour = guest('neighbour', image => 't/neighbour.elf', cmdline => 'ms=100', cpus => 0, share => 50);
+
+for (['a reboot loop', 'loop', guest('loop', image => 't/reboots.elf', memory => '512M', share => 50), 'again'],
+	['eight vCPUs with timers', 'timers', guest('timers', image => 't/timers.elf', vcpus => 8, cpus => 0, share => 5), undef],
+	['INIT and startup IPIs', 'kicks', guest('kicks', image => 't/pc-kicks.elf', vcpus => 2, cpus => '0-1', share => 25, engine => 'svm'), 'going']) {
+	my ($what, $name, $conf, $when) = @$_;
+	my ($status, $text) = run_guests("control-$name", $conf . $neighbour, '--cpus', 2, '--memory', 1024, '--icount',
+		$when ? ('--expect', "$name=$when") : (),
+		'--send', "$name=\\a:pause $name\\r\\a:list\\r\\a:stats $name\\r", '--expect', 'neighbour=well',
+		'--send', "$name=\\a:stats $name\\r\\a:resume $name\\r\\a:list\\r\\a:stop $name\\r");
+	is($status, 0, "$what: the run ends well") or diag($text);
+	like($text, qr/^veneer: .\d $name +paused/m, "$what: pause is shown");
+	my ($first, $second) = exits($text, $name);
+	ok(defined $second && $first == $second, "$what: and nothing of it runs: $first exits, then $second") or diag($text);
+	like($text, qr/paused.*^veneer: .\d $name +(running|waiting|stopped)/ms, "$what: resume is, too");
+	like($text, qr/^veneer: $name: stopped from the monitor, verdict 0$/m, "$what: stop is not lost");
+}
+
+my ($status, $text) = run_guests('control-reset', guest('loop', image => 't/reboots.elf', memory => '512M', share => 50) .
+	guest('done', image => 't/neighbour.elf', cmdline => 'ms=5', share => 10) . $neighbour, '--cpus', 1, '--memory', 1024, '--icount',
+	'--expect', 'done=well', '--send', 'loop=\\a:reset done\\r', '--expect', 'done=well',
+	'--send', 'loop=\\a:pause loop\\r\\a:reset loop\\r', '--expect', 'loop=again', '--send', 'loop=\\a:stop loop\\r');
+is($status, 0, 'reset: the run ends well') or diag($text);
+is(scalar(() = $text =~ /^done: well$/mg), 2, 'reset: a guest that has ended starts again');
+like($text, qr/^veneer: loop: reset\n.*^loop: again$/ms, 'reset: so does one that is paused in a restart');
+like($text, qr/^veneer: loop: stopped from the monitor, verdict 0$/m, 'reset: and can be stopped');
+
+done_testing;
