@@ -15,7 +15,12 @@ static int64_t hc_version(struct vcpu *v, struct regs *r)
 	return VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR;
 }
 
-#define AGAIN (1ll << 62) /* the hypercall is made again when the vCPU goes on */
+/* When the vCPU goes on it makes the hypercall again: RAX is its number, as before. */
+static int64_t again(struct vcpu *v, struct regs *r)
+{
+	r->rip -= v->engine->hypercall_bytes;
+	return (int64_t)r->rax;
+}
 
 /* Where the console has no room the guest waits for it. */
 static int64_t hc_console_write(struct vcpu *v, struct regs *r)
@@ -29,7 +34,7 @@ static int64_t hc_console_write(struct vcpu *v, struct regs *r)
 	if (done || !bytes)
 		return (int64_t)done;
 	v->state = VCPU_HALTED;
-	return AGAIN;
+	return again(v, r);
 }
 
 static int64_t hc_console_read(struct vcpu *v, struct regs *r)
@@ -360,10 +365,8 @@ void hypercall(struct vcpu *v)
 	uint64_t nr = (uint32_t)r->rax;
 
 	v->counts[COUNT_HYPERCALL]++;
-	int64_t result = nr < VENEER_HC_COUNT && hypercalls[nr] ? hypercalls[nr](v, r) : -ENOSYS;
-
-	if (result == AGAIN)
-		r->rip -= v->engine->hypercall_bytes;
+	if (nr >= VENEER_HC_COUNT || !hypercalls[nr])
+		r->rax = (uint64_t)-ENOSYS;
 	else
-		r->rax = (uint64_t)result;
+		r->rax = (uint64_t)hypercalls[nr](v, r);
 }

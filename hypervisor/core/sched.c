@@ -47,10 +47,13 @@ static void slice_over(struct timer *t)
 	cpu->attention = true;
 }
 
+#define INTERRUPT_COST_NS 300 /* of the way into the hypervisor and back, which is not measured */
+
 void sched_shares(struct cpu *cpu)
 {
 	unsigned open = 0, left = 100;
 
+	cpu->interrupt_cost = tsc_from_ns(INTERRUPT_COST_NS);
 	cpu->slice_timer.fire = slice_over;
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		unsigned share = v->guest->config->share;
@@ -68,6 +71,11 @@ void sched_shares(struct cpu *cpu)
 	}
 }
 
+static bool alone(const struct cpu *cpu)
+{
+	return cpu->vcpus && !cpu->vcpus->next;
+}
+
 /* --- who pays --- */
 
 static void spend(struct vcpu *v, uint64_t ticks)
@@ -79,6 +87,8 @@ static void spend(struct vcpu *v, uint64_t ticks)
 /* Time that nobody has claimed is that of an interrupt, and of who comes next. */
 void sched_charge(struct cpu *cpu, struct vcpu *v)
 {
+	if (cpu->payer == v)
+		return;
 	uint64_t now = rdtsc(), ticks = now - cpu->paid_until;
 
 	cpu->paid_until = now;
@@ -93,12 +103,12 @@ void sched_charge(struct cpu *cpu, struct vcpu *v)
 	cpu->payer = v;
 }
 
-#define INTERRUPT_COST_NS 300 /* of the way into the hypervisor and back, which is not measured */
-
 void sched_interrupt(struct cpu *cpu)
 {
-	uint64_t cost = tsc_from_ns(INTERRUPT_COST_NS);
+	uint64_t cost = cpu->interrupt_cost;
 
+	if (alone(cpu)) /* it is its own, whatever it was for */
+		return;
 	if (cpu->payer)
 		cpu->payer->budget += (int64_t)cost;
 	sched_charge(cpu, NULL);
@@ -176,20 +186,17 @@ static void refill(struct cpu *cpu)
 	timers_resume(cpu);
 }
 
-static bool alone(const struct cpu *cpu)
-{
-	return cpu->vcpus && !cpu->vcpus->next;
-}
-
 static struct vcpu *pick(struct cpu *cpu)
 {
+	if (alone(cpu))
+		return wants_cpu(cpu->vcpus) ? cpu->vcpus : NULL;
 	struct vcpu *v = choose(cpu);
 
 	if (!v) {
 		refill(cpu);
 		v = choose(cpu);
 	}
-	if (v && !alone(cpu))
+	if (v)
 		timer_set(cpu, &cpu->slice_timer, rdtsc() + (uint64_t)v->budget);
 	return v;
 }
@@ -234,17 +241,30 @@ static void idle(struct cpu *cpu)
 	cpu->unclaimed = 0;
 }
 
+static bool see_to(struct cpu *cpu, struct vcpu *v)
+{
+	bool now = has_requests(v, REQUESTS_AT_ONCE);
+	bool soon = has_requests(v, REQUESTS_IN_SHARE) && !sched_must_wait(v);
+
+	if (!now && !soon)
+		return false;
+	sched_charge(cpu, v);
+	if (now)
+		request_at_once(v);
+	if (soon)
+		request_in_share(v);
+	return true;
+}
+
+/* One may lead to another. */
 static void see_to_requests(struct cpu *cpu)
 {
-	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
-		if (has_requests(v, REQUESTS_AT_ONCE)) {
-			sched_charge(cpu, v);
-			request_at_once(v);
-		}
-		if (has_requests(v, REQUESTS_IN_SHARE) && !sched_must_wait(v)) {
-			sched_charge(cpu, v);
-			request_in_share(v);
-		}
+	bool any = true;
+
+	while (any) {
+		any = false;
+		for (struct vcpu *v = cpu->vcpus; v; v = v->next)
+			any |= see_to(cpu, v);
 	}
 }
 
@@ -255,12 +275,11 @@ static struct vcpu *attend(struct cpu *cpu)
 
 	do {
 		take_interrupts();
-		cpu->attention = false;
-		if (!timers_run(cpu))
-			cpu->attention = true;
+		bool more = !timers_run(cpu);
 		if (!cpu->id)
 			console_attend();
 		see_to_requests(cpu);
+		cpu->attention = more;
 		v = pick(cpu);
 		if (v && has_requests(v, REQUESTS_IN_TURN)) {
 			sched_charge(cpu, v);

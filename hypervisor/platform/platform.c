@@ -56,7 +56,7 @@ struct platform {
 	uint16_t pm_enable; /* ACPI PM1 */
 	struct timer pit_timer;
 	struct timer key_timer; /* until the key that is down goes up */
-	bool reset_wanted;
+	bool reset_wanted, printed;
 	struct apic apic[];
 };
 
@@ -283,6 +283,7 @@ static bool transmit(void *arg, uint8_t byte)
 {
 	struct guest *g = arg;
 
+	g->platform->printed = true;
 	if (console_guest_put(g, (char)byte))
 		return true;
 	__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
@@ -549,7 +550,10 @@ void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t va
 	bool ending = p->ending, reset = p->reset_wanted;
 	p->ending = p->reset_wanted = false;
 	leave(p);
-	console_guest_send(p->guest);
+	if (p->printed) { /* of lines another vCPU may see to */
+		p->printed = false;
+		console_guest_send(p->guest);
+	}
 	if (ending)
 		guest_end(p->guest, p->exit_code, p->ending_how);
 	if (reset) {
