@@ -271,34 +271,6 @@ struct guest *guest_find(const char *name)
 	return NULL;
 }
 
-void vcpu_request(struct vcpu *v, uint32_t request)
-{
-	__atomic_or_fetch(&v->requests, request, __ATOMIC_RELEASE);
-	cpu_kick(v->cpu);
-}
-
-/*
- * A guest may ask as often as it likes, but each kick takes time from whoever runs on the other
- * CPU. So what is on its way already is not sent again, each request that arrives is charged to the
- * vCPU that gets it, and one that has used up its share waits for the next turn of its CPU.
- */
-void vcpu_request_from(struct vcpu *v, uint32_t request)
-{
-	uint32_t old = __atomic_fetch_or(&v->requests, request, __ATOMIC_SEQ_CST);
-
-	if ((old & request) == request)
-		return;
-	struct vcpu *running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST);
-	if (!running || running == v || v->budget > 0)
-		cpu_kick(v->cpu);
-}
-
-void guest_request(struct guest *g, uint32_t request)
-{
-	for (unsigned i = 0; i < g->vcpus; i++)
-		vcpu_request(&g->vcpu[i], request);
-}
-
 uint64_t guest_count_of(const struct guest *g, enum counter counter)
 {
 	uint64_t sum = 0;

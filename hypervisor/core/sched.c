@@ -222,12 +222,6 @@ static void program_timer(struct cpu *cpu)
 		apic_timer_set(cpu->timers->deadline > now ? cpu->timers->deadline - now : 1);
 }
 
-/* What the machine wants is taken here, which bounds how long it waits. */
-static void take_interrupts(void)
-{
-	__asm__ volatile("sti; nop; cli" ::: "memory");
-}
-
 /* Nothing to run: wait for an interrupt, which gate.S hands to ring0_trap. A request that came
  * when somebody still ran may have come without one. */
 static void idle(struct cpu *cpu)
@@ -236,7 +230,7 @@ static void idle(struct cpu *cpu)
 		if (has_requests(v, ~0u))
 			cpu->attention = true;
 	while (!__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE))
-		__asm__ volatile("sti; hlt; cli" ::: "memory");
+		wait_for_interrupt();
 	cpu->paid_until = rdtsc();
 	cpu->unclaimed = 0;
 }
@@ -274,7 +268,7 @@ static struct vcpu *attend(struct cpu *cpu)
 	struct vcpu *v;
 
 	do {
-		take_interrupts();
+		take_interrupts(); /* which bounds how long they wait */
 		bool more = !timers_run(cpu);
 		if (!cpu->id)
 			console_attend();

@@ -148,6 +148,22 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
+#ifdef VENEER_HOST /* a test's own clock; and it has no interrupts */
+uint64_t rdtsc(void);
+void take_interrupts(void);
+void wait_for_interrupt(void);
+#else
+/* What waits is taken here. */
+static inline void take_interrupts(void)
+{
+	__asm__ volatile("sti; nop; cli" ::: "memory");
+}
+
+static inline void wait_for_interrupt(void)
+{
+	__asm__ volatile("sti; hlt; cli" ::: "memory");
+}
+
 static inline uint64_t rdtsc(void)
 {
 	uint32_t lo, hi;
@@ -155,6 +171,7 @@ static inline uint64_t rdtsc(void)
 	__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
 	return (uint64_t)hi << 32 | lo;
 }
+#endif
 
 static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {

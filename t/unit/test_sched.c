@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who pays: the scheduler with a clock of the test's own, on one CPU. A neighbour with a share of
+ * 50 % works without a pause; beside it vCPUs that do what costs others most. It must keep 48 % of
+ * the time, and the longest time in which it does not run is bounded by what the shares say.
+ */
+#include <setjmp.h>
+
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/request.h"
+#include "core/sched.h"
+#include "core/timer.h"
+#include "platform/platform.h"
+#include "tap.h"
+#include "x86/apic.h"
+
+#define US	     1000ull
+#define MS	     1000000ull
+#define LAST	     (500 * MS)
+#define EXIT_COST    (US / 2) /* into the hypervisor and back */
+#define SWITCH_COST  (2 * US)
+#define REQUEST_COST (1 * US)
+#define VCPUS	     9
+
+struct cpu cpus[CPUS_MAX];
+unsigned cpu_count = 1, guest_count;
+struct guest guests[GUESTS_MAX];
+
+static struct cpu *const cpu = &cpus[0];
+static struct guest_config config[VCPUS];
+static struct guest guest[VCPUS];
+static struct vcpu vcpu[VCPUS];
+static uint64_t now, timer_at, worked, last_worked, longest_gap;
+static unsigned kicks;
+static jmp_buf end;
+
+/* What goes on elsewhere: called as time passes. */
+static void (*elsewhere)(void);
+
+uint64_t rdtsc(void)
+{
+	return now;
+}
+
+uint64_t tsc_from_ns(uint64_t ns)
+{
+	return ns;
+}
+
+void apic_timer_set(uint64_t ticks)
+{
+	timer_at = ticks ? now + ticks : ~0ull;
+}
+
+static void pass(uint64_t ns)
+{
+	now += ns;
+	if (elsewhere)
+		elsewhere();
+	if (now > LAST)
+		longjmp(end, 1);
+}
+
+static bool interrupted;
+
+void cpu_kick(struct cpu *to)
+{
+	(void)to;
+	kicks++;
+	interrupted = true;
+}
+
+void take_interrupts(void)
+{
+	if (now >= timer_at) {
+		timer_at = ~0ull;
+		cpu->timer_changed = interrupted = true;
+	}
+	if (!interrupted)
+		return;
+	interrupted = false;
+	sched_interrupt(cpu);
+	cpu->attention = true;
+	pass(EXIT_COST);
+}
+
+void wait_for_interrupt(void)
+{
+	while (!interrupted && now < timer_at)
+		pass(US);
+	take_interrupts();
+}
+
+void vcpu_load(struct vcpu *v)
+{
+	cpu->current = v;
+	pass(SWITCH_COST);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	if (v->state == VCPU_HALTED) {
+		v->state = VCPU_RUNNABLE;
+		v->runnable_since = now;
+	}
+	cpu->attention = true;
+}
+
+/* Requests of guests wake the vCPU. */
+bool platform_interrupt_pending(const struct platform *p, unsigned id)
+{
+	(void)p;
+	(void)id;
+	pass(REQUEST_COST);
+	return true;
+}
+
+void vcpu_park(struct vcpu *v)
+{
+	(void)v;
+}
+void vcpu_start(struct vcpu *v)
+{
+	(void)v;
+}
+void vcpu_init(struct vcpu *v)
+{
+	(void)v;
+	pass(REQUEST_COST);
+}
+void vcpu_startup(struct vcpu *v)
+{
+	(void)v;
+}
+void vcpu_event(struct vcpu *v, unsigned event)
+{
+	(void)event;
+	vcpu_wake(v);
+}
+void guest_reset(struct guest *g)
+{
+	(void)g;
+}
+void guest_end(struct guest *g, int verdict, const char *how)
+{
+	(void)g, (void)verdict, (void)how;
+}
+bool guests_all_ended(void)
+{
+	return false;
+}
+void machine_off(void)
+{
+}
+void console_guest_notice(struct guest *g, const char *fmt, ...)
+{
+	(void)g, (void)fmt;
+}
+void console_guest_send(struct guest *g)
+{
+	(void)g;
+}
+void console_attend(void)
+{
+}
+void platform_input(struct platform *p)
+{
+	(void)p;
+}
+void platform_room(struct platform *p)
+{
+	(void)p;
+}
+void virtio_kick(struct virtio_device *d)
+{
+	(void)d;
+}
+
+/* Loading: each part takes long. */
+bool guest_load_part(struct guest *g)
+{
+	(void)g;
+	pass(20 * US);
+	return false;
+}
+
+/* --- what runs --- */
+
+static bool deliver(struct vcpu *v)
+{
+	return v->state == VCPU_RUNNABLE;
+}
+
+/* The neighbour: until an interrupt. */
+static void work(struct cpu *c, struct vcpu *v)
+{
+	(void)c;
+	(void)v;
+	if (last_worked && now - last_worked > longest_gap)
+		longest_gap = now - last_worked;
+	while (!interrupted && now < timer_at) {
+		worked += US / 4;
+		pass(US / 4);
+	}
+	last_worked = now;
+	take_interrupts();
+}
+
+static void halt(struct cpu *c, struct vcpu *v)
+{
+	(void)c;
+	v->state = VCPU_HALTED;
+	pass(US / 2);
+}
+
+/* One exit that is long, whatever is left of its share. */
+static void overrun(struct cpu *c, struct vcpu *v)
+{
+	(void)c;
+	(void)v;
+	pass(3 * MS);
+	take_interrupts();
+}
+
+static void spin(struct cpu *c, struct vcpu *v)
+{
+	(void)c;
+	(void)v;
+	while (!interrupted && now < timer_at)
+		pass(US / 4);
+	take_interrupts();
+}
+
+static void beat(struct timer *t)
+{
+	struct vcpu *v = container_of(t, struct vcpu, timer);
+
+	pass(US);
+	vcpu_wake(v);
+	timer_set(cpu, t, now + 50 * US);
+}
+
+static const struct engine worker = { .deliver = deliver, .run = work };
+static const struct engine halter = { .deliver = deliver, .run = halt };
+static const struct engine overrunner = { .deliver = deliver, .run = overrun };
+static const struct engine spinner = { .deliver = deliver, .run = spin };
+
+static void add(unsigned i, const struct engine *engine, unsigned share, enum vcpu_state state)
+{
+	config[i].share = share;
+	guest[i] = (struct guest){
+		.config = &config[i], .vcpu = &vcpu[i], .vcpus = 1, .first_entry = 1
+	};
+	vcpu[i] = (struct vcpu){ .guest = &guest[i],
+				 .engine = engine,
+				 .cpu = cpu,
+				 .state = state,
+				 .timer = { .fire = beat, .owner = &vcpu[i] } };
+	sched_add(cpu, &vcpu[i]);
+}
+
+static void begin(void)
+{
+	memset(cpu, 0, sizeof(*cpu));
+	now = 1;
+	timer_at = ~0ull;
+	worked = last_worked = longest_gap = kicks = 0;
+	interrupted = false;
+	elsewhere = NULL;
+	add(0, &worker, 50, VCPU_RUNNABLE);
+}
+
+static void check(const char *what, uint64_t gap)
+{
+	sched_shares(cpu);
+	if (!setjmp(end))
+		sched_run(cpu);
+	ok(worked * 100 >= LAST * 48, "%s: the neighbour keeps its half (%u %%)", what,
+	   (unsigned)(worked * 100 / LAST));
+	ok(longest_gap <= gap, "%s: its longest gap is %u us, at most %u", what,
+	   (unsigned)(longest_gap / US), (unsigned)(gap / US));
+}
+
+/* The others' shares twice, at the end of one period and the beginning of the next, and a little
+ * for what is not cut short. */
+#define GAP (2 * 5 * MS + 200 * US)
+
+/* --- who attacks --- */
+
+static void test_spinners(void)
+{
+	begin();
+	for (unsigned i = 1; i < VCPUS; i++)
+		add(i, &spinner, 6, VCPU_RUNNABLE);
+	check("eight that spin", GAP);
+}
+
+static void test_timers(void)
+{
+	begin();
+	for (unsigned i = 1; i < VCPUS; i++) {
+		add(i, &halter, 5, VCPU_HALTED);
+		timer_set(cpu, &vcpu[i].timer, 50 * US + i);
+	}
+	check("eight timers of 50 us", GAP);
+}
+
+static void test_overrun(void)
+{
+	begin();
+	add(1, &overrunner, 5, VCPU_RUNNABLE);
+	check("exits that are longer than the share", 2 * 3 * MS + 200 * US);
+}
+
+static void test_load(void)
+{
+	begin();
+	add(1, &spinner, 50, VCPU_STOPPED);
+	vcpu[1].requests = REQUEST_LOAD;
+	guest[1].phase = GUEST_LOADING;
+	check("a restart without an end", GAP);
+}
+
+static uint32_t request;
+static uint64_t next_request;
+
+static void send(void)
+{
+	while (now >= next_request) {
+		next_request = now + 2 * US;
+		vcpu_request_from(&vcpu[1], request);
+	}
+}
+
+static void test_kicks(enum vcpu_state state, uint32_t what, const char *name)
+{
+	begin();
+	add(1, &halter, 50, state);
+	next_request = 0;
+	request = what;
+	elsewhere = send;
+	check(name, GAP);
+	ok(kicks > 10, "%s: they arrive", name);
+}
+
+/* Debt does not make an idle machine wait. */
+static void test_idle(void)
+{
+	begin();
+	vcpu[0].state = VCPU_STOPPED;
+	add(1, &overrunner, 5, VCPU_RUNNABLE);
+	sched_shares(cpu);
+	if (!setjmp(end))
+		sched_run(cpu);
+	ok(vcpu[1].ran > LAST - 10 * MS, "alone in wanting the CPU, a small share has all of it");
+}
+
+static void test_pause(void)
+{
+	begin();
+	add(1, &spinner, 50, VCPU_RUNNABLE);
+	vcpu[1].requests = REQUEST_PAUSE | REQUEST_LOAD;
+	sched_shares(cpu);
+	if (!setjmp(end))
+		sched_run(cpu);
+	ok(vcpu[1].ran < MS, "a paused vCPU does nothing, nor is anything done for it");
+}
+
+int main(void)
+{
+	test_spinners();
+	test_timers();
+	test_overrun();
+	test_load();
+	test_kicks(VCPU_HALTED, REQUEST_EVENT, "interrupts of a halted vCPU");
+	test_kicks(VCPU_STOPPED, REQUEST_INIT, "INIT to one that never started");
+	test_idle();
+	test_pause();
+	return done_testing();
+}
