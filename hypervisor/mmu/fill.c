@@ -28,15 +28,14 @@ static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint6
 	below = key ? shadow_find(m, key) : MMU_NO_ROOT;
 	bool known = below != MMU_NO_ROOT;
 	if (!known)
-		below = shadow_take(m, key);
+		below = shadow_take(m, (enum shadow_kind)(level - 1), key);
 	if (below == MMU_NO_ROOT)
 		return MMU_NO_ROOT;
 	m->shadow[below].links++;
 	shadow_set(m, page, index, shadow_link(m, below) | bits);
 	/* it may have been the table of another, without the flushes that this root saw */
-	m->sync++;
 	if (known && va.v <= USER_LAST)
-		shadow_sync(m, below, level - 1, 0, ~0ull);
+		shadow_sync(m, below, 0, ~0ull, ++m->clock);
 	return below;
 }
 
@@ -106,8 +105,7 @@ static void install(struct mmu_view *view, gva_t va, int level, uint64_t leaf,
 
 	shadow_changed(m);
 	while ((page = path(view, va, level, t)) == MMU_NO_ROOT)
-		if (!shadow_drop_oldest_root(m))
-			shadow_empty_all(m, view->root);
+		shadow_make_room(m);
 	uint64_t *entry = &shadow_table(m, page)[index];
 	if (shadow_is_table(*entry, level))
 		shadow_clear_entry(m, entry, level);

@@ -4,8 +4,8 @@
  *
  * The tables the processor walks are the hypervisor's own, filled on demand from what the guest's
  * tables say, so no guest page is ever a page table. One module decides what may be mapped:
- * mmu_frame(). Invariant (mmu_check): each leaf maps a frame of the guest's partition, its vCPU
- * pages, or its patch window; slot 256 of every root is the gate area of that root's CPU.
+ * mmu_frame(). Invariant (shadow.h, mmu_check): each leaf maps a frame of the guest's partition,
+ * its vCPU pages, or its patch window; slot 256 of every root is the gate area of that root's CPU.
  *
  * A PV guest's tables are mirrored: each has one shadow, found by its guest-physical address and
  * level, with the guest's own rights at every level, shared by all that link to it: the kernel's
@@ -15,8 +15,7 @@
  * each CR3 load: a virtual TLB.
  *
  * Shadow pages come from a fixed pool. When it is empty, the roots loaded longest ago go, then the
- * rest of the guest's shadows; nobody else notices. A page that is given back may still be in use
- * by another CPU's walker, so it rests until each vCPU of the guest has left the guest once.
+ * rest of the guest's shadows; nobody else notices.
  *
  * No entry is global and every guest entry loads CR3, so changed entries need no INVLPG.
  */
@@ -41,17 +40,38 @@ struct paging {
 	bool no_execute;    /* EFER.NXE */
 };
 
-/* What is known of a page of the pool. */
-struct shadow {
-	uint64_t key;	 /* the guest's table | level | CPU << 3 for roots; 0: private or free */
-	uint64_t used;	 /* bit i: entries 8 i to 8 i + 7 may be set; the others are 0 */
-	uint32_t stamp;	 /* of a root: its last load, for choosing a victim */
-	uint32_t synced; /* the last sync that has seen all of it */
-	uint16_t links;	 /* entries and views that point here */
-	uint16_t next;	 /* in its hash chain, or the list of free or resting pages; index + 1 */
+/* What a page of the pool is for: a table of level 1 to 4, or lent to somebody. See shadow.h. */
+enum shadow_kind {
+	SHADOW_ANY,	 /* nothing yet */
+	SHADOW_LENT = 5, /* by mmu_take_page */
+	SHADOW_KINDS
 };
 
-#define MMU_BUCKETS 256
+enum shadow_state {
+	SHADOW_FREE,	/* all zero */
+	SHADOW_USED,	/* found by its key or by a link */
+	SHADOW_DYING,	/* nothing links to it, but it has entries still */
+	SHADOW_RESTING, /* all zero, but another vCPU may still be walking it */
+};
+
+struct shadow {
+	uint64_t key;	   /* the guest's table | level | CPU << 3 for roots; 0: private */
+	uint64_t used;	   /* bit i: entries 8 i to 8 i + 7 may be set; the others are 0 */
+	uint64_t time;	   /* of a root: its last load; of others: the last sync of all of it */
+	uint32_t links;	   /* entries that point here */
+	uint16_t next;	   /* in its hash chain, or the list of its state; index + 1 */
+	uint8_t kind;	   /* enum shadow_kind */
+	uint8_t state : 7; /* enum shadow_state */
+	bool marked : 1;   /* for a scan: something leads here */
+};
+
+/* Pages of a pool: at least what makes progress certain, at most what a uint16_t can name. */
+#define MMU_POOL_MIN   32
+#define MMU_POOL_MAX   1024
+#define MMU_LENT_SHARE 4 /* one page in 4 may be lent */
+#define MMU_PATH       3 /* pages that a fault may need at once, below its root */
+
+#define MMU_BUCKETS    256
 
 struct mmu {
 	/* what the guest owns */
@@ -66,13 +86,14 @@ struct mmu {
 	bool window_armed;   /* the page for unmasking is taken away */
 
 	/* the pool; lists end with 0, else index + 1 */
-	uint8_t lock; /* all that follows, and the shadow pages */
+	uint8_t lock; /* all that follows, the shadow pages, and the views' roots */
 	mpa_t pool;
-	unsigned pool_pages, pool_free, lent; /* lent: by mmu_take_page */
+	unsigned pool_pages, pool_free, lent;
 	struct shadow *shadow;
-	uint16_t free, resting;
+	uint16_t free[SHADOW_KINDS], dying, resting;
 	uint16_t bucket[MMU_BUCKETS];
-	uint32_t stamp, sync;
+	uint64_t clock; /* counts loads and flushes */
+	struct mmu_view *views;
 	uint64_t not_present; /* what an entry says that the guest has not either: 0, or a mark */
 	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
 	void (*quiesce)(struct mmu *m);
@@ -85,6 +106,7 @@ struct mmu {
 /* One vCPU's view of its guest's memory. */
 struct mmu_view {
 	struct mmu *mmu;
+	struct mmu_view *next; /* of the same guest */
 	struct paging paging;
 	uint64_t gate_pdpt; /* for slot 256 */
 	unsigned cpu;	    /* whose that is */
@@ -117,8 +139,12 @@ enum mmu_result {
 /* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
 extern bool mmu_can_mark;
 
-/* pool is zeroed and holds at least 16 pages; shadow describes them, zeroed as well. */
+/* pool is zeroed and holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. No view has a
+ * root. */
 void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow);
+
+/* Makes view one of m's, for good. It has no root yet. */
+void mmu_attach(struct mmu *m, struct mmu_view *view);
 
 /* The frame behind a guest-physical page, or v == 0: the one place that decides. */
 mpa_t mmu_frame(const struct mmu *m, gpa_t gpa);
@@ -167,7 +193,13 @@ void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);
 /* Guest-physical memory as a pointer, if [gpa, gpa + bytes) is the guest's RAM; else NULL. */
 void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes);
 
-/* Walks every shadow and checks the invariant; the number of leaves, or -EFAULT. */
-int mmu_check(const struct mmu *m, uint64_t gate_pdpt);
+/* Checks every page of the pool against the invariant in shadow.h, with the lock held throughout:
+ * some ten instructions for each entry. False: what is wrong, and where. */
+struct mmu_report {
+	unsigned tables, leaves;
+	const char *what; /* NULL: nothing */
+	unsigned page, level, index;
+};
+bool mmu_check(struct mmu *m, struct mmu_report *r);
 
 #endif

@@ -7,24 +7,59 @@
 
 bool mmu_can_mark;
 
+static void push(struct mmu *m, uint16_t *list, unsigned page, enum shadow_state state)
+{
+	m->shadow[page].state = state;
+	m->shadow[page].next = *list;
+	*list = (uint16_t)(page + 1);
+}
+
+static unsigned pop(struct mmu *m, uint16_t *list)
+{
+	unsigned page = *list - 1u;
+
+	*list = m->shadow[page].next;
+	return page;
+}
+
+static void push_free(struct mmu *m, unsigned page)
+{
+	push(m, &m->free[m->shadow[page].kind], page, SHADOW_FREE);
+	m->pool_free++;
+}
+
+static void clear_lists(struct mmu *m)
+{
+	memset(m->bucket, 0, sizeof(m->bucket));
+	memset(m->free, 0, sizeof(m->free));
+	m->dying = m->resting = 0;
+	m->pool_free = 0;
+}
+
 void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow)
 {
 	m->pool = pool;
-	m->pool_pages = m->pool_free = pool_pages;
+	m->pool_pages = pool_pages;
 	m->shadow = shadow;
-	m->resting = 0;
 	m->lent = 0;
 	m->not_present = mmu_can_mark ? NOT_PRESENT : 0;
-	memset(m->bucket, 0, sizeof(m->bucket));
 	memset(shadow, 0, pool_pages * sizeof(*shadow));
-	for (unsigned i = 0; i < pool_pages; i++)
-		shadow[i].next = (uint16_t)(i + 1 < pool_pages ? i + 2 : 0);
-	m->free = 1;
+	clear_lists(m);
+	for (unsigned i = pool_pages; i-- > 0;)
+		push_free(m, i);
+}
+
+void mmu_attach(struct mmu *m, struct mmu_view *view)
+{
+	view->mmu = m;
+	view->root = MMU_NO_ROOT;
+	view->next = m->views;
+	m->views = view;
 }
 
 static uint16_t *bucket(struct mmu *m, uint64_t key)
 {
-	return &m->bucket[(key >> PAGE_SHIFT ^ key) % MMU_BUCKETS];
+	return &m->bucket[shadow_bucket(key)];
 }
 
 unsigned shadow_find(struct mmu *m, uint64_t key)
@@ -34,6 +69,13 @@ unsigned shadow_find(struct mmu *m, uint64_t key)
 	while (at && m->shadow[at - 1].key != key)
 		at = m->shadow[at - 1].next;
 	return at ? at - 1 : MMU_NO_ROOT;
+}
+
+static void add_key(struct mmu *m, unsigned page, uint64_t key)
+{
+	m->shadow[page].key = key;
+	m->shadow[page].next = *bucket(m, key);
+	*bucket(m, key) = (uint16_t)(page + 1);
 }
 
 static void remove_key(struct mmu *m, unsigned page)
@@ -46,41 +88,22 @@ static void remove_key(struct mmu *m, unsigned page)
 	m->shadow[page].key = 0;
 }
 
-/* Others may be walking what rests: once they have left the guest, they are not. */
-static void end_rest(struct mmu *m)
+unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
 {
-	if (!m->resting)
-		return;
-	m->quiesce(m);
-	while (m->resting) {
-		struct shadow *s = &m->shadow[m->resting - 1];
-		uint16_t next = s->next;
+	uint16_t *list = &m->free[m->free[kind] ? kind : SHADOW_ANY];
 
-		s->next = m->free;
-		m->free = m->resting;
-		m->resting = next;
-		m->pool_free++;
-	}
-}
-
-/* A private page, or the new shadow of a guest's table; MMU_NO_ROOT when the pool is empty. */
-unsigned shadow_take(struct mmu *m, uint64_t key)
-{
-	if (!m->free)
-		end_rest(m);
-	if (!m->free)
+	if (!*list)
 		return MMU_NO_ROOT;
-	unsigned page = m->free - 1u;
+	unsigned page = pop(m, list);
 	struct shadow *s = &m->shadow[page];
 
-	m->free = s->next;
 	m->pool_free--;
-	s->key = key;
+	s->kind = (uint8_t)kind;
+	s->state = SHADOW_USED;
 	s->links = 0;
-	if (key) {
-		s->next = *bucket(m, key);
-		*bucket(m, key) = (uint16_t)(page + 1);
-	}
+	s->time = m->clock;
+	if (key)
+		add_key(m, page, key);
 	return page;
 }
 
@@ -93,18 +116,19 @@ void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level)
 		unsigned below = shadow_linked(m, old);
 
 		if (!--m->shadow[below].links)
-			shadow_give_back(m, below, level - 1);
+			shadow_give_back(m, below);
 	}
 }
 
-void shadow_empty(struct mmu *m, unsigned page, int level)
+void shadow_empty(struct mmu *m, unsigned page)
 {
 	uint64_t *table = shadow_table(m, page), used = m->shadow[page].used;
+	int level = m->shadow[page].kind;
 
 	for (; used; used &= used - 1) {
 		unsigned first = (unsigned)__builtin_ctzll(used) * GROUP;
 
-		if (level == 1)
+		if (level == 1 || level == SHADOW_LENT)
 			memset(&table[first], 0, GROUP * sizeof(*table));
 		else
 			for (unsigned i = first; i < first + GROUP; i++)
@@ -114,52 +138,164 @@ void shadow_empty(struct mmu *m, unsigned page, int level)
 	m->shadow[page].used = 0;
 }
 
-void shadow_give_back(struct mmu *m, unsigned page, int level)
+void shadow_give_back(struct mmu *m, unsigned page)
 {
-	struct shadow *s = &m->shadow[page];
-
-	shadow_empty(m, page, level);
-	if (level == 4)
-		shadow_table(m, page)[GATE_SLOT] = 0;
-	if (s->key)
+	if (m->shadow[page].key)
 		remove_key(m, page);
 	m->drops++;
-	if (m->quiesce) {
-		s->next = m->resting;
-		m->resting = (uint16_t)(page + 1);
-	} else {
-		s->next = m->free;
-		m->free = (uint16_t)(page + 1);
-		m->pool_free++;
-	}
+	push(m, &m->dying, page, SHADOW_DYING);
 }
 
-/* A root that no view uses has no links. False: there is none left to drop. */
-bool shadow_drop_oldest_root(struct mmu *m)
+/* The page given back last is emptied, and what hung on it alone is given back. */
+static void reap(struct mmu *m)
+{
+	unsigned page = pop(m, &m->dying);
+
+	shadow_empty(m, page);
+	if (m->shadow[page].kind == 4)
+		shadow_table(m, page)[GATE_SLOT] = 0;
+	if (m->quiesce)
+		push(m, &m->resting, page, SHADOW_RESTING);
+	else
+		push_free(m, page);
+}
+
+/* Others may be walking what rests: once they have left the guest, they are not. */
+static void end_rest(struct mmu *m)
+{
+	m->quiesce(m);
+	while (m->resting)
+		push_free(m, pop(m, &m->resting));
+}
+
+bool shadow_root_in_use(const struct mmu *m, unsigned page)
+{
+	for (const struct mmu_view *v = m->views; v; v = v->next)
+		if (v->root == page)
+			return true;
+	return false;
+}
+
+/* False: each root is in use. */
+static bool drop_oldest_root(struct mmu *m)
 {
 	unsigned victim = MMU_NO_ROOT;
-
-	shadow_changed(m);
 
 	for (unsigned i = 0; i < m->pool_pages; i++) {
 		const struct shadow *s = &m->shadow[i];
 
-		if ((s->key & KEY_LEVEL) == 4 && !s->links &&
-		    (victim == MMU_NO_ROOT || s->stamp < m->shadow[victim].stamp))
+		if (s->kind == 4 && s->state == SHADOW_USED && !shadow_root_in_use(m, i) &&
+		    (victim == MMU_NO_ROOT || s->time < m->shadow[victim].time))
 			victim = i;
 	}
 	if (victim == MMU_NO_ROOT)
 		return false;
-	shadow_give_back(m, victim, 4);
+	shadow_give_back(m, victim);
 	return true;
 }
 
-/* Roots in use stay, as they stand in CR3s, but are emptied. Only they have links from nowhere. */
-void shadow_empty_all(struct mmu *m, unsigned mine)
+/* Finds which pages some entry or some view still leads to, whatever their counts say. */
+static void mark_linked(struct mmu *m)
 {
 	for (unsigned i = 0; i < m->pool_pages; i++)
-		if ((m->shadow[i].key & KEY_LEVEL) == 4 || i == mine)
-			shadow_empty(m, i, 4);
+		m->shadow[i].marked = false;
+	for (const struct mmu_view *v = m->views; v; v = v->next)
+		if (v->root != MMU_NO_ROOT)
+			m->shadow[v->root].marked = true;
+	for (unsigned i = 0; i < m->pool_pages; i++) {
+		const uint64_t *table = shadow_table(m, i);
+		int level = m->shadow[i].kind;
+
+		if (level < 2 || level > 4)
+			continue;
+		for (uint64_t used = m->shadow[i].used; used; used &= used - 1) {
+			unsigned first = (unsigned)__builtin_ctzll(used) * GROUP;
+
+			for (unsigned k = first; k < first + GROUP; k++)
+				if (shadow_is_table(table[k], level) &&
+				    !(level == 4 && k == GATE_SLOT))
+					m->shadow[shadow_linked(m, table[k])].marked = true;
+		}
+	}
+}
+
+/* Free pages that nothing leads to become pages for any kind; false: there are none. No processor
+ * walks them either when this returns. */
+static bool free_for_any_kind(struct mmu *m)
+{
+	bool any = false;
+
+	mark_linked(m);
+	for (unsigned kind = SHADOW_ANY + 1; kind < SHADOW_KINDS; kind++) {
+		uint16_t list = m->free[kind];
+
+		m->free[kind] = 0;
+		while (list) {
+			unsigned page = pop(m, &list);
+
+			if (!m->shadow[page].marked) {
+				m->shadow[page].kind = SHADOW_ANY;
+				any = true;
+			}
+			push(m, &m->free[m->shadow[page].kind], page, SHADOW_FREE);
+		}
+	}
+	if (any && m->quiesce)
+		m->quiesce(m);
+	return any;
+}
+
+/* All that the roots in use lead to goes; false: that was nothing. */
+static bool empty_roots(struct mmu *m)
+{
+	for (const struct mmu_view *v = m->views; v; v = v->next)
+		if (v->root != MMU_NO_ROOT)
+			shadow_empty(m, v->root);
+	return m->dying;
+}
+
+/* Only a wrong count leads here. It is not believed: what is neither a root in use nor lent is
+ * cleared and free. */
+static void rebuild(struct mmu *m)
+{
+	clear_lists(m);
+	for (unsigned i = 0; i < m->pool_pages; i++) {
+		struct shadow *s = &m->shadow[i];
+		uint64_t key = s->key;
+
+		s->links = 0;
+		if (shadow_root_in_use(m, i)) {
+			if (key)
+				add_key(m, i, key);
+		} else if (s->kind != SHADOW_LENT || s->state != SHADOW_USED) {
+			memset(shadow_table(m, i), 0, PAGE_SIZE);
+			*s = (struct shadow){ 0 };
+			push_free(m, i);
+		}
+	}
+	if (m->quiesce)
+		m->quiesce(m);
+}
+
+void shadow_make_room(struct mmu *m)
+{
+	shadow_changed(m);
+	if (m->dying) {
+		reap(m);
+		return;
+	}
+	if (m->resting) {
+		end_rest(m);
+		return;
+	}
+	if (m->pool_free > m->pool_pages / 8 && free_for_any_kind(m))
+		return;
+	if (drop_oldest_root(m))
+		return;
+	if (m->pool_free && free_for_any_kind(m))
+		return;
+	if (!empty_roots(m))
+		rebuild(m);
 }
 
 void *mmu_take_page(struct mmu *m)
@@ -167,10 +303,11 @@ void *mmu_take_page(struct mmu *m)
 	unsigned page = MMU_NO_ROOT;
 
 	shadow_lock(m);
-	if (m->lent < m->pool_pages / 4)
-		while ((page = shadow_take(m, 0)) == MMU_NO_ROOT && shadow_drop_oldest_root(m))
-			;
-	m->lent += page != MMU_NO_ROOT;
+	if (m->lent < m->pool_pages / MMU_LENT_SHARE) {
+		while ((page = shadow_take(m, SHADOW_LENT, 0)) == MMU_NO_ROOT)
+			shadow_make_room(m);
+		m->lent++;
+	}
 	shadow_unlock(m);
 	return page == MMU_NO_ROOT ? NULL : shadow_table(m, page);
 }
@@ -181,6 +318,6 @@ void mmu_give_page(struct mmu *m, void *page)
 	unsigned at = shadow_linked(m, direct_mpa(page).v);
 	m->shadow[at].used = ~0ull;
 	m->lent--;
-	shadow_give_back(m, at, 1);
+	shadow_give_back(m, at);
 	shadow_unlock(m);
 }

@@ -10,6 +10,40 @@
  *
  * Pages are named by their index in the pool. A free page is all zero, which is why each keeps note
  * of the groups of eight entries that were ever set.
+ *
+ * Why no leaf leads outside, whatever the counts say
+ *
+ * A table of level L holds links to tables of level L - 1, and leaves. What can go wrong is a link
+ * to a page that has become something else meanwhile: the processor would then take leaves, which
+ * name the guest's own memory, for tables, or links, which name the pool, for leaves. That a page
+ * is given back when its last link is gone rests on links being counted right. So nothing else
+ * does: a page keeps its kind (shadow.kind) when it is given back, and is taken again for the same
+ * kind only. A link that was forgotten leads from level L to a table of level L - 1 of the same
+ * guest, today and ever after, and what that guest can reach through it is its own memory.
+ *
+ * Kinds change in two places, both of which look at the tables and not at the counts.
+ * free_for_any_kind() scans every entry of every table, takes the kind from those free pages that
+ * no entry and no view leads to, and waits until every other vCPU has left the guest once, as its
+ * processor may have cached a link that is gone. It need not look at free pages again before they
+ * are taken: entries are made only to pages that are in use. rebuild() clears all that is not a
+ * root in use, and waits likewise. A root is in use if a view says so; that is not counted at all.
+ *
+ * Life of a page: SHADOW_FREE, with its kind or without one; SHADOW_USED; SHADOW_DYING from the
+ * moment when its last link goes, with its entries; these are cleared when room is wanted, which
+ * may bring others there; then, if the vCPUs run on several CPUs, SHADOW_RESTING until every other
+ * vCPU has left the guest once, for a processor may be walking it until then.
+ *
+ * Counts are exact: there are at most MMU_POOL_MAX * 512 entries, which fits.
+ *
+ * Why a fault always finds its pages
+ *
+ * It needs at most MMU_PATH pages below its root. While one is wanting, shadow_make_room() clears a
+ * dying page, ends a rest, takes the kinds from free pages, or drops a root that is not in use;
+ * each of these can go on only until there are none left. Then all pages are roots in use, one for
+ * each vCPU, lent, of which there is at most one in MMU_LENT_SHARE, or hang on the roots in use.
+ * These are emptied, by which all that hung on them is dying, or else, if a count was wrong, found
+ * and cleared. Hence MMU_POOL_MIN pages, less those lent, must be MMU_PATH more than there are
+ * vCPUs (ring.c asserts it), and the fault that caused this has all of them.
  */
 #ifndef VENEER_SHADOW_H
 #define VENEER_SHADOW_H
@@ -28,6 +62,9 @@
 #define GROUP	     8 /* entries with one bit in shadow.used: a cache line */
 #define KEY_LEVEL    7
 #define KEY_CPU(cpu) ((uint64_t)(cpu) << 3)
+
+_Static_assert(MMU_POOL_MAX < UINT16_MAX && MMU_POOL_MAX * (uint64_t)PT_ENTRIES < UINT32_MAX,
+	       "lists and counts");
 
 static inline void shadow_lock(struct mmu *m)
 {
@@ -58,6 +95,11 @@ static inline unsigned shadow_linked(const struct mmu *m, uint64_t entry)
 static inline bool shadow_is_table(uint64_t entry, int level)
 {
 	return (entry & PTE_P) && level > 1 && !(entry & PTE_PS);
+}
+
+static inline unsigned shadow_bucket(uint64_t key)
+{
+	return (key >> PAGE_SHIFT ^ key) % MMU_BUCKETS;
 }
 
 static inline void shadow_set(struct mmu *m, unsigned page, unsigned index, uint64_t entry)
@@ -112,21 +154,20 @@ static inline void shadow_changed(struct mmu *m)
 	__atomic_store_n(&m->changes, m->changes + 1, __ATOMIC_RELEASE);
 }
 
-/* pool.c; all with the lock. A page, or MMU_NO_ROOT. */
+/* pool.c; all with the lock. A page, or MMU_NO_ROOT; of shadow_take: no free page of that kind. */
 unsigned shadow_find(struct mmu *m, uint64_t key);
-unsigned shadow_take(struct mmu *m, uint64_t key); /* key 0: a private page; not when it is empty */
-void shadow_give_back(struct mmu *m, unsigned page, int level);
-void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level); /* and what hung on it alone */
-void shadow_empty(struct mmu *m, unsigned page, int level);
+unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key); /* key 0: private */
+void shadow_give_back(struct mmu *m, unsigned page);
+void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level);
+void shadow_empty(struct mmu *m, unsigned page);
+bool shadow_root_in_use(const struct mmu *m, unsigned page);
 
-/* When the pool is empty: a root that no view uses goes; false: there is none left. Then all that
- * the roots in use lead to. */
-bool shadow_drop_oldest_root(struct mmu *m);
-void shadow_empty_all(struct mmu *m, unsigned mine);
+/* A step towards a free page, of whatever kind. */
+void shadow_make_room(struct mmu *m);
 
-/* sync.c: the entries for [first, last] of a table, of which only the bits below its span count.
- * Each table is seen once in a sync (m->sync). */
-void shadow_sync(struct mmu *m, unsigned page, int level, uint64_t first, uint64_t last);
+/* sync.c: the entries for [first, last] of a table, of which only the bits below its span count,
+ * and of all below it. What was seen whole since then is not looked at again. */
+void shadow_sync(struct mmu *m, unsigned page, uint64_t first, uint64_t last, uint64_t since);
 
 #define USER_LAST 0x00007fffffffffffull
 

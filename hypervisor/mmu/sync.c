@@ -13,7 +13,7 @@ static void sync_entry(struct mmu *m, unsigned page, int level, unsigned index)
 	uint64_t e = *(volatile const uint64_t *)&from[index];
 
 	if (!shadow_is_table(*entry, level)) {
-		*entry = level == 1 || (e & PTE_PS) ? shadow_leaf(m, e, level) : 0;
+		*entry = level == 1 || (level == 2 && (e & PTE_PS)) ? shadow_leaf(m, e, level) : 0;
 		return;
 	}
 	const struct shadow *below = &m->shadow[shadow_linked(m, *entry)];
@@ -24,17 +24,16 @@ static void sync_entry(struct mmu *m, unsigned page, int level, unsigned index)
 		shadow_clear_entry(m, entry, level);
 }
 
-void shadow_sync(struct mmu *m, unsigned page, int level, uint64_t first, uint64_t last)
+void shadow_sync(struct mmu *m, unsigned page, uint64_t first, uint64_t last, uint64_t since)
 {
+	int level = m->shadow[page].kind;
 	unsigned from = pt_index(first, level), to = pt_index(last, level);
+	bool whole = !first && last == ~0ull && level < 4;
 	uint64_t *table = shadow_table(m, page);
 
 	/* tables may be linked many times, even to themselves: once is enough */
-	if (!first && last == ~0ull && level < 4) {
-		if (m->shadow[page].synced == m->sync)
-			return;
-		m->shadow[page].synced = m->sync;
-	}
+	if (whole && m->shadow[page].time >= since)
+		return;
 	for (unsigned i = from; i <= to; i++) {
 		if (!(m->shadow[page].used >> i / GROUP & 1)) {
 			i |= GROUP - 1;
@@ -47,9 +46,11 @@ void shadow_sync(struct mmu *m, unsigned page, int level, uint64_t first, uint64
 		else if (!shadow_is_table(table[i], level))
 			table[i] = 0;
 		if (shadow_is_table(table[i], level))
-			shadow_sync(m, shadow_linked(m, table[i]), level - 1, i == from ? first : 0,
-				    i == to ? last : ~0ull);
+			shadow_sync(m, shadow_linked(m, table[i]), i == from ? first : 0,
+				    i == to ? last : ~0ull, since);
 	}
+	if (whole)
+		m->shadow[page].time = since;
 }
 
 /* The same for one page, which most flushes are. */
@@ -82,11 +83,11 @@ void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes)
 		last = ~0ull;
 	shadow_lock(view->mmu);
 	shadow_changed(view->mmu);
-	view->mmu->sync++;
+	uint64_t since = ++view->mmu->clock;
 	if ((va.v ^ last) < PAGE_SIZE && pt_index(va.v, 4) != GATE_SLOT)
 		sync_page(view->mmu, view->root, va);
 	else
-		shadow_sync(view->mmu, view->root, 4, va.v, last);
+		shadow_sync(view->mmu, view->root, va.v, last, since);
 	shadow_unlock(view->mmu);
 }
 
@@ -101,10 +102,8 @@ static void release_root(struct mmu_view *view)
 
 	if (view->root == MMU_NO_ROOT)
 		return;
-	struct shadow *s = &m->shadow[view->root];
-	s->links--;
-	if (!s->key)
-		shadow_give_back(m, view->root, 4);
+	if (!m->shadow[view->root].key)
+		shadow_give_back(m, view->root);
 	view->root = MMU_NO_ROOT;
 }
 
@@ -120,20 +119,14 @@ void mmu_load_root(struct mmu_view *view, const struct paging *p, bool flush)
 	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
 	if (page == MMU_NO_ROOT) {
 		flush = false;
-		while ((page = shadow_take(m, key)) == MMU_NO_ROOT && shadow_drop_oldest_root(m))
-			;
-		if (page == MMU_NO_ROOT) { /* other vCPUs hold everything */
-			shadow_empty_all(m, MMU_NO_ROOT);
-			page = shadow_take(m, key);
-		}
+		while ((page = shadow_take(m, 4, key)) == MMU_NO_ROOT)
+			shadow_make_room(m);
 		shadow_table(m, page)[GATE_SLOT] = view->gate_pdpt | PTE_P | PTE_W | PTE_A;
 	}
-	m->shadow[page].links++;
-	m->shadow[page].stamp = ++m->stamp;
+	m->shadow[page].time = ++m->clock;
 	view->root = page;
-	m->sync++;
 	if (flush)
-		shadow_sync(m, page, 4, 0, USER_LAST);
+		shadow_sync(m, page, 0, USER_LAST, m->clock);
 	shadow_unlock(m);
 }
 
@@ -158,10 +151,10 @@ void mmu_drop_root(struct mmu *m, gpa_t root)
 
 		if (page == MMU_NO_ROOT)
 			continue;
-		if (m->shadow[page].links)
-			shadow_empty(m, page, 4);
+		if (shadow_root_in_use(m, page))
+			shadow_empty(m, page);
 		else
-			shadow_give_back(m, page, 4);
+			shadow_give_back(m, page);
 	}
 	shadow_unlock(m);
 }

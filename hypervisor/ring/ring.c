@@ -297,11 +297,15 @@ static void run(struct cpu *cpu, struct vcpu *v)
 	ring_exit(v);
 }
 
-/* Shadow pages: 32, and one for each MiB. The pool bounds what a guest can make us spend, of memory
- * and, in a flush of everything, of time: with all 1024 a few million instructions. */
+/* See mmu/shadow.h: what is neither lent nor a root in use must do for a fault. */
+_Static_assert(MMU_POOL_MIN - MMU_POOL_MIN / MMU_LENT_SHARE >= VCPUS_MAX + MMU_PATH, "");
+
+/* Shadow pages: MMU_POOL_MIN, and one for each MiB. The pool bounds what a guest can make us spend,
+ * of memory and, in a flush of everything, of time: with all MMU_POOL_MAX a few million
+ * instructions. */
 static unsigned pool_pages(uint64_t memory)
 {
-	return 32 + (unsigned)MIN(memory >> 20, 992ull);
+	return MIN(MMU_POOL_MIN + (memory >> 20), MMU_POOL_MAX);
 }
 
 static int create_guest(struct guest *g)
@@ -325,6 +329,7 @@ static int create_vcpu(struct vcpu *v)
 	v->gdt = direct(gdt);
 	v->idt = direct(idt);
 	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;
+	mmu_attach(&v->guest->mmu, &v->mmu);
 	return 0;
 }
 

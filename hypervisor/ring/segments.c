@@ -122,13 +122,13 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 	int err = entries > 512 * GATE_LDT_PAGES ? -EINVAL : fill_ldt(v, at, (unsigned)entries);
 
 	v->ldt_entries = err ? 0 : (unsigned)entries;
+	if (v->loaded)
+		ring_load_ldt(v); /* the processor uses none of what is given back */
 	for (unsigned i = (v->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
 		if (v->ldt[i])
 			mmu_give_page(v->mmu.mmu, v->ldt[i]);
 		v->ldt[i] = NULL;
 	}
-	if (v->loaded)
-		ring_load_ldt(v);
 	return err;
 }
 

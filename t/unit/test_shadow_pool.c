@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The pool of shadow pages at its limits: more links to one page than 16 bits count, counts that
+ * are wrong, as if by a bug, and as many vCPUs as there are on the least memory. The processor's
+ * walk of the shadows must always end in the guest's memory, and every fault must find its pages.
+ */
+#include <unistd.h>
+
+#include "mmu/shadow.h"
+#include "ring/gate.h"
+#include "tap.h"
+
+#define MEMORY_AT MIB(4)
+#define MEMORY	  MIB(4)
+#define VCPUS	  8
+#define PAGES_AT  MIB(8)
+#define POOL_AT	  MIB(10)
+#define HOST	  MIB(16)
+
+#define P	  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+
+char *host_memory;
+static struct mmu m;
+static struct shadow shadow[MMU_POOL_MAX];
+static struct mmu_view view[VCPUS];
+
+static void begin(unsigned pool_pages)
+{
+	memset(host_memory, 0, HOST);
+	m = (struct mmu){
+		.memory = MPA(MEMORY_AT),
+		.memory_bytes = MEMORY,
+		.vcpu_pages = MPA(PAGES_AT),
+		.vcpu_pages_bytes = VCPUS * PAGE_SIZE,
+	};
+	mmu_init(&m, MPA(POOL_AT), pool_pages, shadow);
+	for (unsigned i = 0; i < VCPUS; i++) {
+		view[i] = (struct mmu_view){ .cpu = i, .gate_pdpt = MIB(15) + i * PAGE_SIZE };
+		mmu_attach(&m, &view[i]);
+	}
+}
+
+static void load(unsigned vcpu, uint64_t root_page)
+{
+	const struct paging p = { .mode = PAGING_64,
+				  .root = GPA(root_page * PAGE_SIZE),
+				  .write_protect = true,
+				  .no_execute = true };
+
+	mmu_load_root(&view[vcpu], &p, false);
+}
+
+static uint64_t *table(uint64_t page)
+{
+	return (uint64_t *)(host_memory + MEMORY_AT + page * PAGE_SIZE);
+}
+
+static uint64_t link_to(uint64_t page)
+{
+	return page * PAGE_SIZE | P;
+}
+
+static bool is_guests(uint64_t pa)
+{
+	return pa - MEMORY_AT < MEMORY || pa - PAGES_AT < VCPUS * PAGE_SIZE;
+}
+
+/* What the processor makes of va: a machine address, or 0 for a fault. A table outside the pool is
+ * an address too: that is what must not be. */
+static uint64_t translate(unsigned vcpu, uint64_t va)
+{
+	uint64_t at = mmu_root(&view[vcpu]).v;
+
+	for (int level = 4; level; level--) {
+		if (at - POOL_AT >= m.pool_pages * PAGE_SIZE)
+			return at;
+		uint64_t e = ((uint64_t *)direct(MPA(at)))[pt_index(va, level)];
+
+		if (!(e & PTE_P))
+			return 0;
+		at = e & PTE_ADDR;
+		if (level == 2 && (e & PTE_PS))
+			return at + (va & (LARGE_SIZE - 1) & PAGE_MASK);
+	}
+	return at;
+}
+
+static uint64_t touch(unsigned vcpu, uint64_t va)
+{
+	for (unsigned tries = 0; tries < 3; tries++) {
+		uint64_t pa = translate(vcpu, va);
+		unsigned error = PF_WRITE | PF_USER;
+
+		if (pa)
+			return pa;
+		if (mmu_fault(&view[vcpu], GVA(va), &error) != MMU_FILLED)
+			return 0;
+	}
+	return 0;
+}
+
+static const char *wrong_with_it(void)
+{
+	struct mmu_report r;
+
+	return mmu_check(&m, &r) ? "nothing" : r.what;
+}
+
+static bool is_sound(void)
+{
+	const char *what = wrong_with_it();
+
+	if (strcmp(what, "nothing"))
+		printf("# %s\n", what);
+	return !strcmp(what, "nothing");
+}
+
+/* Guest pages: 0 the root, 1 its level-3 table, 2 a table that all level-2 tables name in all
+ * entries, 3 data, 4 and 5 two more tables, from 16 on those level-2 tables. */
+enum { ROOT, LEVEL3, TABLE, DATA, OTHER2, OTHER1, LEVEL2 = 16 };
+#define DATA_PA	    (MEMORY_AT + DATA * PAGE_SIZE)
+#define VA(i, k, n) ((uint64_t)(i) << 30 | (uint64_t)(k) << 21 | (uint64_t)(n) << 12)
+
+static void make_links(unsigned links)
+{
+	begin(256);
+	table(ROOT)[0] = link_to(LEVEL3);
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		table(TABLE)[i] = link_to(DATA);
+	for (unsigned i = 0; i * PT_ENTRIES < links; i++) {
+		table(LEVEL3)[i] = link_to(LEVEL2 + i);
+		for (unsigned k = 0; k < PT_ENTRIES; k++)
+			table(LEVEL2 + i)[k] = link_to(TABLE);
+	}
+	load(0, ROOT);
+	for (unsigned n = 0; n < links; n++)
+		touch(0, VA(n / PT_ENTRIES, n % PT_ENTRIES, 5));
+}
+
+/* Takes the last link away, and makes two more tables: where do the links that are left lead? */
+static unsigned escapes(unsigned links)
+{
+	uint64_t last = VA((links - 1) / PT_ENTRIES, (links - 1) % PT_ENTRIES, 5);
+	unsigned out = 0;
+
+	table(LEVEL2 + pt_index(last, 3))[pt_index(last, 2)] = 0;
+	mmu_flush(&view[0], GVA(last), PAGE_SIZE);
+	table(LEVEL3)[400] = link_to(OTHER2);
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		table(OTHER2)[i] = link_to(OTHER1);
+	table(OTHER1)[0] = link_to(DATA);
+	for (unsigned i = 0; i < PT_ENTRIES; i += 8)
+		touch(0, VA(400, i, 0));
+	for (unsigned n = 0; n < links - 1; n += 97)
+		for (unsigned i = 0; i < PT_ENTRIES; i++) {
+			uint64_t pa = translate(0, VA(n / PT_ENTRIES, n % PT_ENTRIES, i));
+
+			out += pa && !is_guests(pa);
+		}
+	return out;
+}
+
+static void many_links(void)
+{
+	make_links(65537);
+	ok(is_sound(), "65537 entries lead to one page, and its count says so");
+	unsigned out = escapes(65537);
+	ok(!out, "with one of them gone the others lead to the guest's memory (%u do not)", out);
+	ok(touch(0, VA(0, 0, 5)) == DATA_PA && is_sound(), "where its tables say");
+}
+
+/* The same as if a bug had lost all links but one; then the pool runs out again and again, with
+ * more and fewer tables of each level, so that pages change what they are for. */
+static void lost_count(void)
+{
+	unsigned out, changed = 0;
+
+	make_links(600);
+	unsigned page = shadow_find(&m, TABLE * PAGE_SIZE | 1);
+	shadow[page].links = 1;
+	out = escapes(600);
+	ok(!out, "a page that is given back too early stays a table of its level");
+	ok(!strcmp(wrong_with_it(), "a link to a page that is given back") ||
+		   !strcmp(wrong_with_it(), "a count of links that is wrong"),
+	   "which the check finds");
+	for (unsigned round = 0; round < 40; round++) {
+		unsigned before = shadow[page].kind, tables = round % 2 ? 300 : 20;
+
+		for (unsigned i = 0; i < 300; i++) /* tables of level 2, or of level 1 */
+			table(LEVEL3)[100 + i] = link_to(600 + i % tables);
+		for (unsigned i = 0; i < 300; i++)
+			for (unsigned k = 0; k < PT_ENTRIES; k++)
+				table(600 + i)[k] = link_to(600 + (i + k) % 300);
+		mmu_flush(&view[0], GVA(0), ~0ull);
+		for (unsigned i = 0; i < 300; i++)
+			touch(0, VA(100 + i, rnd() % PT_ENTRIES, rnd() % PT_ENTRIES));
+		changed += shadow[page].kind != before;
+		for (unsigned n = 0; n < 599; n++)
+			for (unsigned i = 0; i < PT_ENTRIES; i += 7) {
+				uint64_t pa = translate(0, VA(n / PT_ENTRIES, n % PT_ENTRIES, i));
+
+				out += pa && !is_guests(pa);
+			}
+	}
+	ok(!out && changed, "and changes it only when nothing leads to it");
+}
+
+/* Pages that are never given back, since more links were counted than there are. */
+static void leaked(void)
+{
+	unsigned good = 0;
+
+	begin(64);
+	table(ROOT)[0] = link_to(LEVEL3);
+	for (unsigned i = 0; i < PT_ENTRIES; i++) {
+		table(LEVEL3)[i] = link_to(LEVEL2 + i);
+		table(LEVEL2 + i)[0] = link_to(TABLE);
+	}
+	table(TABLE)[0] = link_to(DATA);
+	load(0, ROOT);
+	for (unsigned i = 0; i < 400; i++) {
+		good += touch(0, VA(i, 0, 0)) == DATA_PA;
+		for (unsigned page = 0; i < 100 && page < m.pool_pages; page++)
+			shadow[page].links +=
+				shadow[page].state == SHADOW_USED && shadow[page].kind < 4;
+	}
+	ok(good == 400, "counts that are too high cost no page for ever");
+}
+
+/* All vCPUs there are, the least memory, all pages lent that may be, private trees and others. */
+static void least_memory(bool private)
+{
+	void *lent[MMU_POOL_MAX];
+	unsigned n = 0, wrong = 0;
+
+	begin(MMU_POOL_MIN);
+	for (unsigned i = 0; i < MEMORY / PAGE_SIZE / 4; i++)
+		for (unsigned k = 0; k < PT_ENTRIES; k++)
+			table(i)[k] = link_to(rnd() % (MEMORY / PAGE_SIZE / 4));
+	while (n < MMU_POOL_MAX && (lent[n] = mmu_take_page(&m)))
+		memset(lent[n++], 0xff, PAGE_SIZE);
+	for (unsigned i = 0; i < VCPUS; i++)
+		if (private)
+			mmu_load_root(&view[i], &(struct paging){ .mode = PAGING_OFF }, true);
+		else
+			load(i, i);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t va = private ? rnd() % (MEMORY + VCPUS * PAGE_SIZE) : rnd() >> 17;
+		unsigned vcpu = rnd() % VCPUS;
+
+		wrong += !is_guests(touch(vcpu, va));
+		if (i % 64 == 0 && !private)
+			load(vcpu, rnd() % 200);
+		if (i % 1000 == 0)
+			wrong += !is_sound();
+	}
+	ok(!wrong && n == MMU_POOL_MIN / MMU_LENT_SHARE,
+	   "%s trees of %u vCPUs in %u pages, %u lent", private ? "private" : "mirrored", VCPUS,
+	   MMU_POOL_MIN, n);
+	while (n)
+		mmu_give_page(&m, lent[--n]);
+	for (unsigned i = 0; i < VCPUS; i++)
+		mmu_unload(&view[i]);
+	for (uint64_t i = 0; i < 200; i++)
+		mmu_drop_root(&m, GPA(i * PAGE_SIZE));
+	while (m.dying)
+		shadow_make_room(&m);
+	ok(is_sound() && m.pool_free == MMU_POOL_MIN, "all of which come back");
+}
+
+int main(void)
+{
+	if (posix_memalign((void **)&host_memory, LARGE_SIZE, HOST))
+		return 1;
+	alarm(300); /* a fault that looks for a page for ever */
+	many_links();
+	lost_count();
+	leaked();
+	least_memory(true);
+	least_memory(false);
+	free(host_memory);
+	return done_testing();
+}
