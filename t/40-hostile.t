@@ -17,6 +17,8 @@ my @attackers = (
 	['pc-rewritten', 'either', qr/well so far/], ['pc-vm', 'crash', qr/well so far/],
 	['pc-mmio', 'crash'], ['returns', 'crash', qr/well so far/], ['descriptors', 'well'], ['shadows', 'well'], ['rings', 'well'],
 	['smp', 'well', undef, vcpus => 4, cpus => '0-1'], ['flood', 'well', undef, vcpus => 2, cpus => '0-1'],
+	['links', 'well', qr/65536 links led where they must/, memory => '128M'],
+	['pool', 'well', qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, cpus => '0-1'],
 );
 
 # In a virtual machine, where the attacker's kernel has a ring 0 of its own; the neighbour is in ring 1.
