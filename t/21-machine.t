@@ -36,6 +36,12 @@ like($text, qr/no command "nonsense"/, 'a wrong command is named');
 like($text, qr/no guest "nobody"/, 'so is a wrong guest');
 like($text, qr/^veneer: game: stopped from the monitor/m, 'stop');
 
+($status, $text) = run_guests('check', guest('a', %spin) . guest('b', %spin, engine => 'svm') .
+	guest('c', image => 'rtos-rewritten.elf', cmdline => 'spin') . guest('d', image => 'rtos-pc.elf', cmdline => 'spin', engine => 'svm'),
+	'--send', join('', 'a=', map { "\\a:check $_\\r" } 'a' .. 'd'));
+like($text, qr/^veneer: check $_: good, \d+ tables, \d+ leaves$/m, "$_: what its processor walks leads to its own memory")
+	for 'a' .. 'd';
+
 ($status, $text) = run_guests('typing', guest('rtos', image => 'rtos-pv.elf') .
 	guest('legacy', image => 'rtos-rewritten.elf', cpus => 1), '--send', 'rtos=hello\\r', '--send', 'legacy=dear\\r');
 like($text, qr/^rtos: typed: hello$/m, 'what is typed reaches a PV guest');

@@ -13,6 +13,7 @@
 #include "core/types.h"
 
 struct cpu;
+struct mmu_report;
 struct guest;
 struct vcpu;
 struct veneer_vcpu_page;
@@ -38,6 +39,10 @@ struct engine {
 	int (*create_vcpu)(struct vcpu *v);
 	/* Before the image is loaded again: all vCPUs are stopped. */
 	void (*reset_guest)(struct guest *g);
+
+	/* Whether what the processor walks on the guest's behalf leads to nothing but the guest's;
+	 * its vCPUs may be running. */
+	bool (*check)(struct guest *g, struct mmu_report *r);
 
 	/* Puts a vCPU at its first instruction. Its general registers are in v->regs. PV: in the
 	 * kernel, on root, ~0 for the identity map. Legacy: flat 32-bit code with paging off. */

@@ -7,6 +7,7 @@
 #include "core/machine.h"
 #include "core/sched.h"
 #include "core/string.h"
+#include "mmu/mmu.h"
 #include "platform/platform.h"
 #include "x86/apic.h"
 
@@ -42,6 +43,19 @@ static void command_list(struct guest *g)
 static void command_stats(struct guest *g)
 {
 	machine_guest_stats(g);
+}
+
+/* The words are for scripts. */
+static void command_check(struct guest *g)
+{
+	struct mmu_report r;
+
+	if (g->engine->check(g, &r))
+		console_print("check %s: good, %u tables, %u leaves", g->config->name, r.tables,
+			      r.leaves);
+	else
+		console_print("check %s: BROKEN: %s, page %u, level %u, index %u", g->config->name,
+			      r.what, r.page, r.level, r.index);
 }
 
 static void command_pause(struct guest *g)
@@ -122,6 +136,7 @@ static const struct command {
 	{ 'R', "reset", true, command_reset, "start it again from its image" },
 	{ 'k', "stop", true, command_stop, "end it" },
 	{ 's', "stats", true, command_stats, "time, exits by reason, worst wait" },
+	{ 'x', "check", true, command_check, "whether its tables lead to its own memory alone" },
 	{ 'v', "screen", true, command_screen, "its text screen" },
 	{ 'c', "cells", true, command_cells, "its text screen with attributes, for programs" },
 	{ 'i', "input", true, command_input,

@@ -7,6 +7,7 @@
 #include "core/types.h"
 
 struct guest;
+struct mmu_report;
 
 /* How the entries look: AMD APM 2 15.25.5 (as page tables), Intel SDM 3C 29.3.2 (EPT). */
 struct nested_format {
@@ -25,5 +26,9 @@ bool nested_map(struct guest *g, mpa_t root, const struct nested_format *f, gpa_
 
 /* Another root that shares all with the first but the tables on the way to a mapped address. */
 mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at);
+
+/* Whether the tables of all vCPUs map what they should; see struct engine. In the report a page is
+ * a guest-physical one. */
+bool nested_check(struct guest *g, struct mmu_report *r);
 
 #endif

@@ -345,6 +345,11 @@ static void reset_guest(struct guest *g)
 	mmu_init(&g->mmu, g->mmu.pool, g->mmu.pool_pages, g->mmu.shadow);
 }
 
+static bool check(struct guest *g, struct mmu_report *r)
+{
+	return mmu_check(&g->mmu, r);
+}
+
 static const char *missing(void)
 {
 	return NULL;
@@ -366,6 +371,7 @@ const struct engine ring_engine = {
 	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
 	.reset_guest = reset_guest,
+	.check = check,
 	.start_pv = start_pv,
 	.start_legacy = start_legacy,
 	.load = load,
