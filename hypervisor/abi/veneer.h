@@ -62,7 +62,9 @@
  * System calls
  *   - SYSCALL in ring 3 enters handlers.syscall at CPL 1 with RSP = vcpu_page.kernel_sp, RCX = user
  *     RIP, R11 = user RFLAGS, vcpu_page.user_sp = user RSP, interrupts masked.
- *   - INT n in ring 3 (and 1) enters handlers given by SOFTINT_GATE, straight from the processor:
+ *   - INT n in ring 3 (and 1) enters handlers given by SOFTINT_GATE, straight from the processor.
+ *     A guest may have the vectors 32 to 0xef; those from 0xf0 on are the machine's interrupts.
+ *     The entry:
  * the frame lies on the small entry stack at the end of the vCPU page (VENEER_ENTRY_STACK_TOP) when
  * it comes from ring 3, and irq_mask is as it was. The handler must store VENEER_IRQ_MASKED and
  *     move the frame to its own stack before it unmasks.
@@ -134,7 +136,7 @@
 #define VENEER_HC_MMU_FLUSH	 10 /* (first gva, bytes; ~0 bytes for all): translations changed: 0 */
 #define VENEER_HC_MMU_DROP_ROOT	 11 /* (gpa of a root that will not be loaded again): 0 */
 #define VENEER_HC_SHUTDOWN	 12 /* (VENEER_SHUTDOWN_*, code 0..255): does not return */
-#define VENEER_HC_SOFTINT_GATE	 13 /* (vector 32..255, gva handler or 0, DPL 1 or 3): 0 */
+#define VENEER_HC_SOFTINT_GATE	 13 /* (vector 32..0xef, gva handler or 0, DPL 1 or 3): 0 */
 #define VENEER_HC_VCPU_PAGE	 14 /* (gpa of a page of RAM): this vCPU's page from now on: 0 */
 #define VENEER_HC_VCPU_START	 15 /* (id, gva of struct veneer_vcpu_start): 0 */
 #define VENEER_HC_VCPU_STOP	 16 /* this vCPU, until it is started again: does not return */

@@ -175,7 +175,7 @@ static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 {
 	uint64_t vector = r->rdi, at = r->rsi, dpl = r->rdx;
 
-	if (vector < 32 || vector > 255 || !canonical(at) || (dpl != 1 && dpl != 3))
+	if (!vector_is_guests(vector) || !canonical(at) || (dpl != 1 && dpl != 3))
 		return -EINVAL;
 	v->engine->set_softint(v, (unsigned)vector, at, (unsigned)dpl);
 	return 0;

@@ -8,6 +8,7 @@
 #include "core/cpu.h"
 #include "core/fpu.h"
 #include "core/guest.h"
+#include "core/panic.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
@@ -113,6 +114,7 @@ static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
  * an interrupt gate would clear the real IF, and ring 1 would keep the processor for itself. */
 static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
+	assert(vector_is_guests(vector));
 	v->idt[vector] = cpu_idt_template()[vector];
 	if (at)
 		v->idt[vector] = (struct gate64){

@@ -6,23 +6,29 @@
 #include "x86/acpi.h"
 #include "x86/cpu.h"
 
-#define APIC_BASE	0xfee00000
-#define APIC_EOI	0x0b0
-#define APIC_SPURIOUS	0x0f0
-#define APIC_ICR_LOW	0x300
-#define APIC_ICR_HIGH	0x310
-#define APIC_LVT_TIMER	0x320
-#define APIC_TIMER_INIT 0x380
-#define APIC_TIMER_NOW	0x390
-#define APIC_TIMER_DIV	0x3e0
+#define APIC_BASE	 0xfee00000
+#define APIC_EOI	 0x0b0
+#define APIC_SPURIOUS	 0x0f0
+#define APIC_ICR_LOW	 0x300
+#define APIC_ICR_HIGH	 0x310
+#define APIC_VERSION	 0x030
+#define APIC_LVT_CMCI	 0x2f0
+#define APIC_LVT_TIMER	 0x320
+#define APIC_LVT_THERMAL 0x330
+#define APIC_LVT_PMC	 0x340
+#define APIC_LVT_LINT0	 0x350
+#define APIC_LVT_ERROR	 0x370
+#define APIC_TIMER_INIT	 0x380
+#define APIC_TIMER_NOW	 0x390
+#define APIC_TIMER_DIV	 0x3e0
 
-#define ICR_INIT	0x00004500 /* delivery INIT, assert */
-#define ICR_STARTUP	0x00004600
-#define ICR_PENDING	0x00001000
-#define LVT_MASKED	0x00010000
-#define DIVIDE_BY_1	0x0b
+#define ICR_INIT	 0x00004500 /* delivery INIT, assert */
+#define ICR_STARTUP	 0x00004600
+#define ICR_PENDING	 0x00001000
+#define LVT_MASKED	 0x00010000
+#define DIVIDE_BY_1	 0x0b
 
-#define PIT_HZ		1193182
+#define PIT_HZ		 1193182
 
 static uint64_t khz;	      /* of the TSC */
 static uint64_t apic_per_tsc; /* APIC timer ticks per TSC tick, 32.32 fixed point */
@@ -50,11 +56,26 @@ void pic_disable(void)
 		outb(init[i].port, init[i].value);
 }
 
+/* What the firmware may have left on would come at a vector of its choice, which can be a guest's.
+ * LINT1 stays: NMIs have no vector. */
+static void mask_local_sources(void)
+{
+	static const uint16_t lvt[] = { APIC_LVT_LINT0, APIC_LVT_ERROR, APIC_LVT_PMC,
+					APIC_LVT_THERMAL, APIC_LVT_CMCI };
+	static const uint8_t wants[] = { 2, 3, 4, 5, 6 }; /* highest entry, SDM 3A 10.4.8 */
+	unsigned highest = apic_read(APIC_VERSION) >> 16 & 0xff;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lvt); i++)
+		if (highest >= wants[i])
+			apic_write(lvt[i], LVT_MASKED);
+}
+
 void apic_init(void)
 {
 	hv_map_device(MPA(APIC_BASE));
 	wrmsr(MSR_APIC_BASE, (rdmsr(MSR_APIC_BASE) & 0xf00) | APIC_BASE | 0x800);
 	apic_write(APIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
+	mask_local_sources();
 	apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
 }
@@ -102,6 +123,12 @@ void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, u
 	if (!p->ioapic.v)
 		return;
 	hv_map_device(p->ioapic);
+	regs[0] = 1;
+	unsigned pins = (regs[4] >> 16 & 0xff) + 1;
+	for (unsigned pin = 0; pin < pins; pin++) {
+		regs[0] = 0x10 + 2 * pin;
+		regs[4] = LVT_MASKED;
+	}
 	uint32_t entry = 0x10 + 2 * (gsi - p->ioapic_gsi_base);
 	regs[0] = entry + 1;
 	regs[4] = apic_id << 24;

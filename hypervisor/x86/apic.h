@@ -14,6 +14,7 @@ void apic_eoi(void);
 void apic_timer_set(uint64_t ticks_of_tsc); /* one shot, VECTOR_TIMER; 0 stops it */
 void apic_send(uint32_t apic_id, uint8_t vector);
 void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
+/* The one interrupt of a device that we take; all other pins are masked. */
 void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);
 
 /* Finds out TSC and APIC timer rates: from CPUID where it says, else against the 8254. */

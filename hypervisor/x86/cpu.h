@@ -116,11 +116,19 @@
 #define PF_RESERVED 0x08
 #define PF_FETCH    0x10
 
-/* Our own vectors: one priority class above everything a device could use. */
-#define VECTOR_CONSOLE	0xf0
-#define VECTOR_TIMER	0xf1
-#define VECTOR_KICK	0xf2
-#define VECTOR_SPURIOUS 0xff
+/*
+ * Whose each of the 256 vectors is: this is the one place that decides. A guest that got a gate of
+ * the machine's would take the machine's interrupts, and keep the processor.
+ *   0 to 31        the processor's exceptions
+ *   32 to 0xef     a guest's INT n: no interrupt of the machine ever comes here, see apic_init
+ *   0xf0 to 0xff   the machine's interrupts: a priority class of their own
+ */
+#define VECTOR_GUEST_FIRST   32
+#define VECTOR_MACHINE_FIRST 0xf0
+#define VECTOR_CONSOLE	     0xf0
+#define VECTOR_TIMER	     0xf1
+#define VECTOR_KICK	     0xf2
+#define VECTOR_SPURIOUS	     0xff
 
 #ifndef __ASSEMBLER__
 #include <stdbool.h>
@@ -273,6 +281,11 @@ static inline void invlpg(uint64_t va)
 static inline void cpu_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");
+}
+
+static inline bool vector_is_guests(uint64_t vector)
+{
+	return vector >= VECTOR_GUEST_FIRST && vector < VECTOR_MACHINE_FIRST;
 }
 
 static inline bool canonical(uint64_t va)

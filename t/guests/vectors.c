@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The machine's own interrupts. Behind a gate of a guest's, the timer that ends the guest's turn
+ * went to the guest itself: one that span kept the core, and one that halted alone on its core
+ * stopped the machine, because an interrupt of ring 0 met a gate of ring 1.
+ * Tried: to claim every vector, then to spin and to halt, with the timer ticking. Must happen: the
+ * vectors of exceptions and of the machine are refused, INT n through them is #GP, nothing but an
+ * INT n of this guest's arrives at its gates, and events go on coming.
+ */
+#include "guest.h"
+
+#define MACHINE_FIRST 0xf0
+#define SPIN_NS	      20000000
+#define HALTS	      20
+
+static volatile unsigned beats, arrived;
+static uint8_t code[3] = { 0xcd, 0, 0xc3 }; /* int n; ret */
+
+static void beat(void)
+{
+	beats++;
+}
+
+static void arrive(struct veneer_frame *f)
+{
+	(void)f;
+	arrived++;
+}
+
+static void run_code(void *arg)
+{
+	((void (*)(void))code)();
+	(void)arg;
+}
+
+static void claim(void)
+{
+	unsigned claimed = 0;
+
+	for (unsigned n = 0; n < 300; n++) {
+		bool is_ours = n >= 32 && n < MACHINE_FIRST;
+		int64_t r = veneer_on_softint(n, arrive);
+
+		expect((r == 0) == is_ours, "a guest's vectors are 32 to 0xef");
+		claimed += r == 0;
+	}
+	say("%d vectors claimed\n", claimed);
+}
+
+static void interrupts(void)
+{
+	extern char trap_stack[];
+	uint64_t end = veneer_clock_ns() + SPIN_NS;
+
+	veneer_vcpu.kernel_sp = (uint64_t)trap_stack;
+	veneer_on_event(VENEER_EVENT_TIMER, beat);
+	veneer_timer_set(veneer_clock_ns() + 1000000, 1000000);
+	veneer_unmask();
+	while (veneer_clock_ns() < end)
+		;
+	expect(beats > 5, "the timer's events come while the guest spins");
+	for (unsigned i = 0; i < HALTS; i++)
+		veneer_halt();
+	veneer_timer_set(0, 0);
+	veneer_mask();
+	expect(beats > HALTS, "and while it halts");
+	expect(!arrived, "no interrupt of the machine arrives at a guest's gate");
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	(void)info;
+	claim();
+	interrupts();
+	for (unsigned n = MACHINE_FIRST; n < 256; n++) {
+		code[1] = (uint8_t)n;
+		expect(attempt(run_code, NULL) == 13, "INT n of the machine's is #GP");
+		expect(attempt_user(run_code, NULL) == 13, "from ring 3 too");
+	}
+	return 0;
+}
