@@ -20,6 +20,7 @@ my @attackers = (
 	['links', 'well', qr/65536 links led where they must/, memory => '128M'],
 	['pool', 'well', qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, cpus => '0-1'],
 	['vectors', 'well', qr/208 vectors claimed/],
+	['vectors', 'well', qr/208 vectors claimed/], ['watch', 'well', qr/1000 hits/],
 );
 
 # In a virtual machine, where the attacker's kernel has a ring 0 of its own; the neighbour is in ring 1.
@@ -74,11 +75,12 @@ attack('vmx', 0, 'pc-loop', 'either', qr/well so far/, optional => 'yes');
 }
 
 # NMIs and the monitor against guests in the middle of things: a storm of each, while a guest makes
-# hypercalls and system calls as fast as it can.
+# hypercalls and system calls as fast as it can, or what %busy says.
 sub storm {
-	my ($what, $command_line, $burst, $seen) = @_;
+	my ($what, $command_line, $burst, $seen, %busy) = @_;
+	%busy = (image => 'rtos-pv.elf', cmdline => 'bench') unless %busy;
 	unlink 'build/test-storm.log';
-	spew('build/test-storm.conf', guest('busy', image => 'rtos-pv.elf', cmdline => 'bench', cpus => 0) .
+	spew('build/test-storm.conf', guest('busy', %busy, cpus => 0) .
 		guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0));
 	my (undef, $command) = veneer(qw(run build/test-storm.conf --accel tcg --cpus 1 --print));
 	veneer(qw(run build/test-storm.conf --bundle build/test-storm.cpio));
@@ -110,6 +112,7 @@ sub storm {
 	like($text, $seen, "a storm of $what: they arrived");
 }
 storm('NMIs', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m);
+storm('NMIs upon breakpoints', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/watch.elf', cmdline => 'storm');
 # uncorrected, but the interrupted code can go on; one at a time, or the processor gives up
 storm('machine checks', "mce 0 5 0xb400000000000000 0x5 0 0\n", 1, qr/^veneer: machine check: bank 5/m);
 

@@ -99,7 +99,8 @@ static void fill_idt_template(void)
 {
 	idt_template = direct(alloc(PAGE_SIZE));
 	for (unsigned i = 0; i < 256; i++) {
-		uint64_t at = gate_entry_points[GATE_VECTORS] + 16 * i;
+		uint64_t at = i == VECTOR_NMI ? gate_entry_points[GATE_NMI]
+					      : gate_entry_points[GATE_VECTORS] + 16 * i;
 		bool from_guest = i == VECTOR_BP || i == VECTOR_OF;
 
 		idt_template[i] = (struct gate64){

@@ -80,6 +80,7 @@ enum gate_place {
 	GATE_RETURN_END,
 	GATE_NO_SYSCALL,
 	GATE_NO_SYSCALL32,
+	GATE_NMI,
 	GATE_PLACES
 };
 extern const uint64_t gate_entry_points[GATE_PLACES];

@@ -5,6 +5,7 @@
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/string.h"
+#include "mmu/memory.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -279,10 +280,13 @@ static int64_t hc_set_entry(struct vcpu *v, struct regs *r)
 	return 0;
 }
 
-/* The gate area must not be watched: it runs in ring 0 before the registers are exchanged. */
+/* Ring 0 runs with these registers armed for a while on its way in and out (ring/gate.S,
+ * gate_debug): nothing that it executes or touches may be watched. A breakpoint is up to eight
+ * bytes long, before or behind its address: processors differ in what they make of one not aligned.
+ */
 static bool may_be_watched(uint64_t va)
 {
-	return canonical(va) && (va < VENEER_GATE_BASE - 16 || va >= VENEER_GATE_END);
+	return canonical(va) && !hv_maps(va - 8, 16);
 }
 
 static bool set_debugreg(struct vcpu *v, uint64_t n, uint64_t value)

@@ -5,6 +5,7 @@
 #include "boot/boot_info.h"
 #include "core/panic.h"
 #include "core/string.h"
+#include "ring/gate.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
@@ -178,6 +179,14 @@ void hv_tables_init(void)
 		pt = table(&table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)]);
 		pt[pt_index(va, 1)] = (va - IMAGE_BASE) | PTE_P | PTE_A | attr;
 	}
+}
+
+bool hv_maps(uint64_t va, uint64_t bytes)
+{
+	uint64_t last = va + bytes - 1;
+
+	return (last >= GATE_BASE && va < DIRECT_MAP + DIRECT_MAP_MAX) ||
+	       (last >= IMAGE_BASE && va < IMAGE_BASE + image_hi());
 }
 
 uint64_t *hv_root_create(uint64_t gate_pdpt)

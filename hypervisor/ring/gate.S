@@ -81,9 +81,7 @@ gate_vectors:
 	.else
 	pushq	$(vector - 256)		/* two bytes long; gate_common takes the low byte */
 	.endif
-	.if	vector == VECTOR_NMI
-	jmp	gate_nmi
-	.elseif	vector == VECTOR_DB
+	.if	vector == VECTOR_DB
 	jmp	gate_debug
 	.elseif	vector == VECTOR_DF || vector == VECTOR_MC
 	jmp	gate_abort
@@ -248,11 +246,14 @@ gate_from_ring0:
 	jmp	gate_exit
 
 /*
- * NMI, on a stack of its own, anywhere, on any page table: count it and go on. Nothing here faults,
- * so the IRETQ that unblocks NMIs comes when the stack is free again.
+ * NMI, on a stack of its own, anywhere, on any page table: count it and go on. The IDT leads here at
+ * once. IRETQ unblocks NMIs, and must do so only when this stack is free again: nothing here faults,
+ * and what interrupts it all the same goes back by gate_resume_nmi.
  */
+	.globl	gate_nmi
+	.balign	16
 gate_nmi:
-	movq	%rax, (%rsp)		/* over the vector */
+	pushq	%rax
 	pushq	%rcx
 	movq	%cr3, %rax
 	movq	gate_data+GD_HV_CR3(%rip), %rcx
@@ -262,18 +263,51 @@ gate_nmi:
 	movq	%rax, %cr3
 	popq	%rcx
 	popq	%rax
-	addq	$8, %rsp
 	iretq
+gate_nmi_end:
+
+/* Whether RIP in the frame at 16(%rsp) is the NMI handler's; then to that label. RAX is spent. */
+.macro IF_IN_NMI label:req
+	leaq	gate_nmi(%rip), %rax
+	negq	%rax
+	addq	16(%rsp), %rax
+	cmpq	$(gate_nmi_end - gate_nmi), %rax
+	jb	\label
+.endm
+
+/* Back into the NMI handler without an IRETQ. On this stack: RAX, an error code, the frame. Below
+ * the handler's RSP there is room for what POPFQ and RET take. */
+gate_resume_nmi:
+	movq	40(%rsp), %rax		/* RSP */
+	pushq	32(%rsp)
+	popq	-16(%rax)		/* RFLAGS */
+	pushq	16(%rsp)
+	popq	-8(%rax)		/* RIP */
+	subq	$16, 40(%rsp)
+	popq	%rax
+	movq	32(%rsp), %rsp
+	popfq
+	ret
 
 /*
  * #DB has its own stack, because MOV SS and SYSCALL can bring it to ring 0's first instruction,
  * where RSP is still the guest's. There it means nothing to us; from the guest it is a normal exit.
  * SYSENTER leaves TF set: it is stepped up to where it has kept the user's flags and cleaned ours.
+ *
+ * The gate runs with the guest's debug registers armed, and so does C code up to where ring.c has
+ * cleared DR7. A breakpoint there can do no harm:
+ *   - SET_DEBUGREG takes no address that the hypervisor's own tables map, and the gate area is part
+ *     of these. So none fires but on a guest's own address: by MOV SS, one instruction late.
+ *   - Should one fire nevertheless, RF lets the instruction it was set on go on: no loop.
+ *   - Should one fire in the NMI handler, NMIs stay blocked: DR7 is cleared, since POPFQ cannot set
+ *     RF, and the way back is not an IRETQ.
  */
 gate_debug:
 	testb	$3, 24(%rsp)
 	jnz	1f
 	movq	%rax, (%rsp)		/* over the vector */
+	orl	$FLAGS_RF, 32(%rsp)
+	IF_IN_NMI 4f
 	leaq	gate_sysenter(%rip), %rax
 	cmpq	%rax, 16(%rsp)
 	jb	2f
@@ -284,6 +318,10 @@ gate_debug:
 3:	popq	%rax
 	addq	$8, %rsp
 	iretq
+4:	movl	$DR7_FIXED, %eax
+	movq	%rax, %dr7
+	andq	$~FLAGS_TF, 32(%rsp)
+	jmp	gate_resume_nmi
 1:	pushq	%rax
 	leaq	gate_frame_end(%rip), %rax
 	pushq	56(%rsp)		/* SS */
@@ -319,7 +357,12 @@ gate_abort:
 	movq	%rbp, %rsp
 	movq	%rbx, %cr3
 	POP_REGS
-	addq	$16, %rsp
+	movq	%rax, (%rsp)		/* over the vector */
+	testb	$3, 24(%rsp)
+	jnz	1f
+	IF_IN_NMI gate_resume_nmi
+1:	popq	%rax
+	addq	$8, %rsp
 	iretq
 
 /* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. Ring 1 runs here. */
@@ -391,5 +434,6 @@ ring_enter:
 gate_entry_points:
 	.quad	gate_vectors, gate_syscall, gate_syscall32, gate_sysenter
 	.quad	gate_return, gate_return_iret, gate_return_pending, gate_return_end, gate_no_syscall, gate_no_syscall32
+	.quad	gate_nmi
 
 	.section .note.GNU-stack, "", @progbits
