@@ -69,6 +69,13 @@ attack('vmx', 0, 'pc-loop', 'either', qr/well so far/, optional => 'yes');
 }
 
 {
+	my ($status, $text) = run_guests('remains', guest('a', image => 't/remains.elf') . guest('b', image => 't/remains.elf', cmdline => 'leave'), '--cpus', 1);
+	is($status, 0, 'nobody finds registers in the pages of the gate') or diag($text);
+	like($text, qr/^a: \d+ pages compared 100 times$/m, 'who has looked at every byte');
+	unlike($text, qr/NOT AS IT MUST/, 'no remains') or diag($text);
+}
+
+{
 	my ($status, $text) = run_guests('narrow', join('', map { guest(substr($_, 0, 1), image => 't/fresh.elf', cmdline => $_, engine => 'svm') } qw(ax b c)), '--cpus', 1);
 	is($status, 0, 'svm: one that narrows XCR0 takes nothing from the others') or diag($text);
 	unlike($text, qr/NOT AS IT MUST/, 'svm: no leak') or diag($text);

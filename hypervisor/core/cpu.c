@@ -90,9 +90,23 @@ static void gate_map(struct cpu *cpu, uint64_t va, mpa_t pa, uint64_t attr)
 	cpu->gate_pt[pt_index(va, 1)] = pa.v | PTE_P | PTE_A | attr;
 }
 
-static void gate_map_new(struct cpu *cpu, uint64_t va)
+static uint64_t *new_table_in(uint64_t *entry)
 {
-	gate_map(cpu, va, alloc(PAGE_SIZE), PTE_W | PTE_D | PTE_NX);
+	mpa_t table = alloc(PAGE_SIZE);
+
+	*entry = table.v | PTE_P | PTE_W | PTE_A;
+	return direct(table);
+}
+
+/* The tables of the gate area, as guests or as the hypervisor have it: they differ in the frame at
+ * GATE_STACKS, whose entry is returned. */
+static uint64_t *gate_tables(const struct cpu *cpu, mpa_t *pdpt)
+{
+	*pdpt = alloc(PAGE_SIZE);
+	uint64_t *pd = new_table_in(direct(*pdpt));
+
+	pd[0] = direct_mpa(cpu->gate_pt).v | PTE_P | PTE_W | PTE_A;
+	return &new_table_in(&pd[pt_index(GATE_STACKS, 2)])[pt_index(GATE_STACKS, 1)];
 }
 
 static void fill_idt_template(void)
@@ -141,16 +155,14 @@ static void fill_gdt(uint64_t *gdt)
 
 void cpu_prepare(struct cpu *cpu)
 {
-	uint64_t *pdpt = direct(alloc(PAGE_SIZE)), *pd = direct(alloc(PAGE_SIZE));
-	mpa_t tss = alloc(3 * PAGE_SIZE), gdt = alloc(PAGE_SIZE), data = alloc(PAGE_SIZE);
+	mpa_t tss = alloc(3 * PAGE_SIZE), gdt = alloc(PAGE_SIZE), data = alloc(PAGE_SIZE), own;
 	uint64_t text = LINKER_VALUE(gate_text_load), text_bytes = LINKER_VALUE(gate_text_size);
 
 	if (!idt_template)
 		fill_idt_template();
 	cpu->gate_pt = direct(alloc(PAGE_SIZE));
-	pdpt[0] = direct_mpa(pd).v | PTE_P | PTE_W | PTE_A;
-	pd[0] = direct_mpa(cpu->gate_pt).v | PTE_P | PTE_W | PTE_A;
-	cpu->gate_pdpt = direct_mpa(pdpt);
+	cpu->stacks_entry = gate_tables(cpu, &cpu->gate_pdpt);
+	*gate_tables(cpu, &own) = alloc(PAGE_SIZE).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 
 	for (uint64_t at = 0; at < text_bytes; at += PAGE_SIZE)
 		gate_map(cpu, GATE_TEXT + at, MPA(text + at), 0);
@@ -161,25 +173,19 @@ void cpu_prepare(struct cpu *cpu)
 	gate_map(cpu, GATE_GDT, alloc(PAGE_SIZE), PTE_NX);
 	gate_map(cpu, GATE_GDT + PAGE_SIZE, gdt, PTE_NX);
 	gate_map(cpu, GATE_DATA, data, PTE_NX);
-	gate_map_new(cpu, GATE_ENTRY_STACK);
-	gate_map_new(cpu, GATE_NMI_STACK);
-	gate_map_new(cpu, GATE_MC_STACK);
-	gate_map_new(cpu, GATE_DF_STACK);
-	gate_map_new(cpu, GATE_DB_STACK);
-	gate_map_new(cpu, GATE_VCPU_PAGE);
 
 	cpu->gdt = direct(gdt);
 	fill_gdt(cpu->gdt);
 	cpu->tss = direct(tss);
-	cpu->tss->rsp[0] = GATE_ENTRY_STACK + GATE_STACK_BYTES;
+	cpu->tss->rsp[0] = GATE_STACKS + GATE_ENTRY_STACK_TOP;
 	cpu->tss->rsp[1] = VENEER_ENTRY_STACK_TOP;
-	cpu->tss->ist[0] = GATE_NMI_STACK + GATE_STACK_BYTES;
-	cpu->tss->ist[1] = GATE_MC_STACK + GATE_STACK_BYTES;
-	cpu->tss->ist[2] = GATE_DF_STACK + GATE_STACK_BYTES;
-	cpu->tss->ist[3] = GATE_DB_STACK + GATE_STACK_BYTES;
+	cpu->tss->ist[0] = GATE_STACKS + GATE_NMI_STACK_TOP;
+	cpu->tss->ist[1] = GATE_STACKS + GATE_MC_STACK_TOP;
+	cpu->tss->ist[2] = GATE_STACKS + GATE_DF_STACK_TOP;
+	cpu->tss->ist[3] = GATE_STACKS + GATE_DB_STACK_TOP;
 	cpu->tss->io_bitmap = sizeof(struct tss64); /* past the limit: every port traps */
 
-	cpu->root = direct_mpa(hv_root_create(cpu->gate_pdpt.v));
+	cpu->root = direct_mpa(hv_root_create(own));
 	cpu->abort_stack = (uint64_t)direct(alloc(PAGE_SIZE)) + PAGE_SIZE;
 	cpu->stack_top = (uint64_t)direct(alloc(CPU_STACK_BYTES)) + CPU_STACK_BYTES;
 	cpu->gate = direct(data);
@@ -236,7 +242,7 @@ void cpu_load_tables(struct cpu *cpu)
 	wrmsr(MSR_SFMASK,
 	      FLAGS_IF | FLAGS_TF | FLAGS_DF | FLAGS_NT | FLAGS_AC | FLAGS_IOPL | FLAGS_RF);
 	wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER: #GP, until a guest asks for it */
-	wrmsr(MSR_SYSENTER_ESP, GATE_ENTRY_STACK + GATE_STACK_BYTES);
+	wrmsr(MSR_SYSENTER_ESP, GATE_STACKS + GATE_ENTRY_STACK_TOP);
 	wrmsr(MSR_SYSENTER_EIP, gate_entry_points[GATE_SYSENTER]);
 }
 

@@ -21,9 +21,10 @@ struct cpu {
 	uint32_t apic_id;
 	bool online;
 
-	mpa_t root; /* the hypervisor's page table on this CPU */
-	mpa_t gate_pdpt;
+	mpa_t root;		/* the hypervisor's page table on this CPU */
+	mpa_t gate_pdpt;	/* of the gate area in guests */
 	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
+	uint64_t *stacks_entry; /* of GATE_STACKS in guests */
 	struct gate_data *gate; /* writable alias */
 	struct tss64 *tss;
 	uint64_t *gdt;	    /* writable alias of our page of it */

@@ -161,8 +161,7 @@ static void vcpu_reset(struct vcpu *v)
 	fpu_reset(v);
 	memset(&v->handlers, 0, sizeof(v->handlers));
 	memset(&v->legacy, 0, sizeof(v->legacy));
-	memset(&v->saved, 0, sizeof(v->saved));
-	v->regs = &v->saved;
+	memset(v->regs, 0, sizeof(*v->regs));
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 	v->page->id = v->id;
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
@@ -176,19 +175,19 @@ static void vcpu_reset(struct vcpu *v)
 void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root)
 {
 	vcpu_reset(v);
-	v->saved.rip = rip;
-	v->saved.rdi = rdi;
-	v->saved.rsp = rsp;
+	v->regs->rip = rip;
+	v->regs->rdi = rdi;
+	v->regs->rsp = rsp;
 	v->engine->start_pv(v, root);
 }
 
 void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
 {
 	vcpu_reset(v);
-	v->saved.rip = s->eip;
-	v->saved.rax = s->eax;
-	v->saved.rbx = s->ebx;
-	v->saved.rsi = s->esi;
+	v->regs->rip = s->eip;
+	v->regs->rax = s->eax;
+	v->regs->rbx = s->ebx;
+	v->regs->rsi = s->esi;
 	v->legacy.gdt_base = s->gdt;
 	v->engine->start_legacy(v);
 }

@@ -90,7 +90,7 @@ struct vcpu {
 	bool loaded;	   /* its registers are in the processor */
 	uint8_t starting;  /* v->start is taken; atomic */
 	bool in_guest;	   /* it may be walking shadow tables; atomic */
-	struct regs *regs; /* where the guest's registers are: saved, or on the entry stack */
+	struct regs *regs; /* the guest's: saved, or under ring on its entry stack */
 	struct regs saved;
 	struct veneer_vcpu_page *page; /* own_page, or a page of the guest's choice */
 	struct veneer_vcpu_page *own_page;
@@ -115,6 +115,7 @@ struct vcpu {
 	uint64_t *gdt;			/* frame of GATE_GDT page 0 */
 	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
 	struct gate64 *idt;   /* frame of GATE_IDT */
+	char *gate_stacks;    /* frame of GATE_STACKS */
 	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
 	unsigned ldt_entries;
 	bool stepping;	      /* TF is ours */

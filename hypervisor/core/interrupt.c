@@ -67,11 +67,11 @@ static void machine_check(void)
 }
 
 /* Called by gate.S on the abort stack. */
-void ring0_abort(struct regs *r);
-void ring0_abort(struct regs *r)
+void ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp);
+void ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp)
 {
-	if (r->vector == VECTOR_MC)
+	if (vector == VECTOR_MC)
 		machine_check();
 	else
-		panic("double fault at %lx, stack %lx, address %lx", r->rip, r->rsp, read_cr2());
+		panic("double fault at %lx, stack %lx, address %lx", rip, rsp, read_cr2());
 }

@@ -189,11 +189,11 @@ bool hv_maps(uint64_t va, uint64_t bytes)
 	       (last >= IMAGE_BASE && va < IMAGE_BASE + image_hi());
 }
 
-uint64_t *hv_root_create(uint64_t gate_pdpt)
+uint64_t *hv_root_create(mpa_t gate_pdpt)
 {
 	uint64_t *root = new_table();
 
-	root[256] = gate_pdpt | PTE_P | PTE_W | PTE_A;
+	root[GATE_SLOT] = gate_pdpt.v | PTE_P | PTE_W | PTE_A;
 	for (unsigned i = 0; i < ARRAY_SIZE(direct_pdpt); i++)
 		root[DIRECT_MAP_SLOT + i] = direct_mpa(direct_pdpt[i]).v | PTE_P | PTE_W | PTE_A;
 	root[511] = direct_mpa(image_pdpt).v | PTE_P | PTE_W | PTE_A;

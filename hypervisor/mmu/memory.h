@@ -49,7 +49,7 @@ uint64_t memory_image_bytes(void);
 /* Builds the hypervisor's own tables: one root for each CPU, with the CPU's gate area. */
 void hv_tables_init(void);
 void hv_map_device(mpa_t pa); /* one uncached page, at its direct-map address */
-uint64_t *hv_root_create(uint64_t gate_pdpt);
+uint64_t *hv_root_create(mpa_t gate_pdpt);
 
 /* Whether the hypervisor may have mapped some of [va, va + bytes) in its own address space. */
 bool hv_maps(uint64_t va, uint64_t bytes);

@@ -2,7 +2,9 @@
 /*
  * The doors between a ring-1 guest and the hypervisor. Linked at GATE_TEXT, mapped in every address
  * space. Up to the load of CR3 this code runs on the guest's page table, sees nothing of the
- * hypervisor but the gate area, and uses only the entry stack, whose old contents it never reads.
+ * hypervisor but the gate area, and uses only the stacks there, whose old contents it never reads.
+ * No register of the hypervisor's but the constants in gate_data is in the processor meanwhile, since
+ * an NMI or a machine check would leave it on a stack that the guest can read.
  *
  *   trap, interrupt   gate_vectors -> gate_common -> gate_exit (back in ring_enter's caller)
  *   SYSCALL, SYSENTER gate_syscall -> hypercall in the gate | gate_exit | straight on to ring 1
@@ -32,7 +34,7 @@
 	pushq	%r15
 .endm
 
-.macro POP_REGS
+.macro POP_REGS_BUT_RAX
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -47,6 +49,10 @@
 	popq	%rbx
 	popq	%rdx
 	popq	%rcx
+.endm
+
+.macro POP_REGS
+	POP_REGS_BUT_RAX
 	popq	%rax
 .endm
 
@@ -136,20 +142,18 @@ gate_exit:
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%rax, %cr3
 	movq	gate_data+GD_HV_RSP(%rip), %rsp
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
 	popq	%rbp
-	popq	%rbx
 	ret
 
-/* Enter the guest on the page table in RDI; struct regs stands at gate_frame. */
+/* Enter the guest on the page table in RAX. RDI is its struct regs where the hypervisor has it, in
+ * the frame that is at GATE_STACKS then. */
 	.globl	gate_resume
 gate_resume:
-	movq	%rdi, %cr3
-	leaq	gate_frame(%rip), %rsp
-	POP_REGS
+	movq	%rdi, %rsp
+	POP_REGS_BUT_RAX
+	movq	%rax, %cr3
+	leaq	gate_frame_rax(%rip), %rsp
+	popq	%rax
 	addq	$16, %rsp		/* vector, error */
 gate_resume_iret:
 	iretq
@@ -341,21 +345,24 @@ gate_debug:
 	PUSH_REGS
 	jmp	gate_exit
 
-/* Machine check and double fault: C code decides, on a stack that no guest can see. */
+/* Machine check and double fault: C code decides, on a stack that no guest can see. It cannot see
+ * this one, when that is the guest's. */
 gate_abort:
 	PUSH_REGS
 	cld
+	movzbl	15*8(%rsp), %edi
+	movq	17*8(%rsp), %rsi	/* RIP */
+	movq	20*8(%rsp), %rdx	/* RSP */
+	movq	%rsp, %rbp
 	movq	%cr3, %rbx
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%rax, %cr3
-	movq	%rsp, %rdi
-	movq	%rsp, %rbp
 	movq	gate_data+GD_THIS_CPU(%rip), %rax
 	movq	CPU_ABORT_STACK(%rax), %rsp
 	movabsq	$ring0_abort, %rax
 	call	*%rax
-	movq	%rbp, %rsp
 	movq	%rbx, %cr3
+	movq	%rbp, %rsp
 	POP_REGS
 	movq	%rax, (%rsp)		/* over the vector */
 	testb	$3, 24(%rsp)
@@ -413,19 +420,15 @@ gate_no_syscall32:
 	ud2
 	.balign	4096, 0xcc
 
-/* int ring_enter(uint64_t guest_cr3, uint64_t *hv_rsp): returns when the guest has trapped. */
+/* Called from enter in ring.c: RAX = the guest's CR3, RDI = its struct regs, RSI = where gate_exit
+ * looks for our stack. Returns when the guest has trapped, with RBP and RSP alone as they were. */
 	.text
 	.globl	ring_enter
 ring_enter:
-	pushq	%rbx
 	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
 	movq	%rsp, (%rsi)
-	movabsq	$gate_resume, %rax
-	jmp	*%rax
+	movabsq	$gate_resume, %rcx
+	jmp	*%rcx
 
 /* Addresses of the gate's entry points, for C code that cannot reach that far. */
 	.section .rodata

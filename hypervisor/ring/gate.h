@@ -4,31 +4,48 @@
  *
  * It fills the start of root slot 256. Each physical CPU has page tables of its own for it, so the
  * per-CPU pages below stand at the same addresses on every CPU, and no CPU can see another's.
- * Ring 1 may read all of it (there is nothing to learn) and write only the stacks, whose contents
- * mean nothing between traps, and its own vCPU page.
+ * Ring 1 may read all of it, and write only the stacks, whose contents mean nothing between traps,
+ * and its own vCPU page.
+ *
+ * What there is to read:
+ *   - Text, hypercall page, TSS and our page of the GDT are constant, but for the descriptor of the
+ *     current vCPU's LDT and what a guest of its kind has for selectors.
+ *   - IDT, the guest's page of the GDT, LDT and vCPU page are the current vCPU's own frames.
+ *   - GATE_DATA has the current vCPU's entries and three constants of this CPU: the hypervisor's
+ *     CR3, its stack pointer and its struct cpu. They depend on the machine's memory map alone, and
+ *     no interface of a guest's takes such an address.
+ *   - The stacks are a frame of the current vCPU's. What interrupts the hypervisor itself is pushed
+ *     elsewhere: in its own page tables another frame lies at GATE_STACKS, which no guest ever
+ *     sees. So a guest finds its own registers there, or those of gate.S under its page table: the
+ *     guest's once more, and the constants above.
  */
 #ifndef VENEER_GATE_H
 #define VENEER_GATE_H
 
-#define GATE_SLOT	 256
-#define GATE_BASE	 0xffff800000000000
-#define GATE_TEXT	 (GATE_BASE + 0x00000) /* 4 pages, execute */
-#define GATE_IDT	 (GATE_BASE + 0x04000) /* of the current vCPU */
-#define GATE_TSS	 (GATE_BASE + 0x05000) /* TSS and I/O bitmap, 3 pages */
-#define GATE_GDT	 (GATE_BASE + 0x08000) /* page 0: of the current vCPU; page 1: ours */
-#define GATE_DATA	 (GATE_BASE + 0x0a000) /* struct gate_data */
-#define GATE_ENTRY_STACK (GATE_BASE + 0x0c000) /* one page, writable, unmapped pages around it */
-#define GATE_NMI_STACK	 (GATE_BASE + 0x0e000)
-#define GATE_MC_STACK	 (GATE_BASE + 0x10000)
-#define GATE_DF_STACK	 (GATE_BASE + 0x12000)
-#define GATE_DB_STACK	 (GATE_BASE + 0x14000)
-#define GATE_VCPU_PAGE	 (GATE_BASE + 0x20000) /* of the current vCPU, writable */
-#define GATE_HYPERCALL	 (GATE_BASE + 0x30000) /* execute */
-#define GATE_LDT	 (GATE_BASE + 0x40000) /* of the current vCPU, up to 16 pages */
-#define GATE_LDT_PAGES	 16
+#define GATE_SLOT      256
+#define GATE_BASE      0xffff800000000000
+#define GATE_TEXT      (GATE_BASE + 0x00000) /* 4 pages, execute */
+#define GATE_IDT       (GATE_BASE + 0x04000) /* of the current vCPU */
+#define GATE_TSS       (GATE_BASE + 0x05000) /* TSS and I/O bitmap, 3 pages */
+#define GATE_GDT       (GATE_BASE + 0x08000) /* page 0: of the current vCPU; page 1: ours */
+#define GATE_DATA      (GATE_BASE + 0x0a000) /* struct gate_data */
+#define GATE_VCPU_PAGE (GATE_BASE + 0x20000) /* of the current vCPU, writable */
+#define GATE_HYPERCALL (GATE_BASE + 0x30000) /* execute */
+#define GATE_LDT       (GATE_BASE + 0x40000) /* of the current vCPU, up to 16 pages */
+#define GATE_LDT_PAGES 16
 
-#define GATE_STACK_BYTES 0x1000
-#define GATE_FRAME	 (GATE_ENTRY_STACK + GATE_STACK_BYTES - 22 * 8) /* struct regs of the guest */
+/*
+ * One page, writable, with unmapped ones around it. Its tops, in bytes: no stack is deeper than the
+ * frame of an exception and all registers twice, for only gate.S runs on them, and an IST stack
+ * starts at its top each time.
+ */
+#define GATE_STACKS	     (GATE_BASE + 0x201000)
+#define GATE_DF_STACK_TOP    0x400
+#define GATE_MC_STACK_TOP    0x800
+#define GATE_NMI_STACK_TOP   0xa00
+#define GATE_DB_STACK_TOP    0xc00
+#define GATE_ENTRY_STACK_TOP 0x1000
+#define GATE_FRAME	     (GATE_ENTRY_STACK_TOP - 22 * 8) /* struct regs of the guest */
 
 /* Selectors: the guest's GDT entries fill page 0, ours start page 1 */
 #define SEL_GUEST_MAX 0x1000

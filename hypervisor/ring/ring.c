@@ -16,7 +16,18 @@
 #include "x86/descriptor.h"
 #include "x86/paging.h"
 
-int ring_enter(uint64_t guest_cr3, uint64_t *hv_rsp);
+/* Into the guest, until it traps: gate.S, ring_enter. */
+static void enter(struct cpu *cpu, struct vcpu *v)
+{
+	uint64_t cr3 = mmu_root(&v->mmu).v, *hv_rsp = &cpu->gate->hv_rsp;
+	struct regs *regs = v->regs;
+
+	__asm__ volatile("call ring_enter"
+			 : "+a"(cr3), "+D"(regs), "+S"(hv_rsp)
+			 :
+			 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+			   "r15", "memory", "cc");
+}
 
 /* Debug registers are in the processor only while the guest runs: they hold linear addresses, and
  * its are not ours. */
@@ -45,8 +56,6 @@ static uint16_t fit(const struct vcpu *v, uint16_t selector)
 static void unload(struct cpu *cpu, struct vcpu *v)
 {
 	(void)cpu;
-	v->saved = *v->regs;
-	v->regs = &v->saved;
 	v->ds = READ_SEG(ds);
 	v->es = READ_SEG(es);
 	v->fs = READ_SEG(fs);
@@ -131,6 +140,8 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	ring_gate_page(cpu, GATE_GDT, v->gdt, 0);
 	ring_gate_page(cpu, GATE_IDT, v->idt, 0);
 	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
+	/* not in our own tables: the guest's CR3 will make it be seen */
+	*cpu->stacks_entry = direct_mpa(v->gate_stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
 	load_entries(v);
 
@@ -145,10 +156,6 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	}
 	fpu_load(v);
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
-
-	struct regs *frame = (struct regs *)GATE_FRAME;
-	*frame = v->saved;
-	v->regs = frame;
 }
 
 /* What every vCPU starts from. */
@@ -158,7 +165,7 @@ static void start(struct vcpu *v)
 	v->gdt_entries = 0;
 	ring_set_ldt(v, GVA(0), 0);
 	memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
-	v->saved.rflags = FLAGS_ONE | FLAGS_IF;
+	v->regs->rflags = FLAGS_ONE | FLAGS_IF;
 	v->ds = v->es = v->fs = v->gs = 0;
 	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
 	v->stepping = false;
@@ -171,15 +178,15 @@ static void start_pv(struct vcpu *v, gpa_t root)
 	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
 	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
 	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
-	v->saved.cs = VENEER_KERNEL_CS;
-	v->saved.ss = VENEER_KERNEL_SS;
+	v->regs->cs = VENEER_KERNEL_CS;
+	v->regs->ss = VENEER_KERNEL_SS;
 }
 
 static void start_legacy(struct vcpu *v)
 {
 	start(v);
-	v->saved.cs = SEL_BOOT_CS32;
-	v->saved.ss = SEL_BOOT_DS32;
+	v->regs->cs = SEL_BOOT_CS32;
+	v->regs->ss = SEL_BOOT_DS32;
 	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
 	mmu_load_root(&v->mmu, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, true);
@@ -288,10 +295,10 @@ static void run(struct cpu *cpu, struct vcpu *v)
 		debug_load(v);
 	if (v->mmu.mmu->quiesce) {
 		__atomic_store_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
-		ring_enter(mmu_root(&v->mmu).v, &cpu->gate->hv_rsp);
+		enter(cpu, v);
 		__atomic_store_n(&v->in_guest, false, __ATOMIC_RELEASE);
 	} else {
-		ring_enter(mmu_root(&v->mmu).v, &cpu->gate->hv_rsp);
+		enter(cpu, v);
 	}
 	v->counts[COUNT_EXITS]++;
 	if (watched)
@@ -325,9 +332,12 @@ static int create_guest(struct guest *g)
 static int create_vcpu(struct vcpu *v)
 {
 	mpa_t gdt = guest_take(v->guest, PAGE_SIZE), idt = guest_take(v->guest, PAGE_SIZE);
+	mpa_t stacks = guest_take(v->guest, PAGE_SIZE);
 
-	if (!gdt.v || !idt.v)
+	if (!gdt.v || !idt.v || !stacks.v)
 		return -ENOMEM;
+	v->gate_stacks = direct(stacks);
+	v->regs = (struct regs *)(v->gate_stacks + GATE_FRAME);
 	v->gdt = direct(gdt);
 	v->idt = direct(idt);
 	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;

@@ -92,6 +92,7 @@ void ring_load_ldt(struct vcpu *v)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, NULL, 0);
 	cpu->ldt_pages = pages;
 	if (!pages) {
+		d[0] = d[1] = 0;
 		__asm__ volatile("lldt %w0" ::"r"(0));
 		return;
 	}

@@ -8,7 +8,8 @@
  */
 #include "guest.h"
 
-#define PAGE 4096ull
+#define PAGE   4096ull
+#define STACKS 0x201000 /* of the gate */
 
 static void write_byte(void *at)
 {
@@ -29,15 +30,14 @@ static void jump(void *at)
 
 static bool may_be_written(uint64_t offset)
 {
-	return offset == 0xc000 || offset == 0xe000 || offset == 0x10000 || offset == 0x12000 ||
-	       offset == 0x14000 || offset == 0x20000;
+	return offset == STACKS || offset == 0x20000;
 }
 
 static void pages(void)
 {
 	unsigned written = 0, readable = 0;
 
-	for (uint64_t offset = 0; offset < 0x200000; offset += PAGE) {
+	for (uint64_t offset = 0; offset < 0x400000; offset += PAGE) {
 		void *at = (void *)(VENEER_GATE_BASE + offset);
 		bool wrote = attempt(write_byte, at) == -1;
 
@@ -48,12 +48,12 @@ static void pages(void)
 		expect(attempt_user(write_byte, at) == 14, "ring 3 writes nothing");
 	}
 	say("%d pages readable, %d writable\n", readable, written);
-	for (uint64_t step = 0x200000; step < 1ull << 39; step <<= 1)
+	for (uint64_t step = 0x400000; step < 1ull << 39; step <<= 1)
 		expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + step)) == 14,
 		       "nothing lies behind");
 	expect(attempt(read_byte, (void *)(VENEER_GATE_END)) == 14, "no direct map");
 	expect(attempt(read_byte, (void *)0xffffffff80109000) == 14, "no image");
-	expect(attempt(jump, (void *)(VENEER_GATE_BASE + 0xc000)) == 14, "the stack is not code");
+	expect(attempt(jump, (void *)(VENEER_GATE_BASE + STACKS)) == 14, "the stack is not code");
 	expect(attempt(jump, (void *)VENEER_VCPU_PAGE) == 14, "the vCPU page is not code");
 	expect(attempt_user(jump, (void *)(VENEER_HYPERCALL_PAGE + 32)) == 14,
 	       "ring 3 makes no hypercall");
@@ -61,15 +61,11 @@ static void pages(void)
 
 static void stacks(void)
 {
-	static const uint64_t stack[] = { 0xc000, 0xe000, 0x10000, 0x12000, 0x14000 };
+	volatile uint64_t *p = (void *)(VENEER_GATE_BASE + STACKS);
 
 	for (unsigned round = 0; round < 1000; round++) {
-		for (unsigned i = 0; i < 5; i++) {
-			volatile uint64_t *p = (void *)(VENEER_GATE_BASE + stack[i]);
-
-			for (unsigned n = 0; n < 512; n += 7)
-				p[n] = round % 2 ? ~0ull : 0xffffffff80109000;
-		}
+		for (unsigned n = 0; n < 512; n++)
+			p[n] = round % 2 ? ~0ull : 0xffffffff80109000;
 		expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) ==
 			       (VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR),
 		       "a hypercall on a scribbled stack");
@@ -91,7 +87,7 @@ static void own_slot(const struct veneer_start_info *info)
 	root[256] = old[0];
 	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0,
 	       "the root is taken");
-	expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x400000)) == 14,
+	expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x600000)) == 14,
 	       "slot 256 is not the guest's");
 	expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) > 0, "the gate is where it was");
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)old, 0, 0);

@@ -118,7 +118,7 @@ static void pv_events(void)
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
 	ok(regs.rip == 0x123456 && v->page->irq_pending, "PV: on the entry stack it waits");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, GATE_ENTRY_STACK + 0x800);
+	fresh(PREPARE_PV, VENEER_KERNEL_CS, GATE_STACKS + 0x800);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
 	ok(crashed[0] && v->state == VCPU_STOPPED, "PV: a stack in the gate ends the guest");
