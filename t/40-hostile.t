@@ -21,6 +21,7 @@ my @attackers = (
 	['pool', 'well', qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, cpus => '0-1'],
 	['vectors', 'well', qr/208 vectors claimed/],
 	['vectors', 'well', qr/208 vectors claimed/], ['watch', 'well', qr/1000 hits/],
+	['pc-long', 'well', qr/880 far transfers and loads refused/],
 );
 
 # In a virtual machine, where the attacker's kernel has a ring 0 of its own; the neighbour is in ring 1.
@@ -31,7 +32,7 @@ my @in_a_machine = (
 	['pc-ipis', 'either', undef, vcpus => 4, cpus => '0-1'],
 	['pc-mmio', 'crash', qr/well so far/], ['returns', 'either', qr/well so far/], ['shadows', 'well'], ['rings', 'well'],
 	['smp', 'well', undef, vcpus => 4, cpus => '0-1'], ['flood', 'well', undef, vcpus => 2, cpus => '0-1'],
-	['vectors', 'well', qr/208 vectors claimed/],
+	['vectors', 'well', qr/208 vectors claimed/], ['pc-long', 'well', qr/880 far transfers and loads refused/],
 );
 
 sub attack {

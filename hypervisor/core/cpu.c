@@ -147,10 +147,6 @@ static void fill_gdt(uint64_t *gdt)
 		 (tss >> 24 & 0xff) << 56;
 	gdt[2] = (gdt[2] & ~0xffffull) | (sizeof(struct tss64) - 1);
 	gdt[3] = tss >> 32;
-	gdt[4] = DESC_CODE32(1); /* SEL_BOOT_CS32 */
-	gdt[5] = DESC_DATA(1);	 /* SEL_BOOT_DS32 */
-	gdt[6] = DESC_CODE64(1); /* SEL_PV_CS */
-	gdt[7] = DESC_DATA(1);	 /* SEL_PV_SS */
 }
 
 void cpu_prepare(struct cpu *cpu)

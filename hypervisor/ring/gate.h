@@ -47,7 +47,8 @@
 #define GATE_ENTRY_STACK_TOP 0x1000
 #define GATE_FRAME	     (GATE_ENTRY_STACK_TOP - 22 * 8) /* struct regs of the guest */
 
-/* Selectors: the guest's GDT entries fill page 0, ours start page 1 */
+/* Selectors: the guest's GDT entries fill page 0, ours start page 1. Of the kernel's segments there
+ * are those of the current vCPU's kind of guest alone: see ring_load_selectors. */
 #define SEL_GUEST_MAX 0x1000
 #define SEL_HV_CS     0x1000
 #define SEL_HV_SS     0x1008
@@ -58,6 +59,7 @@
 #define SEL_PV_SS     0x1039
 #define SEL_LDT	      0x1040
 #define GDT_LIMIT     0x104f
+#define SEL_OWN(sel)  (((sel) & (SEL_GUEST_MAX - 1)) / 8) /* index in our page */
 
 /* Byte offsets in struct gate_data, for gate.S */
 #define GD_HV_CR3	   0

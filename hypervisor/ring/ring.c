@@ -143,6 +143,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	/* not in our own tables: the guest's CR3 will make it be seen */
 	*cpu->stacks_entry = direct_mpa(v->gate_stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
+	ring_load_selectors(cpu, guest_is_pv(v->guest));
 	load_entries(v);
 
 	LOAD_SEG(ds, fit(v, v->ds));

@@ -47,6 +47,7 @@ int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
 void ring_load_ldt(struct vcpu *v);
+void ring_load_selectors(struct cpu *cpu, bool pv);
 void ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);

@@ -8,6 +8,7 @@
 #include "core/guest.h"
 #include "core/string.h"
 #include "ring/ring.h"
+#include "x86/cpu.h"
 #include "x86/descriptor.h"
 
 static uint64_t fit_for_ring1(uint64_t d, bool allow64)
@@ -75,11 +76,28 @@ int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
 	return 0;
 }
 
+/*
+ * What a kernel has of our page of the GDT. A PV kernel has a 64-bit code segment. A legacy one
+ * must not: 64-bit mode is the way to the gate area, and to hypercalls. It has the segments that it
+ * starts with, and SYSCALL is #UD (SYSENTER #GP, see load_entries).
+ */
+void ring_load_selectors(struct cpu *cpu, bool pv)
+{
+	uint64_t efer = rdmsr(MSR_EFER), wanted = pv ? efer | EFER_SCE : efer & ~(uint64_t)EFER_SCE;
+
+	cpu->gdt[SEL_OWN(SEL_BOOT_CS32)] = pv ? 0 : DESC_CODE32(1);
+	cpu->gdt[SEL_OWN(SEL_BOOT_DS32)] = pv ? 0 : DESC_DATA(1);
+	cpu->gdt[SEL_OWN(SEL_PV_CS)] = pv ? DESC_CODE64(1) : 0;
+	cpu->gdt[SEL_OWN(SEL_PV_SS)] = pv ? DESC_DATA(1) : 0;
+	if (efer != wanted)
+		wrmsr(MSR_EFER, wanted);
+}
+
 /* The LDT's own descriptor, SDM 3A 3.5; its pages are mapped as far as they are in use. */
 void ring_load_ldt(struct vcpu *v)
 {
 	struct cpu *cpu = v->cpu;
-	uint64_t *d = &cpu->gdt[(SEL_LDT & 0xfff) / 8];
+	uint64_t *d = &cpu->gdt[SEL_OWN(SEL_LDT)];
 
 	unsigned pages = (v->ldt_entries + 511) / 512;
 
@@ -142,7 +160,7 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 	if (selector < 4)
 		return true;
 	if (!(selector & 4) && at == (SEL_BOOT_DS32 & ~7u))
-		return (selector & 3) <= 1;
+		return !guest_is_pv(v->guest) && (selector & 3) <= 1;
 	d = ring_descriptor(v, selector);
 	if (!(d & DESC_P) || !(d & DESC_S))
 		return false;
