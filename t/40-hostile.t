@@ -24,6 +24,13 @@ my @attackers = (
 	['pc-long', 'well', qr/880 far transfers and loads refused/],
 );
 
+# Places in the hypervisor's image, as guests/armed.c wants them: x or d, symbol, hexadecimal length.
+sub places {
+	my (undef, $names) = command(qw(nm build/veneer.elf));
+	my %at = map { /^([0-9a-f]{16}) \S (\S+)$/ ? ($2 => $1) : () } split /\n/, $names;
+	return join ' ', map { my ($kind, $name, $bytes) = split /:/; "$kind$at{$name}+$bytes" } @_;
+}
+
 # In a virtual machine, where the attacker's kernel has a ring 0 of its own; the neighbour is in ring 1.
 my @in_a_machine = (
 	['frames', 'either', qr/well so far/], ['hypercalls', 'well'], ['page_tables', 'either', qr/well so far/],
@@ -33,6 +40,8 @@ my @in_a_machine = (
 	['pc-mmio', 'crash', qr/well so far/], ['returns', 'either', qr/well so far/], ['shadows', 'well'], ['rings', 'well'],
 	['smp', 'well', undef, vcpus => 4, cpus => '0-1'], ['flood', 'well', undef, vcpus => 2, cpus => '0-1'],
 	['vectors', 'well', qr/208 vectors claimed/], ['pc-long', 'well', qr/880 far transfers and loads refused/],
+	['armed', 'well', undef, cmdline => places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8
+		x:interrupt_handle:8 x:gate_common:8 x:sched_run:40 d:cpus:100 d:guests:80))],
 );
 
 sub attack {

@@ -183,5 +183,6 @@ void hvm_unload(struct vcpu *v)
 	v->dr[1] = read_dr1();
 	v->dr[2] = read_dr2();
 	v->dr[3] = read_dr3();
+	write_dr6(DR6_FIXED); /* its bits stay, and the next guest's are looked for */
 	fpu_save(v);
 }

@@ -101,10 +101,15 @@ static void start_cpu(struct cpu *cpu)
  * instructions of AMD-V itself do not exist for the guest. */
 #define EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 
+/* But DR6, which is also called DR4, as DR7 is DR5: in QEMU 7.2 a MOV to the others is what arms a
+ * breakpoint, and VMRUN does not. */
+#define DR_WRITES (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(7))
+
 static void set_intercepts(struct vmcb_control *c)
 {
 	c->exceptions = EXCEPTIONS;
 	c->cr_write = BIT(4);
+	c->dr_write = DR_WRITES;
 	c->intercept1 = SVM_INTERCEPT1_INTR | SVM_INTERCEPT1_NMI | SVM_INTERCEPT1_INIT |
 			SVM_INTERCEPT1_CR0_SEL | SVM_INTERCEPT1_RDPMC | SVM_INTERCEPT1_CPUID |
 			SVM_INTERCEPT1_RSM | SVM_INTERCEPT1_INVD | SVM_INTERCEPT1_HLT |
@@ -498,6 +503,41 @@ static void msr_exit(struct vcpu *v)
 	instruction_exit(v, write ? 0x300f : 0x320f, 2, write ? hvm_wrmsr : hvm_rdmsr);
 }
 
+/* A guest's breakpoints come into force by VMRUN alone, never by its own MOV, so that they are not
+ * there when it has left. General detect is not offered. */
+static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
+{
+	struct vmcb *b = vmcb_of(v);
+
+	if (n < 4) {
+		v->dr[n] = value;
+		hvm_load_debug(v);
+		return true;
+	}
+	if (value >> 32)
+		return false;
+	b->save.dr7 = (value & DR7_ALLOWED) | DR7_FIXED;
+	b->control.clean &= ~SVM_CLEAN_DR;
+	return true;
+}
+
+static void dr_exit(struct vcpu *v, uint64_t n)
+{
+	struct insn i;
+
+	if (!hvm_decode(v, &i) || i.op != INSN_MOV_TO_DR || i.reg != n)
+		return; /* changed since: it is executed again */
+	uint64_t value = *operand_register(v->regs, i.base);
+	if (i.width == 4)
+		value = (uint32_t)value;
+	if (n == 5 && (vmcb_of(v)->save.cr4 & CR4_DE))
+		hvm_exception(v, VECTOR_UD, NO_ERROR);
+	else if (set_debug(v, n, value))
+		hvm_skip(v, i.length);
+	else
+		hvm_exception(v, VECTOR_GP, 0);
+}
+
 static void handle_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &vmcb_of(v)->control;
@@ -514,6 +554,9 @@ static void handle_exit(struct vcpu *v)
 	case SVM_EXIT_IOIO: port_exit(v); break;
 	case SVM_EXIT_CR0_SEL:
 	case SVM_EXIT_CR_WRITE + 4: hvm_write_cr(v); break;
+	case SVM_EXIT_DR_WRITE ... SVM_EXIT_DR_WRITE + 7:
+		dr_exit(v, code - SVM_EXIT_DR_WRITE);
+		break;
 	case SVM_EXIT_INTR: /* taken on the way out */
 	case SVM_EXIT_NMI: v->counts[COUNT_INTERRUPT]++; break;
 	case SVM_EXIT_INIT:
@@ -543,7 +586,7 @@ static void run(struct cpu *cpu, struct vcpu *v)
 	b->save.rsp = r->rsp;
 	b->save.rip = r->rip;
 	b->save.rflags = r->rflags;
-	svm_enter(r, v->hvm_block_at.v, cpu->svm_host.v);
+	svm_enter(r, v->hvm_block_at.v, cpu->svm_host.v, b);
 	r->rax = b->save.rax;
 	r->rsp = b->save.rsp;
 	r->rip = b->save.rip;

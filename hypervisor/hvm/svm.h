@@ -4,6 +4,9 @@
 #ifndef VENEER_SVM_H
 #define VENEER_SVM_H
 
+#define VMCB_DR7 0x560 /* byte offset, for svm_entry.S */
+
+#ifndef __ASSEMBLER__
 #include <stdint.h>
 
 /* A segment register; attributes are bits 55:52 and 47:40 of a descriptor, side by side. */
@@ -77,17 +80,19 @@ VMCB_AT(save, tr, 0x490);
 VMCB_AT(save, cpl, 0x4cb);
 VMCB_AT(save, efer, 0x4d0);
 VMCB_AT(save, cr4, 0x548);
+VMCB_AT(save, dr7, VMCB_DR7);
 VMCB_AT(save, rip, 0x578);
 VMCB_AT(save, rsp, 0x5d8);
 VMCB_AT(save, rax, 0x5f8);
 VMCB_AT(save, cr2, 0x640);
 VMCB_AT(save, pat, 0x668);
 
-/* Runs the guest of the VMCB at vmcb until it exits. Its general registers but RAX and RSP come
- * from r and are left there; host is where this CPU's FS, GS, TR, LDTR and system-call MSRs stand
- * (VMSAVE). Interrupts and NMIs that came meanwhile are taken before the return, or pending. */
+/* Runs the guest of the VMCB b, which is at vmcb for the processor, until it exits. Its general
+ * registers but RAX and RSP come from r and are left there; host is where this CPU's FS, GS, TR,
+ * LDTR and system-call MSRs stand (VMSAVE). Interrupts and NMIs that came meanwhile are taken
+ * before the return, or pending. */
 struct regs;
-void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host);
+void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *b);
 
 /* Intercepts, control word 1 (offset 0x00c) */
 #define SVM_INTERCEPT1_INTR	0x00000001u
@@ -120,6 +125,7 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host);
 
 /* Exit codes, appendix C */
 #define SVM_EXIT_CR_WRITE  0x010
+#define SVM_EXIT_DR_WRITE  0x030
 #define SVM_EXIT_EXCEPTION 0x040
 #define SVM_EXIT_INTR	   0x060
 #define SVM_EXIT_NMI	   0x061
@@ -189,4 +195,5 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host);
 #define VM_CR_SVMDIS	0x10
 #define EFER_SVME	0x1000
 
+#endif
 #endif

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host)
+ * void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *b)
  *
  * VMRUN exchanges RAX, RSP, RIP, RFLAGS, CR0, CR3, CR4, EFER, the tables and CS, SS, DS, ES (AMD
  * APM 2, 15.5.1); VMLOAD and VMSAVE the rest of the system state (15.5.2); the general registers
  * are left to us. GIF is 0 where the two sets are mixed: an NMI would look for its stack in the
  * guest's TSS. IF is 1 in the guest, for it is the host's IF that lets an interrupt end the run.
+ *
+ * #VMEXIT is specified to load DR7 with all breakpoints disabled (15.6). Where a processor leaves
+ * the guest's there it goes while GIF is still 0, which discards what breakpoints raise (15.17).
+ * QEMU 7.2 does neither, but VMRUN does not arm DR7 there either: only MOV does, which svm.c
+ * intercepts.
  */
 #define __ASSEMBLER__ 1
 #include "hvm/entry.inc"
+#include "hvm/svm.h"
+#include "x86/cpu.h"
 
 	.text
 	.globl	svm_enter
 svm_enter:
 	push_registers
+	pushq	%rcx			/* b */
 	pushq	%rdx			/* host */
 	pushq	%rdi			/* r */
 	movq	%rsi, %rax
@@ -28,7 +36,12 @@ svm_enter:
 	store_guest_registers
 	popq	%rax
 	vmload	%rax
-	stgi				/* what waits is taken here */
+	popq	%rax
+	testb	$DR7_ENABLE, VMCB_DR7(%rax)
+	jz	1f
+	movl	$DR7_FIXED, %eax
+	movq	%rax, %dr7
+1:	stgi				/* what waits is taken here */
 	cli
 	pop_registers
 	ret

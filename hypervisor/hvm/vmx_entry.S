@@ -4,7 +4,8 @@
  *
  * The VMCS exchanges RSP, RIP, RFLAGS, control and segment registers (Intel SDM 3C, 27.3.2 and
  * 28.5); the general registers are left to us. VMLAUNCH and VMRESUME go on behind themselves when
- * they refuse: the return value is then false. An exit arrives at vmx_exit with interrupts masked.
+ * they refuse: the return value is then false. An exit arrives at vmx_exit with interrupts masked
+ * and DR7 at 400H (28.5.1): no breakpoint of the guest's is armed there.
  */
 #define __ASSEMBLER__ 1
 #include "hvm/entry.inc"

@@ -40,6 +40,7 @@
 #define CR0_CD	       BIT(30)
 #define CR0_PG	       BIT(31)
 
+#define CR4_DE	       BIT(3)
 #define CR4_PSE	       BIT(4)
 #define CR4_PAE	       BIT(5)
 #define CR4_MCE	       BIT(6)
