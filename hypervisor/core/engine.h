@@ -19,6 +19,13 @@ struct vcpu;
 struct veneer_vcpu_page;
 struct hvm_vendor;
 
+/* Of a segment, from an offset. */
+struct span {
+	uint64_t offset;
+	unsigned bytes;
+	bool write;
+};
+
 #define NO_ERROR (-1) /* an exception without an error code */
 #define HVM_MSRS 5    /* exchanged with the vCPU, not at every exit */
 
@@ -65,6 +72,9 @@ struct engine {
 	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), the flags as the guest
 	 * sees them, and faults sent to the guest. */
 	uint64_t (*segment_base)(const struct vcpu *v, unsigned seg);
+	/* Whether a segment's limit and rights let bytes at an offset be read or written; NULL:
+	 * they do. */
+	bool (*segment_holds)(const struct vcpu *v, unsigned seg, const struct span *s);
 	uint32_t (*flags)(const struct vcpu *v);
 	void (*exception)(struct vcpu *v, unsigned vector, int64_t error);
 	void (*page_fault)(struct vcpu *v, gva_t va, unsigned error);

@@ -56,43 +56,40 @@ static bool set_cr4(struct vcpu *v, uint64_t value)
 	return true;
 }
 
-/* LMSW sets the low four bits; it cannot clear PE. */
-static bool machine_status(struct vcpu *v, const struct insn *i, uint64_t *value)
+/* It sets the low four bits, and cannot clear PE. */
+uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word)
 {
-	uint64_t old = v->engine->hvm->get(v, HVM_CR0);
-	uint16_t word = 0;
-
-	if (!(i->flags & INSN_MEM))
-		word = (uint16_t)*operand_register(v->regs, i->base);
-	else if (!operand_load(v, operand_address(v, i), &word, 2))
-		return false;
-	*value = (old & ~0xeull) | (word & 0xf);
-	return true;
+	return (v->engine->hvm->get(v, HVM_CR0) & ~0xeull) | (word & 0xf);
 }
 
-void hvm_write_cr(struct vcpu *v)
+void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length)
 {
-	struct insn i;
-	uint64_t value;
-	bool good = hvm_decode(v, &i);
-
 	v->counts[COUNT_PRIVILEGED]++;
-	if (good && i.op == INSN_LMSW) {
-		if (!machine_status(v, &i, &value))
-			return;
-		good = set_cr0(v, value);
-	} else if (good && i.op == INSN_MOV_TO_CR) {
-		value = *operand_register(v->regs, i.base);
-		if (i.width == 4)
-			value = (uint32_t)value;
-		good = i.reg == 0 ? set_cr0(v, value) : i.reg == 4 && set_cr4(v, value);
-	} else {
-		good = false;
-	}
-	if (good)
-		hvm_skip(v, i.length);
+	if (!hvm_in_code64(v))
+		value = (uint32_t)value;
+	if (n == 0 ? set_cr0(v, value) : set_cr4(v, value))
+		hvm_skip(v, length);
 	else
 		v->engine->exception(v, VECTOR_GP, 0);
+}
+
+/* It has exited in ring 0, so whatever write to that register is found here now was its to do. */
+void hvm_decode_cr(struct vcpu *v, unsigned n)
+{
+	uint16_t word = 0;
+	struct insn i;
+
+	if (!hvm_decode(v, &i))
+		return;
+	if (i.op == INSN_MOV_TO_CR && i.reg == n) {
+		hvm_write_cr(v, n, *operand_register(v->regs, i.base), i.length);
+	} else if (i.op == INSN_LMSW && n == 0) {
+		if (!(i.flags & INSN_MEM))
+			word = (uint16_t)*operand_register(v->regs, i.base);
+		else if (!operand_load(v, operand_address(v, &i), &word, 2))
+			return;
+		hvm_write_cr(v, 0, hvm_lmsw(v, word), i.length);
+	}
 }
 
 /* SCE, LME and NXE can be set; LMA follows from paging. */

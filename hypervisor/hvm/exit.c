@@ -4,7 +4,6 @@
 #include "core/fpu.h"
 #include "core/guest.h"
 #include "core/hypercall.h"
-#include "core/port_io.h"
 #include "hvm/hvm.h"
 #include "hvm/pv.h"
 #include "platform/lapic.h"
@@ -20,46 +19,29 @@ void hvm_skip(struct vcpu *v, unsigned length)
 	v->engine->hvm->end_shadow(v);
 }
 
-#define INSN_MAX 15
-
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_MAX])
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[HVM_INSN_MAX])
 {
 	bool code64 = hvm_in_code64(v);
 	uint64_t at =
 		code64 ? v->regs->rip : (uint32_t)(v->regs->rip + v->engine->segment_base(v, 1));
-	unsigned in_page = (unsigned)MIN(INSN_MAX, PAGE_SIZE - (at & ~PAGE_MASK));
+	unsigned in_page = (unsigned)MIN(HVM_INSN_MAX, PAGE_SIZE - (at & ~PAGE_MASK));
 	unsigned access = operand_access(v) | PF_FETCH;
 
 	hvm_paging(v);
 	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
 		return 0;
-	if (in_page < INSN_MAX &&
-	    !mmu_read(&v->mmu, GVA(at + in_page), code + in_page, INSN_MAX - in_page, access, NULL))
-		return INSN_MAX;
+	if (in_page < HVM_INSN_MAX && !mmu_read(&v->mmu, GVA(at + in_page), code + in_page,
+						HVM_INSN_MAX - in_page, access, NULL))
+		return HVM_INSN_MAX;
 	return in_page;
 }
 
 bool hvm_decode(struct vcpu *v, struct insn *i)
 {
-	uint8_t code[INSN_MAX];
+	uint8_t code[HVM_INSN_MAX];
 	unsigned bytes = hvm_fetch(v, code);
 
 	return bytes && !insn_decode(code, bytes, hvm_in_code64(v), i);
-}
-
-void hvm_port(struct vcpu *v, const struct hvm_port *p)
-{
-	struct insn i = { .op = p->in ? INSN_IN : INSN_OUT, .width = p->width, .imm = p->port };
-
-	/* segment, address size and repetition: not every processor says all three */
-	if (p->string && (!hvm_decode(v, &i) || !port_io_is(i.op))) {
-		v->engine->exception(v, VECTOR_GP, 0); /* changed under our hands */
-		return;
-	}
-	if (port_io(v, &i) == DONE) {
-		v->regs->rip = p->next_rip;
-		v->engine->hvm->end_shadow(v);
-	}
 }
 
 /* Whether the hypervisor has an interest of its own in a PV guest's exception. */
@@ -181,12 +163,23 @@ void hvm_wrmsr(struct vcpu *v, unsigned length)
 		v->engine->exception(v, VECTOR_GP, 0);
 }
 
+/* Two intercepts of AMD-V come before the check of privilege (15.9): XSETBV's and VMMCALL's. All
+ * others here, and VT-x's but VMCALL's, come behind it (SDM 3C, 26.1.1). */
+static bool ring0(const struct vcpu *v)
+{
+	return !(v->regs->cs & 3);
+}
+
 void hvm_xsetbv(struct vcpu *v, unsigned length)
 {
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
 	v->counts[COUNT_PRIVILEGED]++;
-	if (fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
+	if (!(v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE))
+		v->engine->exception(v, VECTOR_UD, NO_ERROR);
+	else if (!ring0(v))
+		v->engine->exception(v, VECTOR_GP, 0);
+	else if (fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		hvm_skip(v, length);
 	else
 		v->engine->exception(v, VECTOR_GP, 0);
@@ -201,7 +194,7 @@ void hvm_halt(struct vcpu *v, unsigned length)
 
 void hvm_hypercall(struct vcpu *v, unsigned length)
 {
-	if (!guest_is_pv(v->guest) || operand_access(v)) {
+	if (!guest_is_pv(v->guest) || !ring0(v)) {
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
 		return;
 	}

@@ -24,6 +24,14 @@ bool hvm_in_code64(const struct vcpu *v)
 	return (v->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
 }
 
+bool hvm_in_code32(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	vendor(v)->get_segment(v, 1, &cs);
+	return cs.attributes & HVM_BIG;
+}
+
 static enum paging_mode mode_of(uint64_t cr0, uint64_t cr4, uint64_t efer)
 {
 	if (!(cr0 & CR0_PG))
@@ -67,6 +75,24 @@ uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 
 	vendor(v)->get_segment(v, seg, &s);
 	return s.base;
+}
+
+/* SDM 3A, 5.3 to 5.5: what the processor checks behind the exit of a string instruction. */
+bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
+{
+	uint64_t last = s->offset + s->bytes - 1;
+	struct hvm_segment d;
+
+	vendor(v)->get_segment(v, seg, &d);
+	if (hvm_in_code64(v))
+		return canonical(s->offset + (seg < 4 ? 0 : d.base));
+	bool code = d.attributes & HVM_CODE, flagged = d.attributes & HVM_WRITE_OR_READ;
+	if (!(d.attributes & HVM_PRESENT) || (s->write && (code || !flagged)) || (code && !flagged))
+		return false;
+	if (!code && (d.attributes & HVM_EXPAND_DOWN))
+		return s->offset > d.limit &&
+		       last <= (d.attributes & HVM_BIG ? 0xffffffff : 0xffff);
+	return last <= d.limit;
 }
 
 uint32_t hvm_flags(const struct vcpu *v)

@@ -12,6 +12,7 @@
 
 struct cpu;
 struct guest;
+struct span;
 struct regs;
 struct vcpu;
 
@@ -26,17 +27,21 @@ struct hvm_segment {
 };
 /* ES CS SS DS FS GS = 0..5, then: */
 enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
-#define HVM_CODE32   0xc9b
-#define HVM_CODE64   0xa9b
-#define HVM_DATA32   0xc93
-#define HVM_CODE16   0x09b
-#define HVM_DATA16   0x093
-#define HVM_TSS_BUSY 0x08b
-#define HVM_LDT	     0x082
-#define HVM_USER     0x060 /* DPL 3 */
-#define HVM_LONG     0x200
-#define HVM_BIG	     0x400
-#define HVM_LIMIT    0xffffffff
+#define HVM_CODE32	  0xc9b
+#define HVM_CODE64	  0xa9b
+#define HVM_DATA32	  0xc93
+#define HVM_CODE16	  0x09b
+#define HVM_DATA16	  0x093
+#define HVM_TSS_BUSY	  0x08b
+#define HVM_LDT		  0x082
+#define HVM_USER	  0x060 /* DPL 3 */
+#define HVM_PRESENT	  0x080
+#define HVM_CODE	  0x008
+#define HVM_EXPAND_DOWN	  0x004 /* of data */
+#define HVM_WRITE_OR_READ 0x002 /* data may be written, code read */
+#define HVM_LONG	  0x200
+#define HVM_BIG		  0x400
+#define HVM_LIMIT	  0xffffffff
 
 enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
 
@@ -69,6 +74,7 @@ struct hvm_vendor {
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
+bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
 uint32_t hvm_flags(const struct vcpu *v);
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error);
@@ -80,14 +86,25 @@ void hvm_unload(struct vcpu *v);
 /* Makes v->mmu translate as the guest's registers say; before its memory is looked at. */
 void hvm_paging(struct vcpu *v);
 bool hvm_in_code64(const struct vcpu *v);
+bool hvm_in_code32(const struct vcpu *v); /* else, of 16 bits */
 
-/* exit.c: what an exit asks for. Each goes on behind the instruction, or sends a fault. */
+/*
+ * exit.c, port.c: what an exit asks for. Each goes on behind the instruction, or sends a fault.
+ *
+ * What the processor has checked for the instruction that exited (privilege, ring 3's I/O bitmap,
+ * the rights of a page) holds for that one alone, and the bytes at RIP may have changed since. So
+ * what the exit says is what is done; where something must be decoded that it does not say, the
+ * instruction found has to be one that it can have been, else the guest executes it again.
+ */
 struct hvm_port {
 	uint16_t port;
 	uint8_t width; /* bytes */
-	bool in, string;
+	bool in, string, repeat;
+	uint8_t address; /* of a string: its size in bytes; 0: not said */
+	uint8_t seg;	 /* the same; HVM_NOT_SAID */
 	uint64_t next_rip;
 };
+#define HVM_NOT_SAID 0xff
 void hvm_port(struct vcpu *v, const struct hvm_port *p);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
@@ -99,7 +116,7 @@ void hvm_halt(struct vcpu *v, unsigned length);
 void hvm_hypercall(struct vcpu *v, unsigned length);
 
 /* length.c: of the instruction at v->regs->rip, whose opcode is so many bytes; 0: it cannot be
- * read, and the guest has been sent the fault. */
+ * read any more, and the guest executes it again. */
 struct code_place {
 	uint64_t linear, root; /* address, and CR3 */
 	bool code64;
@@ -109,16 +126,22 @@ unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)
 void hvm_skip(struct vcpu *v, unsigned length);
 
 /* Up to 15 bytes at RIP; how many could be read. */
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[15]);
+#define HVM_INSN_MAX 15
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[HVM_INSN_MAX]);
+bool hvm_is_prefix(uint8_t b, bool code64);
 /* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
 bool hvm_decode(struct vcpu *v, struct insn *i);
 
-/* mmio.c: an access to where there is no memory; data: by an instruction's operand, not by fetching
- * it or walking page tables. */
-void hvm_outside(struct vcpu *v, gpa_t at, bool data);
+/* mmio.c: an access to where there is no memory: by an instruction's operand, or by fetching it or
+ * walking page tables. */
+enum hvm_access { HVM_LOAD, HVM_STORE, HVM_NOT_DATA };
+void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access);
 
-/* control.c: MOV to CR0 or CR4, or LMSW, at RIP; false: #GP. */
-void hvm_write_cr(struct vcpu *v);
+/* control.c: MOV to CR0 or CR4 by the instruction at RIP; what LMSW makes of CR0; both for
+ * processors that do not say: the first decodes what exited as a write to register n. */
+void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length);
+uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word);
+void hvm_decode_cr(struct vcpu *v, unsigned n);
 bool hvm_write_efer(struct vcpu *v, uint64_t value);
 
 /* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * How long an instruction was that has exited, for processors that do not say: AMD's without NRIPS,
- * QEMU's among them. The processor has just executed it, so it is known but for its prefixes.
+ * QEMU's among them. The processor has just executed it, so it is known but for its prefixes. Who
+ * changes them meanwhile changes where the guest goes on: by 15 bytes, with its own privilege.
  */
 #include "core/guest.h"
 #include "core/string.h"
@@ -9,9 +10,7 @@
 #include "hvm/pv.h"
 #include "mmu/memory.h"
 
-#define INSN_MAX 15
-
-static bool is_prefix(uint8_t b, bool code64)
+bool hvm_is_prefix(uint8_t b, bool code64)
 {
 	switch (b) {
 	case 0x26:
@@ -46,16 +45,12 @@ static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 
 static unsigned fetched_length(struct vcpu *v, bool code64, unsigned opcode)
 {
-	uint8_t code[INSN_MAX];
+	uint8_t code[HVM_INSN_MAX];
 	unsigned n = 0, bytes = hvm_fetch(v, code);
 
-	while (n < bytes && is_prefix(code[n], code64))
+	while (n < bytes && hvm_is_prefix(code[n], code64))
 		n++;
-	if (n + opcode <= bytes)
-		return n + opcode;
-	/* another vCPU, or the guest's tables, have changed since */
-	v->engine->exception(v, VECTOR_GP, 0);
-	return 0;
+	return n + opcode <= bytes ? n + opcode : 0;
 }
 
 unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)

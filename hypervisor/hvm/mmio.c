@@ -32,12 +32,14 @@ static void load_value(struct vcpu *v, const struct insn_move *m, uint64_t value
 		operand_set_register(v, m->reg, value, m->reg_width);
 }
 
-void hvm_outside(struct vcpu *v, gpa_t at, bool data)
+/* The exit says where, and that the guest's tables allow a load or a store there. The rest is
+ * decoded: a width and a register, of the guest's own choice in any case. */
+void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access)
 {
 	struct platform *p = v->guest->platform;
 	struct insn_move m;
-	uint8_t code[15];
-	unsigned bytes = p && data ? hvm_fetch(v, code) : 0;
+	uint8_t code[HVM_INSN_MAX];
+	unsigned bytes = p && access != HVM_NOT_DATA ? hvm_fetch(v, code) : 0;
 
 	if (!bytes || insn_decode_move(code, bytes, hvm_in_code64(v), &m)) {
 		guest_crash(v->guest,
@@ -45,6 +47,8 @@ void hvm_outside(struct vcpu *v, gpa_t at, bool data)
 			    at.v);
 		return;
 	}
+	if (m.store != (access == HVM_STORE))
+		return; /* changed since: it is executed again */
 	v->counts[COUNT_IO]++;
 	if (m.store)
 		platform_mmio_write(p, v->id, at.v, stored_value(v, &m), m.width);

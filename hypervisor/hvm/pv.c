@@ -428,6 +428,8 @@ static bool permitted(struct vcpu *v, unsigned port, unsigned width)
 	return !(bits >> port % 8 & ((1u << width) - 1));
 }
 
+/* What is decoded here is what is checked and what is executed. The #GP may have been another's, of
+ * bytes that have changed since: ring 3 gets a port that it may have. */
 bool hvm_pv_port(struct vcpu *v)
 {
 	struct insn i;

@@ -26,11 +26,14 @@ static struct vmcb *vmcb_of(const struct vcpu *v)
 
 /* --- the processor --- */
 
-#define CPUID_SVM     0x8000000a
-#define SVM_EDX_NP    BIT(0)
-#define SVM_EDX_NRIPS BIT(3)
+#define CPUID_SVM	0x8000000a
+#define SVM_EDX_NP	BIT(0)
+#define SVM_EDX_NRIPS	BIT(3)
+#define SVM_EDX_FLUSH	BIT(6)
+#define SVM_EDX_DECODES BIT(7)
 
-static bool next_rip_saved; /* constant after boot */
+static bool next_rip_saved, segments_said; /* constant after boot */
+static uint32_t flush_guest;		   /* the same: of TLB_CONTROL */
 
 /* 15.4: CPUID says whether it is there, VM_CR whether the firmware has locked it. */
 static const char *missing(void)
@@ -50,6 +53,8 @@ static const char *missing(void)
 	if (!(r[3] & SVM_EDX_NP))
 		return "this processor's AMD-V has no nested paging: want engine = ring";
 	next_rip_saved = r[3] & SVM_EDX_NRIPS;
+	segments_said = r[3] & SVM_EDX_DECODES;
+	flush_guest = r[3] & SVM_EDX_FLUSH ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
 	return NULL;
 }
 
@@ -171,7 +176,7 @@ static void reset_guest(struct guest *g)
 		c->event = 0;
 		c->interrupt_shadow = 0;
 		c->virtual_interrupt = SVM_V_INTR_MASKING;
-		c->tlb_control = SVM_TLB_FLUSH_ASID;
+		c->tlb_control = flush_guest;
 		c->clean = 0;
 	}
 }
@@ -326,7 +331,7 @@ static void end_shadow(struct vcpu *v)
 static void flush(struct vcpu *v)
 {
 	v->counts[COUNT_FLUSH]++;
-	vmcb_of(v)->control.tlb_control = SVM_TLB_FLUSH_ASID;
+	vmcb_of(v)->control.tlb_control = flush_guest;
 }
 
 static void load_debug(struct vcpu *v)
@@ -442,6 +447,9 @@ static void port_exit(struct vcpu *v)
 		.width = SVM_IO_WIDTH(info),
 		.in = info & SVM_IO_IN,
 		.string = info & SVM_IO_STRING,
+		.repeat = info & SVM_IO_REPEAT,
+		.address = SVM_IO_ADDRESS(info),
+		.seg = segments_said ? SVM_IO_SEGMENT(info) : HVM_NOT_SAID,
 		.next_rip = c->exit_info2,
 	};
 
@@ -516,7 +524,7 @@ static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
 	}
 	if (value >> 32)
 		return false;
-	b->save.dr7 = (value & DR7_ALLOWED) | DR7_FIXED;
+	v->dr7 = b->save.dr7 = (value & DR7_ALLOWED) | DR7_FIXED;
 	b->control.clean &= ~SVM_CLEAN_DR;
 	return true;
 }
@@ -552,8 +560,8 @@ static void handle_exit(struct vcpu *v)
 	case SVM_EXIT_WBINVD: instruction_exit(v, 0x090f, 2, hvm_skip); break;
 	case SVM_EXIT_MSR: msr_exit(v); break;
 	case SVM_EXIT_IOIO: port_exit(v); break;
-	case SVM_EXIT_CR0_SEL:
-	case SVM_EXIT_CR_WRITE + 4: hvm_write_cr(v); break;
+	case SVM_EXIT_CR0_SEL: hvm_decode_cr(v, 0); break;
+	case SVM_EXIT_CR_WRITE + 4: hvm_decode_cr(v, 4); break;
 	case SVM_EXIT_DR_WRITE ... SVM_EXIT_DR_WRITE + 7:
 		dr_exit(v, code - SVM_EXIT_DR_WRITE);
 		break;
@@ -563,7 +571,10 @@ static void handle_exit(struct vcpu *v)
 	case SVM_EXIT_SMI:
 	case SVM_EXIT_VINTR: break; /* the window is open */
 	case SVM_EXIT_NPF:
-		hvm_outside(v, GPA(c->exit_info2), !(c->exit_info1 & SVM_NPF_NOT_DATA));
+		hvm_outside(v, GPA(c->exit_info2),
+			    c->exit_info1 & SVM_NPF_NOT_DATA ? HVM_NOT_DATA
+			    : c->exit_info1 & SVM_NPF_WRITE  ? HVM_STORE
+							     : HVM_LOAD);
 		break;
 	case SVM_EXIT_RDPMC: hvm_exception(v, VECTOR_GP, 0); break;
 	case SVM_EXIT_SHUTDOWN: guest_crash(v->guest, "triple fault"); break;

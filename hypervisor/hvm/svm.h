@@ -149,10 +149,13 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_EXIT_NPF	   0x400
 
 /* EXITINFO1 of a port exit, 15.10.2 */
-#define SVM_IO_IN	   0x001
-#define SVM_IO_STRING	   0x004
-#define SVM_IO_WIDTH(info) ((info) >> 4 & 7)
-#define SVM_IO_PORT(info)  ((uint16_t)((info) >> 16))
+#define SVM_IO_IN	     0x001
+#define SVM_IO_STRING	     0x004
+#define SVM_IO_REPEAT	     0x008
+#define SVM_IO_WIDTH(info)   ((info) >> 4 & 7)
+#define SVM_IO_PORT(info)    ((uint16_t)((info) >> 16))
+#define SVM_IO_ADDRESS(info) (uint8_t)(((info) >> 7 & 7) << 1) /* in bytes; QEMU 7.2: 0 */
+#define SVM_IO_SEGMENT(info) ((info) >> 10 & 7)
 
 /* EVENTINJ and EXITINTINFO, 15.20 */
 #define SVM_EVENT_INTERRUPT 0x000
@@ -165,6 +168,7 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 
 /* EXITINFO1 of a nested page fault, 15.25.6: a fetch, or a walk of the guest's own tables */
 #define SVM_NPF_NOT_DATA (1ull << 4 | 1ull << 33)
+#define SVM_NPF_WRITE	 0x2
 
 /* Virtual interrupts, 15.21 */
 #define SVM_V_IRQ	   0x00000100u

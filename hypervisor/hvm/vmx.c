@@ -51,6 +51,8 @@ static struct {
 	uint32_t pin, processor, processor2, exit, entry;
 } controls;
 
+static bool strings_said; /* constant after boot */
+
 /* How long a guest with interrupts masked runs at most. */
 #define MASKED_NS 1000000
 
@@ -107,6 +109,7 @@ static const char *missing(void)
 	    (rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_VPID) != EPT_VPID)
 		return "this processor's VT-x is too old (no EPT, VPID or unrestricted guests): "
 		       "want engine = ring";
+	strings_said = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
 	return NULL;
 }
 
@@ -539,14 +542,22 @@ static unsigned length(void)
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	const struct hvm_port p = {
+	struct hvm_port p = {
 		.port = VMX_IO_PORT(q),
 		.width = VMX_IO_WIDTH(q),
 		.in = q & VMX_IO_IN,
 		.string = q & VMX_IO_STRING,
+		.repeat = q & VMX_IO_REPEAT,
+		.seg = HVM_NOT_SAID,
 		.next_rip = v->regs->rip + length(),
 	};
 
+	if (p.string && strings_said) {
+		uint64_t i = vmread(VMCS_INSTRUCTION);
+
+		p.address = VMX_STRING_ADDRESS(i);
+		p.seg = VMX_STRING_SEGMENT(i);
+	}
 	hvm_port(v, &p);
 }
 
@@ -556,11 +567,13 @@ static void cr_exit(struct vcpu *v)
 	uint64_t q = vmread(VMCS_QUALIFICATION);
 	unsigned reg = VMX_CR_REGISTER(q);
 
+	uint64_t value = *operand_register(v->regs, reg);
 	if (VMX_CR_NUMBER(q) != 8) {
-		hvm_write_cr(v);
+		if (VMX_CR_LMSW(q))
+			value = hvm_lmsw(v, VMX_CR_WORD(q));
+		hvm_write_cr(v, VMX_CR_NUMBER(q), value, length());
 		return;
 	}
-	uint64_t value = reg == 4 ? v->regs->rsp : *operand_register(v->regs, reg);
 	if (VMX_CR_FROM(q)) {
 		operand_set_register(v, reg, v->cr8, 8);
 	} else if (value & ~15ull) {
@@ -609,6 +622,16 @@ static void keep_event(void)
 		e & (VMX_EVENT_VALID | VMX_EVENT_ERROR | VMX_EVENT_TYPE | VMX_EVENT_VECTOR));
 }
 
+static void outside(struct vcpu *v)
+{
+	uint64_t q = vmread(VMCS_QUALIFICATION);
+
+	hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL)),
+		    !VMX_EPT_DATA(q)	? HVM_NOT_DATA
+		    : q & VMX_EPT_WRITE ? HVM_STORE
+					: HVM_LOAD);
+}
+
 static void handle_exit(struct vcpu *v, uint32_t reason)
 {
 	switch (VMX_REASON(reason)) {
@@ -628,10 +651,7 @@ static void handle_exit(struct vcpu *v, uint32_t reason)
 	case VMX_REASON_RDMSR: hvm_rdmsr(v, length()); break;
 	case VMX_REASON_WRMSR: hvm_wrmsr(v, length()); break;
 	case VMX_REASON_XSETBV: hvm_xsetbv(v, length()); break;
-	case VMX_REASON_EPT:
-		hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL)),
-			    VMX_EPT_DATA(vmread(VMCS_QUALIFICATION)));
-		break;
+	case VMX_REASON_EPT: outside(v); break;
 	case VMX_REASON_BAD_STATE:
 		guest_crash(v->guest, "a state of the processor that VT-x refuses");
 		break;

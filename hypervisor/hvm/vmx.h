@@ -9,7 +9,8 @@
 #define FEATURE_CONTROL_VMX	 0x4 /* outside SMX */
 #define MSR_VMX_BASIC		 0x480
 #define VMX_BASIC_REVISION	 0x7fffffff
-#define VMX_MISC_PREEMPTION_RATE 0x1f /* a count of the timer is so many bits of the TSC */
+#define VMX_MISC_PREEMPTION_RATE 0x1f	      /* a count of the timer is so many bits of the TSC */
+#define VMX_BASIC_STRINGS	 (1ull << 54) /* an exit by INS or OUTS says how */
 #define VMX_BASIC_TRUE_CONTROLS	 (1ull << 55)
 #define MSR_VMX_MISC		 0x485
 #define MSR_VMX_CR0_FIXED0	 0x486
@@ -55,6 +56,7 @@
 #define VMCS_VECTORING_EVENT	    0x4408
 #define VMCS_VECTORING_ERROR	    0x440a
 #define VMCS_EXIT_LENGTH	    0x440c
+#define VMCS_INSTRUCTION	    0x440e
 #define VMCS_GUEST_LIMIT(n)	    (0x4800 + 2 * (n)) /* and GDTR IDTR */
 #define VMCS_GUEST_RIGHTS(n)	    (0x4814 + 2 * (n))
 #define VMCS_GUEST_INTERRUPTIBILITY 0x4824
@@ -155,15 +157,23 @@
 #define VMX_REASON_PREEMPTION	52
 #define VMX_REASON_XSETBV	55
 
+/* Information on INS and OUTS, 28.2.5 */
+#define VMX_STRING_ADDRESS(i) (uint8_t)(2 << ((i) >> 7 & 7)) /* in bytes */
+#define VMX_STRING_SEGMENT(i) ((i) >> 15 & 7)
+
 /* Qualifications, 28.2.1 */
 #define VMX_CR_NUMBER(q)   ((q)&15)
 #define VMX_CR_FROM(q)	   (((q) >> 4 & 3) == 1)
+#define VMX_CR_LMSW(q)	   (((q) >> 4 & 3) == 3)
+#define VMX_CR_WORD(q)	   (uint16_t)((q) >> 16)
 #define VMX_CR_REGISTER(q) ((q) >> 8 & 15)
 /* an EPT violation by a data access to a translated address: not a fetch, nor a walk of tables */
 #define VMX_EPT_DATA(q) (!((q)&4) && ((q)&0x180) == 0x180)
+#define VMX_EPT_WRITE	2
 #define VMX_IO_WIDTH(q) (uint8_t)(((q)&7) + 1)
 #define VMX_IO_IN	0x08
 #define VMX_IO_STRING	0x10
+#define VMX_IO_REPEAT	0x20
 #define VMX_IO_PORT(q)	(uint16_t)((q) >> 16)
 
 #ifndef __ASSEMBLER__

@@ -49,6 +49,45 @@ void load_gdt(uint16_t limit)
 	load_gdt_asm(&r);
 }
 
+#define USER_CODE 0x1b
+#define USER_DATA 0x23
+#define TASK	  0x28
+
+static uint32_t user_stack[256], kernel_stack[1024];
+static struct {
+	uint32_t link, esp0, ss0, rest[22];
+	uint16_t trap, bitmap;
+	uint8_t ports[8192], end;
+} __attribute__((packed)) tss;
+
+void start_user(uint16_t port)
+{
+	uint32_t at = (uint32_t)&tss, limit = sizeof(tss) - 1;
+
+	for (unsigned i = 0; i < sizeof(tss.ports); i++)
+		tss.ports[i] = 0xff;
+	tss.end = 0xff;
+	tss.ports[port / 8] = (uint8_t) ~(1u << port % 8);
+	tss.bitmap = 104;
+	tss.esp0 = (uint32_t)(kernel_stack + 1000);
+	tss.ss0 = 0x10;
+	gdt[TASK / 8] = (limit & 0xffff) | (uint64_t)(at & 0xffffff) << 16 | 0x89ull << 40 |
+			(uint64_t)(at >> 24) << 56;
+	__asm__ volatile("ltr %w0" ::"r"(TASK));
+	idt[0x80] |= 0x6000ull << 32;
+}
+
+static void enter_user(uint32_t at)
+{
+	__asm__ volatile("pushl %0; pushl %1; pushl $2; pushl %2; pushl %3; iretl" ::"i"(USER_DATA),
+			 "r"(user_stack + 250), "i"(USER_CODE), "r"(at));
+}
+
+int attempt_user(uint32_t at)
+{
+	return attempt(enter_user, at);
+}
+
 void pc_start(void)
 {
 	static struct table_register r = { sizeof(idt) - 1, 0 };

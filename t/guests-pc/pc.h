@@ -16,6 +16,11 @@ extern unsigned failures;
 /* Calls fn(arg); the vector of the exception that it ended in, or -1. */
 int attempt(void (*fn)(uint32_t), uint32_t arg);
 
+/* Ring 3, with one port of its own: code at `at` that ends by INT 0x80, which is the vector then,
+ * or in an exception. */
+void start_user(uint16_t port);
+int attempt_user(uint32_t at);
+
 struct table_register {
 	uint16_t limit;
 	uint32_t base;

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What an exit says against what memory says by then (XSA-200's kin). The processor has checked one
+ * instruction, for ring 3 its I/O bitmap and its page too; a hypervisor that reads the bytes again
+ * may find another, which nobody has checked. A second processor could change them in between.
+ * Here ring 3 does it alone and every time: it executes a page by a translation that it has just
+ * overwritten in its table, so the processor sees one page and whoever walks the table another.
+ * Tried: OUTSB to a port of its own, which becomes OUT to the 8259; a load from the local APIC,
+ * whose page is read-only, which becomes a store. Must happen: neither device notices.
+ */
+#include "pc.h"
+
+#define PTE_ALL	  7u /* present, writable, for ring 3 */
+#define PTE_READ  5u
+#define PTE_LARGE 0x80u
+#define ALIAS	  0x40000000u
+#define LAPIC	  0xfee00000u
+#define MAIN_MASK 0x21
+#define PORT_OWN  0x80
+#define PRIORITY  0x80 /* of the local APIC: a register that means nothing here */
+
+static uint32_t directory[1024] __attribute__((aligned(4096)));
+static uint32_t lapic_table[1024] __attribute__((aligned(4096)));
+uint32_t alias_table[1024] __attribute__((aligned(4096)));
+uint8_t before[4096] __attribute__((aligned(4096))), after[4096] __attribute__((aligned(4096)));
+
+/* Offset 0 of the page returns; at 16 is what changes. */
+__asm__("user_entry:\n"
+	"	movl $0x40000000, %edi\n"
+	"	call *%edi\n"
+	"	movl $after + 7, alias_table\n"
+	"	movl $before, %esi\n"
+	"	movl $0xfee00080, %ebx\n"
+	"	movl $0x80, %edx\n"
+	"	movl $0x5a, %eax\n"
+	"	addl $16, %edi\n"
+	"	call *%edi\n"
+	"	int $0x80\n");
+extern char user_entry[];
+
+static void put(uint8_t *page, const uint8_t code[4])
+{
+	page[0] = 0xc3;
+	for (unsigned i = 0; i < 4; i++)
+		page[16 + i] = code[i];
+	page[20] = 0xc3;
+}
+
+/* How ring 3 came back: by INT 0x80, or by the exception that it met. */
+static int change(const uint8_t first[4], const uint8_t second[4])
+{
+	put(before, first);
+	put(after, second);
+	alias_table[0] = (uint32_t)before | PTE_ALL;
+	__asm__ volatile("movl %0, %%cr3" ::"r"(directory) : "memory");
+	return attempt_user((uint32_t)user_entry);
+}
+
+static void start_paging(void)
+{
+	uint32_t cr;
+
+	for (uint32_t i = 0; i < 1024; i++) {
+		directory[i] = i << 22 | PTE_LARGE | PTE_ALL;
+		lapic_table[i] = ((LAPIC & 0xffc00000) + (i << 12)) | PTE_READ;
+	}
+	directory[ALIAS >> 22] = (uint32_t)alias_table | PTE_ALL;
+	directory[LAPIC >> 22] = (uint32_t)lapic_table | PTE_ALL;
+	__asm__ volatile("movl %%cr4, %0; orl $0x10, %0; movl %0, %%cr4" : "=&r"(cr));
+	__asm__ volatile("movl %0, %%cr3" ::"r"(directory));
+	__asm__ volatile("movl %%cr0, %0; orl $0x80000000, %0; movl %0, %%cr0" : "=&r"(cr));
+}
+
+static uint8_t in_mask(void)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb $0x21, %0" : "=a"(v));
+	return v;
+}
+
+int guest_main(void)
+{
+	static const uint8_t outsb[4] = { 0x6e, 0x90, 0x90, 0x90 };
+	static const uint8_t out[4] = { 0xe6, MAIN_MASK, 0x90, 0x90 };
+	static const uint8_t rep_outsb[4] = { 0xf3, 0x6e, 0x90, 0x90 };
+	static const uint8_t load[4] = { 0x8b, 0x03, 0x90, 0x90 };  /* mov (%ebx), %eax */
+	static const uint8_t store[4] = { 0x89, 0x03, 0x90, 0x90 }; /* mov %eax, (%ebx) */
+	const volatile uint32_t *priority = (uint32_t *)(LAPIC + PRIORITY);
+
+	start_user(PORT_OWN);
+	start_paging();
+	expect(change(outsb, outsb) == 0x80, "its own port is there");
+	expect(change(out, out) == 13, "the other is not");
+	expect(change(load, load) == 0x80, "the APIC can be read");
+	expect(change(store, store) == 14, "and not written");
+	for (unsigned i = 0; i < 200; i++) {
+		change(outsb, out);
+		change(rep_outsb, out);
+		change(load, store);
+		expect(in_mask() != 0x5a, "the port is not for ring 3");
+		expect(*priority != 0x5a, "nor is a store");
+		if (failures)
+			break;
+	}
+	return 0;
+}
