@@ -3,6 +3,7 @@
  * CPUID as a guest in a virtual machine may see it: the processor's, without what it does not get.
  * Leaves and bits: Intel SDM 2A, CPUID; AMD APM 3, appendix E.
  */
+#include "core/cpu.h"
 #include "core/guest.h"
 #include "core/string.h"
 #include "hvm/hvm.h"
@@ -15,27 +16,30 @@ enum { EAX, EBX, ECX, EDX };
 #define LEAF_MAX	0x0du
 #define EXTENDED_MAX	0x80000008u
 
-/* Leaf 1 */
-#define ECX1_HIDDEN                                                                          \
-	(BIT(2) | BIT(3) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(11) | BIT(15) | \
-	 BIT(18) | BIT(21) | BIT(24) | BIT(27)) /* DTES64 MONITOR VMX SMX EIST TM2 CNXT SDBG \
-						   PDCM DCA x2APIC deadline OSXSAVE */
-#define EDX1_APIC	BIT(9)
+/*
+ * What is shown. All else is hidden: what the guest does not get (README.md has a table of
+ * instructions), and what nobody knows yet. Bits of CR4 that stand for a feature here are those
+ * that control.c lets a guest set, EFER's as well.
+ */
+/* Leaf 1: SSE3 PCLMULQDQ SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND
+ */
+#define ECX1_SHOWN	0x76da3203u
 #define ECX1_OSXSAVE	BIT(27)
 #define ECX1_HYPERVISOR BIT(31)
-#define EDX1_HIDDEN                                                                    \
-	(BIT(7) | BIT(9) | BIT(12) | BIT(14) | BIT(21) | BIT(22) | BIT(28) | BIT(29) | \
-	 BIT(31)) /* MCE APIC MTRR MCA DS ACPI HTT TM PBE */
+/* FPU VME DE PSE TSC MSR PAE CX8 SEP PGE CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 SS */
+#define EDX1_SHOWN 0x0f8ba97fu
+#define EDX1_APIC  BIT(9)
 /* Leaf 7: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS INVPCID AVX512* RDSEED ADX SMAP CLFLUSHOPT CLWB SHA */
 #define EBX7_SHOWN 0xf1bd07a9u
 /* AVX512_VBMI UMIP VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNT */
 #define ECX7_SHOWN 0x00005f06u
 #define EDX7_SHOWN 0x0000001cu /* 4VNNIW 4FMAPS FSRM */
-/* Leaf 0x80000001: without SVM, SKINIT, profiling, topology; 1 GiB pages, RDTSCP */
-#define ECXX_HIDDEN                                                                             \
-	(BIT(2) | BIT(3) | BIT(9) | BIT(10) | BIT(12) | BIT(13) | BIT(15) | BIT(19) | BIT(22) | \
-	 BIT(23) | BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29))
-#define EDXX_HIDDEN (BIT(7) | BIT(9) | BIT(12) | BIT(14) | BIT(26) | BIT(27))
+/* Leaf 0xd, 1: XSAVEOPT XSAVEC XGETBV; no XSAVES */
+#define EAXD_SHOWN 0x00000007u
+/* Leaf 0x80000001: LAHF ABM SSE4A misaligned SSE, PREFETCHW XOP FMA4 TBM */
+#define ECXX_SHOWN 0x002109e1u
+/* as leaf 1, and SYSCALL NX MMXEXT LM 3DNOWEXT 3DNOW; no 1 GiB pages, RDTSCP, FFXSR */
+#define EDXX_SHOWN 0xe1d3a97fu
 
 static void hypervisor_leaf(uint32_t r[4])
 {
@@ -46,20 +50,37 @@ static void hypervisor_leaf(uint32_t r[4])
 static void leaf_1(const struct vcpu *v, uint32_t r[4])
 {
 	r[EBX] = (r[EBX] & 0xffff) | v->guest->vcpus << 16 | v->id << 24;
-	r[ECX] = (r[ECX] & ~ECX1_HIDDEN) | ECX1_HYPERVISOR;
+	r[ECX] = (r[ECX] & ECX1_SHOWN) | ECX1_HYPERVISOR;
 	if (v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE)
 		r[ECX] |= ECX1_OSXSAVE;
-	r[EDX] &= ~EDX1_HIDDEN;
+	r[EDX] &= EDX1_SHOWN;
 	if (v->guest->platform)
 		r[EDX] |= EDX1_APIC;
 }
 
-static void leaf_7(uint32_t sub, uint32_t r[4])
+static void show(uint32_t r[4], uint32_t eax, uint32_t ebx, uint32_t ecx, uint32_t edx)
 {
-	r[EAX] = 0;
-	r[EBX] &= sub ? 0 : EBX7_SHOWN;
-	r[ECX] &= sub ? 0 : ECX7_SHOWN;
-	r[EDX] &= sub ? 0 : EDX7_SHOWN;
+	r[EAX] &= eax;
+	r[EBX] &= ebx;
+	r[ECX] &= ecx;
+	r[EDX] &= edx;
+}
+
+/* State that XCR0 may have on: of the areas, the size of all of it. */
+static void leaf_d(uint32_t sub, uint32_t r[4])
+{
+	uint32_t xcr0 = (uint32_t)cpu_features.xcr0;
+
+	if (!cpu_features.xsave) {
+		memset(r, 0, 16);
+	} else if (sub == 0) {
+		show(r, xcr0, ~0u, 0, 0);
+		r[ECX] = cpu_features.xsave_bytes;
+	} else if (sub == 1) {
+		show(r, EAXD_SHOWN, 0, 0, 0);
+	} else if (sub >= 32 || !(xcr0 >> sub & 1)) {
+		memset(r, 0, 16);
+	}
 }
 
 void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
@@ -68,33 +89,26 @@ void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_
 		hypervisor_leaf(r);
 		return;
 	}
-	if (leaf > (leaf & LEAF_EXTENDED ? EXTENDED_MAX : LEAF_MAX)) {
-		memset(r, 0, 16);
-		return;
-	}
 	cpuid(leaf, sub, r);
 	switch (leaf) {
 	case 0: r[EAX] = MIN(r[EAX], LEAF_MAX); break;
 	case 1: leaf_1(v, r); break;
-	case 7: leaf_7(sub, r); break;
-	case 5:
-	case 6:
-	case 9:
-	case 0xa:
-	case 0xb: memset(r, 0, 16); break;
-	case 0xd:
-		if (sub == 1)
-			r[EAX] &= ~BIT(3); /* XSAVES */
+	case 7:
+		if (sub)
+			memset(r, 0, 16);
+		else
+			show(r, 0, EBX7_SHOWN, ECX7_SHOWN, EDX7_SHOWN);
 		break;
+	case 0xd: leaf_d(sub, r); break;
 	case LEAF_EXTENDED: r[EAX] = MIN(r[EAX], EXTENDED_MAX); break;
-	case LEAF_EXTENDED + 1:
-		r[ECX] &= ~ECXX_HIDDEN;
-		r[EDX] &= ~EDXX_HIDDEN;
-		break;
-	case LEAF_EXTENDED + 7:
-		r[EAX] = r[EBX] = r[ECX] = 0;
-		r[EDX] &= BIT(8); /* invariant TSC */
-		break;
-	case LEAF_EXTENDED + 8: r[EBX] = r[ECX] = r[EDX] = 0; break;
+	case LEAF_EXTENDED + 1: show(r, ~0u, 0, ECXX_SHOWN, EDXX_SHOWN); break;
+	case LEAF_EXTENDED + 7: show(r, 0, 0, 0, BIT(8)); break; /* invariant TSC */
+	case LEAF_EXTENDED + 8: show(r, 0xffff, 0, 0, 0); break; /* sizes of addresses */
+	case 2:							 /* caches */
+	case 4:
+	case LEAF_EXTENDED + 5:
+	case LEAF_EXTENDED + 6:
+	case LEAF_EXTENDED + 2 ... LEAF_EXTENDED + 4: break; /* and the processor's name */
+	default: memset(r, 0, 16);
 	}
 }
