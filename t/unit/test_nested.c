@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Nested page tables against a plain model: every leaf that leads from a root is listed, and is a
+ * page or 2 MiB that mmu_frame gives the guest, or one that was mapped beside them; nothing is
+ * missing, and nothing reaches over the end of a memory that is no multiple of 2 MiB.
+ */
+#include "core/guest.h"
+#include "hvm/nested.h"
+#include "mmu/memory.h"
+#include "tap.h"
+#include "x86/paging.h"
+
+#define TABLES	      MIB(4)
+#define MEMORY_AT     0x40000000ull /* not looked into */
+#define VCPU_PAGES_AT 0x30003000ull
+#define EXTRA	      0x8000200000ull /* beyond all memory */
+#define EXTRA_FRAME   0x20005000ull
+#define OTHER_FRAME   0x20006000ull
+
+char *host_memory;
+static struct guest guest;
+static uint64_t taken;
+
+/* As svm.c and vmx.c have them. */
+static const struct nested_format formats[] = {
+	{ PTE_P | PTE_W | PTE_U | PTE_A, PTE_P | PTE_W | PTE_U | PTE_A | PTE_D, PTE_PS, PTE_W },
+	{ 7, 7 | 6 << 3, 1 << 7, 2 },
+};
+
+mpa_t guest_take(struct guest *g, uint64_t bytes)
+{
+	mpa_t at = MPA(taken);
+
+	(void)g;
+	if (taken + bytes > TABLES)
+		return MPA(0);
+	taken += bytes;
+	return at;
+}
+
+struct model {
+	const struct nested_format *f;
+	uint64_t extra; /* the frame at EXTRA, read-only; 0: none */
+	uint64_t bytes; /* seen */
+	bool good;
+};
+
+static void leaf(struct model *m, uint64_t gpa, uint64_t e, uint64_t size)
+{
+	uint64_t large = size > PAGE_SIZE ? m->f->large : 0, bits = m->f->leaf | large;
+
+	if (gpa == EXTRA && m->extra)
+		m->good &= e == (m->extra | (bits & ~m->f->read_only));
+	else
+		m->good &= e == (mmu_frame(&guest.mmu, GPA(gpa)).v | bits);
+	m->good &= !((e & PTE_ADDR) & (size - 1));
+	for (uint64_t at = 0; at < size && gpa != EXTRA; at += PAGE_SIZE)
+		m->good &= mmu_frame(&guest.mmu, GPA(gpa + at)).v == (e & PTE_ADDR) + at;
+	m->bytes += size;
+}
+
+static void walk(struct model *m, uint64_t table, int level, uint64_t gpa)
+{
+	const uint64_t *e = direct(MPA(table));
+
+	for (uint64_t i = 0; i < PT_ENTRIES; i++) {
+		uint64_t at = gpa + (i << (12 + 9 * (level - 1)));
+
+		if (!e[i])
+			continue;
+		if (level == 1 || (e[i] & m->f->large)) {
+			m->good &= level <= 2;
+			leaf(m, at, e[i], level == 1 ? PAGE_SIZE : LARGE_SIZE);
+		} else {
+			m->good &= (e[i] & ~PTE_ADDR) == m->f->table && (e[i] & PTE_ADDR) < TABLES;
+			walk(m, e[i] & PTE_ADDR, level - 1, at);
+		}
+	}
+}
+
+static bool holds(mpa_t root, const struct nested_format *f, uint64_t extra)
+{
+	struct model m = { .f = f, .extra = extra, .good = true };
+	uint64_t all = guest.mmu.memory_bytes + guest.mmu.vcpu_pages_bytes;
+
+	walk(&m, root.v, 4, 0);
+	return m.good && m.bytes == all + (extra ? PAGE_SIZE : 0);
+}
+
+static void create(uint64_t memory, unsigned vcpus)
+{
+	memset(host_memory, 0, TABLES);
+	taken = PAGE_SIZE;
+	guest.mmu = (struct mmu){ .memory = MPA(MEMORY_AT),
+				  .memory_bytes = memory,
+				  .vcpu_pages = MPA(VCPU_PAGES_AT),
+				  .vcpu_pages_bytes = vcpus * PAGE_SIZE };
+}
+
+static void try_format(const struct nested_format *f, const char *name)
+{
+	static const uint64_t sizes[] = { MIB(2),	 MIB(2) + 4096,	  MIB(4) - 4096,
+					  MIB(4) - 8192, MIB(17) + 12288, MIB(1024) - 4096,
+					  MIB(1024),	 MIB(1026),	  MIB(3072) + 4096 };
+
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		create(sizes[i], 1 + i % 4);
+		mpa_t root = nested_create(&guest, f);
+		ok(root.v && holds(root, f, 0), "%s: %llu KiB: what mmu_frame says, no more", name,
+		   (unsigned long long)sizes[i] >> 10);
+		bool good = nested_map(&guest, root, f, GPA(EXTRA), MPA(EXTRA_FRAME), false);
+		mpa_t copy = nested_copy_path(&guest, root, GPA(EXTRA));
+		good &= copy.v && holds(root, f, EXTRA_FRAME) && holds(copy, f, EXTRA_FRAME);
+		good &= nested_map(&guest, copy, f, GPA(EXTRA), MPA(OTHER_FRAME), false);
+		ok(good && holds(copy, f, OTHER_FRAME) && holds(root, f, EXTRA_FRAME),
+		   "%s: a page beside it, and another in a copied root", name);
+	}
+}
+
+/* Tables run out at every point: no root, and nothing is written through a missing one. */
+static void try_shortage(const struct nested_format *f)
+{
+	bool good = true;
+
+	for (unsigned pages = 0; pages < 8; pages++) {
+		create(MIB(1026), 2);
+		taken = TABLES - pages * PAGE_SIZE;
+		mpa_t root = nested_create(&guest, f);
+		good &= pages < 5 ? !root.v : root.v && holds(root, f, 0);
+	}
+	ok(good, "too few pages for the tables");
+}
+
+int main(void)
+{
+	if (posix_memalign((void **)&host_memory, LARGE_SIZE, TABLES))
+		return 1;
+	try_format(&formats[0], "svm");
+	try_format(&formats[1], "vmx");
+	try_shortage(&formats[0]);
+	free(host_memory);
+	return done_testing();
+}
