@@ -123,7 +123,7 @@ static void set_intercepts(struct vmcb_control *c)
 	c->intercept2 = SVM_INTERCEPT2_VMRUN | SVM_INTERCEPT2_VMMCALL | SVM_INTERCEPT2_VMLOAD |
 			SVM_INTERCEPT2_VMSAVE | SVM_INTERCEPT2_STGI | SVM_INTERCEPT2_CLGI |
 			SVM_INTERCEPT2_SKINIT | SVM_INTERCEPT2_WBINVD | SVM_INTERCEPT2_MONITOR |
-			SVM_INTERCEPT2_MWAIT | SVM_INTERCEPT2_XSETBV;
+			SVM_INTERCEPT2_MWAIT | SVM_INTERCEPT2_XSETBV | SVM_INTERCEPT2_RDPRU;
 }
 
 /* Address-space identifiers are the CPU's, 1 and up (15.16): one for each vCPU pinned to it. */
@@ -153,44 +153,48 @@ static int create_vcpu(struct vcpu *v)
 	v->hvm_block = direct(at);
 	v->hvm_block_at = at;
 	v->nested_root = v->guest->nested_root;
+	vmcb_of(v)->control.asid = asid;
 	if (guest_is_pv(v->guest) && hvm_pv_create_vcpu(v))
 		return -ENOMEM;
+	return 0;
+}
 
-	struct vmcb_control *c = &vmcb_of(v)->control;
+/* An empty one, for a vCPU that begins: nothing waits in it, and nothing of it is known to the
+ * processor. After a shutdown all of it is undefined (15.14.3). */
+static void begin(struct vcpu *v)
+{
+	struct vmcb *b = vmcb_of(v);
+	struct vmcb_control *c = &b->control;
+	uint32_t asid = c->asid;
+
+	memset(b, 0, sizeof(*b));
 	set_intercepts(c);
 	c->iopm_base = iopm.v;
 	c->msrpm_base = msrpm.v;
 	c->asid = asid;
+	c->tlb_control = flush_guest;
+	c->virtual_interrupt = SVM_V_INTR_MASKING;
 	c->nested_paging = 1;
 	c->nested_cr3 = v->nested_root.v;
-	return 0;
+	b->save.pat = v->pat;
 }
 
+/* All is written when a vCPU begins. */
 static void reset_guest(struct guest *g)
 {
-	for (unsigned i = 0; i < g->vcpus; i++) {
-		struct vmcb_control *c = &vmcb_of(&g->vcpu[i])->control;
-
-		memset(&vmcb_of(&g->vcpu[i])->save, 0, sizeof(struct vmcb_save));
-		set_intercepts(c);
-		c->event = 0;
-		c->interrupt_shadow = 0;
-		c->virtual_interrupt = SVM_V_INTR_MASKING;
-		c->tlb_control = flush_guest;
-		c->clean = 0;
-	}
+	(void)g;
 }
 
 static void start_legacy(struct vcpu *v)
 {
+	begin(v);
 	hvm_start_legacy(v);
-	vmcb_of(v)->save.pat = v->pat;
 }
 
 static void start_pv(struct vcpu *v, gpa_t root)
 {
+	begin(v);
 	hvm_pv_start(v, root);
-	vmcb_of(v)->save.pat = v->pat;
 }
 
 /* --- what hvm.h asks of it --- */
@@ -483,8 +487,10 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 		     (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
 
 	c->event = 0;
-	if (guest_is_pv(v->guest) && interrupt_waits(c))
+	if (guest_is_pv(v->guest) && interrupt_waits(c)) {
 		c->virtual_interrupt &= ~VIRTUAL_IRQ;
+		c->clean &= ~SVM_CLEAN_TPR;
+	}
 	if (!(e & SVM_EVENT_VALID) || again)
 		return;
 	if (type == SVM_EVENT_INTERRUPT)
@@ -584,7 +590,7 @@ static void handle_exit(struct vcpu *v)
 		else if ((uint32_t)code == SVM_EXIT_INVALID)
 			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
 		else
-			hvm_exception(v, VECTOR_UD, NO_ERROR); /* AMD-V's own, MONITOR, MWAIT */
+			hvm_exception(v, VECTOR_UD, NO_ERROR); /* AMD-V's own, MONITOR, RDPRU */
 	}
 }
 
@@ -605,9 +611,11 @@ static void run(struct cpu *cpu, struct vcpu *v)
 	r->cs = (b->save.cs.selector & ~3u) | b->save.cpl;
 	r->ss = b->save.ss.selector;
 	r->vector = b->control.exit_code;
-	if (b->save.cs.attributes & HVM_LONG)
-		b->save.cs.attributes &= ~HVM_BIG; /* QEMU 7.2's SYSENTER leaves both set */
 	b->control.clean = SVM_CLEAN_ALL;
+	if ((b->save.cs.attributes & HVM_LONG) && (b->save.cs.attributes & HVM_BIG)) {
+		b->save.cs.attributes &= ~HVM_BIG; /* QEMU 7.2's SYSENTER leaves both set */
+		b->control.clean &= ~SVM_CLEAN_SEG;
+	}
 	b->control.tlb_control = 0;
 	keep_event(v, &b->control);
 	v->counts[COUNT_EXITS]++;

@@ -122,6 +122,7 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_INTERCEPT2_MONITOR 0x0400u
 #define SVM_INTERCEPT2_MWAIT   0x0800u
 #define SVM_INTERCEPT2_XSETBV  0x2000u
+#define SVM_INTERCEPT2_RDPRU   0x4000u
 
 /* Exit codes, appendix C */
 #define SVM_EXIT_CR_WRITE  0x010
@@ -180,7 +181,9 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_TLB_FLUSH_ALL  1
 #define SVM_TLB_FLUSH_ASID 3
 
-/* Clean bits, 15.15.3: what the processor may keep from the last VMRUN */
+/* Clean bits, 15.15.3: what the processor may keep from the last VMRUN. Who writes a field of a
+ * group between two runs clears its bit. EVENTINJ, TLB_CONTROL, the interrupt shadow, RIP, RSP,
+ * RAX, RFLAGS and what VMLOAD loads are in none. */
 #define SVM_CLEAN_INTERCEPTS 0x001u
 #define SVM_CLEAN_IOPM	     0x002u
 #define SVM_CLEAN_ASID	     0x004u

@@ -199,7 +199,7 @@ static void clear(struct vcpu *v)
 
 	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(v->hvm_block_at.v) : "memory");
 	if (failed)
-		v->hvm_launched = false;
+		panic("VMCLEAR");
 	if (cpu->vmcs == v)
 		cpu->vmcs = NULL;
 	v->hvm_launched = false;
@@ -212,8 +212,9 @@ static void clear(struct vcpu *v)
 static void write_controls(const struct vcpu *v)
 {
 	vmwrite(VMCS_PIN, controls.pin & ~VMX_PIN_PREEMPTION);
-	vmwrite(VMCS_PREEMPTION,
-		tsc_from_ns(MASKED_NS) >> (rdmsr(MSR_VMX_MISC) & VMX_MISC_PREEMPTION_RATE));
+	if (controls.pin & VMX_PIN_PREEMPTION) /* else there is no such field */
+		vmwrite(VMCS_PREEMPTION,
+			tsc_from_ns(MASKED_NS) >> (rdmsr(MSR_VMX_MISC) & VMX_MISC_PREEMPTION_RATE));
 	vmwrite(VMCS_PROCESSOR, controls.processor);
 	vmwrite(VMCS_PROCESSOR2, controls.processor2);
 	vmwrite(VMCS_EXIT, controls.exit);
@@ -245,6 +246,27 @@ static void write_host(const struct cpu *cpu)
 	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit);
 }
 
+/* What nobody writes before the first entry. A VMCS of zeroed memory need not have zeros in its
+ * fields: how it looks there is the processor's own affair (25.2). */
+static void write_zeros(void)
+{
+	static const uint16_t fields[] = {
+		VMCS_PAGE_FAULT_MASK,	  VMCS_PAGE_FAULT_MATCH,
+		VMCS_CR3_TARGETS,	  VMCS_EXIT_MSR_STORES,
+		VMCS_EXIT_MSR_LOADS,	  VMCS_ENTRY_MSR_LOADS,
+		VMCS_ENTRY_EVENT,	  VMCS_GUEST_DEBUGCTL,
+		VMCS_GUEST_ACTIVITY,	  VMCS_GUEST_INTERRUPTIBILITY,
+		VMCS_GUEST_PENDING_DEBUG, VMCS_GUEST_SYSENTER_CS,
+		VMCS_GUEST_SYSENTER_ESP,  VMCS_GUEST_SYSENTER_EIP,
+		VMCS_HOST_SELECTOR(0),	  VMCS_HOST_SELECTOR(3),
+		VMCS_HOST_SELECTOR(4),	  VMCS_HOST_SELECTOR(5),
+		VMCS_HOST_FS_BASE,	  VMCS_HOST_GS_BASE,
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(fields); i++)
+		vmwrite(fields[i], 0);
+}
+
 /* An empty one, for a vCPU that begins. */
 static void begin(struct vcpu *v)
 {
@@ -255,6 +277,7 @@ static void begin(struct vcpu *v)
 	use(v);
 	memset(v->hvm_msr, 0, sizeof(v->hvm_msr));
 	v->hvm_masked = false;
+	write_zeros();
 	write_controls(v);
 	write_host(v->cpu);
 	vmwrite(VMCS_GUEST_PAT, v->pat);
@@ -666,8 +689,15 @@ static void do_flush(struct vcpu *v)
 		uint64_t what, reserved;
 	} ept = { v->nested_root.v | VMX_EPT_WALK_4_WB, 0 }, vpid = { v->hvm_vpid, 0 };
 
-	__asm__ volatile("invept %0, %1" ::"m"(ept), "r"(1ull) : "memory", "cc");
-	__asm__ volatile("invvpid %0, %1" ::"m"(vpid), "r"(1ull) : "memory", "cc");
+	bool ept_failed, vpid_failed;
+
+	__asm__ volatile("invept %1, %2" : "=@ccbe"(ept_failed) : "m"(ept), "r"(1ull) : "memory");
+	__asm__ volatile("invvpid %1, %2"
+			 : "=@ccbe"(vpid_failed)
+			 : "m"(vpid), "r"(1ull)
+			 : "memory");
+	if (ept_failed || vpid_failed)
+		panic("INVEPT or INVVPID");
 	v->hvm_flush = false;
 }
 

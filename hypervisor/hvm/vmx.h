@@ -37,6 +37,7 @@
 #define VMCS_EPT_POINTER	    0x201a
 #define VMCS_GUEST_PHYSICAL	    0x2400
 #define VMCS_LINK_POINTER	    0x2800
+#define VMCS_GUEST_DEBUGCTL	    0x2802
 #define VMCS_GUEST_PAT		    0x2804
 #define VMCS_GUEST_EFER		    0x2806
 #define VMCS_GUEST_PDPTE(n)	    (0x280a + 2 * (n))
@@ -45,8 +46,14 @@
 #define VMCS_PIN		    0x4000
 #define VMCS_PROCESSOR		    0x4002
 #define VMCS_EXCEPTIONS		    0x4004
+#define VMCS_PAGE_FAULT_MASK	    0x4006
+#define VMCS_PAGE_FAULT_MATCH	    0x4008
+#define VMCS_CR3_TARGETS	    0x400a
 #define VMCS_EXIT		    0x400c
+#define VMCS_EXIT_MSR_STORES	    0x400e
+#define VMCS_EXIT_MSR_LOADS	    0x4010
 #define VMCS_ENTRY		    0x4012
+#define VMCS_ENTRY_MSR_LOADS	    0x4014
 #define VMCS_ENTRY_EVENT	    0x4016
 #define VMCS_ENTRY_ERROR	    0x4018
 #define VMCS_PROCESSOR2		    0x401e
@@ -60,6 +67,7 @@
 #define VMCS_GUEST_LIMIT(n)	    (0x4800 + 2 * (n)) /* and GDTR IDTR */
 #define VMCS_GUEST_RIGHTS(n)	    (0x4814 + 2 * (n))
 #define VMCS_GUEST_INTERRUPTIBILITY 0x4824
+#define VMCS_GUEST_ACTIVITY	    0x4826
 #define VMCS_GUEST_SYSENTER_CS	    0x482a
 #define VMCS_PREEMPTION		    0x482e
 #define VMCS_CR0_MASK		    0x6000
@@ -82,6 +90,8 @@
 #define VMCS_HOST_CR0		    0x6c00
 #define VMCS_HOST_CR3		    0x6c02
 #define VMCS_HOST_CR4		    0x6c04
+#define VMCS_HOST_FS_BASE	    0x6c06
+#define VMCS_HOST_GS_BASE	    0x6c08
 #define VMCS_HOST_TR_BASE	    0x6c0a
 #define VMCS_HOST_GDTR_BASE	    0x6c0c
 #define VMCS_HOST_IDTR_BASE	    0x6c0e
