@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Exits of a virtual machine on a made-up processor: what it says against what stands at RIP by
+ * then, segments that a string instruction leaves, and the intercepts that come before the check of
+ * privilege (XSETBV, VMMCALL), which no emulator here has.
+ */
+#include <stdarg.h>
+
+#include "core/cpu.h"
+#include "core/fpu.h"
+#include "core/guest.h"
+#include "core/hypercall.h"
+#include "hvm/hvm.h"
+#include "hvm/pv.h"
+#include "platform/platform.h"
+#include "tap.h"
+#include "x86/cpu.h"
+
+#define MEMORY MIB(1)
+#define CODE   0x1000ull
+#define DATA   0x8000ull
+#define PORT   0x80
+
+char *host_memory;
+struct cpu_features cpu_features;
+static uint8_t memory[MEMORY];
+static struct guest guest;
+static struct vcpu vcpu, *const v = &vcpu;
+static struct regs regs;
+static struct hvm_segment segments[10];
+static uint64_t cr4, cr0;
+static int fault; /* the vector sent to the guest, or -1 */
+static unsigned port_writes, port_reads, mmio_reads, mmio_writes, calls, xcr0_writes;
+static uint16_t last_port;
+static uint32_t last_value;
+
+/* --- what stands below --- */
+
+static uint64_t get(const struct vcpu *vc, enum hvm_register r)
+{
+	(void)vc;
+	return r == HVM_CR0 ? cr0 : r == HVM_CR4 ? cr4 : 0;
+}
+
+static void set(struct vcpu *vc, enum hvm_register r, uint64_t value)
+{
+	(void)vc;
+	*(r == HVM_CR0 ? &cr0 : &cr4) = value;
+}
+
+static void get_segment(const struct vcpu *vc, unsigned seg, struct hvm_segment *s)
+{
+	(void)vc;
+	*s = segments[seg];
+}
+
+static void inject(struct vcpu *vc, enum hvm_event type, unsigned vector, int64_t error)
+{
+	(void)vc, (void)type, (void)error;
+	fault = (int)vector;
+}
+
+static void end_shadow(struct vcpu *vc)
+{
+	(void)vc;
+}
+
+static const struct hvm_vendor vendor = { .get = get,
+					  .set = set,
+					  .get_segment = get_segment,
+					  .inject = inject,
+					  .end_shadow = end_shadow };
+static const struct engine engine = { .hvm = &vendor,
+				      .segment_base = hvm_segment_base,
+				      .segment_holds = hvm_segment_holds,
+				      .exception = hvm_exception,
+				      .page_fault = hvm_page_fault };
+
+int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	     struct mmu_failure *f)
+{
+	(void)view, (void)access, (void)f;
+	if (va.v > MEMORY || bytes > MEMORY - va.v)
+		return -EFAULT;
+	memcpy(to, memory + va.v, bytes);
+	return 0;
+}
+
+int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes, unsigned access,
+	      struct mmu_failure *f)
+{
+	(void)view, (void)access, (void)f;
+	if (va.v > MEMORY || bytes > MEMORY - va.v)
+		return -EFAULT;
+	memcpy(memory + va.v, from, bytes);
+	return 0;
+}
+
+int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+	     struct translation *t, unsigned *error)
+{
+	(void)m, (void)p, (void)va, (void)access, (void)t, (void)error;
+	return -EFAULT;
+}
+
+void *mmu_memory(const struct mmu *m, gpa_t at, uint64_t bytes)
+{
+	(void)m, (void)at, (void)bytes;
+	return NULL;
+}
+
+uint32_t platform_in(struct platform *p, uint16_t port, unsigned width)
+{
+	(void)p, (void)width;
+	port_reads++;
+	last_port = port;
+	return 0x12345678;
+}
+
+void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value)
+{
+	(void)p, (void)width;
+	port_writes++;
+	last_port = port;
+	last_value = value;
+}
+
+uint64_t platform_mmio_read(struct platform *p, unsigned id, uint64_t at, unsigned width)
+{
+	(void)p, (void)id, (void)at, (void)width;
+	mmio_reads++;
+	return 0;
+}
+
+void platform_mmio_write(struct platform *p, unsigned id, uint64_t at, uint64_t value,
+			 unsigned width)
+{
+	(void)p, (void)id, (void)at, (void)value, (void)width;
+	mmio_writes++;
+}
+
+bool platform_interrupt_pending(const struct platform *p, unsigned id)
+{
+	(void)p, (void)id;
+	return false;
+}
+
+int platform_interrupt_acknowledge(struct platform *p, unsigned id)
+{
+	(void)p, (void)id;
+	return -1;
+}
+
+bool fpu_set_xcr0(struct vcpu *vc, uint32_t n, uint64_t value)
+{
+	(void)vc, (void)n, (void)value;
+	xcr0_writes++;
+	return true;
+}
+
+void hypercall(struct vcpu *vc)
+{
+	(void)vc;
+	calls++;
+}
+
+void guest_crash(struct guest *g, const char *fmt, ...)
+{
+	(void)g, (void)fmt;
+	fault = 99;
+}
+
+/* clang-format off */
+void fpu_load(const struct vcpu *vc) { (void)vc; }
+void fpu_save(const struct vcpu *vc) { (void)vc; }
+void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }
+bool hvm_write_efer(struct vcpu *vc, uint64_t value) { (void)vc, (void)value; return true; }
+void hvm_filter_cpuid(const struct vcpu *vc, uint32_t leaf, uint32_t sub, uint32_t r[4]) { (void)vc, (void)leaf, (void)sub, (void)r; }
+bool hvm_pv_deliver(struct vcpu *vc) { (void)vc; return true; }
+bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
+bool hvm_pv_port(struct vcpu *vc) { (void)vc; return false; }
+/* clang-format on */
+
+/* --- a vCPU in 32-bit code of ring 3, at those bytes --- */
+
+static void fresh(const char *code, unsigned bytes)
+{
+	memset(memory + CODE, 0x90, 32);
+	memcpy(memory + CODE, code, bytes);
+	memset(&vcpu, 0, sizeof(vcpu));
+	guest.platform = (void *)memory; /* not looked into */
+	guest.prepare = PREPARE_STOCK;
+	v->guest = &guest;
+	v->engine = &engine;
+	v->regs = &regs;
+	regs = (struct regs){
+		.rip = CODE, .rsi = DATA, .rdi = DATA, .rdx = PORT, .rcx = 100, .cs = 0x1b
+	};
+	for (unsigned i = 0; i < 6; i++)
+		segments[i] = (struct hvm_segment){ 0x23, HVM_DATA32 | HVM_USER, HVM_LIMIT, 0 };
+	segments[1] = (struct hvm_segment){ 0x1b, HVM_CODE32 | HVM_USER, HVM_LIMIT, 0 };
+	cr0 = CR0_PE;
+	cr4 = CR4_OSXSAVE;
+	fault = -1;
+	port_writes = port_reads = mmio_reads = mmio_writes = calls = xcr0_writes = 0;
+}
+#define FRESH(code) fresh(code, sizeof(code) - 1)
+
+static struct hvm_port outsb(unsigned length)
+{
+	return (struct hvm_port){ .port = PORT,
+				  .width = 1,
+				  .string = true,
+				  .seg = HVM_NOT_SAID,
+				  .next_rip = CODE + length };
+}
+
+static bool untouched(void)
+{
+	return regs.rip == CODE && fault == -1 && !port_writes && !port_reads && !mmio_writes &&
+	       !mmio_reads && regs.rsi == DATA && regs.rdi == DATA;
+}
+
+static void changed(void)
+{
+	static const struct {
+		const char *code, *what;
+		unsigned bytes, length;
+	} other[] = {
+		{ "\xe6\x21", "OUT", 2, 1 },
+		{ "\x6c", "INSB", 1, 1 },
+		{ "\x6f", "OUTSL", 1, 1 },
+		{ "\xf3\x6e", "REP OUTSB", 2, 2 },
+		{ "\x64\x6e", "a longer one", 2, 1 },
+		{ "\x90\x6e", "NOP, OUTSB", 2, 2 },
+	};
+
+	for (unsigned i = 0; i < sizeof(other) / sizeof(*other); i++) {
+		struct hvm_port p = outsb(other[i].length);
+
+		fresh(other[i].code, other[i].bytes);
+		hvm_port(v, &p);
+		ok(untouched(), "OUTSB, then %s: it is executed again", other[i].what);
+	}
+	struct hvm_port p = outsb(1);
+	FRESH("\x6e");
+	memory[DATA] = 0x5a;
+	hvm_port(v, &p);
+	ok(regs.rip == CODE + 1 && last_port == PORT && last_value == 0x5a && regs.rsi == DATA + 1,
+	   "OUTSB that is still there");
+	p.address = 4;
+	p.seg = 3;
+	FRESH("\xe6\x21");
+	hvm_port(v, &p);
+	ok(regs.rip == CODE + 1 && port_writes == 1 && last_port == PORT,
+	   "where the processor says all, the bytes do not count");
+}
+
+static void strings(void)
+{
+	struct hvm_port p = outsb(2);
+
+	FRESH("\xf3\x6e");
+	p.repeat = true;
+	hvm_port(v, &p);
+	ok(regs.rip == CODE && port_writes && port_writes <= 8 && regs.rcx == 100 - port_writes,
+	   "a repeated one goes in small parts: %u", port_writes);
+	p = outsb(2);
+	FRESH("\x67\x6e");
+	segments[1].attributes = HVM_CODE16 | HVM_USER;
+	regs.rsi = 0x10000 + DATA; /* beyond 16 bits */
+	memory[0x10000 + DATA] = 0x77;
+	hvm_port(v, &p);
+	ok(last_value == 0x77, "in 16-bit code the prefix makes 32");
+	p = outsb(1);
+	FRESH("\x6e");
+	segments[1].attributes = HVM_CODE16 | HVM_USER;
+	regs.rsi = 0x10000 + DATA;
+	hvm_port(v, &p);
+	ok(last_value == 0x5a && regs.rsi == 0x10000 + DATA + 1, "and none 16");
+}
+
+static int through(struct hvm_segment s, unsigned seg, bool in, uint64_t at)
+{
+	struct hvm_port p = outsb(1);
+
+	FRESH("\x6e");
+	segments[in ? 0 : seg] = s;
+	p.in = in;
+	p.address = 4;
+	p.seg = (uint8_t)seg;
+	regs.rsi = regs.rdi = at;
+	hvm_port(v, &p);
+	return port_writes || port_reads ? (fault == -1 ? 0 : fault) : fault;
+}
+
+static void limits(void)
+{
+	const struct hvm_segment up = { 0x23, HVM_DATA32 | HVM_USER, DATA, 0 };
+	const struct hvm_segment down = { 0x23, (HVM_DATA32 | HVM_USER | HVM_EXPAND_DOWN), DATA,
+					  0 };
+	const struct hvm_segment constant = { 0x23, (HVM_DATA32 | HVM_USER) & ~HVM_WRITE_OR_READ,
+					      HVM_LIMIT, 0 };
+	const struct hvm_segment hidden = { 0x1b, (HVM_CODE32 | HVM_USER) & ~HVM_WRITE_OR_READ,
+					    HVM_LIMIT, 0 };
+	const struct hvm_segment code = { 0x1b, HVM_CODE32 | HVM_USER, HVM_LIMIT, 0 };
+
+	ok(!through(up, 3, false, DATA), "the last byte of a segment");
+	ok(through(up, 3, false, DATA + 1) == VECTOR_GP, "and the one behind it");
+	ok(through(up, 2, false, DATA + 1) == VECTOR_SS, "of the stack");
+	ok(through(down, 3, false, DATA) == VECTOR_GP, "below one that grows down");
+	ok(!through(down, 3, false, DATA + 1), "and its first byte");
+	ok(through((struct hvm_segment){ 0 }, 3, false, DATA) == VECTOR_GP, "no segment");
+	ok(through(constant, 3, true, DATA) == VECTOR_GP, "INS to what may not be written");
+	ok(!through(constant, 3, false, DATA), "which may be read");
+	ok(through(code, 3, true, DATA) == VECTOR_GP, "INS to code");
+	ok(!through(code, 1, false, DATA), "which may be read");
+	ok(through(hidden, 1, false, DATA) == VECTOR_GP, "or may not");
+}
+
+static void devices(void)
+{
+	FRESH("\x89\x03"); /* mov %eax, (%ebx) */
+	hvm_outside(v, GPA(0xfee00080), HVM_LOAD);
+	ok(untouched(), "a load that is a store by now: it is executed again");
+	FRESH("\x8b\x03");
+	hvm_outside(v, GPA(0xfee00080), HVM_STORE);
+	ok(untouched(), "and the other way round");
+	hvm_outside(v, GPA(0xfee00080), HVM_LOAD);
+	ok(mmio_reads == 1 && regs.rip == CODE + 2, "a load that is one");
+}
+
+static void privilege(void)
+{
+	for (unsigned ring = 0; ring < 4; ring++) {
+		FRESH("\x0f\x01\xd1");
+		regs.cs = 0x18 | ring;
+		hvm_xsetbv(v, 3);
+		ok(ring ? fault == VECTOR_GP && !xcr0_writes : fault == -1 && xcr0_writes == 1,
+		   "XSETBV in ring %u", ring);
+		guest.prepare = PREPARE_PV;
+		fault = -1;
+		hvm_hypercall(v, 3);
+		ok(ring ? fault == VECTOR_UD && !calls : calls == 1, "VMMCALL in ring %u", ring);
+	}
+	FRESH("\x0f\x01\xd1");
+	regs.cs = 0x18;
+	cr4 = 0;
+	hvm_xsetbv(v, 3);
+	ok(fault == VECTOR_UD && !xcr0_writes, "XSETBV without CR4.OSXSAVE");
+}
+
+int main(void)
+{
+	changed();
+	strings();
+	limits();
+	devices();
+	privilege();
+	return done_testing();
+}
