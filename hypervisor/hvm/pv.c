@@ -260,19 +260,22 @@ static uint64_t fit(uint64_t d)
 	return d & DESC_S ? d | DESC_ACCESSED : 0;
 }
 
+#define PART 128 /* entries read at once: each reading walks the guest's tables */
+
 int hvm_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
 {
-	uint64_t d;
+	uint64_t part[PART], n;
 
 	if (entries > SEL_GUEST_MAX / 8)
 		return -EINVAL;
-	for (unsigned i = 0; i < SEL_GUEST_MAX / 8; i++) {
-		if (i >= entries)
-			d = 0;
-		else if (mmu_read(&v->mmu, GVA(at.v + 8 * i), &d, 8, 0, NULL))
+	for (uint64_t from = 0; from < entries; from += n) {
+		n = MIN(entries - from, (uint64_t)PART);
+		if (mmu_read(&v->mmu, GVA(at.v + 8 * from), part, 8 * n, 0, NULL))
 			return -EFAULT;
-		v->gdt[i] = i ? fit(d) : 0;
+		for (uint64_t i = 0; i < n; i++)
+			v->gdt[from + i] = from + i ? fit(part[i]) : 0;
 	}
+	memset(v->gdt + entries, 0, SEL_GUEST_MAX - 8 * entries);
 	return 0;
 }
 
