@@ -42,7 +42,7 @@ my @in_a_machine = (
 	['vectors', 'well', qr/208 vectors claimed/], ['pc-long', 'well', qr/880 far transfers and loads refused/],
 	['armed', 'well', undef, cmdline => places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8
 		x:interrupt_handle:8 x:gate_common:8 x:sched_run:40 d:cpus:100 d:guests:80))],
-	['pc-decoded', 'well'], ['pc-user', 'well'],
+	['pc-decoded', 'well'], ['pc-user', 'well'], ['pc-state', 'well'],
 );
 
 sub attack {

@@ -44,12 +44,6 @@ void fpu_load(const struct vcpu *v)
 	set_xcr0(v, true);
 }
 
-void fpu_take_xcr0(struct vcpu *v)
-{
-	if (cpu_features.xsave)
-		v->xcr0 = xgetbv(0);
-}
-
 /* Bit 0 is fixed, AVX needs SSE, and the three parts of AVX-512 come together. */
 static bool xcr0_is_good(uint64_t value)
 {
@@ -57,6 +51,18 @@ static bool xcr0_is_good(uint64_t value)
 
 	return (value & 1) && !(value & ~cpu_features.xcr0) && !((value & 4) && !(value & 2)) &&
 	       (!(value & avx512) || ((value & avx512) == avx512 && (value & 4)));
+}
+
+/* State that is not saved here must not be there for the next guest. */
+void fpu_take_xcr0(struct vcpu *v)
+{
+	if (!cpu_features.xsave)
+		return;
+	v->xcr0 = xgetbv(0);
+	if (xcr0_is_good(v->xcr0))
+		return;
+	v->xcr0 = cpu_features.xcr0;
+	xsetbv(0, v->xcr0);
 }
 
 bool fpu_set_xcr0(struct vcpu *v, uint32_t n, uint64_t value)

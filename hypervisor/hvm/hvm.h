@@ -99,13 +99,18 @@ bool hvm_in_code32(const struct vcpu *v); /* else, of 16 bits */
 struct hvm_port {
 	uint16_t port;
 	uint8_t width; /* bytes */
-	bool in, string, repeat;
-	uint8_t address; /* of a string: its size in bytes; 0: not said */
-	uint8_t seg;	 /* the same; HVM_NOT_SAID */
+	bool in;
 	uint64_t next_rip;
 };
-#define HVM_NOT_SAID 0xff
 void hvm_port(struct vcpu *v, const struct hvm_port *p);
+struct hvm_string { /* INS and OUTS */
+	struct hvm_port port;
+	bool repeat;
+	uint8_t address; /* its size in bytes; 0: not said */
+	uint8_t seg;	 /* of OUTS */
+};
+#define HVM_NOT_SAID 0xff
+void hvm_string(struct vcpu *v, const struct hvm_string *s);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
 void hvm_cpuid(struct vcpu *v, unsigned length);

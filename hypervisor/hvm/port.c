@@ -40,44 +40,57 @@ static bool read_prefixes(const uint8_t *code, unsigned n, bool code64, struct p
 
 /* The instruction that exited has so many bytes, the last of them its opcode. False: another stands
  * there now. */
-static bool find_string(struct vcpu *v, const struct hvm_port *p, bool code64, struct prefixes *x)
+static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64, struct prefixes *x)
 {
+	const struct hvm_port *p = &s->port;
 	unsigned n = (unsigned)(p->next_rip - v->regs->rip), bytes;
 	uint8_t code[HVM_INSN_MAX];
 
 	bytes = hvm_fetch(v, code);
 	return n && n <= bytes && code[n - 1] == (p->in ? 0x6c : 0x6e) + (p->width > 1) &&
-	       read_prefixes(code, n - 1, code64, x) && x->repeat == p->repeat;
+	       read_prefixes(code, n - 1, code64, x) && x->repeat == s->repeat;
 }
 
 /* Not every processor says a string's address size and segment. */
-static bool complete_string(struct vcpu *v, const struct hvm_port *p, struct insn *i)
+static bool complete(struct vcpu *v, const struct hvm_string *s, struct insn *i)
 {
-	bool code64 = hvm_in_code64(v), small = p->address < (code64 ? 8 : 4);
-	uint8_t seg = p->in ? ES : p->seg;
+	bool code64 = hvm_in_code64(v), small = s->address < (code64 ? 8 : 4), in = s->port.in;
+	uint8_t seg = in ? ES : s->seg;
 	struct prefixes x;
 
-	if (!p->address || seg == HVM_NOT_SAID) {
-		if (!find_string(v, p, code64, &x))
+	if (!s->address || seg == HVM_NOT_SAID) {
+		if (!find_string(v, s, code64, &x))
 			return false;
 		small = x.address ^ (!code64 && !hvm_in_code32(v));
-		seg = p->in ? ES : x.seg;
+		seg = in ? ES : x.seg;
 	}
-	i->op = p->in ? INSN_INS : INSN_OUTS;
-	i->seg = seg;
-	i->flags = INSN_DX | (p->repeat ? INSN_REP : 0) | (code64 ? INSN_CODE64 : 0) |
+	*i = (struct insn){ .op = in ? INSN_INS : INSN_OUTS, .width = s->port.width, .seg = seg };
+	i->flags = INSN_DX | (s->repeat ? INSN_REP : 0) | (code64 ? INSN_CODE64 : 0) |
 		   (small ? INSN_SMALL_ADDRESS : 0);
 	return true;
 }
 
-void hvm_port(struct vcpu *v, const struct hvm_port *p)
+static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
 {
-	struct insn i = { .op = p->in ? INSN_IN : INSN_OUT, .width = p->width, .imm = p->port };
-
-	if (p->string && !complete_string(v, p, &i))
-		return;
-	if (port_io(v, &i) == DONE) {
-		v->regs->rip = p->next_rip;
+	if (port_io(v, i) == DONE) {
+		v->regs->rip = next_rip;
 		v->engine->hvm->end_shadow(v);
 	}
+}
+
+void hvm_string(struct vcpu *v, const struct hvm_string *s)
+{
+	struct insn i;
+
+	if (complete(v, s, &i))
+		execute(v, &i, s->port.next_rip);
+}
+
+void hvm_port(struct vcpu *v, const struct hvm_port *p)
+{
+	const struct insn i = { .op = p->in ? INSN_IN : INSN_OUT,
+				.width = p->width,
+				.imm = p->port };
+
+	execute(v, &i, p->next_rip);
 }

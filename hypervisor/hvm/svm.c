@@ -450,14 +450,19 @@ static void port_exit(struct vcpu *v)
 		.port = SVM_IO_PORT(info),
 		.width = SVM_IO_WIDTH(info),
 		.in = info & SVM_IO_IN,
-		.string = info & SVM_IO_STRING,
-		.repeat = info & SVM_IO_REPEAT,
-		.address = SVM_IO_ADDRESS(info),
-		.seg = segments_said ? SVM_IO_SEGMENT(info) : HVM_NOT_SAID,
 		.next_rip = c->exit_info2,
 	};
 
-	hvm_port(v, &p);
+	if (!(info & SVM_IO_STRING)) {
+		hvm_port(v, &p);
+		return;
+	}
+	hvm_string(v, &(struct hvm_string){
+			      .port = p,
+			      .repeat = info & SVM_IO_REPEAT,
+			      .address = SVM_IO_ADDRESS(info),
+			      .seg = segments_said ? SVM_IO_SEGMENT(info) : HVM_NOT_SAID,
+		      });
 }
 
 static void exception_exit(struct vcpu *v, unsigned vector)
