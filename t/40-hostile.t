@@ -92,6 +92,13 @@ attack('vmx', 0, 'pc-loop', 'either', qr/well so far/, optional => 'yes');
 	unlike($text, qr/NOT AS IT MUST/, 'svm: no leak') or diag($text);
 }
 
+for my $engine (qw(svm vmx)) {
+	my ($status, $text) = run_guests("status-$engine", guest('a', image => 't/status.elf', engine => $engine) .
+		guest('b', image => 't/status.elf'), '--cpus', 1);
+	is($status, 0, "$engine: debug status goes to nobody else") or diag($text);
+	unlike($text, qr/NOT AS IT MUST/, "$engine: no leak") or diag($text);
+}
+
 # NMIs and the monitor against guests in the middle of things: a storm of each, while a guest makes
 # hypercalls and system calls as fast as it can, or what %busy says.
 sub storm {
