@@ -33,8 +33,8 @@ $(BUILD)/t/unit/test_events: hypervisor/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/mmu/walk.c
 $(BUILD)/t/unit/test_sched: hypervisor/core/sched.c hypervisor/core/timer.c hypervisor/core/request.c
 $(BUILD)/t/unit/test_nested: hypervisor/hvm/nested.c hypervisor/mmu/walk.c
-$(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/%.c,hvm/exit hvm/port hvm/mmio hvm/length hvm/hvm core/port_io \
-	core/operand emulate/decode)
+$(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/%.c,hvm/exit hvm/port hvm/mmio hvm/length hvm/hvm hvm/control \
+	core/port_io core/operand emulate/decode)
 $(BUILD)/t/unit/test_decode: hypervisor/emulate/decode.c rewriter/classify.c
 $(BUILD)/t/unit/test_devices: hypervisor/platform/i8042.c hypervisor/platform/i8254.c \
 	hypervisor/platform/i8259.c hypervisor/platform/ns16550.c hypervisor/platform/rtc.c hypervisor/platform/vga.c \

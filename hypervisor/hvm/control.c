@@ -67,13 +67,13 @@ void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length)
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!hvm_in_code64(v))
 		value = (uint32_t)value;
-	if (n == 0 ? set_cr0(v, value) : set_cr4(v, value))
+	if (hvm_in_ring0(v) && (n == 0 ? set_cr0(v, value) : set_cr4(v, value)))
 		hvm_skip(v, length);
 	else
 		v->engine->exception(v, VECTOR_GP, 0);
 }
 
-/* It has exited in ring 0, so whatever write to that register is found here now was its to do. */
+/* Whatever write to that register is found here now, a kernel may do it. */
 void hvm_decode_cr(struct vcpu *v, unsigned n)
 {
 	uint16_t word = 0;

@@ -163,13 +163,6 @@ void hvm_wrmsr(struct vcpu *v, unsigned length)
 		v->engine->exception(v, VECTOR_GP, 0);
 }
 
-/* Two intercepts of AMD-V come before the check of privilege (15.9): XSETBV's and VMMCALL's. All
- * others here, and VT-x's but VMCALL's, come behind it (SDM 3C, 26.1.1). */
-static bool ring0(const struct vcpu *v)
-{
-	return !(v->regs->cs & 3);
-}
-
 void hvm_xsetbv(struct vcpu *v, unsigned length)
 {
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
@@ -177,7 +170,7 @@ void hvm_xsetbv(struct vcpu *v, unsigned length)
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!(v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE))
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
-	else if (!ring0(v))
+	else if (!hvm_in_ring0(v))
 		v->engine->exception(v, VECTOR_GP, 0);
 	else if (fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		hvm_skip(v, length);
@@ -194,7 +187,7 @@ void hvm_halt(struct vcpu *v, unsigned length)
 
 void hvm_hypercall(struct vcpu *v, unsigned length)
 {
-	if (!guest_is_pv(v->guest) || !ring0(v)) {
+	if (!guest_is_pv(v->guest) || !hvm_in_ring0(v)) {
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
 		return;
 	}

@@ -24,6 +24,11 @@ bool hvm_in_code64(const struct vcpu *v)
 	return (v->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
 }
 
+bool hvm_in_ring0(const struct vcpu *v)
+{
+	return !(v->regs->cs & 3);
+}
+
 bool hvm_in_code32(const struct vcpu *v)
 {
 	struct hvm_segment cs;

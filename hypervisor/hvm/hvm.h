@@ -86,6 +86,11 @@ void hvm_unload(struct vcpu *v);
 /* Makes v->mmu translate as the guest's registers say; before its memory is looked at. */
 void hvm_paging(struct vcpu *v);
 bool hvm_in_code64(const struct vcpu *v);
+/* Intercepts of AMD-V come behind the check of privilege where APM 2, 15.9, says so: those of port
+ * instructions, MSRs, HLT, INVD, WBINVD, RDPMC and its own do. XSETBV's and VMMCALL's come before
+ * it, and of CR and DR writes it is better not believed. VT-x's but VMCALL's all come behind it
+ * (SDM 3C, 26.1.1). */
+bool hvm_in_ring0(const struct vcpu *v);
 bool hvm_in_code32(const struct vcpu *v); /* else, of 16 bits */
 
 /*

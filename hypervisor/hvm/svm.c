@@ -551,7 +551,7 @@ static void dr_exit(struct vcpu *v, uint64_t n)
 		value = (uint32_t)value;
 	if (n == 5 && (vmcb_of(v)->save.cr4 & CR4_DE))
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
-	else if (set_debug(v, n, value))
+	else if (hvm_in_ring0(v) && set_debug(v, n, value))
 		hvm_skip(v, i.length);
 	else
 		hvm_exception(v, VECTOR_GP, 0);

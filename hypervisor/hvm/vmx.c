@@ -677,6 +677,8 @@ static void handle_exit(struct vcpu *v, uint32_t reason)
 	case VMX_REASON_WRMSR: hvm_wrmsr(v, length()); break;
 	case VMX_REASON_XSETBV: hvm_xsetbv(v, length()); break;
 	case VMX_REASON_EPT: outside(v); break;
+	case VMX_REASON_EPT_WRONG:
+		panic("an EPT entry for %lx", vmread(VMCS_GUEST_PHYSICAL)); /* our own mistake */
 	case VMX_REASON_BAD_STATE:
 		guest_crash(v->guest, "a state of the processor that VT-x refuses");
 		break;

@@ -60,16 +60,19 @@ static void inject(struct vcpu *vc, enum hvm_event type, unsigned vector, int64_
 	fault = (int)vector;
 }
 
-static void end_shadow(struct vcpu *vc)
+static void nothing(struct vcpu *vc)
 {
 	(void)vc;
 }
 
-static const struct hvm_vendor vendor = { .get = get,
-					  .set = set,
-					  .get_segment = get_segment,
-					  .inject = inject,
-					  .end_shadow = end_shadow };
+static const struct hvm_vendor vendor = {
+	.get = get,
+	.set = set,
+	.get_segment = get_segment,
+	.inject = inject,
+	.end_shadow = nothing,
+	.flush = nothing,
+};
 static const struct engine engine = { .hvm = &vendor,
 				      .segment_base = hvm_segment_base,
 				      .segment_holds = hvm_segment_holds,
@@ -174,7 +177,6 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 void fpu_load(const struct vcpu *vc) { (void)vc; }
 void fpu_save(const struct vcpu *vc) { (void)vc; }
 void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }
-bool hvm_write_efer(struct vcpu *vc, uint64_t value) { (void)vc, (void)value; return true; }
 void hvm_filter_cpuid(const struct vcpu *vc, uint32_t leaf, uint32_t sub, uint32_t r[4]) { (void)vc, (void)leaf, (void)sub, (void)r; }
 bool hvm_pv_deliver(struct vcpu *vc) { (void)vc; return true; }
 bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
@@ -342,6 +344,20 @@ static void privilege(void)
 		hvm_hypercall(v, 3);
 		ok(ring ? fault == VECTOR_UD && !calls : calls == 1, "VMMCALL in ring %u", ring);
 	}
+	for (unsigned ring = 0; ring < 4; ring++) {
+		FRESH("\x0f\x22\xe0"); /* mov %eax, %cr4 */
+		regs.cs = 0x18 | ring;
+		regs.rax = CR4_PSE;
+		hvm_decode_cr(v, 4);
+		ok(ring ? fault == VECTOR_GP && cr4 == CR4_OSXSAVE
+			: fault == -1 && cr4 == (CR4_PSE | CR4_MCE),
+		   "MOV to CR4 in ring %u", ring);
+	}
+	FRESH("\x0f\x22\xe0");
+	regs.cs = 0x18;
+	hvm_decode_cr(v, 0);
+	ok(untouched() && cr0 == CR0_PE && cr4 == CR4_OSXSAVE,
+	   "MOV to CR0 that is one to CR4 by now: it is executed again");
 	FRESH("\x0f\x01\xd1");
 	regs.cs = 0x18;
 	cr4 = 0;
