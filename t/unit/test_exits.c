@@ -173,11 +173,15 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	fault = 99;
 }
 
+void hvm_filter_cpuid(const struct vcpu *vc, uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	(void)vc, (void)leaf, (void)sub, (void)r;
+}
+
 /* clang-format off */
 void fpu_load(const struct vcpu *vc) { (void)vc; }
 void fpu_save(const struct vcpu *vc) { (void)vc; }
 void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }
-void hvm_filter_cpuid(const struct vcpu *vc, uint32_t leaf, uint32_t sub, uint32_t r[4]) { (void)vc, (void)leaf, (void)sub, (void)r; }
 bool hvm_pv_deliver(struct vcpu *vc) { (void)vc; return true; }
 bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
 bool hvm_pv_port(struct vcpu *vc) { (void)vc; return false; }
