@@ -31,6 +31,9 @@ sub places {
 	return join ' ', map { my ($kind, $name, $bytes) = split /:/; "$kind$at{$name}+$bytes" } @_;
 }
 
+my $armed = places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8 x:interrupt_handle:8 x:gate_common:8
+	x:sched_run:40 d:cpus:100 d:guests:80));
+
 # In a virtual machine, where the attacker's kernel has a ring 0 of its own; the neighbour is in ring 1.
 my @in_a_machine = (
 	['frames', 'either', qr/well so far/], ['hypercalls', 'well'], ['page_tables', 'either', qr/well so far/],
@@ -42,6 +45,7 @@ my @in_a_machine = (
 	['vectors', 'well', qr/208 vectors claimed/], ['pc-long', 'well', qr/880 far transfers and loads refused/],
 	['armed', 'well', undef, cmdline => places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8
 		x:interrupt_handle:8 x:gate_common:8 x:sched_run:40 d:cpus:100 d:guests:80))],
+	['armed', 'well', undef, cmdline => $armed],
 	['pc-decoded', 'well'], ['pc-user', 'well'], ['pc-state', 'well'],
 );
 
@@ -138,6 +142,8 @@ sub storm {
 }
 storm('NMIs', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m);
 storm('NMIs upon breakpoints', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/watch.elf', cmdline => 'storm');
+storm('NMIs while breakpoints are armed', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/armed.elf', engine => 'svm',
+	cmdline => $armed);
 # uncorrected, but the interrupted code can go on; one at a time, or the processor gives up
 storm('machine checks', "mce 0 5 0xb400000000000000 0x5 0 0\n", 1, qr/^veneer: machine check: bank 5/m);
 
