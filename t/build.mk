@@ -58,6 +58,10 @@ $(BUILD)/t/pc-rewritten.elf: $(BUILD)/t/pc-patched.elf $(BUILD)/veneer
 	$(call say,RW,$@)
 	$(Q)$(BUILD)/veneer rewrite $< -o $@ --quiet
 
+$(BUILD)/t/pc-ring3-rewritten.elf: $(BUILD)/t/pc-ring3.elf $(BUILD)/veneer
+	$(call say,RW,$@)
+	$(Q)$(BUILD)/veneer rewrite $< -o $@ --quiet
+
 .SECONDARY:
 
 # An RTOS image without symbols or section headers
@@ -79,7 +83,7 @@ $(BUILD)/debian/vmlinuz: | packages
 
 TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf \
-	$(BUILD)/t/pc-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
+	$(BUILD)/t/pc-rewritten.elf $(BUILD)/t/pc-ring3-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
 check: all check-packages linux $(TEST_INPUTS)

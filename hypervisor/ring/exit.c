@@ -40,7 +40,21 @@ static void debug_exception(struct vcpu *v)
 	if (v->stepping)
 		v->counts[COUNT_STEP]++;
 	else
-		ring_exception(v, VECTOR_DB, NO_ERROR);
+		ring_debug(v);
+}
+
+/*
+ * IRETQ has refused what was to go on: for ring 3 an address that is not canonical, behind an
+ * instruction done for it, or a selector whose descriptor is gone. The processor would have gone on,
+ * and found out at the next instruction; to the kernel it is that #GP. A kernel's own frame like that
+ * is its end: who pushed the next one could not know that it is any better.
+ */
+static void bad_frame(struct vcpu *v)
+{
+	if ((v->regs->cs & 3) == 3)
+		ring_exception(v, VECTOR_GP, 0);
+	else
+		guest_crash(v->guest, "return to a frame the processor refuses");
 }
 
 void ring_exit(struct vcpu *v)
@@ -69,9 +83,7 @@ void ring_exit(struct vcpu *v)
 		ring_undo_syscall(v);
 		ring_exception(v, VECTOR_UD, NO_ERROR);
 		break;
-	case EXIT_BAD_FRAME:
-		guest_crash(v->guest, "return to a frame the processor refuses");
-		break;
+	case EXIT_BAD_FRAME: bad_frame(v); break;
 	default:
 		if (vector < 32) {
 			ring_exception(v, vector, (int64_t)v->regs->error);

@@ -259,6 +259,22 @@ void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 			    (uint64_t)error);
 }
 
+/*
+ * On the entry stack a #DB is of the program that made the INT n: a watched MOV SS breaks one
+ * instruction late, behind the INT n, where CS already says ring 1 (CVE-2018-8897). No frame may go
+ * on that stack, and a kernel's handler would take it for its own, with the program's GS. It is
+ * dropped, as a kernel drops it that finds one in its entry code.
+ */
+void ring_debug(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+
+	if (guest_is_pv(v->guest) && (r->cs & 3) == 1 && on_entry_stack(r))
+		r->rflags = (r->rflags & ~(uint64_t)FLAGS_TF) | FLAGS_RF;
+	else
+		ring_exception(v, VECTOR_DB, NO_ERROR);
+}
+
 void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 {
 	v->legacy.cr2 = va.v;

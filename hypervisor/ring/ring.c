@@ -236,13 +236,19 @@ static bool deliver_legacy(struct vcpu *v)
 		arm_window(v, true);
 		return true;
 	}
-	if (v->guest->prepare == PREPARE_REWRITTEN && iret_window(v->guest, v->regs->rip)) {
+	/* a stub that ring 3 has jumped to means nothing */
+	if (!user && v->guest->prepare == PREPARE_REWRITTEN &&
+	    iret_window(v->guest, v->regs->rip)) {
 		ring_iret(v);
 		if (v->state != VCPU_RUNNABLE)
 			return false;
-	}
-	if (!user)
+		if (v->page->irq_mask && (v->regs->cs & 3) != 3) {
+			arm_window(v, true);
+			return true;
+		}
+	} else if (!user) {
 		ring_emulate_hlt_at(v); /* the interrupt is what it would have waited for */
+	}
 	arm_window(v, false);
 	return ring_legacy_interrupt(v, (unsigned)platform_interrupt_acknowledge(p, v->id));
 }

@@ -19,6 +19,7 @@ void ring_exit(struct vcpu *v);
 
 /* inject.c: exceptions and interrupts */
 void ring_exception(struct vcpu *v, unsigned vector, int64_t error);
+void ring_debug(struct vcpu *v);
 void ring_page_fault(struct vcpu *v, gva_t va, unsigned error);
 bool ring_legacy_interrupt(struct vcpu *v, unsigned vector);
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length);

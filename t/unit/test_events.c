@@ -145,6 +145,15 @@ static void pv_exceptions(void)
 	ok(regs.rsp == STACK - 40 && !(((uint64_t *)at(regs.rsp))[2] & 0x200),
 	   "PV: one without, and IF in the frame is the mask of before");
 	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
+	v->handlers.exception[VECTOR_DB] = HANDLER;
+	ring_debug(v);
+	ok(regs.rip == HANDLER && regs.rsp == STACK - 40, "PV: a #DB");
+	fresh(PREPARE_PV, VENEER_KERNEL_CS, VENEER_ENTRY_STACK_TOP - 40);
+	v->handlers.exception[VECTOR_DB] = HANDLER;
+	ring_debug(v);
+	ok(regs.rip == 0x123456 && (regs.rflags & FLAGS_RF) && !crashed[0],
+	   "PV: none at a handler's first instruction: it is of the MOV SS before the INT n");
+	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
 	ring_exception(v, VECTOR_UD, NO_ERROR);
 	ok(crashed[0], "PV: no handler ends the guest");
 	fresh(PREPARE_PV, VENEER_USER_CS, STACK);

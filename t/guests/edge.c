@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The last byte of the lower half. An instruction there that the hypervisor does for ring 3 leaves
+ * RIP at an address that is not canonical, which IRETQ refuses; that ended the whole guest, at the
+ * wish of any of its programs. (Bochs and processors refuse; QEMU lets the next fetch fault.)
+ * Tried: IN, OUT, INS and REP OUTS of a permitted port as the last bytes, from ring 3. Must happen:
+ * #GP from ring 3 behind the instruction.
+ */
+#include "guest.h"
+
+#define LAST  0x0000800000000000ull
+#define PAGE  4096ull
+#define TABLE 7ull /* present, writable, user */
+
+typedef uint64_t table[512] __attribute__((aligned(4096)));
+
+static table pdpt, pd, pt;
+static uint8_t code[4096] __attribute__((aligned(4096)));
+static uint8_t io_bitmap[8193]; /* all ports */
+static uint8_t buffer[16];
+
+/* edx: the port, esi and edi: the buffer, ecx: once */
+static void run(void *at)
+{
+	__asm__ volatile("jmp *%0" ::"r"(at), "d"(0x80), "c"(1), "S"(buffer), "D"(buffer)
+			 : "memory");
+}
+
+static void map_last_page(void)
+{
+	veneer_root()[255] = (uint64_t)pdpt | TABLE;
+	pdpt[511] = (uint64_t)pd | TABLE;
+	pd[511] = (uint64_t)pt | TABLE;
+	pt[511] = (uint64_t)code | TABLE;
+	veneer_hypercall(VENEER_HC_MMU_FLUSH, LAST - PAGE, PAGE, 0);
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	static const struct {
+		uint8_t bytes[2], n;
+	} insn[] = { { { 0xec }, 1 }, { { 0xee }, 1 }, { { 0x6c }, 1 }, { { 0xf3, 0x6e }, 2 } };
+
+	(void)info;
+	map_last_page();
+	expect(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)io_bitmap, 0, 0) == 0, "ports");
+	for (unsigned i = 0; i < sizeof(insn) / sizeof(insn[0]); i++) {
+		for (unsigned n = 0; n < insn[i].n; n++)
+			code[PAGE - insn[i].n + n] = insn[i].bytes[n];
+		expect(attempt_user(run, (void *)(LAST - insn[i].n)) == 13, "#GP");
+		expect(fault_rip == LAST && (fault_cs & 3) == 3, "from ring 3, behind it");
+	}
+	return 0;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * MOV SS before INT n (CVE-2018-8897). A watched load of SS breaks one instruction late: behind an
+ * INT n that goes straight to ring 1 that is the handler's first instruction, on the entry stack,
+ * with the program's GS. Of the #DB nothing told but CS that it came from ring 3, and CS was wrong;
+ * there is no room for a frame on the entry stack, so the program ended its guest.
+ * Tried: from ring 3, a watched MOV SS before INT n through a gate, INT n without one, INT3,
+ * SYSCALL, SYSENTER and UD2, with and without TF. Must happen: INT n arrives at its gate, the
+ * others as ever, and no #DB says that it came from the kernel. (QEMU breaks at once; Bochs as
+ * processors do.)
+ */
+#include "guest.h"
+
+#define DR7_ACCESS_2 (1u | 3u << 16 | 1u << 18)
+#define TF	     0x100ull
+#define RF	     0x10000ull
+
+static volatile uint16_t watched __attribute__((aligned(8)));
+static volatile unsigned arrived, breaks, from_kernel;
+
+static void gate(struct veneer_frame *f)
+{
+	extern veneer_exception_fn user_returned;
+
+	if (f->rax == 0x81818181)
+		user_returned(f);
+	else
+		arrived++;
+}
+
+/* In place of the library's, which would end the attempt. */
+static void debug(struct veneer_frame *f)
+{
+	breaks++;
+	from_kernel += (f->cs & 3) != 3;
+	f->rflags = (f->rflags & ~TF) | RF;
+}
+
+/* mov (%rdi), %ss, then the bytes; ret. With TF: pushf; orl $TF, (%rsp); popf before. */
+static uint8_t code[32];
+
+static void put(const uint8_t *bytes, unsigned n, bool step)
+{
+	static const uint8_t set_tf[] = { 0x9c, 0x81, 0x0c, 0x24, 0x00, 0x01, 0x00, 0x00, 0x9d };
+	uint8_t *to = code;
+
+	for (unsigned i = 0; step && i < sizeof(set_tf); i++)
+		*to++ = set_tf[i];
+	*to++ = 0x8e;
+	*to++ = 0x17;
+	for (unsigned i = 0; i < n; i++)
+		*to++ = bytes[i];
+	*to = 0xc3;
+}
+
+static void run_code(void *arg)
+{
+	((void (*)(void *))code)(arg);
+}
+
+static const struct {
+	uint8_t bytes[2], n;
+} door[] = {
+	{ { 0xcd, 0x82 }, 2 }, /* the gate */
+	{ { 0xcd, 0x83 }, 2 }, /* none */
+	{ { 0xcc }, 1 },       /* int3 */
+	{ { 0x0f, 0x05 }, 2 }, /* syscall */
+	{ { 0x0f, 0x34 }, 2 }, /* sysenter */
+	{ { 0x0f, 0x0b }, 2 }, /* ud2 */
+};
+
+int guest_main(const struct veneer_start_info *info)
+{
+	(void)info;
+	watched = VENEER_USER_SS;
+	veneer_on_softint(0x82, gate);
+	veneer_on_exception(1, debug);
+	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0) == 0, "watched");
+	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, DR7_ACCESS_2, 0) == 0, "armed");
+	for (unsigned i = 0; i < 2 * sizeof(door) / sizeof(door[0]); i++) {
+		put(door[i / 2].bytes, door[i / 2].n, i % 2);
+		int vector = attempt_user(run_code, (void *)&watched);
+		expect((vector == -1) == (i / 2 == 0), "each door leads where it did");
+	}
+	expect(arrived == 2, "INT n arrives");
+	expect(!from_kernel, "no #DB comes from the kernel");
+	say("%d breaks\n", breaks);
+	return 0;
+}
