@@ -34,9 +34,14 @@ void fpu_save(const struct vcpu *v)
 		__asm__ volatile("fxsave64 (%0)" ::"r"(v->fpu) : "memory");
 }
 
+/* AMD's FXRSTOR and XRSTOR leave the last x87 instruction's and operand's addresses alone unless an
+ * exception is pending in what they load: they would stay another guest's (XSA-52). An x87
+ * instruction of ours takes their place. No pending exception may stop it. */
 void fpu_load(const struct vcpu *v)
 {
-	__asm__ volatile("clts");
+	static const uint32_t zero;
+
+	__asm__ volatile("clts; fnclex; ffree %%st(7); fildl %0" ::"m"(zero));
 	if (cpu_features.xsave)
 		__asm__ volatile("xrstor64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
 	else

@@ -45,9 +45,9 @@ static void debug_exception(struct vcpu *v)
 
 /*
  * IRETQ has refused what was to go on: for ring 3 an address that is not canonical, behind an
- * instruction done for it, or a selector whose descriptor is gone. The processor would have gone on,
- * and found out at the next instruction; to the kernel it is that #GP. A kernel's own frame like that
- * is its end: who pushed the next one could not know that it is any better.
+ * instruction done for it, or a selector whose descriptor is gone. The processor would have gone
+ * on, and found out at the next instruction; to the kernel it is that #GP. A kernel's own frame
+ * like that is its end: who pushed the next one could not know that it is any better.
  */
 static void bad_frame(struct vcpu *v)
 {

@@ -146,6 +146,8 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	ring_load_selectors(cpu, guest_is_pv(v->guest));
 	load_entries(v);
 
+	write_dr6(DR6_FIXED); /* status bits stay set: whoever ran before may have left some */
+
 	LOAD_SEG(ds, fit(v, v->ds));
 	LOAD_SEG(es, fit(v, v->es));
 	LOAD_SEG(fs, fit(v, v->fs));
