@@ -151,6 +151,13 @@ storm('NMIs while breakpoints are armed', "nmi\n", 5, qr/^veneer: core 0 took [1
 # uncorrected, but the interrupted code can go on; one at a time, or the processor gives up
 storm('machine checks', "mce 0 5 0xb400000000000000 0x5 0 0\n", 1, qr/^veneer: machine check: bank 5/m);
 
+# The hypervisor's own page tables, while guests of two engines run: t/unit/test_tables.c has what it finds.
+{
+	my ($status, $text) = run_guests('tables', guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
+		guest('b', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm'), '--cpus', 2, '--send', 'a=\\a:tables\\r');
+	like($text, qr/^veneer: tables: good, 2 cores/m, 'nothing is writable and executable, nor open to ring 3; stacks have guards') or diag($text);
+}
+
 # Start, stop and reset while a vCPU runs (XSA-188).
 my $keys = join '', map { "\\a:reset a\\r\\a:pause b\\r\\a:stats a\\r\\a:resume b\\r\\a:reset b\\r" } 1 .. 15;
 my ($status, $text) = run_guests('races', guest('a', image => 'rtos-pv.elf', cmdline => 'bench', cpus => 1) .

@@ -163,8 +163,11 @@ boot_pd:
 boot_stack_end:
 
 	.bss
-	.balign	16
-	.skip	16384
+	.balign	4096
+	.globl	init_stack_guard, init_stack_end
+init_stack_guard:			/* not mapped any more once there are tables */
+	.skip	4096
+	.skip	CPU_STACK_BYTES
 init_stack_end:
 
 /*
@@ -172,7 +175,7 @@ init_stack_end:
  * arrives in real mode with CS = page >> 4. Position-independent: everything is at a fixed offset.
  */
 	.section .rodata
-	.globl	ap_start, ap_start_end, ap_start_cr3, ap_start_stack
+	.globl	ap_start, ap_start_end, ap_start_cr3, ap_start_stack, ap_start_root, ap_start_cpu
 	.balign	16
 	.code16
 ap_start:
@@ -213,10 +216,10 @@ ap_32:	movl	$16, %eax
 	lretl
 	.code64
 ap_64:	movq	(ap_start_stack - ap_start)(%rbx), %rsp
-	movq	$cpu_main, %rax
-	popq	%rdi			/* struct cpu * */
-	call	*%rax
-	ud2
+	movq	(ap_start_root - ap_start)(%rbx), %rax
+	movq	(ap_start_cpu - ap_start)(%rbx), %rdi
+	movq	$ap_on_own_tables, %rcx
+	jmp	*%rcx
 	.balign	8
 ap_gdt:	.quad	0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff
 ap_gdtr:
@@ -229,6 +232,17 @@ ap_start_cr3:
 	.quad	0
 ap_start_stack:
 	.quad	0
+ap_start_root:
+	.quad	0
+ap_start_cpu:
+	.quad	0
 ap_start_end:
+
+/* The stack is in the CPU's own tables alone. */
+	.text
+ap_on_own_tables:
+	movq	%rax, %cr3
+	call	cpu_main
+	ud2
 
 	.section .note.GNU-stack, "", @progbits

@@ -11,6 +11,7 @@
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "mmu/mmu.h"
+#include "mmu/tables.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
@@ -20,7 +21,7 @@ struct cpu cpus[CPUS_MAX];
 unsigned cpu_count;
 struct cpu_features cpu_features;
 
-#define CPU_STACK_BYTES 16384
+extern char init_stack_end[];
 
 static struct gate64 *idt_template; /* what every IDT starts from */
 
@@ -182,11 +183,53 @@ void cpu_prepare(struct cpu *cpu)
 	cpu->tss->io_bitmap = sizeof(struct tss64); /* past the limit: every port traps */
 
 	cpu->root = direct_mpa(hv_root_create(own));
-	cpu->abort_stack = (uint64_t)direct(alloc(PAGE_SIZE)) + PAGE_SIZE;
-	cpu->stack_top = (uint64_t)direct(alloc(CPU_STACK_BYTES)) + CPU_STACK_BYTES;
+	cpu->abort_stack = hv_stack_create(PAGE_SIZE);
+	cpu->stack_top = cpu->id ? hv_stack_create(CPU_STACK_BYTES) : (uint64_t)init_stack_end;
 	cpu->gate = direct(data);
 	cpu->gate->hv_cr3 = cpu->root.v;
 	cpu->gate->this_cpu = (uint64_t)cpu;
+}
+
+/* The CPU's own tables, and the gate area as guests on it have it; NULL, or what is wrong where. */
+static const char *check_tables(const struct cpu *cpu, struct tables_check *c)
+{
+	const uint64_t *root = direct(cpu->root);
+
+	tables_find_code(c, cpu->root, 4, 0);
+	if (!tables_check(c, cpu->root, 4, 0) || !tables_check(c, cpu->gate_pdpt, 3, GATE_BASE))
+		return c->why;
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		if ((root[i] & PTE_P) && i < PT_ENTRIES / 2) {
+			c->va = i * pt_span(4);
+			return "something in the lower half";
+		}
+	c->va = cpu->stack_top;
+	if (!tables_stack_is_guarded(cpu->root, cpu->stack_top, CPU_STACK_BYTES))
+		return "a stack without a guard page";
+	c->va = cpu->abort_stack;
+	if (!tables_stack_is_guarded(cpu->root, cpu->abort_stack, PAGE_SIZE))
+		return "a stack without a guard page";
+	c->va = GATE_STACKS + PAGE_SIZE;
+	if (!tables_stack_is_guarded(cpu->root, c->va, PAGE_SIZE))
+		return "a stack without a guard page";
+	return NULL;
+}
+
+void cpus_check_tables(void)
+{
+	unsigned leaves = 0;
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct tables_check c = { 0 };
+		const char *why = check_tables(&cpus[i], &c);
+
+		leaves += c.leaves;
+		if (why) {
+			console_print("tables: BROKEN: core %u, address %lx: %s", i, c.va, why);
+			return;
+		}
+	}
+	console_print("tables: good, %u cores, %u pages", cpu_count, leaves);
 }
 
 static void load_descriptor_tables(void)
@@ -242,18 +285,18 @@ void cpu_load_tables(struct cpu *cpu)
 	wrmsr(MSR_SYSENTER_EIP, gate_entry_points[GATE_SYSENTER]);
 }
 
-extern uint8_t ap_start[], ap_start_end[], ap_start_cr3[], ap_start_stack[];
+extern uint8_t ap_start[], ap_start_end[], ap_start_cr3[], ap_start_stack[], ap_start_root[],
+	ap_start_cpu[];
 
 static void start_one(struct cpu *cpu, mpa_t page, mpa_t boot_root)
 {
 	uint8_t *code = direct(page);
-	uint64_t stack = cpu->stack_top - 16;
 
-	/* cpu_main's argument is popped from there */
-	*(uint64_t *)stack = (uint64_t)cpu;
 	memcpy(code, ap_start, ap_start_end - ap_start);
 	memcpy(code + (ap_start_cr3 - ap_start), &boot_root.v, 8);
-	memcpy(code + (ap_start_stack - ap_start), &stack, 8);
+	memcpy(code + (ap_start_stack - ap_start), &cpu->stack_top, 8);
+	memcpy(code + (ap_start_root - ap_start), &cpu->root.v, 8);
+	memcpy(code + (ap_start_cpu - ap_start), &cpu, 8);
 	apic_start_cpu(cpu->apic_id, (uint8_t)(page.v >> PAGE_SHIFT));
 	for (unsigned i = 0; i < 1000 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++)
 		delay_us(100);

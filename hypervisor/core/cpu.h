@@ -93,4 +93,7 @@ void cpus_start(void);
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
 
+/* Looks over the page tables of all CPUs (mmu/tables.h) and prints what it finds, in one line. */
+void cpus_check_tables(void);
+
 #endif

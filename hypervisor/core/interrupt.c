@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "core/panic.h"
 #include "core/sched.h"
+#include "mmu/memory.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
@@ -72,6 +73,8 @@ void ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp)
 {
 	if (vector == VECTOR_MC)
 		machine_check();
+	else if (hv_is_guard(read_cr2()))
+		panic("stack overflow at %lx, stack %lx", rip, rsp);
 	else
 		panic("double fault at %lx, stack %lx, address %lx", rip, rsp, read_cr2());
 }

@@ -241,6 +241,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	engines_start_cpu(&cpus[0]);
+	hv_tables_seal();
 	cpus_start();
 	console_start_buffering();
 	sched_run(&cpus[0]);

@@ -114,6 +114,12 @@ static void command_input(struct guest *g)
 	console_print("input goes to %s", g->config->name);
 }
 
+static void command_tables(struct guest *g)
+{
+	(void)g;
+	cpus_check_tables();
+}
+
 static void command_off(struct guest *g)
 {
 	(void)g;
@@ -141,6 +147,7 @@ static const struct command {
 	{ 'c', "cells", true, command_cells, "its text screen with attributes, for programs" },
 	{ 'i', "input", true, command_input,
 	  "send what is typed to it (or Ctrl-A and its number)" },
+	{ 't', "tables", false, command_tables, "check the hypervisor's own page tables" },
 	{ 'q', "off", false, command_off, "stop the machine" },
 };
 

@@ -7,6 +7,10 @@
 #define DIRECT_MAP	0xffff808000000000 /* all machine memory, root slots 257 to 259 */
 #define DIRECT_MAP_MAX	0x18000000000	   /* 1.5 TiB */
 #define IMAGE_BASE	0xffffffff80000000 /* machine address 0, for the image alone */
+#define STACKS_BASE	0xffffffff40000000 /* with a page between any two that is not mapped */
+#define STACKS_BYTES	0x200000
+
+#define CPU_STACK_BYTES 16384
 
 #define BOOT_MAGIC_PVH	0x336ec578 /* the start info's own magic value */
 #define BOOT_MAGIC_MB2	0x36d76289

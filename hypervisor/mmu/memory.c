@@ -9,7 +9,7 @@
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
-extern char image_start[], image_end[], text_start[], text_end[], data_start[];
+extern char text_start[], text_end[], data_start[], init_stack_guard[];
 
 static struct memory_range free_range[BOOT_RANGES * 4];
 static unsigned free_ranges;
@@ -163,6 +163,23 @@ void hv_map_device(mpa_t pa)
 	write_cr3(read_cr3());
 }
 
+static uint64_t *image_entry(uint64_t va)
+{
+	return &table(&table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)])[pt_index(va, 1)];
+}
+
+static void map_image(void)
+{
+	for (uint64_t va = (uint64_t)text_start; va < IMAGE_BASE + image_hi(); va += PAGE_SIZE) {
+		uint64_t attr = va < (uint64_t)text_end	    ? 0
+				: va < (uint64_t)data_start ? PTE_NX
+							    : PTE_NX | PTE_W | PTE_D;
+
+		if (va != (uint64_t)init_stack_guard)
+			*image_entry(va) = (va - IMAGE_BASE) | PTE_P | PTE_A | attr;
+	}
+}
+
 void hv_tables_init(void)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(direct_pdpt); i++)
@@ -172,13 +189,57 @@ void hv_tables_init(void)
 		*direct_pd_entry(pa) = pa | PTE_P | PTE_W | PTE_PS | PTE_A | PTE_D | PTE_NX;
 
 	image_pdpt = new_table();
-	uint64_t *pt = NULL;
-	for (uint64_t va = (uint64_t)text_start; va < IMAGE_BASE + image_hi(); va += PAGE_SIZE) {
-		uint64_t attr = va < (uint64_t)text_end ? 0 : PTE_W | PTE_D | PTE_NX;
+	map_image();
+}
 
-		pt = table(&table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)]);
-		pt[pt_index(va, 1)] = (va - IMAGE_BASE) | PTE_P | PTE_A | attr;
+/* One of the direct map's 2 MiB pages in small ones. */
+static uint64_t *split(uint64_t *entry)
+{
+	mpa_t page = memory_alloc(PAGE_SIZE, PAGE_SIZE);
+	uint64_t *pt = direct(page), large = *entry;
+
+	if (!page.v)
+		panic("no memory for the hypervisor's page tables");
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		pt[i] = (large & ~(uint64_t)PTE_PS) + i * PAGE_SIZE;
+	*entry = page.v | PTE_P | PTE_W | PTE_A;
+	return pt;
+}
+
+void hv_tables_seal(void)
+{
+	uint64_t *pt = NULL;
+
+	for (uint64_t va = (uint64_t)text_start; va < (uint64_t)data_start; va += PAGE_SIZE) {
+		uint64_t pa = va - IMAGE_BASE, *entry = direct_pd_entry(pa);
+
+		pt = *entry & PTE_PS ? split(entry) : direct(MPA(*entry & PTE_ADDR));
+		pt[pt_index(pa, 1)] &= ~(uint64_t)(PTE_W | PTE_D);
 	}
+	write_cr3(read_cr3());
+}
+
+uint64_t hv_stack_create(uint64_t bytes)
+{
+	static uint64_t next = STACKS_BASE;
+	mpa_t frames = memory_alloc(bytes, PAGE_SIZE);
+
+	if (!frames.v)
+		panic("no memory for a stack");
+	next += PAGE_SIZE; /* stays empty: the guard */
+	assert(next + bytes <= STACKS_BASE + STACKS_BYTES);
+	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE, next += PAGE_SIZE)
+		*image_entry(next) = (frames.v + at) | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	return next;
+}
+
+bool hv_is_guard(uint64_t va)
+{
+	uint64_t page = va & PAGE_MASK;
+
+	return page == (uint64_t)init_stack_guard ||
+	       (page >= STACKS_BASE && page < STACKS_BASE + STACKS_BYTES &&
+		!(*image_entry(page) & PTE_P));
 }
 
 bool hv_maps(uint64_t va, uint64_t bytes)
@@ -186,6 +247,7 @@ bool hv_maps(uint64_t va, uint64_t bytes)
 	uint64_t last = va + bytes - 1;
 
 	return (last >= GATE_BASE && va < DIRECT_MAP + DIRECT_MAP_MAX) ||
+	       (last >= STACKS_BASE && va < STACKS_BASE + STACKS_BYTES) ||
 	       (last >= IMAGE_BASE && va < IMAGE_BASE + image_hi());
 }
 

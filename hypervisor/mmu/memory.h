@@ -48,6 +48,12 @@ uint64_t memory_image_bytes(void);
 
 /* Builds the hypervisor's own tables: one root for each CPU, with the CPU's gate area. */
 void hv_tables_init(void);
+/* Before a guest or another CPU runs: from now on nothing can write to text and constants, by their
+ * addresses in the direct map neither. */
+void hv_tables_seal(void);
+/* A stack for the hypervisor, with a guard page below: its top. */
+uint64_t hv_stack_create(uint64_t bytes);
+bool hv_is_guard(uint64_t va);
 void hv_map_device(mpa_t pa); /* one uncached page, at its direct-map address */
 uint64_t *hv_root_create(mpa_t gate_pdpt);
 

@@ -10,8 +10,7 @@
 #include "guest.h"
 
 #define MACHINE_FIRST 0xf0
-#define SPIN_NS	      20000000
-#define HALTS	      20
+#define BEATS	      20
 
 static volatile unsigned beats, arrived;
 static uint8_t code[3] = { 0xcd, 0, 0xc3 }; /* int n; ret */
@@ -50,20 +49,16 @@ static void claim(void)
 static void interrupts(void)
 {
 	extern char trap_stack[];
-	uint64_t end = veneer_clock_ns() + SPIN_NS;
-
 	veneer_vcpu.kernel_sp = (uint64_t)trap_stack;
 	veneer_on_event(VENEER_EVENT_TIMER, beat);
 	veneer_timer_set(veneer_clock_ns() + 1000000, 1000000);
 	veneer_unmask();
-	while (veneer_clock_ns() < end)
+	while (beats < BEATS) /* for good, should the timer be the guest's */
 		;
-	expect(beats > 5, "the timer's events come while the guest spins");
-	for (unsigned i = 0; i < HALTS; i++)
+	while (beats < 2 * BEATS)
 		veneer_halt();
 	veneer_timer_set(0, 0);
 	veneer_mask();
-	expect(beats > HALTS, "and while it halts");
 	expect(!arrived, "no interrupt of the machine arrives at a guest's gate");
 }
 
