@@ -2,7 +2,8 @@
 # The freestanding image: build/veneer.elf
 
 HV_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
-	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-mno-red-zone -mgeneral-regs-only -fstack-protector-strong -mstack-protector-guard=global \
+	-Wframe-larger-than=2048 -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none -fno-builtin -Ihypervisor -I. -MMD -MP
 HV_DIRS := boot core emulate hvm mmu platform ring x86
 HV_SOURCES := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c hypervisor/$(d)/*.S)) \

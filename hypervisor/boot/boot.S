@@ -131,9 +131,27 @@ boot_start64:
 	movq	$init_stack_end, %rsp
 	movl	%ebp, %edi
 	movl	%esi, %esi
+	call	boot_stack_guard
 	movq	$boot_main, %rax
 	call	*%rax
 	ud2
+
+/* What -fstack-protector compares: new at each boot, by RDRAND where there is one. */
+boot_stack_guard:
+	movl	$1, %eax
+	cpuid
+	movl	%ecx, %r8d
+	rdtsc
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	movabsq	$0x9e3779b97f4a7c15, %rdx	/* odd: no bit of the time is lost */
+	imulq	%rdx, %rax
+	btl	$30, %r8d
+	jnc	1f
+	rdrand	%rdx
+	xorq	%rdx, %rax
+1:	movabsq	%rax, __stack_chk_guard
+	ret
 
 	.section .boot.data, "aw"
 	.balign	8

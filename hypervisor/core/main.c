@@ -46,6 +46,14 @@ void panic_at(const char *file, int line, const char *fmt, ...)
 	__builtin_unreachable();
 }
 
+uint64_t __stack_chk_guard; /* boot.S */
+void __stack_chk_fail(void);
+void __stack_chk_fail(void)
+{
+	panic("a function has written over its stack frame, before %lx",
+	      (uint64_t)__builtin_return_address(0));
+}
+
 void machine_guest_stats(const struct guest *g)
 {
 	uint64_t ran = 0, worst = 0;

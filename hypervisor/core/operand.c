@@ -6,11 +6,12 @@
 
 uint64_t *operand_register(struct regs *r, unsigned n)
 {
-	uint64_t *const order[] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
-				    &r->rsi, &r->rdi, &r->r8,  &r->r9,	&r->r10, &r->r11,
-				    &r->r12, &r->r13, &r->r14, &r->r15, &r->rip };
+#define AT(name) offsetof(struct regs, name) / sizeof(uint64_t)
+	static const uint8_t order[] = { AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp),
+					 AT(rsi), AT(rdi), AT(r8),  AT(r9),  AT(r10), AT(r11),
+					 AT(r12), AT(r13), AT(r14), AT(r15), AT(rip) };
 
-	return order[n < ARRAY_SIZE(order) ? n : 0];
+	return (uint64_t *)r + order[n < ARRAY_SIZE(order) ? n : 0];
 }
 
 void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width)

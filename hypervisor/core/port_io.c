@@ -69,7 +69,7 @@ static void advance(const struct insn *i, uint64_t *reg, int64_t by)
 		*reg = counter_of(i, sum);
 }
 
-static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
+HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
 {
 	struct regs *r = v->regs;
 	uint64_t *index = in ? &r->rdi : &r->rsi;
@@ -102,7 +102,7 @@ static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
 	return JUMPED; /* to itself */
 }
 
-enum outcome port_io(struct vcpu *v, const struct insn *i)
+HOT_FRAME enum outcome port_io(struct vcpu *v, const struct insn *i)
 {
 	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
 	uint16_t port = port_io_number(v, i);

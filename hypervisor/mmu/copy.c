@@ -58,7 +58,7 @@ static char *page_for(struct mmu_view *view, gva_t va, unsigned access, struct m
 	return frame.v ? direct(frame) : NULL;
 }
 
-void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes)
+HOT_FRAME void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes)
 {
 	uint32_t changes = __atomic_load_n(&view->mmu->changes, __ATOMIC_ACQUIRE);
 	uint64_t in_page = va.v & ~PAGE_MASK;
@@ -75,8 +75,8 @@ void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes)
 	return view->written_at ? view->written_at + in_page : NULL;
 }
 
-static int copy(struct mmu_view *view, gva_t va, char *buffer, uint64_t bytes, unsigned access,
-		struct mmu_failure *f)
+HOT_FRAME static int copy(struct mmu_view *view, gva_t va, char *buffer, uint64_t bytes,
+			  unsigned access, struct mmu_failure *f)
 {
 	struct mmu_failure ignored;
 

@@ -236,7 +236,7 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	return true;
 }
 
-enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)
+HOT_FRAME enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)
 {
 	unsigned access = *error & (PF_WRITE | PF_USER | PF_FETCH);
 	struct mmu *m = view->mmu;

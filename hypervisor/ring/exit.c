@@ -8,7 +8,7 @@
 #include "ring/ring.h"
 #include "x86/cpu.h"
 
-static void page_fault(struct vcpu *v)
+HOT_FRAME static void page_fault(struct vcpu *v)
 {
 	gva_t va = GVA(read_cr2());
 	unsigned error = (unsigned)v->regs->error;
@@ -57,7 +57,7 @@ static void bad_frame(struct vcpu *v)
 		guest_crash(v->guest, "return to a frame the processor refuses");
 }
 
-void ring_exit(struct vcpu *v)
+HOT_FRAME void ring_exit(struct vcpu *v)
 {
 	unsigned vector = (unsigned)v->regs->vector;
 

@@ -29,17 +29,10 @@ void ring_set_flags(struct vcpu *v, uint32_t flags)
 	v->page->irq_mask = flags & FLAGS_IF ? 0 : VENEER_IRQ_MASKED;
 }
 
-static bool pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
+static inline void fill_frame(const struct vcpu *v, uint64_t *at, int64_t error)
 {
-	struct regs *r = v->regs;
-	uint64_t sp = (user ? v->page->kernel_sp : r->rsp) & ~15ull;
-	unsigned bytes = error == NO_ERROR ? 40 : 48;
-	struct mmu_failure f;
-	uint64_t frame[6];
+	const struct regs *r = v->regs;
 
-	sp -= bytes;
-	uint64_t *to = mmu_kernel_stack(&v->mmu, GVA(sp), bytes);
-	uint64_t *at = to ? to : frame;
 	if (error != NO_ERROR)
 		*at++ = (uint64_t)error;
 	at[0] = r->rip;
@@ -47,10 +40,34 @@ static bool pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 	at[2] = ring_flags(v);
 	at[3] = r->rsp;
 	at[4] = r->ss;
-	if (!to && mmu_write(&v->mmu, GVA(sp), frame, bytes, 0, &f)) {
-		guest_crash(v->guest, "no stack for an exception or event: address %lx", f.va.v);
+}
+
+/* Where the stack is not one page of the guest's memory. */
+static __attribute__((noinline)) bool push_in_parts(struct vcpu *v, uint64_t sp, int64_t error,
+						    unsigned bytes)
+{
+	struct mmu_failure f;
+	uint64_t frame[6];
+
+	fill_frame(v, frame, error);
+	if (!mmu_write(&v->mmu, GVA(sp), frame, bytes, 0, &f))
+		return true;
+	guest_crash(v->guest, "no stack for an exception or event: address %lx", f.va.v);
+	return false;
+}
+
+static bool pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
+{
+	struct regs *r = v->regs;
+	uint64_t sp = (user ? v->page->kernel_sp : r->rsp) & ~15ull;
+	unsigned bytes = error == NO_ERROR ? 40 : 48;
+
+	sp -= bytes;
+	uint64_t *to = mmu_kernel_stack(&v->mmu, GVA(sp), bytes);
+	if (to)
+		fill_frame(v, to, error);
+	else if (!push_in_parts(v, sp, error, bytes))
 		return false;
-	}
 	r->rip = handler;
 	r->cs = VENEER_KERNEL_CS;
 	r->rflags = FLAGS_ONE | FLAGS_IF;
@@ -60,15 +77,12 @@ static bool pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 	return true;
 }
 
-/* In the gate's return, from its first store on: what the frame at RSP holds is where we are. */
-static bool finish_return(struct vcpu *v)
+static __attribute__((noinline)) bool take_frame(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 	uint64_t frame[5];
 
-	if (r->rip < gate_entry_points[GATE_RETURN] ||
-	    r->rip >= gate_entry_points[GATE_RETURN_END] || r->cs != VENEER_KERNEL_CS ||
-	    mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
+	if (mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
 		return false;
 	r->rip = frame[0];
 	r->cs = frame[1];
@@ -76,6 +90,16 @@ static bool finish_return(struct vcpu *v)
 	r->rsp = frame[3];
 	r->ss = frame[4];
 	return true;
+}
+
+/* In the gate's return, from its first store on: what the frame at RSP holds is where we are. */
+static bool finish_return(struct vcpu *v)
+{
+	const struct regs *r = v->regs;
+
+	return r->rip >= gate_entry_points[GATE_RETURN] &&
+	       r->rip < gate_entry_points[GATE_RETURN_END] && r->cs == VENEER_KERNEL_CS &&
+	       take_frame(v);
 }
 
 bool ring_is_pending_return(struct vcpu *v)

@@ -884,7 +884,7 @@ static bool user_may(struct vcpu *v, const struct insn *i)
 	return port_io_is(i->op) ? port_permitted(v, i) : allowed_in_user(i->op);
 }
 
-void ring_emulate(struct vcpu *v)
+HOT_FRAME void ring_emulate(struct vcpu *v)
 {
 	unsigned vector = (unsigned)v->regs->vector;
 	int64_t error = (int64_t)v->regs->error;
