@@ -21,7 +21,7 @@ my @attackers = (
 	['pool', 'well', qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, cpus => '0-1'],
 	['vectors', 'well', qr/208 vectors claimed/],
 	['vectors', 'well', qr/208 vectors claimed/], ['watch', 'well', qr/1000 hits/],
-	['pc-long', 'well', qr/880 far transfers and loads refused/], ['pc-ring3-rewritten', 'well'],
+	['pc-long', 'well', qr/880 far transfers and loads refused/], ['pc-ring3-rewritten', 'well'], ['pc-limits', 'well', qr/800 accesses tried/],
 	['movss', 'well', qr/12 breaks/],
 );
 

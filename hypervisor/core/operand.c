@@ -32,7 +32,7 @@ void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned w
 	}
 }
 
-gva_t operand_address(const struct vcpu *v, const struct insn *i)
+uint64_t operand_offset(const struct vcpu *v, const struct insn *i)
 {
 	uint64_t at = (int64_t)(int32_t)i->disp;
 
@@ -43,9 +43,16 @@ gva_t operand_address(const struct vcpu *v, const struct insn *i)
 	if (i->index != INSN_NO_REG)
 		at += *operand_register(v->regs, i->index) * i->scale;
 	if (i->flags & INSN_CODE64)
+		return at;
+	return i->flags & INSN_SMALL_ADDRESS ? at & 0xffff : (uint32_t)at;
+}
+
+gva_t operand_address(const struct vcpu *v, const struct insn *i)
+{
+	uint64_t at = operand_offset(v, i);
+
+	if (i->flags & INSN_CODE64)
 		return GVA(i->seg < 4 ? at : at + v->engine->segment_base(v, i->seg));
-	if (i->flags & INSN_SMALL_ADDRESS)
-		at &= 0xffff;
 	return GVA((uint32_t)(at + v->engine->segment_base(v, i->seg)));
 }
 

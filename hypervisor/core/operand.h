@@ -21,7 +21,9 @@ enum outcome {
 uint64_t *operand_register(struct regs *r, unsigned n);
 void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width);
 
-gva_t operand_address(const struct vcpu *v, const struct insn *i); /* of its memory operand */
+/* Of its memory operand: in its segment, and linear */
+uint64_t operand_offset(const struct vcpu *v, const struct insn *i);
+gva_t operand_address(const struct vcpu *v, const struct insn *i);
 
 /* With the rights of the code that runs; false: the guest was sent the page fault. */
 bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes);

@@ -49,9 +49,57 @@ uint64_t ring_segment_base(const struct vcpu *v, unsigned seg)
 	return seg < 4 ? 0 : rdmsr(seg == 4 ? MSR_FS_BASE : MSR_GS_BASE); /* they are loaded */
 }
 
+/* Of a 32-bit guest, SDM 3A 5.3 and 5.5; the processor has looked at what it loaded itself. */
+bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
+{
+	uint16_t selector = segment_register(v, seg);
+	uint64_t d = ring_descriptor(v, selector), limit = desc_limit(d);
+	uint64_t last = s->offset + s->bytes - 1;
+	bool code = d & DESC_CODE;
+
+	if (in_code64(v) || (!(selector & 4) && selector >= SEL_GUEST_MAX)) /* ours are flat */
+		return true;
+	if (!(d & DESC_P) || !(d & DESC_S))
+		return false;
+	if (s->write ? code || !(d & DESC_WRITE) : code && !(d & DESC_WRITE))
+		return false;
+	if (!code && (d & DESC_CONFORM)) /* expands down */
+		return s->offset > limit && last <= (d & DESC_DB ? 0xffffffff : 0xffff);
+	return last <= limit;
+}
+
+static bool in_segment(struct vcpu *v, unsigned seg, uint64_t offset, unsigned bytes, bool write)
+{
+	const struct span s = { offset, bytes, write };
+
+	if (ring_segment_holds(v, seg, &s))
+		return true;
+	ring_exception(v, seg == 2 ? VECTOR_SS : VECTOR_GP, 0);
+	return false;
+}
+
+/* An instruction's memory operand; false: the guest was sent the fault. */
+static bool load_memory(struct vcpu *v, const struct insn *i, void *to, unsigned bytes)
+{
+	return in_segment(v, i->seg, operand_offset(v, i), bytes, false) &&
+	       operand_load(v, operand_address(v, i), to, bytes);
+}
+
+static bool store_memory(struct vcpu *v, const struct insn *i, const void *from, unsigned bytes)
+{
+	return in_segment(v, i->seg, operand_offset(v, i), bytes, true) &&
+	       operand_store(v, operand_address(v, i), from, bytes);
+}
+
 static gva_t stack_at(const struct vcpu *v, uint32_t offset)
 {
 	return GVA((uint32_t)(v->regs->rsp + offset + segment_base(v, 2)));
+}
+
+static bool load_stack(struct vcpu *v, uint32_t offset, void *to, unsigned bytes)
+{
+	return in_segment(v, 2, (uint32_t)(v->regs->rsp + offset), bytes, false) &&
+	       operand_load(v, stack_at(v, offset), to, bytes);
 }
 
 static bool pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width)
@@ -59,8 +107,8 @@ static bool pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width)
 	uint16_t narrow[8];
 
 	if (width != 2)
-		return operand_load(v, stack_at(v, 0), words, 4 * count);
-	if (!operand_load(v, stack_at(v, 0), narrow, 2 * count))
+		return load_stack(v, 0, words, 4 * count);
+	if (!load_stack(v, 0, narrow, 2 * count))
 		return false;
 	for (unsigned i = 0; i < count; i++)
 		words[i] = narrow[i];
@@ -69,7 +117,8 @@ static bool pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width)
 
 static bool push(struct vcpu *v, uint32_t word, unsigned width)
 {
-	if (!operand_store(v, stack_at(v, (uint32_t)-width), &word, width))
+	if (!in_segment(v, 2, (uint32_t)(v->regs->rsp - width), width, true) ||
+	    !operand_store(v, stack_at(v, (uint32_t)-width), &word, width))
 		return false;
 	v->regs->rsp = (uint32_t)(v->regs->rsp - width);
 	return true;
@@ -84,7 +133,7 @@ static void release(struct vcpu *v, unsigned bytes)
 static enum outcome store_operand(struct vcpu *v, const struct insn *i, uint64_t value)
 {
 	if (i->flags & INSN_MEM)
-		return operand_store(v, operand_address(v, i), &value, 2) ? DONE : JUMPED;
+		return store_memory(v, i, &value, 2) ? DONE : JUMPED;
 	operand_set_register(v, i->base, value, i->width);
 	return DONE;
 }
@@ -92,7 +141,7 @@ static enum outcome store_operand(struct vcpu *v, const struct insn *i, uint64_t
 static bool load_operand16(struct vcpu *v, const struct insn *i, uint16_t *value)
 {
 	if (i->flags & INSN_MEM)
-		return operand_load(v, operand_address(v, i), value, 2);
+		return load_memory(v, i, value, 2);
 	*value = (uint16_t)*operand_register(v->regs, i->base);
 	return true;
 }
@@ -217,7 +266,7 @@ static enum outcome store_table(struct vcpu *v, const struct insn *i, uint32_t b
 {
 	struct table_register t = { limit, base };
 
-	return operand_store(v, operand_address(v, i), &t, sizeof(t)) ? DONE : JUMPED;
+	return store_memory(v, i, &t, sizeof(t)) ? DONE : JUMPED;
 }
 
 static enum outcome do_sgdt(struct vcpu *v, const struct insn *i)
@@ -226,7 +275,7 @@ static enum outcome do_sgdt(struct vcpu *v, const struct insn *i)
 		uint64_t t[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
 				  v->pv_gdt_base >> 48 };
 
-		return operand_store(v, operand_address(v, i), t, 10) ? DONE : JUMPED;
+		return store_memory(v, i, t, 10) ? DONE : JUMPED;
 	}
 	return store_table(v, i, v->legacy.gdt_base, v->legacy.gdt_limit);
 }
@@ -251,7 +300,7 @@ static enum outcome do_lgdt(struct vcpu *v, const struct insn *i)
 {
 	struct table_register t;
 
-	if (!operand_load(v, operand_address(v, i), &t, sizeof(t)))
+	if (!load_memory(v, i, &t, sizeof(t)))
 		return JUMPED;
 	v->legacy.gdt_base = t.base;
 	v->legacy.gdt_limit = t.limit;
@@ -265,7 +314,7 @@ static enum outcome do_lidt(struct vcpu *v, const struct insn *i)
 {
 	struct table_register t;
 
-	if (!operand_load(v, operand_address(v, i), &t, sizeof(t)))
+	if (!load_memory(v, i, &t, sizeof(t)))
 		return JUMPED;
 	v->legacy.idt_base = t.base;
 	v->legacy.idt_limit = t.limit;
@@ -612,7 +661,7 @@ static enum outcome do_load_far(struct vcpu *v, const struct insn *i)
 	uint32_t offset = 0;
 	uint16_t selector;
 
-	if (!operand_load(v, operand_address(v, i), pointer, i->width + 2u))
+	if (!load_memory(v, i, pointer, i->width + 2u))
 		return JUMPED;
 	memcpy(&offset, pointer, i->width);
 	memcpy(&selector, pointer + i->width, 2);
@@ -644,7 +693,7 @@ static bool far_target(struct vcpu *v, const struct insn *i, uint16_t *selector,
 	if (i->op == INSN_JMP_FAR || i->op == INSN_CALL_FAR)
 		return true;
 	*offset = 0;
-	if (!operand_load(v, operand_address(v, i), pointer, i->width + 2u))
+	if (!load_memory(v, i, pointer, i->width + 2u))
 		return false;
 	memcpy(offset, pointer, i->width);
 	memcpy(selector, pointer + i->width, 2);
@@ -681,7 +730,7 @@ static enum outcome ret_far_to_user(struct vcpu *v, const struct insn *i, const 
 
 	if (!code_fits(v, (uint16_t)frame[1], frame[0], 3))
 		return REFUSE;
-	if (!operand_load(v, stack_at(v, 2u * i->width + i->imm), stack, sizeof(stack)))
+	if (!load_stack(v, 2u * i->width + i->imm, stack, sizeof(stack)))
 		return JUMPED;
 	if (!user_stack_fits(v, (uint16_t)stack[1]))
 		return REFUSE;

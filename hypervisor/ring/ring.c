@@ -400,6 +400,7 @@ const struct engine ring_engine = {
 	.deliver = deliver,
 	.run = run,
 	.segment_base = ring_segment_base,
+	.segment_holds = ring_segment_holds,
 	.flags = ring_flags,
 	.exception = ring_exception,
 	.page_fault = ring_page_fault,

@@ -9,6 +9,7 @@
 struct cpu;
 struct vcpu;
 struct insn;
+struct span;
 struct veneer_vcpu_page;
 
 /* A store to the armed page of the patch window: unmask, then deliver. */
@@ -33,6 +34,7 @@ void ring_emulate(struct vcpu *v);
 bool ring_emulate_hlt_at(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
+bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
 /* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */
 bool ring_step(struct vcpu *v);
 

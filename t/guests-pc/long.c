@@ -74,7 +74,7 @@ static void system_enter(uint32_t ignored)
 static uint8_t user_stack[4096];
 static void (*user_fn)(uint32_t);
 
-static void to_user(uint32_t arg)
+static void to_ring3(uint32_t arg)
 {
 	uint32_t *sp = (uint32_t *)(user_stack + sizeof(user_stack)) - 2;
 
@@ -85,10 +85,10 @@ static void to_user(uint32_t arg)
 			 : "memory");
 }
 
-static int attempt_user(void (*fn)(uint32_t), uint32_t arg)
+static int attempt_ring3(void (*fn)(uint32_t), uint32_t arg)
 {
 	user_fn = fn;
-	return attempt(to_user, arg);
+	return attempt(to_ring3, arg);
 }
 
 static void selectors(void)
@@ -106,7 +106,7 @@ static void selectors(void)
 				refused += attempt(ways[i], s) == 13;
 			}
 			tried++;
-			refused += attempt_user(ways[i], s) == 13;
+			refused += attempt_ring3(ways[i], s) == 13;
 		}
 	}
 	expect(refused == tried, "none of the hypervisor's segments is for this guest");
@@ -126,8 +126,8 @@ int guest_main(void)
 	__asm__ volatile("ltr %w0" ::"r"(TSS));
 	selectors();
 	expect(attempt(system_call, 0) == 6, "SYSCALL is not there");
-	expect(attempt_user(system_call, 0) == 6, "nor in ring 3");
+	expect(attempt_ring3(system_call, 0) == 6, "nor in ring 3");
 	expect(attempt(system_enter, 0) == 13, "SYSENTER leads nowhere");
-	expect(attempt_user(system_enter, 0) == 13, "nor in ring 3");
+	expect(attempt_ring3(system_enter, 0) == 13, "nor in ring 3");
 	return 0;
 }
