@@ -80,7 +80,8 @@
  * Several vCPUs
  *   - vCPU 0 starts the others with VCPU_START. Each has its own handlers, GDT, root and timer.
  *   - Page tables are the guest's own matter, as with TLBs: MMU_FLUSH acts on the calling vCPU, and
- *     another that may have used the translation must be told by an event to do the same.
+ *     another that may have used the translation must be told by an event to do the same. It acts
+ *     on the root that is loaded; for slots 257 to 511, the kernel's, on what hangs below all roots.
  */
 #ifndef VENEER_ABI_H
 #define VENEER_ABI_H

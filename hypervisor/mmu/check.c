@@ -192,6 +192,29 @@ static bool check_views(const struct mmu *m, struct mmu_report *r)
 	return true;
 }
 
+/* In a slot of the kernel's half all mirrored roots link to the same page, or to none. */
+static bool check_kernel(const struct mmu *m, struct mmu_report *r)
+{
+	r->level = 4;
+	for (unsigned i = 0; i < m->pool_pages; i++)
+		for (unsigned k = GATE_SLOT + 1; k < PT_ENTRIES; k++) {
+			uint64_t e = shadow_table(m, i)[k];
+			const struct shadow *s = &m->shadow[i];
+
+			if (s->kind == 4 && s->key && e &&
+			    m->kernel[k - KERNEL_SLOTS] != shadow_linked(m, e) + 1)
+				return broken(r, "a kernel table that is not everybody's", i, k);
+		}
+	for (unsigned k = 0; k < KERNEL_SLOTS; k++) {
+		unsigned page = m->kernel[k] - 1u;
+
+		if (m->kernel[k] && (m->shadow[page].kind != 3 || !m->shadow[page].kernel ||
+				     m->shadow[page].state != SHADOW_USED))
+			return broken(r, "a kernel table that is none", page, k);
+	}
+	return true;
+}
+
 static bool check_counts(const struct mmu *m, struct mmu_report *r)
 {
 	for (unsigned i = 0; i < m->pool_pages; i++) {
@@ -217,14 +240,13 @@ static bool check_all(struct mmu *m, struct mmu_report *r)
 		if (!(zero ? check_zero(m, i, r) : check_table(m, i, r)))
 			return false;
 	}
-	return check_counts(m, r) && check_views(m, r);
+	return check_counts(m, r) && check_views(m, r) && check_kernel(m, r);
 }
 
 bool mmu_check(struct mmu *m, struct mmu_report *r)
 {
 	*r = (struct mmu_report){ 0 };
-	while (__atomic_test_and_set(&check_lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
+	shadow_spin(&check_lock);
 	shadow_lock(m);
 	bool good = check_all(m, r);
 	shadow_unlock(m);

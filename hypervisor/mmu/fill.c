@@ -9,6 +9,25 @@
 /* Entries of a private tree above the leaf: everything is allowed. */
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
 
+/* The shadow of a guest's table, which the slot of a root shall link to if it is not 0. What was
+ * there already may have entries from before a flush that its users did not see: since then it was
+ * the table of another, or this root did not link to it. */
+static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned slot)
+{
+	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
+	bool kernel = key && slot >= KERNEL_SLOTS;
+
+	if (kernel && page != MMU_NO_ROOT && m->kernel[slot - KERNEL_SLOTS] == page + 1)
+		return page; /* it has seen all flushes */
+	if (page != MMU_NO_ROOT)
+		shadow_sync(m, page, 0, ~0ull, ++m->clock);
+	else
+		page = shadow_take(m, (enum shadow_kind)level, key);
+	if (kernel && page != MMU_NO_ROOT)
+		shadow_set_kernel(m, slot, page);
+	return page;
+}
+
 /* The page that an entry above the leaf links to, made or replaced; MMU_NO_ROOT: no room. */
 static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint64_t key,
 			uint64_t bits)
@@ -25,17 +44,11 @@ static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint6
 	}
 	if (*entry)
 		shadow_clear_entry(m, entry, level);
-	below = key ? shadow_find(m, key) : MMU_NO_ROOT;
-	bool known = below != MMU_NO_ROOT;
-	if (!known)
-		below = shadow_take(m, (enum shadow_kind)(level - 1), key);
+	below = known_or_new(m, level - 1, key, level == 4 ? index : 0);
 	if (below == MMU_NO_ROOT)
 		return MMU_NO_ROOT;
 	m->shadow[below].links++;
 	shadow_set(m, page, index, shadow_link(m, below) | bits);
-	/* it may have been the table of another, without the flushes that this root saw */
-	if (known && va.v <= USER_LAST)
-		shadow_sync(m, below, 0, ~0ull, ++m->clock);
 	return below;
 }
 
@@ -47,7 +60,7 @@ static void fill_neighbours(struct mmu *m, unsigned page, unsigned index)
 	uint64_t *from = guest_table(m, m->shadow[page].key & PTE_ADDR) + first;
 
 	for (unsigned i = 0; i < GROUP; i++) {
-		uint64_t e = *(volatile uint64_t *)&from[i], was = to[i];
+		uint64_t e = guest_entry(&from[i]), was = to[i];
 
 		if (!(e & PTE_P)) {
 			if (!was)
@@ -72,7 +85,7 @@ static void mark_ahead(struct mmu *m, unsigned page, unsigned index)
 	uint64_t *to = shadow_table(m, page), mark = m->not_present;
 
 	for (unsigned i = first; i < end; i++)
-		if (!to[i] && !(*(volatile const uint64_t *)&from[i] & PTE_P))
+		if (!to[i] && !(guest_entry(&from[i]) & PTE_P))
 			to[i] = mark;
 	m->shadow[page].used |= ((1ull << AHEAD) - 1) << first / GROUP;
 }
@@ -204,7 +217,7 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	if (!table || !shadow_allows(rights, access))
 		return false;
 	uint64_t *from = guest_table(m, m->shadow[page].key & PTE_ADDR) + index;
-	uint64_t e = *(volatile uint64_t *)from, bits = PTE_A | (access & PF_WRITE ? PTE_D : 0);
+	uint64_t e = guest_entry(from), bits = PTE_A | (access & PF_WRITE ? PTE_D : 0);
 
 	if (!(e & PTE_P)) {
 		shadow_table(m, page)[index] = 0;
@@ -236,40 +249,39 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	return true;
 }
 
-HOT_FRAME enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)
+/* The tables are walked with the lock held: if one is changed afterwards, the flush for it comes
+ * afterwards too, and sees what was filled. */
+HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned *error)
 {
 	unsigned access = *error & (PF_WRITE | PF_USER | PF_FETCH);
 	struct mmu *m = view->mmu;
-	enum mmu_result result = MMU_FILLED;
+	enum mmu_result result;
 	struct translation t;
 
-	if (!canonical(va.v) || pt_index(va.v, 4) == GATE_SLOT)
-		return MMU_GUEST_FAULT;
-	if (m->shadow[view->root].key) {
-		shadow_lock(m);
-		bool done = fault_in_last_table(view, va, access, &result, error);
-		shadow_unlock(m);
-		if (done)
-			return result;
-	}
-	if (m->window_bytes && shadow_in_window(m, va)) {
-		shadow_lock(m);
-		result = window_fault(view, va, *error);
-		shadow_unlock(m);
+	if (m->shadow[view->root].key && fault_in_last_table(view, va, access, &result, error))
 		return result;
-	}
+	if (m->window_bytes && shadow_in_window(m, va))
+		return window_fault(view, va, *error);
 	if (mmu_walk(m, &view->paging, va, access, &t, error))
 		return MMU_GUEST_FAULT;
 	mpa_t frame = mmu_frame(m, t.gpa);
 	if (!frame.v)
 		return MMU_NO_MEMORY;
-	shadow_lock(m);
 	int own = t.size >= LARGE_SIZE ? 2 : 1; /* where the guest has its leaf */
 	uint64_t rights = leaf_rights(view, &t, own, access);
 	if (can_be_large(m, va, &t))
 		install(view, va, 2, ALIGN_DOWN(frame.v, LARGE_SIZE) | rights | PTE_PS, &t);
 	else
 		install(view, va, 1, frame.v | rights, &t);
-	shadow_unlock(m);
+	return MMU_FILLED;
+}
+
+enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)
+{
+	if (!canonical(va.v) || pt_index(va.v, 4) == GATE_SLOT)
+		return MMU_GUEST_FAULT;
+	shadow_lock(view->mmu);
+	enum mmu_result result = fault(view, va, error);
+	shadow_unlock(view->mmu);
 	return result;
 }

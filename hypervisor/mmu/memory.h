@@ -12,12 +12,18 @@
 struct boot_info;
 struct cpu;
 
-/* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. */
+/* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. There a test may
+ * also let another vCPU go on wherever the shadow MMU takes its lock or reads the guest's tables.
+ */
 #ifdef VENEER_HOST
 extern char *host_memory;
 #define DIRECT_BASE ((uint64_t)host_memory)
+void mmu_interleave(void);
 #else
 #define DIRECT_BASE DIRECT_MAP
+static inline void mmu_interleave(void)
+{
+}
 #endif
 
 static inline void *direct(mpa_t pa)

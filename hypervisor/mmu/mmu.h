@@ -61,7 +61,8 @@ struct shadow {
 	uint32_t links;	   /* entries that point here */
 	uint16_t next;	   /* in its hash chain, or the list of its state; index + 1 */
 	uint8_t kind;	   /* enum shadow_kind */
-	uint8_t state : 7; /* enum shadow_state */
+	uint8_t state : 6; /* enum shadow_state */
+	bool kernel : 1;   /* mmu.kernel names it */
 	bool marked : 1;   /* for a scan: something leads here */
 };
 
@@ -92,7 +93,8 @@ struct mmu {
 	struct shadow *shadow;
 	uint16_t free[SHADOW_KINDS], dying, resting;
 	uint16_t bucket[MMU_BUCKETS];
-	uint64_t clock; /* counts loads and flushes */
+	uint16_t kernel[256]; /* of root slots 256 on: the table that all roots link to */
+	uint64_t clock;	      /* counts loads and flushes */
 	struct mmu_view *views;
 	uint64_t not_present; /* what an entry says that the guest has not either: 0, or a mark */
 	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
@@ -166,7 +168,8 @@ void mmu_unload(struct mmu_view *view); /* the view has no root until the next l
 /* The guest will not load that root again before it is a new one. */
 void mmu_drop_root(struct mmu *m, gpa_t root);
 
-/* What the shadows say of [va, va + bytes), in the view's root, is what the tables say now. */
+/* What the shadows say of [va, va + bytes), in the view's root, is what the tables say now; in the
+ * kernel's half, below all roots. */
 void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes);
 
 /* A zeroed page of the pool for something else that the guest makes us keep, or NULL. */

@@ -32,6 +32,7 @@ static void clear_lists(struct mmu *m)
 {
 	memset(m->bucket, 0, sizeof(m->bucket));
 	memset(m->free, 0, sizeof(m->free));
+	memset(m->kernel, 0, sizeof(m->kernel));
 	m->dying = m->resting = 0;
 	m->pool_free = 0;
 }
@@ -138,10 +139,34 @@ void shadow_empty(struct mmu *m, unsigned page)
 	m->shadow[page].used = 0;
 }
 
+static void forget_kernel(struct mmu *m, unsigned page)
+{
+	for (unsigned i = 0; i < KERNEL_SLOTS; i++)
+		if (m->kernel[i] == page + 1)
+			m->kernel[i] = 0;
+	m->shadow[page].kernel = false;
+}
+
+void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page)
+{
+	unsigned old = m->kernel[slot - KERNEL_SLOTS];
+
+	for (unsigned i = 0; old && i < m->pool_pages; i++) {
+		uint64_t *entry = &shadow_table(m, i)[slot];
+
+		if (m->shadow[i].kind == 4 && m->shadow[i].key && *entry)
+			shadow_clear_entry(m, entry, 4);
+	}
+	m->kernel[slot - KERNEL_SLOTS] = (uint16_t)(page + 1);
+	m->shadow[page].kernel = true;
+}
+
 void shadow_give_back(struct mmu *m, unsigned page)
 {
 	if (m->shadow[page].key)
 		remove_key(m, page);
+	if (m->shadow[page].kernel)
+		forget_kernel(m, page);
 	m->drops++;
 	push(m, &m->dying, page, SHADOW_DYING);
 }

@@ -33,7 +33,7 @@
  * may bring others there; then, if the vCPUs run on several CPUs, SHADOW_RESTING until every other
  * vCPU has left the guest once, for a processor may be walking it until then.
  *
- * Counts are exact: there are at most MMU_POOL_MAX * 512 entries, which fits.
+ * Counts are exact, as mmu_check shows: there are at most MMU_POOL_MAX * 512 entries, which fits.
  *
  * Why a fault always finds its pages
  *
@@ -44,6 +44,27 @@
  * These are emptied, by which all that hung on them is dying, or else, if a count was wrong, found
  * and cleared. Hence MMU_POOL_MIN pages, less those lent, must be MMU_PATH more than there are
  * vCPUs (ring.c asserts it), and the fault that caused this has all of them.
+ *
+ * Why nobody sees what it has flushed
+ *
+ * A translation may be older than the tables, as in a TLB, but not older than the vCPU's own last
+ * flush of that address: of its root's entry on that root; of the tables below, in the kernel's
+ * half, on any root. A flush makes the shadows agree with the tables that hang on the vCPU's root
+ * at that time. Everything that comes to hang there later is as new:
+ *
+ *	- An entry is filled from the guest's table with the lock held, from the walk on. A change
+ *	  that comes after it was read has its flush after it was filled. (A walk before the lock
+ *was taken could be older than a flush by another vCPU, and fill a table that both use.)
+ *	- A table is linked when it is new, and has no entries, or is brought up to date with all
+ *	  below it at that time, for it may have been linked elsewhere, where the flushes did not
+ *	  reach it, or have been another's table. That is a step in the kernel's half too.
+ *	- That would cost each new root the whole of the kernel's half. Hence all mirrored roots
+ *link in each of its slots to one table, mmu.kernel, or to none, and a flush there goes through
+ *	  that table, whatever the root in use links to: it has seen all flushes. If the guest's
+ *roots disagree, the others lose theirs when the next one is linked.
+ *
+ * What was read from the tables and is only used, as in copy.c, may be older by one exit: the vCPU
+ * cannot have flushed meanwhile.
  */
 #ifndef VENEER_SHADOW_H
 #define VENEER_SHADOW_H
@@ -63,18 +84,29 @@
 #define KEY_LEVEL    7
 #define KEY_CPU(cpu) ((uint64_t)(cpu) << 3)
 
+#define KERNEL_SLOTS 256 /* of a root: its upper half */
+
 _Static_assert(MMU_POOL_MAX < UINT16_MAX && MMU_POOL_MAX * (uint64_t)PT_ENTRIES < UINT32_MAX,
 	       "lists and counts");
 
+static inline void shadow_spin(uint8_t *lock)
+{
+	mmu_interleave();
+	while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE)) {
+		cpu_relax();
+		mmu_interleave();
+	}
+}
+
 static inline void shadow_lock(struct mmu *m)
 {
-	while (__atomic_test_and_set(&m->lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
+	shadow_spin(&m->lock);
 }
 
 static inline void shadow_unlock(struct mmu *m)
 {
 	__atomic_clear(&m->lock, __ATOMIC_RELEASE);
+	mmu_interleave();
 }
 
 static inline uint64_t *shadow_table(const struct mmu *m, unsigned page)
@@ -112,6 +144,13 @@ static inline void shadow_set(struct mmu *m, unsigned page, unsigned index, uint
 static inline uint64_t *guest_table(const struct mmu *m, uint64_t gpa)
 {
 	return direct(MPA(m->memory.v + gpa));
+}
+
+/* An entry of the guest's, which may change at any time: read once. */
+static inline uint64_t guest_entry(const uint64_t *at)
+{
+	mmu_interleave();
+	return *(volatile const uint64_t *)at;
 }
 
 /* The leaf that a guest's entry allows without setting bits in it: 0 if a fault must see to it. */
@@ -160,6 +199,8 @@ unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key); /* key
 void shadow_give_back(struct mmu *m, unsigned page);
 void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level);
 void shadow_empty(struct mmu *m, unsigned page);
+/* From now on all mirrored roots link to that page in that slot, or to none. */
+void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page);
 bool shadow_root_in_use(const struct mmu *m, unsigned page);
 
 /* A step towards a free page, of whatever kind. */

@@ -10,7 +10,7 @@ static void sync_entry(struct mmu *m, unsigned page, int level, unsigned index)
 {
 	uint64_t *entry = &shadow_table(m, page)[index];
 	const uint64_t *from = guest_table(m, m->shadow[page].key & PTE_ADDR);
-	uint64_t e = *(volatile const uint64_t *)&from[index];
+	uint64_t e = guest_entry(&from[index]);
 
 	if (!shadow_is_table(*entry, level)) {
 		*entry = level == 1 || (level == 2 && (e & PTE_PS)) ? shadow_leaf(m, e, level) : 0;
@@ -24,30 +24,40 @@ static void sync_entry(struct mmu *m, unsigned page, int level, unsigned index)
 		shadow_clear_entry(m, entry, level);
 }
 
+/* An entry, and the page below it, or MMU_NO_ROOT. In the kernel's half of a mirrored root that is
+ * what all roots link to: those that do not link to it yet take it as it is. */
+static unsigned sync_step(struct mmu *m, unsigned page, unsigned index)
+{
+	uint64_t *entry = &shadow_table(m, page)[index];
+	int level = m->shadow[page].kind;
+
+	if (*entry && m->shadow[page].key)
+		sync_entry(m, page, level, index);
+	else if (!shadow_is_table(*entry, level))
+		*entry = 0;
+	if (level == 4 && index >= KERNEL_SLOTS && m->shadow[page].key)
+		return m->kernel[index - KERNEL_SLOTS] - 1u;
+	return shadow_is_table(*entry, level) ? shadow_linked(m, *entry) : MMU_NO_ROOT;
+}
+
 void shadow_sync(struct mmu *m, unsigned page, uint64_t first, uint64_t last, uint64_t since)
 {
 	int level = m->shadow[page].kind;
 	unsigned from = pt_index(first, level), to = pt_index(last, level);
 	bool whole = !first && last == ~0ull && level < 4;
-	uint64_t *table = shadow_table(m, page);
 
 	/* tables may be linked many times, even to themselves: once is enough */
 	if (whole && m->shadow[page].time >= since)
 		return;
 	for (unsigned i = from; i <= to; i++) {
-		if (!(m->shadow[page].used >> i / GROUP & 1)) {
+		if (level < 4 && !(m->shadow[page].used >> i / GROUP & 1)) {
 			i |= GROUP - 1;
 			continue;
 		}
-		if (!table[i] || (level == 4 && i == GATE_SLOT))
-			continue;
-		if (m->shadow[page].key)
-			sync_entry(m, page, level, i);
-		else if (!shadow_is_table(table[i], level))
-			table[i] = 0;
-		if (shadow_is_table(table[i], level))
-			shadow_sync(m, shadow_linked(m, table[i]), i == from ? first : 0,
-				    i == to ? last : ~0ull, since);
+		unsigned below = level == 4 && i == GATE_SLOT ? MMU_NO_ROOT : sync_step(m, page, i);
+
+		if (below != MMU_NO_ROOT)
+			shadow_sync(m, below, i == from ? first : 0, i == to ? last : ~0ull, since);
 	}
 	if (whole)
 		m->shadow[page].time = since;
@@ -56,21 +66,8 @@ void shadow_sync(struct mmu *m, unsigned page, uint64_t first, uint64_t last, ui
 /* The same for one page, which most flushes are. */
 static void sync_page(struct mmu *m, unsigned page, gva_t va)
 {
-#pragma GCC unroll 4
-	for (int level = 4; level > 0; level--) {
-		unsigned index = pt_index(va.v, level);
-		uint64_t *entry = &shadow_table(m, page)[index];
-
-		if (!*entry)
-			return;
-		if (m->shadow[page].key)
-			sync_entry(m, page, level, index);
-		else if (!shadow_is_table(*entry, level))
-			*entry = 0;
-		if (!shadow_is_table(*entry, level))
-			return;
-		page = shadow_linked(m, *entry);
-	}
+	for (int level = 4; level > 0 && page != MMU_NO_ROOT; level--)
+		page = sync_step(m, page, pt_index(va.v, level));
 }
 
 void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes)

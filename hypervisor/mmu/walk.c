@@ -42,8 +42,15 @@ static const struct format {
 			{ { 39, 9, false }, { 30, 9, false }, { 21, 9, true }, { 12, 9, true } } },
 };
 
+#ifdef VENEER_HOST
+__attribute__((weak)) void mmu_interleave(void)
+{
+}
+#endif
+
 static uint64_t read_entry(const void *at, unsigned bytes)
 {
+	mmu_interleave();
 	return bytes == 4 ? *(volatile const uint32_t *)at : *(volatile const uint64_t *)at;
 }
 
