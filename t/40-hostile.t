@@ -17,7 +17,7 @@ my @attackers = (
 	['pc-rewritten', 'either', qr/well so far/], ['pc-vm', 'crash', qr/well so far/],
 	['pc-mmio', 'crash'], ['returns', 'crash', qr/well so far/], ['descriptors', 'well'], ['shadows', 'well'], ['rings', 'well'],
 	['smp', 'well', undef, vcpus => 4, cpus => '0-1'], ['flood', 'well', undef, vcpus => 2, cpus => '0-1'],
-	['links', 'well', qr/65536 links led where they must/, memory => '128M'],
+	['stale', 'well', qr/200 tables were used again/], ['links', 'well', qr/65536 links led where they must/, memory => '128M'],
 	['pool', 'well', qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, cpus => '0-1'],
 	['vectors', 'well', qr/208 vectors claimed/],
 	['vectors', 'well', qr/208 vectors claimed/], ['watch', 'well', qr/1000 hits/],
@@ -48,6 +48,7 @@ my @in_a_machine = (
 		x:interrupt_handle:8 x:gate_common:8 x:sched_run:40 d:cpus:100 d:guests:80))],
 	['armed', 'well', undef, cmdline => $armed],
 	['pc-decoded', 'well'], ['pc-user', 'well'], ['pc-state', 'well'],
+	['stale', 'well', qr/200 tables were used again/],
 );
 
 sub attack {
