@@ -47,7 +47,7 @@ static bool string_address(struct vcpu *v, const struct insn *i, uint64_t index,
 	uint64_t offset = counter_of(i, index);
 	const struct span s = { offset, i->width, i->op == INSN_INS };
 
-	if (v->engine->segment_holds && !v->engine->segment_holds(v, i->seg, &s)) {
+	if (!v->engine->segment_holds(v, i->seg, &s)) {
 		v->engine->exception(v, i->seg == 2 ? VECTOR_SS : VECTOR_GP, 0);
 		return false;
 	}
