@@ -85,8 +85,9 @@ $(BUILD)/costs.csv: bench/costs.csv
 run: all
 	@mkdir -p $(BUILD)/run
 	$(Q)if [ -t 0 ]; then $(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log; else \
-		$(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log --timeout 120 \
-		--send 'invaders=\w\w \w\e[D\w \w\e[D\w ' --screen invaders=$(BUILD)/run/invaders.png && \
+		$(BUILD)/veneer run $(BUILD)/demo.conf --log $(BUILD)/run/console.log --timeout 900 \
+		--expect-screen 'invaders=-[*]-' --send 'invaders= \e[D \e[D ' \
+		--expect-screen 'invaders=^ {0,37}/ \\ ' --screen invaders=$(BUILD)/run/invaders.png && \
 		echo && $(BUILD)/veneer bench --no-bochs; fi
 
 # Linux, as a patched guest: minutes the first time, nothing when nothing has changed.
@@ -100,8 +101,8 @@ linux: packages
 run-linux: all linux
 	$(Q)cp hypervisor/host/linux.conf $(BUILD)/linux.conf
 	$(Q)if [ -t 0 ]; then $(BUILD)/veneer run $(BUILD)/linux.conf; else \
-		$(BUILD)/veneer run $(BUILD)/linux.conf --timeout 120 --expect linux='built-in shell' \
-		--send linux='\w\wuname -a; cat /proc/interrupts; poweroff -f\n'; fi
+		$(BUILD)/veneer run $(BUILD)/linux.conf --timeout 900 --expect linux='built-in shell' \
+		--expect linux='# $$' --send linux='uname -a; cat /proc/interrupts; poweroff -f\n'; fi
 
 # PEERS=1: Xen PV beside Veneer, with the same vmlinux.
 XEN := /boot/xen-4.17-amd64.gz

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine.h"
+
 const struct machine_info machine_info[MACHINES] = {
 	[QEMU] = { "qemu", "QEMU, with -icount", "instructions" },
 	[BOCHS] = { "bochs", "Bochs, in its ticks", "instructions" },
@@ -138,15 +140,15 @@ static bool take_rtos(struct results *r, unsigned way, const char *line)
 }
 
 /* bench/guest/osbench.c */
-static bool take_osbench(struct results *r, unsigned way, const char *line)
+static void take_osbench(struct results *r, unsigned way, const char *line)
 {
 	const char *s = strstr(line, "osbench");
 	unsigned long long tick;
 	char op[24];
 	double median, operations;
 
-	if (!s || strstr(line, ": counts "))
-		return false;
+	if (!s)
+		return;
 	if (sscanf(s, "osbench %23[a-z0-9_] median %lf lowest %*f operations %lf", op, &median,
 		   &operations) == 3)
 		take_report(r, way, op, median, operations);
@@ -156,31 +158,37 @@ static bool take_osbench(struct results *r, unsigned way, const char *line)
 		r->run[way].boot = (double)tick;
 	else if (!strncmp(s, "osbench ended", 13))
 		r->run[way].ended = true;
-	else
-		return false;
-	return true;
 }
 
-void results_take(struct results *r, unsigned way, const char *line)
+/* What the hypervisor says, behind its "veneer: ". */
+static void take_hypervisor(struct results *r, unsigned way, const char *said)
 {
 	struct run *run = &r->run[way];
 	const char *s;
 
-	if ((s = strstr(line, ": counts ")))
+	if ((s = strstr(said, ": counts ")))
 		take_counts(r, way, s + 8);
-	else if (take_rtos(r, way, line) || take_osbench(r, way, line))
-		return;
-	else if ((s = strstr(line, ", engine ")))
+	else if ((s = strstr(said, ", engine ")))
 		sscanf(s, ", engine %7[a-z]", run->engine);
-	else if ((s = strstr(line, "memory hypervisor_kib=")))
-		sscanf(s, "memory hypervisor_kib=%lu guests_kib=%*u image_kib=%lu",
+	else if (!strncmp(said, "memory ", 7))
+		sscanf(said, "memory hypervisor_kib=%lu guests_kib=%*u image_kib=%lu",
 		       &run->hypervisor_kib, &run->image_kib);
-	else if ((s = strstr(line, "first_instruction_ticks="))) {
+	else if (!strncmp(said, "stats ", 6) && (s = strstr(said, "first_instruction_ticks="))) {
 		sscanf(s,
 		       "first_instruction_ticks=%lu ran_us=%*u worst_wait_us=%*u overhead_kib=%lu",
 		       &run->first_instruction, &run->overhead_kib);
 		snprintf(run->stats, sizeof(run->stats), "%s", s);
 	}
+}
+
+void results_take(struct results *r, unsigned way, const char *line)
+{
+	const char *said = hypervisor_says(line);
+
+	if (said)
+		take_hypervisor(r, way, said);
+	else if (!take_rtos(r, way, line))
+		take_osbench(r, way, line);
 }
 
 void results_forget(struct results *r, unsigned way)

@@ -60,7 +60,7 @@ static int start_qemu(const struct setup *s, enum machine_kind kind, const struc
 	if (kind == QEMU && !s->uncounted)
 		q.plugin = plugin;
 	qemu_arguments(&q, argv);
-	return machine_start(m, (char *const *)argv, NULL);
+	return machine_start(m, (char *const *)argv);
 }
 
 static int start_bochs(const struct setup *s, const struct files *files, struct machine *m)
@@ -72,25 +72,26 @@ static int start_bochs(const struct setup *s, const struct files *files, struct 
 				 .initrd = *s->conf ? NULL : s->initrd,
 				 .cmdline = s->append };
 
-	return bochs_start(&b, m, NULL);
+	return bochs_start(&b, m);
 }
 
 /* Takes what the console says until the machine ends. Bochs has no port that ends it for a program
  * on the bare machine. */
 static bool take_lines(struct results *r, unsigned way, struct machine *m)
 {
-	bool ended = false;
-	const char *line;
+	enum machine_event event;
+	const char *text;
 
-	while ((line = machine_line(m, TIMEOUT_MS, &ended))) {
-		results_take(r, way, line);
+	while ((event = machine_read(m, TIMEOUT_MS, &text)) < MACHINE_SILENT) {
+		if (event == MACHINE_SAYS)
+			results_take(r, way, text);
 		if (is_native(r, way) && r->run[way].ended)
 			break;
 	}
-	if (!ended)
+	if (event != MACHINE_ENDED)
 		machine_kill(m);
 	machine_finish(m);
-	return ended;
+	return event == MACHINE_ENDED;
 }
 
 static int run_with(struct results *r, unsigned way, const struct setup *s,

@@ -17,7 +17,7 @@ sub check_suite {
 	ok($plan && $good == $plan, "$how: all that was planned was run") or diag($text);
 }
 
-my ($status, $text) = command(qw(timeout 60 qemu-system-x86_64 -accel tcg -cpu max -m 32 -display none -nodefaults
+my ($status, $text) = command('timeout', $limit, qw(qemu-system-x86_64 -accel tcg -cpu max -m 32 -display none -nodefaults
 	-serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -icount shift=1,sleep=off -kernel build/rtos-pc.elf -append test));
 is($status, 1, 'native: ends well');
 check_suite('native', $text);

@@ -23,8 +23,10 @@ like($text, qr/^$_: neighbour: checksum right/m, "$_ keeps its checksum") for qw
 
 ($status, $text) = run_guests('monitor', guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
 	guest('game', image => 'invaders.elf', cpus => 1),
-	'--send', 'game=\\w\\ah\\al\\a:pause game\\r\\w\\a:list\\r\\w\\a:resume game\\r\\w\\a:list\\r\\w\\a:stats game\\r',
-	'--send', 'game=\\a:reset game\\r\\w\\a:screen game\\r\\a:nonsense\\r\\a:stop nobody\\r\\w\\a2\\w\\ak');
+	'--expect-screen', 'game=-[*]-', '--send', 'game=\\ah\\al\\a:pause game\\r', '--expect', 'veneer=game: paused',
+	'--send', 'game=\\a:list\\r\\a:resume game\\r', '--expect', 'veneer=game: resumed',
+	'--send', 'game=\\a:list\\r\\a:stats game\\r\\a:reset game\\r', '--expect', 'veneer=game: reset', '--expect-screen', 'game=-[*]-',
+	'--send', 'game=\\a:screen game\\r\\a:nonsense\\r\\a:stop nobody\\r\\a2\\ak');
 is($status, 0, 'the monitor ends the run');
 like($text, qr/veneer: +h +help/, 'help');
 like($text, qr/veneer: .2 game +paused/, 'pause');
@@ -42,8 +44,9 @@ like($text, qr/^veneer: game: stopped from the monitor/m, 'stop');
 like($text, qr/^veneer: check $_: good, \d+ tables, \d+ leaves$/m, "$_: what its processor walks leads to its own memory")
 	for 'a' .. 'd';
 
-($status, $text) = run_guests('typing', guest('rtos', image => 'rtos-pv.elf') .
-	guest('legacy', image => 'rtos-rewritten.elf', cpus => 1), '--send', 'rtos=hello\\r', '--send', 'legacy=dear\\r');
+($status, $text) = run_guests('typing', guest('rtos', image => 'rtos-pv.elf', cmdline => 'listen') .
+	guest('legacy', image => 'rtos-rewritten.elf', cmdline => 'listen', cpus => 1),
+	'--send', 'rtos=hello\\r', '--send', 'legacy=dear\\r');
 like($text, qr/^rtos: typed: hello$/m, 'what is typed reaches a PV guest');
 like($text, qr/^legacy: typed: dear$/m, 'and a legacy guest by its serial port');
 

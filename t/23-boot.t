@@ -15,8 +15,8 @@ spew('build/test-iso.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'sp
 my ($status, $text) = command(qw(make -s iso CONF=build/test-iso.conf));
 is($status, 0, 'make iso') or diag($text);
 
-my @qemu = qw(timeout 100 qemu-system-x86_64 -accel tcg -cpu max -m 512 -smp 2 -display none -nodefaults
-	-serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1);
+my @qemu = ('timeout', $limit, qw(qemu-system-x86_64 -accel tcg -cpu max -m 512 -smp 2 -display none -nodefaults
+	-serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1));
 
 sub guests_well {
 	my ($how, $output) = @_;
@@ -52,7 +52,7 @@ clock: sync=none, time0=1767225600
 panic: action=fatal
 E
 spew("$bochs/rc", "c\n");
-command('sh', '-c', "cd $bochs && timeout 120 script -qc 'bochs -q -f bochsrc -rc rc' /dev/null");
+command('sh', '-c', "cd $bochs && timeout $limit script -qc 'bochs -q -f bochsrc -rc rc' /dev/null");
 guests_well('Bochs', slurp("$bochs/serial.txt"));
 
 # --- refusals, each one line ---
@@ -61,7 +61,7 @@ veneer(qw(run build/test-boot.conf --bundle build/test-boot.cpio));
 
 sub refused {
 	my ($what, $pattern, @options) = @_;
-	my ($code, $out) = command(qw(timeout 30 qemu-system-x86_64 -accel tcg -display none -nodefaults -serial stdio
+	my ($code, $out) = command('timeout', $limit, qw(qemu-system-x86_64 -accel tcg -display none -nodefaults -serial stdio
 		-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel build/veneer.elf), @options);
 	like($out, $pattern, "$what: is said");
 	isnt($code, 1, "$what: exit status");

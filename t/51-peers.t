@@ -61,7 +61,7 @@ is($text, '', 'without a word');
 sub boot_entry {
 	my ($key) = @_;
 	spew('build/test-keys', $key x 40);
-	my (undef, $said) = command('sh', '-c', "timeout 120 /usr/bin/qemu-system-x86_64 -accel tcg,thread=single -cpu max " .
+	my (undef, $said) = command('sh', '-c', "timeout $limit /usr/bin/qemu-system-x86_64 -accel tcg,thread=single -cpu max " .
 		'-m 256 -display none -nodefaults -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 ' .
 		"-cdrom $iso < build/test-keys");
 	return $said;

@@ -51,7 +51,7 @@ spew('build/test-probe.html', $probe);
 my %paper;
 for my $scheme (['light', 1], ['dark', 0]) {
 	my ($name, $setting) = @$scheme;
-	my $dom = qx(timeout 120 chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files \\
+	my $dom = qx(timeout $limit chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files \\
 		--blink-settings=preferredColorScheme=$setting --virtual-time-budget=20000 --dump-dom build/test-probe.html 2>build/test-chromium.log);
 	my ($answer) = $dom =~ /<pre id="answer">(.*?)<\/pre>/;
 	ok($answer, "$name: the browser shows it") or diag(slurp('build/test-chromium.log')), next;

@@ -39,7 +39,7 @@ is($status, 3, 'a time-out has its own exit status');
 like($text, qr/stopped after 2 s/, 'and is said');
 
 unlink 'build/test.png';
-($status, $text) = run_guests('picture', guest('game', image => 'invaders.elf'), '--send', 'game=\\w\\w',
+($status, $text) = run_guests('picture', guest('game', image => 'invaders.elf'), '--expect-screen', 'game=-[*]-',
 	'--screen', 'game=build/test.png', '--log', 'build/test.log');
 is($status, 0, 'a picture is taken');
 like(slurp('build/test.png'), qr/^\x89PNG/, 'it is a PNG');

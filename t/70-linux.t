@@ -11,12 +11,6 @@ use Veneer;
 my %linux = (image => 'linux/vmlinux', module => 'linux/shell.cpio.gz', cmdline => 'console=hvc0 quiet', memory => '128M');
 my %rtos = (image => 'rtos-pv.elf', cmdline => 'spin');
 
-# Types commands at the shell's prompt, one after the other.
-sub shell {
-	my ($name, @commands) = @_;
-	return ('--expect', "$name=built-in shell", map { ('--send', "$name=\\w\\w$_\\n") } @commands);
-}
-
 for my $vcpus (1, 2, 4) {
 	my ($status, $text) = run_guests("linux-$vcpus", guest('linux', %linux, vcpus => $vcpus, cpus => '0-1'),
 		shell('linux', 'echo answer $((6 * 7)), $(nproc) CPUs', 'poweroff -f'));
@@ -54,7 +48,7 @@ for my $memory ('64M', '2G') {
 {
 	my ($status, $text) = run_guests('linux-two', guest('one', %linux) . guest('two', %linux, cpus => 1),
 		shell('one', 'echo c > /proc/sysrq-trigger'), '--expect', 'veneer=one: CRASH',
-		'--send', 'two=\\w\\wecho still $((1 + 1)) here; poweroff -f\\n');
+		'--send', 'two=echo still $((1 + 1)) here; poweroff -f\\n');
 	like($text, qr/^one: .*Kernel panic - not syncing: sysrq triggered crash/m, 'two of them: one panics and says why');
 	like($text, qr/^veneer: one: CRASH: /m, 'the hypervisor knows');
 	like($text, qr/^two: still 2 here$/m, 'the other goes on');
@@ -65,7 +59,8 @@ for my $memory ('64M', '2G') {
 {
 	my ($status, $text) = run_guests('linux-oom', guest('linux', %linux, memory => '64M') .
 		guest('rtos', %rtos, cpus => 1),
-		shell('linux', 'tail /dev/zero', '\\w\\w\\w\\w\\w\\w\\w\\wecho still $((1 + 1)) here', 'poweroff -f'));
+		shell('linux', 'tail /dev/zero'), '--expect', 'linux=Killed process', '--expect', 'linux=# $',
+		'--send', 'linux=echo still $((1 + 1)) here\\n', '--expect', 'linux=# $', '--send', 'linux=poweroff -f\\n');
 	like($text, qr/^linux: .*Out of memory: Killed process/m, 'out of memory: the guest says so') or diag($text);
 	like($text, qr/^linux: still 2 here$/m, 'and goes on');
 	like($text, qr/^rtos: neighbour: checksum right/m, 'its neighbour does not notice');

@@ -44,7 +44,7 @@ sub compare {
 sub run_selftests {
 	my ($engine) = @_;
 	return run_guests("selftests-$engine", guest('linux', image => 'linux/vmlinux', module => 'linux/tests.cpio.gz', engine => $engine,
-		memory => '512M', vcpus => 2, cpus => '0-1', cmdline => 'console=hvc0 quiet task=selftests'), '--timeout', 900);
+		memory => '512M', vcpus => 2, cpus => '0-1', cmdline => 'console=hvc0 quiet task=selftests'));
 }
 
 # Native beside ring, each on a core of this machine.

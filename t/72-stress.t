@@ -11,7 +11,7 @@ use Veneer;
 my $native_run = native_linux('stress');
 my ($status, $text) = run_guests('stress', guest('linux', image => 'linux/vmlinux', module => 'linux/tests.cpio.gz',
 	memory => '512M', vcpus => 2, cpus => '0-1', cmdline => 'console=hvc0 quiet task=stress') .
-	guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 2), '--timeout', 500);
+	guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 2));
 my $native = $native_run->();
 is($status, 0, 'the guests end well') or diag($text);
 for (qw(cpu vm fork context mmap signal sigsegv pthread timer fault switch futex)) {

@@ -45,14 +45,19 @@ static uint32_t take(struct vcpu *v, uint32_t which)
 	return __atomic_fetch_and(&v->requests, ~which, __ATOMIC_ACQUIRE) & which;
 }
 
+static void pause(struct vcpu *v, bool paused)
+{
+	if (!v->id && v->paused != paused)
+		console_guest_notice(v->guest, paused ? "paused" : "resumed");
+	v->paused = paused;
+}
+
 void request_at_once(struct vcpu *v)
 {
 	uint32_t r = take(v, REQUESTS_AT_ONCE);
 
-	if (r & REQUEST_PAUSE)
-		v->paused = true;
-	if (r & REQUEST_RESUME)
-		v->paused = false;
+	if (r & (REQUEST_PAUSE | REQUEST_RESUME))
+		pause(v, !(r & REQUEST_RESUME));
 	if (r & REQUEST_PARK)
 		vcpu_park(v);
 	if (r & REQUEST_RESET) {

@@ -85,7 +85,7 @@ static int open_terminal(char *name, size_t bytes)
 	return fd;
 }
 
-int bochs_start(const struct bochs *b, struct machine *m, FILE *log)
+int bochs_start(const struct bochs *b, struct machine *m)
 {
 	char serial[64], display[64], settings[64], commands[64], log_path[64];
 
@@ -106,7 +106,7 @@ int bochs_start(const struct bochs *b, struct machine *m, FILE *log)
 	snprintf(settings, sizeof(settings), "%s/bochsrc", directory);
 	snprintf(commands, sizeof(commands), "%s/commands", directory);
 	const char *const argv[] = { "bochs", "-q", "-f", settings, "-rc", commands, NULL };
-	return machine_start_on(m, (char *const *)argv, serial_fd, display_fd, display, log);
+	return machine_start_on(m, (char *const *)argv, serial_fd, display_fd, display);
 }
 
 void bochs_clean(void)

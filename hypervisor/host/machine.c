@@ -13,6 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of QEMU when the hypervisor has written "well" to isa-debug-exit; any other is not. */
+#define EXIT_STATUS_WELL 1
+
+/* Bochs's 16550 drops what overruns its FIFO of 16: this, and a question of the script's. */
+#define BOCHS_PORTION 8
+
 long now_ms(void)
 {
 	struct timespec t;
@@ -35,11 +41,11 @@ static void child(char *const argv[], int in, int out)
 	_exit(127);
 }
 
-int machine_start(struct machine *m, char *const argv[], FILE *log)
+int machine_start(struct machine *m, char *const argv[])
 {
 	int in[2], out[2];
 
-	*m = (struct machine){ .log = log, .display = -1 };
+	*m = (struct machine){ .display = -1, .has_exit_port = true, .portion = 64 };
 	signal(SIGPIPE, SIG_IGN);
 	if (pipe(in) || pipe(out) || (m->pid = fork()) < 0) {
 		fprintf(stderr, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
@@ -55,9 +61,11 @@ int machine_start(struct machine *m, char *const argv[], FILE *log)
 }
 
 int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
-		     const char *display_name, FILE *log)
+		     const char *display_name)
 {
-	*m = (struct machine){ .log = log, .to = serial, .from = serial, .display = display };
+	*m = (struct machine){
+		.to = serial, .from = serial, .display = display, .portion = BOCHS_PORTION
+	};
 	signal(SIGPIPE, SIG_IGN);
 	if ((m->pid = fork()) < 0) {
 		fprintf(stderr, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
@@ -94,53 +102,101 @@ static bool wait_for_output(struct machine *m, long end)
 	}
 }
 
-static const char *take_line(struct machine *m, size_t length)
+/* Nothing that comes from the machine may move the cursor or change the terminal. */
+static char harmless(char c)
 {
-	static char line[sizeof(m->line) + 1];
-	size_t n = length;
-
-	memcpy(line, m->line, length);
-	while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-		n--;
-	line[n] = 0;
-	m->used -= length;
-	memmove(m->line, m->line + length, m->used);
-	return line;
+	return c == '\t' || (c >= ' ' && c < 0x7f) ? c : '?';
 }
 
-const char *machine_line(struct machine *m, int timeout_ms, bool *ended)
+const char *hypervisor_says(const char *line)
+{
+	static const char name[] = "veneer: ";
+
+	return strncmp(line, name, sizeof(name) - 1) ? NULL : line + sizeof(name) - 1;
+}
+
+static void hear(struct machine *m, const char *line)
+{
+	const char *said = hypervisor_says(line);
+
+	if (!said)
+		return;
+	m->started |= !strncmp(said, "boot entry_ticks=", 17);
+	m->done |= !strncmp(said, "all done, ", 10);
+	m->well |= !strcmp(said, "all done, all well");
+	m->panicked |= !strncmp(said, "PANIC at ", 9);
+}
+
+bool machine_is_well(const struct machine *m, int status)
+{
+	return m->well && !m->panicked && (!m->has_exit_port || status == EXIT_STATUS_WELL);
+}
+
+/* The first n bytes, without the line's end. */
+static const char *show(const struct machine *m, size_t n)
+{
+	static char text[MACHINE_LINE + 1];
+
+	while (n && (m->line[n - 1] == '\n' || m->line[n - 1] == '\r'))
+		n--;
+	for (size_t i = 0; i < n; i++)
+		text[i] = harmless(m->line[i]);
+	text[n] = 0;
+	return text;
+}
+
+static void drop(struct machine *m, size_t n)
+{
+	m->used -= n;
+	memmove(m->line, m->line + n, m->used);
+}
+
+/* The next whole line, or NULL. Where a line begins is what tells the hypervisor's from a guest's:
+ * one that does not fit loses its end, which never stands at the beginning of another. */
+static const char *take_line(struct machine *m)
+{
+	char *newline = memchr(m->line, '\n', m->used);
+	size_t n = newline ? (size_t)(newline - m->line) + 1 : m->used;
+	bool rest = m->cut;
+
+	if (!newline && !rest && m->used < sizeof(m->line) && !(m->eof && m->used))
+		return NULL;
+	const char *text = show(m, n);
+	drop(m, n);
+	m->cut = !newline;
+	if (rest)
+		return newline ? take_line(m) : NULL;
+	hear(m, text);
+	return text;
+}
+
+/* Reads what there is. */
+static void take_bytes(struct machine *m)
+{
+	ssize_t n = read(m->from, m->line + m->used, sizeof(m->line) - m->used);
+
+	m->eof = n <= 0;
+	m->fresh = n > 0;
+	m->used += n > 0 ? (size_t)n : 0;
+}
+
+enum machine_event machine_read(struct machine *m, int timeout_ms, const char **text)
 {
 	long end = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
 
-	*ended = false;
 	for (;;) {
-		char *newline = memchr(m->line, '\n', m->used);
-
-		if (newline || m->used == sizeof(m->line))
-			return take_line(m, newline ? (size_t)(newline - m->line) + 1 : m->used);
-		if (!wait_for_output(m, end))
-			return NULL;
-		ssize_t n = read(m->from, m->line + m->used, sizeof(m->line) - m->used);
-		if (n <= 0) {
-			*ended = true;
-			return m->used ? take_line(m, m->used) : NULL;
+		if ((*text = take_line(m)))
+			return MACHINE_SAYS;
+		if (m->eof)
+			return MACHINE_ENDED;
+		if (m->fresh && m->used) {
+			m->fresh = false;
+			*text = show(m, m->used);
+			return MACHINE_BEGINS;
 		}
-		if (m->log)
-			fwrite(m->line + m->used, 1, (size_t)n, m->log);
-		m->used += (size_t)n;
-	}
-}
-
-/* Looks for the line that says how it ended, in what comes in any pieces. */
-static void look_for_end(struct machine *m, const char *bytes, ssize_t n)
-{
-	static const char phrase[] = "veneer: all done, all well";
-
-	for (ssize_t i = 0; i < n && !m->well; i++) {
-		m->matched = bytes[i] == phrase[m->matched] ? m->matched + 1
-			     : bytes[i] == phrase[0]	    ? 1
-							    : 0;
-		m->well = !phrase[m->matched];
+		if (!wait_for_output(m, end))
+			return MACHINE_SILENT;
+		take_bytes(m);
 	}
 }
 
@@ -151,7 +207,29 @@ static void restore_terminal(void)
 	tcsetattr(0, TCSANOW, &cooked);
 }
 
-void machine_interact(struct machine *m)
+/* Shows what has come, and listens to the lines of it. False: the machine has ended. */
+static bool show_output(struct machine *m, FILE *log)
+{
+	size_t before = m->used;
+
+	take_bytes(m);
+	for (size_t i = before; i < m->used; i++) {
+		char c = m->line[i];
+
+		if (c == '\r')
+			continue;
+		c = c == '\n' ? c : harmless(c);
+		putchar(c);
+		if (log)
+			putc(c, log);
+	}
+	fflush(stdout);
+	while (take_line(m))
+		;
+	return !m->eof;
+}
+
+void machine_interact(struct machine *m, FILE *log)
 {
 	struct termios raw;
 	char buffer[512];
@@ -173,16 +251,8 @@ void machine_interact(struct machine *m)
 			break;
 		if (p[2].revents && read(m->display, buffer, sizeof(buffer)) <= 0)
 			m->display = -1;
-		if (p[0].revents) {
-			n = read(m->from, buffer, sizeof(buffer));
-			if (n <= 0)
-				break;
-			if (write(1, buffer, (size_t)n) != n)
-				break;
-			look_for_end(m, buffer, n);
-			if (m->log)
-				fwrite(buffer, 1, (size_t)n, m->log);
-		}
+		if (p[0].revents && !show_output(m, log))
+			break;
 		if (p[1].revents) {
 			n = read(0, buffer, sizeof(buffer));
 			if (n > 0)
@@ -194,7 +264,7 @@ void machine_interact(struct machine *m)
 	restore_terminal();
 }
 
-/* Bochs's 16550 drops what overruns its FIFO: there, one byte at a time. */
+/* For Bochs one byte at a time, whoever types. */
 void machine_type(struct machine *m, const char *bytes, size_t n)
 {
 	bool slowly = m->display >= 0;

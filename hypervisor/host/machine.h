@@ -8,35 +8,51 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#define MACHINE_LINE 4096
+
 struct machine {
 	pid_t pid;
-	int to, from; /* the serial line */
-	int display;  /* a terminal whose output nobody reads, or -1 */
-	bool well;    /* the hypervisor has said that all guests are */
-	FILE *log;    /* a copy of the console, or NULL */
-	char line[1024];
+	int to, from;	    /* the serial line */
+	int display;	    /* a terminal whose output nobody reads, or -1 */
+	bool has_exit_port; /* the hypervisor chooses the emulator's exit status */
+	size_t portion;	    /* bytes that may be typed at once: more can be lost */
+	char line[MACHINE_LINE];
 	size_t used;
-	unsigned matched; /* of the line that says so */
+	bool fresh; /* of an unfinished line there is more than was shown */
+	bool cut;   /* the rest of a line that was too long is dropped */
+	bool eof;
+	/* what the hypervisor has said of itself */
+	bool started, done, well, panicked;
 };
 
 /* Starts argv (execvp) with its stdin and stdout as the serial line. 0, or -1 with a line on
  * stderr. */
-int machine_start(struct machine *m, char *const argv[], FILE *log);
+int machine_start(struct machine *m, char *const argv[]);
 
 /* The same with the serial line and the display on pseudo-terminals, whose masters these are. */
 int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
-		     const char *display_name, FILE *log);
+		     const char *display_name);
 
-/* The next line of the console without its end, or NULL: at the end of output (*ended true), or
- * when the time is up (timeout in milliseconds, -1 for none). */
-const char *machine_line(struct machine *m, int timeout_ms, bool *ended);
+/* Waits for output, for at most timeout_ms milliseconds (-1: as long as it takes). A whole line, or
+ * what there is of an unfinished one each time it has grown; control characters are shown as '?'.
+ */
+enum machine_event { MACHINE_SAYS, MACHINE_BEGINS, MACHINE_SILENT, MACHINE_ENDED };
+enum machine_event machine_read(struct machine *m, int timeout_ms, const char **text);
 
-/* Forwards everything between the terminal and the machine until it ends. */
-void machine_interact(struct machine *m);
+/* Forwards everything between the terminal and the machine until it ends. log: a copy, or NULL. */
+void machine_interact(struct machine *m, FILE *log);
 
 void machine_type(struct machine *m, const char *bytes, size_t n);
 void machine_kill(struct machine *m);
 int machine_finish(struct machine *m); /* waits; its exit status, or -1 */
+
+/* Behind the "veneer: " of one of the hypervisor's own lines, or NULL: no guest's line begins so.
+ */
+const char *hypervisor_says(const char *line);
+
+/* Whether all guests were well: the hypervisor has said so, and in QEMU the exit status (of
+ * machine_finish) agrees, which no guest can choose. */
+bool machine_is_well(const struct machine *m, int status);
 
 /* Milliseconds on a clock that only goes forward. */
 long now_ms(void);

@@ -13,7 +13,7 @@
 #include "bochs.h"
 #include "iso.h"
 #include "qemu.h"
-#include "screen.h"
+#include "script.h"
 
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
@@ -29,14 +29,18 @@ static const char help[] =
 	"least 2)\n"
 	"      --memory M          its memory, in MiB (default: what the guests want)\n"
 	"      --timeout S         stop after so many seconds (default: none on a terminal, else "
-	"120)\n"
+	"900)\n"
 	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is "
-	"Ctrl-A,\n"
-	"                          \\w waits 1/4 s; may be repeated, and is done in order\n"
-	"      --expect GUEST=TEXT go on only when the guest has printed a line with TEXT in it\n"
-	"      --screen GUEST=FILE write the guest's text screen as a PNG picture when all is "
-	"typed, then\n"
-	"                          stop that guest\n"
+	"Ctrl-A\n"
+	"      --expect GUEST=RE   wait until the guest (or \"veneer\") prints what matches RE, an "
+	"extended\n"
+	"                          regular expression, in a line or a prompt\n"
+	"      --expect-screen GUEST=RE\n"
+	"                          wait until its text screen matches RE, and print it\n"
+	"      --screen GUEST=FILE write its text screen as a PNG picture, then stop that guest\n"
+	"                          These may be repeated, and are done in order. One that cannot "
+	"be done\n"
+	"                          ends the run.\n"
 	"      --log FILE          a copy of the console\n"
 	"      --accel A           tcg, kvm, bochs or auto (default: kvm if it works and keeps up, "
 	"else\n"
@@ -48,24 +52,16 @@ static const char help[] =
 	"exit\n"
 	"      --quiet             do not show the console\n"
 	"\n"
-	"Exit status: 0 all guests well; 1 not; 2 wrong command line or configuration; 3 out of "
+	"Exit status: 0 all guests well and all steps done; 1 not; 2 wrong command line or "
+	"configuration; 3 out of "
 	"time.\n";
-
-#define SCRIPT_MAX 16
-
-enum step_kind { STEP_SEND, STEP_SCREEN, STEP_EXPECT };
 
 struct options {
 	const char *conf, *engine, *log, *accel, *bundle, *iso;
 	const char *cpus, *memory;
 	long timeout;
 	bool icount, print, quiet, wants_vmx, wants_svm;
-	struct {
-		enum step_kind kind;
-		char guest[32];
-		const char *arg;
-	} script[SCRIPT_MAX];
-	unsigned steps;
+	struct script script;
 };
 
 static int fail(const char *what, const char *why)
@@ -178,151 +174,70 @@ static void command_of(const struct options *o, const char *accel, const char *b
 	qemu_arguments(&q, argv);
 }
 
-/* Types a script's keys: escapes, and pauses. */
-static void type_keys(struct machine *m, const char *keys)
+/* The exit status, and why it is not 0. */
+static int judge(struct machine *m, struct script *s, int status)
 {
-	for (; *keys; keys++) {
-		char c = *keys;
+	bool done = script_is_done(s, "not done when the machine went down");
 
-		if (c == '\\' && keys[1]) {
-			switch (*++keys) {
-			case 'r': c = '\r'; break;
-			case 'n': c = '\n'; break;
-			case 'e': c = 27; break;
-			case 't': c = '\t'; break;
-			case 'a': c = 1; break;
-			case 'w': usleep(250000); continue;
-			default: c = *keys;
-			}
-		}
-		machine_type(m, &c, 1);
-		usleep(2000);
-	}
-}
-
-static void monitor_command(struct machine *m, const char *command, const char *guest)
-{
-	char text[80];
-	int n = snprintf(text, sizeof(text), "\001:%s %s\r", command, guest);
-
-	for (int i = 0; i < n; i++) {
-		machine_type(m, text + i, 1);
-		usleep(1000);
-	}
-}
-
-struct progress {
-	bool started, ended, well, panicked;
-	unsigned step;
-	struct screen screen;
-	bool waiting; /* for the screen, or for an expected line */
-	int status;
-};
-
-static void next_step(struct machine *m, const struct options *o, struct progress *p)
-{
-	for (; p->step < o->steps && !p->waiting; p->step++) {
-		const char *guest = o->script[p->step].guest;
-
-		switch (o->script[p->step].kind) {
-		case STEP_EXPECT: p->waiting = true; return;
-		case STEP_SCREEN:
-			memset(&p->screen, 0, sizeof(p->screen));
-			p->waiting = true;
-			monitor_command(m, "cells", guest);
-			return;
-		case STEP_SEND:
-			monitor_command(m, "input", guest);
-			type_keys(m, o->script[p->step].arg);
-		}
-	}
-}
-
-static bool waits_for(const struct options *o, const struct progress *p, enum step_kind kind)
-{
-	return p->waiting && o->script[p->step].kind == kind;
-}
-
-/* The line that the script waits for: one of the guest's, with the text anywhere in it. */
-static bool is_expected(const struct options *o, const struct progress *p, const char *line)
-{
-	const char *guest = o->script[p->step].guest;
-	size_t n = strlen(guest);
-
-	return waits_for(o, p, STEP_EXPECT) && !strncmp(line, guest, n) && line[n] == ':' &&
-	       strstr(line + n, o->script[p->step].arg);
-}
-
-static void take_line(struct machine *m, const struct options *o, struct progress *p, FILE *log,
-		      const char *line)
-{
-	if (waits_for(o, p, STEP_SCREEN) &&
-	    screen_take(&p->screen, o->script[p->step].guest, line)) {
-		if (p->screen.rows < SCREEN_ROWS)
-			return;
-		if (screen_png(&p->screen, o->script[p->step].arg))
-			p->status = RUN_NOT_WELL;
-		p->waiting = false;
-		monitor_command(m, "stop", o->script[p->step].guest);
-		p->step++;
-		next_step(m, o, p);
-		return;
-	}
-	if (log)
-		fprintf(log, "%s\n", line);
-	if (!o->quiet)
-		puts(line);
-	fflush(stdout);
-	if (!strncmp(line, "veneer: boot entry", 18)) {
-		p->started = true;
-		next_step(m, o, p);
-	} else if (is_expected(o, p, line)) {
-		p->waiting = false;
-		p->step++;
-		next_step(m, o, p);
-	}
-	p->ended |= !strncmp(line, "veneer: all done", 16);
-	p->well |= !strcmp(line, "veneer: all done, all well");
-	p->panicked |= !strncmp(line, "veneer: PANIC", 13);
-}
-
-static int watch(struct machine *m, const struct options *o, FILE *log)
-{
-	struct progress p = { 0 };
-	long end = now_ms() + o->timeout * 1000;
-	bool ended = false;
-
-	while (!ended) {
-		long left = o->timeout ? end - now_ms() : -1;
-		const char *line =
-			o->timeout && left <= 0 ? NULL : machine_line(m, (int)left, &ended);
-
-		if (line) {
-			take_line(m, o, &p, log, line);
-		} else if (!ended) {
-			fprintf(stderr, "veneer: stopped after %ld s, see --timeout\n", o->timeout);
-			machine_kill(m);
-			machine_finish(m);
-			return RUN_TIMEOUT;
-		}
-	}
-	int status = machine_finish(m);
-
-	if (!p.started)
+	if (!m->started)
 		fprintf(stderr, "veneer: the hypervisor did not start\n");
-	else if (!p.ended && !p.panicked)
+	else if (!m->done && !m->panicked)
 		fprintf(stderr,
 			"veneer: the machine went down in the middle (the emulator's exit status "
 			"is %d)\n",
 			status);
-	return p.well && !p.panicked ? p.status : RUN_NOT_WELL;
+	else if (m->well && !machine_is_well(m, status))
+		fprintf(stderr,
+			"veneer: the console says \"all well\", but the emulator's exit status is "
+			"%d\n",
+			status);
+	return done && machine_is_well(m, status) ? RUN_WELL : RUN_NOT_WELL;
 }
 
-static int interact(struct machine *m)
+static int stop(struct machine *m, int status)
 {
-	machine_interact(m);
+	machine_kill(m);
 	machine_finish(m);
-	return m->well ? RUN_WELL : RUN_NOT_WELL;
+	return status;
+}
+
+static int watch(struct machine *m, struct options *o, FILE *log)
+{
+	const struct output output = { .log = log, .quiet = o->quiet };
+	struct script *s = &o->script;
+	long end = now_ms() + o->timeout * 1000;
+	const char *text;
+
+	s->output = &output;
+	while (!s->failed) {
+		long left = o->timeout ? end - now_ms() : -1;
+		int wait = script_wait_ms(s);
+
+		if (o->timeout && left <= 0) {
+			fprintf(stderr, "veneer: stopped after %ld s, see --timeout\n", o->timeout);
+			script_is_done(s, "not done in time");
+			return stop(m, RUN_TIMEOUT);
+		}
+		if (wait < 0 || (o->timeout && wait > left))
+			wait = (int)left;
+		switch (machine_read(m, wait, &text)) {
+		case MACHINE_SAYS:
+			if (!script_take(s, m, text))
+				output_line(&output, text);
+			break;
+		case MACHINE_BEGINS: script_peek(s, m, text); break;
+		case MACHINE_SILENT: break;
+		case MACHINE_ENDED: return judge(m, s, machine_finish(m));
+		}
+		script_continue(s, m);
+	}
+	return stop(m, RUN_NOT_WELL);
+}
+
+static int interact(struct machine *m, struct options *o, FILE *log)
+{
+	machine_interact(m, log);
+	return judge(m, &o->script, machine_finish(m));
 }
 
 static int print_command(const struct options *o, const char *accel, const char *bundle)
@@ -339,8 +254,7 @@ static int print_command(const struct options *o, const char *accel, const char 
 	return RUN_WELL;
 }
 
-static int start(const struct options *o, const char *accel, const char *bundle, struct machine *m,
-		 FILE *log)
+static int start(const struct options *o, const char *accel, const char *bundle, struct machine *m)
 {
 	const char *argv[QEMU_ARGUMENTS];
 	const struct bochs b = { .memory = o->memory,
@@ -349,9 +263,9 @@ static int start(const struct options *o, const char *accel, const char *bundle,
 				 .bundle = bundle };
 
 	if (!strcmp(accel, "bochs"))
-		return bochs_start(&b, m, log);
+		return bochs_start(&b, m);
 	command_of(o, accel, bundle, argv);
-	return machine_start(m, (char *const *)argv, log);
+	return machine_start(m, (char *const *)argv);
 }
 
 static int write_iso(const struct options *o, const char *bundle)
@@ -364,7 +278,7 @@ static int write_iso(const struct options *o, const char *bundle)
 }
 
 /* In the machine that it chooses. */
-static int run_there(const struct options *o, const char *bundle, FILE *log)
+static int run_there(struct options *o, const char *bundle, FILE *log)
 {
 	const char *accel = choose_accelerator(o);
 	int status = RUN_USAGE;
@@ -372,8 +286,8 @@ static int run_there(const struct options *o, const char *bundle, FILE *log)
 
 	if (o->print)
 		status = print_command(o, accel, bundle);
-	else if (!start(o, accel, bundle, &m, isatty(0) ? log : NULL))
-		status = isatty(0) && !o->steps ? interact(&m) : watch(&m, o, log);
+	else if (!start(o, accel, bundle, &m))
+		status = isatty(0) && !o->script.steps ? interact(&m, o, log) : watch(&m, o, log);
 	bochs_clean();
 	return status;
 }
@@ -398,21 +312,6 @@ static int run(struct options *o)
 	return status;
 }
 
-static bool add_step(struct options *o, enum step_kind kind, const char *arg)
-{
-	const char *equals = strchr(arg, '=');
-
-	if (!equals || equals == arg || (size_t)(equals - arg) >= sizeof(o->script[0].guest) ||
-	    o->steps == SCRIPT_MAX)
-		return false;
-	o->script[o->steps].kind = kind;
-	memcpy(o->script[o->steps].guest, arg, (size_t)(equals - arg));
-	o->script[o->steps].guest[equals - arg] = 0;
-	o->script[o->steps].arg = equals + 1;
-	o->steps++;
-	return true;
-}
-
 int command_run(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -423,6 +322,7 @@ int command_run(int argc, char **argv)
 		{ "send", required_argument, NULL, 's' },
 		{ "screen", required_argument, NULL, 'S' },
 		{ "expect", required_argument, NULL, 'x' },
+		{ "expect-screen", required_argument, NULL, 'X' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "accel", required_argument, NULL, 'a' },
 		{ "icount", no_argument, NULL, 'i' },
@@ -433,9 +333,9 @@ int command_run(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct options o = { .timeout = isatty(0) ? 0 : 120 };
+	struct options o = { .timeout = isatty(0) ? 0 : 900 };
 	bool good = true;
-	int c;
+	int wrong = 0, c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (c) {
@@ -443,9 +343,10 @@ int command_run(int argc, char **argv)
 		case 'c': o.cpus = optarg; break;
 		case 'm': o.memory = optarg; break;
 		case 't': o.timeout = atol(optarg); break;
-		case 's': good &= add_step(&o, STEP_SEND, optarg); break;
-		case 'S': good &= add_step(&o, STEP_SCREEN, optarg); break;
-		case 'x': good &= add_step(&o, STEP_EXPECT, optarg); break;
+		case 's': wrong |= script_add(&o.script, STEP_SEND, optarg); break;
+		case 'S': wrong |= script_add(&o.script, STEP_SCREEN, optarg); break;
+		case 'x': wrong |= script_add(&o.script, STEP_EXPECT, optarg); break;
+		case 'X': wrong |= script_add(&o.script, STEP_EXPECT_SCREEN, optarg); break;
 		case 'l': o.log = optarg; break;
 		case 'a': o.accel = optarg; break;
 		case 'i': o.icount = true; break;
@@ -457,6 +358,8 @@ int command_run(int argc, char **argv)
 		default: good = false;
 		}
 	}
+	if (wrong)
+		return RUN_USAGE;
 	if (!good || optind + 1 != argc || (o.cpus && atoi(o.cpus) < 1) ||
 	    (o.memory && atoi(o.memory) < 1) || o.timeout < 0) {
 		fputs(help, stderr);

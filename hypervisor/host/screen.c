@@ -12,23 +12,54 @@
 #define CELL_HEIGHT 16
 #define BASELINE    13 /* rows above it */
 
-bool screen_take(struct screen *s, const char *guest, const char *line)
+/* Behind "GUEST: WHAT NN ", when the row is there; else NULL. */
+static const char *row_of(const char *said, const char *guest, const char *what, unsigned *row)
 {
-	char head[80];
-	unsigned row;
-	int used = snprintf(head, sizeof(head), "veneer: %s: cells ", guest);
+	char head[64];
+	int used = snprintf(head, sizeof(head), "%s: %s ", guest, what);
 
-	if (strncmp(line, head, (size_t)used) || sscanf(line + used, "%2u", &row) != 1 ||
-	    row >= SCREEN_ROWS || strlen(line + used + 3) < 4 * SCREEN_COLUMNS)
+	if (strncmp(said, head, (size_t)used) || sscanf(said + used, "%2u", row) != 1 ||
+	    *row >= SCREEN_ROWS)
+		return NULL;
+	return said + used + 3;
+}
+
+bool screen_take(struct screen *s, const char *guest, const char *said)
+{
+	unsigned row;
+	const char *text = row_of(said, guest, "cells", &row);
+
+	if (!text || strlen(text) < 4 * SCREEN_COLUMNS)
 		return false;
 	for (unsigned i = 0; i < SCREEN_COLUMNS; i++) {
 		char hex[5] = { 0 };
 
-		memcpy(hex, line + used + 3 + 4 * i, 4);
+		memcpy(hex, text + 4 * i, 4);
 		s->cell[row][i] = (uint16_t)strtoul(hex, NULL, 16);
 	}
 	s->rows++;
 	return true;
+}
+
+bool text_screen_take(struct text_screen *s, const char *guest, const char *said)
+{
+	unsigned row;
+	const char *text = row_of(said, guest, "screen", &row);
+
+	if (!text || strlen(text) < SCREEN_COLUMNS + 2)
+		return false;
+	memcpy(s->row[row], text + 1, SCREEN_COLUMNS);
+	s->row[row][SCREEN_COLUMNS] = '\n';
+	s->rows++;
+	return true;
+}
+
+const char *text_screen_string(const struct text_screen *s)
+{
+	static char text[sizeof(s->row) + 1];
+
+	memcpy(text, s->row, sizeof(s->row));
+	return text;
 }
 
 /* Code page 437 above ASCII. */

@@ -14,8 +14,19 @@ struct screen {
 	unsigned rows;				    /* received so far */
 };
 
-/* Takes "GUEST: cells NN HEX"; true when the line was one. */
-bool screen_take(struct screen *s, const char *guest, const char *line);
+/* Its text alone, as the monitor's "screen" command sends it. */
+struct text_screen {
+	char row[SCREEN_ROWS][SCREEN_COLUMNS + 1]; /* each with a newline behind it */
+	unsigned rows;
+};
+
+/* Takes "GUEST: cells NN HEX", "GUEST: screen NN |TEXT|", as the hypervisor says them; true when it
+ * was one. */
+bool screen_take(struct screen *s, const char *guest, const char *said);
+bool text_screen_take(struct text_screen *s, const char *guest, const char *said);
+
+/* All rows in one string. */
+const char *text_screen_string(const struct text_screen *s);
 
 /* Draws it with the 16-pixel font of GRUB (unicode.pf2). 0, or -1 with a line on stderr. */
 int screen_png(const struct screen *s, const char *path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Chooses by the command line: demo (the default), test, bench, bench-short, spin; bench
+/* Chooses by the command line: demo (the default), test, bench, bench-short, spin, listen; bench
  * with apic: the local APIC too. */
 #include "app.h"
 
@@ -75,6 +75,8 @@ void print(const char *fmt, ...)
 	port_put(line, n);
 }
 
+static volatile bool heard;
+
 /* What is typed is echoed a line at a time, so that a test can see it arrive. */
 void kernel_input(char c)
 {
@@ -85,9 +87,19 @@ void kernel_input(char c)
 		line[used] = 0;
 		used = 0;
 		print("typed: %s\n", line);
+		heard = true;
 	} else {
 		line[used++] = c;
 	}
+}
+
+/* A guest that lives until a line is typed to it. */
+static int run_listen(void)
+{
+	print("listening\n");
+	while (!heard)
+		osDelay(1);
+	return 0;
 }
 
 static bool asked_for(const char *word)
@@ -116,6 +128,8 @@ static void first_thread(void *arg)
 		code = run_bench(20, asked_for("apic"));
 	else if (asked_for("spin"))
 		code = run_spin();
+	else if (asked_for("listen"))
+		code = run_listen();
 	else
 		code = run_demo();
 	port_exit(code);

@@ -4,9 +4,18 @@ package Veneer;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT = qw(veneer run_guests native_linux command slurp spew guest text_screens);
+our @EXPORT = qw(veneer run_guests native_linux command slurp spew guest text_screens shell $limit $fleet $gone_left);
 
 my $build = 'build';
+
+# Seconds after which a run is taken to hang. Nothing else is judged by the clock on the wall: tests wait
+# for what they can see, so a machine that is twenty times slower passes all the same.
+our $limit = 3600;
+
+# grub-invaders' screen: all forty aliens, which the fleet shows whenever its rows spread; and the ship,
+# which begins in the middle.
+our $fleet = "(-[*]-([^*]|\n)*){40}";
+our $gone_left = '^ {0,35}/ \\\\ ';
 
 sub spew {
 	my ($path, $text) = @_;
@@ -56,12 +65,18 @@ sub run_guests {
 	my ($name, $conf, @options) = @_;
 	my $path = "$build/test-$name.conf";
 	spew($path, $conf);
-	my ($status, $text) = veneer('run', $path, '--timeout', 120, '--accel', 'tcg', @options);
+	my ($status, $text) = veneer('run', $path, '--timeout', $limit, '--accel', 'tcg', @options);
 	$text =~ s/\r//g;
 	return ($status, $text);
 }
 
-# What the monitor's command `screen` printed, each time an array of 25 rows.
+# Types commands to a Linux guest's shell, each when the prompt is there.
+sub shell {
+	my ($name, @commands) = @_;
+	return ('--expect', "$name=built-in shell", map { ('--expect', "$name=# \$", '--send', "$name=$_\\n") } @commands);
+}
+
+# What the monitor's command `screen` printed, or the script that waited for a screen, each time an array of 25 rows.
 sub text_screens {
 	my ($text) = @_;
 	my (@screens, @rows);
@@ -82,7 +97,7 @@ sub native_linux {
 	if (!$pid) {
 		open STDERR, '>&', \*STDOUT;
 		open STDIN, '<', '/dev/null';
-		exec qw(timeout 900 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none
+		exec 'timeout', $limit, qw(qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none
 			-monitor none -nodefaults -serial stdio -no-reboot),
 			'-kernel', "$build/linux/vmlinux", '-initrd', "$build/linux/tests.cpio.gz",
 			'-append', "console=ttyS0 quiet task=$task panic=-1";

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "script.h"
+
+#include <string.h>
+
+#define QUESTIONS  100 /* numbers of two digits */
+#define LOOK_MS	   100 /* between two looks at a screen, beside the time that a look takes */
+#define ESCAPES	   "rneta\\"
+#define ESCAPED	   "\r\n\033\t\001\\"
+#define MONITOR	   1 /* Ctrl-A */
+#define KEYS_BYTES 128
+
+static const char *const options[] = { [STEP_SEND] = "--send",
+				       [STEP_EXPECT] = "--expect",
+				       [STEP_EXPECT_SCREEN] = "--expect-screen",
+				       [STEP_SCREEN] = "--screen" };
+
+static void complain(const struct step *step, const char *why)
+{
+	fprintf(stderr, "veneer: %s %s=%.*s: %s\n", options[step->kind], step->guest,
+		(int)strcspn(step->arg, "\n"), step->arg, why);
+}
+
+/* --- what is wanted --- */
+
+static const char *wrong_escape(const char *keys)
+{
+	for (const char *c = keys; (c = strchr(c, '\\')); c += 2)
+		if (!c[1] || !strchr(ESCAPES, c[1]))
+			return "keys: want \\r \\n \\e \\t \\a or \\\\ behind a backslash";
+	return NULL;
+}
+
+static const char *prepare(struct step *step)
+{
+	static char why[128];
+	int flags = REG_EXTENDED | (step->kind == STEP_EXPECT_SCREEN ? REG_NEWLINE : 0);
+
+	if (step->kind == STEP_SEND)
+		return wrong_escape(step->arg);
+	if (step->kind == STEP_SCREEN)
+		return NULL;
+	int err = regcomp(&step->pattern, step->arg, flags);
+	if (!err)
+		return NULL;
+	regerror(err, &step->pattern, why, sizeof(why));
+	return why;
+}
+
+int script_add(struct script *s, enum step_kind kind, const char *arg)
+{
+	const char *equals = strchr(arg, '='), *why = NULL;
+	struct step *step = &s->step[s->steps];
+
+	if (s->steps == SCRIPT_STEPS)
+		why = "too many steps";
+	else if (!equals || equals == arg || (size_t)(equals - arg) >= sizeof(step->guest))
+		why = "want the name of a guest, = and what";
+	if (why) {
+		fprintf(stderr, "veneer: %s %s: %s\n", options[kind], arg, why);
+		return -1;
+	}
+	*step = (struct step){ .kind = kind, .arg = equals + 1 };
+	memcpy(step->guest, arg, (size_t)(equals - arg));
+	why = prepare(step);
+	if (why) {
+		complain(step, why);
+		return -1;
+	}
+	s->steps++;
+	return 0;
+}
+
+/* --- guests that have ended --- */
+
+static char *find_ended(struct script *s, const char *guest)
+{
+	for (unsigned i = 0; i < GUESTS_MAX; i++)
+		if (!strcmp(s->ended[i], guest))
+			return s->ended[i];
+	return NULL;
+}
+
+/* "GUEST: how it ended, verdict N", or "GUEST: reset" */
+static void note_end(struct script *s, const char *said)
+{
+	const char *colon = strchr(said, ':');
+	char name[NAME_MAX] = "";
+
+	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name))
+		return;
+	memcpy(name, said, (size_t)(colon - said));
+	char *entry = find_ended(s, name);
+	if (entry && !strcmp(colon, ": reset"))
+		*entry = 0;
+	else if (!entry && strstr(colon, ", verdict ") && (entry = find_ended(s, "")))
+		strcpy(entry, name);
+}
+
+/* --- doing it --- */
+
+static struct step *current(struct script *s)
+{
+	return s->started && !s->failed && s->at < s->steps ? &s->step[s->at] : NULL;
+}
+
+static bool is_doing(struct script *s, enum step_kind kind)
+{
+	const struct step *step = current(s);
+
+	return step && step->kind == kind;
+}
+
+static void fail(struct script *s, const char *why)
+{
+	complain(&s->step[s->at], why);
+	s->failed = true;
+}
+
+static void next(struct script *s)
+{
+	s->at++;
+	s->phase = STEP_WAITS;
+	s->seen = s->shown;
+}
+
+/* Types keys, and a question whose answer says that they have arrived. */
+static void type(struct script *s, struct machine *m, const char *keys, size_t n)
+{
+	char question[8];
+
+	s->asked = (s->asked + 1) % QUESTIONS;
+	int used = snprintf(question, sizeof(question), "\001:@%u\r", s->asked);
+	machine_type(m, keys, n);
+	machine_type(m, question, (size_t)used);
+}
+
+static char next_key(const char **keys)
+{
+	char c = *(*keys)++;
+
+	return c == '\\' ? ESCAPED[strchr(ESCAPES, *(*keys)++) - ESCAPES] : c;
+}
+
+/* The next portion; a command to the monitor is not torn. *to_guest: something is for the guest. */
+static size_t next_keys(struct script *s, size_t portion, char to[KEYS_BYTES], bool *to_guest)
+{
+	enum { TYPING, KEY, COMMAND } monitor = TYPING;
+	size_t n = 0;
+
+	*to_guest = false;
+	while (*s->keys && n < KEYS_BYTES && (n < portion || monitor != TYPING)) {
+		char c = next_key(&s->keys);
+
+		to[n++] = c;
+		*to_guest |= monitor == TYPING && c != MONITOR;
+		if (monitor == TYPING)
+			monitor = c == MONITOR ? KEY : TYPING;
+		else if (monitor == KEY)
+			monitor = c == ':' ? COMMAND : TYPING;
+		else if (c == '\r' || c == '\n')
+			monitor = TYPING;
+	}
+	return n;
+}
+
+static void send(struct script *s, struct machine *m)
+{
+	bool to_guest;
+	char keys[KEYS_BYTES];
+	size_t n = next_keys(s, m->portion, keys, &to_guest);
+
+	if (to_guest && find_ended(s, current(s)->guest)) {
+		fail(s, "the guest has ended");
+		return;
+	}
+	type(s, m, keys, n);
+	s->phase = STEP_TYPES;
+	if (!*s->keys)
+		next(s);
+}
+
+static void look(struct script *s, struct machine *m)
+{
+	s->screen.rows = s->text.rows = 0;
+	s->asked_ms = now_ms();
+	s->phase = STEP_LOOKS;
+	type(s, m, is_doing(s, STEP_SCREEN) ? "\001c" : "\001v", 2);
+}
+
+/* The input goes to the guest of the step. */
+static void chosen(struct script *s, struct machine *m)
+{
+	s->keys = current(s)->arg;
+	if (is_doing(s, STEP_SEND))
+		send(s, m);
+	else
+		look(s, m);
+}
+
+static void take_picture(struct script *s, struct machine *m)
+{
+	if (s->screen.rows < SCREEN_ROWS) {
+		fail(s, "the guest has no text screen");
+	} else if (screen_png(&s->screen, current(s)->arg)) {
+		s->failed = true;
+	} else {
+		type(s, m, "\001k", 2);
+		next(s);
+	}
+}
+
+static void show_screen(struct script *s)
+{
+	char line[SCREEN_COLUMNS + NAME_MAX + 32];
+
+	for (unsigned row = 0; row < SCREEN_ROWS; row++) {
+		snprintf(line, sizeof(line), "veneer: %s: screen %02u |%.*s|", current(s)->guest,
+			 row, SCREEN_COLUMNS, s->text.row[row]);
+		output_line(s->output, line);
+	}
+}
+
+static void compare_screen(struct script *s)
+{
+	if (s->text.rows < SCREEN_ROWS) {
+		fail(s, "the guest has no text screen");
+	} else if (!regexec(&current(s)->pattern, text_screen_string(&s->text), 0, NULL, 0)) {
+		show_screen(s);
+		next(s);
+	} else if (find_ended(s, current(s)->guest)) {
+		fail(s, "the guest has ended without it");
+	} else {
+		s->phase = STEP_RESTS;
+		s->again_ms = 2 * now_ms() - s->asked_ms + LOOK_MS;
+	}
+}
+
+/* The last question has been answered. */
+static void answered(struct script *s, struct machine *m)
+{
+	if (s->phase == STEP_TYPES)
+		send(s, m);
+	else if (s->phase == STEP_LOOKS && is_doing(s, STEP_SCREEN))
+		take_picture(s, m);
+	else if (s->phase == STEP_LOOKS)
+		compare_screen(s);
+}
+
+/* Begins steps for as long as that needs nothing from the machine. */
+static void begin(struct script *s, struct machine *m)
+{
+	char command[NAME_MAX + 16];
+	const struct step *step = current(s);
+
+	if (!step || s->phase != STEP_WAITS)
+		return;
+	if (step->kind == STEP_EXPECT) {
+		if (find_ended(s, step->guest))
+			fail(s, "the guest has ended without it");
+		return;
+	}
+	if (s->asked != s->answered)
+		return;
+	s->phase = STEP_CHOOSES;
+	int n = snprintf(command, sizeof(command), "\001:input %s\r", step->guest);
+	machine_type(m, command, (size_t)n);
+}
+
+/* "GUEST: TEXT" of the guest that the step waits for, as far as it is new. */
+static void compare_line(struct script *s, const char *line)
+{
+	const struct step *step = current(s);
+	size_t n = strlen(step->guest), from = n + 2;
+
+	if (strncmp(line, step->guest, n) || line[n] != ':' || line[n + 1] != ' ')
+		return;
+	if (s->seen > from)
+		from = s->seen;
+	if (from <= strlen(line) &&
+	    !regexec(&step->pattern, line + from, 0, NULL, from > n + 2 ? REG_NOTBOL : 0))
+		next(s);
+}
+
+/* What the hypervisor says in answer to the script. */
+static bool take_answer(struct script *s, struct machine *m, const char *said)
+{
+	const struct step *step = current(s);
+	unsigned number;
+
+	if (sscanf(said, "no command \"@%2u\"", &number) == 1) {
+		s->answered = number;
+		if (step && s->asked == number)
+			answered(s, m);
+		return true;
+	}
+	if (!step)
+		return false;
+	if (s->phase == STEP_LOOKS)
+		return screen_take(&s->screen, step->guest, said) ||
+		       text_screen_take(&s->text, step->guest, said) ||
+		       (!strncmp(said, step->guest, strlen(step->guest)) &&
+			!strcmp(said + strlen(step->guest), " has no screen"));
+	if (s->phase != STEP_CHOOSES)
+		return false;
+	if (!strncmp(said, "no guest \"", 10))
+		fail(s, "no such guest is there");
+	else if (!strncmp(said, "input goes to ", 14))
+		chosen(s, m);
+	else
+		return false;
+	return true;
+}
+
+bool script_take(struct script *s, struct machine *m, const char *line)
+{
+	const char *said = hypervisor_says(line);
+
+	s->started = m->started;
+	if (said)
+		note_end(s, said);
+	bool mine = said && s->steps && take_answer(s, m, said);
+	if (!mine && is_doing(s, STEP_EXPECT))
+		compare_line(s, line);
+	s->seen = s->shown = 0;
+	begin(s, m);
+	return mine;
+}
+
+void script_peek(struct script *s, struct machine *m, const char *begun)
+{
+	s->shown = strlen(begun);
+	if (is_doing(s, STEP_EXPECT))
+		compare_line(s, begun);
+	begin(s, m);
+}
+
+int script_wait_ms(const struct script *s)
+{
+	long left = s->again_ms - now_ms();
+
+	return s->phase != STEP_RESTS ? -1 : left > 0 ? (int)left : 0;
+}
+
+void script_continue(struct script *s, struct machine *m)
+{
+	if (current(s) && !script_wait_ms(s))
+		look(s, m);
+}
+
+bool script_is_done(struct script *s, const char *why)
+{
+	if (!s->failed && s->at < s->steps)
+		fail(s, why);
+	return !s->failed;
+}

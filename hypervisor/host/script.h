@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A scripted user: types, looks at lines of the console and at the guests' text screens, takes
+ * pictures. Steps are done in order, each when the one before is done, and what is waited for is
+ * always something to be seen. Keys are typed in portions that the machine's UART holds, the next
+ * when the hypervisor has taken the last: behind each stands a monitor command that does not exist,
+ * with a number, and the monitor's answer names it.
+ */
+#ifndef HOST_SCRIPT_H
+#define HOST_SCRIPT_H
+
+#include <regex.h>
+
+#include "core/config.h"
+#include "machine.h"
+#include "output.h"
+#include "screen.h"
+
+#define SCRIPT_STEPS 64
+
+enum step_kind { STEP_SEND, STEP_EXPECT, STEP_EXPECT_SCREEN, STEP_SCREEN };
+
+struct step {
+	enum step_kind kind;
+	char guest[NAME_MAX];
+	const char *arg;
+	regex_t pattern; /* of those that expect */
+};
+
+struct script {
+	struct step step[SCRIPT_STEPS];
+	unsigned steps;
+	const struct output *output;
+
+	unsigned at; /* the step that is being done */
+	enum { STEP_WAITS, STEP_CHOOSES, STEP_TYPES, STEP_LOOKS, STEP_RESTS } phase;
+	bool started, failed;
+	const char *keys;	  /* still to be typed */
+	unsigned asked, answered; /* questions to the monitor */
+	size_t shown, seen;	  /* bytes of the unfinished line: shown, and older than the step */
+	long asked_ms, again_ms;  /* when the screen was asked for, and will be */
+	struct screen screen;
+	struct text_screen text;
+	char ended[GUESTS_MAX][NAME_MAX];
+};
+
+/* Adds "GUEST=ARGUMENT". 0, or -1 with a line on stderr. */
+int script_add(struct script *s, enum step_kind kind, const char *arg);
+
+/* A whole line of the console. True: it was for the script, and is not shown. */
+bool script_take(struct script *s, struct machine *m, const char *line);
+
+/* What there is of the unfinished line. */
+void script_peek(struct script *s, struct machine *m, const char *begun);
+
+/* In how many milliseconds script_continue is to be called, or -1. */
+int script_wait_ms(const struct script *s);
+void script_continue(struct script *s, struct machine *m);
+
+/* At the end: whether all steps were done; else a line on stderr says which was not, and why. */
+bool script_is_done(struct script *s, const char *why);
+
+#endif
