@@ -71,4 +71,8 @@ like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that
 like($text, qr/big: 1024 MiB of memory wanted, \d+ MiB free/, 'memory that is not there');
 like($text, qr/^good: neighbour: checksum right/m, 'the others start');
 
+($status, $text) = run_guests('many', guest('a', %spin), '--cpus', 17);
+is($status, 0, 'more processors than the build is for: well');
+like($text, qr/^veneer: the machine has 17 processors, this build uses 16: raise CPUS_MAX/m, 'and said');
+
 done_testing;

@@ -26,6 +26,7 @@ UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c
 UNIT_COMMON := hypervisor/core/string.c
 MMU_SOURCES := $(patsubst %,hypervisor/mmu/%.c,walk pool sync fill copy check)
 
+$(BUILD)/t/unit/test_acpi: hypervisor/x86/acpi.c
 $(BUILD)/t/unit/test_config: hypervisor/core/config.c
 $(BUILD)/t/unit/test_images: hypervisor/core/bundle.c hypervisor/core/elf.c
 $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)

@@ -200,6 +200,23 @@ static void read_boot_info(uint32_t magic, mpa_t info)
 
 #define MEMORY_MIN MIB(8)
 
+#define BOOT_REACH (4ull << 30) /* of the tables that boot.S builds */
+
+static void read_acpi(void)
+{
+	uint32_t r[4];
+
+	cpuid(1, 0, r);
+	acpi_read(&acpi, boot.rsdp, BOOT_REACH, r[1] >> 24);
+	if (acpi.wrong)
+		console_print("the firmware's table %s is broken: passed over", acpi.wrong);
+	if (acpi.cpus_found > acpi.cpus)
+		console_print(
+			"the machine has %u processors, this build uses %u: raise CPUS_MAX in "
+			"x86/acpi.h",
+			acpi.cpus_found, acpi.cpus);
+}
+
 static void prepare_machine(void)
 {
 	const char *missing = cpu_features_detect();
@@ -215,7 +232,7 @@ static void prepare_machine(void)
 		machine_stop(1);
 	}
 	hv_tables_init();
-	acpi_read(boot.rsdp, &acpi);
+	read_acpi();
 	cpu_count = acpi.cpus;
 	for (unsigned i = 0; i < cpu_count; i++) {
 		cpus[i].id = i;

@@ -3,7 +3,6 @@
 
 #include "core/string.h"
 #include "mmu/memory.h"
-#include "x86/cpu.h"
 
 struct header {
 	char signature[4];
@@ -13,73 +12,154 @@ struct header {
 	uint32_t oem_revision, creator, creator_revision;
 } __attribute__((packed));
 
-#define MADT_LOCAL_APIC 0
-#define MADT_IO_APIC	1
-#define MADT_OVERRIDE	2
+struct rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem[6];
+	uint8_t revision;
+	uint32_t rsdt;
+	/* since revision 2 */
+	uint32_t length;
+	uint64_t xsdt;
+	uint8_t checksum_all, reserved[3];
+} __attribute__((packed));
 
-static const uint8_t *find_rsdp(void)
+#define RSDP_1_BYTES	 20
+#define BIOS_START	 0xe0000
+#define BIOS_END	 0x100000
+#define TABLE_MAX	 KIB(64) /* of those that are read here; others can be megabytes */
+#define MADT_ENTRIES_AT	 44
+#define FADT_PM1A_CNT_AT 64
+
+enum { MADT_LOCAL_APIC = 0, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
+#define ISA_IRQ_COM1 4
+
+static bool adds_up(const void *p, uint64_t bytes)
 {
-	for (uint64_t pa = 0xe0000; pa < 0x100000; pa += 16)
-		if (!memcmp(direct(MPA(pa)), "RSD PTR ", 8))
-			return direct(MPA(pa));
+	const uint8_t *at = p;
+	uint8_t sum = 0;
+
+	while (bytes--)
+		sum += *at++;
+	return !sum;
+}
+
+/* bytes at pa, or NULL when not all of them can be read. */
+static const void *bytes_at(const struct acpi_platform *p, uint64_t pa, uint64_t bytes)
+{
+	return pa && pa < p->reach && bytes <= p->reach - pa ? direct(MPA(pa)) : NULL;
+}
+
+/* A whole table of that kind; NULL for another, and for one that is broken. */
+static const struct header *table_at(struct acpi_platform *p, uint64_t pa, const char *signature)
+{
+	const struct header *h = bytes_at(p, pa, sizeof(*h));
+
+	if (!h || memcmp(h->signature, signature, sizeof(h->signature)))
+		return NULL;
+	if (h->length >= sizeof(*h) && h->length <= TABLE_MAX && bytes_at(p, pa, h->length) &&
+	    adds_up(h, h->length))
+		return h;
+	p->wrong = signature;
 	return NULL;
 }
 
-static void read_madt(const struct header *h, struct acpi_platform *p)
+static const struct rsdp *rsdp_at(const struct acpi_platform *p, uint64_t pa)
 {
-	const uint8_t *e = (const uint8_t *)h + sizeof(*h) + 8,
-		      *end = (const uint8_t *)h + h->length;
+	const struct rsdp *r = bytes_at(p, pa, sizeof(*r));
 
-	p->cpus = 0;
-	for (; e + 2 <= end && e[1] >= 2; e += e[1]) {
-		uint32_t at_4, at_8;
+	return r && !memcmp(r->signature, "RSD PTR ", 8) && adds_up(r, RSDP_1_BYTES) ? r : NULL;
+}
 
-		memcpy(&at_4, e + 4, 4);
-		memcpy(&at_8, e + 8, 4);
-		if (e[0] == MADT_LOCAL_APIC && (at_4 & 1) && p->cpus < CPUS_MAX) {
-			p->apic_id[p->cpus++] = e[3];
-		} else if (e[0] == MADT_IO_APIC && !p->ioapic.v) {
-			p->ioapic = MPA(at_4);
-			p->ioapic_gsi_base = at_8;
-		} else if (e[0] == MADT_OVERRIDE && e[3] == 4) {
-			p->com1_gsi = at_4;
-		}
+static const struct rsdp *find_rsdp(const struct acpi_platform *p)
+{
+	const struct rsdp *r = NULL;
+
+	for (uint64_t pa = BIOS_START; pa < BIOS_END && !r; pa += 16)
+		r = rsdp_at(p, pa);
+	return r;
+}
+
+/* The boot processor is the first, wherever it stands in the table; none comes twice. */
+static void add_cpu(struct acpi_platform *p, uint32_t apic_id)
+{
+	for (unsigned i = 0; i < p->cpus; i++)
+		if (p->apic_id[i] == apic_id)
+			return;
+	p->cpus_found++;
+	if (p->cpus < CPUS_MAX)
+		p->apic_id[p->cpus++] = apic_id;
+}
+
+static uint32_t word_at(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* ACPI 6.4, 5.2.12 */
+static void read_entry(struct acpi_platform *p, const uint8_t *e)
+{
+	uint8_t type = e[0], bytes = e[1];
+
+	if (type == MADT_LOCAL_APIC && bytes >= 8) {
+		if (word_at(e + 4) & 1)
+			add_cpu(p, e[3]);
+	} else if (type == MADT_IO_APIC && bytes >= 12) {
+		if (p->ioapic.v)
+			return;
+		p->ioapic = MPA(word_at(e + 4));
+		p->ioapic_gsi_base = word_at(e + 8);
+	} else if (type == MADT_OVERRIDE && bytes >= 10 && e[3] == ISA_IRQ_COM1) {
+		p->com1_gsi = word_at(e + 4);
 	}
-	if (!p->cpus)
-		p->cpus = 1;
 }
 
-static void read_fadt(const struct header *h, struct acpi_platform *p)
+static void read_madt(struct acpi_platform *p, const struct header *h)
 {
-	uint32_t pm1a;
+	const uint8_t *table = (const uint8_t *)h;
+	uint32_t at = MADT_ENTRIES_AT;
 
-	memcpy(&pm1a, (const uint8_t *)h + 64, 4); /* PM1a_CNT_BLK */
-	p->pm1a_port = (uint16_t)pm1a;
+	for (; at + 2 <= h->length; at += table[at + 1]) {
+		if (table[at + 1] < 2 || table[at + 1] > h->length - at) {
+			p->wrong = "APIC";
+			return;
+		}
+		read_entry(p, table + at);
+	}
 }
 
-void acpi_read(mpa_t rsdp, struct acpi_platform *p)
+static void read_table(struct acpi_platform *p, uint64_t pa)
 {
-	uint32_t r[4];
+	const struct header *h;
 
-	cpuid(1, 0, r);
-	*p = (struct acpi_platform){ .cpus = 1, .apic_id = { r[1] >> 24 }, .com1_gsi = 4 };
-	const uint8_t *root = rsdp.v ? direct(rsdp) : find_rsdp();
-	if (!root || memcmp(root, "RSD PTR ", 8))
-		return;
+	if ((h = table_at(p, pa, "APIC")))
+		read_madt(p, h);
+	else if ((h = table_at(p, pa, "FACP")) && h->length >= FADT_PM1A_CNT_AT + 4)
+		p->pm1a_port = (uint16_t)word_at((const uint8_t *)h + FADT_PM1A_CNT_AT);
+}
 
-	bool extended = root[15] >= 2;
-	uint64_t table_at = 0;
-	memcpy(&table_at, root + (extended ? 24 : 16), extended ? 8 : 4);
-	const struct header *list = direct(MPA(table_at));
-	unsigned width = extended ? 8 : 4;
-	for (uint32_t at = sizeof(*list); at + width <= list->length; at += width) {
+void acpi_read(struct acpi_platform *p, mpa_t rsdp, uint64_t reach, uint32_t boot_apic_id)
+{
+	*p = (struct acpi_platform){ .reach = reach, .com1_gsi = ISA_IRQ_COM1 };
+	add_cpu(p, boot_apic_id);
+
+	const struct rsdp *root = rsdp.v ? rsdp_at(p, rsdp.v) : find_rsdp(p);
+	const struct header *list = NULL;
+	unsigned width = 8;
+
+	if (root && root->revision >= 2)
+		list = table_at(p, root->xsdt, "XSDT");
+	if (root && !list) {
+		width = 4;
+		list = table_at(p, root->rsdt, "RSDT");
+	}
+	for (uint32_t at = sizeof(*list); list && at + width <= list->length; at += width) {
 		uint64_t pa = 0;
 
 		memcpy(&pa, (const uint8_t *)list + at, width);
-		const struct header *h = direct(MPA(pa));
-		if (!memcmp(h->signature, "APIC", 4))
-			read_madt(h, p);
-		else if (!memcmp(h->signature, "FACP", 4))
-			read_fadt(h, p);
+		read_table(p, pa);
 	}
 }

@@ -10,13 +10,18 @@
 struct acpi_platform {
 	uint32_t apic_id[CPUS_MAX];
 	unsigned cpus;
-	mpa_t ioapic; /* 0: none */
+	unsigned cpus_found; /* cpus, and those beyond CPUS_MAX */
+	mpa_t ioapic;	     /* 0: none */
 	uint32_t ioapic_gsi_base;
 	uint32_t com1_gsi;  /* ISA IRQ 4 after overrides */
 	uint16_t pm1a_port; /* for power-off, 0: none */
+	const char *wrong;  /* a broken table that was passed over, by its signature; or NULL */
+	uint64_t reach;	    /* what can be read: machine memory below this */
 };
 
-/* Reads the tables; without any, one processor and a PC's usual places. */
-void acpi_read(mpa_t rsdp, struct acpi_platform *p);
+/* Reads the tables from rsdp (0: where a BIOS leaves it); without any, one processor and a PC's
+ * usual places. Firmware is believed, but not followed out of reach, and what does not add up is
+ * passed over. */
+void acpi_read(struct acpi_platform *p, mpa_t rsdp, uint64_t reach, uint32_t boot_apic_id);
 
 #endif
