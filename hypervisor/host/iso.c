@@ -116,20 +116,24 @@ static int copy_entry(const struct tree *t, const struct iso_entry *e, unsigned 
 	return -1;
 }
 
+/* grub-mkrescue opens what it is told by name, so that is in a folder of our own beside the ISO: a
+ * name that others can guess may be a link of theirs. */
 static int make_image(const struct tree *t, const char *path)
 {
-	char tree[64], image[4096];
+	char tree[64], directory[4096], image[4112];
 
 	snprintf(tree, sizeof(tree), "%s/iso", t->directory);
-	snprintf(image, sizeof(image), "%s.new", path);
-	if (run_quietly((const char *const[]){ "grub-mkrescue", "-o", image, tree, NULL },
-			t->log)) {
-		fprintf(stderr, "veneer: %s: grub-mkrescue cannot write it: is the disk full?\n",
-			image);
-		unlink(image);
-		return -1;
-	}
-	const char *why = file_replace(image, path);
+	snprintf(directory, sizeof(directory), "%s.XXXXXX", path);
+	if (!mkdtemp(directory))
+		return fail(path);
+	snprintf(image, sizeof(image), "%s/new", directory);
+	const char *why = NULL;
+	if (run_quietly((const char *const[]){ "grub-mkrescue", "-o", image, tree, NULL }, t->log))
+		why = "grub-mkrescue cannot write it: is the disk full?";
+	else
+		why = file_replace(image, path);
+	unlink(image);
+	rmdir(directory);
 	if (why)
 		fprintf(stderr, "veneer: %s: %s\n", path, why);
 	return why ? -1 : 0;
