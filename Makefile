@@ -42,11 +42,26 @@ missing = $(strip $(foreach p,$(1),$(if $(wildcard $(word 2,$(subst :, ,$(p)))),
 MISSING := $(call missing,$(PACKAGES))
 MISSING_CHECK := $(call missing,$(CHECK_PACKAGES))
 
+# One apt at a time, whatever make, or another make on this machine, does at once: it does not wait for
+# itself. The lock is on a folder that is always there. Each recipe has a log of its own.
+APT_LOCK := flock /var/lib/dpkg
+apt_log = $(BUILD)/apt-$(subst /,-,$(patsubst $(BUILD)/%,%,$@)).log
+
 define install_packages
 @printf '  %-4s %s\n' APT "$(1)"
-@{ apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install $(1); } \
-	> apt.log 2>&1 && rm apt.log || { tail -n 5 apt.log; \
-	echo "veneer: cannot install: $(1): install them by hand, apt.log has the details"; exit 1; }
+@mkdir -p $(BUILD)
+@$(APT_LOCK) sh -c 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install $(1)' \
+	> $(apt_log) 2>&1 || { tail -n 5 $(apt_log); \
+	echo "veneer: cannot install: $(1): install them by hand, $(apt_log) has the details"; exit 1; }
+endef
+
+# $(call download_packages,folder,kernel,more): the package that the kernel's depends on, and more
+define download_packages
+@printf '  %-4s %s\n' APT "$@"
+@$(APT_LOCK) sh -c 'apt-cache show $(2) > /dev/null 2>&1 || apt-get -q update; cd $(1) && apt-get -q download $(3) \
+	$$(apt-cache depends $(2) | sed -n "s/.*Depends: \(linux-image-.*\)/\1/p")' \
+	> $(apt_log) 2>&1 || { tail -n 3 $(apt_log); \
+	echo "veneer: cannot download Debian's kernel: $(apt_log) has the details"; exit 1; }
 endef
 
 packages:
@@ -106,7 +121,8 @@ run-linux: all linux
 
 # PEERS=1: Xen PV beside Veneer, with the same vmlinux.
 XEN := /boot/xen-4.17-amd64.gz
-$(BUILD)/xen.elf:
+$(BUILD)/xen.elf: | packages
+	@mkdir -p $(@D)
 ifeq ($(wildcard $(XEN)),)
 	$(call install_packages,xen-hypervisor-4.17-amd64)
 endif
@@ -116,11 +132,8 @@ endif
 KVM := $(BUILD)/kvm
 KVM_MODULES := virt/lib/irqbypass.ko drivers/crypto/ccp/ccp.ko arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-amd.ko
 $(KVM)/vmlinuz: | packages
-	$(call say,APT,$@)
-	$(Q)mkdir -p $(KVM) && cd $(KVM) && { \
-		apt-get -q download $$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p'); \
-		} > apt.log 2>&1 || { tail -n 3 apt.log; \
-		echo "veneer: cannot download Debian's kernel: $(KVM)/apt.log has the details"; exit 1; }
+	@mkdir -p $(@D)
+	$(call download_packages,$(@D),linux-image-amd64)
 	$(Q)cd $(KVM) && dpkg-deb -x linux-image-*.deb deb && rm -f *.deb && mv deb/boot/vmlinuz-* vmlinuz && \
 		mv deb/lib/modules/*/kernel modules && rm -rf deb
 
@@ -145,4 +158,4 @@ install: all
 	install -m 644 hypervisor/abi/veneer.h $(DESTDIR)$(PREFIX)/include/veneer/
 
 clean:
-	rm -rf $(BUILD) apt.log
+	rm -rf $(BUILD)

@@ -106,7 +106,7 @@ for (
 	['a picture that cannot be written', $game, 1, qr/\/nowhere\/test.png: /, '--screen', 'game=/nowhere/test.png'],
 	['keys for nobody', $game, 1, qr/--send nobody=x: no such guest is there/, '--send', 'nobody=x'],
 	['keys for one that has ended', $spin . $game, 1, qr/--send a=x: the guest has ended/, @ended, '--send', 'a=x'],
-	['keys for one that never started', $game . guest('far', image => 'rtos-pv.elf', cpus => 9), 1, qr/--send far=x: no such guest is there/, '--send', 'far=x'],
+	['keys for one that never started', $game . guest('far', image => 'rtos-pv.elf', cpus => 9), 1, qr/--send far=x: no such guest is there/, '--cpus', 2, '--send', 'far=x'],
 	['keys when the machine is down', $spin, 1, qr/--send a=x: not done when the machine went down/, '--expect', 'veneer=all done', '--send', 'a=x'],
 	['a wrong expression', $spin, 2, qr/--expect a=\(: .*[Pp]arenthes[ie]s|--expect a=\(: Unmatched/, '--expect', 'a=('],
 	['a wrong key', $spin, 2, qr/--send a=\\w: keys: want /, '--send', 'a=\\w'],

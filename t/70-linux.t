@@ -59,8 +59,8 @@ for my $memory ('64M', '2G') {
 {
 	my ($status, $text) = run_guests('linux-oom', guest('linux', %linux, memory => '64M') .
 		guest('rtos', %rtos, cpus => 1),
-		shell('linux', 'tail /dev/zero'), '--expect', 'linux=Killed process', '--expect', 'linux=# $',
-		'--send', 'linux=echo still $((1 + 1)) here\\n', '--expect', 'linux=# $', '--send', 'linux=poweroff -f\\n');
+		shell('linux', 'tail /dev/zero'), '--expect', 'linux=Killed process',
+		'--send', 'linux=echo still $((1 + 1)) here\\n', '--expect', 'linux=^still 2 here', '--send', 'linux=poweroff -f\\n');
 	like($text, qr/^linux: .*Out of memory: Killed process/m, 'out of memory: the guest says so') or diag($text);
 	like($text, qr/^linux: still 2 here$/m, 'and goes on');
 	like($text, qr/^rtos: neighbour: checksum right/m, 'its neighbour does not notice');

@@ -27,20 +27,23 @@ int run_quietly(const char *const argv[], const char *log)
 }
 
 #define PACKAGES_MAX 16
+#define FIRST	     6 /* argument that is a package */
 
 int install_missing(const struct need *needs, unsigned n, const char *what, const char *log)
 {
-	const char *argv[PACKAGES_MAX + 6] = { "apt-get", "install", "-y",
-					       "--no-install-recommends" };
-	unsigned last = 4;
+	/* the same lock as the Makefile's: apt does not wait for another apt */
+	const char *argv[PACKAGES_MAX + FIRST + 1] = { "flock",	  "/var/lib/dpkg",
+						       "apt-get", "install",
+						       "-y",	  "--no-install-recommends" };
+	unsigned last = FIRST;
 
-	for (unsigned i = 0; i < n && last < PACKAGES_MAX + 4; i++)
+	for (unsigned i = 0; i < n && last < PACKAGES_MAX + FIRST; i++)
 		if (access(needs[i].path, F_OK))
 			argv[last++] = needs[i].package;
-	if (last == 4)
+	if (last == FIRST)
 		return 0;
 	fprintf(stderr, "veneer: %s for %s:", geteuid() ? "missing" : "installing", what);
-	for (unsigned i = 4; i < last; i++)
+	for (unsigned i = FIRST; i < last; i++)
 		fprintf(stderr, " %s", argv[i]);
 	fprintf(stderr, "%s\n", geteuid() ? ": install these packages" : "");
 	if (geteuid())

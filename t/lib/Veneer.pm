@@ -10,7 +10,7 @@ my $build = 'build';
 
 # Seconds after which a run is taken to hang. Nothing else is judged by the clock on the wall: tests wait
 # for what they can see, so a machine that is twenty times slower passes all the same.
-our $limit = 3600;
+our $limit = $ENV{VENEER_TEST_LIMIT} // 3600;
 
 # grub-invaders' screen: all forty aliens, which the fleet shows whenever its rows spread; and the ship,
 # which begins in the middle.
@@ -70,10 +70,15 @@ sub run_guests {
 	return ($status, $text);
 }
 
-# Types commands to a Linux guest's shell, each when the prompt is there.
+# Types commands to a Linux guest's shell, each when the one before has ended. Its end is a line that the
+# echo of the command is not.
 sub shell {
 	my ($name, @commands) = @_;
-	return ('--expect', "$name=built-in shell", map { ('--expect', "$name=# \$", '--send', "$name=$_\\n") } @commands);
+	my $last = pop @commands;
+	my $n = 0;
+	return ('--expect', "$name=built-in shell",
+		(map { $n++; ('--send', "$name=$_; echo end of \$(($n))\\n", '--expect', "$name=^end of $n") } @commands),
+		'--send', "$name=$last\\n");
 }
 
 # What the monitor's command `screen` printed, or the script that waited for a screen, each time an array of 25 rows.
