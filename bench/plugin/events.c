@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The plugin of QEMU's that counts what events.h lists (QEMU 7.2, docs/devel/tcg-plugins.rst,
- * plugin API version 1). Debian has no header for it, so what is used of it is declared here.
- */
+/* The plugin of QEMU's that counts what events.h lists. */
 #include "bench/events.h"
 
 #include <stdbool.h>
@@ -10,32 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-enum { QEMU_PLUGIN_CB_NO_REGS };
-enum { QEMU_PLUGIN_INLINE_ADD_U64 };
+#include "bench/plugin/qemu_plugin.h"
 
-#define EXPORT __attribute__((visibility("default")))
 EXPORT int qemu_plugin_version = 1;
-EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   void (*fn)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    void (*fn)(unsigned vcpu, void *data), int flags,
-					    void *data);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *at,
-						uint64_t add);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t n);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-
-#define GATE	  0xffff800000000000
-#define GATE_END  0xffff808000000000
-#define IMAGE	  0xffffffff80000000
-#define IMAGE_END 0xffffffff81000000 /* a Linux kernel begins here */
 
 static const char *const kind_names[EVENT_COUNT] = {
 #define X(name) #name,
