@@ -18,8 +18,8 @@ $(BUILD)/veneer: $(HOST_OBJECTS)
 
 -include $(HOST_OBJECTS:.o=.d)
 
-# Counts for the comparison, loaded by QEMU
-$(BUILD)/events.so: bench/plugin/events.c bench/events.h | packages
+# What QEMU loads: counts for the comparison, and the longest stay
+$(BUILD)/%.so: bench/plugin/%.c bench/plugin/qemu_plugin.h bench/events.h | packages
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -I. -shared -fPIC -fvisibility=hidden -o $@ $<

@@ -34,6 +34,8 @@ void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 		n = add(argv, n, icount);
 	if (q->plugin)
 		n = add(argv, n, (const char *const[]){ "-plugin", q->plugin, NULL });
+	if (q->stay)
+		n = add(argv, n, (const char *const[]){ "-plugin", q->stay, NULL });
 	if (q->initrd)
 		n = add(argv, n, (const char *const[]){ "-initrd", q->initrd, NULL });
 	if (q->append)

@@ -16,7 +16,7 @@ struct qemu {
 	const char *initrd, *append; /* or NULL */
 	bool one_thread;	     /* of tcg, for all processors */
 	bool icount;		     /* one instruction is one nanosecond, repeatable */
-	const char *plugin;	     /* and its arguments, or NULL */
+	const char *plugin, *stay;   /* plugins and their arguments, or NULL */
 };
 
 /* Fills argv, NULL at its end; the serial line is the process's stdin and stdout. */

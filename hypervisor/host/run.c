@@ -14,6 +14,7 @@
 #include "iso.h"
 #include "qemu.h"
 #include "script.h"
+#include "stay.h"
 
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
@@ -46,6 +47,9 @@ static const char help[] =
 	"else\n"
 	"                          tcg; Bochs for vmx where the processor has none)\n"
 	"      --icount            one instruction is one nanosecond: repeatable\n"
+	"      --stay FILE         with tcg: the most instructions that the hypervisor ran with "
+	"interrupts\n"
+	"                          masked, in a line and as JSON\n"
 	"      --print             show the emulator's command and exit\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
 	"      --iso FILE          write a GRUB ISO for machines with BIOS and with UEFI, and "
@@ -57,7 +61,7 @@ static const char help[] =
 	"time.\n";
 
 struct options {
-	const char *conf, *engine, *log, *accel, *bundle, *iso;
+	const char *conf, *engine, *log, *accel, *bundle, *iso, *stay;
 	const char *cpus, *memory;
 	long timeout;
 	bool icount, print, quiet, wants_vmx, wants_svm;
@@ -160,9 +164,10 @@ static const char *choose_accelerator(const struct options *o)
 	return accel;
 }
 
-static void command_of(const struct options *o, const char *accel, const char *bundle,
-		       const char **argv)
+static int command_of(const struct options *o, const char *accel, const char *bundle,
+		      const char **argv)
 {
+	static char stay[8192];
 	struct qemu q = { .accel = accel,
 			  .one_thread = o->wants_svm,
 			  .memory = o->memory,
@@ -171,7 +176,13 @@ static void command_of(const struct options *o, const char *accel, const char *b
 			  .initrd = bundle,
 			  .icount = o->icount };
 
+	if (o->stay) {
+		if (stay_plugin(o->stay, stay, sizeof(stay)))
+			return -1;
+		q.stay = stay;
+	}
 	qemu_arguments(&q, argv);
+	return 0;
 }
 
 /* The exit status, and why it is not 0. */
@@ -247,7 +258,8 @@ static int print_command(const struct options *o, const char *accel, const char 
 	if (!strcmp(accel, "bochs"))
 		return fail("--print",
 			    "Bochs is started with a file of settings: want --accel tcg");
-	command_of(o, accel, bundle, argv);
+	if (command_of(o, accel, bundle, argv))
+		return RUN_USAGE;
 	for (unsigned i = 0; argv[i]; i++)
 		printf("%s%s", i ? " " : "", argv[i]);
 	putchar('\n');
@@ -264,7 +276,8 @@ static int start(const struct options *o, const char *accel, const char *bundle,
 
 	if (!strcmp(accel, "bochs"))
 		return bochs_start(&b, m);
-	command_of(o, accel, bundle, argv);
+	if (command_of(o, accel, bundle, argv))
+		return -1;
 	return machine_start(m, (char *const *)argv);
 }
 
@@ -277,6 +290,23 @@ static int write_iso(const struct options *o, const char *bundle)
 	return iso_write(&entry, 1, o->iso) ? RUN_NOT_WELL : RUN_WELL;
 }
 
+/* In place of what the plugin wrote. */
+static int report_stay(const char *path)
+{
+	struct stay s;
+
+	if (stay_read(path, &s))
+		return RUN_NOT_WELL;
+	stay_print(&s, stdout);
+	FILE *f = fopen(path, "w");
+	if (!f)
+		return fail(path, strerror(errno));
+	stay_json(&s, f);
+	fputc('\n', f);
+	fclose(f);
+	return 0;
+}
+
 /* In the machine that it chooses. */
 static int run_there(struct options *o, const char *bundle, FILE *log)
 {
@@ -284,10 +314,15 @@ static int run_there(struct options *o, const char *bundle, FILE *log)
 	int status = RUN_USAGE;
 	struct machine m;
 
+	if (o->stay && strcmp(accel, "tcg"))
+		return fail("--stay", "QEMU's plugins count, and only in tcg: want --accel tcg");
 	if (o->print)
-		status = print_command(o, accel, bundle);
-	else if (!start(o, accel, bundle, &m))
+		return print_command(o, accel, bundle);
+	if (!start(o, accel, bundle, &m)) {
 		status = isatty(0) && !o->script.steps ? interact(&m, o, log) : watch(&m, o, log);
+		if (o->stay && status != RUN_TIMEOUT && report_stay(o->stay))
+			status = RUN_NOT_WELL;
+	}
 	bochs_clean();
 	return status;
 }
@@ -326,6 +361,7 @@ int command_run(int argc, char **argv)
 		{ "log", required_argument, NULL, 'l' },
 		{ "accel", required_argument, NULL, 'a' },
 		{ "icount", no_argument, NULL, 'i' },
+		{ "stay", required_argument, NULL, 'y' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "bundle", required_argument, NULL, 'b' },
 		{ "iso", required_argument, NULL, 'I' },
@@ -350,6 +386,7 @@ int command_run(int argc, char **argv)
 		case 'l': o.log = optarg; break;
 		case 'a': o.accel = optarg; break;
 		case 'i': o.icount = true; break;
+		case 'y': o.stay = optarg; break;
 		case 'p': o.print = true; break;
 		case 'b': o.bundle = optarg; break;
 		case 'I': o.iso = optarg; break;

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "stay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "ring/gate.h"
+
+struct symbol {
+	uint64_t at;
+	char name[STAY_NAME];
+	unsigned long instructions;
+};
+
+struct symbols {
+	struct symbol *symbol; /* by address */
+	size_t count;
+};
+
+static int by_address(const void *a, const void *b)
+{
+	const struct symbol *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+static int by_instructions(const void *a, const void *b)
+{
+	const struct symbol *x = a, *y = b;
+
+	return (x->instructions < y->instructions) - (x->instructions > y->instructions);
+}
+
+/* Functions, and the labels of assembly, which have no type. */
+static bool is_code(const GElf_Sym *s)
+{
+	unsigned type = GELF_ST_TYPE(s->st_info);
+
+	return (type == STT_FUNC || type == STT_NOTYPE) && s->st_shndx != SHN_UNDEF &&
+	       s->st_shndx != SHN_ABS && s->st_value >= GATE_BASE;
+}
+
+static void take_table(struct symbols *all, Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t n = data && header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
+
+	all->symbol = calloc(n + 1, sizeof(*all->symbol));
+	for (size_t i = 0; all->symbol && i < n; i++) {
+		GElf_Sym s;
+
+		if (!gelf_getsym(data, (int)i, &s) || !is_code(&s))
+			continue;
+		const char *name = elf_strptr(elf, header->sh_link, s.st_name);
+		struct symbol *to = &all->symbol[all->count++];
+		to->at = s.st_value;
+		snprintf(to->name, sizeof(to->name), "%s", name ? name : "");
+	}
+}
+
+static int load_symbols(struct symbols *all)
+{
+	const char *path = library_path("veneer.elf");
+	int fd = open(path, O_RDONLY);
+
+	*all = (struct symbols){ 0 };
+	elf_version(EV_CURRENT);
+	Elf *elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ, NULL);
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	while (elf && !all->symbol && (section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB)
+			take_table(all, elf, section, &header);
+	elf_end(elf);
+	if (fd >= 0)
+		close(fd);
+	if (!all->count) {
+		fprintf(stderr, "veneer: %s: no symbols\n", path);
+		free(all->symbol);
+		return -1;
+	}
+	qsort(all->symbol, all->count, sizeof(*all->symbol), by_address);
+	return 0;
+}
+
+static struct symbol *symbol_at(const struct symbols *all, uint64_t at)
+{
+	size_t low = 0, high = all->count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (all->symbol[middle].at <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return &all->symbol[low ? low - 1 : 0];
+}
+
+/* gate_..._iret in the gate's text: the IRETQs that lead to a guest. */
+static bool is_guest_iret(const struct symbol *s)
+{
+	size_t n = strlen(s->name);
+
+	return s->at < GATE_IDT && n > 5 && !strncmp(s->name, "gate_", 5) &&
+	       !strcmp(s->name + n - 5, "_iret");
+}
+
+int stay_plugin(const char *path, char *argument, size_t size)
+{
+	struct symbols all;
+	int used;
+
+	if (load_symbols(&all))
+		return -1;
+	used = snprintf(argument, size, "%s,out=%s", library_path("stay.so"), path);
+	for (size_t i = 0; i < all.count && used > 0 && (size_t)used < size; i++)
+		if (is_guest_iret(&all.symbol[i]))
+			used += snprintf(argument + used, size - (size_t)used, ",iret=0x%llx",
+					 (unsigned long long)all.symbol[i].at);
+	free(all.symbol);
+	if (used > 0 && (size_t)used < size)
+		return 0;
+	fprintf(stderr, "veneer: %s: too long a name\n", path);
+	return -1;
+}
+
+#define VECTORS_END (GATE_TEXT + 256 * 16)
+
+static void name_begin(const struct symbols *all, uint64_t at, char name[STAY_NAME])
+{
+	const struct symbol *s = symbol_at(all, at);
+
+	if (at >= GATE_TEXT && at < VECTORS_END)
+		snprintf(name, STAY_NAME, "vector %u", (unsigned)(at - GATE_TEXT) / 16);
+	else
+		snprintf(name, STAY_NAME, "%.36s+%llu", s->name, (unsigned long long)(at - s->at));
+}
+
+static void name_functions(struct symbols *all, struct stay *s)
+{
+	qsort(all->symbol, all->count, sizeof(*all->symbol), by_instructions);
+	for (size_t i = 0; i < STAY_FUNCTIONS && i < all->count && all->symbol[i].instructions;
+	     i++) {
+		memcpy(s->in[i].name, all->symbol[i].name, STAY_NAME);
+		s->in[i].instructions = all->symbol[i].instructions;
+	}
+}
+
+int stay_read(const char *path, struct stay *s)
+{
+	FILE *f = fopen(path, "r");
+	struct symbols all;
+	unsigned long long at;
+	unsigned long n;
+	char line[80];
+
+	*s = (struct stay){ 0 };
+	if (!f || load_symbols(&all)) {
+		if (f)
+			fclose(f);
+		else
+			fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
+		return -1;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "stay %lu 0x%llx", &n, &at) == 2) {
+			s->instructions = n;
+			name_begin(&all, at, s->began);
+		} else if (sscanf(line, "at 0x%llx %lu", &at, &n) == 2) {
+			symbol_at(&all, at)->instructions += n;
+		}
+	}
+	fclose(f);
+	name_functions(&all, s);
+	free(all.symbol);
+	return 0;
+}
+
+void stay_print(const struct stay *s, FILE *to)
+{
+	if (!s->instructions) {
+		fprintf(to, "longest stay: no guest was entered\n");
+		return;
+	}
+	fprintf(to, "longest stay %lu instructions, began at %s, mostly in", s->instructions,
+		s->began);
+	for (unsigned i = 0; i < STAY_FUNCTIONS && *s->in[i].name; i++)
+		fprintf(to, "%s %s %lu", i ? "," : "", s->in[i].name, s->in[i].instructions);
+	fputc('\n', to);
+}
+
+void stay_json(const struct stay *s, FILE *to)
+{
+	fprintf(to, "{\"instructions\": %lu, \"began\": \"%s\", \"in\": {", s->instructions,
+		s->began);
+	for (unsigned i = 0; i < STAY_FUNCTIONS && *s->in[i].name; i++)
+		fprintf(to, "%s\"%s\": %lu", i ? ", " : "", s->in[i].name, s->in[i].instructions);
+	fprintf(to, "}}");
+}
