@@ -226,6 +226,30 @@ static int write_card(FILE *f, const struct results *r, const struct row *row,
 	return 0;
 }
 
+/* How long a core can be deaf: no operation, but of the same unit. */
+static int write_stay_card(FILE *f, const struct results *r)
+{
+	struct bar bars[WAYS_MAX];
+	unsigned n = 0;
+
+	for (unsigned w = 0; w < r->ways; w++) {
+		if (!r->run[w].stay.instructions)
+			continue;
+		bars[n].value = (double)r->run[w].stay.instructions;
+		bars[n].class = class_of(&r->way[w]);
+		name_way(&r->way[w], bars[n++].label, sizeof(bars->label));
+	}
+	if (!n)
+		return 0;
+	fprintf(f,
+		"<div class=\"card\" id=\"%s-longest_stay\"><h3>longest_stay</h3><p "
+		"class=\"soft\">%s</p>\n",
+		r->guest, words_of_op(r->guest, "longest_stay"));
+	int err = chart_write(f, bars, n, 1, "instructions", "longest_stay");
+	fprintf(f, "</div>\n");
+	return err;
+}
+
 static int write_cards(FILE *f, const struct results *r, const struct costs *costs,
 		       const char *title)
 {
@@ -233,6 +257,8 @@ static int write_cards(FILE *f, const struct results *r, const struct costs *cos
 	for (unsigned i = 0; i < r->rows; i++)
 		if (write_card(f, r, &r->row[i], costs))
 			return -1;
+	if (write_stay_card(f, r))
+		return -1;
 	fprintf(f, "</div>\n");
 	return 0;
 }

@@ -76,6 +76,19 @@ static void write_cell(FILE *f, const struct results *r, const struct row *row, 
 	write_metric(f, r, row, w, "tlb_flushes", tlb_flushes_of(r, row, w));
 }
 
+static void write_longest_stay(FILE *f, const struct results *r, unsigned w)
+{
+	const struct stay *s = &r->run[w].stay;
+
+	if (!s->instructions)
+		return;
+	fprintf(f, ",\n  ");
+	write_value(f, r, w, "longest_stay", "instructions", (double)s->instructions, -1);
+	fprintf(f, ", \"where\": ");
+	stay_json(s, f);
+	fprintf(f, "}");
+}
+
 static void write_results(FILE *f, const struct results *r, const char **comma)
 {
 	for (unsigned i = 0; i < r->rows; i++)
@@ -83,6 +96,7 @@ static void write_results(FILE *f, const struct results *r, const char **comma)
 			if (r->row[i].at[w].measured)
 				write_cell(f, r, &r->row[i], w, comma);
 	for (unsigned w = 0; w < r->ways; w++) {
+		write_longest_stay(f, r, w);
 		if (!r->run[w].boot)
 			continue;
 		fprintf(f, ",\n  ");

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "events.h"
+#include "stay.h"
 
 enum machine_kind { QEMU, BOCHS, HARDWARE, MACHINES };
 extern const struct machine_info {
@@ -49,8 +50,9 @@ struct run {
 	double boot;			 /* Linux: ticks to process 1 */
 	unsigned long first_instruction; /* ticks from the hypervisor's entry */
 	unsigned long hypervisor_kib, image_kib, overhead_kib;
-	char engine[8];	 /* what the hypervisor says it is */
-	char stats[400]; /* counters of the whole run */
+	struct stay stay; /* the longest of the hypervisor's; 0 instructions: not counted */
+	char engine[8];	  /* what the hypervisor says it is */
+	char stats[400];  /* counters of the whole run */
 	/* reports in their order: which row, or -1, and of how many operations */
 	struct {
 		int row;

@@ -67,6 +67,17 @@ static void print_cell(const struct results *r, const struct row *row, unsigned 
 		printf(" %9.1f [%6.2f]", c->value, count_of(r, row, w, "exits"));
 }
 
+/* The most instructions that the hypervisor ran with interrupts masked, at a time. */
+static void print_stays(const struct results *r)
+{
+	for (unsigned w = 0; w < r->ways; w++) {
+		if (!r->run[w].stay.instructions)
+			continue;
+		printf("%s: ", r->way[w].title);
+		stay_print(&r->run[w].stay, stdout);
+	}
+}
+
 static void print_machine(const struct results *r, enum machine_kind machine)
 {
 	printf("\n%s: %s\n%-17s", machine_title(r, machine), machine_info[machine].metric,
@@ -100,6 +111,7 @@ void rtos_table(const struct results *r)
 			printf(" %s %lu KiB", r->way[w].title, r->run[w].overhead_kib);
 	printf("\nfrom entry to the guest's first instruction: %lu instructions (ring pv)\n",
 	       r->run[pv].first_instruction);
+	print_stays(r);
 	count_lines(lines, sizeof(lines));
 	printf("hypervisor: %s lines of C and assembly\n", lines);
 	print_rtos_budgets(r);
@@ -206,5 +218,6 @@ void linux_table(const struct results *r)
 		if (r->way[w].machine == QEMU && *r->run[w].stats)
 			printf("events of the whole run, %s: %s\n", r->way[w].title,
 			       r->run[w].stats);
+	print_stays(r);
 	print_linux_budgets(r);
 }

@@ -8,11 +8,12 @@
 #include "bochs.h"
 #include "machine.h"
 #include "qemu.h"
+#include "stay.h"
 
 #define TIMEOUT_MS 600000
 
 struct files {
-	char bundle[WAY_FILE], events[WAY_FILE];
+	char bundle[WAY_FILE], events[WAY_FILE], stay[WAY_FILE];
 };
 
 bool way_file(char path[WAY_FILE])
@@ -42,11 +43,17 @@ int way_bundle(const char *conf, const char *path)
 	return err;
 }
 
+/* Of our hypervisor, where QEMU's plugins count. */
+static bool has_stays(const struct setup *s, enum machine_kind kind)
+{
+	return kind == QEMU && *s->conf;
+}
+
 static int start_qemu(const struct setup *s, enum machine_kind kind, const struct files *files,
 		      struct machine *m)
 {
 	const char *argv[QEMU_ARGUMENTS];
-	char plugin[8192];
+	char plugin[8192], stay[8192];
 	struct qemu q = { .accel = kind == HARDWARE ? "kvm" : "tcg",
 			  .cpu = kind == HARDWARE ? NULL : s->cpu,
 			  .memory = s->memory,
@@ -59,6 +66,11 @@ static int start_qemu(const struct setup *s, enum machine_kind kind, const struc
 	snprintf(plugin, sizeof(plugin), "%s,out=%s", library_path("events.so"), files->events);
 	if (kind == QEMU && !s->uncounted)
 		q.plugin = plugin;
+	if (has_stays(s, kind)) {
+		if (stay_plugin(files->stay, stay, sizeof(stay)))
+			return -1;
+		q.stay = stay;
+	}
 	qemu_arguments(&q, argv);
 	return machine_start(m, (char *const *)argv);
 }
@@ -115,24 +127,30 @@ static int run_with(struct results *r, unsigned way, const struct setup *s,
 			ended ? "the machine ended early" : "out of time");
 		return -1;
 	}
+	if (has_stays(s, w->machine) && stay_read(files->stay, &r->run[way].stay))
+		return -1;
 	return w->machine == QEMU && !s->uncounted ? results_take_events(r, way, files->events) : 0;
+}
+
+static void remove_files(const struct files *files)
+{
+	const char *const paths[] = { files->bundle, files->events, files->stay };
+
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (*paths[i])
+			unlink(paths[i]);
 }
 
 int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet)
 {
-	struct files files;
+	struct files files = { 0 };
+	int err = -1;
 
-	if (!way_file(files.bundle))
-		return -1;
-	if (!way_file(files.events)) {
-		unlink(files.bundle);
-		return -1;
-	}
 	if (!quiet)
 		fprintf(stderr, "veneer: measuring %s, %s, in %s ...\n", r->guest,
 			r->way[way].title, machine_title(r, r->way[way].machine));
-	int err = run_with(r, way, s, &files);
-	unlink(files.bundle);
-	unlink(files.events);
+	if (way_file(files.bundle) && way_file(files.events) && way_file(files.stay))
+		err = run_with(r, way, s, &files);
+	remove_files(&files);
 	return err;
 }

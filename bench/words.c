@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#define STAY_WORDS \
+	"the most that the hypervisor ever ran at a time with interrupts masked, in the whole run"
+
 static const struct {
 	const char *guest, *op, *text;
 } ops[] = {
@@ -40,6 +43,8 @@ static const struct {
 	{ "linux", "fork", "fork, exit and wait" },
 	{ "linux", "exec", "fork, exec of a static program, exit and wait" },
 	{ "linux", "file_create", "create, close and remove a file in tmpfs" },
+	{ "rtos", "longest_stay", STAY_WORDS },
+	{ "linux", "longest_stay", STAY_WORDS },
 };
 
 const char *words_of_op(const char *guest, const char *op)
