@@ -12,7 +12,8 @@
  * `pace=` blocks a second of the command line: a neighbour that is promised half of a core and gets
  * it in turns is behind by a turn, one that is robbed falls behind further and further.
  *
- * It works for `ms=` milliseconds; with `wait`, from then on until a key comes.
+ * It works for `ms=` milliseconds; with `wait`, from then on until a key comes, but not beyond
+ *`most=`.
  */
 #include "guest.h"
 
@@ -105,6 +106,7 @@ static void took(struct rhythm *r, unsigned pace)
 int guest_main(const struct veneer_start_info *info)
 {
 	uint64_t end = number_after(info->cmdline, "ms=") * 1000000ull;
+	uint64_t most = number_after(info->cmdline, "most=") * 1000000ull;
 	unsigned pace = number_after(info->cmdline, "pace="), blocks = 0;
 	bool right = true;
 
@@ -117,8 +119,11 @@ int guest_main(const struct veneer_start_info *info)
 	veneer_unmask();
 
 	struct rhythm r = { .begin = veneer_clock_ns() };
-	for (r.now = r.begin; !told || r.now - r.begin < end; took(&r, pace))
+	for (r.now = r.begin; !told || r.now - r.begin < end; took(&r, pace)) {
 		right &= work(blocks++);
+		if (most && r.now - r.begin > most)
+			break;
+	}
 
 	veneer_mask();
 	say("neighbour: work %d in %d ms, longest gap %d us, behind %d us, %d beats, %d us apart, "
