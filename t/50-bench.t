@@ -64,6 +64,19 @@ for my $op (qw(syscall read yield page_fault mmap mprotect sigsegv pipe fork exe
 cmp_ok($linux{syscall}{$_}{exits}, '<', 0.01, "linux: a system call does not exit, $_") for 'qemu ring', 'qemu svm', 'bochs vmx';
 cmp_ok($linux{fork}{'qemu ring'}{exits}, '>', 5 * $linux{fork}{'qemu svm'}{exits}, 'linux: a fork exits more often under ring');
 
+# The longest stay, where QEMU's plugin counts it, and by itself.
+cmp_ok($row{longest_stay}{$_}{instructions} // 0, '>', 184, "the longest stay is known, $_: more than a null hypercall") for qw(stock rewritten pv), 'svm stock', 'svm pv';
+ok(!exists $row{longest_stay}{native}, 'there is none without a hypervisor');
+spew('build/test-stay.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin'));
+my @stay = (qw(run build/test-stay.conf --accel tcg --icount --cpus 1 --stay), 'build/test-stay.json');
+my ($stay_status, $stay_text) = veneer(@stay);
+is($stay_status, 0, 'run --stay runs');
+my ($longest, $began) = $stay_text =~ /^longest stay (\d+) instructions, began at (\S+), mostly in \S+ \d+/m;
+my $stay = decode_json(slurp('build/test-stay.json'));
+ok($longest && $stay->{instructions} == $longest && $stay->{began} eq $began, 'and says the same twice') or diag($stay_text);
+is((veneer(@stay))[1] =~ /^(longest stay .*)$/m ? $1 : '', $stay_text =~ /^(longest stay .*)$/m ? $1 : 'none', 'a repeat gives the same');
+like((veneer(@stay, '--accel', 'bochs'))[1], qr/^veneer: --stay: QEMU's plugins count, and only in tcg/, 'Bochs is refused');
+
 # What happened, counted by the machine itself and not by the hypervisor.
 sub happened { my ($op, $way, $what) = @_; return $row{$op}{$way}{counts}{$what} // 0; }
 cmp_ok(abs(happened('int_syscall', 'native', 'guest.int') - 1), '<', 0.01, 'an INT n for each system call');
