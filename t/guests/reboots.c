@@ -10,7 +10,7 @@
 int guest_main(const struct veneer_start_info *info)
 {
 	(void)info;
-	say("again\n");
+	say("so far: started again\n");
 	veneer_hypercall(VENEER_HC_SHUTDOWN, VENEER_SHUTDOWN_REBOOT, 0, 0);
 	return 1;
 }
