@@ -20,7 +20,7 @@ static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned sl
 	if (kernel && page != MMU_NO_ROOT && m->kernel[slot - KERNEL_SLOTS] == page + 1)
 		return page; /* it has seen all flushes */
 	if (page != MMU_NO_ROOT)
-		shadow_sync(m, page, 0, ~0ull, ++m->clock);
+		shadow_sync(m, page);
 	else
 		page = shadow_take(m, (enum shadow_kind)level, key);
 	if (kernel && page != MMU_NO_ROOT)

@@ -172,6 +172,18 @@ void mmu_drop_root(struct mmu *m, gpa_t root);
  * kernel's half, below all roots. */
 void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes);
 
+/* The same in parts of about 5 000 instructions; bytes not 0. True when it is done. The lock is
+ * free between two parts, but the view's root must stay. */
+struct mmu_flush {
+	uint64_t at, last; /* what is left of it */
+	uint64_t since;	   /* by mmu.clock, when it began */
+	unsigned whole[5]; /* by level: the table that it has seen from the first entry on; index +
+			      1 */
+	int budget;	   /* of this part, in entries */
+};
+void mmu_flush_begin(struct mmu_view *view, struct mmu_flush *f, gva_t va, uint64_t bytes);
+bool mmu_flush_part(struct mmu_view *view, struct mmu_flush *f);
+
 /* A zeroed page of the pool for something else that the guest makes us keep, or NULL. */
 void *mmu_take_page(struct mmu *m);
 void mmu_give_page(struct mmu *m, void *page);

@@ -63,6 +63,13 @@
  *	  that table, whatever the root in use links to: it has seen all flushes. If the guest's
  *roots disagree, the others lose theirs when the next one is linked.
  *
+ * A long flush goes by parts, with the lock given back in between. It remembers the address that it
+ * has come to. What it has seen stays up to date by the rules above, whatever others do meanwhile.
+ * shadow.time says of a table since when it agrees, with all below it: a flush need not look at one
+ * again that it has seen whole, or that another flush which began later has. It is written when the
+ * last entry is done, to the time when the flush began, and only by a flush that has been there
+ *from the first entry on (mmu_flush.whole).
+ *
  * What was read from the tables and is only used, as in copy.c, may be older by one exit: the vCPU
  * cannot have flushed meanwhile.
  */
@@ -206,9 +213,8 @@ bool shadow_root_in_use(const struct mmu *m, unsigned page);
 /* A step towards a free page, of whatever kind. */
 void shadow_make_room(struct mmu *m);
 
-/* sync.c: the entries for [first, last] of a table, of which only the bits below its span count,
- * and of all below it. What was seen whole since then is not looked at again. */
-void shadow_sync(struct mmu *m, unsigned page, uint64_t first, uint64_t last, uint64_t since);
+/* sync.c: all of a table and of what is below it. */
+void shadow_sync(struct mmu *m, unsigned page);
 
 #define USER_LAST 0x00007fffffffffffull
 

@@ -5,12 +5,17 @@
 #include "ring/gate.h"
 #include "x86/acpi.h"
 
-/* One entry of a mirrored table. */
-static void sync_entry(struct mmu *m, unsigned page, int level, unsigned index)
+#ifndef MMU_PART
+#define MMU_PART 160 /* entries in a part of a flush: 25 to 30 instructions each */
+#endif
+#define TABLE_COST 16 /* of looking at a table, in entries */
+_Static_assert(MMU_PART > 4 * TABLE_COST, "each part comes to an entry");
+
+/* One entry of a mirrored table, which is not 0. */
+static inline void sync_entry(struct mmu *m, uint64_t *entry, uint64_t key, unsigned index,
+			      int level)
 {
-	uint64_t *entry = &shadow_table(m, page)[index];
-	const uint64_t *from = guest_table(m, m->shadow[page].key & PTE_ADDR);
-	uint64_t e = guest_entry(&from[index]);
+	uint64_t e = guest_entry(&guest_table(m, key & PTE_ADDR)[index]);
 
 	if (!shadow_is_table(*entry, level)) {
 		*entry = level == 1 || (level == 2 && (e & PTE_PS)) ? shadow_leaf(m, e, level) : 0;
@@ -25,67 +30,129 @@ static void sync_entry(struct mmu *m, unsigned page, int level, unsigned index)
 }
 
 /* An entry, and the page below it, or MMU_NO_ROOT. In the kernel's half of a mirrored root that is
- * what all roots link to: those that do not link to it yet take it as it is. */
-static unsigned sync_step(struct mmu *m, unsigned page, unsigned index)
+ * what all roots link to: those that do not link to it yet take it as it is. Inline: for one page
+ * level is a constant. */
+static inline __attribute__((always_inline)) unsigned sync_step(struct mmu *m, unsigned page,
+								unsigned index, int level)
 {
-	uint64_t *entry = &shadow_table(m, page)[index];
-	int level = m->shadow[page].kind;
+	uint64_t *entry = &shadow_table(m, page)[index], key = m->shadow[page].key;
 
-	if (*entry && m->shadow[page].key)
-		sync_entry(m, page, level, index);
-	else if (!shadow_is_table(*entry, level))
-		*entry = 0;
-	if (level == 4 && index >= KERNEL_SLOTS && m->shadow[page].key)
+	if (*entry) {
+		if (key)
+			sync_entry(m, entry, key, index, level);
+		else if (!shadow_is_table(*entry, level))
+			*entry = 0;
+	}
+	if (level == 4 && index >= KERNEL_SLOTS && key)
 		return m->kernel[index - KERNEL_SLOTS] - 1u;
 	return shadow_is_table(*entry, level) ? shadow_linked(m, *entry) : MMU_NO_ROOT;
 }
 
-void shadow_sync(struct mmu *m, unsigned page, uint64_t first, uint64_t last, uint64_t since)
+/* The rest of the flush as far as the table reaches. False: the part is over. */
+static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
 {
-	int level = m->shadow[page].kind;
-	unsigned from = pt_index(first, level), to = pt_index(last, level);
-	bool whole = !first && last == ~0ull && level < 4;
+	struct shadow *s = &m->shadow[page];
+	int level = s->kind;
+	uint64_t span = pt_span(level), table_last = f->at | (span * PT_ENTRIES - 1);
+	uint64_t last = MIN(f->last, table_last);
+	bool from_start = !(f->at & (span * PT_ENTRIES - 1));
 
+	f->budget -= TABLE_COST;
 	/* tables may be linked many times, even to themselves: once is enough */
-	if (whole && m->shadow[page].time >= since)
-		return;
-	for (unsigned i = from; i <= to; i++) {
-		if (level < 4 && !(m->shadow[page].used >> i / GROUP & 1)) {
-			i |= GROUP - 1;
+	if (from_start && last == table_last && level < 4 && s->time >= f->since) {
+		f->at = last + 1;
+		return true;
+	}
+	if (from_start)
+		f->whole[level] = page + 1;
+	else if (f->whole[level] != page + 1)
+		f->whole[level] = 0;
+	while (f->at <= last) {
+		unsigned index = pt_index(f->at, level), below;
+
+		if (level < 4 && !(s->used >> index / GROUP & 1)) {
+			f->at = (f->at | (span * GROUP - 1)) + 1;
 			continue;
 		}
-		unsigned below = level == 4 && i == GATE_SLOT ? MMU_NO_ROOT : sync_step(m, page, i);
-
-		if (below != MMU_NO_ROOT)
-			shadow_sync(m, below, i == from ? first : 0, i == to ? last : ~0ull, since);
+		if (f->budget-- <= 0)
+			return false;
+		below = level == 4 && index == GATE_SLOT ? MMU_NO_ROOT
+							 : sync_step(m, page, index, level);
+		if (below == MMU_NO_ROOT)
+			f->at = (f->at | (span - 1)) + 1;
+		else if (!sync_table(m, below, f))
+			return false;
 	}
-	if (whole)
-		m->shadow[page].time = since;
+	if (last == table_last && f->whole[level] == page + 1 && level < 4)
+		s->time = MAX(s->time, f->since);
+	return true;
+}
+
+void shadow_sync(struct mmu *m, unsigned page)
+{
+	struct mmu_flush f = {
+		.last = pt_span(m->shadow[page].kind) * PT_ENTRIES - 1,
+		.since = ++m->clock,
+		.budget = INT32_MAX,
+	};
+
+	sync_table(m, page, &f);
 }
 
 /* The same for one page, which most flushes are. */
 static void sync_page(struct mmu *m, unsigned page, gva_t va)
 {
-	for (int level = 4; level > 0 && page != MMU_NO_ROOT; level--)
-		page = sync_step(m, page, pt_index(va.v, level));
+#pragma GCC unroll 4
+	for (int level = 4; level > 0; level--) {
+		page = sync_step(m, page, pt_index(va.v, level), level);
+		if (page == MMU_NO_ROOT)
+			return;
+	}
+}
+
+/* In a flush, addresses are 48 bits wide, so that the two halves follow each other. */
+#define ADDRESS_MASK ((1ull << 48) - 1)
+
+void mmu_flush_begin(struct mmu_view *view, struct mmu_flush *f, gva_t va, uint64_t bytes)
+{
+	uint64_t last = va.v + bytes - 1;
+
+	*f = (struct mmu_flush){
+		.at = va.v & ADDRESS_MASK,
+		.last = (last < va.v ? ~0ull : last) & ADDRESS_MASK,
+	};
+	shadow_lock(view->mmu);
+	shadow_changed(view->mmu);
+	f->since = ++view->mmu->clock;
+	shadow_unlock(view->mmu);
+}
+
+bool mmu_flush_part(struct mmu_view *view, struct mmu_flush *f)
+{
+	shadow_lock(view->mmu);
+	f->budget = MMU_PART;
+	bool done = f->at > f->last || sync_table(view->mmu, view->root, f);
+	shadow_unlock(view->mmu);
+	return done;
 }
 
 void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes)
 {
-	uint64_t last = va.v + bytes - 1;
+	struct mmu *m = view->mmu;
+	struct mmu_flush f;
 
 	if (!bytes)
 		return;
-	if (last < va.v)
-		last = ~0ull;
-	shadow_lock(view->mmu);
-	shadow_changed(view->mmu);
-	uint64_t since = ++view->mmu->clock;
-	if ((va.v ^ last) < PAGE_SIZE && pt_index(va.v, 4) != GATE_SLOT)
-		sync_page(view->mmu, view->root, va);
-	else
-		shadow_sync(view->mmu, view->root, va.v, last, since);
-	shadow_unlock(view->mmu);
+	if (bytes <= PAGE_SIZE - (va.v & ~PAGE_MASK) && pt_index(va.v, 4) != GATE_SLOT) {
+		shadow_lock(m);
+		shadow_changed(m);
+		sync_page(m, view->root, va);
+		shadow_unlock(m);
+		return;
+	}
+	mmu_flush_begin(view, &f, va, bytes);
+	while (!mmu_flush_part(view, &f))
+		;
 }
 
 static bool mirrored(const struct paging *p)
@@ -122,9 +189,9 @@ void mmu_load_root(struct mmu_view *view, const struct paging *p, bool flush)
 	}
 	m->shadow[page].time = ++m->clock;
 	view->root = page;
-	if (flush)
-		shadow_sync(m, page, 0, USER_LAST, m->clock);
 	shadow_unlock(m);
+	if (flush)
+		mmu_flush(view, GVA(0), USER_LAST + 1);
 }
 
 void mmu_unload(struct mmu_view *view)
