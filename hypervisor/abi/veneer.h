@@ -70,6 +70,12 @@
  *     move the frame to its own stack before it unmasks.
  *   - SYSCALL in 32-bit code and SYSENTER enter what SET_ENTRY names, in the same way as SYSCALL.
  *
+ * Breakpoints
+ *   - Addresses that the hypervisor uses for itself cannot be watched, nor the eight bytes before and
+ *     behind them: top-level slots 256 to 259, 2 MiB from 0xffffffff40000000, 16 MiB from
+ *     0xffffffff80000000. A guest may use such addresses otherwise, but for slot 256.
+ *   - A #DB between a soft interrupt's entry and the move to another stack is dropped.
+ *
  * Returning
  *   - A jump to hypercall_page + VENEER_HC_RETURN * stride, with RSP at an IRETQ frame and events
  *     masked, unmasks and returns; an event that comes in between comes as if the return were done.
@@ -147,7 +153,7 @@
 #define VENEER_HC_SET_LDT	 20 /* (gva, entries up to 8192, 0 for none): 0 */
 #define VENEER_HC_SET_DESCRIPTOR 21 /* (selector in the GDT, descriptor): 0 */
 #define VENEER_HC_SET_ENTRY	 22 /* (VENEER_ENTRY_*, gva or 0): 0 */
-#define VENEER_HC_SET_DEBUGREG	 23 /* (0 to 3, 6 or 7, value): 0 */
+#define VENEER_HC_SET_DEBUGREG	 23 /* (0 to 3, 6 or 7, value): 0; see Breakpoints */
 #define VENEER_HC_GET_DEBUGREG	 24 /* (0 to 3, 6 or 7): its value */
 #define VENEER_HC_SET_IO_BITMAP	 25 /* (gva of 8192 bytes for ring 3, as in a TSS, or 0): 0 */
 #define VENEER_HC_VIRTIO	 26 /* (device from 0, VENEER_VIRTIO_*, argument): see there */

@@ -7,6 +7,7 @@
 #define DIRECT_MAP	0xffff808000000000 /* all machine memory, root slots 257 to 259 */
 #define DIRECT_MAP_MAX	0x18000000000	   /* 1.5 TiB */
 #define IMAGE_BASE	0xffffffff80000000 /* machine address 0, for the image alone */
+#define IMAGE_BYTES	0x1000000	   /* at most, from there */
 #define STACKS_BASE	0xffffffff40000000 /* with a page between any two that is not mapped */
 #define STACKS_BYTES	0x200000
 

@@ -248,7 +248,7 @@ bool hv_maps(uint64_t va, uint64_t bytes)
 
 	return (last >= GATE_BASE && va < DIRECT_MAP + DIRECT_MAP_MAX) ||
 	       (last >= STACKS_BASE && va < STACKS_BASE + STACKS_BYTES) ||
-	       (last >= IMAGE_BASE && va < IMAGE_BASE + image_hi());
+	       (last >= IMAGE_BASE && va < IMAGE_BASE + IMAGE_BYTES);
 }
 
 uint64_t *hv_root_create(mpa_t gate_pdpt)

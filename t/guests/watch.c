@@ -50,10 +50,12 @@ static void hypervisors(void)
 			watch(at + i * 1023);
 	for (uint64_t at = DIRECT_MAP; at < DIRECT_MAP + (2ull << 30); at += 0x200000)
 		watch(at + 0x1008);
-	for (uint64_t at = IMAGE + 0x100000; at < IMAGE + 0x130000; at += 16)
+	for (uint64_t at = IMAGE + 0x100000; at < IMAGE + 0x160000; at += 16)
 		watch(at);
 	watch(IMAGE - 1); /* eight bytes from here reach into it */
 	watch(DIRECT_MAP + 0x18000000000);
+	watch(IMAGE + 0x1000000 + 7);
+	watch(IMAGE - 0x40000000); /* stacks */
 	expect(!accepted, "nothing of the hypervisor's can be watched");
 	say("%d places refused\n", refused);
 }
