@@ -378,6 +378,7 @@ storm('NMIs', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m);
 storm('NMIs upon breakpoints', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/watch.elf', cmdline => 'storm');
 storm('NMIs while breakpoints are armed', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/armed.elf', engine => 'svm',
 	cmdline => $armed);
+storm('NMIs upon the hypervisor', "nmi\n", 5, qr/^busy: \d+ pages compared 100 times/m, image => 't/remains.elf', cmdline => 'storm');
 # uncorrected, but the interrupted code can go on; one at a time, or the processor gives up
 storm('machine checks', "mce 0 5 0xb400000000000000 0x5 0 0\n", 1, qr/^veneer: machine check: bank 5/m);
 

@@ -892,7 +892,7 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
 	uint8_t code[15];
 
-	if (site) {
+	if (site && !segment_base(v, 1)) { /* a table of linear addresses */
 		*insn = site->insn;
 		return true;
 	}

@@ -68,10 +68,12 @@ static void segment(uint8_t type, uint8_t flags, uint32_t limit, int64_t first, 
 				code[2 + n] = insn[i].bytes[n];
 			expect(attempt(to_ring3, (uint32_t)&a) == (fits ? DONE : 13),
 			       "the limit holds");
-			for (int32_t n = 0; n < (int32_t)sizeof(memory); n++)
-				expect(memory[n] == 0xee ||
-					       (fits && n >= 32 + at && n < 32 + at + insn[i].size),
-				       "nothing else is written");
+			for (int32_t n = 0; n < (int32_t)sizeof(memory); n++) {
+				int64_t offset = (uint32_t)(n - 32);
+
+				expect(memory[n] == 0xee || (offset >= first && offset <= last),
+				       "nothing outside is written");
+			}
 			tried++;
 		}
 }
