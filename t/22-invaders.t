@@ -143,7 +143,7 @@ sub until_it_stands {
 	my ($last, $same) = ($first, 0);
 	for (1 .. 100) {
 		$press->();
-		my $now = ship((marched($screen, 3))[-1]);
+		my $now = ship((marched($screen, 1))[-1]);
 		$same = $now eq $last && $now ne $first && $now =~ /_/ ? $same + 1 : 0;
 		return $now if $same == 4;
 		$last = $now;

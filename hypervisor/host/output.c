@@ -3,8 +3,10 @@
 
 void output_line(const struct output *o, const char *line)
 {
-	if (o->log)
+	if (o->log) {
 		fprintf(o->log, "%s\n", line);
+		fflush(o->log);
+	}
 	if (!o->quiet)
 		puts(line);
 	fflush(stdout);
