@@ -333,6 +333,35 @@ static void roots(void)
 	ok(m.pool_free == POOL_PAGES && pool_is_zero(), "when all is dropped the pool is whole");
 }
 
+/* A flush of everything that has begun, and one of another vCPU that sees half of a table. */
+static void two_flushes(void)
+{
+	struct paging p = { .mode = PAGING_64, .write_protect = true, .no_execute = true };
+	static struct mmu_view other = { .gate_pdpt = GATE_PDPT, .cpu = 1 };
+	struct mmu_flush f;
+	unsigned parts = 1, error = 0;
+
+	drop_roots();
+	mmu_attach(&m, &other);
+	for (uint64_t t = 0; t < 4; t++)
+		for (unsigned i = 0; i < 512; i++)
+			set_entry(&p, t << 12, i, ((t < 3 ? t + 1 : 32 + i) << 12) | 0x67);
+	wrong = 0;
+	mmu_load_root(&other, &p, false);
+	mmu_load_root(&view, &p, false);
+	mmu_fault(&other, GVA(0), &error);
+	for (uint64_t va = 0; va < LARGE_SIZE; va += PAGE_SIZE)
+		compare(&p, va, 0);
+	set_entry(&p, 3 << 12, 5, 100 << 12 | 0x67);
+	mmu_flush_begin(&view, &f, GVA(0), ~0ull);
+	mmu_flush(&other, GVA(LARGE_SIZE / 2), LARGE_SIZE / 2);
+	for (; !mmu_flush_part(&view, &f); parts++)
+		;
+	compare(&p, 5 << 12, 0);
+	ok(!wrong && is_sound(), "a flush does not take another's half for the whole");
+	ok(parts > 2, "and goes by parts (%u)", parts);
+}
+
 static void copies(void)
 {
 	struct paging p = { .mode = PAGING_OFF };
@@ -371,6 +400,7 @@ int main(void)
 	run_mode(PAGING_64, "64-bit");
 	roots();
 	changing_roots();
+	two_flushes();
 	copies();
 	free(host_memory);
 	return done_testing();

@@ -381,12 +381,15 @@ static void flush(struct vcpu *v, uint64_t va, uint64_t last)
 static void flush_something(struct vcpu *v)
 {
 	static const uint64_t sizes[] = { LARGE_SIZE, 1ull << 30, 1ull << 39 };
-	uint64_t va = random_va(), bytes = rnd() % 4 ? PAGE_SIZE : sizes[rnd() % 3];
+	uint64_t va = random_va(), other = random_va();
+	uint64_t bytes = rnd() % 4 ? PAGE_SIZE : sizes[rnd() % 3];
 
-	if (rnd() % 8)
-		flush(v, va & ~(bytes - 1), va | (bytes - 1));
-	else
-		flush(v, 0, ~0ull);
+	switch (rnd() % 8) {
+	case 0: flush(v, 0, ~0ull); break;
+	case 1: flush(v, va, va | ((1ull << 39) - 1)); break;
+	case 2: flush(v, MIN(va, other), MAX(va, other)); break;
+	default: flush(v, va & ~(bytes - 1), va | (bytes - 1));
+	}
 }
 
 /* What a kernel does: finds the entry for an address in its tables, changes it, flushes, and goes
