@@ -158,6 +158,8 @@ static uint64_t *direct_pd_entry(uint64_t pa)
 /* A device's registers: their 2 MiB become uncached. No RAM lies that near a device. */
 void hv_map_device(mpa_t pa)
 {
+	if (pa.v >= DIRECT_MAP_MAX)
+		panic("a device at %lx is out of the hypervisor's reach", pa.v);
 	*direct_pd_entry(pa.v) = ALIGN_DOWN(pa.v, LARGE_SIZE) | PTE_P | PTE_W | PTE_PS | PTE_PCD |
 				 PTE_A | PTE_D | PTE_NX;
 	write_cr3(read_cr3());
