@@ -95,10 +95,11 @@ my @rows = (
 	['pc-zombie',    'svm vmx',      'verdict 0',  qr/^going$/, vcpus => 2, cpus => '0-1', core => 0],
 );
 
-# What follows from what the neighbour is promised. The scheduler's period is 10 ms; in each the others
-# may have what is not the neighbour's share before it has its turn. On top of that come what they
-# overran last time, and the longest stay of the hypervisor: a millisecond is far more than both may be.
-sub longest_wait { my ($row) = @_; return (100 - $row->{promised}) / 100 * 10000 + 1000; } # microseconds
+# What follows from what the neighbour is promised. The scheduler's period is 10 ms. The others may have
+# what is not the neighbour's share at the end of one period and again at the beginning of the next. On top
+# of that come what they overran last time, and the longest stay of the hypervisor: a millisecond is far
+# more than both may be.
+sub longest_wait { my ($row) = @_; return 2 * (100 - $row->{promised}) / 100 * 10000 + 1000; } # microseconds
 sub least_work { my ($row) = @_; return 0.96 * $row->{promised} / 100; } # of what it does alone: 4 % for the switches
 my $beat = 1000;
 my $most_time = 8000; # milliseconds: an attacker that takes longer hangs
@@ -224,7 +225,8 @@ sub check_rhythm {
 	my $what = $row->{job};
 	my ($work, $ms, $gap, $behind, $beats, $apart) =
 		$text =~ /^neighbour: neighbour: work (\d+) in (\d+) ms, longest gap (\d+) us, behind (\d+) us, (\d+) beats, (\d+) us apart/m;
-	my $share = $ms && pace($row) ? $work * 1000 / $ms / pace($row) : 0;
+	my $due = ($ms // 0) / 1000 - longest_wait($row) / 1e6; # seconds, but for what it may be waiting for at the end
+	my $share = $due > 0 && pace($row) ? $work / $due / pace($row) : 0;
 
 	cmp_ok($share, '>=', least_work($row), "$what: the neighbour has its share of work");
 	cmp_ok($gap // 1e9, '<=', longest_wait($row), "$what: its longest gap follows from its share");

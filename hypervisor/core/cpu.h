@@ -37,8 +37,8 @@ struct cpu {
 	struct timer slice_timer;
 	struct timer *timers, *timers_put_off; /* by deadline; of those whose share is used up */
 	bool timer_changed;
-	struct vcpu *payer;				/* whose the time is, since: */
-	uint64_t paid_until, unclaimed, interrupt_cost; /* TSC; ticks of nobody's yet; ticks */
+	struct vcpu *payer;		/* whose the time is, since: */
+	uint64_t paid_until, unclaimed; /* TSC; ticks of nobody's yet */
 	bool sysenter_on;
 	mpa_t svm_host;	   /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
 	mpa_t vmxon;	   /* VMXON region */

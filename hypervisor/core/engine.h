@@ -84,6 +84,7 @@ struct engine {
 	void (*load_root)(struct vcpu *v, gpa_t root, bool flush);
 	void (*drop_root)(struct vcpu *v, gpa_t root);
 	void (*flush)(struct vcpu *v, gva_t va, uint64_t bytes);
+	void (*flush_part)(struct vcpu *v); /* a part of what is left, for REQUEST_FLUSH */
 	void (*use_page)(struct vcpu *v, struct veneer_vcpu_page *page);
 	int (*set_gdt)(struct vcpu *v, gva_t at, uint64_t entries);
 	int (*set_ldt)(struct vcpu *v, gva_t at, uint64_t entries);

@@ -50,24 +50,31 @@ enum vcpu_state {
 };
 
 /* Request bits, set from anywhere and seen to on the vCPU's own CPU (request.c). */
-#define REQUEST_PARK	  0x0001 /* stop; the last one to do so goes on with the guest's phase */
-#define REQUEST_PAUSE	  0x0002
-#define REQUEST_RESUME	  0x0004
-#define REQUEST_RESET	  0x0008
-#define REQUEST_STOP	  0x0010
-#define REQUEST_INPUT	  0x0100  /* console input, or a device's timer to be set */
-#define REQUEST_EVENT	  0x0200  /* look at the events in the page */
-#define REQUEST_START	  0x0400  /* begin at v->start */
-#define REQUEST_INIT	  0x0800  /* back to before its start (INIT) */
-#define REQUEST_STARTUP	  0x1000  /* begin at v->startup (SIPI) */
-#define REQUEST_ROOM	  0x2000  /* the console has room again */
-#define REQUEST_SEND	  0x4000  /* console output waits for this CPU's timer */
-#define REQUEST_VIRTIO	  0x10000 /* devices have work left */
-#define REQUEST_LOAD	  0x20000 /* all are parked: load the image again */
+#define REQUEST_PARK	0x0001 /* stop; the last one to do so goes on with the guest's phase */
+#define REQUEST_PAUSE	0x0002
+#define REQUEST_RESUME	0x0004
+#define REQUEST_RESET	0x0008
+#define REQUEST_STOP	0x0010
+#define REQUEST_INPUT	0x0100	/* console input, or a device's timer to be set */
+#define REQUEST_EVENT	0x0200	/* look at the events in the page */
+#define REQUEST_START	0x0400	/* begin at v->start */
+#define REQUEST_INIT	0x0800	/* back to before its start (INIT) */
+#define REQUEST_STARTUP 0x1000	/* begin at v->startup (SIPI) */
+#define REQUEST_ROOM	0x2000	/* the console has room again */
+#define REQUEST_SEND	0x4000	/* console output waits for this CPU's timer */
+#define REQUEST_VIRTIO	0x8000	/* devices have work left */
+#define REQUEST_LOAD	0x10000 /* all are parked: load the image again */
+#define REQUEST_FLUSH	0x20000 /* of translations: some is left of it */
 
-#define REQUESTS_AT_ONCE  0x00ff  /* of the operator, and of the guest's end: whoever runs */
-#define REQUESTS_IN_SHARE 0xff00  /* short, paid for by the vCPU, while it has time left */
-#define REQUESTS_IN_TURN  0xf0000 /* long, in parts: the vCPU is scheduled for them */
+/* Of the operator, and of the guest's end: whoever runs. */
+#define REQUESTS_AT_ONCE \
+	(REQUEST_PARK | REQUEST_PAUSE | REQUEST_RESUME | REQUEST_RESET | REQUEST_STOP)
+/* Short, paid for by the vCPU, while it has time left. */
+#define REQUESTS_IN_SHARE                                                                 \
+	(REQUEST_INPUT | REQUEST_EVENT | REQUEST_START | REQUEST_INIT | REQUEST_STARTUP | \
+	 REQUEST_ROOM | REQUEST_SEND | REQUEST_VIRTIO)
+/* Long, in parts: the vCPU is scheduled for them, and does not run before they are through. */
+#define REQUESTS_IN_TURN (REQUEST_LOAD | REQUEST_FLUSH)
 
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
@@ -102,6 +109,7 @@ struct vcpu {
 	uint64_t fs_base, gs_base, kernel_gs_base;
 
 	struct mmu_view mmu;
+	struct mmu_flush flush; /* ring: under way, for REQUEST_FLUSH */
 	struct legacy_state legacy;
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;

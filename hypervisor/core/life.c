@@ -79,6 +79,7 @@ void vcpu_park(struct vcpu *v)
 	struct guest *g = v->guest;
 
 	v->state = VCPU_STOPPED;
+	__atomic_and_fetch(&v->requests, ~REQUEST_FLUSH, __ATOMIC_RELAXED);
 	if (v->loaded)
 		vcpu_unload(v->cpu);
 	timer_cancel(v->cpu, &v->timer);
@@ -146,8 +147,10 @@ static const char *load_step(struct guest *g)
 	case LOAD_ZERO: done = zero_part(l, g->mmu.memory, g->mmu.memory_bytes); break;
 	case LOAD_ZERO_POOL:
 		done = zero_part(l, g->mmu.pool, g->mmu.pool_pages * PAGE_SIZE);
-		if (done)
+		if (done) {
+			g->mmu.cleared = true;
 			why = load_begin(g);
+		}
 		break;
 	case LOAD_COPY: done = load_copy_part(g); break;
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;

@@ -47,13 +47,14 @@ static void slice_over(struct timer *t)
 	cpu->attention = true;
 }
 
-#define INTERRUPT_COST_NS 300 /* of the way into the hypervisor and back, which is not measured */
+/* TSC ticks for the way into the hypervisor and back, which is not measured: two traps, two changes
+ * of the page table, and a few hundred instructions. */
+#define INTERRUPT_COST 1000
 
 void sched_shares(struct cpu *cpu)
 {
 	unsigned open = 0, left = 100;
 
-	cpu->interrupt_cost = tsc_from_ns(INTERRUPT_COST_NS);
 	cpu->slice_timer.fire = slice_over;
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		unsigned share = v->guest->config->share;
@@ -105,14 +106,12 @@ void sched_charge(struct cpu *cpu, struct vcpu *v)
 
 void sched_interrupt(struct cpu *cpu)
 {
-	uint64_t cost = cpu->interrupt_cost;
-
 	if (alone(cpu)) /* it is its own, whatever it was for */
 		return;
 	if (cpu->payer)
-		cpu->payer->budget += (int64_t)cost;
+		cpu->payer->budget += INTERRUPT_COST;
 	sched_charge(cpu, NULL);
-	cpu->unclaimed += cost;
+	cpu->unclaimed += INTERRUPT_COST;
 }
 
 /* Where the vCPU stops just now, one slice may be counted twice. */

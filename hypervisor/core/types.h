@@ -17,17 +17,17 @@ typedef struct {
 	uint64_t v;
 } mpa_t; /* machine-physical */
 
-#define GPA(x)			     ((gpa_t){ (x) })
-#define GVA(x)			     ((gva_t){ (x) })
-#define MPA(x)			     ((mpa_t){ (x) })
+#define GPA(x)	   ((gpa_t){ (x) })
+#define GVA(x)	   ((gva_t){ (x) })
+#define MPA(x)	   ((mpa_t){ (x) })
 
-#define PAGE_SIZE		     4096ull
-#define PAGE_SHIFT		     12
-#define PAGE_MASK		     (~(PAGE_SIZE - 1))
-#define LARGE_SIZE		     (2ull << 20)
+#define PAGE_SIZE  4096ull
+#define PAGE_SHIFT 12
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define LARGE_SIZE (2ull << 20)
 
-#define KIB(n)			     ((uint64_t)(n) << 10)
-#define MIB(n)			     ((uint64_t)(n) << 20)
+#define KIB(n)	   ((uint64_t)(n) << 10)
+#define MIB(n)	   ((uint64_t)(n) << 20)
 
 /* For a function on the way of each exit or page fault: -fstack-protector-strong would take five
  * instructions for a local that only has its address taken. None with a buffer may have it. */

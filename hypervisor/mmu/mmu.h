@@ -102,6 +102,7 @@ struct mmu {
 
 	uint32_t changes; /* counts up when entries are taken away or changed; atomic */
 
+	bool cleared;	       /* the pool is zero but for what is in use */
 	uint64_t fills, drops; /* leaves filled; shadow pages given back */
 };
 
@@ -121,6 +122,7 @@ struct mmu_view {
 	uint32_t written_changes;
 };
 #define MMU_NO_ROOT (~0u)
+#define USER_LAST   0x00007fffffffffffull /* the last address of the user half */
 
 /* A guest translation, as mmu_walk finds it. */
 struct translation {
@@ -145,6 +147,10 @@ extern bool mmu_can_mark;
  * root. */
 void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow);
 
+/* Back to that, with no view in use. Until the pool is zeroed again and m->cleared is set, no page
+ * of it may be taken, and mmu_check finds nothing. */
+void mmu_reset(struct mmu *m);
+
 /* Makes view one of m's, for good. It has no root yet. */
 void mmu_attach(struct mmu *m, struct mmu_view *view);
 
@@ -159,9 +165,9 @@ int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned acc
 /* Sets bits in a table's entry if it is still old; else false. */
 bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
 
-/* Makes p the view's way of translating. A private tree is emptied; of a mirrored root the user
- * half is brought up to date if flush. */
-void mmu_load_root(struct mmu_view *view, const struct paging *p, bool flush);
+/* Makes p the view's way of translating. True: its root is empty, as a private tree always is;
+ * false: a mirrored root that was kept, and may have to be flushed. */
+bool mmu_load_root(struct mmu_view *view, const struct paging *p);
 mpa_t mmu_root(const struct mmu_view *view);
 void mmu_unload(struct mmu_view *view); /* the view has no root until the next load */
 

@@ -43,11 +43,20 @@ void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *sha
 	m->pool_pages = pool_pages;
 	m->shadow = shadow;
 	m->lent = 0;
+	m->cleared = true;
 	m->not_present = mmu_can_mark ? NOT_PRESENT : 0;
 	memset(shadow, 0, pool_pages * sizeof(*shadow));
 	clear_lists(m);
 	for (unsigned i = pool_pages; i-- > 0;)
 		push_free(m, i);
+}
+
+void mmu_reset(struct mmu *m)
+{
+	shadow_lock(m);
+	mmu_init(m, m->pool, m->pool_pages, m->shadow);
+	m->cleared = false;
+	shadow_unlock(m);
 }
 
 void mmu_attach(struct mmu *m, struct mmu_view *view)

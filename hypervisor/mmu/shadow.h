@@ -216,6 +216,4 @@ void shadow_make_room(struct mmu *m);
 /* sync.c: all of a table and of what is below it. */
 void shadow_sync(struct mmu *m, unsigned page);
 
-#define USER_LAST 0x00007fffffffffffull
-
 #endif

@@ -171,7 +171,7 @@ static void release_root(struct mmu_view *view)
 	view->root = MMU_NO_ROOT;
 }
 
-void mmu_load_root(struct mmu_view *view, const struct paging *p, bool flush)
+bool mmu_load_root(struct mmu_view *view, const struct paging *p)
 {
 	struct mmu *m = view->mmu;
 	uint64_t key = mirrored(p) ? p->root.v | 4 | KEY_CPU(view->cpu) : 0;
@@ -181,8 +181,8 @@ void mmu_load_root(struct mmu_view *view, const struct paging *p, bool flush)
 	view->paging = *p;
 	release_root(view);
 	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
-	if (page == MMU_NO_ROOT) {
-		flush = false;
+	bool fresh = page == MMU_NO_ROOT;
+	if (fresh) {
 		while ((page = shadow_take(m, 4, key)) == MMU_NO_ROOT)
 			shadow_make_room(m);
 		shadow_table(m, page)[GATE_SLOT] = view->gate_pdpt | PTE_P | PTE_W | PTE_A;
@@ -190,8 +190,7 @@ void mmu_load_root(struct mmu_view *view, const struct paging *p, bool flush)
 	m->shadow[page].time = ++m->clock;
 	view->root = page;
 	shadow_unlock(m);
-	if (flush)
-		mmu_flush(view, GVA(0), USER_LAST + 1);
+	return fresh;
 }
 
 void mmu_unload(struct mmu_view *view)

@@ -97,7 +97,24 @@ static void use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 	ring_gate_page(v->cpu, GATE_VCPU_PAGE, page, PTE_W | PTE_D);
 }
 
-static void load_root(struct vcpu *v, gpa_t root, bool flush)
+/* One part of a flush; while some is left, the vCPU does not go on. */
+static void flush_part(struct vcpu *v)
+{
+	if (!mmu_flush_part(&v->mmu, &v->flush))
+		vcpu_request_from(v, REQUEST_FLUSH);
+}
+
+static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
+{
+	if (bytes <= PAGE_SIZE) {
+		mmu_flush(&v->mmu, va, bytes);
+		return;
+	}
+	mmu_flush_begin(&v->mmu, &v->flush, va, bytes);
+	flush_part(v);
+}
+
+static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
 {
 	const struct paging p = {
 		.mode = root.v == ~0ull ? PAGING_OFF : PAGING_64,
@@ -106,17 +123,13 @@ static void load_root(struct vcpu *v, gpa_t root, bool flush)
 		.no_execute = true,
 	};
 
-	mmu_load_root(&v->mmu, &p, flush);
+	if (!mmu_load_root(&v->mmu, &p) && flush_user)
+		flush(v, GVA(0), USER_LAST + 1);
 }
 
 static void drop_root(struct vcpu *v, gpa_t root)
 {
 	mmu_drop_root(v->mmu.mmu, root);
-}
-
-static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
-{
-	mmu_flush(&v->mmu, va, bytes);
 }
 
 /* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
@@ -192,7 +205,7 @@ static void start_legacy(struct vcpu *v)
 	v->regs->ss = SEL_BOOT_DS32;
 	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
-	mmu_load_root(&v->mmu, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, true);
+	mmu_load_root(&v->mmu, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) });
 }
 
 /* The store that unmasks must trap from now on, or no longer. */
@@ -363,7 +376,7 @@ static void reset_guest(struct guest *g)
 		v->ldt_entries = 0; /* its pages go with the pool */
 		memset(v->ldt, 0, sizeof(v->ldt));
 	}
-	mmu_init(&g->mmu, g->mmu.pool, g->mmu.pool_pages, g->mmu.shadow);
+	mmu_reset(&g->mmu);
 }
 
 static bool check(struct guest *g, struct mmu_report *r)
@@ -408,6 +421,7 @@ const struct engine ring_engine = {
 	.load_root = load_root,
 	.drop_root = drop_root,
 	.flush = flush,
+	.flush_part = flush_part,
 	.use_page = use_page,
 	.set_gdt = ring_set_gdt,
 	.set_ldt = ring_set_ldt,

@@ -13,7 +13,7 @@
 #define ICR	 (LAPIC + 0x300)
 #define IOAPIC	 0xfec00000u
 #define AP_START 0x8000u
-#define TIMES	 20000
+#define TIMES	 2000
 
 static void write32(uint32_t at, uint32_t value)
 {

@@ -5,6 +5,7 @@
  * walking the guest's tables by the book does.
  */
 #include "mmu/memory.h"
+#include "load_root.h"
 #include "mmu/shadow.h"
 #include "ring/gate.h"
 #include "tap.h"
@@ -233,7 +234,7 @@ static void run_mode(enum paging_mode mode, const char *name)
 		p.root = GPA(mode == PAGING_OFF ? ~0ull : (rnd() % 4) << 12);
 		if (mode != PAGING_OFF)
 			random_tables(&p);
-		mmu_load_root(&view, &p, true);
+		load_root(&view, &p, true);
 		mmu_flush(&view, GVA(0), ~0ull);
 		for (unsigned n = 0; n < 6000; n++) {
 			uint64_t va = random_va(&p);
@@ -283,13 +284,13 @@ static void changing_roots(void)
 	unsigned root = 0;
 
 	random_tables(&p);
-	mmu_load_root(&view, &p, true);
+	load_root(&view, &p, true);
 	wrong = 0;
 	for (unsigned n = 0; n < 40000; n++) {
 		if (rnd() % 8 == 0) {
 			root = rnd() % 24;
 			p.root = GPA(root << 12);
-			mmu_load_root(&view, &p, stale[root]);
+			load_root(&view, &p, stale[root]);
 			if (stale[root]) /* the kernel's half goes by flushes of its own */
 				mmu_flush(&view, GVA(0), ~0ull);
 			stale[root] = false;
@@ -318,7 +319,7 @@ static void roots(void)
 	for (unsigned n = 0; n < 20000; n++) {
 		if (!n || rnd() % 8 == 0) {
 			p.root = GPA((rnd() % 24) << 12);
-			mmu_load_root(&view, &p, false);
+			load_root(&view, &p, false);
 		}
 		if (rnd() % 64 == 0)
 			mmu_drop_root(&m, GPA((rnd() % 24) << 12));
@@ -347,8 +348,8 @@ static void two_flushes(void)
 		for (unsigned i = 0; i < 512; i++)
 			set_entry(&p, t << 12, i, ((t < 3 ? t + 1 : 32 + i) << 12) | 0x67);
 	wrong = 0;
-	mmu_load_root(&other, &p, false);
-	mmu_load_root(&view, &p, false);
+	load_root(&other, &p, false);
+	load_root(&view, &p, false);
 	mmu_fault(&other, GVA(0), &error);
 	for (uint64_t va = 0; va < LARGE_SIZE; va += PAGE_SIZE)
 		compare(&p, va, 0);
@@ -368,7 +369,7 @@ static void copies(void)
 	struct mmu_failure f;
 	char buffer[64] = "0123456789";
 
-	mmu_load_root(&view, &p, true);
+	load_root(&view, &p, true);
 	ok(!mmu_write(&view, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
 		   !memcmp(host_memory + MEMORY_AT + MEMORY - 5, "01234", 5),
 	   "a copy up to the last byte");

@@ -13,6 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "load_root.h"
 #include "mmu/shadow.h"
 #include "ring/gate.h"
 #include "tap.h"
@@ -422,7 +423,7 @@ static void load_something(struct vcpu *v)
 	bool flush = rnd() % 2 || !v->loaded[root];
 	uint64_t time = ++now;
 
-	mmu_load_root(&v->view, &p, flush);
+	load_root(&v->view, &p, flush);
 	v->loaded[root] |= p.mode == PAGING_64 && !private;
 	if (p.mode == PAGING_OFF)
 		return;

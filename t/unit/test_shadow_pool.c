@@ -6,6 +6,7 @@
  */
 #include <unistd.h>
 
+#include "load_root.h"
 #include "mmu/shadow.h"
 #include "ring/gate.h"
 #include "tap.h"
@@ -47,7 +48,7 @@ static void load(unsigned vcpu, uint64_t root_page)
 				  .write_protect = true,
 				  .no_execute = true };
 
-	mmu_load_root(&view[vcpu], &p, false);
+	load_root(&view[vcpu], &p, false);
 }
 
 static uint64_t *table(uint64_t page)
@@ -241,7 +242,7 @@ static void least_memory(bool private)
 		memset(lent[n++], 0xff, PAGE_SIZE);
 	for (unsigned i = 0; i < VCPUS; i++)
 		if (private)
-			mmu_load_root(&view[i], &(struct paging){ .mode = PAGING_OFF }, true);
+			load_root(&view[i], &(struct paging){ .mode = PAGING_OFF }, true);
 		else
 			load(i, i);
 	for (unsigned i = 0; i < 20000; i++) {

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A root as the ring engine loads it, with its flush in one go. */
+#ifndef TEST_LOAD_ROOT_H
+#define TEST_LOAD_ROOT_H
+
+#include "mmu/mmu.h"
+
+static inline void load_root(struct mmu_view *view, const struct paging *p, bool flush_user)
+{
+	if (!mmu_load_root(view, p) && flush_user)
+		mmu_flush(view, GVA(0), USER_LAST + 1);
+}
+
+#endif
