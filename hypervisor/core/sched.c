@@ -88,7 +88,7 @@ static void spend(struct vcpu *v, uint64_t ticks)
 /* Time that nobody has claimed is that of an interrupt, and of who comes next. */
 void sched_charge(struct cpu *cpu, struct vcpu *v)
 {
-	if (cpu->payer == v)
+	if (cpu->payer == v && alone(cpu))
 		return;
 	uint64_t now = rdtsc(), ticks = now - cpu->paid_until;
 

@@ -323,21 +323,22 @@ static void test_load(void)
 }
 
 static uint32_t request;
-static uint64_t next_request;
+static uint64_t next_request, interval;
 
 static void send(void)
 {
 	while (now >= next_request) {
-		next_request = now + 2 * US;
+		next_request = now + interval;
 		vcpu_request_from(&vcpu[1], request);
 	}
 }
 
-static void test_kicks(enum vcpu_state state, uint32_t what, const char *name)
+static void test_kicks(enum vcpu_state state, uint32_t what, uint64_t every, const char *name)
 {
 	begin();
 	add(1, &halter, 50, state);
 	next_request = 0;
+	interval = every;
 	request = what;
 	elsewhere = send;
 	check(name, GAP);
@@ -373,8 +374,9 @@ int main(void)
 	test_timers();
 	test_overrun();
 	test_load();
-	test_kicks(VCPU_HALTED, REQUEST_EVENT, "interrupts of a halted vCPU");
-	test_kicks(VCPU_STOPPED, REQUEST_INIT, "INIT to one that never started");
+	test_kicks(VCPU_HALTED, REQUEST_EVENT, 2 * US, "interrupts of a halted vCPU");
+	test_kicks(VCPU_STOPPED, REQUEST_INIT, 2 * US, "INIT to one that never started");
+	test_kicks(VCPU_STOPPED, REQUEST_INIT, US / 2, "INIT faster than it can be seen to");
 	test_idle();
 	test_pause();
 	return done_testing();
