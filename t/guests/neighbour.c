@@ -2,25 +2,24 @@
 /*
  * The guest that every attacker runs beside. It shows whether it got what its share promises, and
  * when: it works without a pause, checks its memory with the work, and takes a timer event every
- * millisecond. All times are virtual ones, of the guest's clock.
+ * millisecond. All times are virtual ones.
  *
- *	neighbour: work N in M ms, longest gap G us, behind B us, K beats, A us apart, checksum
- *right
+ *	neighbour: work N in M ms, T kiloticks, longest gap G us, behind B us, K beats, A us apart
  *
- * N blocks of work were done. G is the longest time in which the work did not go on, A the longest
- * between two beats of the timer. B says how late the work ever was against a steady pace, the
- * `pace=` blocks a second of the command line: a neighbour that is promised half of a core and gets
- * it in turns is behind by a turn, one that is robbed falls behind further and further.
+ * and whether its checksum is right. N blocks of work were done. G is the longest time in which the
+ * work did not go on, A the longest between two beats of the timer. B says how late the work ever
+ * was against a steady pace, the `pace=` blocks in a billion ticks of the TSC (the clock is
+ * calibrated anew in each run): who is promised half of a core and gets it in turns is behind by a
+ * turn, who is robbed falls behind further and further.
  *
- * It works for `ms=` milliseconds; with `wait`, from then on until a key comes, but not beyond
- *`most=`.
+ * It works for `ms=` milliseconds. With `wait` it goes on until a key comes, or `most=` is over.
  */
 #include "guest.h"
 
-#define BLOCK  64 /* words: well under a microsecond of work */
-#define WORDS  16384
-#define BEAT   1000000
-#define SECOND 1000000000ull
+#define BLOCK	64 /* words: well under a microsecond of work */
+#define WORDS	16384
+#define BEAT	1000000
+#define BILLION 1000000000ull
 
 static uint32_t memory[WORDS];
 static volatile uint64_t last_beat, longest_apart;
@@ -84,23 +83,33 @@ static unsigned number_after(const char *text, const char *name)
 	return n;
 }
 
+static uint64_t ticks(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
 struct rhythm {
 	uint64_t begin, now, longest_gap;
-	uint64_t debt, most_debt; /* of work, in blocks times nanoseconds a second */
+	uint64_t first_tick, tick;
+	uint64_t debt, most_debt; /* of work, in billionths of a block */
 };
 
 /* A block was done since the last call. */
 static void took(struct rhythm *r, unsigned pace)
 {
-	uint64_t now = veneer_clock_ns(), gap = now - r->now;
+	uint64_t now = veneer_clock_ns(), gap = now - r->now, tick = ticks();
 
 	if (gap > r->longest_gap)
 		r->longest_gap = gap;
-	r->debt += gap * pace;
+	r->debt += (tick - r->tick) * pace;
 	if (r->debt > r->most_debt)
 		r->most_debt = r->debt;
-	r->debt -= r->debt < SECOND ? r->debt : SECOND;
+	r->debt -= r->debt < BILLION ? r->debt : BILLION;
 	r->now = now;
+	r->tick = tick;
 }
 
 int guest_main(const struct veneer_start_info *info)
@@ -118,7 +127,8 @@ int guest_main(const struct veneer_start_info *info)
 	veneer_timer_set(veneer_clock_ns() + BEAT, BEAT);
 	veneer_unmask();
 
-	struct rhythm r = { .begin = veneer_clock_ns() };
+	struct rhythm r = { .begin = veneer_clock_ns(), .first_tick = ticks() };
+	r.tick = r.first_tick;
 	for (r.now = r.begin; !told || r.now - r.begin < end; took(&r, pace)) {
 		right &= work(blocks++);
 		if (most && r.now - r.begin > most)
@@ -126,10 +136,12 @@ int guest_main(const struct veneer_start_info *info)
 	}
 
 	veneer_mask();
-	say("neighbour: work %d in %d ms, longest gap %d us, behind %d us, %d beats, %d us apart, "
+	say("neighbour: work %d in %d ms, %d kiloticks, longest gap %d us, behind %d us, %d beats, "
+	    "%d us apart, "
 	    "checksum %s\n",
-	    blocks, (unsigned)((r.now - r.begin) / 1000000), (unsigned)(r.longest_gap / 1000),
-	    pace ? (unsigned)(r.most_debt / pace / 1000) : 0, beats,
+	    blocks, (unsigned)((r.now - r.begin) / 1000000),
+	    (unsigned)((r.tick - r.first_tick) / 1000), (unsigned)(r.longest_gap / 1000),
+	    pace ? (unsigned)(r.most_debt / pace * 1000 / info->tsc_khz) : 0, beats,
 	    (unsigned)(longest_apart / 1000), right ? "right" : "WRONG");
 	expect(right, "memory as it was written");
 	return 0;
