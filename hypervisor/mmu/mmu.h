@@ -155,7 +155,16 @@ void mmu_reset(struct mmu *m);
 void mmu_attach(struct mmu *m, struct mmu_view *view);
 
 /* The frame behind a guest-physical page, or v == 0: the one place that decides. */
-mpa_t mmu_frame(const struct mmu *m, gpa_t gpa);
+static inline mpa_t mmu_frame(const struct mmu *m, gpa_t gpa)
+{
+	uint64_t at = gpa.v & PAGE_MASK;
+
+	if (at < m->memory_bytes)
+		return MPA(m->memory.v + at);
+	if (at - m->memory_bytes < m->vcpu_pages_bytes)
+		return MPA(m->vcpu_pages.v + (at - m->memory_bytes));
+	return MPA(0);
+}
 
 /* Walks the guest's tables for an access (PF_WRITE, PF_USER, PF_FETCH), setting A and D as the
  * processor would. 0, or -EFAULT with the page fault's error code in *error. */

@@ -6,10 +6,12 @@
 #include "x86/acpi.h"
 
 #ifndef MMU_PART
-#define MMU_PART 160 /* entries in a part of a flush: 25 to 30 instructions each */
+#define MMU_PART 100 /* entries in a part of a flush: about 50 instructions each */
 #endif
-#define TABLE_COST 16 /* of looking at a table, in entries */
+#define TABLE_COST 8 /* of coming to a table, in entries */
 _Static_assert(MMU_PART > 4 * TABLE_COST, "each part comes to an entry");
+
+static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f);
 
 /* One entry of a mirrored table, which is not 0. */
 static inline void sync_entry(struct mmu *m, uint64_t *entry, uint64_t key, unsigned index,
@@ -48,29 +50,41 @@ static inline __attribute__((always_inline)) unsigned sync_step(struct mmu *m, u
 	return shadow_is_table(*entry, level) ? shadow_linked(m, *entry) : MMU_NO_ROOT;
 }
 
-/* The rest of the flush as far as the table reaches. False: the part is over. */
-static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
+/* The entries of a last table, up to that of an address. False: the part is over. */
+static bool sync_leaves(struct mmu *m, unsigned page, struct mmu_flush *f, uint64_t last)
 {
-	struct shadow *s = &m->shadow[page];
-	int level = s->kind;
-	uint64_t span = pt_span(level), table_last = f->at | (span * PT_ENTRIES - 1);
-	uint64_t last = MIN(f->last, table_last);
-	bool from_start = !(f->at & (span * PT_ENTRIES - 1));
+	const struct shadow *s = &m->shadow[page];
+	const uint64_t *from = guest_table(m, s->key & PTE_ADDR);
+	unsigned end = pt_index(last, 1);
+	uint64_t *table = shadow_table(m, page);
 
-	f->budget -= TABLE_COST;
-	/* tables may be linked many times, even to themselves: once is enough */
-	if (from_start && last == table_last && level < 4 && s->time >= f->since) {
-		f->at = last + 1;
-		return true;
+	for (unsigned i = pt_index(f->at, 1); i <= end; i++) {
+		if (!(s->used >> i / GROUP & 1)) {
+			i |= GROUP - 1;
+			continue;
+		}
+		if (!table[i])
+			continue;
+		if (f->budget-- <= 0) {
+			f->at = ALIGN_DOWN(f->at, LARGE_SIZE) | i * PAGE_SIZE;
+			return false;
+		}
+		table[i] = s->key ? shadow_leaf(m, guest_entry(&from[i]), 1) : 0;
 	}
-	if (from_start)
-		f->whole[level] = page + 1;
-	else if (f->whole[level] != page + 1)
-		f->whole[level] = 0;
+	f->at = last + 1;
+	return true;
+}
+
+/* The entries of any other, and the tables below. */
+static bool sync_links(struct mmu *m, unsigned page, struct mmu_flush *f, uint64_t last)
+{
+	int level = m->shadow[page].kind;
+	uint64_t span = pt_span(level);
+
 	while (f->at <= last) {
 		unsigned index = pt_index(f->at, level), below;
 
-		if (level < 4 && !(s->used >> index / GROUP & 1)) {
+		if (level < 4 && !(m->shadow[page].used >> index / GROUP & 1)) {
 			f->at = (f->at | (span * GROUP - 1)) + 1;
 			continue;
 		}
@@ -83,6 +97,30 @@ static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
 		else if (!sync_table(m, below, f))
 			return false;
 	}
+	return true;
+}
+
+/* The rest of the flush as far as the table reaches. False: the part is over. */
+static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
+{
+	struct shadow *s = &m->shadow[page];
+	int level = s->kind;
+	uint64_t span = pt_span(level), table_last = f->at | (span * PT_ENTRIES - 1);
+	uint64_t last = MIN(f->last, table_last);
+	bool from_start = !(f->at & (span * PT_ENTRIES - 1));
+
+	f->budget -= from_start ? TABLE_COST : 0;
+	/* tables may be linked many times, even to themselves: once is enough */
+	if (from_start && last == table_last && level < 4 && s->time >= f->since) {
+		f->at = last + 1;
+		return true;
+	}
+	if (from_start)
+		f->whole[level] = page + 1;
+	else if (f->whole[level] != page + 1)
+		f->whole[level] = 0;
+	if (!(level == 1 ? sync_leaves(m, page, f, last) : sync_links(m, page, f, last)))
+		return false;
 	if (last == table_last && f->whole[level] == page + 1 && level < 4)
 		s->time = MAX(s->time, f->since);
 	return true;

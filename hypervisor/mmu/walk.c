@@ -6,17 +6,6 @@
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
-mpa_t mmu_frame(const struct mmu *m, gpa_t gpa)
-{
-	uint64_t at = gpa.v & PAGE_MASK;
-
-	if (at < m->memory_bytes)
-		return MPA(m->memory.v + at);
-	if (at - m->memory_bytes < m->vcpu_pages_bytes)
-		return MPA(m->vcpu_pages.v + (at - m->memory_bytes));
-	return MPA(0);
-}
-
 void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes)
 {
 	if (gpa.v > m->memory_bytes || bytes > m->memory_bytes - gpa.v)
