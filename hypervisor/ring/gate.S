@@ -221,6 +221,8 @@ gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
  */
 gate_from_ring0:
 	pushq	%rax
+	testl	$FLAGS_VM, 40(%rsp)	/* QEMU 7.2 lets IRETD into virtual-8086 mode from long mode */
+	jnz	1f
 	.irp	iret, resume, hypercall, syscall, syscall32, sysenter, fault
 	leaq	gate_\iret\()_iret(%rip), %rax
 	cmpq	%rax, 24(%rsp)
@@ -308,6 +310,8 @@ gate_resume_nmi:
  */
 gate_debug:
 	testb	$3, 24(%rsp)
+	jnz	1f
+	testl	$FLAGS_VM, 32(%rsp)	/* see gate_from_ring0 */
 	jnz	1f
 	movq	%rax, (%rsp)		/* over the vector */
 	orl	$FLAGS_RF, 32(%rsp)
