@@ -9,6 +9,8 @@
 /* Entries of a private tree above the leaf: everything is allowed. */
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
 
+#define REAP_FIRST 32
+
 /* The shadow of a guest's table, which the slot of a root shall link to if it is not 0. What was
  * there already may have entries from before a flush that its users did not see: since then it was
  * the table of another, or this root did not link to it. */
@@ -19,6 +21,11 @@ static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned sl
 
 	if (kernel && page != MMU_NO_ROOT && m->kernel[slot - KERNEL_SLOTS] == page + 1)
 		return page; /* it has seen all flushes */
+	/* a root that was dropped may be all that links to it: then a new one is cheaper */
+	for (unsigned i = 0; i < REAP_FIRST && page != MMU_NO_ROOT && m->dying; i++) {
+		shadow_reap(m);
+		page = shadow_find(m, key);
+	}
 	if (page != MMU_NO_ROOT)
 		shadow_sync(m, page);
 	else

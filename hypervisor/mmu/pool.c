@@ -98,25 +98,6 @@ static void remove_key(struct mmu *m, unsigned page)
 	m->shadow[page].key = 0;
 }
 
-unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
-{
-	uint16_t *list = &m->free[m->free[kind] ? kind : SHADOW_ANY];
-
-	if (!*list)
-		return MMU_NO_ROOT;
-	unsigned page = pop(m, list);
-	struct shadow *s = &m->shadow[page];
-
-	m->pool_free--;
-	s->kind = (uint8_t)kind;
-	s->state = SHADOW_USED;
-	s->links = 0;
-	s->time = m->clock;
-	if (key)
-		add_key(m, page, key);
-	return page;
-}
-
 void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level)
 {
 	uint64_t old = *entry;
@@ -180,8 +161,7 @@ void shadow_give_back(struct mmu *m, unsigned page)
 	push(m, &m->dying, page, SHADOW_DYING);
 }
 
-/* The page given back last is emptied, and what hung on it alone is given back. */
-static void reap(struct mmu *m)
+void shadow_reap(struct mmu *m)
 {
 	unsigned page = pop(m, &m->dying);
 
@@ -192,6 +172,29 @@ static void reap(struct mmu *m)
 		push(m, &m->resting, page, SHADOW_RESTING);
 	else
 		push_free(m, page);
+}
+
+unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
+{
+	uint16_t *list = &m->free[m->free[kind] ? kind : SHADOW_ANY];
+
+	while (!*list && m->dying) {
+		shadow_reap(m);
+		list = &m->free[kind];
+	}
+	if (!*list)
+		return MMU_NO_ROOT;
+	unsigned page = pop(m, list);
+	struct shadow *s = &m->shadow[page];
+
+	m->pool_free--;
+	s->kind = (uint8_t)kind;
+	s->state = SHADOW_USED;
+	s->links = 0;
+	s->time = m->clock;
+	if (key)
+		add_key(m, page, key);
+	return page;
 }
 
 /* Others may be walking what rests: once they have left the guest, they are not. */
@@ -315,7 +318,7 @@ void shadow_make_room(struct mmu *m)
 {
 	shadow_changed(m);
 	if (m->dying) {
-		reap(m);
+		shadow_reap(m);
 		return;
 	}
 	if (m->resting) {

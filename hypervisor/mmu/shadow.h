@@ -210,6 +210,9 @@ void shadow_empty(struct mmu *m, unsigned page);
 void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page);
 bool shadow_root_in_use(const struct mmu *m, unsigned page);
 
+/* The page given back last is emptied, and what hung on it alone is given back. */
+void shadow_reap(struct mmu *m);
+
 /* A step towards a free page, of whatever kind. */
 void shadow_make_room(struct mmu *m);
 

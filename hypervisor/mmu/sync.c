@@ -75,6 +75,17 @@ static bool sync_leaves(struct mmu *m, unsigned page, struct mmu_flush *f, uint6
 	return true;
 }
 
+/* Whether roots have something in common in the group of a slot. */
+static bool kernel_group(const struct mmu *m, unsigned slot)
+{
+	unsigned any = 0;
+
+	if (slot >= KERNEL_SLOTS)
+		for (unsigned i = 0; i < GROUP; i++)
+			any |= m->kernel[(slot - KERNEL_SLOTS) / GROUP * GROUP + i];
+	return any;
+}
+
 /* The entries of any other, and the tables below. */
 static bool sync_links(struct mmu *m, unsigned page, struct mmu_flush *f, uint64_t last)
 {
@@ -84,7 +95,8 @@ static bool sync_links(struct mmu *m, unsigned page, struct mmu_flush *f, uint64
 	while (f->at <= last) {
 		unsigned index = pt_index(f->at, level), below;
 
-		if (level < 4 && !(m->shadow[page].used >> index / GROUP & 1)) {
+		if (!(m->shadow[page].used >> index / GROUP & 1) &&
+		    !(level == 4 && kernel_group(m, index))) {
 			f->at = (f->at | (span * GROUP - 1)) + 1;
 			continue;
 		}
