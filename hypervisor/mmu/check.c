@@ -209,7 +209,8 @@ static bool check_kernel(const struct mmu *m, struct mmu_report *r)
 		unsigned page = m->kernel[k] - 1u;
 
 		if (m->kernel[k] && (m->shadow[page].kind != 3 || !m->shadow[page].kernel ||
-				     m->shadow[page].state != SHADOW_USED))
+				     m->shadow[page].state != SHADOW_USED ||
+				     !(m->kernel_used >> (k + KERNEL_SLOTS) / GROUP & 1)))
 			return broken(r, "a kernel table that is none", page, k);
 	}
 	return true;

@@ -94,6 +94,7 @@ struct mmu {
 	uint16_t free[SHADOW_KINDS], dying, resting;
 	uint16_t bucket[MMU_BUCKETS];
 	uint16_t kernel[256]; /* of root slots 256 on: the table that all roots link to */
+	uint64_t kernel_used; /* as shadow.used, of those slots */
 	uint64_t clock;	      /* counts loads and flushes */
 	struct mmu_view *views;
 	uint64_t not_present; /* what an entry says that the guest has not either: 0, or a mark */

@@ -33,6 +33,7 @@ static void clear_lists(struct mmu *m)
 	memset(m->bucket, 0, sizeof(m->bucket));
 	memset(m->free, 0, sizeof(m->free));
 	memset(m->kernel, 0, sizeof(m->kernel));
+	m->kernel_used = 0;
 	m->dying = m->resting = 0;
 	m->pool_free = 0;
 }
@@ -148,6 +149,7 @@ void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page)
 			shadow_clear_entry(m, entry, 4);
 	}
 	m->kernel[slot - KERNEL_SLOTS] = (uint16_t)(page + 1);
+	m->kernel_used |= 1ull << slot / GROUP;
 	m->shadow[page].kernel = true;
 }
 

@@ -50,19 +50,25 @@ static inline __attribute__((always_inline)) unsigned sync_step(struct mmu *m, u
 	return shadow_is_table(*entry, level) ? shadow_linked(m, *entry) : MMU_NO_ROOT;
 }
 
+/* The first entry from index on whose group is in use; PT_ENTRIES: there is none. */
+static unsigned next_used(uint64_t used, unsigned index)
+{
+	uint64_t rest = index < PT_ENTRIES ? used >> index / GROUP : 0;
+
+	if (rest & 1)
+		return index;
+	return rest ? (index / GROUP + (unsigned)__builtin_ctzll(rest)) * GROUP : PT_ENTRIES;
+}
+
 /* The entries of a last table, up to that of an address. False: the part is over. */
 static bool sync_leaves(struct mmu *m, unsigned page, struct mmu_flush *f, uint64_t last)
 {
 	const struct shadow *s = &m->shadow[page];
 	const uint64_t *from = guest_table(m, s->key & PTE_ADDR);
-	unsigned end = pt_index(last, 1);
+	unsigned i = next_used(s->used, pt_index(f->at, 1)), end = pt_index(last, 1);
 	uint64_t *table = shadow_table(m, page);
 
-	for (unsigned i = pt_index(f->at, 1); i <= end; i++) {
-		if (!(s->used >> i / GROUP & 1)) {
-			i |= GROUP - 1;
-			continue;
-		}
+	for (; i <= end; i = next_used(s->used, i + 1)) {
 		if (!table[i])
 			continue;
 		if (f->budget-- <= 0) {
@@ -75,40 +81,25 @@ static bool sync_leaves(struct mmu *m, unsigned page, struct mmu_flush *f, uint6
 	return true;
 }
 
-/* Whether roots have something in common in the group of a slot. */
-static bool kernel_group(const struct mmu *m, unsigned slot)
-{
-	unsigned any = 0;
-
-	if (slot >= KERNEL_SLOTS)
-		for (unsigned i = 0; i < GROUP; i++)
-			any |= m->kernel[(slot - KERNEL_SLOTS) / GROUP * GROUP + i];
-	return any;
-}
-
 /* The entries of any other, and the tables below. */
 static bool sync_links(struct mmu *m, unsigned page, struct mmu_flush *f, uint64_t last)
 {
-	int level = m->shadow[page].kind;
-	uint64_t span = pt_span(level);
+	const struct shadow *s = &m->shadow[page];
+	int level = s->kind;
+	uint64_t span = pt_span(level), base = ALIGN_DOWN(f->at, span * PT_ENTRIES);
+	uint64_t used = s->used | (level == 4 && s->key ? m->kernel_used : 0);
+	unsigned first = pt_index(f->at, level), end = pt_index(last, level), below;
 
-	while (f->at <= last) {
-		unsigned index = pt_index(f->at, level), below;
-
-		if (!(m->shadow[page].used >> index / GROUP & 1) &&
-		    !(level == 4 && kernel_group(m, index))) {
-			f->at = (f->at | (span * GROUP - 1)) + 1;
-			continue;
-		}
+	for (unsigned i = next_used(used, first); i <= end; i = next_used(used, i + 1)) {
+		if (i != first)
+			f->at = base + i * span;
 		if (f->budget-- <= 0)
 			return false;
-		below = level == 4 && index == GATE_SLOT ? MMU_NO_ROOT
-							 : sync_step(m, page, index, level);
-		if (below == MMU_NO_ROOT)
-			f->at = (f->at | (span - 1)) + 1;
-		else if (!sync_table(m, below, f))
+		below = level == 4 && i == GATE_SLOT ? MMU_NO_ROOT : sync_step(m, page, i, level);
+		if (below != MMU_NO_ROOT && !sync_table(m, below, f))
 			return false;
 	}
+	f->at = last + 1;
 	return true;
 }
 
