@@ -67,6 +67,44 @@ $(BUILD)/t/pc-ring3-rewritten.elf: $(BUILD)/t/pc-ring3.elf $(BUILD)/veneer
 	$(call say,RW,$@)
 	$(Q)$(BUILD)/veneer rewrite $< -o $@ --quiet
 
+# The random attackers, t/attacker/: a kernel of both kinds in several files each
+ATTACKER_PV := $(patsubst %,$(BUILD)/pv/t/attacker/%.o,pv_asm pv pv_values pv_memory pv_calls pv_code random) \
+	$(patsubst %,$(BUILD)/pv/%.o,$(basename $(PVLIB_SOURCES)))
+
+$(BUILD)/pv/t/attacker/pv_asm.o: t/attacker/pv.S | packages
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) $(RTOS_PV_CFLAGS) -c $< -o $@
+
+$(BUILD)/t/attacker.elf: $(ATTACKER_PV) rtos-pv/port-pv/rtos.lds
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(RTOS_LD) -m elf_x86_64 -T rtos-pv/port-pv/rtos.lds --defsym 'text_end=ADDR(.data)' -o $@ \
+		$(filter %.o,$^)
+
+ATTACKER_PC := $(patsubst %,$(BUILD)/pc/t/attacker/%.o,pc_asm pc pc_attacks random)
+
+$(BUILD)/pc/t/attacker/pc_asm.o: t/attacker/pc.S | packages
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) $(RTOS_PC_CFLAGS) -c $< -o $@
+
+$(BUILD)/t/pc-attacker.elf: $(ATTACKER_PC) rtos-pv/port-pc/rtos.lds
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(RTOS_LD) -m elf_i386 -T rtos-pv/port-pc/rtos.lds --defsym 'text_end=ADDR(.data)' \
+		--defsym 'image_end=ADDR(.bss)+SIZEOF(.bss)' -o $@ $(filter %.o,$^)
+
+-include $(ATTACKER_PV:.o=.d) $(ATTACKER_PC:.o=.d)
+
+# What they executed of the hypervisor, for t/fuzz/attack, loaded by QEMU
+$(BUILD)/blocks.so: t/fuzz/blocks.c | packages
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -o $@ $<
+
+ATTACKERS := $(BUILD)/t/attacker.elf $(BUILD)/t/pc-attacker.elf
+
 .SECONDARY:
 
 # An RTOS image without symbols or section headers
@@ -84,7 +122,7 @@ $(BUILD)/debian/vmlinuz: | packages
 		mv boot/memtest86+x64.bin . && mv boot/vmlinuz-* vmlinuz && rm -rf boot etc lib usr
 
 TESTS := $(sort $(wildcard t/*.t))
-TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/stripped.elf \
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/stripped.elf \
 	$(BUILD)/t/pc-rewritten.elf $(BUILD)/t/pc-ring3-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
@@ -98,11 +136,18 @@ audit: all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.e
 	$(Q)t/audit '$(BASE)'
 
 # Fuzzing with libFuzzer for FUZZ_SECONDS each; what it finds stays in build/fuzz/.
+
+# Fuzzing: the parsers with libFuzzer, FUZZ_SECONDS each, then random attackers for FUZZ_SECONDS or FUZZ_HOURS. What
+# they find stays in build/fuzz/. SEED=CASE does one attack again.
 FUZZ_SECONDS ?= 60
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Irewriter
 
-.PHONY: fuzz
-fuzz: all check-packages
+.PHONY: fuzz fuzz-parsers
+fuzz: all $(ATTACKERS) $(BUILD)/t/neighbour.elf $(BUILD)/blocks.so $(if $(SEED),,fuzz-parsers)
+	$(Q)t/fuzz/attack $(if $(SEED),--replay $(SEED),$(if $(FUZZ_HOURS),--hours $(FUZZ_HOURS),--seconds $(FUZZ_SECONDS)) \
+		--jobs $(shell nproc))
+
+fuzz-parsers: all check-packages
 	@mkdir -p $(BUILD)/fuzz/rewriter $(BUILD)/fuzz/boot
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
 		rewriter/classify.c rewriter/rewrite.c -lelf -lZydis

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The paravirtual attacker: where its things are, and who does what. */
+#ifndef ATTACKER_PV_H
+#define ATTACKER_PV_H
+
+#define VCPUS	   8
+#define TRAP_STACK 8192 /* the first page of each stack is not mapped */
+#define MAIN_STACK 12288
+
+/* Guest-physical, and virtual in every root of ours: what is attacked with lies below the image,
+ * with nothing mapped around it, so that what runs away comes to an end. */
+#define TABLES		 0x001000 /* page tables */
+#define TABLE_PAGES	 120
+#define DATA		 0x080000
+#define DATA_PAGES	 31
+#define CODE		 0x0a0000 /* random code: a page for each vCPU, then some for all */
+#define CODE_PAGES	 15
+#define RINGS		 0x0b0000 /* of virtio */
+#define RING_PAGES	 15
+#define VCPU_PAGES	 0x0c0000 /* one for each, then some to move to */
+#define DESCRIPTORS	 0x100000 /* GDT, LDT, I/O bitmap */
+#define DESCRIPTOR_PAGES 32
+
+#ifndef __ASSEMBLER__
+#include "random.h"
+#include "veneer_guest.h"
+
+struct registers {
+	uint64_t rbx, rax, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* What must be put right before an attack goes on. */
+#define DIRTY_ROOT     1
+#define DIRTY_HANDLERS 2
+#define DIRTY_PAGE     4
+#define DIRTY_TABLES   8 /* of descriptors */
+#define DIRTY_TIMER    16
+
+#define ROOTS	       4
+#define KNOWN	       16
+
+/* A vCPU of the attacker. */
+struct self {
+	unsigned id;
+	struct random random;
+	uint64_t attempts, seen; /* seen: at the last tick */
+	unsigned rounds, dirty, root;
+	struct veneer_handlers handlers;
+	uint64_t touch, stride; /* of the range that is being touched */
+	unsigned touches;
+	uint64_t known[KNOWN];	  /* addresses that led to memory */
+	unsigned low_breakpoints; /* registers with an address of 32-bit code */
+};
+
+extern struct self selves[VCPUS];
+extern uint64_t roots[VCPUS][ROOTS][512];
+extern const struct veneer_start_info *info;
+extern struct weights weights;
+extern bool in_machine;			  /* the kernel is in ring 0 of a virtual machine */
+extern uint64_t first_spare, spare_pages; /* RAM behind the image */
+extern unsigned failures;
+
+#define VP ((volatile struct veneer_vcpu_page *)VENEER_VCPU_PAGE)
+
+/* pv.S */
+extern char exception_entries[], event_entries[], system_entries[];
+extern char trap_stacks[];
+void attack_on(struct self *s, void *stack) __attribute__((noreturn));
+void run_code(const struct registers *r, const void *code);
+enum way { WAY_IRETQ, WAY_RETURN, WAY_RETURN_USER };
+void enter_frame(const struct registers *r, const uint64_t frame[5], enum way way);
+
+/* pv.c */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int64_t call(unsigned nr, uint64_t a, uint64_t b, uint64_t c);
+uint64_t now_ns(void);
+void start_vcpu(struct self *s, unsigned id);
+void arm(struct self *s); /* what comes may get lost: not for long */
+
+/* pv_values.c */
+uint64_t edge(struct random *r); /* any number */
+struct place {
+	uint32_t at, pages;
+};
+#define PLACES 6
+extern const struct place places[PLACES];
+bool is_spare(uint64_t gpa);		/* to be written without an end to the attack */
+uint64_t own_address(struct random *r); /* somewhere in what is attacked with */
+uint64_t table_at(struct random *r);	/* a page table */
+void random_registers(struct random *r, struct registers *g);
+uint64_t random_code(struct self *s, bool kernel, bool shared); /* writes some; its address */
+
+/* pv_memory.c: while another looks whether memory is as it must be */
+void stand_still(struct self *s);
+
+/* The kinds, each a file's. */
+typedef void attack_fn(struct self *s);
+attack_fn attack_hypercall, attack_tables, attack_touch, attack_roots, attack_descriptors,
+	attack_debug, attack_frames, attack_user, attack_virtio, attack_ports, attack_kernel,
+	attack_softint, attack_vcpus, attack_console, attack_bulk, attack_rest;
+#endif
+#endif
