@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Random attackers (t/attacker/): a case is all that a run follows from, written as one word,
+#
+#	ENGINE-KIND-VCPUS-MEMORY-MS-SEED-WEIGHTS	as ring-pv-2-16-1000-7-4444444444444444
+#
+# so that what failed can be done again: QEMU counts instructions, and Bochs does by itself.
+package Attack;
+use strict;
+use warnings;
+use Exporter 'import';
+use IO::Select;
+use Time::HiRes 'time';
+use Veneer;
+our @EXPORT_OK = qw(case_of word_of run_case);
+
+my $build = 'build';
+
+# Of a neighbour with half of a core: what it does in a second of QEMU's when it has 48 % of it, how far it may fall
+# behind that pace, and how long it may stand still. QEMU's processors share one count of instructions.
+use constant PACE => 890_000;
+use constant BEHIND_US => 30_000;
+use constant GAP_US => 30_000;
+use constant AFTER_MS => 100; # the neighbour goes on after the attack's end
+use constant BOCHS_BOOT_MS => 5000; # of the machine's clock: firmware and boot loader
+
+sub case_of {
+	my ($word) = @_;
+	my %case;
+	@case{qw(engine kind vcpus memory ms seed weights)} =
+		$word =~ /^(ring|svm|vmx)-(pv|pc)-([1-8])-(\d+)-(\d+)-(\d+)-([0-9a-f]{16})$/ or return undef;
+	return \%case;
+}
+
+sub word_of {
+	my ($case) = @_;
+	return join '-', @$case{qw(engine kind vcpus memory ms seed weights)};
+}
+
+sub configuration {
+	my ($case) = @_;
+	my $cpus = $case->{vcpus} > 1 ? '0-1' : '0';
+	my $share = int(50 / (($case->{vcpus} + 1) >> 1)); # of each that is on the neighbour's core
+	my $pace = $case->{engine} eq 'vmx' ? 0 : $case->{vcpus} > 1 ? PACE / 2 : PACE;
+	my $end = $case->{ms} + ($case->{engine} eq 'vmx' ? BOCHS_BOOT_MS : 0);
+	my $image = $case->{kind} eq 'pv' ? 'attacker' : 'pc-attacker';
+	return guest('attacker', image => "t/$image.elf", memory => "$case->{memory}M", cpus => $cpus, vcpus => $case->{vcpus},
+		engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share,
+		cmdline => "seed=$case->{seed} ms=$end weights=$case->{weights}") .
+		guest('neighbour', image => 't/neighbour.elf', cpus => 0, share => 50,
+			cmdline => 'ms=' . ($case->{ms} + AFTER_MS) . " pace=$pace");
+}
+
+# Whether the hypervisor's monitor can check a guest's shadows while it runs.
+sub can_check {
+	my ($image) = @_;
+	return slurp($image) =~ /\0check\0/;
+}
+
+sub emulator {
+	my ($case, $path, $bundle, $blocks) = @_;
+	my $cpus = $case->{vcpus} > 1 ? 2 : 1;
+	my @options = ($path, '--accel', 'tcg', '--cpus', $cpus, '--icount');
+	veneer('run', @options, '--bundle', $bundle);
+	my (undef, $command) = veneer('run', @options, '--print');
+	chomp $command;
+	$command =~ s/-initrd \S+/-initrd $bundle/;
+	my @argv = split / /, $command;
+	push @argv, '-plugin', "$build/blocks.so,out=$blocks" if $blocks;
+	return @argv;
+}
+
+# The console's text, line by line, until it ends or time is up; at the attack's end the check is asked for.
+sub watch {
+	my ($limit, $check, $seen, @argv) = @_;
+	my ($text, $until) = ('', time + $limit);
+	pipe my $in, my $type or die;
+	pipe my $out, my $print or die;
+	my $pid = fork // die "fork: $!";
+	if (!$pid) {
+		open STDIN, '<&', $in;
+		open STDOUT, '>&', $print;
+		open STDERR, '>&', $print;
+		exec @argv or exit 127;
+	}
+	close $in;
+	close $print;
+	binmode $out;
+	local $SIG{PIPE} = 'IGNORE';
+	my $ready = IO::Select->new($out);
+	while ($ready->can_read($until - time)) {
+		last unless sysread $out, $text, 65536, length $text;
+		$seen->($text) if $seen;
+		if ($check && $text =~ /^attacker: attacker: seed \d+ ends/m) {
+			syswrite $type, "\001:check attacker\r";
+			$check = 0;
+		}
+		last if time >= $until;
+	}
+	my $late = time >= $until;
+	kill 'TERM', $pid if $late;
+	waitpid $pid, 0;
+	$text =~ s/\r//g;
+	return ($text, $late);
+}
+
+# Attempts of all starts: each counts from 0, and says how many every now and then.
+sub attempts_in {
+	my ($text) = @_;
+	my ($sum, $now) = (0, 0);
+	while ($text =~ /^attacker: attacker: seed \d+ (\S+).*? at \d+ ms, attempts (\d+)$/mg) {
+		$sum += $now if $1 eq 'begins';
+		$now = $2;
+	}
+	return $sum + $now;
+}
+
+# What is wrong, or undef.
+sub judge {
+	my ($text, $late, $case) = @_;
+	return $1 if $text =~ /^(veneer: PANIC.*)/m;
+	return $1 if $text =~ /^(veneer: .*BROKEN.*)/m;
+	return $1 if $text =~ /^attacker: (.*NOT AS IT MUST.*)/m;
+	return 'no end' if $late;
+	my ($gap, $behind, $apart, $sum) = $text =~
+		/^neighbour: neighbour: work \d+ in \d+ ms, longest gap (\d+) us, behind (\d+) us, \d+ beats, (\d+) us apart, checksum (\S+)/m
+		or return 'the machine or the neighbour went down';
+	return "the neighbour's checksum is wrong" if $sum ne 'right';
+	return 'the hypervisor did not come to its end' unless $text =~ /^veneer: all done/m;
+	return "the neighbour stood still for $gap us" if $gap > GAP_US && $case->{engine} ne 'vmx';
+	return "the neighbour's timer stood still for $apart us" if $apart > GAP_US && $case->{engine} ne 'vmx';
+	return "the neighbour is behind by $behind us" if $behind > BEHIND_US;
+	return 'the attack did not begin' unless $text =~ /^attacker: attacker: seed \d+ begins/m;
+	return undef;
+}
+
+# Runs a case. options: limit (seconds of the wall clock, which only what hangs gets to), blocks (a file that says what
+# was executed), seen (called with the text so far). Of the answer: failure (undef: none), attempts, text, command, and
+# the files that it ran.
+sub run_case {
+	my ($case, %options) = @_;
+	my $name = $options{name} // "random-$$";
+	my ($path, $bundle) = ("$build/test-$name.conf", "$build/test-$name.cpio");
+	my $limit = $options{limit} // 900;
+	my $library = $ENV{VENEER_LIB} // $build;
+	my $check = can_check("$library/veneer.elf");
+	spew($path, configuration($case));
+	my @argv = $case->{engine} eq 'vmx'
+		? ("$build/veneer", 'run', $path, '--accel', 'bochs', '--cpus', $case->{vcpus} > 1 ? 2 : 1, '--timeout', $limit,
+			$check ? ('--expect', 'attacker=attacker: seed', '--send', 'attacker=\a:check attacker\r') : ())
+		: emulator($case, $path, $bundle, $options{blocks});
+	veneer('run', $path, '--bundle', $bundle) if $case->{engine} eq 'vmx';
+	my ($text, $late) = watch($limit, $check && $case->{engine} ne 'vmx', $options{seen}, @argv);
+	return { failure => judge($text, $late, $case), attempts => attempts_in($text), text => $text,
+		command => join(' ', @argv), configuration => $path, bundle => $bundle };
+}
+
+1;
