@@ -39,7 +39,9 @@ static struct {
 	uint8_t lock;
 	unsigned used, at;
 	char text[4 * LINE_BYTES];
-	const struct guest *prompting; /* whose unfinished line is the last one on the screen */
+	const struct guest *prompting;	 /* whose unfinished line is the last one on the screen */
+	const struct console_ring *last; /* whose entry this is */
+	uint32_t waiting;		 /* whose turn it is as well, by turn_of(); atomic */
 } port;
 
 static struct console_ring own; /* the hypervisor's */
@@ -198,16 +200,33 @@ static void compose(const struct guest *g, struct console_ring *r)
 	show(g, &e, text);
 }
 
+static uint32_t turn_of(const struct guest *g)
+{
+	return g ? 1u << g->id : 1u << GUESTS_MAX;
+}
+
+/* Who had the last entry lets others go first that wait for theirs. */
+static bool may_compose(const struct guest *g, const struct console_ring *r)
+{
+	return port.last != r || !(__atomic_load_n(&port.waiting, __ATOMIC_RELAXED) & ~turn_of(g));
+}
+
 /* Finishes the entry under way, whoever's it is, then sends the ring's own; false: some is left. */
 static bool send_ring(const struct guest *g, struct console_ring *r, unsigned budget)
 {
 	while (send_text(&budget)) {
-		if (is_empty(r))
+		if (is_empty(r)) {
+			__atomic_and_fetch(&port.waiting, ~turn_of(g), __ATOMIC_RELAXED);
 			return true;
-		if (!budget)
-			return false;
+		}
+		if (!budget || !may_compose(g, r))
+			break;
+		__atomic_and_fetch(&port.waiting, ~turn_of(g), __ATOMIC_RELAXED);
 		compose(g, r);
+		port.last = r;
 	}
+	if (!is_empty(r))
+		__atomic_or_fetch(&port.waiting, turn_of(g), __ATOMIC_RELAXED);
 	return false;
 }
 

@@ -149,6 +149,7 @@ struct vcpu {
 
 	/* scheduling, in TSC ticks */
 	int64_t budget; /* left of its share; less than nothing is debt */
+	uint64_t free;	/* what it has had of the period beyond its share */
 	uint64_t slice;
 	uint64_t ran; /* in all */
 	uint64_t worst_wait;

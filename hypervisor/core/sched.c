@@ -55,6 +55,7 @@ void sched_shares(struct cpu *cpu)
 {
 	unsigned open = 0, left = 100;
 
+	cpu->period = tsc_from_ns(SCHED_PERIOD_NS);
 	cpu->slice_timer.fire = slice_over;
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		unsigned share = v->guest->config->share;
@@ -67,7 +68,7 @@ void sched_shares(struct cpu *cpu)
 
 		if (!share)
 			share = MAX(left / open, 1u);
-		v->slice = tsc_from_ns(SCHED_PERIOD_NS) * share / 100;
+		v->slice = cpu->period * share / 100;
 		v->budget = (int64_t)v->slice;
 	}
 }
@@ -79,10 +80,39 @@ static bool alone(const struct cpu *cpu)
 
 /* --- who pays --- */
 
-static void spend(struct vcpu *v, uint64_t ticks)
+static bool has_requests(const struct vcpu *v, uint32_t which)
 {
+	return __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & which;
+}
+
+/* It runs, or has work that was put off. */
+static bool wants_cpu(const struct vcpu *v)
+{
+	return !v->paused && (v->state == VCPU_RUNNABLE || has_requests(v, REQUESTS_IN_TURN));
+}
+
+bool sched_must_wait(const struct vcpu *v)
+{
+	if (v->budget > 0)
+		return false;
+	for (const struct vcpu *u = v->cpu->vcpus; u; u = u->next)
+		if (u != v && wants_cpu(u))
+			return true;
+	return false;
+}
+
+/* What is left of a period is free, but for what goes beyond it. */
+static void spend(struct cpu *cpu, struct vcpu *v, uint64_t ticks)
+{
+	uint64_t end = cpu->period_start + cpu->period, late = cpu->paid_until - end;
+
 	v->ran += ticks;
-	v->budget -= (int64_t)ticks;
+	if (cpu->leftover != v) {
+		v->budget -= (int64_t)ticks;
+	} else {
+		v->free += ticks;
+		v->budget -= cpu->paid_until > end ? (int64_t)MIN(late, ticks) : 0;
+	}
 }
 
 /* Time that nobody has claimed is that of an interrupt, and of who comes next. */
@@ -94,11 +124,11 @@ void sched_charge(struct cpu *cpu, struct vcpu *v)
 
 	cpu->paid_until = now;
 	if (cpu->payer)
-		spend(cpu->payer, ticks);
+		spend(cpu, cpu->payer, ticks);
 	else
 		cpu->unclaimed += ticks;
 	if (v) {
-		spend(v, cpu->unclaimed);
+		spend(cpu, v, cpu->unclaimed);
 		cpu->unclaimed = 0;
 	}
 	cpu->payer = v;
@@ -124,79 +154,60 @@ uint64_t sched_ran(const struct vcpu *v)
 
 /* --- who is next --- */
 
-static bool has_requests(const struct vcpu *v, uint32_t which)
+static bool comes_before(const struct vcpu *v, const struct vcpu *u)
 {
-	return __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & which;
+	if (v->budget > 0 && u->budget > 0)
+		return v->runnable_since > u->runnable_since;
+	return v->budget > 0 || (u->budget <= 0 && v->free < u->free);
 }
 
-/* It runs, or has work that was put off. */
-static bool wants_cpu(const struct vcpu *v)
-{
-	return !v->paused && (v->state == VCPU_RUNNABLE || has_requests(v, REQUESTS_IN_TURN));
-}
-
-bool sched_must_wait(const struct vcpu *v)
-{
-	if (v->budget > 0)
-		return false;
-	for (const struct vcpu *u = v->cpu->vcpus; u; u = u->next)
-		if (u != v && wants_cpu(u))
-			return true;
-	return false;
-}
-
+/* One that wakes up goes before one that runs on. When all have used up their shares, what is left
+ * of the period is for the one that has had least of it. */
 static struct vcpu *choose(struct cpu *cpu)
 {
 	struct vcpu *best = NULL;
 
-	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
-		if (!wants_cpu(v) || v->budget <= 0)
-			continue;
-		if (!best || v->runnable_since > best->runnable_since)
+	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
+		if (wants_cpu(v) && (!best || comes_before(v, best)))
 			best = v;
-	}
 	return best;
 }
 
-/* How many periods it takes until one that wants to run is out of debt. */
-static uint64_t periods(const struct cpu *cpu)
+/* Periods follow each other by the clock, whoever wants the CPU. Time that was not used is lost,
+ * and debt is paid from the share. */
+static void refill(struct cpu *cpu, uint64_t now)
 {
-	uint64_t least = 0;
+	uint64_t n = (now - cpu->period_start) / cpu->period;
 
-	for (const struct vcpu *v = cpu->vcpus; v; v = v->next) {
-		uint64_t n = v->budget > 0 ? 1 : (uint64_t)-v->budget / v->slice + 1;
-
-		if (wants_cpu(v) && (!least || n < least))
-			least = n;
-	}
-	return least ? least : 1;
-}
-
-/* A new period. Time that was not used is lost, and debt is paid from the share. */
-static void refill(struct cpu *cpu)
-{
-	uint64_t n = periods(cpu);
-
+	if (!n)
+		return;
+	cpu->period_start += n * cpu->period;
+	n = MIN(n, 1000u); /* whatever was owed, it is paid */
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		v->budget = MIN(v->budget + (int64_t)(n * v->slice), (int64_t)v->slice);
+		v->free = 0;
 		if (has_requests(v, REQUESTS_IN_SHARE))
 			cpu->attention = true;
 	}
 	timers_resume(cpu);
 }
 
+#define LEFTOVER_TURNS 10 /* in a period, at most */
+
 static struct vcpu *pick(struct cpu *cpu)
 {
 	if (alone(cpu))
 		return wants_cpu(cpu->vcpus) ? cpu->vcpus : NULL;
-	struct vcpu *v = choose(cpu);
+	uint64_t now = rdtsc(), end;
 
-	if (!v) {
-		refill(cpu);
-		v = choose(cpu);
-	}
-	if (v)
-		timer_set(cpu, &cpu->slice_timer, rdtsc() + (uint64_t)v->budget);
+	refill(cpu, now);
+	struct vcpu *v = choose(cpu);
+	cpu->leftover = v && v->budget <= 0 ? v : NULL;
+	if (!v)
+		return NULL;
+	end = now + (v->budget > 0 ? (uint64_t)v->budget : cpu->period / LEFTOVER_TURNS);
+	end = MIN(end, cpu->period_start + cpu->period);
+	timer_set(cpu, &cpu->slice_timer, end);
 	return v;
 }
 
@@ -249,16 +260,17 @@ static bool see_to(struct cpu *cpu, struct vcpu *v)
 	return true;
 }
 
-/* One may lead to another. */
-static void see_to_requests(struct cpu *cpu)
+/* One may lead to another; true: perhaps there are more. */
+static bool see_to_requests(struct cpu *cpu)
 {
 	bool any = true;
 
-	while (any) {
+	for (unsigned n = 0; n < 2 && any; n++) {
 		any = false;
 		for (struct vcpu *v = cpu->vcpus; v; v = v->next)
 			any |= see_to(cpu, v);
 	}
+	return any;
 }
 
 /* Until there is nothing left to see to but running the vCPU that is returned, or none. */
@@ -271,7 +283,7 @@ static struct vcpu *attend(struct cpu *cpu)
 		bool more = !timers_run(cpu);
 		if (!cpu->id)
 			console_attend();
-		see_to_requests(cpu);
+		more |= see_to_requests(cpu);
 		cpu->attention = more;
 		v = pick(cpu);
 		if (v && has_requests(v, REQUESTS_IN_TURN)) {
@@ -300,7 +312,7 @@ void sched_run(struct cpu *cpu)
 	struct vcpu *v = NULL, *before;
 
 	cpu->attention = true;
-	cpu->paid_until = rdtsc();
+	cpu->paid_until = cpu->period_start = rdtsc();
 	for (;;) {
 		if (cpu->attention || v->state != VCPU_RUNNABLE) {
 			before = v;

@@ -2,8 +2,8 @@
 /*
  * Who runs on a physical CPU, and who pays for it. vCPUs are pinned. In each period of
  * SCHED_PERIOD_NS a vCPU may run for its share; those with time left come first, and one that wakes
- * up goes before one that runs on; when all have used theirs, a new period starts. A vCPU alone on
- * its CPU gets no ticks at all.
+ * up goes before one that runs on. What is left of a period is for whoever wants it, and free. A
+ * vCPU alone on its CPU gets no ticks at all.
  *
  * The CPU's time is somebody's at every moment: of the vCPU that runs, of the one whose timer
  * fires, whose request is handled, whose work that was put off goes on, or for whose sake the

@@ -345,6 +345,83 @@ static void test_kicks(enum vcpu_state state, uint32_t what, uint64_t every, con
 	ok(kicks > 10, "%s: they arrive", name);
 }
 
+/* The neighbour naps, and comes first again when it wakes up: nobody gains a share by that. */
+static void nap(struct cpu *c, struct vcpu *v)
+{
+	uint64_t until = now + 500 * US;
+
+	(void)c;
+	if (last_worked && now - last_worked > longest_gap)
+		longest_gap = now - last_worked;
+	while (!interrupted && now < timer_at && now < until) {
+		worked += US / 4;
+		pass(US / 4);
+	}
+	last_worked = now;
+	if (now >= until) {
+		v->state = VCPU_HALTED;
+		timer_set(cpu, &v->timer, now + 20 * US);
+	}
+	take_interrupts();
+}
+
+static void wake(struct timer *t)
+{
+	vcpu_wake(container_of(t, struct vcpu, timer));
+}
+
+/* Spins until the core was away, halts, and is woken a little later: last, and so first. */
+static void lie_in_wait(struct cpu *c, struct vcpu *v)
+{
+	static uint64_t last;
+
+	(void)c;
+	if (last && now - last > 50 * US) {
+		v->state = VCPU_HALTED;
+		timer_set(cpu, &v->timer, now + 30 * US);
+		last = 0;
+		pass(US / 2);
+		return;
+	}
+	while (!interrupted && now < timer_at)
+		pass(US / 4);
+	last = now;
+	take_interrupts();
+}
+
+static const struct engine napper = { .deliver = deliver, .run = nap };
+static const struct engine waiter = { .deliver = deliver, .run = lie_in_wait };
+
+static void test_naps(void)
+{
+	begin();
+	config[0].share = 90;
+	vcpu[0].engine = &napper;
+	vcpu[0].timer.fire = wake;
+	add(1, &waiter, 10, VCPU_RUNNABLE);
+	vcpu[1].timer.fire = wake;
+	sched_shares(cpu);
+	if (!setjmp(end))
+		sched_run(cpu);
+	ok(worked * 100 >= LAST * 86, "a share of 90 %% is kept through naps (%u %%)",
+	   (unsigned)(worked * 100 / LAST));
+}
+
+/* Requests that never end, to one that never has to wait: the sleeper's timer comes all the same.
+ */
+static void test_no_end(void)
+{
+	begin();
+	vcpu[0].engine = &napper;
+	vcpu[0].timer.fire = wake;
+	add(1, &halter, 10, VCPU_STOPPED);
+	next_request = 0;
+	interval = US / 2;
+	request = REQUEST_INIT;
+	elsewhere = send;
+	check("INIT without an end while the neighbour naps", GAP);
+}
+
 /* Debt does not make an idle machine wait. */
 static void test_idle(void)
 {
@@ -377,6 +454,8 @@ int main(void)
 	test_kicks(VCPU_HALTED, REQUEST_EVENT, 2 * US, "interrupts of a halted vCPU");
 	test_kicks(VCPU_STOPPED, REQUEST_INIT, 2 * US, "INIT to one that never started");
 	test_kicks(VCPU_STOPPED, REQUEST_INIT, US / 2, "INIT faster than it can be seen to");
+	test_naps();
+	test_no_end();
 	test_idle();
 	test_pause();
 	return done_testing();
