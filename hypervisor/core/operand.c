@@ -61,7 +61,7 @@ unsigned operand_access(const struct vcpu *v)
 	return (v->regs->cs & 3) == 3 ? PF_USER : 0;
 }
 
-bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
+HOT_FRAME bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
 {
 	struct mmu_failure f;
 
@@ -71,7 +71,7 @@ bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
 	return false;
 }
 
-bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
+HOT_FRAME bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
 {
 	struct mmu_failure f;
 

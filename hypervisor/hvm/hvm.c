@@ -16,7 +16,7 @@ static const struct hvm_vendor *vendor(const struct vcpu *v)
 	return v->engine->hvm;
 }
 
-bool hvm_in_code64(const struct vcpu *v)
+HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 {
 	struct hvm_segment cs;
 
@@ -74,7 +74,7 @@ void hvm_gather(struct vcpu *v)
 	v->legacy.idt_base = (uint32_t)idt.base;
 }
 
-uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
+HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 {
 	struct hvm_segment s;
 

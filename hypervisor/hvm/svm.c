@@ -506,8 +506,8 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 
 /* An instruction that is to be done in the guest's place; its opcode begins with the lowest byte.
  */
-static void instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
-			     void (*emulate)(struct vcpu *v, unsigned length))
+HOT_FRAME static void instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
+				       void (*emulate)(struct vcpu *v, unsigned length))
 {
 	unsigned n = length(v, opcode, bytes);
 
@@ -599,7 +599,7 @@ static void handle_exit(struct vcpu *v)
 	}
 }
 
-static void run(struct cpu *cpu, struct vcpu *v)
+HOT_FRAME static void run(struct cpu *cpu, struct vcpu *v)
 {
 	struct vmcb *b = vmcb_of(v);
 	struct regs *r = v->regs;

@@ -28,7 +28,8 @@ static mpa_t shadowed(const struct mmu_view *view, gva_t va, unsigned access)
 }
 
 /* One page of a copy: the frame behind va, by the window's rules or the guest's tables. */
-static char *page_for(struct mmu_view *view, gva_t va, unsigned access, struct mmu_failure *f)
+HOT_FRAME static char *page_for(struct mmu_view *view, gva_t va, unsigned access,
+				struct mmu_failure *f)
 {
 	struct mmu *m = view->mmu;
 	struct translation t;
