@@ -31,7 +31,8 @@
  *     paging ring 1 is a supervisor: the U/S bit separates kernel from user as on hardware.
  *   - A kernel returns to user, or to itself, with its own IRETQ.
  *   - Privileged instructions raise #GP and are emulated where that makes sense (port I/O, CPUID is
- *     not privileged, RDTSC is native); nothing else is promised about them.
+ *     not privileged, RDTSC is native; IA32_SPEC_CTRL and IA32_PRED_CMD where the processor has
+ *     them); nothing else is promised about them.
  *
  * Interrupts
  *   - vcpu_page.irq_mask is the virtual interrupt flag, inverted: VENEER_IRQ_MASKED or 0.

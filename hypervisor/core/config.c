@@ -6,12 +6,15 @@
 
 const char *const engine_names[] = { "auto", "ring", "vmx", "svm", NULL };
 const char *const preparation_names[] = { "detect", "pv", "rewritten", "stock", NULL };
+const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-exit", "verw",
+					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
 static const char *const crash_names[] = { "stop", "restart", NULL };
 static const char *const yes_no[] = { "no", "yes", NULL };
 
 struct parser {
 	struct config *config;
 	struct guest_config *guest; /* of the section we are in */
+	bool machine;		    /* the section is [machine] */
 	unsigned line;
 	config_error_fn *fn;
 	void *arg;
@@ -162,13 +165,54 @@ static const char *set_key(struct guest_config *g, const char *key, const char *
 	return "unknown key";
 }
 
+#define MITIGATIONS_WANT                                                                        \
+	"want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, " \
+	"spec-ctrl"
+
+/* Spaces or commas between names. */
+static const char *set_mitigations(struct config *c, char *list)
+{
+	uint32_t forced = 0;
+
+	if (!strcmp(list, "auto") || !strcmp(list, "off")) {
+		c->mitigations_off = !strcmp(list, "off");
+		c->mitigations = 0;
+		return NULL;
+	}
+	while (*list) {
+		char *end = list;
+
+		while (*end && *end != ' ' && *end != ',')
+			end++;
+		bool more = *end;
+		*end = 0;
+		int n = choice(mitigation_names, list);
+		if (n < 0 && *list)
+			return MITIGATIONS_WANT;
+		if (n >= 0)
+			forced |= 1u << n;
+		list = end + more;
+	}
+	c->mitigations_off = false;
+	c->mitigations = forced;
+	return forced ? NULL : MITIGATIONS_WANT;
+}
+
+static const char *set_machine_key(struct config *c, const char *key, char *value)
+{
+	return strcmp(key, "mitigations") ? "unknown key" : set_mitigations(c, value);
+}
+
 static void open_section(struct parser *p, char *s)
 {
 	char *name = s + 1, *end = strchr(s, ']');
 
 	p->guest = NULL;
+	p->machine = !strcmp(s, "[machine]");
+	if (p->machine)
+		return;
 	if (!end || end[1] || strncmp(name, "guest ", 6)) {
-		complain(p, "\"%s\" is not a section, want [guest NAME]", s);
+		complain(p, "\"%s\" is not a section, want [machine] or [guest NAME]", s);
 		return;
 	}
 	*end = 0;
@@ -233,11 +277,13 @@ static void read_line(struct parser *p, char *s)
 	}
 	*value++ = 0;
 	char *key = trim(s);
-	if (!p->guest) {
+	if (!p->guest && !p->machine) {
 		complain(p, "\"%s\" stands outside any [guest NAME]", key);
 		return;
 	}
-	const char *wrong = set_key(p->guest, key, trim(value));
+	value = trim(value);
+	const char *wrong =
+		p->machine ? set_machine_key(p->config, key, value) : set_key(p->guest, key, value);
 	if (wrong) {
 		char message[128];
 
@@ -252,6 +298,8 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 	char line[400];
 
 	c->guests = 0;
+	c->mitigations_off = false;
+	c->mitigations = 0;
 	c->errors = 0;
 	for (size_t at = 0; at < bytes;) {
 		size_t n = 0;

@@ -3,6 +3,11 @@
  * veneer.conf: INI text that people write by hand. The host command and the hypervisor read it with
  * this one parser. '#' and ';' start a comment at the start of a line or after a blank.
  *
+ *	[machine]		the whole machine
+ *	mitigations = auto | off | LIST		against attacks by speculative execution: what the
+ *				processor wants (default); none; that, and LIST forced on. LIST: of
+ *				retpoline rsb ibpb ibpb-exit verw l1d-flush ssbd spec-ctrl
+ *
  *	[guest NAME]		a guest, NAME of letters, digits, '-' and '_'
  *	image	 = FILE		in the bundle; required
  *	module	 = FILE		given to the guest beside its image
@@ -29,6 +34,18 @@
 
 enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };
 enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK };
+/* core/speculation.c; README.md tells what each does */
+enum mitigation {
+	MITIGATION_RETPOLINE,
+	MITIGATION_RSB,
+	MITIGATION_IBPB,
+	MITIGATION_IBPB_EXIT,
+	MITIGATION_VERW,
+	MITIGATION_L1D_FLUSH,
+	MITIGATION_SSBD,
+	MITIGATION_SPEC_CTRL,
+	MITIGATIONS
+};
 enum on_crash { CRASH_STOP, CRASH_RESTART };
 
 struct guest_config {
@@ -52,6 +69,8 @@ struct guest_config {
 struct config {
 	struct guest_config guest[GUESTS_MAX];
 	unsigned guests;
+	bool mitigations_off;
+	uint32_t mitigations; /* forced on, a bit for each */
 	unsigned errors;
 };
 
@@ -63,5 +82,6 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 
 extern const char *const engine_names[];      /* by enum engine_choice */
 extern const char *const preparation_names[]; /* by enum preparation */
+extern const char *const mitigation_names[];  /* by enum mitigation */
 
 #endif

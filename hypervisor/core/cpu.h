@@ -10,6 +10,7 @@
 #include "ring/gate.h"
 #include "x86/acpi.h"
 
+struct guest;
 struct vcpu;
 struct gate64;
 struct tss64;
@@ -30,10 +31,12 @@ struct cpu {
 	uint64_t *gdt;	    /* writable alias of our page of it */
 	unsigned ldt_pages; /* mapped at GATE_LDT */
 
-	bool attention;	      /* timers, requests or a new choice of vCPU to look at */
-	struct vcpu *current; /* whose registers are loaded */
-	struct vcpu *running; /* who has the CPU, NULL when it idles; atomic */
-	struct vcpu *vcpus;   /* pinned here */
+	bool attention;			  /* timers, requests or a new choice of vCPU to look at */
+	struct vcpu *current;		  /* whose registers are loaded */
+	struct vcpu *running;		  /* who has the CPU, NULL when it idles; atomic */
+	struct vcpu *vcpus;		  /* pinned here */
+	const struct guest *predicts_for; /* who has taught its predictors */
+	uint64_t spec_ctrl;		  /* what its MSR has */
 	struct timer slice_timer;
 	struct timer *timers, *timers_put_off; /* by deadline; of those whose share is used up */
 	bool timer_changed;

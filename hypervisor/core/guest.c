@@ -8,6 +8,7 @@
 #include "core/load.h"
 #include "core/machine.h"
 #include "core/sched.h"
+#include "core/speculation.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
@@ -167,6 +168,7 @@ static void vcpu_reset(struct vcpu *v)
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
 	v->io_bitmap = 0;
 	v->pat = PAT_RESET;
+	v->spec_ctrl = 0;
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = DR6_FIXED;
 	v->dr7 = DR7_FIXED;
@@ -257,6 +259,7 @@ void vcpu_unload(struct cpu *cpu)
 void vcpu_load(struct vcpu *v)
 {
 	vcpu_unload(v->cpu);
+	speculation_switch(v->cpu, v);
 	v->engine->load(v->cpu, v);
 	v->loaded = true;
 	v->cpu->current = v;

@@ -107,6 +107,7 @@ struct vcpu {
 	/* kept in the processor while loaded */
 	uint16_t ds, es, fs, gs;
 	uint64_t fs_base, gs_base, kernel_gs_base;
+	uint64_t spec_ctrl; /* as the guest has set it */
 
 	struct mmu_view mmu;
 	struct mmu_flush flush; /* ring: under way, for REQUEST_FLUSH */

@@ -8,6 +8,14 @@
 #include "mmu/memory.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
+#include "x86/speculation.h"
+
+static int64_t hc_none(struct vcpu *v, struct regs *r)
+{
+	(void)v;
+	(void)r;
+	return -ENOSYS;
+}
 
 static int64_t hc_version(struct vcpu *v, struct regs *r)
 {
@@ -335,6 +343,7 @@ static int64_t hc_virtio(struct vcpu *v, struct regs *r)
 typedef int64_t hypercall_fn(struct vcpu *v, struct regs *r);
 
 static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
+	[VENEER_HC_NOP] = hc_none, /* and whatever number is none: see below */
 	[VENEER_HC_VERSION] = hc_version,
 	[VENEER_HC_CONSOLE_WRITE] = hc_console_write,
 	[VENEER_HC_CONSOLE_READ] = hc_console_read,
@@ -366,11 +375,6 @@ static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
 void hypercall(struct vcpu *v)
 {
 	struct regs *r = v->regs;
-	uint64_t nr = (uint32_t)r->rax;
-
 	v->counts[COUNT_HYPERCALL]++;
-	if (nr >= VENEER_HC_COUNT || !hypercalls[nr])
-		r->rax = (uint64_t)-ENOSYS;
-	else
-		r->rax = (uint64_t)hypercalls[nr](v, r);
+	r->rax = (uint64_t)hypercalls[index_nospec((uint32_t)r->rax, VENEER_HC_COUNT)](v, r);
 }

@@ -11,6 +11,7 @@
 #include "core/machine.h"
 #include "core/panic.h"
 #include "core/sched.h"
+#include "core/speculation.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "x86/acpi.h"
@@ -257,12 +258,14 @@ void boot_main(uint32_t magic, uint64_t info)
 		      cpu_count, cpu_count == 1 ? "" : "s", memory_total_bytes() >> 20,
 		      tsc_khz() / 1000, cpu_features.name);
 	read_bundle();
+	speculation_init(&config);
 	for (unsigned i = 0; i < config.guests; i++)
 		create_guest(&config.guest[i]);
 	for (unsigned i = 0; i < cpu_count; i++)
 		sched_shares(&cpus[i]);
 	if (!guest_count)
 		refuse_boot("no guest can be started");
+	speculation_warn_of_threads();
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	engines_start_cpu(&cpus[0]);

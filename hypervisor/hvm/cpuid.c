@@ -5,6 +5,7 @@
  */
 #include "core/cpu.h"
 #include "core/guest.h"
+#include "core/speculation.h"
 #include "core/string.h"
 #include "hvm/hvm.h"
 #include "x86/cpu.h"
@@ -97,14 +98,14 @@ void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_
 		if (sub)
 			memset(r, 0, 16);
 		else
-			show(r, 0, EBX7_SHOWN, ECX7_SHOWN, EDX7_SHOWN);
+			show(r, 0, EBX7_SHOWN, ECX7_SHOWN, EDX7_SHOWN | speculation_edx7());
 		break;
 	case 0xd: leaf_d(sub, r); break;
 	case LEAF_EXTENDED: r[EAX] = MIN(r[EAX], EXTENDED_MAX); break;
 	case LEAF_EXTENDED + 1: show(r, ~0u, 0, ECXX_SHOWN, EDXX_SHOWN); break;
 	case LEAF_EXTENDED + 7: show(r, 0, 0, 0, BIT(8)); break; /* invariant TSC */
-	case LEAF_EXTENDED + 8: show(r, 0xffff, 0, 0, 0); break; /* sizes of addresses */
-	case 2:							 /* caches */
+	case LEAF_EXTENDED + 8: show(r, 0xffff, speculation_ebx8(), 0, 0); break;
+	case 2: /* caches */
 	case 4:
 	case LEAF_EXTENDED + 5:
 	case LEAF_EXTENDED + 6:

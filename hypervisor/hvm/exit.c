@@ -4,6 +4,7 @@
 #include "core/fpu.h"
 #include "core/guest.h"
 #include "core/hypercall.h"
+#include "core/speculation.h"
 #include "hvm/hvm.h"
 #include "hvm/pv.h"
 #include "platform/lapic.h"
@@ -109,7 +110,7 @@ static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_AMD_INT_PENDING: *value = 0; return true;
 	case MSR_PAT: *value = v->pat; return true;
 	case MSR_APIC_BASE: *value = apic_base(v); return v->guest->platform;
-	default: return false;
+	default: return speculation_rdmsr(v, msr, value);
 	}
 }
 
@@ -134,7 +135,7 @@ static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 		v->pat = value; /* what it asks for, not what it gets: its memory is cached */
 		return true;
 	case MSR_APIC_BASE: return v->guest->platform && value == apic_base(v);
-	default: return false;
+	default: return speculation_wrmsr(v, msr, value);
 	}
 }
 

@@ -505,9 +505,10 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 }
 
 /* An instruction that is to be done in the guest's place; its opcode begins with the lowest byte.
- */
-HOT_FRAME static void instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
-				       void (*emulate)(struct vcpu *v, unsigned length))
+ * Inlined, for emulate is then called directly: an indirect call may cost a retpoline. */
+static inline __attribute__((always_inline)) void
+instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
+		 void (*emulate)(struct vcpu *v, unsigned length))
 {
 	unsigned n = length(v, opcode, bytes);
 

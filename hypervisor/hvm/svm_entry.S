@@ -15,7 +15,9 @@
 #define __ASSEMBLER__ 1
 #include "hvm/entry.inc"
 #include "hvm/svm.h"
+#include "ring/gate.h"
 #include "x86/cpu.h"
+#include "x86/speculation.h"
 
 	.text
 	.globl	svm_enter
@@ -25,18 +27,22 @@ svm_enter:
 	pushq	%rdx			/* host */
 	pushq	%rdi			/* r */
 	movq	%rsi, %rax
+svm_entry_site:
 	clgi
 	sti
 	vmload	%rax
+svm_entry_go_on:
 	load_guest_registers
 
 	vmrun	%rax
 
 	vmsave	%rax
 	store_guest_registers
+svm_exit_site:
 	popq	%rax
 	vmload	%rax
 	popq	%rax
+svm_exit_go_on:
 	testb	$DR7_ENABLE, VMCB_DR7(%rax)
 	jz	1f
 	movl	$DR7_FIXED, %eax
@@ -45,5 +51,30 @@ svm_enter:
 	cli
 	pop_registers
 	ret
+	int3
+
+/* Where a measure is on, in place of what stands at the sites above. Behind VERW only what the guest
+ * may know is read: its registers, its control block, and the state that VMLOAD gives it. */
+svm_entry_clear:
+	verw	svm_data_selector(%rip)
+	clgi
+	sti
+	vmload	%rax
+	jmp	svm_entry_go_on
+svm_data_selector:
+	.word	SEL_HV_SS
+
+svm_exit_barrier:
+	write_command MSR_PRED_CMD
+svm_exit_stuff:
+	stuff_return_stack
+	popq	%rax
+	vmload	%rax
+	popq	%rax
+	jmp	svm_exit_go_on
+
+	speculation_site svm_entry_site, svm_entry_clear, MITIGATE_VERW
+	speculation_site svm_exit_site, svm_exit_stuff, MITIGATE_RSB
+	speculation_site svm_exit_site, svm_exit_barrier, MITIGATE_IBPB_EXIT
 
 	.section .note.GNU-stack, "", @progbits

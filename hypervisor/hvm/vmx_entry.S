@@ -10,13 +10,18 @@
 #define __ASSEMBLER__ 1
 #include "hvm/entry.inc"
 #include "hvm/vmx.h"
+#include "ring/gate.h"
+#include "x86/cpu.h"
+#include "x86/speculation.h"
 
 	.text
 	.globl	vmx_enter, vmx_exit
 vmx_enter:
 	push_registers
 	pushq	%rdi			/* r */
+vmx_entry_site:
 	movl	$VMCS_HOST_RSP, %eax
+vmx_entry_go_on:
 	vmwrite	%rsp, %rax
 	movq	REGS_RAX(%rdi), %rax
 	testb	%sil, %sil
@@ -33,11 +38,37 @@ vmx_enter:
 vmx_exit:
 	store_guest_registers
 	movq	%rax, REGS_RAX(%rdi)
+vmx_exit_site:
 	movl	$1, %eax
+vmx_exit_go_on:
 	sti				/* what waits is taken between the two */
 	nop
 	cli
 	pop_registers
 	ret
+	int3
+
+/* Where a measure is on, in place of what stands at the sites above. Behind the flush and VERW only
+ * the guest's own registers are read. */
+vmx_entry_flush:
+	write_command MSR_FLUSH_CMD
+vmx_entry_clear:
+	verw	vmx_data_selector(%rip)
+	movl	$VMCS_HOST_RSP, %eax
+	jmp	vmx_entry_go_on
+vmx_data_selector:
+	.word	SEL_HV_SS
+
+vmx_exit_barrier:
+	write_command MSR_PRED_CMD
+vmx_exit_stuff:
+	stuff_return_stack
+	movl	$1, %eax
+	jmp	vmx_exit_go_on
+
+	speculation_site vmx_entry_site, vmx_entry_clear, MITIGATE_VERW
+	speculation_site vmx_entry_site, vmx_entry_flush, MITIGATE_L1D_FLUSH
+	speculation_site vmx_exit_site, vmx_exit_stuff, MITIGATE_RSB
+	speculation_site vmx_exit_site, vmx_exit_barrier, MITIGATE_IBPB_EXIT
 
 	.section .note.GNU-stack, "", @progbits

@@ -142,8 +142,11 @@ gate_exit:
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%rax, %cr3
 	movq	gate_data+GD_HV_RSP(%rip), %rsp
+	.globl	gate_exit_return
+gate_exit_return:			/* ring/speculation.S; behind a RET nothing is executed */
 	popq	%rbp
 	ret
+	.fill	3, 1, 0xcc
 
 /* Enter the guest on the page table in RAX. RDI is its struct regs where the hypervisor has it, in
  * the frame that is at GATE_STACKS then. */
@@ -152,7 +155,10 @@ gate_resume:
 	movq	%rdi, %rsp
 	POP_REGS_BUT_RAX
 	movq	%rax, %cr3
+	.globl	gate_resume_stack, gate_resume_rax
+gate_resume_stack:			/* ring/speculation.S */
 	leaq	gate_frame_rax(%rip), %rsp
+gate_resume_rax:
 	popq	%rax
 	addq	$16, %rsp		/* vector, error */
 gate_resume_iret:
@@ -240,7 +246,7 @@ gate_from_ring0:
 	movq	%rax, %cr3
 2:	movq	%rsp, %rdi
 	movabsq	$ring0_trap, %rax
-	call	*%rax
+	call	gate_indirect_thunk_rax
 	POP_REGS
 	addq	$16, %rsp
 	iretq
@@ -364,7 +370,7 @@ gate_abort:
 	movq	gate_data+GD_THIS_CPU(%rip), %rax
 	movq	CPU_ABORT_STACK(%rax), %rsp
 	movabsq	$ring0_abort, %rax
-	call	*%rax
+	call	gate_indirect_thunk_rax
 	movq	%rbx, %cr3
 	movq	%rbp, %rsp
 	POP_REGS
@@ -432,7 +438,7 @@ ring_enter:
 	pushq	%rbp
 	movq	%rsp, (%rsi)
 	movabsq	$gate_resume, %rcx
-	jmp	*%rcx
+	jmp	__x86_indirect_thunk_rcx
 
 /* Addresses of the gate's entry points, for C code that cannot reach that far. */
 	.section .rodata

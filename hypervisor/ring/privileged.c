@@ -9,6 +9,7 @@
 #include "core/fpu.h"
 #include "core/guest.h"
 #include "core/port_io.h"
+#include "core/speculation.h"
 #include "core/string.h"
 #include "platform/platform.h"
 #include "ring/ring.h"
@@ -560,16 +561,25 @@ static enum outcome do_nothing(struct vcpu *v, const struct insn *i)
 
 #define MSR_TSC 0x10
 
+/* A PV kernel has hypercalls for all but what is against speculation. */
+static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	if (guest_is_pv(v->guest))
+		return speculation_rdmsr(v, msr, value);
+	switch (msr) {
+	case MSR_TSC: *value = rdtsc(); return true;
+	case MSR_EFER: *value = v->legacy.efer; return true;
+	default: return speculation_rdmsr(v, msr, value);
+	}
+}
+
 static enum outcome do_rdmsr(struct vcpu *v, const struct insn *i)
 {
 	uint64_t value;
 
 	(void)i;
-	switch ((uint32_t)v->regs->rcx) {
-	case MSR_TSC: value = rdtsc(); break;
-	case MSR_EFER: value = v->legacy.efer; break;
-	default: return REFUSE;
-	}
+	if (!read_msr(v, (uint32_t)v->regs->rcx, &value))
+		return REFUSE;
 	v->regs->rax = (uint32_t)value;
 	v->regs->rdx = value >> 32;
 	return DONE;
@@ -580,7 +590,10 @@ static enum outcome do_wrmsr(struct vcpu *v, const struct insn *i)
 	(void)i;
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
-	if ((uint32_t)v->regs->rcx != MSR_EFER || (value & ~(uint64_t)EFER_NXE))
+	if (speculation_wrmsr(v, (uint32_t)v->regs->rcx, value))
+		return DONE;
+	if (guest_is_pv(v->guest) || (uint32_t)v->regs->rcx != MSR_EFER ||
+	    (value & ~(uint64_t)EFER_NXE))
 		return REFUSE;
 	v->legacy.efer = value;
 	if (v->legacy.cr0 & CR0_PG)
@@ -837,6 +850,8 @@ static bool allowed_in_pv(const struct vcpu *v, unsigned op)
 	case INSN_STI:
 	case INSN_MOV_FROM_CR:
 	case INSN_XSETBV:
+	case INSN_RDMSR:
+	case INSN_WRMSR:
 	case INSN_SGDT: return (v->regs->cs & 3) == 1;
 	default: return port_io_is(op);
 	}

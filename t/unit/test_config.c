@@ -39,6 +39,23 @@ static void good(void)
 	ok(c.guest[1].memory == MIB(2) && c.guest[1].cpus == 1, "sizes in bytes; defaults");
 }
 
+static void machine(void)
+{
+	read("[guest a]\nimage = x\n[machine]\nmitigations = verw  rsb, spec-ctrl # c\n[guest b]\n"
+	     "image = y\n");
+	ok(c.guests == 2 && !c.errors && !c.mitigations_off &&
+		   c.mitigations == (1u << MITIGATION_VERW | 1u << MITIGATION_RSB |
+				     1u << MITIGATION_SPEC_CTRL),
+	   "measures, in a section between guests");
+	read("[machine]\nmitigations = rsb\nmitigations = off\n");
+	ok(c.mitigations_off && !c.mitigations && !c.errors, "off, and the last line counts");
+	read("[machine]\nmitigations = off\nmitigations = auto\n");
+	ok(!c.mitigations_off && !c.mitigations && !c.errors, "auto");
+	read("[guest a]\nimage = x\n[machine]\nmitigations = of\n");
+	ok(c.errors == 1 && !c.guest[0].broken && !c.mitigations_off,
+	   "a wrong one breaks no guest");
+}
+
 static void bad(void)
 {
 	static const struct {
@@ -59,6 +76,12 @@ static void bad(void)
 		{ "[guest a]\nmemory = 4M\n", "1: guest \"a\" has no image" },
 		{ "[guest a]\nimage = x\n[guest a]\nimage = y\n", "3: a second guest \"a\"" },
 		{ "image = x\n", "1: \"image\" stands outside" },
+		{ "[machine]\nmitigations = retpoline, smt\n",
+		  "2: mitigations: want auto, off, or" },
+		{ "[machine]\nmitigations =\n", "2: mitigations: want auto, off, or" },
+		{ "[machine]\nmitigations = ,\n", "2: mitigations: want auto, off, or" },
+		{ "[machine]\nimage = x\n", "2: image: unknown key" },
+		{ "[machine 1]\n", "1: \"[machine 1]\" is not a section" },
 		{ "[gast a]\n", "1: \"[gast a]\" is not a section" },
 		{ "[guest a b]\n", "1: guest name" },
 		{ "[guest ]\n", "1: guest name" },
@@ -102,6 +125,7 @@ static void hostile(void)
 int main(void)
 {
 	good();
+	machine();
 	bad();
 	hostile();
 	return done_testing();
