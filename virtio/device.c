@@ -9,6 +9,7 @@
 #include "core/guest.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
+#include "x86/speculation.h"
 
 static void lock(struct virtio_device *d)
 {
@@ -56,8 +57,8 @@ static int64_t set_queue(struct virtio_device *d, struct vcpu *v, uint64_t at)
 		return -EFAULT;
 	if (set.queue >= d->kind->queues)
 		return -EINVAL;
-	return virtqueue_set(&d->queue[set.queue], &v->guest->mmu, set.size, GPA(set.desc),
-			     GPA(set.avail), GPA(set.used));
+	return virtqueue_set(&d->queue[index_nospec(set.queue, VIRTIO_QUEUES)], &v->guest->mmu,
+			     set.size, GPA(set.desc), GPA(set.avail), GPA(set.used));
 }
 
 static void go_on(struct timer *t)

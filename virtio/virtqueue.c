@@ -4,8 +4,9 @@
 #include <linux/virtio_ring.h>
 
 #include "mmu/mmu.h"
+#include "x86/speculation.h"
 
-#define LOAD(field)  __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
 int virtqueue_set(struct virtqueue *q, const struct mmu *m, uint64_t size, gpa_t desc, gpa_t avail,
 		  gpa_t used)
@@ -41,6 +42,7 @@ static bool read_chain(struct virtqueue *q, const struct mmu *m, uint16_t head,
 	for (chain->segments = 0; chain->segments < VIRTQUEUE_SEGMENTS;) {
 		if (at >= q->size)
 			return fail(q);
+		at = (uint16_t)index_nospec(at, q->size);
 		uint64_t gpa = LOAD(table[at].addr);
 		uint32_t bytes = LOAD(table[at].len);
 		uint16_t flags = LOAD(table[at].flags), next = LOAD(table[at].next);

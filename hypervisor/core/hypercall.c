@@ -186,7 +186,8 @@ static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 
 	if (!vector_is_guests(vector) || !canonical(at) || (dpl != 1 && dpl != 3))
 		return -EINVAL;
-	v->engine->set_softint(v, (unsigned)vector, at, (unsigned)dpl);
+	v->engine->set_softint(v, (unsigned)index_nospec(vector, VECTOR_MACHINE_FIRST), at,
+			       (unsigned)dpl);
 	return 0;
 }
 
@@ -205,7 +206,9 @@ static int64_t hc_vcpu_page(struct vcpu *v, struct regs *r)
 
 static struct vcpu *other_vcpu(struct vcpu *v, uint64_t id)
 {
-	return id < v->guest->vcpus ? &v->guest->vcpu[id] : NULL;
+	unsigned n = v->guest->vcpus;
+
+	return id < n ? &v->guest->vcpu[index_nospec(id, n)] : NULL;
 }
 
 static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
@@ -300,7 +303,7 @@ static bool may_be_watched(uint64_t va)
 static bool set_debugreg(struct vcpu *v, uint64_t n, uint64_t value)
 {
 	if (n < 4 && may_be_watched(value))
-		v->dr[n] = value;
+		v->dr[index_nospec(n, 4)] = value;
 	else if (n == 6)
 		v->dr6 = (value & DR6_STATUS) | DR6_FIXED;
 	else if (n == 7 && !(value >> 32))
@@ -321,7 +324,9 @@ static int64_t hc_set_debugreg(struct vcpu *v, struct regs *r)
 
 static int64_t hc_get_debugreg(struct vcpu *v, struct regs *r)
 {
-	return r->rdi < 4 ? (int64_t)v->dr[r->rdi] : (int64_t)(r->rdi == 6 ? v->dr6 : v->dr7);
+	if (r->rdi < 4)
+		return (int64_t)v->dr[index_nospec(r->rdi, 4)];
+	return (int64_t)(r->rdi == 6 ? v->dr6 : v->dr7);
 }
 
 static int64_t hc_set_io_bitmap(struct vcpu *v, struct regs *r)
@@ -337,7 +342,8 @@ static int64_t hc_virtio(struct vcpu *v, struct regs *r)
 {
 	if (r->rdi >= VIRTIO_DEVICES)
 		return -ENODEV;
-	return virtio_call(&v->guest->device[r->rdi], v, r->rsi, r->rdx);
+	return virtio_call(&v->guest->device[index_nospec(r->rdi, VIRTIO_DEVICES)], v, r->rsi,
+			   r->rdx);
 }
 
 typedef int64_t hypercall_fn(struct vcpu *v, struct regs *r);

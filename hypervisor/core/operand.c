@@ -3,6 +3,7 @@
 
 #include "core/guest.h"
 #include "x86/cpu.h"
+#include "x86/speculation.h"
 
 uint64_t *operand_register(struct regs *r, unsigned n)
 {
@@ -11,7 +12,7 @@ uint64_t *operand_register(struct regs *r, unsigned n)
 					 AT(rsi), AT(rdi), AT(r8),  AT(r9),  AT(r10), AT(r11),
 					 AT(r12), AT(r13), AT(r14), AT(r15), AT(rip) };
 
-	return (uint64_t *)r + order[n < ARRAY_SIZE(order) ? n : 0];
+	return (uint64_t *)r + order[index_nospec(n, ARRAY_SIZE(order))];
 }
 
 void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width)

@@ -17,6 +17,7 @@
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 #include "x86/paging.h"
+#include "x86/speculation.h"
 
 #define TABLE (PTE_P | PTE_W | PTE_A)
 #define LEAF  (PTE_P | PTE_W | PTE_A | PTE_D)
@@ -283,7 +284,7 @@ int hvm_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
 {
 	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
 		return -EINVAL;
-	v->gdt[selector / 8] = fit(descriptor);
+	v->gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit(descriptor);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "core/string.h"
 #include "mmu/shadow.h"
 #include "ring/gate.h"
+#include "x86/speculation.h"
 
 /* The frame behind va as a shadow that reaches it says, like a TLB; v == 0: ask the tables. */
 static mpa_t shadowed(const struct mmu_view *view, gva_t va, unsigned access)
@@ -37,7 +38,7 @@ HOT_FRAME static char *page_for(struct mmu_view *view, gva_t va, unsigned access
 	f->va = va;
 	f->error = access;
 	if (m->window_bytes && shadow_in_window(m, va)) {
-		uint64_t page = (va.v & PAGE_MASK) - m->window;
+		uint64_t page = index_nospec((va.v & PAGE_MASK) - m->window, m->window_bytes);
 		mpa_t at = page < VENEER_WINDOW_STUBS
 				   ? m->vcpu_pages
 				   : MPA(m->window_memory.v + page - VENEER_WINDOW_STUBS);

@@ -23,6 +23,7 @@
 #define VENEER_MMU_H
 
 #include "core/types.h"
+#include "x86/speculation.h"
 
 enum paging_mode {
 	PAGING_OFF, /* identity */
@@ -161,9 +162,10 @@ static inline mpa_t mmu_frame(const struct mmu *m, gpa_t gpa)
 	uint64_t at = gpa.v & PAGE_MASK;
 
 	if (at < m->memory_bytes)
-		return MPA(m->memory.v + at);
-	if (at - m->memory_bytes < m->vcpu_pages_bytes)
-		return MPA(m->vcpu_pages.v + (at - m->memory_bytes));
+		return MPA(m->memory.v + index_nospec(at, m->memory_bytes));
+	at -= m->memory_bytes;
+	if (at < m->vcpu_pages_bytes)
+		return MPA(m->vcpu_pages.v + index_nospec(at, m->vcpu_pages_bytes));
 	return MPA(0);
 }
 

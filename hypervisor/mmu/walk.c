@@ -5,12 +5,13 @@
 #include "mmu/mmu.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
+#include "x86/speculation.h"
 
 void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes)
 {
 	if (gpa.v > m->memory_bytes || bytes > m->memory_bytes - gpa.v)
 		return NULL;
-	return (char *)direct(m->memory) + gpa.v;
+	return (char *)direct(m->memory) + index_nospec(gpa.v, m->memory_bytes);
 }
 
 /* What differs between the formats, for the entries of one level. */

@@ -2,6 +2,7 @@
 #include "platform/ioapic.h"
 
 #include "core/string.h"
+#include "x86/speculation.h"
 
 #define WINDOW_INDEX 0x00
 #define WINDOW_DATA  0x10
@@ -40,7 +41,8 @@ uint32_t ioapic_read(const struct ioapic *io, unsigned offset)
 		return VERSION;
 	if (io->index < REG_REDIRECT || entry >= IOAPIC_PINS)
 		return 0;
-	return (uint32_t)(io->redirect[entry] >> (io->index & 1 ? 32 : 0));
+	return (uint32_t)(io->redirect[index_nospec(entry, IOAPIC_PINS)] >>
+			  (io->index & 1 ? 32 : 0));
 }
 
 static uint32_t write_redirect(struct ioapic *io, unsigned entry, bool high, uint32_t value)
@@ -64,7 +66,8 @@ uint32_t ioapic_write(struct ioapic *io, unsigned offset, uint32_t value)
 	if (offset == WINDOW_INDEX)
 		io->index = value & 0xff;
 	else if (offset == WINDOW_DATA && io->index >= REG_REDIRECT && entry < IOAPIC_PINS)
-		return write_redirect(io, entry, io->index & 1, value);
+		return write_redirect(io, (unsigned)index_nospec(entry, IOAPIC_PINS), io->index & 1,
+				      value);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
+#include "x86/speculation.h"
 
 static uint16_t segment_register(const struct vcpu *v, unsigned seg)
 {
@@ -923,7 +924,7 @@ static void execute(struct vcpu *v, const struct insn *i)
 
 	if (!port_io_is(i->op))
 		v->counts[COUNT_PRIVILEGED]++;
-	switch (operations[i->op](v, i)) {
+	switch (operations[index_nospec(i->op, INSN_OPS)](v, i)) {
 	case DONE: v->regs->rip = (v->regs->rip + i->length) & mask; break;
 	case JUMPED: break;
 	case REFUSE: ring_exception(v, VECTOR_GP, 0); break;

@@ -5,6 +5,7 @@
 
 #include "core/guest.h"
 #include "core/types.h"
+#include "x86/speculation.h"
 
 struct cpu;
 struct vcpu;
@@ -55,14 +56,24 @@ void ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
 
+static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
+{
+	if (index >= v->ldt_entries)
+		return 0;
+	index = (unsigned)index_nospec(index, v->ldt_entries);
+	return v->ldt[index / 512][index % 512];
+}
+
 /* A descriptor as the processor has it; 0: none. */
 static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
 {
 	unsigned index = (uint16_t)selector >> 3;
 
 	if (selector & 4)
-		return index < v->ldt_entries ? v->ldt[index / 512][index % 512] : 0;
-	return index < SEL_GUEST_MAX / 8 ? v->gdt[index] : 0;
+		return ring_ldt_entry(v, index);
+	if (index >= SEL_GUEST_MAX / 8)
+		return 0;
+	return v->gdt[index_nospec(index, SEL_GUEST_MAX / 8)];
 }
 
 static inline unsigned virtual_cpl(uint64_t cs)

@@ -72,7 +72,7 @@ int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
 {
 	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
 		return -EINVAL;
-	v->gdt[selector / 8] = fit_for_ring1(descriptor, true);
+	v->gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit_for_ring1(descriptor, true);
 	return 0;
 }
 
