@@ -121,8 +121,14 @@ $(BUILD)/debian/vmlinuz: | packages
 	$(Q)cd $(BUILD)/debian && for p in *.deb; do dpkg-deb -x $$p .; done && rm -f *.deb && \
 		mv boot/memtest86+x64.bin . && mv boot/vmlinuz-* vmlinuz && rm -rf boot etc lib usr
 
+# Counts for 48-speculation.t, loaded by QEMU
+$(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -I. -shared -fPIC -fvisibility=hidden -o $@ $<
+
 TESTS := $(sort $(wildcard t/*.t))
-TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/stripped.elf \
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
 	$(BUILD)/t/pc-rewritten.elf $(BUILD)/t/pc-ring3-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
