@@ -52,10 +52,11 @@ int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *
 		return native_setup(grub, s);
 	*s = (struct setup){ .memory = "640", .cpu = CPU };
 	snprintf(s->conf, sizeof(s->conf),
-		 "[guest linux]\nimage = linux/vmlinux\nmodule = linux/osbench.cpio.gz\n"
+		 "[machine]\nmitigations = %s\n[guest linux]\nimage = linux/vmlinux\nmodule = "
+		 "linux/osbench.cpio.gz\n"
 		 "memory = %uM\ncmdline = console=hvc0 quiet norandmaps\nengine = %s\ncount-at = "
 		 "osbench\n",
-		 GUEST_MEMORY_MIB, r->way[way].engine);
+		 way_mitigations(&r->way[way]), GUEST_MEMORY_MIB, r->way[way].engine);
 	return 0;
 }
 

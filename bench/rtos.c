@@ -12,6 +12,7 @@ static const struct way ways[] = {
 	{ "ring stock", "ring", "stock", QEMU },
 	{ "ring rewritten", "ring", "rewritten", QEMU },
 	{ "ring pv", "ring", "pv", QEMU },
+	{ "pv, measures", "ring", WAY_MEASURES, QEMU },
 	{ "svm", "svm", "stock", QEMU },
 	{ "svm pv", "svm", "pv", QEMU },
 	{ "KVM", "kvm", "stock", QEMU },
@@ -35,9 +36,14 @@ void rtos_init(struct results *r)
 	r->ways = sizeof(ways) / sizeof(ways[0]);
 }
 
+static bool is_pv(const struct way *w)
+{
+	return !strncmp(w->prep, "pv", 2);
+}
+
 static const char *image_of(const struct way *w)
 {
-	return !strcmp(w->prep, "pv")	       ? "rtos-pv.elf"
+	return is_pv(w)			       ? "rtos-pv.elf"
 	       : !strcmp(w->prep, "rewritten") ? "rtos-rewritten.elf"
 					       : "rtos-pc.elf";
 }
@@ -48,9 +54,7 @@ static const char *cmdline_of(const struct way *w)
 {
 	if (strcmp(w->engine, "ring"))
 		return "bench apic";
-	return !strcmp(w->prep, "stock") ? "bench-short"
-	       : !strcmp(w->prep, "pv")	 ? "bench apic"
-					 : "bench";
+	return !strcmp(w->prep, "stock") ? "bench-short" : is_pv(w) ? "bench apic" : "bench";
 }
 
 int rtos_setup(const struct results *r, unsigned way, bool grub, struct setup *s)
@@ -63,9 +67,10 @@ int rtos_setup(const struct results *r, unsigned way, bool grub, struct setup *s
 		s->kernel = library_path(image_of(w));
 	else
 		snprintf(s->conf, sizeof(s->conf),
+			 "[machine]\nmitigations = %s\n"
 			 "[guest rtos]\nimage = %s\ncmdline = %s\nmemory = 16M\nengine = %s\n"
 			 "count-at = BENCH\n",
-			 image_of(w), cmdline_of(w), w->engine);
+			 way_mitigations(w), image_of(w), cmdline_of(w), w->engine);
 	return 0;
 }
 

@@ -28,6 +28,14 @@ bool way_file(char path[WAY_FILE])
 	return false;
 }
 
+/* An emulator gains nothing by them, and Bochs looks like a processor that wants them. */
+const char *way_mitigations(const struct way *w)
+{
+	if (!strcmp(w->prep, WAY_MEASURES))
+		return "retpoline rsb ibpb verw";
+	return w->machine == HARDWARE ? "auto" : "off";
+}
+
 int way_bundle(const char *conf, const char *path)
 {
 	char directory[4096];

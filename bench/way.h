@@ -20,6 +20,11 @@ struct setup {
 int rtos_setup(const struct results *r, unsigned way, bool grub, struct setup *s);
 int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *s);
 
+/* What its veneer.conf says of measures against speculation. With WAY_MEASURES they are forced on,
+ * those that a processor wants which needs most. */
+#define WAY_MEASURES "pv measures"
+const char *way_mitigations(const struct way *w);
+
 /* Makes an empty file of its own and its name; false, with a line on stderr: it cannot. */
 #define WAY_FILE 32
 bool way_file(char path[WAY_FILE]);

@@ -20,7 +20,7 @@ close $second;
 my $second_status = $? >> 8;
 is($status, 0, 'bench runs, and no row is worse than the committed baseline by more than 5 %') or diag($text);
 like($text, qr/^\d{3} rows compared, \d+ changed, 0 worse by more than 5 %$/m, 'which it says');
-like($text, qr/^QEMU, with -icount: instructions\noperation +native +ring stock +ring rewritten +ring pv +svm +svm pv$/m, 'prints a table for QEMU');
+like($text, qr/^QEMU, with -icount: instructions\noperation +native +ring stock +ring rewritten +ring pv +pv, measures +svm +svm pv$/m, 'prints a table for QEMU');
 like($text, qr/^Bochs, in its ticks: instructions\noperation +native +ring rewritten +ring pv +vmx +vmx pv$/m, 'and one for Bochs');
 unlike($text, qr/MISSED/, 'no budget is missed') or diag($text);
 my $one = decode_json(slurp('build/test-bench1/results.json'));
@@ -57,6 +57,8 @@ cmp_ok($row{irq_mask_unmask}{rewritten}{exits}, '<', 0.01, 'masking, rewritten, 
 cmp_ok($row{irq_mask_unmask}{stock}{exits}, '>', 1.9, 'untouched, it does, twice');
 cmp_ok($row{hypercall_gate}{pv}{exits}, '<', 0.01, 'a gate hypercall stays in the gate');
 cmp_ok($row{hypercall_full}{pv}{exits}, '>', 0.99, 'a full one does not');
+cmp_ok($row{hypercall_full}{'pv measures'}{instructions}, '>', $row{hypercall_full}{pv}{instructions} + 32, 'measures against speculation cost a full one, the return stack alone 32');
+is($row{$_}{'pv measures'}{instructions}, $row{$_}{pv}{instructions}, "and $_ nothing") for qw(hypercall_gate int_syscall irq_mask_unmask);
 cmp_ok($row{int_syscall}{pv}{exits}, '<', 0.01, 'INT from ring 3 goes straight to ring 1');
 for my $op (qw(syscall read yield page_fault mmap mprotect sigsegv pipe fork exec file_create boot)) {
 	ok(exists $linux{$op}{$_}{instructions}, "linux: $op is measured, $_") for 'qemu none', 'qemu ring', 'qemu svm', 'bochs none', 'bochs ring', 'bochs vmx';
