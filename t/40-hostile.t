@@ -16,13 +16,6 @@ use Veneer;
 # The monitor has the command `check`, which looks at all tables of a guest.
 use constant HAS_CHECK => 1;
 
-# Why a neighbour still loses its rhythm: to be removed with what mends it.
-my %late = (
-	console => 'console output waits for the serial line with interrupts masked',
-	overruns => 'a turn that ends late is forgiven',
-	interrupts => "a guest's interrupts are charged to whoever they interrupt",
-);
-
 # Places in the hypervisor's image, as guests/armed.c wants them: x or d, symbol, hexadecimal length.
 sub places {
 	my (undef, $names) = command(qw(nm build/veneer.elf));
@@ -41,7 +34,7 @@ my $armed = places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8 x
 #   stays     not at all; its last line
 #   anyhow    well or by a crash, as noise decides; either's words
 # Keys of our own: `said`, a line that must come before a crash; `promised`, the neighbour's share in
-# percent, 50 without it; `core`, the neighbour's, if it must be one; `late`, of %late by engine.
+# percent, 50 without it; `core`, the neighbour's, if it must be one.
 my @rows = (
 	['gate_area',    'ring',         'well',       qr/^16 pages readable, 6 writable$/],
 	['frames',       'ring',         'crash',      qr/^no stack for an exception or event: address ffff800000007fd8$/, said => qr/^well so far/],
@@ -251,15 +244,13 @@ sub check_attack {
 	must($text =~ /^veneer: check $_: good, /m, "$what: the tables of $_ are good") for HAS_CHECK ? qw(attacker neighbour) : ();
 	diag($text) if @unmet;
 	return unless is_timed($row);
-	my $late = ($row->{late} // {})->{$row->{engine}};
-	local our $TODO = $late{$late} if $late;
 	check_rhythm($row, $text);
 	return;
 }
 
 sub rows_of {
 	my ($name, $engines, $end, $words, %keys) = @_;
-	my %own = map { $_ => delete $keys{$_} } qw(said late promised core);
+	my %own = map { $_ => delete $keys{$_} } qw(said promised core);
 	$own{promised} //= 50;
 	my @made;
 	for my $of (split ' ', $engines) {
@@ -286,6 +277,9 @@ sub attack_all {
 
 my %wanted = map { $_ => 1 } @ARGV;
 my @chosen = grep { !%wanted || $wanted{$_->[0]} } @rows;
+for my $name (keys %wanted) {
+	fail("there is a row for $name") unless grep { $_->[0] eq $name } @rows;
+}
 check_attack($_) for attack_all(@chosen);
 
 # The longest stays, longest first, for people and as JSON. The goal is at most 10 000.

@@ -87,7 +87,7 @@ static void add_text(const char *s)
 /* --- rings --- */
 
 /* An entry: struct entry, then the text. */
-enum entry_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE };
+enum entry_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_VERDICT };
 
 struct entry {
 	uint8_t kind;
@@ -97,6 +97,7 @@ struct entry {
 } __attribute__((packed));
 
 #define RESERVE 2048 /* of a guest's ring, for notices */
+#define VERDICT 512  /* of that, for the last one */
 #define ROOM	1280 /* more than any CONSOLE_PART bytes and an unfinished line can need */
 _Static_assert(ROOM >= CONSOLE_PART * (sizeof(struct entry) + 1) +
 			       sizeof(((struct guest *)0)->line),
@@ -132,7 +133,9 @@ static void ring_take(struct console_ring *r, void *to, unsigned bytes)
 
 static bool append(struct console_ring *r, const struct entry *e, const char *text)
 {
-	unsigned reserve = e->kind == ENTRY_NOTICE ? 0 : RESERVE;
+	unsigned reserve = e->kind == ENTRY_VERDICT  ? 0
+			   : e->kind == ENTRY_NOTICE ? VERDICT
+						     : RESERVE;
 	bool fits;
 
 	lock(&r->lock);
@@ -164,7 +167,7 @@ static void leave_prompt(void)
 
 static void show(const struct guest *g, const struct entry *e, const char *text)
 {
-	if (e->kind == ENTRY_NOTICE) {
+	if (e->kind >= ENTRY_NOTICE) {
 		leave_prompt();
 		add_text("veneer: ");
 		add_text(text);
@@ -324,21 +327,26 @@ void console_attend(void)
 	timer_set(this_cpu(), &own.timer, rdtsc() + tsc_from_ns(SEND_AGAIN_NS));
 }
 
-/* Without room, and while there are no timers, the line goes out at once: what the operator asks
- * for is never dropped. */
+static void send_own_now(void)
+{
+	lock(&port.lock);
+	send_all_now(NULL, &own);
+	unlock(&port.lock);
+}
+
+/* Without room, and while there are no timers, lines go out at once: what the operator asks for is
+ * never dropped. */
 static void put_own(const char *text)
 {
-	const struct entry e = { .kind = ENTRY_NOTICE, .bytes = (uint16_t)strlen(text) };
-	bool now = !buffering || room_in(&own) < sizeof(e) + LINE_BYTES;
+	const struct entry e = { .kind = ENTRY_VERDICT, .bytes = (uint16_t)strlen(text) };
 
+	if (room_in(&own) < sizeof(e) + LINE_BYTES)
+		send_own_now();
 	append(&own, &e, text);
-	if (now) {
-		lock(&port.lock);
-		send_all_now(NULL, &own);
-		unlock(&port.lock);
-	} else {
+	if (buffering)
 		cpu_kick(&cpus[0]);
-	}
+	else
+		send_own_now();
 }
 
 void console_print(const char *fmt, ...)
@@ -386,22 +394,44 @@ void console_print_now(const char *fmt, ...)
 
 /* --- of a guest, and the guest's own --- */
 
-void console_guest_notice(struct guest *g, const char *fmt, ...)
+static void put_notice(struct guest *g, enum entry_kind kind, const char *fmt, va_list args)
 {
 	char line[LINE_BYTES];
 	int used = format(line, sizeof(line), "%s: ", g->config->name);
-	va_list args;
 
-	va_start(args, fmt);
 	format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
-	va_end(args);
 	if (!buffering) {
 		put_own(line);
 		return;
 	}
-	const struct entry e = { .kind = ENTRY_NOTICE, .bytes = (uint16_t)strlen(line) };
+	const struct entry e = { .kind = (uint8_t)kind, .bytes = (uint16_t)strlen(line) };
 	append(&g->console, &e, line);
 	console_guest_send(g);
+}
+
+void console_guest_notice(struct guest *g, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	put_notice(g, ENTRY_NOTICE, fmt, args);
+	va_end(args);
+}
+
+static void put_verdict(struct guest *g, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	put_notice(g, ENTRY_VERDICT, fmt, args);
+	va_end(args);
+}
+
+void console_guest_verdict(struct guest *g, const char *how, int verdict)
+{
+	if (g->console.dropped)
+		put_verdict(g, "%u lines found no room on the console", g->console.dropped);
+	put_verdict(g, "%s, verdict %d", how, verdict);
 }
 
 /* count-at: the counters as they were at the first and behind the last byte of a line. */
@@ -498,7 +528,8 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 	for (uint64_t i = 0; i < n; i++)
 		console_guest_put(g, ((const volatile char *)text)[i]);
 	guest_console_unlock(g);
-	console_guest_send(g);
+	if (bytes)
+		console_guest_send(g);
 	return n;
 }
 
@@ -516,8 +547,10 @@ void console_guest_prompt(struct guest *g)
 
 void console_guest_flush(struct guest *g)
 {
+	guest_console_lock(g);
 	if (g->line_used)
 		end_line(g);
+	guest_console_unlock(g);
 }
 
 void console_interrupt(void)

@@ -46,12 +46,14 @@ void console_print_now(const char *fmt, ...) __attribute__((format(printf, 1, 2)
 void console_guest_notice(struct guest *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The last of these, for which there is always room: how the guest has ended. */
+void console_guest_verdict(struct guest *g, const char *how, int verdict);
+
 /* Up to CONSOLE_PART bytes of the guest's own output, from any vCPU: how many were taken; 0: there
  * is no room, and REQUEST_ROOM will say when there is. */
 uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes);
 
-/* One byte of it, with the guest's console lock held by console_guest_write or the guest's only
- * serial port. False: there is no room for another. */
+/* One byte of it, with the guest's console lock held. False: there is no room for another. */
 bool console_guest_put(struct guest *g, char c);
 
 /* Sends finished lines, within a bound; with none of the guest's locks held. */

@@ -205,6 +205,7 @@ struct guest {
 	int verdict;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;
+	bool warned; /* of a GDT that rewritten code does not like */
 
 	struct profile_entry profile[PROFILE_ENTRIES]; /* what does not fit is not counted */
 

@@ -104,7 +104,11 @@ void guest_load_begin(struct guest *g)
 		v->page = v->own_page;
 		memset(v->page, 0, PAGE_SIZE);
 		v->starting = 0;
+		/* what the old life has asked for and was put off */
+		__atomic_and_fetch(&v->requests, ~(REQUESTS_IN_SHARE & ~REQUEST_SEND),
+				   __ATOMIC_RELAXED);
 	}
+	g->warned = false;
 	g->engine->reset_guest(g);
 	g->ended = false;
 	g->input_tail = g->input_head;
@@ -214,21 +218,24 @@ void guest_restart(struct guest *g)
 	decide(g, false);
 }
 
+/* Wherever it is on its way to, it goes on to a new life. */
 void guest_reset(struct guest *g)
 {
-	bool again;
+	enum guest_phase phase;
 
 	phase_lock(g);
-	again = g->phase == GUEST_ENDED;
-	if (again) {
+	phase = g->phase;
+	if (phase != GUEST_RUNNING) {
 		g->end_wanted = false;
+		g->ended = false;
+	}
+	if (phase == GUEST_ENDED)
 		set_phase(g, GUEST_LOADING);
-	}
 	phase_unlock(g);
-	if (!again) {
+	if (phase == GUEST_RUNNING)
 		guest_restart(g);
+	if (phase != GUEST_ENDED)
 		return;
-	}
 	guest_load_begin(g);
 	vcpu_request_from(g->vcpu, REQUEST_LOAD);
 }
@@ -239,7 +246,7 @@ void guest_end(struct guest *g, int verdict, const char *how)
 		return;
 	g->verdict = verdict;
 	console_guest_flush(g);
-	console_guest_notice(g, "%s, verdict %d", how, verdict);
+	console_guest_verdict(g, how, verdict);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
 	if (guests_all_ended())
 		machine_off();

@@ -58,25 +58,38 @@ static void command_check(struct guest *g)
 			      r.what, r.page, r.level, r.index);
 }
 
+/* An order takes back the one before it that says otherwise, if that has not been seen to. */
+static void order(struct vcpu *v, uint32_t request, uint32_t instead_of)
+{
+	__atomic_and_fetch(&v->requests, ~instead_of, __ATOMIC_RELAXED);
+	vcpu_request(v, request);
+}
+
+static void order_all(struct guest *g, uint32_t request, uint32_t instead_of)
+{
+	for (unsigned i = 0; i < g->vcpus; i++)
+		order(&g->vcpu[i], request, instead_of);
+}
+
 static void command_pause(struct guest *g)
 {
-	guest_request(g, REQUEST_PAUSE);
+	order_all(g, REQUEST_PAUSE, REQUEST_RESUME);
 }
 
 static void command_resume(struct guest *g)
 {
-	guest_request(g, REQUEST_RESUME);
+	order_all(g, REQUEST_RESUME, REQUEST_PAUSE);
 }
 
 static void command_reset(struct guest *g)
 {
-	guest_request(g, REQUEST_RESUME);
-	vcpu_request(g->vcpu, REQUEST_RESET);
+	order_all(g, REQUEST_RESUME, REQUEST_PAUSE);
+	order(g->vcpu, REQUEST_RESET, REQUEST_STOP);
 }
 
 static void command_stop(struct guest *g)
 {
-	vcpu_request(g->vcpu, REQUEST_STOP);
+	order(g->vcpu, REQUEST_STOP, REQUEST_RESET);
 }
 
 /* The text screen, a line of the console for each of its 25, so that a script can read it. */
@@ -90,7 +103,7 @@ static void command_screen(struct guest *g)
 	}
 	for (unsigned row = 0; row < PLATFORM_ROWS; row++) {
 		platform_screen_row(g->platform, row, text);
-		console_guest_notice(g, "screen %02u |%s|", row, text);
+		console_print("%s: screen %02u |%s|", g->config->name, row, text);
 	}
 }
 
@@ -104,7 +117,7 @@ static void command_cells(struct guest *g)
 		platform_screen_cells(g->platform, row, cell);
 		for (unsigned i = 0; i < PLATFORM_COLUMNS; i++)
 			format(text + 4 * i, 5, "%04x", cell[i]);
-		console_guest_notice(g, "cells %02u %s", row, text);
+		console_print("%s: cells %02u %s", g->config->name, row, text);
 	}
 }
 

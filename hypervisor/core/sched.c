@@ -53,7 +53,7 @@ static void slice_over(struct timer *t)
 
 void sched_shares(struct cpu *cpu)
 {
-	unsigned open = 0, left = 100;
+	unsigned open = 0, left = 100, promised = 0;
 
 	cpu->period = tsc_from_ns(SCHED_PERIOD_NS);
 	cpu->slice_timer.fire = slice_over;
@@ -62,7 +62,12 @@ void sched_shares(struct cpu *cpu)
 
 		open += !share;
 		left -= MIN(share, left);
+		promised += share;
 	}
+	if (promised > 100)
+		console_print(
+			"core %u: its vCPUs are promised %u %% of it: none can rely on its share",
+			cpu->id, promised);
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		unsigned share = v->guest->config->share;
 
@@ -237,7 +242,7 @@ static void program_timer(struct cpu *cpu)
 static void idle(struct cpu *cpu)
 {
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
-		if (has_requests(v, ~0u))
+		if (has_requests(v, REQUESTS_AT_ONCE | REQUESTS_IN_SHARE) || wants_cpu(v))
 			cpu->attention = true;
 	while (!__atomic_load_n(&cpu->attention, __ATOMIC_ACQUIRE))
 		wait_for_interrupt();

@@ -71,7 +71,7 @@ static int put_images(FILE *f, struct bundle_source *s)
 		s->needs_mib += (g->memory >> 20) + 1;
 		s->wants_vmx |= g->engine == ENGINE_VMX;
 		s->wants_svm |= g->engine == ENGINE_SVM || g->engine == ENGINE_AUTO;
-		while (g->cpus >> s->needs_cpus)
+		while (s->needs_cpus < 32 && g->cpus >> s->needs_cpus)
 			s->needs_cpus++;
 		if (put_file(f, s->directory, g->image) ||
 		    (*g->module && put_file(f, s->directory, g->module)))

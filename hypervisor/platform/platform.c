@@ -284,7 +284,10 @@ static bool transmit(void *arg, uint8_t byte)
 	struct guest *g = arg;
 
 	g->platform->printed = true;
-	if (console_guest_put(g, (char)byte))
+	guest_console_lock(g);
+	bool room = console_guest_put(g, (char)byte);
+	guest_console_unlock(g);
+	if (room)
 		return true;
 	__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
 	return console_guest_room(g);

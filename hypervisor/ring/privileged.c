@@ -287,15 +287,18 @@ static enum outcome do_sidt(struct vcpu *v, const struct insn *i)
 	return store_table(v, i, v->legacy.idt_base, v->legacy.idt_limit);
 }
 
+/* Once in a life of the guest. */
 static void warn_if_not_flat(struct vcpu *v)
 {
-	for (unsigned i = 1; i < SEL_GUEST_MAX / 8; i++)
-		if (v->gdt[i] && !(v->gdt[i] & DESC_CODE) && desc_base(v->gdt[i]))
-			console_guest_notice(
-				v->guest,
-				"GDT entry %u has a base: rewritten code that runs with it "
-				"in DS is not safe",
-				i);
+	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->guest->warned; i++) {
+		if (!v->gdt[i] || (v->gdt[i] & DESC_CODE) || !desc_base(v->gdt[i]))
+			continue;
+		v->guest->warned = true;
+		console_guest_notice(v->guest,
+				     "GDT entry %u has a base: rewritten code that runs with it "
+				     "in DS is not safe",
+				     i);
+	}
 }
 
 static enum outcome do_lgdt(struct vcpu *v, const struct insn *i)

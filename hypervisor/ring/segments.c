@@ -50,19 +50,28 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
 }
 
+#define DESCRIPTORS 128 /* read in one go */
+
+/* Descriptors [from, from + count) of a table at. */
+static int read_descriptors(struct vcpu *v, gva_t at, unsigned from, unsigned count, uint64_t *d)
+{
+	return mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL);
+}
+
 int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
 {
-	uint64_t d;
+	uint64_t d[DESCRIPTORS];
 
 	if (entries > SEL_GUEST_MAX / 8)
 		return -EINVAL;
-	for (unsigned i = 0; i < SEL_GUEST_MAX / 8; i++) {
-		if (i >= entries)
-			d = 0;
-		else if (mmu_read(&v->mmu, GVA(at.v + 8 * i), &d, 8, 0, NULL))
+	for (unsigned i = 0; i < entries; i++) {
+		unsigned in = i % DESCRIPTORS;
+
+		if (!in && read_descriptors(v, at, i, MIN((unsigned)entries - i, DESCRIPTORS), d))
 			return -EFAULT;
-		v->gdt[i] = i ? fit_for_ring1(d, true) : 0;
+		v->gdt[i] = i ? fit_for_ring1(d[in], true) : 0;
 	}
+	memset(&v->gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
 	v->pv_gdt_base = at.v;
 	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
 	return 0;
@@ -122,16 +131,19 @@ void ring_load_ldt(struct vcpu *v)
 
 static int fill_ldt(struct vcpu *v, gva_t at, unsigned entries)
 {
-	for (unsigned i = 0; i < entries; i++) {
-		uint64_t d, **page = &v->ldt[i / 512];
+	uint64_t d[DESCRIPTORS];
 
-		if (mmu_read(&v->mmu, GVA(at.v + 8 * i), &d, 8, 0, NULL))
+	for (unsigned i = 0; i < entries; i++) {
+		uint64_t **page = &v->ldt[i / 512];
+		unsigned in = i % DESCRIPTORS;
+
+		if (!in && read_descriptors(v, at, i, MIN(entries - i, DESCRIPTORS), d))
 			return -EFAULT;
 		if (!*page)
 			*page = mmu_take_page(v->mmu.mmu);
 		if (!*page)
 			return -ENOMEM;
-		(*page)[i % 512] = fit_for_ring1(d, true);
+		(*page)[i % 512] = fit_for_ring1(d[in], true);
 	}
 	return 0;
 }

@@ -48,8 +48,8 @@ struct self {
 	struct veneer_handlers handlers;
 	uint64_t touch, stride; /* of the range that is being touched */
 	unsigned touches;
-	uint64_t known[KNOWN];	  /* addresses that led to memory */
-	unsigned low_breakpoints; /* registers with an address of 32-bit code */
+	uint64_t known[KNOWN];	   /* addresses that led to memory */
+	unsigned high_breakpoints; /* debug registers with an address of the upper half */
 };
 
 extern struct self selves[VCPUS];

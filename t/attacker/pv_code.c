@@ -45,16 +45,16 @@ void attack_debug(struct self *s)
 	if (v > ~15ull) /* QEMU 7.2 ends itself where a range wraps */
 		v -= 16;
 	if (n < 4) {
-		if (!(v >> 32) && !(s->low_breakpoints >> n & 1))
+		if (!(v >> 63) && s->high_breakpoints >> n & 1)
 			set_debug_register(s, 7, 0x400);
-		s->low_breakpoints = (s->low_breakpoints & ~(1u << n)) | (unsigned)!(v >> 32) << n;
+		s->high_breakpoints = (s->high_breakpoints & ~(1u << n)) | (unsigned)(v >> 63) << n;
 		set_debug_register(s, n, v);
 	} else if (n == 4) {
 		set_debug_register(s, 6, v);
 	} else if (n == 5) {
 		call(VENEER_HC_GET_DEBUGREG, one_in(r, 2) ? n : edge(r), 0, 0);
 	} else {
-		set_debug_register(s, 7, random_breakpoints(r, s->low_breakpoints));
+		set_debug_register(s, 7, random_breakpoints(r, ~s->high_breakpoints));
 	}
 }
 

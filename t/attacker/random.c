@@ -135,15 +135,15 @@ uint32_t random_flags(struct random *r)
 	return one_in(r, 16) ? random32(r) : flags;
 }
 
-uint32_t random_breakpoints(struct random *r, unsigned data_only)
+uint32_t random_breakpoints(struct random *r, unsigned off)
 {
 	uint32_t dr7 = random32(r) & (one_in(r, 2) ? 0xffff03ff : ~0u);
 
 	if (one_in(r, 2))
 		return 0x400;
 	for (unsigned i = 0; i < 4; i++)
-		if (data_only >> i & 1 && !(dr7 >> (16 + 4 * i) & 3))
-			dr7 |= 1u << (16 + 4 * i);
+		if (off >> i & 1)
+			dr7 &= ~(3u << 2 * i);
 	return dr7;
 }
 

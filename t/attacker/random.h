@@ -72,8 +72,9 @@ uint16_t random_selector(struct random *r);
 uint64_t random_descriptor(struct random *r);
 uint32_t random_flags(struct random *r);
 
-/* A value for DR7, often none. Of the registers in data_only none is for instructions: QEMU 7.2
- * ends where it meets one in code whose segment does not begin at 0. */
-uint32_t random_breakpoints(struct random *r, unsigned data_only);
+/* A value for DR7, often none, without the registers in off: QEMU 7.2 ends where a breakpoint is
+ * met in code whose segment does not begin at 0, or is taken away just when it is met, so there are
+ * none on what the attacker itself touches. */
+uint32_t random_breakpoints(struct random *r, unsigned off);
 
 #endif

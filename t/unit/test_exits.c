@@ -167,6 +167,23 @@ void hypercall(struct vcpu *vc)
 	calls++;
 }
 
+uint64_t rdtsc(void)
+{
+	return 1;
+}
+
+bool speculation_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	(void)v, (void)msr, (void)value;
+	return false;
+}
+
+bool speculation_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+	(void)v, (void)msr, (void)value;
+	return false;
+}
+
 void guest_crash(struct guest *g, const char *fmt, ...)
 {
 	(void)g, (void)fmt;
