@@ -20,8 +20,10 @@ for (['a reboot loop', 'loop', guest('loop', image => 't/reboots.elf', memory =>
 	my ($what, $name, $conf, $when) = @$_;
 	my ($status, $text) = run_guests("control-$name", $conf . $neighbour, '--cpus', 2, '--memory', 1024, '--icount',
 		$when ? ('--expect', "$name=$when") : (),
-		'--send', "$name=\\a:pause $name\\r\\a:list\\r\\a:stats $name\\r", '--expect', 'neighbour=well',
-		'--send', "$name=\\a:stats $name\\r\\a:resume $name\\r\\a:list\\r\\a:stop $name\\r");
+		'--send', "$name=\\a:pause $name\\r", '--expect', "veneer=$name: paused",
+		'--send', "$name=\\a:list\\r\\a:stats $name\\r", '--expect', 'neighbour=well',
+		'--send', "$name=\\a:stats $name\\r\\a:resume $name\\r", '--expect', "veneer=$name: resumed",
+		'--send', "$name=\\a:list\\r\\a:stop $name\\r");
 	is($status, 0, "$what: the run ends well") or diag($text);
 	like($text, qr/^veneer: .\d $name +paused/m, "$what: pause is shown");
 	my ($first, $second) = exits($text, $name);
@@ -30,13 +32,13 @@ for (['a reboot loop', 'loop', guest('loop', image => 't/reboots.elf', memory =>
 	like($text, qr/^veneer: $name: stopped from the monitor, verdict 0$/m, "$what: stop is not lost");
 }
 
-my ($status, $text) = run_guests('control-reset', guest('loop', image => 't/reboots.elf', memory => '512M', share => 50) .
+my ($status, $text) = run_guests('control-reset', guest('loop', image => 't/reboots.elf', memory => '512M', share => 40) .
 	guest('done', image => 't/neighbour.elf', cmdline => 'ms=5', share => 10) . $neighbour, '--cpus', 1, '--memory', 1024, '--icount',
-	'--expect', 'done=well', '--send', 'loop=\\a:reset done\\r', '--expect', 'done=well',
-	'--send', 'loop=\\a:pause loop\\r\\a:reset loop\\r', '--expect', 'loop=again', '--send', 'loop=\\a:stop loop\\r');
+	'--expect', 'done=well', '--send', 'loop=\\a:reset done\\r', '--expect', 'veneer=done: reset', '--expect', 'done=well',
+	'--send', 'loop=\\a:pause loop\\r', '--expect', 'veneer=loop: paused', '--send', 'loop=\\a:reset loop\\r', '--expect', 'loop=again', '--send', 'loop=\\a:stop loop\\r');
 is($status, 0, 'reset: the run ends well') or diag($text);
 is(scalar(() = $text =~ /^done: well$/mg), 2, 'reset: a guest that has ended starts again');
-like($text, qr/^veneer: loop: reset\n.*^loop: again$/ms, 'reset: so does one that is paused in a restart');
+like($text, qr/^veneer: loop: reset\n.*^loop: so far: started again$/ms, 'reset: so does one that is paused in a restart');
 like($text, qr/^veneer: loop: stopped from the monitor, verdict 0$/m, 'reset: and can be stopped');
 
 done_testing;

@@ -188,6 +188,7 @@ struct guest {
 	uint8_t phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
 	bool end_wanted;  /* what parking and loading lead to is the end */
+	unsigned paused;  /* vCPUs that are; atomic */
 	unsigned parking; /* vCPUs that have still to park; atomic */
 	struct load load; /* how far it is */
 	uint8_t console_lock;

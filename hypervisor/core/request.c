@@ -47,9 +47,18 @@ static uint32_t take(struct vcpu *v, uint32_t which)
 
 static void pause(struct vcpu *v, bool paused)
 {
-	if (!v->id && v->paused != paused)
-		console_guest_notice(v->guest, paused ? "paused" : "resumed");
+	struct guest *g = v->guest;
+	bool all = false;
+
+	if (v->paused == paused)
+		return;
 	v->paused = paused;
+	if (paused)
+		all = __atomic_add_fetch(&g->paused, 1, __ATOMIC_ACQ_REL) == g->vcpus;
+	else
+		all = !__atomic_sub_fetch(&g->paused, 1, __ATOMIC_ACQ_REL);
+	if (all)
+		console_guest_notice(g, paused ? "paused" : "resumed");
 }
 
 void request_at_once(struct vcpu *v)
