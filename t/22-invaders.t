@@ -3,8 +3,9 @@
 # A real binary that nobody here wrote: grub-invaders, native in QEMU and rewritten under Veneer, given
 # the same keys, must show the same. The game's clock is the 8254, and both run slowly enough
 # (-icount) that every frame of the native game is seen: each picture of the fleet under Veneer must be
-# one of them to the letter, and the ship must stop at the same walls. How long anything takes is told by
-# what the game shows: the fleet marches, so a picture that has changed is time that has passed.
+# one of them to the letter, and the ship must stop at the same walls. Time is
+# the machines' own, which goes by instructions: the native one's ACPI timer, and how long the rewritten
+# guest has run.
 use strict;
 use warnings;
 no warnings "qw";
@@ -60,6 +61,15 @@ sub native_screen {
 	return [map { join '', @c[$_ * 80 .. $_ * 80 + 79] } 0 .. 24];
 }
 
+my ($timer, $ticks) = (0, 0); # 24 bits of it, and all
+
+sub native_seconds {
+	my ($now) = map { hex } monitor_command('i /w 0x608') =~ /= 0x(\w+)/;
+	$ticks += ($now - $timer) & 0xffffff;
+	$timer = $now;
+	return $ticks / 3579545;
+}
+
 # --- rewritten: the monitor on the console ---
 spew('build/test-invaders.conf', guest('game', image => 'invaders.elf'));
 my ($code, $printed) = veneer(qw(run build/test-invaders.conf --accel tcg --cpus 1 --memory 64 --bundle),
@@ -87,6 +97,11 @@ sub send_slowly {
 sub rewritten_screen {
 	send_slowly("\001:screen game\r");
 	return [map { my $row = sprintf '%02d', $_; line_like(qr/screen $row \|(.{80})\|/) // '' } 0 .. 24];
+}
+
+sub rewritten_seconds {
+	send_slowly("\001:list\r");
+	return line_like(qr/ game .* ran (\d+) ms/) / 1000;
 }
 
 line_like(qr/(boot entry)/);
@@ -136,16 +151,18 @@ my $aliens = () = $fleets[0] =~ /-\*-/g;
 cmp_ok($aliens, '>', 20, "the fleet is there ($aliens aliens)");
 cmp_ok($known, '>=', 8, 'of ' . @fleets . " pictures of it, $known are the native game's to the letter (some are taken while it draws)");
 
-# The ship against each wall: the key is pressed until it has moved and moves no more, while the fleet does.
+# The ship against each wall: the key is held until it has moved and moves no more.
 sub until_it_stands {
-	my ($press, $screen) = @_;
+	my ($press, $clock, $screen) = @_;
 	my $first = ship($screen->());
 	my ($last, $same) = ($first, 0);
-	for (1 .. 100) {
+	for (1 .. 200) {
+		my $until = $clock->() + 0.1;
 		$press->();
-		my $now = ship((marched($screen, 1))[-1]);
+		sleep 0.05 while $clock->() < $until;
+		my $now = ship($screen->());
 		$same = $now eq $last && $now ne $first && $now =~ /_/ ? $same + 1 : 0;
-		return $now if $same == 4;
+		return $now if $same == 5;
 		$last = $now;
 	}
 	return "it does not come to rest: $last";
@@ -154,9 +171,9 @@ sub until_it_stands {
 for (['left', "\e[D"], ['right', "\e[C"]) {
 	my ($name, $keys) = @$_;
 	only_native();
-	my $native_ship = until_it_stands(sub { monitor_command("sendkey $name 300") }, \&native_screen);
+	my $native_ship = until_it_stands(sub { monitor_command("sendkey $name 200") }, \&native_seconds, \&native_screen);
 	only_rewritten();
-	my $rewritten_ship = until_it_stands(sub { send_slowly($keys x 4) }, \&rewritten_screen);
+	my $rewritten_ship = until_it_stands(sub { send_slowly($keys) }, \&rewritten_seconds, \&rewritten_screen);
 	like($native_ship, qr/_/, "native: the ship stands, gone $name");
 	is($rewritten_ship, $native_ship, "rewritten: it stands at the same $name wall");
 }
