@@ -329,7 +329,11 @@ bool script_take(struct script *s, struct machine *m, const char *line)
 
 void script_peek(struct script *s, struct machine *m, const char *begun)
 {
+	const char *said = hypervisor_says(begun);
+
 	s->shown = strlen(begun);
+	if (said)
+		note_end(s, said);
 	if (is_doing(s, STEP_EXPECT))
 		compare_line(s, begun);
 	begin(s, m);
