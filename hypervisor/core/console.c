@@ -321,7 +321,7 @@ static void send_own(struct timer *t)
 
 void console_attend(void)
 {
-	if (is_empty(&own) || own.timer.armed)
+	if ((is_empty(&own) && port.at == port.used) || own.timer.armed)
 		return;
 	own.timer.fire = send_own;
 	timer_set(this_cpu(), &own.timer, rdtsc() + tsc_from_ns(SEND_AGAIN_NS));
