@@ -234,7 +234,7 @@ static bool send_ring(const struct guest *g, struct console_ring *r, unsigned bu
 }
 
 #define SEND_BYTES    192     /* at one go */
-#define SEND_AGAIN_NS 1000000 /* the port's FIFO is empty again at 115200 bits a second */
+#define SEND_AGAIN_NS 1400000 /* the port's FIFO is empty again at 115200 bits a second */
 
 static void tell_room(struct guest *g)
 {

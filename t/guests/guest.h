@@ -23,6 +23,15 @@ uint16_t kernel_cs(void);
 uint16_t kernel_ss(void);
 bool in_ring1(void);
 
+/* The shortest period of a timer, in ns, that leaves a guest time for something else: 50 us, or
+ * 50 000 ticks where the clock is slow, as in Bochs. Its interrupts are its own to pay for. */
+static inline uint64_t short_period(const struct veneer_start_info *info)
+{
+	uint64_t ns = 50000ull * 1000000 / info->tsc_khz;
+
+	return ns > 50000 ? ns : 50000;
+}
+
 /* Counts what did not come out as it must. */
 void expect(bool good, const char *what);
 extern unsigned failures;

@@ -35,10 +35,10 @@ static void console(void)
 	veneer_console_write(longest, sizeof(longest));
 }
 
-static void vcpu_page(void)
+static void vcpu_page(const struct veneer_start_info *info)
 {
 	veneer_on_event(VENEER_EVENT_TIMER, timer);
-	veneer_timer_set(veneer_clock_ns() + 100000, 50000);
+	veneer_timer_set(veneer_clock_ns() + 100000, short_period(info));
 	for (unsigned i = 0; i < 200000; i++) {
 		veneer_vcpu.irq_pending = noise();
 		veneer_vcpu.events = noise() % 4 ? 0 : ~0ull;
@@ -58,8 +58,7 @@ static void vcpu_page(void)
 
 int guest_main(const struct veneer_start_info *info)
 {
-	(void)info;
 	console();
-	vcpu_page();
+	vcpu_page(info);
 	return 0;
 }

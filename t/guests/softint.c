@@ -54,11 +54,10 @@ int guest_main(const struct veneer_start_info *info)
 {
 	extern veneer_exception_fn user_returned;
 
-	(void)info;
 	back = user_returned;
 	veneer_on_softint(0x82, either);
 	veneer_on_event(VENEER_EVENT_TIMER, timer);
-	veneer_timer_set(veneer_clock_ns() + 50000, 50000);
+	veneer_timer_set(veneer_clock_ns() + 50000, short_period(info));
 	attempt_user(user_loop, NULL);
 	veneer_timer_set(0, 0);
 	expect(!wrong, "every entry comes back as it left");
