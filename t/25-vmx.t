@@ -34,7 +34,7 @@ like($text, qr/rtos: engine = vmx: this processor has no VT-x: want engine = rin
 
 # A game that nobody here wrote, untouched: it draws, its clock runs, and it hears the keys.
 ($status, $text) = run_guests('vmx-game', guest('game', image => '/boot/invaders.exec', engine => 'vmx'),
-	'--cpus', 1, '--expect-screen', "game=$fleet", '--expect-screen', 'game=-[*]--', '--send', 'game=' . '\\e[D' x 6,
+	'--cpus', 1, '--expect-screen', "game=$fleet", '--expect-screen', "game=$touching", '--send', 'game=' . '\\e[D' x 6,
 	'--expect-screen', "game=$gone_left", '--send', 'game=\\a:stop game\\r');
 is($status, 0, 'grub-invaders, untouched: the run ends well') or diag($text);
 my ($before, $marching, $after) = text_screens($text);

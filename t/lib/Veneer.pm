@@ -4,7 +4,7 @@ package Veneer;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT = qw(veneer run_guests native_linux command slurp spew guest text_screens shell $limit $fleet $gone_left);
+our @EXPORT = qw(veneer run_guests native_linux command slurp spew guest text_screens shell $limit $fleet $touching $gone_left);
 
 my $build = 'build';
 
@@ -12,9 +12,10 @@ my $build = 'build';
 # for what they can see, so a machine that is twenty times slower passes all the same.
 our $limit = $ENV{VENEER_TEST_LIMIT} // 3600;
 
-# grub-invaders' screen: all forty aliens, which the fleet shows whenever its rows spread; and the ship,
-# which begins in the middle.
-our $fleet = "(-[*]-([^*]|\n)*){40}";
+# grub-invaders' screen: all forty aliens, none beside another, which the fleet shows whenever its rows
+# spread; two that touch, which they do as they march; and the ship, which begins in the middle.
+our $fleet = "(-[*]-[^*-]([^*]|\n)*){40}";
+our $touching = '-[*]--[*]-';
 our $gone_left = '^ {0,35}/ \\\\ ';
 
 sub spew {
