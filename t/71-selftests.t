@@ -35,8 +35,6 @@ sub compare {
 		if ($why && $got ne $native->{$name}) {
 			like($got, qr/^status 0 .* failed 0$/, "$engine: $name: $got; natively $native->{$name} ($why)");
 		} else {
-			local our $TODO = 'a futex returns garbage to 32-bit threads on two vCPUs, as on 89dc206: not found yet'
-				if "$name $engine" eq 'ldt_gdt_32 ring';
 			is($got, $native->{$name}, "$engine: $name: $got");
 		}
 	}
