@@ -154,11 +154,10 @@ gate_exit_return:			/* ring/speculation.S; behind a RET nothing is executed */
 gate_resume:
 	movq	%rdi, %rsp
 	POP_REGS_BUT_RAX
+	leaq	gate_frame_rax(%rip), %rsp /* first: an NMI under the guest's page table tells it RSP */
 	movq	%rax, %cr3
-	.globl	gate_resume_stack, gate_resume_rax
-gate_resume_stack:			/* ring/speculation.S */
-	leaq	gate_frame_rax(%rip), %rsp
-gate_resume_rax:
+	.globl	gate_resume_rax, gate_resume_iret
+gate_resume_rax:			/* ring/speculation.S */
 	popq	%rax
 	addq	$16, %rsp		/* vector, error */
 gate_resume_iret:

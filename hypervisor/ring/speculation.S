@@ -25,11 +25,12 @@ gate_exit_stuff:
 	.globl	gate_resume_clear
 gate_resume_clear:
 	verw	gate_data_selector(%rip)
-	leaq	gate_frame_rax(%rip), %rsp
-	jmp	gate_resume_rax
+	popq	%rax
+	addq	$16, %rsp
+	jmp	gate_resume_iret
 gate_data_selector:
 	.word	SEL_HV_SS
-	speculation_site gate_resume_stack, gate_resume_clear, MITIGATE_VERW
+	speculation_site gate_resume_rax, gate_resume_clear, MITIGATE_VERW
 
 /* The hypervisor's own are out of reach of a call from here. */
 	.balign	THUNK_BYTES, 0xcc
