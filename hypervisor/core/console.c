@@ -98,7 +98,7 @@ struct entry {
 
 #define RESERVE 2048 /* of a guest's ring, for notices */
 #define VERDICT 512  /* of that, for the last one */
-#define ROOM	1280 /* more than any CONSOLE_PART bytes and an unfinished line can need */
+#define ROOM	1024 /* more than any CONSOLE_PART bytes and an unfinished line can need */
 _Static_assert(ROOM >= CONSOLE_PART * (sizeof(struct entry) + 1) +
 			       sizeof(((struct guest *)0)->line),
 	       "a part fits");
