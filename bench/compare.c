@@ -77,17 +77,24 @@ static bool is_compared(const struct entry *e)
 	       (!strcmp(e->metric, "instructions") || !strcmp(e->metric, "exits"));
 }
 
-/* What is too little to matter, however large a part it is. */
+/* What is too little to show, however large a part it is. */
 static double grain(const struct entry *e)
 {
-	return !strcmp(e->metric, "exits") ? 0.01 : 2;
+	return !strcmp(e->metric, "exits") ? 0.0025 : 0.5;
+}
+
+/* And what is too little to matter: an operation that costs one exit more does so each time, or
+ * nearly. A small part of one is the clock's, or the console's, which fell into the measurement. */
+static double slack(const struct entry *e)
+{
+	return !strcmp(e->metric, "exits") ? 0.2 : 2;
 }
 
 static bool is_worse(const struct entry *old, const struct entry *new, double percent)
 {
 	double more = new->value - old->value;
 
-	return more > grain(old) && more > old->value * percent / 100;
+	return more > slack(old) && more > old->value * percent / 100;
 }
 
 static void print_change(const struct entry *old, const struct entry *new, bool worse)
@@ -115,7 +122,7 @@ int compare_results(const char *old_path, const char *new_path, double percent)
 		bool bad = is_worse(then, now, percent);
 		compared++;
 		worse += bad;
-		if (fabs(now->value - then->value) <= grain(then) / 4)
+		if (fabs(now->value - then->value) <= grain(then))
 			continue;
 		changed++;
 		print_change(then, now, bad);

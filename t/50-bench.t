@@ -63,7 +63,8 @@ cmp_ok($row{int_syscall}{pv}{exits}, '<', 0.01, 'INT from ring 3 goes straight t
 for my $op (qw(syscall read yield page_fault mmap mprotect sigsegv pipe fork exec file_create boot)) {
 	ok(exists $linux{$op}{$_}{instructions}, "linux: $op is measured, $_") for 'qemu none', 'qemu ring', 'qemu svm', 'bochs none', 'bochs ring', 'bochs vmx';
 }
-cmp_ok($linux{syscall}{$_}{exits}, '<', 0.01, "linux: a system call does not exit, $_") for 'qemu ring', 'qemu svm', 'bochs vmx';
+# (what comes at the clock's pace does)
+cmp_ok($linux{syscall}{$_}{exits}, '<', 0.05, "linux: a system call does not exit, $_") for 'qemu ring', 'qemu svm', 'bochs vmx';
 cmp_ok($linux{fork}{'qemu ring'}{exits}, '>', 5 * $linux{fork}{'qemu svm'}{exits}, 'linux: a fork exits more often under ring');
 
 # The longest stay, where QEMU's plugin counts it, and by itself.
