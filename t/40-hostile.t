@@ -329,6 +329,14 @@ if (%wanted) {
 	unlike($text, qr/NOT AS IT MUST/, 'no remains') or diag($text);
 }
 
+# Alone: a neighbour's timers would set the machine's going again.
+for my $engine (qw(ring svm vmx)) {
+	my ($status, $text) = run_guests("far-$engine", guest('a', image => 't/far.elf', engine => $engine), '--cpus', 1,
+		$engine eq 'vmx' ? () : '--icount');
+	is($status, 0, "$engine: far timers come, and in time") or diag($text);
+	like($text, qr/^a: after 25 seconds$/m, "$engine: the farthest, too");
+}
+
 for my $engine (qw(svm vmx)) {
 	my ($status, $text) = run_guests("status-$engine", guest('a', image => 't/status.elf', engine => $engine) .
 		guest('b', image => 't/status.elf'), '--cpus', 1);
