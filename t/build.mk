@@ -139,13 +139,19 @@ test-inputs: all check-packages linux $(TEST_INPUTS)
 check: test-inputs
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
 
+# What takes too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
+LONG_TESTS := $(sort $(wildcard t/long/*.t))
+
+.PHONY: check-long
+check-long: test-inputs
+	$(if $(LONG_TESTS),$(Q)prove --timer $(LONG_TESTS))
+	+$(Q)$(MAKE) --no-print-directory fuzz
+
 # Today's hostile guests against the hypervisor of another commit: what fails there and passes here.
 BASE ?=
 .PHONY: audit
 audit: all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.elf
 	$(Q)t/audit '$(BASE)'
-
-# Fuzzing with libFuzzer for FUZZ_SECONDS each; what it finds stays in build/fuzz/.
 
 # Fuzzing: the parsers with libFuzzer, FUZZ_SECONDS each, then random attackers for FUZZ_SECONDS or FUZZ_HOURS. What
 # they find stays in build/fuzz/. SEED=CASE does one attack again.
