@@ -32,30 +32,41 @@ static bool same_name(const uint8_t *at, uint64_t size, const char *name)
 	return size == strlen(name) + 1 && !memcmp(at, name, size);
 }
 
+/* Reads the member at *p and goes on to the next. 0 if it has that name, -EAGAIN if there is
+ * another behind it. */
+static int read_member(const uint8_t **p, uint64_t *bytes, const char *name, struct file *file)
+{
+	const uint8_t *at = *p;
+	uint64_t name_bytes, file_bytes;
+
+	if (*bytes < HEADER_BYTES || memcmp(at, "070701", 6) ||
+	    !hex_field(at, FIELD_FILESIZE, &file_bytes) ||
+	    !hex_field(at, FIELD_NAMESIZE, &name_bytes) || !name_bytes)
+		return -EINVAL;
+	uint64_t data = ALIGN_UP(HEADER_BYTES + name_bytes, 4);
+	uint64_t next = ALIGN_UP(data + file_bytes, 4);
+	if (data > *bytes || file_bytes > *bytes - data || at[HEADER_BYTES + name_bytes - 1])
+		return -EINVAL;
+	if (same_name(at + HEADER_BYTES, name_bytes, "TRAILER!!!"))
+		return -ENOENT;
+	if (same_name(at + HEADER_BYTES, name_bytes, name)) {
+		*file = (struct file){ at + data, file_bytes };
+		return 0;
+	}
+	if (next > *bytes)
+		return -EINVAL;
+	*p += next;
+	*bytes -= next;
+	return -EAGAIN;
+}
+
 int bundle_find(const void *bundle, uint64_t bytes, const char *name, struct file *file)
 {
 	const uint8_t *p = bundle;
+	int err;
 
-	while (bytes >= HEADER_BYTES) {
-		uint64_t name_bytes, file_bytes;
-
-		if (memcmp(p, "070701", 6) || !hex_field(p, FIELD_FILESIZE, &file_bytes) ||
-		    !hex_field(p, FIELD_NAMESIZE, &name_bytes) || !name_bytes)
-			return -EINVAL;
-		uint64_t data = ALIGN_UP(HEADER_BYTES + name_bytes, 4);
-		uint64_t next = ALIGN_UP(data + file_bytes, 4);
-		if (data > bytes || file_bytes > bytes - data || p[HEADER_BYTES + name_bytes - 1])
-			return -EINVAL;
-		if (same_name(p + HEADER_BYTES, name_bytes, "TRAILER!!!"))
-			return -ENOENT;
-		if (same_name(p + HEADER_BYTES, name_bytes, name)) {
-			*file = (struct file){ p + data, file_bytes };
-			return 0;
-		}
-		if (next > bytes)
-			return -EINVAL;
-		p += next;
-		bytes -= next;
-	}
-	return -EINVAL;
+	do
+		err = read_member(&p, &bytes, name, file);
+	while (err == -EAGAIN);
+	return err;
 }

@@ -43,7 +43,13 @@ static struct elf_segment segment_at(const uint8_t *at, bool is_64)
 				     p32.paddr, p32.filesz, p32.memsz };
 }
 
-static const char *read_headers(struct elf_image *image)
+/* The program headers: count of them, size bytes each, at an offset into the file. */
+struct headers {
+	uint64_t at;
+	unsigned count, size;
+};
+
+static const char *read_header(struct elf_image *image, struct headers *h)
 {
 	const uint8_t *d = image->data;
 	struct ehdr32 e32 = { 0 };
@@ -62,30 +68,44 @@ static const char *read_headers(struct elf_image *image)
 	if (e32.type != 2)
 		return "not an executable (ET_EXEC)";
 	image->entry = is_64 ? e64.entry : e32.entry;
-	uint64_t at = is_64 ? e64.phoff : e32.phoff;
-	unsigned count = is_64 ? e64.phnum : e32.phnum;
-	unsigned size = is_64 ? sizeof(struct phdr64) : sizeof(struct phdr32);
-	if ((is_64 ? e64.phentsize : e32.phentsize) != size || at > image->bytes ||
-	    (uint64_t)count * size > image->bytes - at)
+	h->at = is_64 ? e64.phoff : e32.phoff;
+	h->count = is_64 ? e64.phnum : e32.phnum;
+	h->size = is_64 ? sizeof(struct phdr64) : sizeof(struct phdr32);
+	if ((is_64 ? e64.phentsize : e32.phentsize) != h->size || h->at > image->bytes ||
+	    (uint64_t)h->count * h->size > image->bytes - h->at)
 		return "program headers outside the file";
+	return NULL;
+}
+
+static const char *add_segment(struct elf_image *image, const struct elf_segment *s)
+{
+	if (s->type != PT_LOAD && s->type != PT_NOTE)
+		return NULL;
+	if (s->offset > image->bytes || s->filesz > image->bytes - s->offset)
+		return "a segment outside the file";
+	if (s->type == PT_LOAD && s->filesz > s->memsz)
+		return "a segment larger in the file than in memory";
+	if (s->paddr + s->memsz < s->paddr || s->vaddr + s->memsz < s->vaddr)
+		return "a segment that wraps around";
+	if (image->segments == ELF_SEGMENTS)
+		return "more than 16 segments";
+	image->segment[image->segments++] = *s;
+	return NULL;
+}
+
+static const char *read_headers(struct elf_image *image)
+{
+	struct headers h;
+	const char *why = read_header(image, &h);
 
 	image->segments = 0;
-	for (unsigned i = 0; i < count; i++, at += size) {
-		struct elf_segment s = segment_at(d + at, is_64);
+	for (unsigned i = 0; !why && i < h.count; i++) {
+		struct elf_segment s =
+			segment_at(image->data + h.at + (uint64_t)i * h.size, image->is_64);
 
-		if (s.type != PT_LOAD && s.type != PT_NOTE)
-			continue;
-		if (s.offset > image->bytes || s.filesz > image->bytes - s.offset)
-			return "a segment outside the file";
-		if (s.type == PT_LOAD && s.filesz > s.memsz)
-			return "a segment larger in the file than in memory";
-		if (s.paddr + s.memsz < s.paddr || s.vaddr + s.memsz < s.vaddr)
-			return "a segment that wraps around";
-		if (image->segments == ELF_SEGMENTS)
-			return "more than 16 segments";
-		image->segment[image->segments++] = s;
+		why = add_segment(image, &s);
 	}
-	return NULL;
+	return why;
 }
 
 int elf_read(const void *data, uint64_t bytes, struct elf_image *image, const char **why)
@@ -96,26 +116,40 @@ int elf_read(const void *data, uint64_t bytes, struct elf_image *image, const ch
 	return *why ? -EINVAL : 0;
 }
 
+/* The note at *p, if it is the one; goes on to the next. NULL with nothing left: there is none. */
+static const void *read_note(const uint8_t **p, uint64_t *bytes, const char *name, uint32_t type,
+			     uint32_t want)
+{
+	const uint8_t *at = *p;
+	uint32_t head[3]; /* name size, descriptor size, type */
+	uint64_t left = *bytes;
+
+	*bytes = 0;
+	if (left < sizeof(head))
+		return NULL;
+	memcpy(head, at, sizeof(head));
+	uint64_t desc = sizeof(head) + ALIGN_UP((uint64_t)head[0], 4);
+	uint64_t next = desc + ALIGN_UP((uint64_t)head[1], 4);
+	if (desc > left || head[1] > left - desc)
+		return NULL;
+	if (head[2] == type && head[0] == strlen(name) + 1 && head[1] >= want &&
+	    !memcmp(at + sizeof(head), name, head[0]))
+		return at + desc;
+	if (next <= left) {
+		*p += next;
+		*bytes = left - next;
+	}
+	return NULL;
+}
+
 static const void *note_in(const uint8_t *p, uint64_t bytes, const char *name, uint32_t type,
 			   uint32_t want)
 {
-	while (bytes >= 12) {
-		uint32_t head[3]; /* name size, descriptor size, type */
+	const void *desc = NULL;
 
-		memcpy(head, p, sizeof(head));
-		uint64_t desc = 12 + ALIGN_UP((uint64_t)head[0], 4);
-		uint64_t next = desc + ALIGN_UP((uint64_t)head[1], 4);
-		if (desc > bytes || head[1] > bytes - desc)
-			return NULL;
-		if (head[2] == type && head[0] == strlen(name) + 1 && head[1] >= want &&
-		    !memcmp(p + 12, name, head[0]))
-			return p + desc;
-		if (next > bytes)
-			return NULL;
-		p += next;
-		bytes -= next;
-	}
-	return NULL;
+	while (!desc && bytes)
+		desc = read_note(&p, &bytes, name, type, want);
+	return desc;
 }
 
 const void *elf_note(const struct elf_image *image, const char *name, uint32_t type, uint32_t bytes)
