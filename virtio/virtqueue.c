@@ -72,7 +72,7 @@ bool virtqueue_take(struct virtqueue *q, const struct mmu *m, struct virtqueue_c
 		return false;
 	if (waiting > q->size)
 		return fail(q);
-	uint16_t head = LOAD(avail->ring[q->next_avail % q->size]);
+	uint16_t head = LOAD(avail->ring[q->next_avail & (q->size - 1)]);
 	q->next_avail++;
 	return read_chain(q, m, head, chain);
 }
@@ -87,7 +87,7 @@ bool virtqueue_use(struct virtqueue *q, const struct mmu *m, uint16_t head, uint
 	struct vring_used *used =
 		mmu_memory(m, q->used, sizeof(*used) + q->size * sizeof(struct vring_used_elem));
 	const struct vring_avail *avail = mmu_memory(m, q->avail, sizeof(*avail) + 2 * q->size);
-	struct vring_used_elem *e = &used->ring[q->used_index % q->size];
+	struct vring_used_elem *e = &used->ring[q->used_index & (q->size - 1)];
 
 	__atomic_store_n(&e->id, head, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, written, __ATOMIC_RELAXED);
