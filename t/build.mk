@@ -153,6 +153,11 @@ BASE ?=
 audit: all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.elf
 	$(Q)t/audit '$(BASE)'
 
+# Proofs: t/proof/README.md. A line for each; it fails if one is not proved.
+.PHONY: proof
+proof: check-packages
+	$(Q)t/proof/prove $(sort $(wildcard t/proof/*.c))
+
 # Fuzzing: the parsers with libFuzzer, FUZZ_SECONDS each, then random attackers for FUZZ_SECONDS or FUZZ_HOURS. What
 # they find stays in build/fuzz/. SEED=CASE does one attack again.
 FUZZ_SECONDS ?= 60

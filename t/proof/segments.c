@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Which descriptors a guest may have: ring/segments.c and hvm/pv.c. */
+#define VENEER_HOST
+#include "proof.h"
+
+#include "ring/segments.c"
+#include "hvm/pv.c"
+
+char *host_memory;
+
+PROOF(ring_descriptor, "a descriptor made fit for ring 1 is none, or code or data of DPL 1 to 3, "
+		       "marked accessed, and not 64-bit code for a legacy guest: all 2^64")
+{
+	uint64_t d = any_u64();
+	bool allow64 = any_u8() & 1;
+	uint64_t fit1 = fit_for_ring1(d, allow64);
+
+	prove(!fit1 || ((fit1 & DESC_S) && desc_dpl(fit1) >= 1 && (fit1 & DESC_ACCESSED)));
+	prove(allow64 || !(fit1 & DESC_CODE) || !(fit1 & DESC_L));
+	/* the rest is the guest's */
+	prove(!fit1 || !((fit1 ^ d) & ~(DESC_ACCESSED | DESC_DPL(1) | DESC_L)));
+	prove(!!fit1 == !!(d & DESC_S));
+	possible(fit1 && (fit1 & DESC_CODE) && allow64 && (fit1 & DESC_L));
+}
+
+PROOF(hvm_descriptor, "a descriptor of a PV guest in a virtual machine is none, or code or data, "
+		      "marked accessed: all 2^64")
+{
+	uint64_t d = any_u64(), kept = fit(d);
+
+	prove(!kept || ((kept & DESC_S) && (kept & DESC_ACCESSED)));
+	prove(!kept || kept == (d | DESC_ACCESSED));
+	possible(kept);
+}
