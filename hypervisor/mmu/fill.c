@@ -35,6 +35,13 @@ static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned sl
 	return page;
 }
 
+/* The entry, which links to no table, now links to that one. */
+static void link_table(struct mmu *m, unsigned page, unsigned index, unsigned below, uint64_t bits)
+{
+	m->shadow[below].links++;
+	shadow_set(m, page, index, shadow_link(m, below) | bits);
+}
+
 /* The page that an entry above the leaf links to, made or replaced; MMU_NO_ROOT: no room. */
 static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint64_t key,
 			uint64_t bits)
@@ -54,8 +61,7 @@ static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint6
 	below = known_or_new(m, level - 1, key, level == 4 ? index : 0);
 	if (below == MMU_NO_ROOT)
 		return MMU_NO_ROOT;
-	m->shadow[below].links++;
-	shadow_set(m, page, index, shadow_link(m, below) | bits);
+	link_table(m, page, index, below, bits);
 	return below;
 }
 
