@@ -12,7 +12,7 @@ use Term;
 use Ir;
 
 use constant { VARIABLES => 0x7e << 56, VARIABLE_BITS => 24 };
-my $loop_limit = 10000;
+my $loop_limit = 2500; # turns: then the proof has failed
 
 sub new {
 	my ($class, $ir, $solver) = @_;
@@ -560,8 +560,9 @@ sub call {
 		my $less = $1 eq 'u' ? ult(@args) : slt(@args);
 		return [$state, $2 eq 'min' ? ite($less, @args) : ite($less, @args[1, 0])];
 	}
-	my $claim = "claim_$name";
-	$name = $claim if $self->{ir}{function}{$claim} && $self->{where}[0][0] ne "proof_$name";
+	if ($self->{where}[0][0] ne "proof_$name") {
+		($name) = ((grep { $self->{ir}{function}{$_} } "claim_$name", "taken_$name"), $name);
+	}
 	my $f = $self->{ir}->function($name) // die "$name has no body, called in " . $self->where . "\n";
 	return $self->run($state, $f, @args);
 }

@@ -14,8 +14,8 @@
 #include "core/bundle.c"
 #include "core/elf.c"
 
-#define NAME_BYTES   7
-#define SEARCH_BYTES 128
+#define NAME_BYTES   BOUND(7, 31)
+#define SEARCH_BYTES BOUND(128, 512)
 
 static void any_name(char *name)
 {
@@ -58,7 +58,7 @@ SEPARATELY(read_member);
 
 PROOF(bundle,
       "a turn of bundle_find reads the bundle alone, finds what lies inside, or leaves less: "
-      "every bundle, every name of up to 7 bytes")
+      "every bundle, every name of up to " DIGITS(NAME_BYTES) " bytes")
 {
 	char name[NAME_BYTES + 1];
 	struct file file;
@@ -122,7 +122,7 @@ SEPARATELY(read_note);
 
 PROOF(elf_note,
       "a turn of elf_note reads its segment alone, finds what lies inside, or leaves less: "
-      "every segment, every name of up to 7 bytes")
+      "every segment, every name of up to " DIGITS(NAME_BYTES) " bytes")
 {
 	char name[NAME_BYTES + 1];
 	uint64_t bytes = any_u64(), left = bytes;
@@ -142,7 +142,7 @@ PROOF(elf_note,
 
 PROOF(elf_multiboot,
       "elf_multiboot reads the file alone, ends, and names a place inside: every file "
-      "of up to 128 bytes")
+      "of up to " DIGITS(SEARCH_BYTES) " bytes")
 {
 	struct elf_image image;
 

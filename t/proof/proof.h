@@ -35,6 +35,17 @@ void possible(bool holds); /* for some input: the proof is of something */
 #define SEPARATELY(function) const char separately_##function[] = ""
 
 /* A function claim_NAME stands for NAME in all proofs but the one that is called NAME, which proves
- * that NAME does no more than the claim says. */
+ * that NAME does no more than the claim says. taken_NAME stands for it without a proof. */
+
+/* A bound in `make check`, and in `make check-long` */
+#ifdef LONG
+#define BOUND(quick, long) long
+#else
+#define BOUND(quick, long) quick
+#endif
+
+/* A bound's digits, for a proof's text */
+#define DIGITS(bound)  DIGITS_(bound)
+#define DIGITS_(bound) #bound
 
 #endif

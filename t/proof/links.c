@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Link counts of shadow pages, mmu/. A page's count is that of the entries which link to it, in all
+ * tables. Three functions change an entry that links, or make one that does: each is proved to keep
+ * the count of any page right, whatever the entry and whatever the count. They are called one after
+ * the other, with the lock held, so the counts are right after any number of calls.
+ */
+#define VENEER_HOST
+#include "proof.h"
+
+#include "mmu/fill.c"
+#include "mmu/pool.c"
+#include "mmu/sync.c"
+
+#define PAGES	4
+#define ENTRIES (MMU_POOL_MAX * (uint64_t)PT_ENTRIES) /* in all tables that there can be */
+
+char *host_memory;
+
+void mmu_interleave(void)
+{
+}
+
+/* A pool, and the page of it whose count is looked at. */
+struct pool {
+	struct mmu *m;
+	struct shadow *shadow;
+	unsigned page;
+	uint64_t others; /* how many entries but the one at hand link to it */
+};
+
+static void any_pool(struct pool *p, struct mmu *m, struct shadow *shadow)
+{
+	m->pool = MPA((uint64_t)any_u32() << PAGE_SHIFT);
+	m->pool_pages = PAGES;
+	m->shadow = shadow;
+	p->m = m;
+	p->shadow = shadow;
+	assume(p->page < PAGES && p->others < ENTRIES);
+}
+
+/* A link names a page of the pool, and the page's count is right: so it is before and after. */
+static bool counted(const struct pool *p, uint64_t entry, int level)
+{
+	bool link = shadow_is_table(entry, level);
+	unsigned below = shadow_linked(p->m, entry);
+
+	return (!link || below < PAGES) &&
+	       p->shadow[p->page].links == p->others + (link && below == p->page);
+}
+
+/* It writes to lists, and to a page's
+ * description but for its count. */
+void taken_shadow_give_back(struct mmu *m, unsigned page)
+{
+	struct shadow *s = &m->shadow[page];
+
+	s->state = SHADOW_DYING;
+	s->next = any_u16();
+	s->key = any_u64();
+	s->kernel = any_u8() & 1;
+	m->dying = any_u16();
+	m->drops++;
+}
+
+PROOF(clear_entry, "shadow_clear_entry keeps each page's count right, and gives it back when its "
+		   "last link goes: "
+		   "every entry of every level, every count, pools of 4 pages")
+{
+	struct mmu m;
+	struct shadow shadow[PAGES];
+	struct pool p;
+	uint64_t entry = any_u64();
+	int level = 1 + (any_u8() & 3);
+
+	any_pool(&p, &m, shadow);
+	assume(counted(&p, entry, level));
+	bool was = shadow[p.page].links != p.others;
+	shadow_clear_entry(&m, &entry, level);
+	prove(!entry && counted(&p, entry, level));
+	prove(!was || p.others || shadow[p.page].state == SHADOW_DYING);
+	possible(was && p.others == ENTRIES - 1);
+	possible(was && !p.others);
+}
+
+PROOF(sync_entry,
+      "sync_entry keeps each page's count right, whatever the guest's table says: the same, "
+      "guests of up to 16 TiB")
+{
+	struct mmu m;
+	struct shadow shadow[PAGES];
+	struct pool p;
+	uint64_t entry = any_u64(), key = any_u64();
+	unsigned index = any_u16();
+	int level = 1 + (any_u8() & 3);
+
+	any_pool(&p, &m, shadow);
+	m.memory_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
+	const char *ram = any_memory(m.memory_bytes, PAGE_SIZE);
+	m.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
+	/* it was RAM when the table was mirrored */
+	assume((key & PTE_ADDR) < m.memory_bytes && index < PT_ENTRIES);
+	assume(entry && counted(&p, entry, level));
+	bool was = shadow[p.page].links != p.others;
+	sync_entry(&m, &entry, key, index, level);
+	prove(counted(&p, entry, level));
+	possible(was && entry);
+	possible(was && !entry);
+}
+
+PROOF(link_table, "link_table keeps each page's count right, and links to the page that is asked "
+		  "for: every one of 8 "
+		  "entries that links to no table, the same")
+{
+	struct mmu m;
+	struct shadow shadow[PAGES];
+	struct pool p;
+	uint64_t table[GROUP], bits = any_u64() & (PTE_P | PTE_A | RIGHTS);
+	unsigned index = any_u16(), below = any_u8();
+	int level = 2 + any_u8() % 3;
+
+	any_pool(&p, &m, shadow);
+	m.pool = MPA((uint64_t)table - (uint64_t)host_memory);
+	assume(!(m.pool.v & ~PTE_ADDR) && m.pool.v < 1ull << 45);
+	assume(index < GROUP && below < PAGES && (bits & PTE_P));
+	assume(!shadow_is_table(table[index], level) && counted(&p, table[index], level));
+	link_table(&m, 0, index, below, bits);
+	prove(counted(&p, table[index], level));
+	prove(shadow_linked(&m, table[index]) == below);
+	possible(below == p.page && p.others == ENTRIES - 1);
+}
