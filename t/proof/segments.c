@@ -32,3 +32,18 @@ PROOF(hvm_descriptor, "a descriptor of a PV guest in a virtual machine is none, 
 	prove(!kept || kept == (d | DESC_ACCESSED));
 	possible(kept);
 }
+
+PROOF(set_descriptor, "a descriptor that a PV guest sets goes to its page of the GDT, and not to "
+		      "entry 0, in both engines: every selector, every descriptor")
+{
+	struct vcpu v;
+	uint64_t selector = any_u64(), d = any_u64();
+	uint64_t *but_0 = any_memory(SEL_GUEST_MAX - 8, 8);
+
+	v.gdt = but_0 - 1; /* so a write to entry 0 is one outside */
+	int ring = ring_set_descriptor(&v, selector, d), hvm = hvm_set_descriptor(&v, selector, d);
+
+	prove(!ring == (selector && selector < SEL_GUEST_MAX && !(selector & 7)));
+	prove(!ring == !hvm);
+	possible(!ring && selector == SEL_GUEST_MAX - 8);
+}
