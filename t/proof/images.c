@@ -15,7 +15,7 @@
 #include "core/elf.c"
 
 #define NAME_BYTES   BOUND(7, 31)
-#define SEARCH_BYTES BOUND(128, 512)
+#define SEARCH_BYTES BOUND(64, 256)
 
 static void any_name(char *name)
 {
