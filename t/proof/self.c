@@ -3,10 +3,7 @@
  * arithmetic gives for that one; memory, loops and merged paths do as they should. */
 #include "proof.h"
 
-#define A 0x9234567890abcdefull
-#define B 0x0000000087654321ull
-
-#define SAME(type, expression)                                      \
+#define SAME(type, expression, A, B)                                \
 	do {                                                        \
 		const type of_constants = (type)(expression(A, B)); \
 		prove((type)(expression(a, b)) == of_constants);    \
@@ -24,21 +21,28 @@
 	(((x) < (y)) + 2 * ((int64_t)(x) < (int64_t)(y)) + 4 * ((int32_t)(x) <= (int32_t)(y)))
 #define CHOICE(x, y) ((x)&1 ? (y) : (x)&2 ? (x) : 0)
 
-PROOF(arithmetic, "64-bit operations give what they give for constants: one pair of values")
-{
-	uint64_t a = any_u64(), b = any_u64();
+#define ALL_SAME(A, B)                                 \
+	do {                                           \
+		uint64_t a = any_u64(), b = any_u64(); \
+                                                       \
+		assume(a == A && b == B);              \
+		SAME(uint64_t, ADD, A, B);             \
+		SAME(uint64_t, SUB, A, B);             \
+		SAME(uint64_t, MUL, A, B);             \
+		SAME(uint64_t, DIV, A, B);             \
+		SAME(uint64_t, SIGNED_DIV, A, B);      \
+		SAME(uint64_t, SHIFT, A, B);           \
+		SAME(uint64_t, BITS, A, B);            \
+		SAME(uint64_t, EXTEND, A, B);          \
+		SAME(uint64_t, ORDER, A, B);           \
+		SAME(uint64_t, CHOICE, A, B);          \
+	} while (0)
 
-	assume(a == A && b == B);
-	SAME(uint64_t, ADD);
-	SAME(uint64_t, SUB);
-	SAME(uint64_t, MUL);
-	SAME(uint64_t, DIV);
-	SAME(uint64_t, SIGNED_DIV);
-	SAME(uint64_t, SHIFT);
-	SAME(uint64_t, BITS);
-	SAME(uint64_t, EXTEND);
-	SAME(uint64_t, ORDER);
-	SAME(uint64_t, CHOICE);
+PROOF(arithmetic, "64-bit operations give what they give for constants: three pairs of values")
+{
+	ALL_SAME(0x9234567890abcdefull, 0x0000000087654321ull);
+	ALL_SAME(0x8000000000000001ull, 0xffffffff80000000ull);
+	ALL_SAME(0x7fffffffffffffffull, 0xffffffffffffffffull);
 }
 
 static unsigned classify(unsigned n)
