@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "temporary.h"
 
 /* The colours that gnuplot is told, and the ones that the page shows instead. */
 static const char *const told[BAR_CLASSES] = { "0x010101", "0x020202", "0x030303", "0x040404" };
@@ -104,14 +105,14 @@ static int copy_svg(FILE *page, const char *path, const char *title)
 int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit,
 		const char *title)
 {
-	char path[] = "/tmp/veneer-chart-XXXXXX";
-	int fd = mkstemp(path), err = -1;
-	FILE *g = fd < 0 || close(fd) ? NULL : popen("gnuplot", "w");
+	const char *path = temporary_file("chart");
+	int err = -1;
+	FILE *g = path ? popen("gnuplot", "w") : NULL;
 
 	if (g) {
 		write_script(g, path, bars, n, base, unit);
 		err = pclose(g) ? -1 : copy_svg(page, path, title);
 	}
-	unlink(path);
+	temporary_remove(path);
 	return err;
 }

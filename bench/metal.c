@@ -8,6 +8,7 @@
 
 #include "iso.h"
 #include "machine.h"
+#include "temporary.h"
 #include "way.h"
 
 /* --- the ISO --- */
@@ -23,16 +24,11 @@ static char *own(const char *text)
 	return text ? strdup(text) : NULL;
 }
 
-static char *make_bundle(const char *conf)
+static const char *make_bundle(const char *conf)
 {
-	char path[WAY_FILE];
+	const char *path = temporary_file("bundle");
 
-	if (!way_file(path))
-		return NULL;
-	if (!way_bundle(conf, path))
-		return strdup(path);
-	unlink(path);
-	return NULL;
+	return path && !way_bundle(conf, path) ? path : NULL;
 }
 
 /* Linux gets as much memory, and as many processors, as the guests have. */
@@ -84,11 +80,9 @@ static void free_menu(struct menu *m)
 	for (unsigned i = 0; i < m->entries; i++) {
 		const struct iso_entry *e = &m->entry[i];
 
-		if (e->bundle)
-			unlink(e->bundle);
+		temporary_remove(e->bundle);
 		free((char *)e->title);
 		free((char *)e->kernel);
-		free((char *)e->bundle);
 		free((char *)e->initrd);
 		free((char *)e->cmdline);
 	}

@@ -9,24 +9,13 @@
 #include "machine.h"
 #include "qemu.h"
 #include "stay.h"
+#include "temporary.h"
 
 #define TIMEOUT_MS 600000
 
 struct files {
-	char bundle[WAY_FILE], events[WAY_FILE], stay[WAY_FILE];
+	const char *bundle, *events, *stay;
 };
-
-bool way_file(char path[WAY_FILE])
-{
-	int fd;
-
-	snprintf(path, WAY_FILE, "/tmp/veneer-bench-XXXXXX");
-	fd = mkstemp(path);
-	if (fd >= 0 && !close(fd))
-		return true;
-	perror("veneer: /tmp");
-	return false;
-}
 
 /* An emulator gains nothing by them, and Bochs looks like a processor that wants them. */
 const char *way_mitigations(const struct way *w)
@@ -142,22 +131,21 @@ static int run_with(struct results *r, unsigned way, const struct setup *s,
 
 static void remove_files(const struct files *files)
 {
-	const char *const paths[] = { files->bundle, files->events, files->stay };
-
-	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		if (*paths[i])
-			unlink(paths[i]);
+	temporary_remove(files->bundle);
+	temporary_remove(files->events);
+	temporary_remove(files->stay);
 }
 
 int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet)
 {
-	struct files files = { 0 };
+	const struct files files = { temporary_file("bundle"), temporary_file("events"),
+				     temporary_file("stay") };
 	int err = -1;
 
 	if (!quiet)
 		fprintf(stderr, "veneer: measuring %s, %s, in %s ...\n", r->guest,
 			r->way[way].title, machine_title(r, r->way[way].machine));
-	if (way_file(files.bundle) && way_file(files.events) && way_file(files.stay))
+	if (files.bundle && files.events && files.stay)
 		err = run_with(r, way, s, &files);
 	remove_files(&files);
 	return err;

@@ -25,10 +25,6 @@ int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *
 #define WAY_MEASURES "pv measures"
 const char *way_mitigations(const struct way *w);
 
-/* Makes an empty file of its own and its name; false, with a line on stderr: it cannot. */
-#define WAY_FILE 32
-bool way_file(char path[WAY_FILE]);
-
 /* The bundle for a veneer.conf, as a file. 0, or -1 with a line on stderr. */
 int way_bundle(const char *conf, const char *path);
 

@@ -15,6 +15,7 @@
 #include "abi/veneer.h"
 #include "file.h"
 #include "rewrite.h"
+#include "temporary.h"
 
 struct buffer {
 	uint8_t *data;
@@ -259,15 +260,12 @@ static void append_shdrs(struct buffer *b, const struct layout *l)
 
 static int put_file(const struct buffer *b, const char *path, char *why, size_t n)
 {
-	char temporary[4096];
+	const char *temporary = temporary_file_beside(path);
+	int fd = temporary ? open(temporary, O_WRONLY) : -1;
 
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary)) {
-		snprintf(why, n, "path too long");
-		return -1;
-	}
-	int fd = mkstemp(temporary);
 	if (fd < 0) {
 		snprintf(why, n, "cannot be written: %s", strerror(errno));
+		temporary_remove(temporary);
 		return -1;
 	}
 	size_t done = 0;
@@ -279,12 +277,11 @@ static int put_file(const struct buffer *b, const char *path, char *why, size_t 
 		done += (size_t)w;
 	}
 	const char *wrong = NULL;
-	if (done < b->used || fchmod(fd, 0644) || fsync(fd) || close(fd)) {
+	if (done < b->used || fchmod(fd, 0644) || fsync(fd) || close(fd))
 		wrong = strerror(errno);
-		unlink(temporary);
-	} else {
+	else
 		wrong = file_replace(temporary, path);
-	}
+	temporary_remove(temporary);
 	if (wrong)
 		snprintf(why, n, "cannot be written: %s", wrong);
 	return wrong ? -1 : 0;

@@ -10,10 +10,11 @@
 
 #include "iso.h"
 #include "program.h"
+#include "temporary.h"
 
-#define DIRECTORY "/tmp/veneer-bochs-XXXXXX"
-static char directory[sizeof(DIRECTORY)];
-static bool made;
+#define PATH 4352 /* of a temporary folder, and a name in it */
+
+static const char *directory; /* of the machine, or NULL */
 
 static const struct need needs[] = {
 	{ "/usr/bin/bochs", "bochs" },
@@ -24,7 +25,7 @@ static const struct need needs[] = {
 
 static int write_text(const char *name, const char *text)
 {
-	char path[96];
+	char path[PATH];
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	FILE *f = fopen(path, "w");
@@ -38,7 +39,7 @@ static int write_text(const char *name, const char *text)
 
 static int make_iso(const struct bochs *b)
 {
-	char iso[64];
+	char iso[PATH];
 	const struct iso_entry entry = { .title = "Veneer",
 					 .kernel = b->kernel,
 					 .bundle = b->bundle,
@@ -52,7 +53,7 @@ static int make_iso(const struct bochs *b)
 /* Time goes by instructions (sync=none) from a fixed date, so that a run can be repeated. */
 static int write_settings(const struct bochs *b, const char *serial)
 {
-	char text[1024];
+	char text[3 * PATH];
 
 	snprintf(text, sizeof(text),
 		 "display_library: term\n"
@@ -87,14 +88,10 @@ static int open_terminal(char *name, size_t bytes)
 
 int bochs_start(const struct bochs *b, struct machine *m)
 {
-	char serial[64], display[64], settings[64], commands[64], log_path[64];
+	char serial[64], display[64], settings[PATH], commands[PATH], log_path[PATH];
 
-	strcpy(directory, DIRECTORY);
-	if (!mkdtemp(directory)) {
-		fprintf(stderr, "veneer: %s: %s\n", directory, strerror(errno));
+	if (!(directory = temporary_folder("bochs")))
 		return -1;
-	}
-	made = true;
 	snprintf(log_path, sizeof(log_path), "%s/command.log", directory);
 	if (install_missing(needs, sizeof(needs) / sizeof(needs[0]), "Bochs", log_path) ||
 	    make_iso(b))
@@ -111,8 +108,6 @@ int bochs_start(const struct bochs *b, struct machine *m)
 
 void bochs_clean(void)
 {
-	if (!made)
-		return;
-	made = false;
-	run_quietly((const char *const[]){ "rm", "-rf", directory, NULL }, "/dev/null");
+	temporary_remove(directory);
+	directory = NULL;
 }

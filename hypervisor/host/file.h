@@ -4,7 +4,7 @@
 #define HOST_FILE_H
 
 /* Moves the file temporary to path; a device or a folder there is never put out of the way. NULL;
- * or why not, in words, and temporary is gone. */
+ * or why not, in words. */
 const char *file_replace(const char *temporary, const char *path);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "file.h"
 #include "program.h"
+#include "temporary.h"
 
 static const struct need needs[] = {
 	{ "/usr/bin/grub-mkrescue", "grub-common" },
@@ -21,11 +22,12 @@ static const struct need needs[] = {
 	{ "/usr/bin/strip", "binutils" },
 };
 
-#define DIRECTORY "/tmp/veneer-iso-XXXXXX"
+#define PATH 4352 /* of a temporary folder, and a name in it */
 
 /* Where it is put together. */
 struct tree {
-	char directory[sizeof(DIRECTORY)], log[64];
+	const char *directory;
+	char log[PATH];
 };
 
 static int fail(const char *path)
@@ -36,11 +38,10 @@ static int fail(const char *path)
 
 static int make_tree(struct tree *t)
 {
-	char path[64];
+	char path[PATH];
 
-	strcpy(t->directory, DIRECTORY);
-	if (!mkdtemp(t->directory))
-		return fail(t->directory);
+	if (!(t->directory = temporary_folder("iso")))
+		return -1;
 	snprintf(t->log, sizeof(t->log), "%s/command.log", t->directory);
 	snprintf(path, sizeof(path), "%s/iso/boot/grub", t->directory);
 	return run_quietly((const char *const[]){ "mkdir", "-p", path, NULL }, t->log) ? fail(path)
@@ -50,7 +51,7 @@ static int make_tree(struct tree *t)
 /* iso/boot/NAME-I */
 static const char *inside(const struct tree *t, const char *name, unsigned i)
 {
-	static char path[96];
+	static char path[PATH];
 
 	snprintf(path, sizeof(path), "%s/iso/boot/%s-%u", t->directory, name, i);
 	return path;
@@ -76,7 +77,7 @@ static void write_entry(FILE *f, const struct iso_entry *e, unsigned i, bool men
 
 static int write_menu(const struct tree *t, const struct iso_entry *e, unsigned n)
 {
-	char path[96];
+	char path[PATH];
 
 	snprintf(path, sizeof(path), "%s/iso/boot/grub/grub.cfg", t->directory);
 	FILE *f = fopen(path, "w");
@@ -120,20 +121,22 @@ static int copy_entry(const struct tree *t, const struct iso_entry *e, unsigned 
  * name that others can guess may be a link of theirs. */
 static int make_image(const struct tree *t, const char *path)
 {
-	char tree[64], directory[4096], image[4112];
+	const char *directory = temporary_folder_beside(path);
+	char tree[PATH], image[PATH], own[PATH];
 
-	snprintf(tree, sizeof(tree), "%s/iso", t->directory);
-	snprintf(directory, sizeof(directory), "%s.XXXXXX", path);
-	if (!mkdtemp(directory))
+	if (!directory)
 		return fail(path);
+	snprintf(tree, sizeof(tree), "%s/iso", t->directory);
 	snprintf(image, sizeof(image), "%s/new", directory);
 	const char *why = NULL;
-	if (run_quietly((const char *const[]){ "grub-mkrescue", "-o", image, tree, NULL }, t->log))
+	snprintf(own, sizeof(own), "TMPDIR=%s", t->directory);
+	if (run_quietly(
+		    (const char *const[]){ "env", own, "grub-mkrescue", "-o", image, tree, NULL },
+		    t->log))
 		why = "grub-mkrescue cannot write it: is the disk full?";
 	else
 		why = file_replace(image, path);
-	unlink(image);
-	rmdir(directory);
+	temporary_remove(directory);
 	if (why)
 		fprintf(stderr, "veneer: %s: %s\n", path, why);
 	return why ? -1 : 0;
@@ -152,6 +155,6 @@ int iso_write(const struct iso_entry *e, unsigned n, const char *path)
 		err = copy_entry(&t, &e[i], i);
 	if (!err)
 		err = make_image(&t, path);
-	run_quietly((const char *const[]){ "rm", "-rf", t.directory, NULL }, "/dev/null");
+	temporary_remove(t.directory);
 	return err ? -1 : 0;
 }

@@ -2,18 +2,26 @@
 #include "program.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-int run_quietly(const char *const argv[], const char *log)
+#include "temporary.h"
+
+/* ends: with us, when a signal does; then it is a process group of its own, with all that it
+ * starts. */
+static int run(const char *const argv[], const char *log, bool ends)
 {
 	int status = -1;
 	pid_t pid = fork();
 
 	if (!pid) {
 		int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+		if (ends)
+			setpgid(0, 0);
 
 		if (fd >= 0) {
 			dup2(fd, 1);
@@ -22,8 +30,18 @@ int run_quietly(const char *const argv[], const char *log)
 		execvp(argv[0], (char *const *)argv);
 		_exit(127);
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
-									       : -1;
+	if (pid > 0 && ends) {
+		setpgid(pid, pid);
+		temporary_child(-pid);
+	}
+	bool ended = pid > 0 && waitpid(pid, &status, 0) == pid;
+	temporary_child(0);
+	return ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int run_quietly(const char *const argv[], const char *log)
+{
+	return run(argv, log, true);
 }
 
 #define PACKAGES_MAX 16
@@ -49,7 +67,7 @@ int install_missing(const struct need *needs, unsigned n, const char *what, cons
 	if (geteuid())
 		return -1;
 	setenv("DEBIAN_FRONTEND", "noninteractive", 1);
-	if (!run_quietly(argv, log))
+	if (!run(argv, log, false)) /* dpkg is not to be interrupted */
 		return 0;
 	fprintf(stderr, "veneer: apt-get install failed: run it by hand to see why\n");
 	return -1;

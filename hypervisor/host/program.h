@@ -3,8 +3,8 @@
 #ifndef HOST_PROGRAM_H
 #define HOST_PROGRAM_H
 
-/* Runs argv (execvp) with its output in the file log, which begins anew. Its exit status, 127 if
- * there is no such program, or -1. */
+/* Runs argv (execvp) with its output in the file log, which begins anew; a signal that ends us ends
+ * it. Its exit status, 127 if there is no such program, or -1. */
 int run_quietly(const char *const argv[], const char *log);
 
 /* A file that shows that a Debian package is there. */
