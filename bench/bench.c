@@ -12,6 +12,7 @@
 #include "html.h"
 #include "machine.h"
 #include "metal.h"
+#include "options.h"
 #include "table.h"
 #include "way.h"
 
@@ -102,18 +103,21 @@ static int take_options(int argc, char **argv, struct options *o)
 		case 'i': o->iso = optarg; break;
 		case 'L': o->log = optarg; break;
 		case 'c': o->compare = optarg; break;
-		case 'w': o->worse = atof(optarg); break;
+		case 'w':
+			if (!option_real("--worse", optarg, &o->worse))
+				return 2;
+			break;
 		case 'm': o->costs = optarg; break;
 		case 'o': o->output = optarg; break;
 		case 'q': o->quiet = true; break;
-		case 'h': fputs(help, stdout); exit(0);
-		default: fputs(help, stderr); return 2;
+		case 'h': fputs(help, stdout); return -1;
+		default: return option_usage("bench", NULL);
 		}
 	}
-	if (optind != argc || (o->log && (o->kvm || o->iso))) {
-		fputs(help, stderr);
-		return 2;
-	}
+	if (optind != argc)
+		return option_usage("bench", "it takes options alone");
+	if (o->log && (o->kvm || o->iso))
+		return option_usage("bench", "--log goes neither with --kvm nor with --iso");
 	return 0;
 }
 
@@ -174,7 +178,7 @@ int command_bench(int argc, char **argv)
 	struct results *with_linux = o.linux_too ? &linux_rows : NULL;
 
 	if (err)
-		return err;
+		return err < 0 ? 0 : err;
 	rtos_init(&rtos);
 	linux_init(&linux_rows);
 	if (o.iso)

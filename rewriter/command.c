@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "rewrite.h"
 
 static const char rewrite_help[] =
@@ -160,13 +161,13 @@ int command_rewrite(int argc, char **argv)
 		case 'f': o.force = true; break;
 		case 'q': o.quiet = true; break;
 		case 'h': fputs(rewrite_help, stdout); return 0;
-		default: fputs(rewrite_help, stderr); return 2;
+		default: return option_usage("rewrite", NULL);
 		}
 	}
-	if (optind + 1 != argc || !o.out) {
-		fputs(rewrite_help, stderr);
-		return 2;
-	}
+	if (optind + 1 != argc)
+		return option_usage("rewrite", "want one kernel");
+	if (!o.out)
+		return option_usage("rewrite", "want -o OUT");
 	o.in = argv[optind];
 	if (same_file(o.in, o.out))
 		return fail(o.out, "is the input file: name another output");
@@ -319,13 +320,11 @@ int command_inspect(int argc, char **argv)
 		switch (c) {
 		case 'j': json = true; break;
 		case 'h': fputs(inspect_help, stdout); return 0;
-		default: fputs(inspect_help, stderr); return 2;
+		default: return option_usage("inspect", NULL);
 		}
 	}
-	if (optind + 1 != argc) {
-		fputs(inspect_help, stderr);
-		return 2;
-	}
+	if (optind + 1 != argc)
+		return option_usage("inspect", "want one kernel");
 	if (image_read(&im, argv[optind], why, sizeof(why)))
 		err = fail(argv[optind], why);
 	else

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The host command: veneer COMMAND ... */
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/veneer.h"
 #include "bench.h"
 #include "command.h"
+#include "core/version.h"
 #include "run.h"
 
 static const struct command {
@@ -21,25 +25,48 @@ static const struct command {
 
 static void help(FILE *f)
 {
-	fprintf(f, "usage: veneer COMMAND [ARGUMENTS]\n\n");
+	fprintf(f, "usage: veneer COMMAND [ARGUMENTS]\n       veneer --help | --version\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fprintf(f, "\nveneer COMMAND --help tells more; so does man veneer.\n");
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
+	static char name[32];
+
 	if (argc < 2) {
 		help(stderr);
 		return 2;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strcmp(argv[1], commands[i].name))
+		if (!strcmp(argv[1], commands[i].name)) {
+			snprintf(name, sizeof(name), "veneer %s", commands[i].name);
+			argv[1] = name; /* getopt_long says it in front of what is wrong */
 			return commands[i].run(argc - 1, argv + 1);
+		}
+	if (!strcmp(argv[1], "--version")) {
+		printf("veneer " VENEER_VERSION ", guest interface %d.%d\n", VENEER_ABI_MAJOR,
+		       VENEER_ABI_MINOR);
+		return 0;
+	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		help(stdout);
 		return 0;
 	}
 	fprintf(stderr, "veneer: no command \"%s\": veneer --help lists them\n", argv[1]);
 	return 2;
+}
+
+/* A result that could not be printed is none. */
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+	bool bad = ferror(stdout);
+
+	if (!fclose(stdout) && !bad)
+		return status;
+	if (!status)
+		fprintf(stderr, "veneer: standard output: %s\n", strerror(errno));
+	return status ? status : 1;
 }
