@@ -24,6 +24,36 @@ for my $command (qw(rewrite inspect run bench)) {
 is($status, 2, 'a wrong command');
 like($text, qr/no command "nonsense"/, 'is named');
 
+my ($version) = slurp('hypervisor/core/version.h') =~ /VENEER_VERSION "(.*?)"/;
+my ($newest) = slurp('CHANGELOG.md') =~ /^## \[?v?([^\s\]]+)/m;
+($status, $text) = veneer('--version');
+is("$status $text", "0 veneer $version, guest interface 1.2\n", '--version');
+ok($newest eq 'Unreleased' ? $version =~ /-dev$/ : $version eq $newest, 'is what the changes say') or diag("$version, $newest");
+
+# --- values of options: one line says which, and what is allowed ---
+sub refused {
+	my ($what, $line, @words) = @_;
+	my ($code, $said) = veneer(@words);
+	is($code, 2, "$what: refused");
+	is($said, "$line\n", 'in a line');
+}
+spew('build/test-options.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
+my @options_run = ('run', 'build/test-options.conf');
+for (['--timeout', [qw(abc -1 1s), ''], 'a whole number from 0 to 2000000'], ['--cpus', [qw(0 two 2x 256)], 'a whole number from 1 to 255'],
+	['--memory', [qw(16M 0 4 99999999999999999999)], 'a whole number from 16 to 1048576'],
+	['--accel', [qw(foo TCG), ''], 'tcg, kvm, bochs or auto'], ['--engine', [qw(best rin ringer)], 'auto, ring, vmx or svm']) {
+	my ($option, $values, $want) = @$_;
+	refused("$option $_", "veneer: $option $_: want $want", @options_run, $option, $_) for @$values;
+}
+refused('--worse much', 'veneer: --worse much: want a number', qw(bench --worse much));
+refused('--icount with KVM', 'veneer: --icount: KVM does not count instructions: want --accel tcg', @options_run, qw(--icount --accel kvm --print));
+for (['run', [], 'which configuration?'], ['run', ['a', 'b'], 'want one configuration'], ['rewrite', [], 'want one kernel'],
+	['rewrite', ['a'], 'want -o OUT'], ['inspect', [], 'want one kernel'], ['bench', ['a'], 'it takes options alone'],
+	['run', ['--nonsense'], q(unrecognized option '--nonsense')]) {
+	my ($command, $words, $want) = @$_;
+	refused("$command @$words", "veneer $command: $want\nveneer $command --help tells how it is used", $command, @$words);
+}
+
 ($status, $text) = veneer('run', 'nowhere.conf');
 is($status, 2, 'no configuration');
 like($text, qr/^veneer: nowhere.conf: No such file/m, 'is said');
@@ -32,11 +62,85 @@ is($status, 2, 'an image that is not there');
 like($text, qr/nowhere.elf: No such file/, 'is said');
 ($status, $text) = run_guests('noise', "this is not a configuration\n");
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
+is($status, 2, 'and nothing is started');
+($status, $text) = veneer(qw(run build/rtos-pv.elf));
+is($status, 2, 'a kernel is no configuration');
+cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
+($status, $text) = run_guests('folder', guest('a', image => '.'));
+is($text, "veneer: build/.: Is a directory\n", 'nor is a folder an image');
+
+# A wrong line, beside a guest that is right: said once, and what would stay is not made.
+my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
+my $wrong = "veneer: build/test-half.conf:6: memroy: unknown key\n";
+($status, $text) = run_guests('half', $half);
+is($status, 1, 'a wrong line: the other guest runs');
+is(join('', $text =~ /^.*memroy.*\n/mg), $wrong =~ s/build.test-half/veneer/r, 'and it is said once');
+($status, $text) = run_guests('half', $half, '--quiet');
+is("$status $text", "1 $wrong", 'also when the console is not shown');
+unlink 'build/test-half.out';
+for (['--print'], ['--bundle', 'build/test-half.out'], ['--iso', 'build/test-half.out']) {
+	($status, $text) = run_guests('half', $half, @$_);
+	is("$status $text", "2 $wrong", "@$_: refused");
+}
+ok(!-e 'build/test-half.out', 'nothing is written');
+($status, $text) = run_guests('half', guest('a', image => 'rtos-pv.elf') . guest('b', image => 'nowhere.elf'), '--bundle', 'build/test-half.out');
+ok($status == 2 && !-e 'build/test-half.out', 'nor is half a bundle, without an image');
+
+# What --print shows can be run, where the bundle is kept.
+($status, $text) = run_guests('print', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
+my (undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print));
+like($printed, qr/ -initrd BUNDLE$/m, '--print names no file that is gone');
+(undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print --bundle build/test-print.cpio));
+($status, $text) = command('timeout', $limit, split ' ', $printed);
+like($text, qr/all done, all well/, '--print --bundle: it runs');
+
 ($status, $text) = run_guests('log', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--log', '/nowhere/log');
 is($status, 2, 'a log that cannot be written');
 ($status, $text) = run_guests('endless', guest('a', image => 'invaders.elf'), '--timeout', 2);
 is($status, 3, 'a time-out has its own exit status');
 like($text, qr/stopped after 2 s/, 'and is said');
+
+
+# --- what cannot be written is no success ---
+for (['the log', 'veneer: /dev/full: No space left on device', '--log /dev/full'], ['standard output', 'veneer: standard output: No space left on device', '> /dev/full']) {
+	my ($what, $want, $how) = @$_;
+	($status, $text) = command('sh', '-c', "build/veneer run build/test-options.conf --accel tcg $how");
+	is($status, 1, "$what is full: exit status");
+	like($text, qr/^\Q$want\E$/m, 'is said');
+}
+($status, $text) = command('sh', '-c', 'build/veneer --help > /dev/full');
+is("$status $text", "1 veneer: standard output: No space left on device\n", 'help, too');
+($status, $text) = command('bash', '-c', "build/veneer run build/test-endless.conf --accel tcg --timeout $limit | head -n 1; exit \${PIPESTATUS[0]}");
+is($status, 1, 'a reader that goes away ends the run');
+
+# --- signals: nothing is left behind, whatever is under way ---
+my $tmp = 'build/test-tmp';
+mkdir $tmp;
+sub ended_by {
+	my ($signal, $what, $there, @words) = @_;
+	unlink "$tmp.log";
+	my $pid = fork // die;
+	if (!$pid) {
+		$SIG{$_} = 'DEFAULT' for qw(INT QUIT HUP);
+		$ENV{TMPDIR} = $tmp;
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>', "$tmp.log";
+		open STDERR, '>&', \*STDOUT;
+		exec 'build/veneer', @words or exit 127;
+	}
+	select undef, undef, undef, 0.05 until $there->() || waitpid($pid, 1) == $pid;
+	kill $signal, $pid;
+	waitpid $pid, 0;
+	is($? & 127, {INT => 2, TERM => 15, HUP => 1}->{$signal}, "SIG$signal ends $what") or diag(slurp("$tmp.log"));
+	is(join(' ', glob "$tmp/*"), '', 'nothing is left');
+}
+my $started = sub { -e "$tmp.log" && slurp("$tmp.log") =~ /entry_ticks/ };
+ended_by($_, 'QEMU', $started, qw(run build/test-endless.conf --accel tcg)) for qw(INT TERM HUP);
+ended_by('TERM', 'Bochs', $started, qw(run build/test-endless.conf --accel bochs));
+ended_by('TERM', 'what makes an ISO', sub { glob "$tmp/veneer-iso-*/grub*" }, qw(run build/test-endless.conf --iso build/test-ended.iso));
+ended_by('INT', 'the bench', sub { glob "$tmp/veneer-events-*" }, qw(bench --no-bochs --output build/test-bench-ended));
+is(join(' ', glob 'build/test-ended.iso*'), '', 'not even beside the ISO');
+ok((command('ps', '-eo', 'args'))[1] !~ /^qemu.*$tmp/m, 'no emulator goes on');
 
 unlink 'build/test.png';
 ($status, $text) = run_guests('picture', guest('game', image => 'invaders.elf'), '--expect-screen', 'game=-[*]-',
@@ -62,6 +166,11 @@ sub in_script {
 
 ($status, $text) = on_terminal($spin, qw(--accel tcg));
 is($status, 0, 'on a terminal: all well') or diag($text);
+($status, $text) = on_terminal($game, qw(--accel tcg --timeout 3));
+is($status, 3, 'on a terminal: --timeout holds');
+like($text, qr/^veneer: stopped after 3 s/m, 'and is said');
+($status, $text) = on_terminal($spin, qw(--accel tcg --quiet));
+is("$status $text", '0 ', 'on a terminal: --quiet shows nothing');
 for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status for it
 	my $forge = guest('attacker', image => 't/forge.elf', engine => $engine) .
 		guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin');
@@ -104,9 +213,13 @@ for (
 	['a picture of it', $game . guest('a', image => 'rtos-pv.elf', cmdline => 'listen'), 1,
 		qr/--screen a=build\/test-none.png: the guest has no text screen/, '--screen', 'a=build/test-none.png'],
 	['a picture that cannot be written', $game, 1, qr/\/nowhere\/test.png: /, '--screen', 'game=/nowhere/test.png'],
-	['keys for nobody', $game, 1, qr/--send nobody=x: no such guest is there/, '--send', 'nobody=x'],
+	['keys for nobody', $game, 2, qr/--send nobody=x: the configuration has no such guest/, '--send', 'nobody=x'],
+	['keys for the hypervisor', $game, 2, qr/--send veneer=x: the configuration has no such guest/, '--send', 'veneer=x'],
+	['a line of nobody', $game, 2, qr/--expect nobody=x: the configuration has no such guest/, '--expect', 'nobody=x'],
+	['a line of one that never started', $game . guest('far', image => 'rtos-pv.elf', cpus => 9), 1, qr/--expect far=x: the guest was not started/, '--cpus', 2, '--expect', 'far=x'],
+	['a line of one that is wrong', $game . guest('b', image => 'rtos-pv.elf', memroy => 1), 1, qr/--expect b=x: the guest was not started/, '--expect', 'b=x'],
 	['keys for one that has ended', $spin . $game, 1, qr/--send a=x: the guest has ended/, @ended, '--send', 'a=x'],
-	['keys for one that never started', $game . guest('far', image => 'rtos-pv.elf', cpus => 9), 1, qr/--send far=x: no such guest is there/, '--cpus', 2, '--send', 'far=x'],
+	['keys for one that never started', $game . guest('far', image => 'rtos-pv.elf', cpus => 9), 1, qr/--send far=x: the guest was not started/, '--cpus', 2, '--send', 'far=x'],
 	['keys when the machine is down', $spin, 1, qr/--send a=x: not done when the machine went down/, '--expect', 'veneer=all done', '--send', 'a=x'],
 	['a wrong expression', $spin, 2, qr/--expect a=\(: .*[Pp]arenthes[ie]s|--expect a=\(: Unmatched/, '--expect', 'a=('],
 	['a wrong key', $spin, 2, qr/--send a=\\w: keys: want /, '--send', 'a=\\w'],
@@ -126,7 +239,7 @@ is($status, 0, 'steps that can be done') or diag($text);
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = run_guests('steps', $spin, '--send', 'a=x');
 	is($status, 1, 'no emulator: exit status');
-	like($text, qr/^veneer: the hypervisor did not start$/m, 'is said');
+	like($text, qr/\Aveneer: cannot start qemu-system-x86_64: No such file or directory: install it, .*\n\z/, 'is said in a line');
 }
 
 # A name beside the ISO that can be guessed may be another's link.
@@ -142,8 +255,12 @@ is(join(' ', glob 'build/test-link.iso.*'), 'build/test-link.iso.new', 'alone');
 ($status, $text) = run_guests('engine-ring', "# a comment first\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
 	guest('b', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--engine', 'ring');
 is($status, 0, '--engine ring goes into every section') or diag($text);
+($status, $text) = run_guests('engine-machine', "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') .
+	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n[machine]\nmitigations = auto\n", '--engine', 'ring');
+is($status, 0, '--engine ring: but not into that of the machine') or diag($text);
+is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, 'and into those that begin with a blank');
 ($status, $text) = run_guests('engine', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--engine', 'best');
-like($text, qr/^veneer: .*test-engine.conf:\d+: .*engine/m, 'an engine that is not there is refused') or diag($text);
+is("$status $text", "2 veneer: --engine best: want auto, ring, vmx or svm\n", 'an engine that is not there is refused');
 
 ($status, $text) = command('sh', '-c', 'rm -rf build/test-root && make -s install DESTDIR=build/test-root PREFIX=/usr');
 is($status, 0, 'make install') or diag($text);

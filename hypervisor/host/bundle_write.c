@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/config.h"
 #include "machine.h"
@@ -30,9 +31,12 @@ static int put_file(FILE *f, const char *directory, const char *name)
 	else
 		snprintf(path, sizeof(path), "%s/%s", directory, name);
 	FILE *in = fopen(path, "rb");
+	struct stat st;
 	long size = -1;
-	if (in && !fseek(in, 0, SEEK_END))
-		size = ftell(in);
+	if (in && !fstat(fileno(in), &st) && S_ISDIR(st.st_mode))
+		errno = EISDIR;
+	else if (in && !fseek(in, 0, SEEK_END) && (size = ftell(in)) > UINT32_MAX)
+		errno = EFBIG, size = -1;
 	char *data = size >= 0 ? malloc((size_t)size + 1) : NULL;
 	if (data)
 		rewind(in);
@@ -49,25 +53,59 @@ static int put_file(FILE *f, const char *directory, const char *name)
 	return 0;
 }
 
-static void say_error(void *arg, unsigned line, const char *message)
+static void pass_over(void *arg, unsigned line, const char *message)
 {
-	fprintf(stderr, "veneer: %s:%u: %s\n", (const char *)arg, line, message);
+	(void)arg;
+	(void)line;
+	(void)message;
+}
+
+#define COMPLAINTS_MAX 10 /* more say that it is no configuration at all */
+
+struct complaints {
+	const char *path;
+	unsigned number;
+};
+
+static void complain(void *arg, unsigned line, const char *message)
+{
+	struct complaints *c = arg;
+
+	if (c->number++ < COMPLAINTS_MAX)
+		fprintf(stderr, "veneer: %s:%u: %s\n", c->path, line, message);
+}
+
+static bool can_start_one(const struct config *c)
+{
+	for (unsigned i = 0; i < c->guests; i++)
+		if (!c->guest[i].broken)
+			return true;
+	return false;
+}
+
+int bundle_read_config(struct bundle_source *s, bool aloud)
+{
+	struct complaints to = { .path = s->conf_path };
+
+	config_read(&s->config, s->conf, s->conf_bytes, pass_over, NULL);
+	bool can = can_start_one(&s->config);
+	if (aloud || !can)
+		config_read(&s->config, s->conf, s->conf_bytes, complain, &to);
+	if (to.number > COMPLAINTS_MAX)
+		fprintf(stderr, "veneer: %s: and %u more such lines\n", s->conf_path,
+			to.number - COMPLAINTS_MAX);
+	if (!s->config.guests)
+		fprintf(stderr, "veneer: %s: no [guest NAME] section\n", s->conf_path);
+	return can ? 0 : -1;
 }
 
 static int put_images(FILE *f, struct bundle_source *s)
 {
-	static struct config c;
-
-	config_read(&c, s->conf, s->conf_bytes, say_error, (void *)s->conf_path);
-	if (!c.guests) {
-		fprintf(stderr, "veneer: %s: no [guest NAME] section\n", s->conf_path);
-		return -1;
-	}
-	for (unsigned i = 0; i < c.guests; i++) {
-		const struct guest_config *g = &c.guest[i];
+	for (unsigned i = 0; i < s->config.guests; i++) {
+		const struct guest_config *g = &s->config.guest[i];
 
 		if (g->broken)
-			continue; /* the hypervisor says so again and starts the others */
+			continue;
 		s->needs_mib += (g->memory >> 20) + 1;
 		s->wants_vmx |= g->engine == ENGINE_VMX;
 		s->wants_svm |= g->engine == ENGINE_SVM || g->engine == ENGINE_AUTO;

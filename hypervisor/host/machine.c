@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#define _GNU_SOURCE
 #include "machine.h"
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "temporary.h"
 
 /* Of QEMU when the hypervisor has written "well" to isa-debug-exit; any other is not. */
 #define EXIT_STATUS_WELL 1
@@ -27,37 +30,60 @@ long now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void child(char *const argv[], int in, int out)
+/* report: where to write errno if there is no such program. */
+static void child(char *const argv[], int in, int out, int report)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(in, 0);
 	dup2(out, 1);
 	for (int fd = 3; fd < 64; fd++)
-		close(fd);
+		if (fd != report)
+			close(fd);
 	execvp(argv[0], argv);
-	fprintf(stderr,
-		"veneer: %s: %s: install it, or run `make run` in the source tree, which does\n",
-		argv[0], strerror(errno));
+	if (write(report, &errno, sizeof(errno)) < 0)
+		_exit(126);
 	_exit(127);
+}
+
+static int cannot_start(const char *name, int error)
+{
+	fprintf(stderr, "veneer: cannot start %s: %s%s\n", name, strerror(error),
+		error == ENOENT ? ": install it, or run `make run` in the source tree, which does"
+				: "");
+	return -1;
+}
+
+/* Whether the child has become the program; report is closed by that. */
+static int wait_for_program(const struct machine *m, const char *name, const int report[2])
+{
+	int error = 0;
+
+	close(report[1]);
+	bool failed = read(report[0], &error, sizeof(error)) == sizeof(error);
+	close(report[0]);
+	if (!failed) {
+		temporary_child(m->pid);
+		return 0;
+	}
+	waitpid(m->pid, NULL, 0);
+	return cannot_start(name, error);
 }
 
 int machine_start(struct machine *m, char *const argv[])
 {
-	int in[2], out[2];
+	int in[2], out[2], report[2];
 
 	*m = (struct machine){ .display = -1, .has_exit_port = true, .portion = 64 };
 	signal(SIGPIPE, SIG_IGN);
-	if (pipe(in) || pipe(out) || (m->pid = fork()) < 0) {
-		fprintf(stderr, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
-		return -1;
-	}
+	if (pipe(in) || pipe(out) || pipe2(report, O_CLOEXEC) || (m->pid = fork()) < 0)
+		return cannot_start(argv[0], errno);
 	if (!m->pid)
-		child(argv, in[0], out[1]);
+		child(argv, in[0], out[1], report[1]);
 	close(in[0]);
 	close(out[1]);
 	m->to = in[1];
 	m->from = out[0];
-	return 0;
+	return wait_for_program(m, argv[0], report);
 }
 
 int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
@@ -66,20 +92,20 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 	*m = (struct machine){
 		.to = serial, .from = serial, .display = display, .portion = BOCHS_PORTION
 	};
+	int report[2];
+
 	signal(SIGPIPE, SIG_IGN);
-	if ((m->pid = fork()) < 0) {
-		fprintf(stderr, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
-		return -1;
-	}
+	if (pipe2(report, O_CLOEXEC) || (m->pid = fork()) < 0)
+		return cannot_start(argv[0], errno);
 	if (!m->pid) {
 		setsid();
 		setenv("TERM", "linux", 1);
 		int fd = open(display_name, O_RDWR);
 
 		dup2(fd, 2);
-		child(argv, fd, fd);
+		child(argv, fd, fd, report[1]);
 	}
-	return 0;
+	return wait_for_program(m, argv[0], report);
 }
 
 /* Waits for output, and drops what the display shows. False: out of time. */
@@ -208,60 +234,63 @@ static void restore_terminal(void)
 }
 
 /* Shows what has come, and listens to the lines of it. False: the machine has ended. */
-static bool show_output(struct machine *m, FILE *log)
+static bool show_output(struct machine *m, struct output *o)
 {
-	size_t before = m->used;
+	char text[MACHINE_LINE];
+	size_t before = m->used, n = 0;
 
 	take_bytes(m);
-	for (size_t i = before; i < m->used; i++) {
-		char c = m->line[i];
-
-		if (c == '\r')
-			continue;
-		c = c == '\n' ? c : harmless(c);
-		putchar(c);
-		if (log)
-			putc(c, log);
-	}
-	fflush(stdout);
+	for (size_t i = before; i < m->used; i++)
+		if (m->line[i] != '\r')
+			text[n++] = m->line[i] == '\n' ? '\n' : harmless(m->line[i]);
+	output_bytes(o, text, n);
 	while (take_line(m))
 		;
 	return !m->eof;
 }
 
-void machine_interact(struct machine *m, FILE *log)
+static bool forward(struct machine *m, struct output *o, long end)
 {
-	struct termios raw;
 	char buffer[512];
 	bool typing = true;
 
-	tcgetattr(0, &cooked);
-	atexit(restore_terminal);
-	raw = cooked;
-	cfmakeraw(&raw);
-	raw.c_oflag |= OPOST;
-	tcsetattr(0, TCSANOW, &raw);
 	for (;;) {
 		struct pollfd p[3] = { { m->from, POLLIN, 0 },
 				       { typing ? 0 : -1, POLLIN, 0 },
 				       { m->display, POLLIN, 0 } };
-		ssize_t n;
+		long left = end < 0 ? -1 : end - now_ms();
 
-		if (poll(p, 3, -1) < 0)
-			break;
+		if (end >= 0 && left <= 0)
+			return false;
+		if (poll(p, 3, (int)left) <= 0)
+			continue;
 		if (p[2].revents && read(m->display, buffer, sizeof(buffer)) <= 0)
 			m->display = -1;
-		if (p[0].revents && !show_output(m, log))
-			break;
+		if (p[0].revents && (!show_output(m, o) || o->failed))
+			return true;
 		if (p[1].revents) {
-			n = read(0, buffer, sizeof(buffer));
-			if (n > 0)
-				machine_type(m, buffer, (size_t)n);
-			else
-				typing = false;
+			ssize_t n = read(0, buffer, sizeof(buffer));
+
+			typing = n > 0;
+			machine_type(m, buffer, n > 0 ? (size_t)n : 0);
 		}
 	}
+}
+
+bool machine_interact(struct machine *m, struct output *o, long timeout_ms)
+{
+	struct termios raw;
+
+	tcgetattr(0, &cooked);
+	temporary_at_signal(restore_terminal);
+	raw = cooked;
+	cfmakeraw(&raw);
+	raw.c_oflag |= OPOST;
+	tcsetattr(0, TCSANOW, &raw);
+	bool ended = forward(m, o, timeout_ms < 0 ? -1 : now_ms() + timeout_ms);
 	restore_terminal();
+	temporary_at_signal(NULL);
+	return ended;
 }
 
 /* For Bochs one byte at a time, whoever types. */
@@ -295,9 +324,9 @@ int machine_finish(struct machine *m)
 		close(m->from);
 	if (m->display >= 0)
 		close(m->display);
-	if (waitpid(m->pid, &status, 0) != m->pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
+	pid_t pid = waitpid(m->pid, &status, 0);
+	temporary_child(0);
+	return pid == m->pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 const char *library_path(const char *name)

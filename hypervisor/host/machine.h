@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "core/config.h"
+#include "output.h"
+
 #define MACHINE_LINE 4096
 
 struct machine {
@@ -39,8 +42,9 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 enum machine_event { MACHINE_SAYS, MACHINE_BEGINS, MACHINE_SILENT, MACHINE_ENDED };
 enum machine_event machine_read(struct machine *m, int timeout_ms, const char **text);
 
-/* Forwards everything between the terminal and the machine until it ends. log: a copy, or NULL. */
-void machine_interact(struct machine *m, FILE *log);
+/* Forwards everything between the terminal and the machine until it ends (true), for at most
+ * timeout_ms milliseconds (-1: as long as it takes). */
+bool machine_interact(struct machine *m, struct output *o, long timeout_ms);
 
 void machine_type(struct machine *m, const char *bytes, size_t n);
 void machine_kill(struct machine *m);
@@ -61,17 +65,24 @@ long now_ms(void);
 const char *accelerator_choose(const char **why);
 bool processor_has_vmx(void);
 
-/* A bundle in a temporary file: veneer.conf's text and the files it names, relative to directory.
- * 0, or -1 with a line on stderr. */
+/* What a bundle is made of: veneer.conf's text and the files it names, relative to directory. */
 struct bundle_source {
 	const char *conf_path, *directory;
 	char *conf;
 	size_t conf_bytes;
+	/* filled by bundle_read_config */
+	struct config config;
 	/* filled by bundle_write: what a machine must have for all that is in it */
 	unsigned long needs_mib;
 	unsigned needs_cpus;
 	bool wants_vmx, wants_svm; /* a guest's engine is, or may be */
 };
+
+/* Reads the configuration. 0: a guest of it can be started; or -1. Wrong lines are complained of on
+ * stderr if aloud, or if it is -1. */
+int bundle_read_config(struct bundle_source *s, bool aloud);
+
+/* Writes the bundle, when that is done. 0, or -1 with a line on stderr. */
 int bundle_write(struct bundle_source *s, const char *path);
 
 /* Where build products or installed files are: dir of the running program, or VENEER_LIB. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the console's lines are shown. */
+/* Where the console is shown. */
 #ifndef HOST_OUTPUT_H
 #define HOST_OUTPUT_H
 
@@ -8,9 +8,12 @@
 
 struct output {
 	FILE *log; /* or NULL */
+	const char *log_name;
 	bool quiet;
+	bool failed; /* something could not be written, which a line on stderr has said */
 };
 
-void output_line(const struct output *o, const char *line);
+void output_line(struct output *o, const char *line);
+void output_bytes(struct output *o, const char *bytes, size_t n);
 
 #endif

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "bochs.h"
+#include "file.h"
 #include "iso.h"
+#include "options.h"
 #include "qemu.h"
 #include "script.h"
 #include "stay.h"
+#include "temporary.h"
 
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
@@ -29,8 +32,8 @@ static const char help[] =
 	"      --cpus N            processors of the machine (default: those named in CONF, at "
 	"least 2)\n"
 	"      --memory M          its memory, in MiB (default: what the guests want)\n"
-	"      --timeout S         stop after so many seconds (default: none on a terminal, else "
-	"900)\n"
+	"      --timeout S         stop after so many seconds; 0: never (default: 0 on a terminal, "
+	"else 900)\n"
 	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is "
 	"Ctrl-A\n"
 	"      --expect GUEST=RE   wait until the guest (or \"veneer\") prints what matches RE, an "
@@ -50,11 +53,12 @@ static const char help[] =
 	"      --stay FILE         with tcg: the most instructions that the hypervisor ran with "
 	"interrupts\n"
 	"                          masked, in a line and as JSON\n"
-	"      --print             show the emulator's command and exit\n"
+	"      --print             show the emulator's command and exit; with --bundle, one that "
+	"can be run\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
 	"      --iso FILE          write a GRUB ISO for machines with BIOS and with UEFI, and "
 	"exit\n"
-	"      --quiet             do not show the console\n"
+	"      --quiet             do not show the console, nor type to it\n"
 	"\n"
 	"Exit status: 0 all guests well and all steps done; 1 not; 2 wrong command line or "
 	"configuration; 3 out of "
@@ -64,8 +68,9 @@ struct options {
 	const char *conf, *engine, *log, *accel, *bundle, *iso, *stay;
 	const char *cpus, *memory;
 	long timeout;
-	bool icount, print, quiet, wants_vmx, wants_svm;
+	bool icount, print, quiet;
 	struct script script;
+	struct bundle_source source;
 };
 
 static int fail(const char *what, const char *why)
@@ -92,20 +97,26 @@ static int read_file(const char *path, char **data, size_t *bytes)
 	return *data ? 0 : -1;
 }
 
-/* engine = E at the end of every section, where it overrides. */
+/* engine = E at the end of every guest's section, where it overrides. */
 static char *override_engine(char *text, size_t *bytes, const char *engine)
 {
 	char *out = malloc(*bytes * 16 + 64), *to = out;
-	bool in_section = false;
+	bool in_guest = false;
 
-	for (size_t i = 0; out && i <= *bytes; i++) {
-		bool section = i < *bytes && text[i] == '[' && (!i || text[i - 1] == '\n');
+	text[*bytes] = 0; /* read_file has left room */
+	for (char *line = text; out; line += strcspn(line, "\n") + 1) {
+		size_t n = strcspn(line, "\n");
+		const char *word = line + strspn(line, " \t");
+		bool last = line + n >= text + *bytes;
 
-		if (in_section && (section || i == *bytes))
-			to += sprintf(to, "\nengine = %.4s\n", engine);
-		in_section |= section;
-		if (i < *bytes)
-			*to++ = text[i];
+		if (*word == '[' && in_guest)
+			to += sprintf(to, "engine = %s\n", engine);
+		in_guest = *word == '[' ? !strncmp(word, "[guest ", 7) : in_guest;
+		to += sprintf(to, "%.*s\n", (int)n, line);
+		if (last && in_guest)
+			to += sprintf(to, "engine = %s\n", engine);
+		if (last)
+			break;
 	}
 	*bytes = (size_t)(to - out);
 	free(text);
@@ -116,9 +127,10 @@ static char *override_engine(char *text, size_t *bytes, const char *engine)
 #define MIB_OVERHEAD 64 /* firmware, hypervisor, and shadows of the guests */
 
 /* What was not asked for is as much as the guests want. */
-static void set_defaults(struct options *o, const struct bundle_source *s)
+static void set_defaults(struct options *o)
 {
 	static char memory[24], cpus[24];
+	const struct bundle_source *s = &o->source;
 	unsigned long mib = s->needs_mib + s->needs_mib / 64 + MIB_OVERHEAD;
 
 	snprintf(memory, sizeof(memory), "%lu", mib < MIB_LEAST ? MIB_LEAST : mib);
@@ -129,23 +141,50 @@ static void set_defaults(struct options *o, const struct bundle_source *s)
 		o->cpus = cpus;
 }
 
+/* What is wrong in it is shown by the hypervisor, which starts the guests that it can. Where that
+ * would not be seen, it is said here; what is kept or printed must be right. */
+static int read_configuration(struct options *o)
+{
+	bool kept = o->print || o->bundle || o->iso;
+	struct bundle_source *s = &o->source;
+	static char directory[4096];
+
+	s->conf_path = o->conf;
+	if (read_file(o->conf, &s->conf, &s->conf_bytes))
+		return -1;
+	snprintf(directory, sizeof(directory), "%s", o->conf);
+	s->directory = dirname(directory);
+	if (bundle_read_config(s, kept || o->quiet) || script_check(&o->script, &s->config))
+		return -1;
+	if (kept && s->config.errors)
+		return -1;
+	if (!o->engine)
+		return 0;
+	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
+	return bundle_read_config(s, false);
+}
+
 static int make_bundle(struct options *o, const char *path)
 {
-	struct bundle_source s = { .conf_path = o->conf };
-	char directory[4096];
+	int err = bundle_write(&o->source, path);
 
-	if (read_file(o->conf, &s.conf, &s.conf_bytes))
-		return -1;
-	if (o->engine)
-		s.conf = override_engine(s.conf, &s.conf_bytes, o->engine);
-	snprintf(directory, sizeof(directory), "%s", o->conf);
-	s.directory = dirname(directory);
-	int err = bundle_write(&s, path);
-	o->wants_vmx = s.wants_vmx;
-	o->wants_svm = s.wants_svm;
-	set_defaults(o, &s);
-	free(s.conf);
+	set_defaults(o);
 	return err;
+}
+
+/* Whole or not at all. */
+static int keep_bundle(struct options *o)
+{
+	const char *temporary = temporary_file_beside(o->bundle);
+
+	if (!temporary)
+		return fail(o->bundle, strerror(errno));
+	int err = make_bundle(o, temporary);
+	const char *why = err || chmod(temporary, 0644) ? NULL : file_replace(temporary, o->bundle);
+	temporary_remove(temporary);
+	if (why)
+		fail(o->bundle, why);
+	return err || why ? RUN_USAGE : RUN_WELL;
 }
 
 /* What was asked for, or works: kvm or tcg in QEMU, or Bochs. QEMU's tcg has no VT-x. */
@@ -155,7 +194,7 @@ static const char *choose_accelerator(const struct options *o)
 
 	if (!accel || !strcmp(accel, "auto"))
 		accel = o->icount ? "tcg" : accelerator_choose(&why);
-	if (o->wants_vmx && (strcmp(accel, "kvm") || !processor_has_vmx())) {
+	if (o->source.wants_vmx && (strcmp(accel, "kvm") || !processor_has_vmx())) {
 		accel = "bochs";
 		why = "for VT-x, which this processor has not";
 	}
@@ -169,7 +208,7 @@ static int command_of(const struct options *o, const char *accel, const char *bu
 {
 	static char stay[8192];
 	struct qemu q = { .accel = accel,
-			  .one_thread = o->wants_svm,
+			  .one_thread = o->source.wants_svm,
 			  .memory = o->memory,
 			  .cpus = o->cpus,
 			  .kernel = library_path("veneer.elf"),
@@ -212,29 +251,32 @@ static int stop(struct machine *m, int status)
 	return status;
 }
 
-static int watch(struct machine *m, struct options *o, FILE *log)
+static int stop_late(struct machine *m, struct options *o)
 {
-	const struct output output = { .log = log, .quiet = o->quiet };
+	fprintf(stderr, "veneer: stopped after %ld s, see --timeout\n", o->timeout);
+	script_is_done(&o->script, "not done in time");
+	return stop(m, RUN_TIMEOUT);
+}
+
+static int watch(struct machine *m, struct options *o, struct output *output)
+{
 	struct script *s = &o->script;
 	long end = now_ms() + o->timeout * 1000;
 	const char *text;
 
-	s->output = &output;
-	while (!s->failed) {
+	s->output = output;
+	while (!s->failed && !output->failed) {
 		long left = o->timeout ? end - now_ms() : -1;
 		int wait = script_wait_ms(s);
 
-		if (o->timeout && left <= 0) {
-			fprintf(stderr, "veneer: stopped after %ld s, see --timeout\n", o->timeout);
-			script_is_done(s, "not done in time");
-			return stop(m, RUN_TIMEOUT);
-		}
+		if (o->timeout && left <= 0)
+			return stop_late(m, o);
 		if (wait < 0 || (o->timeout && wait > left))
 			wait = (int)left;
 		switch (machine_read(m, wait, &text)) {
 		case MACHINE_SAYS:
 			if (!script_take(s, m, text))
-				output_line(&output, text);
+				output_line(output, text);
 			break;
 		case MACHINE_BEGINS: script_peek(s, m, text); break;
 		case MACHINE_SILENT: break;
@@ -245,16 +287,32 @@ static int watch(struct machine *m, struct options *o, FILE *log)
 	return stop(m, RUN_NOT_WELL);
 }
 
-static int interact(struct machine *m, struct options *o, FILE *log)
+static int interact(struct machine *m, struct options *o, struct output *output)
 {
-	machine_interact(m, log);
+	if (!machine_interact(m, output, o->timeout ? o->timeout * 1000 : -1))
+		return stop_late(m, o);
+	if (output->failed)
+		return stop(m, RUN_NOT_WELL);
 	return judge(m, &o->script, machine_finish(m));
 }
 
-static int print_command(const struct options *o, const char *accel, const char *bundle)
+static bool accelerator_fits(const struct options *o, const char *accel)
 {
-	const char *argv[QEMU_ARGUMENTS];
+	if (o->stay && strcmp(accel, "tcg"))
+		fail("--stay", "QEMU's plugins count, and only in tcg: want --accel tcg");
+	else if (o->icount && !strcmp(accel, "kvm"))
+		fail("--icount", "KVM does not count instructions: want --accel tcg");
+	else
+		return true;
+	return false;
+}
 
+static int print_command(const struct options *o, const char *bundle)
+{
+	const char *accel = choose_accelerator(o), *argv[QEMU_ARGUMENTS];
+
+	if (!accelerator_fits(o, accel))
+		return RUN_USAGE;
 	if (!strcmp(accel, "bochs"))
 		return fail("--print",
 			    "Bochs is started with a file of settings: want --accel tcg");
@@ -290,6 +348,14 @@ static int write_iso(const struct options *o, const char *bundle)
 	return iso_write(&entry, 1, o->iso) ? RUN_NOT_WELL : RUN_WELL;
 }
 
+/* What goes to the log is not lost either when it is closed. */
+static int close_log(struct output *o)
+{
+	if (!o->log || !fclose(o->log) || o->failed)
+		return 0;
+	return fail(o->log_name, strerror(errno));
+}
+
 /* In place of what the plugin wrote. */
 static int report_stay(const char *path)
 {
@@ -303,23 +369,22 @@ static int report_stay(const char *path)
 		return fail(path, strerror(errno));
 	stay_json(&s, f);
 	fputc('\n', f);
-	fclose(f);
-	return 0;
+	bool bad = ferror(f);
+	return fclose(f) || bad ? fail(path, strerror(errno)) : 0;
 }
 
 /* In the machine that it chooses. */
-static int run_there(struct options *o, const char *bundle, FILE *log)
+static int run_there(struct options *o, const char *bundle, struct output *output)
 {
 	const char *accel = choose_accelerator(o);
-	int status = RUN_USAGE;
+	bool typing = isatty(0) && !o->script.steps && !o->quiet;
+	int status = RUN_NOT_WELL;
 	struct machine m;
 
-	if (o->stay && strcmp(accel, "tcg"))
-		return fail("--stay", "QEMU's plugins count, and only in tcg: want --accel tcg");
-	if (o->print)
-		return print_command(o, accel, bundle);
+	if (!accelerator_fits(o, accel))
+		return RUN_USAGE;
 	if (!start(o, accel, bundle, &m)) {
-		status = isatty(0) && !o->script.steps ? interact(&m, o, log) : watch(&m, o, log);
+		status = typing ? interact(&m, o, output) : watch(&m, o, output);
 		if (o->stay && status != RUN_TIMEOUT && report_stay(o->stay))
 			status = RUN_NOT_WELL;
 	}
@@ -329,22 +394,71 @@ static int run_there(struct options *o, const char *bundle, FILE *log)
 
 static int run(struct options *o)
 {
-	char bundle[] = "/tmp/veneer-bundle-XXXXXX";
-	FILE *log = NULL;
-	int fd = mkstemp(bundle), status = RUN_USAGE;
+	struct output output = { .log_name = o->log, .quiet = o->quiet };
+	const char *bundle = temporary_file("bundle");
+	int status;
 
-	if (fd < 0)
-		return fail(bundle, strerror(errno));
-	close(fd);
-	if (o->log && !(log = fopen(o->log, "w"))) {
-		status = fail(o->log, strerror(errno));
-	} else if (!make_bundle(o, bundle)) {
-		status = o->iso ? write_iso(o, bundle) : run_there(o, bundle, log);
-	}
-	if (log)
-		fclose(log);
-	unlink(bundle);
+	if (!bundle)
+		return RUN_NOT_WELL;
+	if (make_bundle(o, bundle))
+		return RUN_USAGE;
+	if (o->iso)
+		return write_iso(o, bundle);
+	if (o->print)
+		return print_command(o, "BUNDLE");
+	if (o->log && !(output.log = fopen(o->log, "w")))
+		return fail(o->log, strerror(errno));
+	status = run_there(o, bundle, &output);
+	if (close_log(&output) && status == RUN_WELL)
+		status = RUN_NOT_WELL;
 	return status;
+}
+
+static int act(struct options *o)
+{
+	int status;
+
+	if (read_configuration(o))
+		return RUN_USAGE;
+	if (!o->bundle)
+		return run(o);
+	status = keep_bundle(o);
+	return status || !o->print ? status : print_command(o, o->bundle);
+}
+
+#define DEFAULT_TIMEOUT 900
+#define TIMEOUT_MAX	2000000 /* in milliseconds still an int */
+#define CPUS_WANTED_MAX 255	/* of QEMU's pc */
+#define MEMORY_MIN	16
+#define MEMORY_MAX	(1 << 20)
+
+static const char *const accelerators[] = { "tcg", "kvm", "bochs", "auto", NULL };
+
+static bool take_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'e': o->engine = optarg; return option_choice("--engine", optarg, engine_names);
+	case 'c': o->cpus = optarg; return option_number("--cpus", optarg, 1, CPUS_WANTED_MAX);
+	case 'm':
+		o->memory = optarg;
+		return option_number("--memory", optarg, MEMORY_MIN, MEMORY_MAX);
+	case 't':
+		o->timeout = atol(optarg);
+		return option_number("--timeout", optarg, 0, TIMEOUT_MAX);
+	case 's': return !script_add(&o->script, STEP_SEND, optarg);
+	case 'S': return !script_add(&o->script, STEP_SCREEN, optarg);
+	case 'x': return !script_add(&o->script, STEP_EXPECT, optarg);
+	case 'X': return !script_add(&o->script, STEP_EXPECT_SCREEN, optarg);
+	case 'l': o->log = optarg; break;
+	case 'a': o->accel = optarg; return option_choice("--accel", optarg, accelerators);
+	case 'i': o->icount = true; break;
+	case 'y': o->stay = optarg; break;
+	case 'p': o->print = true; break;
+	case 'b': o->bundle = optarg; break;
+	case 'I': o->iso = optarg; break;
+	case 'q': o->quiet = true; break;
+	}
+	return true;
 }
 
 int command_run(int argc, char **argv)
@@ -369,41 +483,25 @@ int command_run(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct options o = { .timeout = isatty(0) ? 0 : 900 };
+	static struct options o;
 	bool good = true;
-	int wrong = 0, c;
+	int c;
 
+	o.timeout = isatty(0) ? 0 : DEFAULT_TIMEOUT;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case 'e': o.engine = optarg; break;
-		case 'c': o.cpus = optarg; break;
-		case 'm': o.memory = optarg; break;
-		case 't': o.timeout = atol(optarg); break;
-		case 's': wrong |= script_add(&o.script, STEP_SEND, optarg); break;
-		case 'S': wrong |= script_add(&o.script, STEP_SCREEN, optarg); break;
-		case 'x': wrong |= script_add(&o.script, STEP_EXPECT, optarg); break;
-		case 'X': wrong |= script_add(&o.script, STEP_EXPECT_SCREEN, optarg); break;
-		case 'l': o.log = optarg; break;
-		case 'a': o.accel = optarg; break;
-		case 'i': o.icount = true; break;
-		case 'y': o.stay = optarg; break;
-		case 'p': o.print = true; break;
-		case 'b': o.bundle = optarg; break;
-		case 'I': o.iso = optarg; break;
-		case 'q': o.quiet = true; break;
-		case 'h': fputs(help, stdout); return 0;
-		default: good = false;
+		if (c == 'h') {
+			fputs(help, stdout);
+			return 0;
 		}
+		if (c == '?')
+			return option_usage("run", NULL);
+		good &= take_option(&o, c);
 	}
-	if (wrong)
+	if (!good)
 		return RUN_USAGE;
-	if (!good || optind + 1 != argc || (o.cpus && atoi(o.cpus) < 1) ||
-	    (o.memory && atoi(o.memory) < 1) || o.timeout < 0) {
-		fputs(help, stderr);
-		return RUN_USAGE;
-	}
+	if (optind + 1 != argc)
+		return option_usage("run", optind == argc ? "which configuration?"
+							  : "want one configuration");
 	o.conf = argv[optind];
-	if (o.bundle)
-		return make_bundle(&o, o.bundle) ? RUN_USAGE : RUN_WELL;
-	return run(&o);
+	return act(&o);
 }

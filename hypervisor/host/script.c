@@ -71,18 +71,54 @@ int script_add(struct script *s, enum step_kind kind, const char *arg)
 	return 0;
 }
 
-/* --- guests that have ended --- */
+static bool is_in(const struct config *c, const char *guest)
+{
+	for (unsigned i = 0; i < c->guests; i++)
+		if (!strcmp(c->guest[i].name, guest))
+			return true;
+	return false;
+}
 
-static char *find_ended(struct script *s, const char *guest)
+int script_check(const struct script *s, const struct config *c)
+{
+	for (unsigned i = 0; i < s->steps; i++) {
+		const struct step *step = &s->step[i];
+		bool hypervisor = step->kind == STEP_EXPECT && !strcmp(step->guest, "veneer");
+
+		if (!hypervisor && !is_in(c, step->guest)) {
+			complain(step, "the configuration has no such guest");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- guests that are there, and that have ended --- */
+
+static char *find(char names[GUESTS_MAX][NAME_MAX], const char *guest)
 {
 	for (unsigned i = 0; i < GUESTS_MAX; i++)
-		if (!strcmp(s->ended[i], guest))
-			return s->ended[i];
+		if (!strcmp(names[i], guest))
+			return names[i];
 	return NULL;
 }
 
-/* "GUEST: how it ended, verdict N", or "GUEST: reset" */
-static void note_end(struct script *s, const char *said)
+static void add(char names[GUESTS_MAX][NAME_MAX], const char *guest)
+{
+	char *entry = find(names, guest) ? NULL : find(names, "");
+
+	if (entry)
+		strcpy(entry, guest);
+}
+
+static char *find_ended(struct script *s, const char *guest)
+{
+	return find(s->ended, guest);
+}
+
+/* "GUEST: IMAGE, M MiB, core N, ..." before it starts, "GUEST: how it ended, verdict N", or
+ * "GUEST: reset" */
+static void note_life(struct script *s, const char *said)
 {
 	const char *colon = strchr(said, ':');
 	char name[NAME_MAX] = "";
@@ -90,11 +126,12 @@ static void note_end(struct script *s, const char *said)
 	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name))
 		return;
 	memcpy(name, said, (size_t)(colon - said));
-	char *entry = find_ended(s, name);
-	if (entry && !strcmp(colon, ": reset"))
-		*entry = 0;
-	else if (!entry && strstr(colon, ", verdict ") && (entry = find_ended(s, "")))
-		strcpy(entry, name);
+	if (!s->started && strstr(colon, " MiB, core "))
+		add(s->there, name);
+	else if (!strcmp(colon, ": reset") && find_ended(s, name))
+		*find_ended(s, name) = 0;
+	else if (strstr(colon, ", verdict "))
+		add(s->ended, name);
 }
 
 /* --- doing it --- */
@@ -255,6 +292,10 @@ static void begin(struct script *s, struct machine *m)
 
 	if (!step || s->phase != STEP_WAITS)
 		return;
+	if (strcmp(step->guest, "veneer") && !find(s->there, step->guest)) {
+		fail(s, "the guest was not started");
+		return;
+	}
 	if (step->kind == STEP_EXPECT) {
 		if (find_ended(s, step->guest))
 			fail(s, "the guest has ended without it");
@@ -303,12 +344,9 @@ static bool take_answer(struct script *s, struct machine *m, const char *said)
 			!strcmp(said + strlen(step->guest), " has no screen"));
 	if (s->phase != STEP_CHOOSES)
 		return false;
-	if (!strncmp(said, "no guest \"", 10))
-		fail(s, "no such guest is there");
-	else if (!strncmp(said, "input goes to ", 14))
-		chosen(s, m);
-	else
+	if (strncmp(said, "input goes to ", 14))
 		return false;
+	chosen(s, m);
 	return true;
 }
 
@@ -316,9 +354,9 @@ bool script_take(struct script *s, struct machine *m, const char *line)
 {
 	const char *said = hypervisor_says(line);
 
-	s->started = m->started;
 	if (said)
-		note_end(s, said);
+		note_life(s, said);
+	s->started = m->started;
 	bool mine = said && s->steps && take_answer(s, m, said);
 	if (!mine && is_doing(s, STEP_EXPECT))
 		compare_line(s, line);
@@ -333,7 +371,7 @@ void script_peek(struct script *s, struct machine *m, const char *begun)
 
 	s->shown = strlen(begun);
 	if (said)
-		note_end(s, said);
+		note_life(s, said);
 	if (is_doing(s, STEP_EXPECT))
 		compare_line(s, begun);
 	begin(s, m);

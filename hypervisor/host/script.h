@@ -30,7 +30,7 @@ struct step {
 struct script {
 	struct step step[SCRIPT_STEPS];
 	unsigned steps;
-	const struct output *output;
+	struct output *output;
 
 	unsigned at; /* the step that is being done */
 	enum { STEP_WAITS, STEP_CHOOSES, STEP_TYPES, STEP_LOOKS, STEP_RESTS } phase;
@@ -41,11 +41,14 @@ struct script {
 	long asked_ms, again_ms;  /* when the screen was asked for, and will be */
 	struct screen screen;
 	struct text_screen text;
-	char ended[GUESTS_MAX][NAME_MAX];
+	char there[GUESTS_MAX][NAME_MAX], ended[GUESTS_MAX][NAME_MAX];
 };
 
 /* Adds "GUEST=ARGUMENT". 0, or -1 with a line on stderr. */
 int script_add(struct script *s, enum step_kind kind, const char *arg);
+
+/* Whether each step's guest is one of the configuration; else -1, with a line on stderr. */
+int script_check(const struct script *s, const struct config *c);
 
 /* A whole line of the console. True: it was for the script, and is not shown. */
 bool script_take(struct script *s, struct machine *m, const char *line);
