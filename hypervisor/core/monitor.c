@@ -71,14 +71,42 @@ static void order_all(struct guest *g, uint32_t request, uint32_t instead_of)
 		order(&g->vcpu[i], request, instead_of);
 }
 
+/* An order to a guest that has ended would be kept for its next life. One whose reset is on its way
+ * has not. */
+static bool has_ended(const struct guest *g)
+{
+	uint32_t orders = __atomic_load_n(&g->vcpu->requests, __ATOMIC_ACQUIRE);
+	bool ended = __atomic_load_n(&g->ended, __ATOMIC_ACQUIRE) && !(orders & REQUEST_RESET);
+
+	if (ended)
+		console_print("%s has ended: reset starts it again", g->config->name);
+	return ended;
+}
+
+/* What is so already changes nothing, and would be answered with silence. */
+static void pause(struct guest *g, bool paused)
+{
+	uint32_t orders = __atomic_load_n(&g->vcpu->requests, __ATOMIC_ACQUIRE);
+
+	if (has_ended(g))
+		return;
+	if (!(orders & (REQUEST_PAUSE | REQUEST_RESUME)) && g->vcpu->paused == paused)
+		console_print("%s is %s", g->config->name,
+			      paused ? "paused already" : "not paused");
+	if (paused)
+		order_all(g, REQUEST_PAUSE, REQUEST_RESUME);
+	else
+		order_all(g, REQUEST_RESUME, REQUEST_PAUSE);
+}
+
 static void command_pause(struct guest *g)
 {
-	order_all(g, REQUEST_PAUSE, REQUEST_RESUME);
+	pause(g, true);
 }
 
 static void command_resume(struct guest *g)
 {
-	order_all(g, REQUEST_RESUME, REQUEST_PAUSE);
+	pause(g, false);
 }
 
 static void command_reset(struct guest *g)
@@ -89,7 +117,15 @@ static void command_reset(struct guest *g)
 
 static void command_stop(struct guest *g)
 {
-	order(g->vcpu, REQUEST_STOP, REQUEST_RESET);
+	if (!has_ended(g))
+		order(g->vcpu, REQUEST_STOP, REQUEST_RESET);
+}
+
+static bool has_screen(const struct guest *g)
+{
+	if (!g->platform)
+		console_print("%s has no screen", g->config->name);
+	return g->platform;
 }
 
 /* The text screen, a line of the console for each of its 25, so that a script can read it. */
@@ -97,10 +133,8 @@ static void command_screen(struct guest *g)
 {
 	char text[PLATFORM_COLUMNS + 1];
 
-	if (!g->platform) {
-		console_print("%s has no screen", g->config->name);
+	if (!has_screen(g))
 		return;
-	}
 	for (unsigned row = 0; row < PLATFORM_ROWS; row++) {
 		platform_screen_row(g->platform, row, text);
 		console_print("%s: screen %02u |%s|", g->config->name, row, text);
@@ -113,7 +147,9 @@ static void command_cells(struct guest *g)
 	uint16_t cell[PLATFORM_COLUMNS];
 	char text[4 * PLATFORM_COLUMNS + 1];
 
-	for (unsigned row = 0; g->platform && row < PLATFORM_ROWS; row++) {
+	if (!has_screen(g))
+		return;
+	for (unsigned row = 0; row < PLATFORM_ROWS; row++) {
 		platform_screen_cells(g->platform, row, cell);
 		for (unsigned i = 0; i < PLATFORM_COLUMNS; i++)
 			format(text + 4 * i, 5, "%04x", cell[i]);
@@ -175,6 +211,8 @@ static void command_help(struct guest *g)
 
 static void run_line(void)
 {
+	while (line_used && line[line_used - 1] == ' ')
+		line[--line_used] = 0;
 	char *name = strchr(line, ' ');
 	struct guest *g = guest_count ? &guests[chosen] : NULL;
 
@@ -212,13 +250,20 @@ static void take_key(uint8_t byte)
 		command_input(&guests[byte - '1']);
 		return;
 	}
+	if (byte >= '0' && byte <= '9') {
+		console_print("no guest %c: Ctrl-A l lists them", byte);
+		return;
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
 		if (commands[i].key == (char)byte) {
 			if (guest_count || !commands[i].takes_guest)
 				commands[i].run(&guests[chosen]);
 			return;
 		}
-	command_help(NULL);
+	if (byte > ' ' && byte < 0x7f)
+		console_print("no key \"%c\": Ctrl-A h lists them", byte);
+	else
+		console_print("no key 0x%02x: Ctrl-A h lists them", byte);
 }
 
 static void take_line_byte(uint8_t byte)
