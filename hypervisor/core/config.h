@@ -20,7 +20,8 @@
  *	on-crash = stop | restart			default stop
  *	share	 = PERCENT	of its core, guaranteed, when others share it; default: equal parts
  *	device	 = virtio-console	a PV guest has it in any case
- *	optional = yes | no	yes: the machine need not wait for it to end; default no
+ *	optional = yes | no	yes: the machine does not wait for it to end, and is well
+ *				however it ends, or if it cannot be started; default no
  *	count-at = TEXT		exit counters are printed after each line that begins with TEXT
  */
 #ifndef VENEER_CONFIG_H

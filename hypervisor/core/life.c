@@ -314,11 +314,18 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	}
 }
 
+/* Where all are optional, all are waited for. */
 bool guests_all_ended(void)
 {
-	for (unsigned i = 0; i < guest_count; i++)
-		if (!guests[i].config->optional &&
-		    !__atomic_load_n(&guests[i].ended, __ATOMIC_ACQUIRE))
-			return false;
-	return true;
+	unsigned required = 0, left = 0, required_left = 0;
+
+	for (unsigned i = 0; i < guest_count; i++) {
+		bool must = !guests[i].config->optional;
+		bool ended = __atomic_load_n(&guests[i].ended, __ATOMIC_ACQUIRE);
+
+		required += must;
+		left += !ended;
+		required_left += must && !ended;
+	}
+	return required ? !required_left : !left;
 }

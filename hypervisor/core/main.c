@@ -160,31 +160,35 @@ static void print_guest_start(const struct guest *g)
 		      preparation_names[g->prepare]);
 }
 
-static void create_guest(const struct guest_config *c)
+static bool try_guest(const struct guest_config *c)
 {
 	struct guest *g = &guests[guest_count];
 
-	if (c->broken) {
-		console_print("%s: not started, see above", c->name);
-		return;
-	}
 	if (!sched_choose_cpu(c->cpus)) {
 		console_print(
 			"veneer.conf:%u: %s: none of its cores is there, the machine has %u: not "
 			"started",
 			c->line, c->name, cpu_count);
-		config.errors++;
-		return;
+		return false;
 	}
 	memset(g, 0, sizeof(*g));
 	g->id = guest_count;
 	if (!find_file(c, c->image, &g->image) ||
-	    (*c->module && !find_file(c, c->module, &g->module)) || guest_create(g, c)) {
-		config.errors++;
-		return;
-	}
+	    (*c->module && !find_file(c, c->module, &g->module)) || guest_create(g, c))
+		return false;
 	guest_count++;
 	print_guest_start(g);
+	return true;
+}
+
+/* A wrong line is an error, whosever it is; so is a guest for which this machine has no place, but
+ * for an optional one. */
+static void create_guest(const struct guest_config *c)
+{
+	if (c->broken)
+		console_print("%s: not started, see above", c->name);
+	else if (!try_guest(c) && !c->optional)
+		config.errors++;
 }
 
 static void read_boot_info(uint32_t magic, mpa_t info)
