@@ -182,6 +182,8 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 		is(join(', ', $text =~ /^veneer: (?:all done|verdict attacker) *.*$/mg), 'veneer: verdict attacker 7, veneer: all done, not all well', 'alone');
 		is(scalar(() = $text =~ /^neighbour: /mg), 1, 'the neighbour said nothing but its own');
 		unlike($text, qr/[^\n\t -~]/, 'nothing moves the cursor');
+		like($text, qr/^attacker: y{239}\nattacker: yveneer: all done, all well$/m, 'a long line is cut behind 239 characters');
+		like($text, qr/^attacker: \?\?\?veneer: all done, all well$/m, 'each byte of UTF-8 is a question mark');
 	}
 }
 
@@ -269,6 +271,18 @@ ok(-e "build/test-root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/vene
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 ($status, $text) = command(qw(build/test-root/usr/bin/veneer run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
+# The man page has every key of a configuration, every option, every command of the monitor, and every name.
+my $man = slurp('hypervisor/host/veneer.1') =~ s/\\-/-/gr;
+my $config = slurp('hypervisor/core/config.c');
+my %listed = (
+	key => [$config =~ /strcmp\(key, "([\w-]+)"\)/g], name => [map { /"([\w-]+)"/g } $config =~ /_names\[\] = \{(.*?)\}/gs],
+	option => [map { "--$_" } map { slurp($_) =~ /\{ "([\w-]+)", (?:no|required)_argument/g } qw(hypervisor/host/run.c bench/bench.c rewriter/command.c)],
+	command => [slurp('hypervisor/core/monitor.c') =~ /^\t\{ '.', "(\w+)"/mg]);
+for my $kind (sort keys %listed) {
+	my @missing = grep { my $w = $_; $w ne 'detect' && $w ne '--help' && ($kind eq 'key' ? $man !~ /^\.BI? "?$w = /m : $man !~ /(?<![\w-])\Q$w\E(?![\w-])/) } @{$listed{$kind}};
+	cmp_ok(scalar @{$listed{$kind}}, '>', 9, "there are ${kind}s");
+	is("@missing", '', "the man page has every $kind");
+}
 ($status, $text) = command('man', '--warnings', '-l', 'hypervisor/host/veneer.1') if -x '/usr/bin/man';
 unlike($text, qr/warning/, 'the man page is well formed') if -x '/usr/bin/man';
 
