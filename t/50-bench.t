@@ -9,6 +9,28 @@ use Test::More;
 use Veneer;
 use JSON::PP;
 
+# README's figures are the baseline's.
+my %baseline;
+for (@{decode_json(slurp('bench/baseline.json'))->{results}}) {
+	$baseline{"$_->{guest} $_->{op}"}{"$_->{engine} $_->{prep}"} = $_->{value} if $_->{machine} eq 'qemu' && $_->{metric} eq 'instructions';
+}
+my @ways = ('none native', 'ring stock', 'ring rewritten', 'ring pv', 'svm stock', 'svm pv');
+my %rows = ('mask and unmask interrupts' => 'rtos irq_mask_unmask', 'switch tasks there and back' => 'rtos task_switch',
+	'queue round trip' => 'rtos queue_roundtrip', 'system call by INT, ring 3' => 'rtos int_syscall',
+	'divide error, handled' => 'rtos exception', 'page fault, handled' => 'rtos page_fault', 'timer interrupt' => 'rtos tick',
+	'interrupt to itself' => 'rtos ipi', 'OUT to a port' => 'rtos port_out', 'CPUID' => 'rtos cpuid', 'system call' => 'linux syscall',
+	'page fault' => 'linux page_fault', 'signal (SIGSEGV)' => 'linux sigsegv', 'pipe, one way' => 'linux pipe',
+	'fork and exit' => 'linux fork', 'fork, exec, exit' => 'linux exec');
+my $readme = slurp('README.md');
+for my $name (sort keys %rows) {
+	my $want = $baseline{$rows{$name}};
+	my ($row) = $readme =~ /^\| \Q$name\E \|(.*)\|$/m or fail("README has $name"), next;
+	my @shown = map { tr/0-9//cdr } split /\|/, $row;
+	my @value = $rows{$name} =~ /linux/ ? ($want->{'none native'}, map { $want->{$_} - $want->{'none native'} } 'ring pv', 'svm pv') : map { $want->{$_} } @ways;
+	my @wrong = grep { length $shown[$_] ? abs($shown[$_] - $value[$_]) > 0.05 * $value[$_] + 0.5 : defined $value[$_] } 0 .. $#value;
+	is("@shown[@wrong]", '', "README: $name is as it is measured") or diag("measured: @value[@wrong]");
+}
+
 # Two runs at once: what is counted is not what is timed.
 my $better = slurp('bench/baseline.json');
 $better =~ s/("op": "task_switch", "metric": "instructions", "value": )405,/${1}300,/g;
