@@ -69,6 +69,10 @@ cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
 is($text, "veneer: build/.: Is a directory\n", 'nor is a folder an image');
 
+($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
+is($status, 1, 'nor is a text a kernel');
+like($text, qr/^veneer: a: test-no-kernel.conf: not an ELF file\nveneer: cannot start: no guest can be started\n\z/m, 'which is said once');
+
 # A wrong line, beside a guest that is right: said once, and what would stay is not made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
 my $wrong = "veneer: build/test-half.conf:6: memroy: unknown key\n";
@@ -201,6 +205,17 @@ for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {
 			unlike($text, qr/exit status/, 'without a word');
 	}
 }
+
+# Bochs, which ends before it has opened the serial line, or cannot be what is wanted.
+spew('build/test-emulator/bochs', "#!/bin/sh\nexit 1\n");
+chmod 0755, 'build/test-emulator/bochs';
+{
+	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
+	($status, $text) = $_->($spin, qw(--accel bochs)), is($status, 1, 'Bochs ends at once: exit status'),
+		is($text, "veneer: the hypervisor did not start\n", 'is noticed') for \&in_script, \&on_terminal;
+}
+($status, $text) = run_guests('bochs', $spin, '--accel', 'bochs', @$_), is($status, 1, "Bochs with @$_"),
+	like($text, qr/\Aveneer: .* are wanted, Bochs has at most 12 and 2048\n\z/, 'is refused in a line') for [qw(--cpus 13)], [qw(--memory 2049)];
 
 # --- steps that cannot be done ---
 my @ended = ('--expect', 'veneer=a: powered off');

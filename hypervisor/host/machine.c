@@ -108,10 +108,23 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 	return wait_for_program(m, argv[0], report);
 }
 
-/* Waits for output, and drops what the display shows. False: out of time. */
+/* Drops what the display shows. When it is closed the emulator has ended; and if that has never
+ * opened the serial line, nothing is said there, not even that. */
+static void drop_display(struct machine *m)
+{
+	struct pollfd serial = { m->from, POLLIN, 0 };
+	char dropped[512];
+
+	if (read(m->display, dropped, sizeof(dropped)) > 0)
+		return;
+	close(m->display);
+	m->display = -1;
+	m->eof = !poll(&serial, 1, 0);
+}
+
+/* Waits for output. False: out of time. */
 static bool wait_for_output(struct machine *m, long end)
 {
-	char dropped[512];
 
 	for (;;) {
 		long left = end < 0 ? -1 : end - now_ms();
@@ -119,11 +132,9 @@ static bool wait_for_output(struct machine *m, long end)
 
 		if ((end >= 0 && left < 0) || poll(p, 2, (int)left) == 0)
 			return false;
-		if (p[1].revents && read(m->display, dropped, sizeof(dropped)) <= 0) {
-			close(m->display); /* the emulator has ended */
-			m->display = -1;
-		}
-		if (p[0].revents)
+		if (p[1].revents)
+			drop_display(m);
+		if (p[0].revents || m->eof)
 			return true;
 	}
 }
@@ -147,6 +158,7 @@ static void hear(struct machine *m, const char *line)
 
 	if (!said)
 		return;
+	m->refused |= !strncmp(said, "cannot start: ", 14);
 	m->started |= !strncmp(said, "boot entry_ticks=", 17);
 	m->done |= !strncmp(said, "all done, ", 10);
 	m->well |= !strcmp(said, "all done, all well");
@@ -222,7 +234,8 @@ enum machine_event machine_read(struct machine *m, int timeout_ms, const char **
 		}
 		if (!wait_for_output(m, end))
 			return MACHINE_SILENT;
-		take_bytes(m);
+		if (!m->eof)
+			take_bytes(m);
 	}
 }
 
@@ -264,8 +277,10 @@ static bool forward(struct machine *m, struct output *o, long end)
 			return false;
 		if (poll(p, 3, (int)left) <= 0)
 			continue;
-		if (p[2].revents && read(m->display, buffer, sizeof(buffer)) <= 0)
-			m->display = -1;
+		if (p[2].revents)
+			drop_display(m);
+		if (m->eof)
+			return true;
 		if (p[0].revents && (!show_output(m, o) || o->failed))
 			return true;
 		if (p[1].revents) {

@@ -25,7 +25,7 @@ struct machine {
 	bool cut;   /* the rest of a line that was too long is dropped */
 	bool eof;
 	/* what the hypervisor has said of itself */
-	bool started, done, well, panicked;
+	bool refused, started, done, well, panicked;
 };
 
 /* Starts argv (execvp) with its stdin and stdout as the serial line. 0, or -1 with a line on

@@ -229,9 +229,9 @@ static int judge(struct machine *m, struct script *s, int status)
 {
 	bool done = script_is_done(s, "not done when the machine went down");
 
-	if (!m->started)
+	if (!m->started && !m->refused)
 		fprintf(stderr, "veneer: the hypervisor did not start\n");
-	else if (!m->done && !m->panicked)
+	else if (m->started && !m->done && !m->panicked)
 		fprintf(stderr,
 			"veneer: the machine went down in the middle (the emulator's exit status "
 			"is %d)\n",
