@@ -33,7 +33,7 @@ $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
 $(BUILD)/t/unit/test_mmu: $(MMU_SOURCES)
 $(BUILD)/t/unit/test_tables: hypervisor/mmu/tables.c
 $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_mmu_vcpus $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
-$(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=40 # many parts
+$(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # many parts
 $(BUILD)/t/unit/test_events: hypervisor/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/mmu/walk.c
 $(BUILD)/t/unit/test_sched: hypervisor/core/sched.c hypervisor/core/timer.c hypervisor/core/request.c

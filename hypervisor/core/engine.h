@@ -82,9 +82,9 @@ struct engine {
 	/* What a PV guest may set of its vCPU. Errors as in abi/veneer.h. */
 	void (*load_entries)(struct vcpu *v); /* handlers and entries have changed */
 	void (*load_root)(struct vcpu *v, gpa_t root, bool flush);
-	void (*drop_root)(struct vcpu *v, gpa_t root);
+	bool (*drop_root)(struct vcpu *v, gpa_t root); /* false: a part is done */
 	void (*flush)(struct vcpu *v, gva_t va, uint64_t bytes);
-	void (*flush_part)(struct vcpu *v); /* a part of what is left, for REQUEST_FLUSH */
+	void (*work_part)(struct vcpu *v); /* of a root's load, a flush, set_ldt: REQUEST_WORK */
 	void (*use_page)(struct vcpu *v, struct veneer_vcpu_page *page);
 	int (*set_gdt)(struct vcpu *v, gva_t at, uint64_t entries);
 	int (*set_ldt)(struct vcpu *v, gva_t at, uint64_t entries);

@@ -64,7 +64,7 @@ enum vcpu_state {
 #define REQUEST_SEND	0x4000	/* console output waits for this CPU's timer */
 #define REQUEST_VIRTIO	0x8000	/* devices have work left */
 #define REQUEST_LOAD	0x10000 /* all are parked: load the image again */
-#define REQUEST_FLUSH	0x20000 /* of translations: some is left of it */
+#define REQUEST_WORK	0x20000 /* its own long work: some is left of it */
 
 /* Of the operator, and of the guest's end: whoever runs. */
 #define REQUESTS_AT_ONCE \
@@ -74,7 +74,7 @@ enum vcpu_state {
 	(REQUEST_INPUT | REQUEST_EVENT | REQUEST_START | REQUEST_INIT | REQUEST_STARTUP | \
 	 REQUEST_ROOM | REQUEST_SEND | REQUEST_VIRTIO)
 /* Long, in parts: the vCPU is scheduled for them, and does not run before they are through. */
-#define REQUESTS_IN_TURN (REQUEST_LOAD | REQUEST_FLUSH)
+#define REQUESTS_IN_TURN (REQUEST_LOAD | REQUEST_WORK)
 
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
@@ -110,7 +110,13 @@ struct vcpu {
 	uint64_t spec_ctrl; /* as the guest has set it */
 
 	struct mmu_view mmu;
-	struct mmu_flush flush; /* ring: under way, for REQUEST_FLUSH */
+	/* ring: under way, for REQUEST_WORK */
+	struct mmu_flush flush;
+	bool flush_user; /* when the root is loaded */
+	struct ldt_load {
+		gva_t at;
+		unsigned entries, done;
+	} ldt_load;
 	struct legacy_state legacy;
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;

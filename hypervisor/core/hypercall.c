@@ -166,8 +166,7 @@ static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
 		return -EBUSY;
 	if (r->rdi & ~PAGE_MASK)
 		return -EINVAL;
-	v->engine->drop_root(v, GPA(r->rdi));
-	return 0;
+	return v->engine->drop_root(v, GPA(r->rdi)) ? 0 : again(v, r);
 }
 
 static int64_t hc_shutdown(struct vcpu *v, struct regs *r)

@@ -224,6 +224,7 @@ static void read_acpi(void)
 
 static void prepare_machine(void)
 {
+	mmu_secret = __stack_chk_guard * 0x9e3779b97f4a7c15 | 1;
 	const char *missing = cpu_features_detect();
 
 	if (missing) {

@@ -128,8 +128,8 @@ void request_in_turn(struct vcpu *v)
 {
 	uint32_t r = take(v, REQUESTS_IN_TURN);
 
-	if (r & REQUEST_FLUSH)
-		v->engine->flush_part(v);
+	if (r & REQUEST_WORK)
+		v->engine->work_part(v);
 	if (!(r & REQUEST_LOAD))
 		return;
 	if (!guest_load_part(v->guest))

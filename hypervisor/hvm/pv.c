@@ -211,7 +211,7 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 	vendor(v)->flush(v);
 }
 
-void hvm_drop_root(struct vcpu *v, gpa_t root)
+bool hvm_drop_root(struct vcpu *v, gpa_t root)
 {
 	struct guest *g = v->guest;
 
@@ -222,6 +222,7 @@ void hvm_drop_root(struct vcpu *v, gpa_t root)
 		if (*known == root.v)
 			__atomic_store_n(known, 0, __ATOMIC_RELAXED);
 	}
+	return true;
 }
 
 void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)

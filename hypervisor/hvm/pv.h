@@ -16,7 +16,7 @@ bool hvm_pv_deliver(struct vcpu *v);
 
 void hvm_load_entries(struct vcpu *v);
 void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
-void hvm_drop_root(struct vcpu *v, gpa_t root);
+bool hvm_drop_root(struct vcpu *v, gpa_t root);
 void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
 int hvm_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);

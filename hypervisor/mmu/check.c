@@ -157,10 +157,12 @@ static bool check_lists(const struct mmu *m, struct mmu_report *r)
 	unsigned free = 0, others = 0, keyed, state[4] = { 0 }, keys = 0, lent = 0;
 
 	for (int kind = 0; kind < SHADOW_KINDS; kind++)
-		if (!check_list(m, m->free[kind], SHADOW_FREE, kind, &free, r))
+		if (!check_list(m, m->free[kind], SHADOW_FREE, kind, &free, r) ||
+		    !check_list(m, m->unkinded[kind], SHADOW_FREE, kind, &free, r))
 			return false;
 	if (!check_list(m, m->dying, SHADOW_DYING, -1, &others, r) ||
 	    !check_list(m, m->resting, SHADOW_RESTING, -1, &others, r) ||
+	    !check_list(m, m->rested, SHADOW_RESTING, -1, &others, r) ||
 	    !check_buckets(m, &keyed, r))
 		return false;
 	for (unsigned i = 0; i < m->pool_pages; i++) {

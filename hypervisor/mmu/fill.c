@@ -9,8 +9,6 @@
 /* Entries of a private tree above the leaf: everything is allowed. */
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
 
-#define REAP_FIRST 32
-
 /* The shadow of a guest's table, which the slot of a root shall link to if it is not 0. What was
  * there already may have entries from before a flush that its users did not see: since then it was
  * the table of another, or this root did not link to it. */
@@ -19,17 +17,23 @@ static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned sl
 	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
 	bool kernel = key && slot >= KERNEL_SLOTS;
 
-	if (kernel && page != MMU_NO_ROOT && m->kernel[slot - KERNEL_SLOTS] == page + 1)
-		return page; /* it has seen all flushes */
+	if (kernel) {
+		if (page != MMU_NO_ROOT && m->retiring != slot &&
+		    m->kernel[slot - KERNEL_SLOTS] == page + 1)
+			return page; /* it has seen all flushes */
+		if (!shadow_retire_kernel(m, slot))
+			return MMU_NO_ROOT;
+		page = shadow_find(m, key);
+	}
 	/* a root that was dropped may be all that links to it: then a new one is cheaper */
-	for (unsigned i = 0; i < REAP_FIRST && page != MMU_NO_ROOT && m->dying; i++) {
+	while (page != MMU_NO_ROOT && m->dying && m->budget > MMU_PART / 2) {
 		shadow_reap(m);
 		page = shadow_find(m, key);
 	}
-	if (page != MMU_NO_ROOT)
-		shadow_sync(m, page);
-	else
+	if (page == MMU_NO_ROOT)
 		page = shadow_take(m, (enum shadow_kind)level, key);
+	else if (!shadow_renew(m, page))
+		return MMU_NO_ROOT;
 	if (kernel && page != MMU_NO_ROOT)
 		shadow_set_kernel(m, slot, page);
 	return page;
@@ -42,7 +46,8 @@ static void link_table(struct mmu *m, unsigned page, unsigned index, unsigned be
 	shadow_set(m, page, index, shadow_link(m, below) | bits);
 }
 
-/* The page that an entry above the leaf links to, made or replaced; MMU_NO_ROOT: no room. */
+/* The page that an entry above the leaf links to, made or replaced; MMU_NO_ROOT: there is no room,
+ * or the budget is spent. */
 static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint64_t key,
 			uint64_t bits)
 {
@@ -123,15 +128,19 @@ static unsigned path(struct mmu_view *view, gva_t va, int leaf_level, const stru
 	return page;
 }
 
-static void install(struct mmu_view *view, gva_t va, int level, uint64_t leaf,
-		    const struct translation *t)
+static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint64_t leaf,
+			       const struct translation *t)
 {
 	struct mmu *m = view->mmu;
 	unsigned page, index = pt_index(va.v, level);
 
 	shadow_changed(m);
-	while ((page = path(view, va, level, t)) == MMU_NO_ROOT)
+	while ((page = path(view, va, level, t)) == MMU_NO_ROOT) {
+		if (m->budget <= 0)
+			return MMU_AGAIN;
+		m->budget -= PATH_COST;
 		shadow_make_room(m);
+	}
 	uint64_t *entry = &shadow_table(m, page)[index];
 	if (shadow_is_table(*entry, level))
 		shadow_clear_entry(m, entry, level);
@@ -139,6 +148,7 @@ static void install(struct mmu_view *view, gva_t va, int level, uint64_t leaf,
 	m->fills++;
 	if (level == 1 && m->shadow[page].key)
 		fill_neighbours(m, page, index);
+	return MMU_FILLED;
 }
 
 /* Pages 0 and 1 are the vCPU page, for the kernel; the rest is code and tables, read-only. */
@@ -151,17 +161,17 @@ static enum mmu_result window_fault(struct mmu_view *view, gva_t va, unsigned er
 	if (page >= VENEER_WINDOW_STUBS) {
 		if (error & (PF_PRESENT | PF_WRITE))
 			return MMU_WINDOW;
-		install(view, va, 1,
-			(m->window_memory.v + page - VENEER_WINDOW_STUBS) | PTE_P | PTE_U | PTE_A,
-			&none);
-		return MMU_FILLED;
+		return install(view, va, 1,
+			       (m->window_memory.v + page - VENEER_WINDOW_STUBS) | PTE_P | PTE_U |
+				       PTE_A,
+			       &none);
 	}
 	if (error & (PF_USER | PF_FETCH | PF_PRESENT))
 		return MMU_WINDOW;
 	if (page == VENEER_WINDOW_UNMASK && m->window_armed)
 		return error & PF_WRITE ? MMU_UNMASK : MMU_WINDOW;
-	install(view, va, 1, m->vcpu_pages.v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX, &none);
-	return MMU_FILLED;
+	return install(view, va, 1, m->vcpu_pages.v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX,
+		       &none);
 }
 
 /* A 2 MiB leaf is possible where the guest's page is that large and all of it is RAM. */
@@ -283,10 +293,8 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 	int own = t.size >= LARGE_SIZE ? 2 : 1; /* where the guest has its leaf */
 	uint64_t rights = leaf_rights(view, &t, own, access);
 	if (can_be_large(m, va, &t))
-		install(view, va, 2, ALIGN_DOWN(frame.v, LARGE_SIZE) | rights | PTE_PS, &t);
-	else
-		install(view, va, 1, frame.v | rights, &t);
-	return MMU_FILLED;
+		return install(view, va, 2, ALIGN_DOWN(frame.v, LARGE_SIZE) | rights | PTE_PS, &t);
+	return install(view, va, 1, frame.v | rights, &t);
 }
 
 enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)

@@ -92,11 +92,19 @@ struct mmu {
 	mpa_t pool;
 	unsigned pool_pages, pool_free, lent;
 	struct shadow *shadow;
-	uint16_t free[SHADOW_KINDS], dying, resting;
+	int budget; /* what whoever has the lock may still do before others get a turn */
+	uint16_t free[SHADOW_KINDS], dying;
+	uint16_t resting, rested;	 /* the latter: every other vCPU has left the guest since */
+	uint16_t unkinded[SHADOW_KINDS]; /* free pages that a scan is about, by their old kinds */
+	unsigned scan_at;		 /* the group that it has come to, of all in the pool */
+	bool scanning, scanned;		 /* ...; all free pages keep their kinds */
+	uint16_t oldest_at, oldest;	 /* of the roots before that page; index + 1, or 0 */
 	uint16_t bucket[MMU_BUCKETS];
-	uint16_t kernel[256]; /* of root slots 256 on: the table that all roots link to */
-	uint64_t kernel_used; /* as shadow.used, of those slots */
-	uint64_t clock;	      /* counts loads and flushes */
+	uint16_t kernel[256];	    /* of root slots 256 on: the table that all roots link to */
+	uint64_t kernel_used;	    /* as shadow.used, of those slots */
+	unsigned retiring, retired; /* the slot whose table is taken from all roots, or 0, and as
+				       far as which page that is done */
+	uint64_t clock;		    /* counts loads and flushes */
 	struct mmu_view *views;
 	uint64_t not_present; /* what an entry says that the guest has not either: 0, or a mark */
 	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
@@ -136,6 +144,7 @@ struct translation {
 
 enum mmu_result {
 	MMU_FILLED,	 /* try the instruction again */
+	MMU_AGAIN,	 /* the same: nothing is filled yet, but a part of the work is done */
 	MMU_GUEST_FAULT, /* the guest's own page fault: send it on */
 	MMU_NO_MEMORY,	 /* the address translates to something outside the guest's memory */
 	MMU_UNMASK,	 /* a store to the armed page of the patch window */
@@ -144,6 +153,10 @@ enum mmu_result {
 
 /* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
 extern bool mmu_can_mark;
+
+/* An odd number of each boot, by which tables find their shadows: a guest cannot choose tables that
+ * are all looked for in the same place. */
+extern uint64_t mmu_secret;
 
 /* pool is zeroed and holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. No view has a
  * root. */
@@ -177,33 +190,37 @@ int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned acc
 /* Sets bits in a table's entry if it is still old; else false. */
 bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
 
-/* Makes p the view's way of translating. True: its root is empty, as a private tree always is;
- * false: a mirrored root that was kept, and may have to be flushed. */
-bool mmu_load_root(struct mmu_view *view, const struct paging *p);
+/* Makes p the view's way of translating. */
+enum mmu_root {
+	MMU_ROOT_EMPTY, /* as a private tree always is */
+	MMU_ROOT_KEPT,	/* a mirrored one, which may have to be flushed */
+	MMU_ROOT_AGAIN, /* a part of the work is done; until all is, the view has no root */
+};
+enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p);
 mpa_t mmu_root(const struct mmu_view *view);
 void mmu_unload(struct mmu_view *view); /* the view has no root until the next load */
 
-/* The guest will not load that root again before it is a new one. */
-void mmu_drop_root(struct mmu *m, gpa_t root);
+/* The guest will not load that root again before it is a new one. False: a part is done. */
+bool mmu_drop_root(struct mmu *m, gpa_t root);
 
 /* What the shadows say of [va, va + bytes), in the view's root, is what the tables say now; in the
  * kernel's half, below all roots. */
 void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes);
 
-/* The same in parts of about 5 000 instructions; bytes not 0. True when it is done. The lock is
+/* The same in parts (MMU_PART); bytes not 0. True when it is done. The lock is
  * free between two parts, but the view's root must stay. */
 struct mmu_flush {
 	uint64_t at, last; /* what is left of it */
 	uint64_t since;	   /* by mmu.clock, when it began */
 	unsigned whole[5]; /* by level: the table that it has seen from the first entry on; index +
 			      1 */
-	int budget;	   /* of this part, in entries */
 };
 void mmu_flush_begin(struct mmu_view *view, struct mmu_flush *f, gva_t va, uint64_t bytes);
 bool mmu_flush_part(struct mmu_view *view, struct mmu_flush *f);
 
-/* A zeroed page of the pool for something else that the guest makes us keep, or NULL. */
-void *mmu_take_page(struct mmu *m);
+/* A zeroed page of the pool for something else that the guest makes us keep. NULL: it has as many
+ * as it may, or, with *again, a part of the work is done. */
+void *mmu_take_page(struct mmu *m, bool *again);
 void mmu_give_page(struct mmu *m, void *page);
 
 /* Handles a page fault with the processor's error code; *error is what the guest should see. */

@@ -6,6 +6,7 @@
 #include "ring/gate.h"
 
 bool mmu_can_mark;
+uint64_t mmu_secret = 0x9e3779b97f4a7c15;
 
 static void push(struct mmu *m, uint16_t *list, unsigned page, enum shadow_state state)
 {
@@ -26,15 +27,20 @@ static void push_free(struct mmu *m, unsigned page)
 {
 	push(m, &m->free[m->shadow[page].kind], page, SHADOW_FREE);
 	m->pool_free++;
+	m->scanned = false;
 }
 
 static void clear_lists(struct mmu *m)
 {
 	memset(m->bucket, 0, sizeof(m->bucket));
 	memset(m->free, 0, sizeof(m->free));
+	memset(m->unkinded, 0, sizeof(m->unkinded));
 	memset(m->kernel, 0, sizeof(m->kernel));
 	m->kernel_used = 0;
-	m->dying = m->resting = 0;
+	m->retiring = 0;
+	m->dying = m->resting = m->rested = 0;
+	m->scanning = m->scanned = false;
+	m->oldest_at = m->oldest = 0;
 	m->pool_free = 0;
 }
 
@@ -112,22 +118,30 @@ void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level)
 	}
 }
 
-void shadow_empty(struct mmu *m, unsigned page)
+static void clear_links(struct mmu *m, uint64_t *table, unsigned first, int level)
+{
+	for (unsigned i = first; i < first + GROUP; i++)
+		if (table[i] && !(level == 4 && i == GATE_SLOT))
+			shadow_clear_entry(m, &table[i], level);
+}
+
+bool shadow_empty(struct mmu *m, unsigned page)
 {
 	uint64_t *table = shadow_table(m, page), used = m->shadow[page].used;
 	int level = m->shadow[page].kind;
+	bool leaves = level == 1 || level == SHADOW_LENT;
 
-	for (; used; used &= used - 1) {
+	for (; used && m->budget > 0; used &= used - 1) {
 		unsigned first = (unsigned)__builtin_ctzll(used) * GROUP;
 
-		if (level == 1 || level == SHADOW_LENT)
+		if (leaves)
 			memset(&table[first], 0, GROUP * sizeof(*table));
 		else
-			for (unsigned i = first; i < first + GROUP; i++)
-				if (table[i] && !(level == 4 && i == GATE_SLOT))
-					shadow_clear_entry(m, &table[i], level);
+			clear_links(m, table, first, level);
+		m->budget -= leaves ? 1 : LINKS_COST;
 	}
-	m->shadow[page].used = 0;
+	m->shadow[page].used = used;
+	return !used;
 }
 
 static void forget_kernel(struct mmu *m, unsigned page)
@@ -138,16 +152,32 @@ static void forget_kernel(struct mmu *m, unsigned page)
 	m->shadow[page].kernel = false;
 }
 
+/* Until no root has it, the table is still the one that flushes go through, but no other root gets
+ * a link to it. One slot at a time: the one under way comes first. */
+bool shadow_retire_kernel(struct mmu *m, unsigned slot)
+{
+	while (m->retiring || m->kernel[slot - KERNEL_SLOTS]) {
+		if (!m->retiring)
+			m->retired = 0;
+		m->retiring = m->retiring ? m->retiring : slot;
+		for (; m->retired < m->pool_pages && m->budget > 0; m->retired++) {
+			const struct shadow *s = &m->shadow[m->retired];
+			uint64_t *entry = &shadow_table(m, m->retired)[m->retiring];
+
+			m->budget--;
+			if (s->kind == 4 && s->key && *entry)
+				shadow_clear_entry(m, entry, 4);
+		}
+		if (m->retired < m->pool_pages)
+			return false;
+		m->kernel[m->retiring - KERNEL_SLOTS] = 0;
+		m->retiring = 0;
+	}
+	return true;
+}
+
 void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page)
 {
-	unsigned old = m->kernel[slot - KERNEL_SLOTS];
-
-	for (unsigned i = 0; old && i < m->pool_pages; i++) {
-		uint64_t *entry = &shadow_table(m, i)[slot];
-
-		if (m->shadow[i].kind == 4 && m->shadow[i].key && *entry)
-			shadow_clear_entry(m, entry, 4);
-	}
 	m->kernel[slot - KERNEL_SLOTS] = (uint16_t)(page + 1);
 	m->kernel_used |= 1ull << slot / GROUP;
 	m->shadow[page].kernel = true;
@@ -157,8 +187,11 @@ void shadow_give_back(struct mmu *m, unsigned page)
 {
 	if (m->shadow[page].key)
 		remove_key(m, page);
-	if (m->shadow[page].kernel)
+	if (m->shadow[page].kernel) {
 		forget_kernel(m, page);
+		m->budget -= KERNEL_COST;
+	}
+	m->budget -= GIVE_COST;
 	m->drops++;
 	push(m, &m->dying, page, SHADOW_DYING);
 }
@@ -167,7 +200,11 @@ void shadow_reap(struct mmu *m)
 {
 	unsigned page = pop(m, &m->dying);
 
-	shadow_empty(m, page);
+	m->budget--;
+	if (!shadow_empty(m, page)) {
+		push(m, &m->dying, page, SHADOW_DYING);
+		return;
+	}
 	if (m->shadow[page].kind == 4)
 		shadow_table(m, page)[GATE_SLOT] = 0;
 	if (m->quiesce)
@@ -180,10 +217,6 @@ unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
 {
 	uint16_t *list = &m->free[m->free[kind] ? kind : SHADOW_ANY];
 
-	while (!*list && m->dying) {
-		shadow_reap(m);
-		list = &m->free[kind];
-	}
 	if (!*list)
 		return MMU_NO_ROOT;
 	unsigned page = pop(m, list);
@@ -192,6 +225,7 @@ unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
 	m->pool_free--;
 	s->kind = (uint8_t)kind;
 	s->state = SHADOW_USED;
+	s->marked = false;
 	s->links = 0;
 	s->time = m->clock;
 	if (key)
@@ -203,8 +237,15 @@ unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
 static void end_rest(struct mmu *m)
 {
 	m->quiesce(m);
-	while (m->resting)
-		push_free(m, pop(m, &m->resting));
+	m->budget -= WAIT_COST;
+	m->rested = m->resting;
+	m->resting = 0;
+}
+
+static void free_rested(struct mmu *m)
+{
+	for (; m->rested && m->budget > 0; m->budget--)
+		push_free(m, pop(m, &m->rested));
 }
 
 bool shadow_root_in_use(const struct mmu *m, unsigned page)
@@ -215,81 +256,124 @@ bool shadow_root_in_use(const struct mmu *m, unsigned page)
 	return false;
 }
 
-/* False: each root is in use. */
+static bool may_go(const struct mmu *m, unsigned page)
+{
+	const struct shadow *s = &m->shadow[page];
+
+	return s->kind == 4 && s->state == SHADOW_USED && !shadow_root_in_use(m, page);
+}
+
+/* Looks on for the root loaded longest ago, while the budget lasts. False: each is in use. */
 static bool drop_oldest_root(struct mmu *m)
 {
-	unsigned victim = MMU_NO_ROOT;
+	for (; m->oldest_at < m->pool_pages; m->oldest_at++) {
+		const struct shadow *s = &m->shadow[m->oldest_at];
 
-	for (unsigned i = 0; i < m->pool_pages; i++) {
-		const struct shadow *s = &m->shadow[i];
-
-		if (s->kind == 4 && s->state == SHADOW_USED && !shadow_root_in_use(m, i) &&
-		    (victim == MMU_NO_ROOT || s->time < m->shadow[victim].time))
-			victim = i;
+		if (m->budget <= 0)
+			return true;
+		m->budget -= s->kind == 4 ? ROOT_COST : m->oldest_at & 1;
+		if (may_go(m, m->oldest_at) &&
+		    (!m->oldest || s->time < m->shadow[m->oldest - 1].time))
+			m->oldest = (uint16_t)(m->oldest_at + 1);
 	}
+	unsigned victim = m->oldest - 1u;
+	m->oldest_at = m->oldest = 0;
 	if (victim == MMU_NO_ROOT)
 		return false;
-	shadow_give_back(m, victim);
+	if (may_go(m, victim))
+		shadow_give_back(m, victim);
 	return true;
 }
 
-/* Finds which pages some entry or some view still leads to, whatever their counts say. */
-static void mark_linked(struct mmu *m)
+/* --- free pages that nothing leads to become pages for any kind --- */
+
+static void begin_scan(struct mmu *m)
 {
-	for (unsigned i = 0; i < m->pool_pages; i++)
-		m->shadow[i].marked = false;
-	for (const struct mmu_view *v = m->views; v; v = v->next)
-		if (v->root != MMU_NO_ROOT)
-			m->shadow[v->root].marked = true;
-	for (unsigned i = 0; i < m->pool_pages; i++) {
-		const uint64_t *table = shadow_table(m, i);
-		int level = m->shadow[i].kind;
-
-		if (level < 2 || level > 4)
-			continue;
-		for (uint64_t used = m->shadow[i].used; used; used &= used - 1) {
-			unsigned first = (unsigned)__builtin_ctzll(used) * GROUP;
-
-			for (unsigned k = first; k < first + GROUP; k++)
-				if (shadow_is_table(table[k], level) &&
-				    !(level == 4 && k == GATE_SLOT))
-					m->shadow[shadow_linked(m, table[k])].marked = true;
-		}
-	}
-}
-
-/* Free pages that nothing leads to become pages for any kind; false: there are none. No processor
- * walks them either when this returns. */
-static bool free_for_any_kind(struct mmu *m)
-{
-	bool any = false;
-
-	mark_linked(m);
 	for (unsigned kind = SHADOW_ANY + 1; kind < SHADOW_KINDS; kind++) {
-		uint16_t list = m->free[kind];
-
+		m->unkinded[kind] = m->free[kind];
 		m->free[kind] = 0;
-		while (list) {
-			unsigned page = pop(m, &list);
-
-			if (!m->shadow[page].marked) {
-				m->shadow[page].kind = SHADOW_ANY;
-				any = true;
-			}
-			push(m, &m->free[m->shadow[page].kind], page, SHADOW_FREE);
-		}
 	}
-	if (any && m->quiesce)
-		m->quiesce(m);
-	return any;
+	m->scanning = true;
+	m->scan_at = 0;
 }
 
-/* All that the roots in use lead to goes; false: that was nothing. */
+/* Finds which free pages the entries of a group still lead to, whatever their counts say. */
+static void mark_linked(struct mmu *m, const uint64_t *table, unsigned first, int level)
+{
+	for (unsigned i = first; i < first + GROUP; i++)
+		if (shadow_is_table(table[i], level) && !(level == 4 && i == GATE_SLOT)) {
+			struct shadow *s = &m->shadow[shadow_linked(m, table[i])];
+
+			s->marked |= s->state == SHADOW_FREE;
+		}
+}
+
+/* The group that the scan has come to, or those of a table that are not in use. */
+static void scan_group(struct mmu *m)
+{
+	unsigned page = m->scan_at / GROUPS, group = m->scan_at % GROUPS;
+	const struct shadow *s = &m->shadow[page];
+	uint64_t used = s->kind >= 2 && s->kind <= 4 ? s->used >> group : 0;
+
+	m->budget--;
+	if (!used) {
+		m->scan_at = (page + 1) * GROUPS;
+		return;
+	}
+	group += (unsigned)__builtin_ctzll(used);
+	mark_linked(m, shadow_table(m, page), group * GROUP, s->kind);
+	m->scan_at = page * GROUPS + group + 1;
+	m->budget -= SCAN_COST;
+}
+
+/* False: some are left. */
+static bool give_kinds(struct mmu *m)
+{
+	for (unsigned kind = SHADOW_ANY + 1; kind < SHADOW_KINDS; kind++)
+		for (; m->unkinded[kind]; m->budget--) {
+			if (m->budget <= 0)
+				return false;
+			unsigned page = pop(m, &m->unkinded[kind]);
+			struct shadow *s = &m->shadow[page];
+
+			s->kind = s->marked ? s->kind : SHADOW_ANY;
+			s->marked = false;
+			push(m, &m->free[s->kind], page, SHADOW_FREE);
+		}
+	return true;
+}
+
+/* The pages are out of reach meanwhile, so that no link to them can be made. Processors may have
+ * cached one that is gone, until they leave the guest. */
+static void scan_part(struct mmu *m)
+{
+	unsigned end = m->pool_pages * GROUPS;
+
+	while (m->scan_at < end && m->budget > 0) {
+		scan_group(m);
+		if (m->scan_at < end)
+			continue;
+		for (const struct mmu_view *v = m->views; v; v = v->next)
+			if (v->root != MMU_NO_ROOT)
+				m->shadow[v->root].marked |=
+					m->shadow[v->root].state == SHADOW_FREE;
+		if (m->quiesce) {
+			m->quiesce(m);
+			m->budget -= WAIT_COST;
+		}
+	}
+	if (m->scan_at < end || !give_kinds(m))
+		return;
+	m->scanning = false;
+	m->scanned = true;
+}
+
+/* All that the roots in use lead to goes, or a part of it; false: that was nothing. */
 static bool empty_roots(struct mmu *m)
 {
 	for (const struct mmu_view *v = m->views; v; v = v->next)
-		if (v->root != MMU_NO_ROOT)
-			shadow_empty(m, v->root);
+		if (v->root != MMU_NO_ROOT && !shadow_empty(m, v->root))
+			return true;
 	return m->dying;
 }
 
@@ -319,33 +403,35 @@ static void rebuild(struct mmu *m)
 void shadow_make_room(struct mmu *m)
 {
 	shadow_changed(m);
-	if (m->dying) {
+	if (m->scanning)
+		scan_part(m);
+	else if (m->dying)
 		shadow_reap(m);
-		return;
-	}
-	if (m->resting) {
+	else if (m->rested)
+		free_rested(m);
+	else if (m->resting)
 		end_rest(m);
-		return;
-	}
-	if (m->pool_free > m->pool_pages / 8 && free_for_any_kind(m))
-		return;
-	if (drop_oldest_root(m))
-		return;
-	if (m->pool_free && free_for_any_kind(m))
-		return;
-	if (!empty_roots(m))
+	else if (!m->scanned && m->pool_free > m->pool_pages / 8)
+		begin_scan(m);
+	else if (drop_oldest_root(m))
+		;
+	else if (!m->scanned && m->pool_free)
+		begin_scan(m);
+	else if (!empty_roots(m))
 		rebuild(m);
 }
 
-void *mmu_take_page(struct mmu *m)
+void *mmu_take_page(struct mmu *m, bool *again)
 {
 	unsigned page = MMU_NO_ROOT;
 
 	shadow_lock(m);
-	if (m->lent < m->pool_pages / MMU_LENT_SHARE) {
-		while ((page = shadow_take(m, SHADOW_LENT, 0)) == MMU_NO_ROOT)
-			shadow_make_room(m);
+	*again = m->lent < m->pool_pages / MMU_LENT_SHARE;
+	while (*again && (page = shadow_take(m, SHADOW_LENT, 0)) == MMU_NO_ROOT && m->budget > 0)
+		shadow_make_room(m);
+	if (page != MMU_NO_ROOT) {
 		m->lent++;
+		*again = false;
 	}
 	shadow_unlock(m);
 	return page == MMU_NO_ROOT ? NULL : shadow_table(m, page);

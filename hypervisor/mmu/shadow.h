@@ -88,11 +88,30 @@
 #define NOT_PRESENT  (PTE_P | 1ull << 51)
 
 #define GROUP	     8 /* entries with one bit in shadow.used: a cache line */
+#define GROUPS	     (PT_ENTRIES / GROUP)
 #define KEY_LEVEL    7
 #define KEY_CPU(cpu) ((uint64_t)(cpu) << 3)
 
 #define KERNEL_SLOTS 256 /* of a root: its upper half */
 
+/* What is done with the lock held at one go, and what things cost, in units of about 25
+ * instructions. */
+#ifndef MMU_PART
+#define MMU_PART 200
+#endif
+#define ENTRY_COST  2  /* an entry of a last table is read */
+#define LINK_COST   5  /* or of another */
+#define TABLE_COST  16 /* a flush comes to a table */
+#define LINKS_COST  8  /* a group of links is cleared */
+#define SCAN_COST   6  /* or looked at */
+#define GIVE_COST   3  /* a table is given back */
+#define KERNEL_COST 64 /* and was the kernel's */
+#define ROOT_COST   2  /* one is looked at, whether it is in use */
+#define PATH_COST   6  /* a fault has looked in vain for the pages that it needs */
+#define WAIT_COST   40 /* for the other vCPUs to leave the guest */
+_Static_assert(MMU_PART >= 4 * TABLE_COST + ENTRY_COST, "each part comes to an entry");
+
+_Static_assert(MMU_BUCKETS == 256, "as many as a byte has values");
 _Static_assert(MMU_POOL_MAX < UINT16_MAX && MMU_POOL_MAX * (uint64_t)PT_ENTRIES < UINT32_MAX,
 	       "lists and counts");
 
@@ -105,9 +124,11 @@ static inline void shadow_spin(uint8_t *lock)
 	}
 }
 
+/* Whoever has the lock is given a part's worth of work. */
 static inline void shadow_lock(struct mmu *m)
 {
 	shadow_spin(&m->lock);
+	m->budget = MMU_PART;
 }
 
 static inline void shadow_unlock(struct mmu *m)
@@ -138,7 +159,7 @@ static inline bool shadow_is_table(uint64_t entry, int level)
 
 static inline unsigned shadow_bucket(uint64_t key)
 {
-	return (key >> PAGE_SHIFT ^ key) % MMU_BUCKETS;
+	return key * mmu_secret >> 56;
 }
 
 static inline void shadow_set(struct mmu *m, unsigned page, unsigned index, uint64_t entry)
@@ -205,18 +226,23 @@ unsigned shadow_find(struct mmu *m, uint64_t key);
 unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key); /* key 0: private */
 void shadow_give_back(struct mmu *m, unsigned page);
 void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level);
-void shadow_empty(struct mmu *m, unsigned page);
-/* From now on all mirrored roots link to that page in that slot, or to none. */
+/* Clears entries while the budget lasts. False: some are left. */
+bool shadow_empty(struct mmu *m, unsigned page);
+/* Of a slot of the kernel's half: takes the table that roots link to there from all of them, while
+ * the budget lasts. False: some have it still. */
+bool shadow_retire_kernel(struct mmu *m, unsigned slot);
+/* From now on mirrored roots link to that page in that slot, or to none; they did to none. */
 void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page);
 bool shadow_root_in_use(const struct mmu *m, unsigned page);
 
-/* The page given back last is emptied, and what hung on it alone is given back. */
+/* The page given back last is emptied, or a part of it, and what hung on it alone is given back. */
 void shadow_reap(struct mmu *m);
 
 /* A step towards a free page, of whatever kind. */
 void shadow_make_room(struct mmu *m);
 
-/* sync.c: all of a table and of what is below it. */
-void shadow_sync(struct mmu *m, unsigned page);
+/* sync.c: a table and what is below it says what the guest's tables say now, or the table is empty.
+ * False: the budget was too small even for that. */
+bool shadow_renew(struct mmu *m, unsigned page);
 
 #endif

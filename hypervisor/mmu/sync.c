@@ -5,12 +5,6 @@
 #include "ring/gate.h"
 #include "x86/acpi.h"
 
-#ifndef MMU_PART
-#define MMU_PART 100 /* entries in a part of a flush: about 50 instructions each */
-#endif
-#define TABLE_COST 8 /* of coming to a table, in entries */
-_Static_assert(MMU_PART > 4 * TABLE_COST, "each part comes to an entry");
-
 static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f);
 
 /* One entry of a mirrored table, which is not 0. */
@@ -71,10 +65,11 @@ static bool sync_leaves(struct mmu *m, unsigned page, struct mmu_flush *f, uint6
 	for (; i <= end; i = next_used(s->used, i + 1)) {
 		if (!table[i])
 			continue;
-		if (f->budget-- <= 0) {
+		if (m->budget <= 0) {
 			f->at = ALIGN_DOWN(f->at, LARGE_SIZE) | i * PAGE_SIZE;
 			return false;
 		}
+		m->budget -= ENTRY_COST;
 		table[i] = s->key ? shadow_leaf(m, guest_entry(&from[i]), 1) : 0;
 	}
 	f->at = last + 1;
@@ -93,8 +88,9 @@ static bool sync_links(struct mmu *m, unsigned page, struct mmu_flush *f, uint64
 	for (unsigned i = next_used(used, first); i <= end; i = next_used(used, i + 1)) {
 		if (i != first)
 			f->at = base + i * span;
-		if (f->budget-- <= 0)
+		if (m->budget <= 0)
 			return false;
+		m->budget -= LINK_COST;
 		below = level == 4 && i == GATE_SLOT ? MMU_NO_ROOT : sync_step(m, page, i, level);
 		if (below != MMU_NO_ROOT && !sync_table(m, below, f))
 			return false;
@@ -112,7 +108,7 @@ static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
 	uint64_t last = MIN(f->last, table_last);
 	bool from_start = !(f->at & (span * PT_ENTRIES - 1));
 
-	f->budget -= from_start ? TABLE_COST : 0;
+	m->budget -= from_start ? TABLE_COST : 0;
 	/* tables may be linked many times, even to themselves: once is enough */
 	if (from_start && last == table_last && level < 4 && s->time >= f->since) {
 		f->at = last + 1;
@@ -129,15 +125,19 @@ static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
 	return true;
 }
 
-void shadow_sync(struct mmu *m, unsigned page)
+/* Half of what is left of the budget is for the one way, the rest for the other. */
+bool shadow_renew(struct mmu *m, unsigned page)
 {
+	int rest = MAX(m->budget, 0) / 2;
 	struct mmu_flush f = {
 		.last = pt_span(m->shadow[page].kind) * PT_ENTRIES - 1,
 		.since = ++m->clock,
-		.budget = INT32_MAX,
 	};
 
-	sync_table(m, page, &f);
+	m->budget -= rest;
+	bool done = sync_table(m, page, &f);
+	m->budget += rest;
+	return done || shadow_empty(m, page);
 }
 
 /* The same for one page, which most flushes are. */
@@ -171,7 +171,6 @@ void mmu_flush_begin(struct mmu_view *view, struct mmu_flush *f, gva_t va, uint6
 bool mmu_flush_part(struct mmu_view *view, struct mmu_flush *f)
 {
 	shadow_lock(view->mmu);
-	f->budget = MMU_PART;
 	bool done = f->at > f->last || sync_table(view->mmu, view->root, f);
 	shadow_unlock(view->mmu);
 	return done;
@@ -212,26 +211,36 @@ static void release_root(struct mmu_view *view)
 	view->root = MMU_NO_ROOT;
 }
 
-bool mmu_load_root(struct mmu_view *view, const struct paging *p)
+static enum mmu_root use_root(struct mmu_view *view, uint64_t key)
 {
 	struct mmu *m = view->mmu;
-	uint64_t key = mirrored(p) ? p->root.v | 4 | KEY_CPU(view->cpu) : 0;
+	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
+	bool kept = page != MMU_NO_ROOT;
+
+	if (!kept) {
+		while ((page = shadow_take(m, 4, key)) == MMU_NO_ROOT) {
+			if (m->budget <= 0)
+				return MMU_ROOT_AGAIN;
+			shadow_make_room(m);
+		}
+		shadow_table(m, page)[GATE_SLOT] = view->gate_pdpt | PTE_P | PTE_W | PTE_A;
+	}
+	m->shadow[page].time = ++m->clock;
+	view->root = page;
+	return kept ? MMU_ROOT_KEPT : MMU_ROOT_EMPTY;
+}
+
+enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p)
+{
+	struct mmu *m = view->mmu;
 
 	shadow_lock(m);
 	shadow_changed(m);
 	view->paging = *p;
 	release_root(view);
-	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
-	bool fresh = page == MMU_NO_ROOT;
-	if (fresh) {
-		while ((page = shadow_take(m, 4, key)) == MMU_NO_ROOT)
-			shadow_make_room(m);
-		shadow_table(m, page)[GATE_SLOT] = view->gate_pdpt | PTE_P | PTE_W | PTE_A;
-	}
-	m->shadow[page].time = ++m->clock;
-	view->root = page;
+	enum mmu_root r = use_root(view, mirrored(p) ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
 	shadow_unlock(m);
-	return fresh;
+	return r;
 }
 
 void mmu_unload(struct mmu_view *view)
@@ -246,19 +255,22 @@ mpa_t mmu_root(const struct mmu_view *view)
 	return MPA(shadow_link(view->mmu, view->root));
 }
 
-void mmu_drop_root(struct mmu *m, gpa_t root)
+bool mmu_drop_root(struct mmu *m, gpa_t root)
 {
+	bool done = true;
+
 	shadow_lock(m);
 	shadow_changed(m);
-	for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
+	for (unsigned cpu = 0; cpu < CPUS_MAX && done; cpu++) {
 		unsigned page = shadow_find(m, root.v | 4 | KEY_CPU(cpu));
 
 		if (page == MMU_NO_ROOT)
 			continue;
 		if (shadow_root_in_use(m, page))
-			shadow_empty(m, page);
+			done = shadow_empty(m, page);
 		else
 			shadow_give_back(m, page);
 	}
 	shadow_unlock(m);
+	return done;
 }

@@ -21,6 +21,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 		if (v->regs->error & PF_USER) /* not for what the guest's handler touches */
 			v->page->fault_busy = 0;
 		break;
+	case MMU_AGAIN: break;
 	case MMU_GUEST_FAULT:
 		v->page->fault_busy = 1; /* its second coming is for us */
 		ring_page_fault(v, va, error);

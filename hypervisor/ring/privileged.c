@@ -434,7 +434,7 @@ static void paging_changed(struct vcpu *v)
 		.large_pages = l->cr4 & CR4_PSE,
 		.no_execute = l->efer & EFER_NXE,
 	};
-	mmu_load_root(&v->mmu, &p);
+	ring_load_root(v, &p, false);
 }
 
 static void set_cr0(struct vcpu *v, uint32_t value)

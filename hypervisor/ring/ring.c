@@ -97,11 +97,10 @@ static void use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 	ring_gate_page(v->cpu, GATE_VCPU_PAGE, page, PTE_W | PTE_D);
 }
 
-/* One part of a flush; while some is left, the vCPU does not go on. */
 static void flush_part(struct vcpu *v)
 {
 	if (!mmu_flush_part(&v->mmu, &v->flush))
-		vcpu_request_from(v, REQUEST_FLUSH);
+		vcpu_request_from(v, REQUEST_WORK);
 }
 
 static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
@@ -114,6 +113,29 @@ static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
 	flush_part(v);
 }
 
+void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
+{
+	switch (mmu_load_root(&v->mmu, p)) {
+	case MMU_ROOT_EMPTY: break;
+	case MMU_ROOT_KEPT:
+		if (flush_user)
+			flush(v, GVA(0), USER_LAST + 1);
+		break;
+	case MMU_ROOT_AGAIN: v->flush_user = flush_user; vcpu_request_from(v, REQUEST_WORK);
+	}
+}
+
+/* What the vCPU has begun goes on; while some is left, it does not. */
+static void work_part(struct vcpu *v)
+{
+	if (v->mmu.root == MMU_NO_ROOT)
+		ring_load_root(v, &v->mmu.paging, v->flush_user);
+	else if (v->ldt_load.entries)
+		v->regs->rax = (uint64_t)(int64_t)ring_ldt_part(v);
+	else
+		flush_part(v);
+}
+
 static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
 {
 	const struct paging p = {
@@ -123,13 +145,12 @@ static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
 		.no_execute = true,
 	};
 
-	if (!mmu_load_root(&v->mmu, &p) && flush_user)
-		flush(v, GVA(0), USER_LAST + 1);
+	ring_load_root(v, &p, flush_user);
 }
 
-static void drop_root(struct vcpu *v, gpa_t root)
+static bool drop_root(struct vcpu *v, gpa_t root)
 {
-	mmu_drop_root(v->mmu.mmu, root);
+	return mmu_drop_root(v->mmu.mmu, root);
 }
 
 /* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
@@ -205,7 +226,7 @@ static void start_legacy(struct vcpu *v)
 	v->regs->ss = SEL_BOOT_DS32;
 	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
-	mmu_load_root(&v->mmu, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) });
+	ring_load_root(v, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
 }
 
 /* The store that unmasks must trap from now on, or no longer. */
@@ -217,7 +238,8 @@ static void arm_window(struct vcpu *v, bool armed)
 	if (!m->window_bytes || m->window_armed == armed)
 		return;
 	m->window_armed = armed;
-	mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
+	if (v->mmu.root != MMU_NO_ROOT)
+		mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
 }
 
 static const struct veneer_iret_window *iret_window(const struct guest *g, uint64_t rip)
@@ -421,7 +443,7 @@ const struct engine ring_engine = {
 	.load_root = load_root,
 	.drop_root = drop_root,
 	.flush = flush,
-	.flush_part = flush_part,
+	.work_part = work_part,
 	.use_page = use_page,
 	.set_gdt = ring_set_gdt,
 	.set_ldt = ring_set_ldt,

@@ -46,9 +46,14 @@ void ring_set_flags(struct vcpu *v, uint32_t flags);
 /* Maps a page of the hypervisor's at a place in the CPU's gate area; NULL: none. */
 void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr);
 
+/* What the vCPU's addresses mean from now on; if the root is kept, its user half may have to be
+ * flushed. */
+void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user);
+
 /* segments.c: the guest's GDT and LDT, made fit for ring 1 */
 int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
+int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
 int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
 void ring_load_ldt(struct vcpu *v);
 void ring_load_selectors(struct cpu *cpu, bool pv);

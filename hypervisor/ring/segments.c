@@ -22,18 +22,34 @@ static uint64_t fit_for_ring1(uint64_t d, bool allow64)
 	return d | DESC_ACCESSED;
 }
 
+#define DESCRIPTORS 128 /* read in one go */
+
+/* Descriptors [from, from + count) of the guest's table at, as they may be used. */
+static int read_fit(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,
+		    uint64_t *to)
+{
+	uint64_t d[DESCRIPTORS];
+
+	if (mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
+		return -EFAULT;
+	for (unsigned i = 0; i < count; i++)
+		to[i] = fit_for_ring1(d[i], allow64);
+	return 0;
+}
+
+/* As many as can be read. */
 void ring_gdt_load(struct vcpu *v)
 {
 	const struct legacy_state *l = &v->legacy;
-	unsigned limit = MIN((l->gdt_limit + 1u) / 8, PAGE_SIZE / 8), i;
-	uint64_t d;
+	unsigned limit = MIN((l->gdt_limit + 1u) / 8, PAGE_SIZE / 8), i, n;
 
-	for (i = 1; i < limit; i++) {
+	for (i = 1; i < limit; i += n) {
 		gva_t at = GVA((uint32_t)(l->gdt_base + 8 * i));
+		unsigned in_page = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK)) / 8;
 
-		if (mmu_read(&v->mmu, at, &d, 8, 0, NULL))
+		n = MIN(limit - i, MIN(MAX(in_page, 1u), DESCRIPTORS));
+		if (read_fit(v, at, 0, n, false, &v->gdt[i]))
 			break;
-		v->gdt[i] = fit_for_ring1(d, false);
 	}
 	if (i < v->gdt_entries)
 		memset(&v->gdt[i], 0, 8 * (v->gdt_entries - i));
@@ -50,26 +66,17 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
 }
 
-#define DESCRIPTORS 128 /* read in one go */
-
-/* Descriptors [from, from + count) of a table at. */
-static int read_descriptors(struct vcpu *v, gva_t at, unsigned from, unsigned count, uint64_t *d)
-{
-	return mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL);
-}
-
 int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
 {
-	uint64_t d[DESCRIPTORS];
+	unsigned n;
 
 	if (entries > SEL_GUEST_MAX / 8)
 		return -EINVAL;
-	for (unsigned i = 0; i < entries; i++) {
-		unsigned in = i % DESCRIPTORS;
-
-		if (!in && read_descriptors(v, at, i, MIN((unsigned)entries - i, DESCRIPTORS), d))
+	for (unsigned i = 0; i < entries; i += n) {
+		n = MIN((unsigned)entries - i, DESCRIPTORS);
+		if (read_fit(v, at, i, n, true, &v->gdt[i]))
 			return -EFAULT;
-		v->gdt[i] = i ? fit_for_ring1(d[in], true) : 0;
+		v->gdt[0] = 0;
 	}
 	memset(&v->gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
 	v->pv_gdt_base = at.v;
@@ -129,30 +136,30 @@ void ring_load_ldt(struct vcpu *v)
 	__asm__ volatile("lldt %w0" ::"r"(SEL_LDT));
 }
 
-static int fill_ldt(struct vcpu *v, gva_t at, unsigned entries)
+_Static_assert(512 % DESCRIPTORS == 0, "a part lies in one page");
+
+/* A part; -EAGAIN: some is left. */
+static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 {
-	uint64_t d[DESCRIPTORS];
+	unsigned n = MIN(l->entries - l->done, DESCRIPTORS);
+	uint64_t **page = &v->ldt[l->done / 512];
+	bool again = false;
 
-	for (unsigned i = 0; i < entries; i++) {
-		uint64_t **page = &v->ldt[i / 512];
-		unsigned in = i % DESCRIPTORS;
-
-		if (!in && read_descriptors(v, at, i, MIN(entries - i, DESCRIPTORS), d))
-			return -EFAULT;
-		if (!*page)
-			*page = mmu_take_page(v->mmu.mmu);
-		if (!*page)
-			return -ENOMEM;
-		(*page)[i % 512] = fit_for_ring1(d[in], true);
-	}
-	return 0;
+	if (!n)
+		return 0;
+	if (!*page)
+		*page = mmu_take_page(v->mmu.mmu, &again);
+	if (!*page)
+		return again ? -EAGAIN : -ENOMEM;
+	if (read_fit(v, l->at, l->done, n, true, *page + l->done % 512))
+		return -EFAULT;
+	l->done += n;
+	return l->done < l->entries ? -EAGAIN : 0;
 }
 
-int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
+static void use_ldt(struct vcpu *v, unsigned entries)
 {
-	int err = entries > 512 * GATE_LDT_PAGES ? -EINVAL : fill_ldt(v, at, (unsigned)entries);
-
-	v->ldt_entries = err ? 0 : (unsigned)entries;
+	v->ldt_entries = entries;
 	if (v->loaded)
 		ring_load_ldt(v); /* the processor uses none of what is given back */
 	for (unsigned i = (v->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
@@ -160,7 +167,28 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 			mmu_give_page(v->mmu.mmu, v->ldt[i]);
 		v->ldt[i] = NULL;
 	}
+}
+
+int ring_ldt_part(struct vcpu *v)
+{
+	int err = fill_ldt(v, &v->ldt_load);
+
+	if (err == -EAGAIN) {
+		vcpu_request_from(v, REQUEST_WORK);
+		return err;
+	}
+	use_ldt(v, err ? 0 : v->ldt_load.entries);
+	v->ldt_load.entries = 0;
 	return err;
+}
+
+int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
+{
+	bool good = entries <= 512 * GATE_LDT_PAGES;
+
+	v->ldt_load = (struct ldt_load){ .at = at, .entries = good ? (unsigned)entries : 0 };
+	int err = ring_ldt_part(v);
+	return good ? err : -EINVAL;
 }
 
 /* Whether ring 0 may load the selector into DS, ES, FS or GS without a fault: SDM 3A, 5.6. */

@@ -7,7 +7,11 @@
 
 static inline void load_root(struct mmu_view *view, const struct paging *p, bool flush_user)
 {
-	if (!mmu_load_root(view, p) && flush_user)
+	enum mmu_root r;
+
+	while ((r = mmu_load_root(view, p)) == MMU_ROOT_AGAIN)
+		;
+	if (r == MMU_ROOT_KEPT && flush_user)
 		mmu_flush(view, GVA(0), USER_LAST + 1);
 }
 

@@ -293,7 +293,8 @@ static struct outcome access_memory(struct vcpu *v, uint64_t va, unsigned access
 		if (there)
 			return o;
 		o.error = access;
-		o.fault = mmu_fault(&v->view, GVA(va), &o.error) != MMU_FILLED;
+		enum mmu_result r = mmu_fault(&v->view, GVA(va), &o.error);
+		o.fault = r != MMU_FILLED && r != MMU_AGAIN;
 		if (o.fault)
 			return o;
 	}
@@ -437,7 +438,8 @@ static void drop_something(void)
 {
 	uint64_t root = rnd() % ROOTS * PAGE_SIZE, time = ++now;
 
-	mmu_drop_root(&m, GPA(root));
+	while (!mmu_drop_root(&m, GPA(root)))
+		;
 	for (unsigned i = 0; i < VCPUS; i++)
 		flushed(&vcpu[i], time, 0, USER_LAST, root);
 }

@@ -94,8 +94,11 @@ static uint64_t touch(unsigned vcpu, uint64_t va)
 
 		if (pa)
 			return pa;
-		if (mmu_fault(&view[vcpu], GVA(va), &error) != MMU_FILLED)
-			return 0;
+		switch (mmu_fault(&view[vcpu], GVA(va), &error)) {
+		case MMU_AGAIN: tries--; break;
+		case MMU_FILLED: break;
+		default: return 0;
+		}
 	}
 	return 0;
 }
@@ -228,6 +231,17 @@ static void leaked(void)
 	ok(good == 400, "counts that are too high cost no page for ever");
 }
 
+static void *take_page(void)
+{
+	bool again;
+	void *page;
+
+	do
+		page = mmu_take_page(&m, &again);
+	while (again);
+	return page;
+}
+
 /* All vCPUs there are, the least memory, all pages lent that may be, private trees and others. */
 static void least_memory(bool private)
 {
@@ -238,7 +252,7 @@ static void least_memory(bool private)
 	for (unsigned i = 0; i < MEMORY / PAGE_SIZE / 4; i++)
 		for (unsigned k = 0; k < PT_ENTRIES; k++)
 			table(i)[k] = link_to(rnd() % (MEMORY / PAGE_SIZE / 4));
-	while (n < MMU_POOL_MAX && (lent[n] = mmu_take_page(&m)))
+	while (n < MMU_POOL_MAX && (lent[n] = take_page()))
 		memset(lent[n++], 0xff, PAGE_SIZE);
 	for (unsigned i = 0; i < VCPUS; i++)
 		if (private)
@@ -264,8 +278,10 @@ static void least_memory(bool private)
 		mmu_unload(&view[i]);
 	for (uint64_t i = 0; i < 200; i++)
 		mmu_drop_root(&m, GPA(i * PAGE_SIZE));
-	while (m.dying)
+	while (m.dying) {
+		m.budget = MMU_PART;
 		shadow_make_room(&m);
+	}
 	ok(is_sound() && m.pool_free == MMU_POOL_MIN, "all of which come back");
 }
 
