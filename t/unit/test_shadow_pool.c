@@ -209,6 +209,56 @@ static void lost_count(void)
 	ok(!out && changed, "and changes it only when nothing leads to it");
 }
 
+/* Of the links to a page, the last one in the pool alone is left, and what it is in; NULL: none. */
+static uint64_t *last_link(unsigned page)
+{
+	uint64_t *last = NULL;
+
+	for (unsigned i = 0; i < m.pool_pages; i++)
+		for (unsigned k = 0; shadow[i].kind == 2 && k < PT_ENTRIES; k++) {
+			uint64_t *entry = &shadow_table(&m, i)[k];
+
+			if (!*entry || shadow_linked(&m, *entry) != page)
+				continue;
+			if (last)
+				*last = 0;
+			last = entry;
+		}
+	return last;
+}
+
+static unsigned scan(void)
+{
+	unsigned parts = 0;
+
+	for (m.scanned = false; !m.scanned; parts++) {
+		m.budget = 20;
+		shadow_make_room(&m);
+	}
+	return parts;
+}
+
+/* A page that is free, though one link was forgotten, and the scan that would give it another kind.
+ */
+static void forgotten_link(void)
+{
+	make_links(600);
+	unsigned page = shadow_find(&m, TABLE * PAGE_SIZE | 1);
+
+	shadow[page].links = 1;
+	table(LEVEL2)[0] = 0;
+	mmu_flush(&view[0], GVA(0), PAGE_SIZE);
+	uint64_t *link = last_link(page);
+	unsigned parts = scan();
+	ok(link && shadow[page].state == SHADOW_FREE && shadow[page].kind == 1,
+	   "a free page that a link leads to keeps its kind (%u parts)", parts);
+	if (link)
+		*link = 0;
+	scan();
+	ok(shadow[page].state == SHADOW_FREE && shadow[page].kind == SHADOW_ANY,
+	   "and loses it when there is none");
+}
+
 /* Pages that are never given back, since more links were counted than there are. */
 static void leaked(void)
 {
@@ -292,6 +342,7 @@ int main(void)
 	alarm(300); /* a fault that looks for a page for ever */
 	many_links();
 	lost_count();
+	forgotten_link();
 	leaked();
 	least_memory(true);
 	least_memory(false);
