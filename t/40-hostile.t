@@ -35,6 +35,7 @@ my $armed = places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8 x
 #   anyhow    well or by a crash, as noise decides; either's words
 # Keys of our own: `said`, a line that must come before a crash; `promised`, the neighbour's share in
 # percent, 50 without it; `core`, the neighbour's, if it must be one;
+# `as`, the name of the row where a guest has several;
 # `longer`, microseconds that Bochs lets a guest overrun its turn, since it takes no interrupt after an entry with IF clear.
 my @rows = (
 	['gate_area',    'ring',         'well',       qr/^12 pages readable, 2 writable$/],
@@ -70,6 +71,7 @@ my @rows = (
 	['flood',        'ring ring/bochs svm vmx', 'well', qr/^300000 sent, woken [1-9]\d* times$/, vcpus => 2, cpus => '0-1'],
 	['links',        'ring',         'well',       qr/^65536 links led where they must$/, memory => '128M'],
 	['pool',         'ring',         'well',       qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, cpus => '0-1'],
+	['pool',         'ring',         'well',       qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, core => 0, as => 'pool-alone'],
 	['stale',        'ring svm vmx', 'well',       qr/200 tables were used again/],
 	['vectors',      'ring svm vmx', 'well',       qr/208 vectors claimed/],
 	['watch',        'ring',         'well',       qr/1000 hits/],
@@ -88,6 +90,8 @@ my @rows = (
 	['reboots',      'ring svm',     'stays',      qr/^so far: started again$/, memory => '64M'],
 	['pc-kicks',     'svm vmx',      'well',       qr/^going$/, vcpus => 2, cpus => '0-1', core => 1],
 	['pc-uart',      'svm vmx',      'well',       qr/^[1-9]\d* ticks$/, vcpus => 2, cpus => '0-1', core => 1],
+	['relink',       'ring',         'well',       qr/^6 trees were used again$/, memory => '520M', core => 0],
+	['reap',         'ring',         'well',       qr/^4 times everything was wanted at once$/, memory => '520M', core => 0],
 	['pc-zombie',    'svm vmx',      'verdict 0',  qr/^going$/, vcpus => 2, cpus => '0-1', core => 0],
 );
 
@@ -252,7 +256,7 @@ sub check_attack {
 
 sub rows_of {
 	my ($name, $engines, $end, $words, %keys) = @_;
-	my %own = map { $_ => delete $keys{$_} } qw(said promised core longer);
+	my %own = map { $_ => delete $keys{$_} } qw(said promised core longer as);
 	$own{promised} //= 50;
 	my @made;
 	for my $of (split ' ', $engines) {
@@ -260,7 +264,7 @@ sub rows_of {
 		$machine //= $engine eq 'vmx' ? 'bochs' : 'qemu';
 		for my $core ($own{core} // ($machine eq 'bochs' ? 0 : (0, 1))) {
 			push @made, { name => $name, engine => $engine, machine => $machine, core => $core, end => $end, words => $words,
-				%own, core => $core, keys => \%keys, cpus => $keys{cpus} ? 2 : $core + 1, job => join('-', $of =~ tr{/}{-}r, $name, $core ? 'beside' : ()) };
+				%own, core => $core, keys => \%keys, cpus => $keys{cpus} ? 2 : $core + 1, job => join('-', $of =~ tr{/}{-}r, $own{as} // $name, $core ? 'beside' : ()) };
 		}
 	}
 	return @made;
@@ -284,7 +288,31 @@ for my $name (keys %wanted) {
 }
 check_attack($_) for attack_all(@chosen);
 
-# The longest stays, longest first, for people and as JSON. The goal is at most 10 000.
+# What may be above the goal for the longest stay, as hypervisor/README.md says: what most of it is spent in,
+# the most instructions, and whether it is so for a row.
+my $goal = 10_000;
+my @reasons = (
+	['the dump of a crash', qr/^(compose|format_v)$/, 45_000, sub { $_[0]{end} =~ /^(crash|anyhow)$/ }],
+	['a wait for another processor', qr/^(quiesce|mmu_\w+|shadow_\w+|fault)$/, 'inf', sub { $_[0]{cpus} == 2 }],
+	["a vCPU's start", qr/^memset$/, 12_000, sub { $_[0]{engine} eq 'svm' }],
+);
+
+sub reason_for {
+	my ($row, $n, $in) = @_;
+	my ($of) = grep { $in =~ $_->[1] && $n <= $_->[2] && $_->[3]->($row) } @reasons;
+	return $of ? $of->[0] : undef;
+}
+
+sub judge_stay {
+	my ($row) = @_;
+	my ($n, $in) = $job{$row->{job}}{text} =~ /^longest stay (\d+) .* mostly in (\S+)/m or return;
+	ok($n <= $goal || reason_for($row, $n, $in), "$row->{job}: the longest stay, $n instructions, is no longer than it may be") or
+		diag("mostly in $in");
+	return;
+}
+judge_stay($_) for map { rows_of(@$_) } @chosen;
+
+# The longest stays, longest first, for people and as JSON.
 {
 	my %stay = map { my ($n) = ($job{$_}{text} // '') =~ /^longest stay (\d+) /m; $n ? ($_ => $n) : () } keys %job;
 	my @by_length = sort { $stay{$b} <=> $stay{$a} || $a cmp $b } keys %stay;

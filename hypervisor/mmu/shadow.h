@@ -21,12 +21,13 @@
  * kind only. A link that was forgotten leads from level L to a table of level L - 1 of the same
  * guest, today and ever after, and what that guest can reach through it is its own memory.
  *
- * Kinds change in two places, both of which look at the tables and not at the counts.
- * free_for_any_kind() scans every entry of every table, takes the kind from those free pages that
- * no entry and no view leads to, and waits until every other vCPU has left the guest once, as its
- * processor may have cached a link that is gone. It need not look at free pages again before they
- * are taken: entries are made only to pages that are in use. rebuild() clears all that is not a
- * root in use, and waits likewise. A root is in use if a view says so; that is not counted at all.
+ * Kinds change in two places, both of which look at the tables and not at the counts. A scan
+ * (scan_part) looks at every entry of every table, waits until every other vCPU has left the guest
+ * once, as its processor may have cached a link that is gone, and takes the kind from those free
+ * pages that no entry and no view leads to. It may go by parts, since the pages that it is about
+ * stay free until its end, and entries are made only to pages that are in use. rebuild() clears all
+ *that is not a root in use, and waits likewise. A root is in use if a view says so; that is not
+ *counted at all.
  *
  * Life of a page: SHADOW_FREE, with its kind or without one; SHADOW_USED; SHADOW_DYING from the
  * moment when its last link goes, with its entries; these are cleared when room is wanted, which
@@ -45,6 +46,16 @@
  * and cleared. Hence MMU_POOL_MIN pages, less those lent, must be MMU_PATH more than there are
  * vCPUs (ring.c asserts it), and the fault that caused this has all of them.
  *
+ * Why nobody waits for long
+ *
+ * With the lock, whose holder has interrupts masked, comes a budget: MMU_PART. What takes long
+ * looks at it between two entries, or groups of them, and leaves the rest to whoever has the lock
+ * next; where it has come to is written in struct mmu, so that no work is done twice. A fault whose
+ * budget is spent returns MMU_AGAIN: the vCPU goes back to its instruction and faults again, and
+ * interrupts, its scheduler and the operator get their turn before. Each try gets on by a part; the
+ * pages that it made free may be taken by another vCPU's fault, which then gets on instead.
+ * The exception is rebuild(), to which only a wrong count leads.
+ *
  * Why nobody sees what it has flushed
  *
  * A translation may be older than the tables, as in a TLB, but not older than the vCPU's own last
@@ -57,11 +68,15 @@
  *was taken could be older than a flush by another vCPU, and fill a table that both use.)
  *	- A table is linked when it is new, and has no entries, or is brought up to date with all
  *	  below it at that time, for it may have been linked elsewhere, where the flushes did not
- *	  reach it, or have been another's table. That is a step in the kernel's half too.
+ *	  reach it, or have been another's table. That is a step in the kernel's half too. A tree
+ *	  for which a part is not enough is emptied instead, and whoever uses it faults its pages in
+ *	  again: no link is ever made to what is half up to date.
  *	- That would cost each new root the whole of the kernel's half. Hence all mirrored roots
- *link in each of its slots to one table, mmu.kernel, or to none, and a flush there goes through
- *	  that table, whatever the root in use links to: it has seen all flushes. If the guest's
- *roots disagree, the others lose theirs when the next one is linked.
+ *	  link in each of its slots to one table, mmu.kernel, or to none, and a flush there goes
+ *	  through that table, whatever the root in use links to: it has seen all flushes. If the
+ *	  guest's roots disagree, all lose theirs before another is linked. That goes by parts:
+ *	  until the last one is gone, flushes go through the old table, and no root gets a link to
+ *	  it.
  *
  * A long flush goes by parts, with the lock given back in between. It remembers the address that it
  * has come to. What it has seen stays up to date by the rules above, whatever others do meanwhile.

@@ -125,7 +125,9 @@ static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
 	return true;
 }
 
-/* Half of what is left of the budget is for the one way, the rest for the other. */
+/* Half of what is left of the budget is for the one, the rest for the other, so that each try gets
+ * on. To go on with the first where it was cut would need a link in between: one that flushes pass,
+ * and the processor does not. What is lost is a fault for every eight pages, once. */
 bool shadow_renew(struct mmu *m, unsigned page)
 {
 	int rest = MAX(m->budget, 0) / 2;
