@@ -73,8 +73,8 @@ sub refused {
 
 my $elf = slurp('build/rtos-pc.elf');
 refused('no such file', 1, qr/^veneer: nowhere.elf: No such file/, 'nowhere.elf', '-o', $out);
-refused('no arguments', 2, qr/^usage: veneer rewrite/);
-refused('no output', 2, qr/^usage:/, 'build/rtos-pc.elf');
+refused('no arguments', 2, qr/^veneer rewrite: want one kernel$/m);
+refused('no output', 2, qr/^veneer rewrite: want -o OUT$/m, 'build/rtos-pc.elf');
 refused('a text', 1, qr/not an ELF file/, 'README.md', '-o', $out);
 refused('a 64-bit image', 1, qr/not for 32-bit x86/, 'build/rtos-pv.elf', '-o', $out);
 refused('an object file', 1, qr/not an executable/, 'build/pc/rtos-pv/port-pc/boot.o', '-o', $out);
