@@ -438,6 +438,34 @@ static void test_idle(void)
 	ok(vcpu[1].ran > LAST - 10 * MS, "alone in wanting the CPU, a small share has all of it");
 }
 
+static void until_3_ms(struct cpu *c, struct vcpu *v)
+{
+	while (!interrupted && now < timer_at && now < 3 * MS)
+		pass(US / 4);
+	if (now >= 3 * MS)
+		v->state = VCPU_STOPPED;
+	take_interrupts();
+	(void)c;
+}
+
+/* A timer that was put off, for debt, comes at once when nobody else wants the CPU any more: the
+ * machine's timer is not set for it. */
+static void test_put_off(void)
+{
+	static const struct engine leaver = { .deliver = deliver, .run = until_3_ms };
+
+	begin();
+	vcpu[0].engine = &leaver;
+	add(1, &spinner, 5, VCPU_HALTED);
+	sched_shares(cpu);
+	vcpu[1].budget = -1;
+	vcpu[1].timer.fire = wake;
+	timer_set(cpu, &vcpu[1].timer, MS);
+	if (!setjmp(end))
+		sched_run(cpu);
+	ok(vcpu[1].ran > LAST - 5 * MS, "a timer that was put off is not forgotten");
+}
+
 static void test_pause(void)
 {
 	begin();
@@ -461,6 +489,7 @@ int main(void)
 	test_naps();
 	test_no_end();
 	test_idle();
+	test_put_off();
 	test_pause();
 	return done_testing();
 }
