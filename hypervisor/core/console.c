@@ -113,22 +113,29 @@ bool console_guest_room(struct guest *g)
 	return room_in(&g->console) >= ROOM + RESERVE;
 }
 
+/* How many of these bytes lie before the end of the ring's memory. */
+static unsigned until_end(uint32_t at, unsigned bytes)
+{
+	return MIN(bytes, CONSOLE_RING - at % CONSOLE_RING);
+}
+
 static void ring_put(struct console_ring *r, const void *from, unsigned bytes)
 {
-	const uint8_t *at = from;
+	unsigned first = until_end(r->head, bytes);
 
-	for (unsigned i = 0; i < bytes; i++)
-		r->bytes[r->head++ % CONSOLE_RING] = at[i];
+	memcpy(&r->bytes[r->head % CONSOLE_RING], from, first);
+	memcpy(r->bytes, (const char *)from + first, bytes - first);
+	r->head += bytes;
 }
 
 static void ring_take(struct console_ring *r, void *to, unsigned bytes)
 {
-	uint8_t *at = to;
 	uint32_t tail = r->tail;
+	unsigned first = until_end(tail, bytes);
 
-	for (unsigned i = 0; i < bytes; i++)
-		at[i] = r->bytes[tail++ % CONSOLE_RING];
-	__atomic_store_n(&r->tail, tail, __ATOMIC_RELEASE);
+	memcpy(to, &r->bytes[tail % CONSOLE_RING], first);
+	memcpy((char *)to + first, r->bytes, bytes - first);
+	__atomic_store_n(&r->tail, tail + bytes, __ATOMIC_RELEASE);
 }
 
 static bool append(struct console_ring *r, const struct entry *e, const char *text)
