@@ -23,7 +23,7 @@ static struct {
 	uint32_t link, esp0, ss0, rest[23];
 } tasks[VCPUS];
 static char cmdline[256];
-static uint32_t seed, end_ms, khz;
+static uint32_t seed, end_ms, after_ms, khz;
 
 /* --- the console --- */
 
@@ -263,8 +263,6 @@ void ticked(uint32_t id)
 	s->seen = s->attempts;
 }
 
-#define AFTER_MS 50 /* it goes on for a while: the monitor is asked meanwhile */
-
 static void look_at_clock(const struct self *s)
 {
 	static bool ended;
@@ -273,7 +271,7 @@ static void look_at_clock(const struct self *s)
 	if (now > end_ms && !ended)
 		report(" ends");
 	ended = now > end_ms;
-	if (now > end_ms + AFTER_MS)
+	if (now > end_ms + after_ms)
 		outb(0xf4, 0);
 	else if (!ended && s->rounds % 256 == 0)
 		report(" goes on");
@@ -362,6 +360,7 @@ void pc_start(const uint32_t *multiboot)
 	in_machine = !(cs & 3);
 	seed = (uint32_t)argument(cmdline, "seed", 1);
 	end_ms = (uint32_t)argument(cmdline, "ms", 1000);
+	after_ms = (uint32_t)argument(cmdline, "after", 50);
 	weights_read(&weights, cmdline);
 	for (unsigned i = 0; i < VCPUS; i++) {
 		selves[i].id = i;

@@ -2,12 +2,13 @@
 /*
  * A kernel that does nothing but attack, from a seed. What it tries is in the other files; here is
  * what keeps it alive: every exception ends an attempt, and the next begins on an empty stack; a
- *timer ends what does not end by itself; and what an attack spoiled of the vCPU's own state is put
- *right.
+ * timer ends what does not end by itself; and what an attack spoiled of the vCPU's own state is put
+ * right.
  *
- *	cmdline = seed=S ms=M weights=W
+ *	cmdline = seed=S ms=M after=A weights=W
  *
- * It attacks until its clock says M milliseconds. A crash or a reboot of its own making brings it
+ * It attacks until its clock says M milliseconds, says so, and goes on for A more, in which the
+ * monitor is asked to check it. A crash or a reboot of its own making brings it
  * back with the numbers that follow from the seed and the time. What must never happen to it is
  * said on a line with NOT AS IT MUST.
  */
@@ -25,7 +26,7 @@ unsigned failures;
 
 static char stacks[VCPUS][MAIN_STACK] __attribute__((aligned(4096)));
 static struct veneer_start_info info_copy;
-static uint64_t end_ns, clock_mul, seed;
+static uint64_t end_ns, after_ns, clock_mul, seed;
 static int clock_shift;
 
 /* --- the console --- */
@@ -215,8 +216,6 @@ static void report(const char *what)
 	unmask();
 }
 
-#define AFTER_NS 50000000 /* it goes on for a while: the monitor is asked meanwhile */
-
 static void look_at_clock(void)
 {
 	static bool ended;
@@ -226,7 +225,7 @@ static void look_at_clock(void)
 	if (now > end_ns && !ended)
 		report("ends");
 	ended = now > end_ns;
-	if (now > end_ns + AFTER_NS)
+	if (now > end_ns + after_ns)
 		veneer_shutdown(failures ? 1 : 0);
 	if (ended || now < next)
 		return;
@@ -322,6 +321,7 @@ static void prepare(void)
 	clock_shift = VP->clock.tsc_shift;
 	seed = argument(info->cmdline, "seed", 1);
 	end_ns = argument(info->cmdline, "ms", 1000) * 1000000;
+	after_ns = argument(info->cmdline, "after", 50) * 1000000;
 	weights_read(&weights, info->cmdline);
 	for (unsigned id = 0; id < VCPUS; id++) {
 		struct self *s = &selves[id];

@@ -21,8 +21,14 @@ my $build = 'build';
 use constant PACE => 890_000;
 use constant WAIT_US => 11_000;
 use constant BEAT_US => 1_000;
-use constant AFTER_MS => 100; # the neighbour goes on after the attack's end
+use constant CHECK_MS => 50; # the attack goes on for so long while its tables are checked
+use constant AFTER_MS => 50; # and the neighbour after its end
 use constant BOCHS_BOOT_MS => 5000; # of the machine's clock: firmware and boot loader
+use constant BOCHS_CHECK_MS => 200; # there the host may take so long to ask for the check
+
+# Said when the attack is over. Nothing is typed before: that comes when the host gets to it, and from then on no run
+# is like another.
+my $END = 'attacker: seed [0-9]+ ends';
 
 sub case_of {
 	my ($word) = @_;
@@ -48,12 +54,13 @@ sub configuration {
 	my $share = int(50 * $case->{cores} / $case->{vcpus}); # of each vCPU
 	my $pace = is_timed($case) ? PACE : 0;
 	my $end = $case->{ms} + ($case->{engine} eq 'vmx' ? BOCHS_BOOT_MS : 0);
+	my $after = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS : CHECK_MS;
 	my $image = $case->{kind} eq 'pv' ? 'attacker' : 'pc-attacker';
 	return guest('attacker', image => "t/$image.elf", memory => "$case->{memory}M", cpus => $cpus, vcpus => $case->{vcpus},
 		engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share > 50 ? 50 : $share,
-		cmdline => "seed=$case->{seed} ms=$end weights=$case->{weights}") .
+		cmdline => "seed=$case->{seed} ms=$end after=$after weights=$case->{weights}") .
 		guest('neighbour', image => 't/neighbour.elf', cpus => 0, share => 50,
-			cmdline => 'ms=' . ($case->{ms} + AFTER_MS) . " pace=$pace");
+			cmdline => 'ms=' . ($case->{ms} + $after + AFTER_MS) . " pace=$pace");
 }
 
 # Whether the hypervisor's monitor can check a guest's shadows while it runs.
@@ -95,7 +102,7 @@ sub watch {
 	while ($ready->can_read($until - time)) {
 		last unless sysread $out, $text, 65536, length $text;
 		$seen->($text) if $seen;
-		if ($check && $text =~ /^attacker: attacker: seed \d+ ends/m) {
+		if ($check && $text =~ /^attacker: $END/m) {
 			syswrite $type, "\001:check attacker\r";
 			$check = 0;
 		}
@@ -155,7 +162,7 @@ sub run_case {
 	spew($path, configuration($case));
 	my @argv = $case->{engine} eq 'vmx'
 		? ("$build/veneer", 'run', $path, '--accel', 'bochs', '--cpus', $case->{cores}, '--timeout', $limit,
-			$check ? ('--expect', 'attacker=attacker: seed', '--send', 'attacker=\a:check attacker\r') : ())
+			$check ? ('--expect', "attacker=$END", '--send', 'attacker=\a:check attacker\r') : ())
 		: emulator($case, $path, $bundle, $options{blocks});
 	veneer('run', $path, '--bundle', $bundle) if $case->{engine} eq 'vmx';
 	my ($text, $late, $signal) = watch($limit, $check && $case->{engine} ne 'vmx', $options{seen}, @argv);
