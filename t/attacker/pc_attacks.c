@@ -460,8 +460,13 @@ static void attack_console(struct self *s)
 {
 	struct random *r = &s->random;
 
+	char text[FORGED_MAX];
+
 	if (one_in(r, 16))
 		outb((uint16_t)(0x3f9 + below(r, 7)), (uint8_t)random32(r));
+	else if (one_in(r, 64))
+		for (unsigned n = random_forgery(r, text), i = 0; i < n; i++)
+			outb(0x3f8, (uint8_t)text[i]);
 	else
 		outb(0x3f8, (uint8_t)random32(r));
 }

@@ -178,8 +178,10 @@ static void mend(struct self *s)
 		arm(s);
 	s->dirty &= ~DIRTY_HANDLERS;
 	stand_still(s);
+	join_race(s);
 	VP->kernel_sp = (uint64_t)trap_stacks + TRAP_STACK * (s->id + 1);
 	unmask();
+	join_ticking(s);
 }
 
 /* --- the loop --- */
@@ -323,6 +325,8 @@ static void prepare(void)
 	end_ns = argument(info->cmdline, "ms", 1000) * 1000000;
 	after_ns = argument(info->cmdline, "after", 50) * 1000000;
 	weights_read(&weights, info->cmdline);
+	if (!in_machine)
+		note_shown();
 	for (unsigned id = 0; id < VCPUS; id++) {
 		struct self *s = &selves[id];
 

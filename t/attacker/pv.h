@@ -39,6 +39,9 @@ struct registers {
 #define ROOTS	       4
 #define KNOWN	       16
 
+/* In registers and memory of the neighbour that is told secret, see t/guests/neighbour.c. */
+#define SECRET 0x5ec2e70fabcd1357ull
+
 /* A vCPU of the attacker. */
 struct self {
 	unsigned id;
@@ -79,6 +82,7 @@ void arm(struct self *s); /* what comes may get lost: not for long */
 
 /* pv_values.c */
 uint64_t edge(struct random *r); /* any number */
+void note_shown(void);		 /* what edge() may draw from as well */
 struct place {
 	uint32_t at, pages;
 };
@@ -92,6 +96,11 @@ uint64_t random_code(struct self *s, bool kernel, bool shared); /* writes some; 
 
 /* pv_memory.c: while another looks whether memory is as it must be */
 void stand_still(struct self *s);
+void join_race(struct self *s);
+
+/* pv_calls.c */
+void join_ticking(struct self *s);
+void found(uint64_t va, uint64_t seen); /* is it what nobody but the neighbour should know? */
 
 /* The kinds, each a file's. */
 typedef void attack_fn(struct self *s);

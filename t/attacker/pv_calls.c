@@ -64,11 +64,13 @@ void attack_hypercall(struct self *s)
 void attack_console(struct self *s)
 {
 	struct random *r = &s->random;
-	char text[64];
+	char text[FORGED_MAX];
 	unsigned n = below(r, sizeof(text));
 
 	for (unsigned i = 0; i < n; i++)
 		text[i] = (char)random32(r);
+	if (one_in(r, 8))
+		n = random_forgery(r, text);
 	if (one_in(r, 16))
 		call(VENEER_HC_CONSOLE_READ, edge(r), edge(r), 0);
 	else if (one_in(r, 64))
@@ -77,13 +79,32 @@ void attack_console(struct self *s)
 		call(VENEER_HC_CONSOLE_WRITE, (uint64_t)text, n, 0);
 }
 
+static uint64_t ticking_until;
+
+/* All vCPUs sleep and have timers, at the shortest period there is. */
+void join_ticking(struct self *s)
+{
+	uint64_t tick = 1000000000 / info->tsc_khz, period = 50 * tick;
+
+	while (now_ns() < __atomic_load_n(&ticking_until, __ATOMIC_ACQUIRE)) {
+		s->attempts++;
+		s->dirty |= DIRTY_TIMER;
+		call(VENEER_HC_TIMER_SET, now_ns() + period, period < 50000 ? 50000 : period, 0);
+		call(VENEER_HC_HALT, 0, 0, 0);
+	}
+}
+
 void attack_vcpus(struct self *s)
 {
 	struct random *r = &s->random;
 	unsigned id = one_in(r, 64) ? random32(r) : below(r, info->vcpus);
 	struct veneer_vcpu_start start = { edge(r), edge(r), edge(r), edge(r), edge(r) };
 
-	switch (below(r, 16)) {
+	switch (below(r, 17)) {
+	case 16:
+		if (one_in(r, 32))
+			__atomic_store_n(&ticking_until, now_ns() + about(r, 28), __ATOMIC_RELEASE);
+		break;
 	case 0: call(VENEER_HC_VCPU_START, id, one_in(r, 2) ? (uint64_t)&start : edge(r), 0); break;
 	case 1:
 	case 2:

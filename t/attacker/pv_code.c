@@ -36,12 +36,32 @@ static void set_debug_register(struct self *s, unsigned n, uint64_t v)
 		call(VENEER_HC_SET_DEBUGREG, one_in(&s->random, 32) ? edge(&s->random) : n, v, 0);
 }
 
+/* A row of addresses where the hypervisor's code may be, four at a time, to be executed. */
+static void sweep(struct self *s)
+{
+	uint64_t at = 0xffffffff80100000 + 1024ull * below(&s->random, 512);
+
+	for (unsigned n = 0; n < 4; n++)
+		set_debug_register(s, n, at);
+	s->high_breakpoints = 15;
+	set_debug_register(s, 7, 0x4ff);
+	for (unsigned i = 4; i < 1024; i++, s->attempts++)
+		set_debug_register(s, i % 4, at + i);
+	set_debug_register(s, 7, 0x400);
+}
+
 void attack_debug(struct self *s)
 {
 	struct random *r = &s->random;
 	unsigned n = below(r, 8);
 	uint64_t v = edge(r);
 
+	if (one_in(r, 256)) {
+		sweep(s);
+		return;
+	}
+	if (in_machine && v - VENEER_GATE_BASE < 1 << 22) /* its own then: it would not get out */
+		v = own_address(r);
 	if (v > ~15ull) /* QEMU 7.2 ends itself where a range wraps */
 		v -= 16;
 	if (n < 4) {

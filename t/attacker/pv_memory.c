@@ -153,13 +153,38 @@ static void touch(struct self *s, uint64_t va)
 	else if (one_in(r, 256) && is_spare(gpa))
 		run_there(s, va);
 	else
-		(void)*at;
+		found(va, *at);
+}
+
+/* No register of ours may hold it: they are to be found where we look. */
+void found(uint64_t va, uint64_t seen)
+{
+	__asm__("notq %0" : "+r"(seen));
+	if (seen != ~SECRET)
+		return;
+	failures++;
+	say("\nNOT AS IT MUST: at %p is what the neighbour knows\n", (void *)va);
+}
+
+/* All of a page that is not ours, but open to be read. A page that is not mapped ends it. */
+static void search(struct self *s)
+{
+	struct random *r = &s->random;
+	uint64_t at = VENEER_GATE_BASE +
+		      (one_in(r, 2) ? 0x200000 + 4096ull * below(r, 8) : 4096ull * below(r, 80));
+
+	for (unsigned i = 0; i < 512; i++, at += 8)
+		found(at, *(volatile uint64_t *)at);
 }
 
 void attack_touch(struct self *s)
 {
 	if (one_in(&s->random, 64))
 		s->touches = 0; /* enough of that row */
+	if (one_in(&s->random, 64)) {
+		search(s);
+		return;
+	}
 	if (!s->touches) {
 		touch(s, address(s));
 		return;
@@ -328,6 +353,95 @@ static uint64_t fill_tables(struct self *s, uint64_t pages)
 	return first;
 }
 
+/* --- changes and flushes of one vCPU against faults of the others --- */
+
+#define RACE_SLOT 5
+#define RACE_VA	  ((uint64_t)RACE_SLOT << 39)
+
+static uint64_t race_tables[4][512] __attribute__((aligned(4096))); /* of levels 3, 2, 1, 1 */
+static uint64_t race_pages[2][512] __attribute__((aligned(4096)));
+static bool race_is_on;
+static unsigned racers;
+
+#define RACE_NS 100000000 /* for all of it: a tick in between would end it */
+
+static void enter_race(struct self *s)
+{
+	s->dirty |= DIRTY_TIMER;
+	call(VENEER_HC_TIMER_SET, now_ns() + RACE_NS, 0, 0);
+	roots[s->id][s->root][RACE_SLOT] = (uint64_t)race_tables[0] | USUAL;
+	call(VENEER_HC_MMU_FLUSH, RACE_VA, 4096, 0);
+}
+
+/* A page is always there, one or the other. */
+void join_race(struct self *s)
+{
+	if (!s->id) /* what it did was ended */
+		__atomic_store_n(&race_is_on, false, __ATOMIC_RELEASE);
+	if (!__atomic_load_n(&race_is_on, __ATOMIC_ACQUIRE) || s->dirty & DIRTY_ROOT)
+		return;
+	enter_race(s);
+	__atomic_add_fetch(&racers, 1, __ATOMIC_RELEASE);
+	for (unsigned n = 0; n < 1 << 14 && __atomic_load_n(&race_is_on, __ATOMIC_ACQUIRE); n++) {
+		(void)*(volatile uint64_t *)RACE_VA;
+		call(VENEER_HC_VERSION, 0, 0, 0); /* its TLB is empty again */
+		s->attempts++;
+	}
+}
+
+/* Unless an attack on the roots has come in between. */
+static void look_at_race(const struct self *s)
+{
+	uint64_t seen = *(volatile uint64_t *)RACE_VA, e;
+
+	e = *(volatile uint64_t *)&roots[s->id][s->root][RACE_SLOT];
+	if (seen != 1 && e == ((uint64_t)race_tables[0] | USUAL))
+		is_wrong(RACE_VA, seen, (uint64_t)race_pages[1], 1);
+}
+
+/* Not for long: the others may be busy, or not there. */
+static void wait_for_racer(void)
+{
+	for (unsigned n = 0; n < 1 << 14 && !__atomic_load_n(&racers, __ATOMIC_ACQUIRE); n++)
+		__asm__ volatile("pause");
+}
+
+/* Its own flush is what each must see, at once and later, whoever filled the shadow meanwhile: of
+ * two tables that are linked in turn, and two pages in them. */
+static void race(struct self *s)
+{
+	uint64_t *l3 = race_tables[0], *l2 = race_tables[1];
+
+	if (s->id || info->vcpus < 2 || s->dirty & DIRTY_ROOT)
+		return;
+	for (unsigned id = 1; id < info->vcpus; id++)
+		start_vcpu(s, id);
+	l3[0] = (uint64_t)l2 | USUAL;
+	race_pages[1][0] = 1;
+	for (unsigned n = 0; n < 1024; n++, s->attempts++) {
+		volatile uint64_t *l1 = race_tables[2 + n % 2];
+
+		l1[0] = (uint64_t)race_pages[0] | USUAL;
+		*(volatile uint64_t *)&l2[0] = (uint64_t)l1 | USUAL;
+		if (!n) {
+			enter_race(s);
+			__atomic_store_n(&racers, 0, __ATOMIC_RELEASE);
+			__atomic_store_n(&race_is_on, true, __ATOMIC_RELEASE);
+			wait_for_racer();
+		}
+		call(VENEER_HC_MMU_FLUSH, RACE_VA, 4096, 0);
+		for (unsigned wait = below(&s->random, 4096); wait; wait--)
+			__asm__ volatile("");
+		l1[0] = (uint64_t)race_pages[1] | USUAL;
+		call(VENEER_HC_MMU_FLUSH, RACE_VA, 4096, 0);
+		for (unsigned looks = 1 + below(&s->random, 8); looks; looks--) {
+			look_at_race(s);
+			call(VENEER_HC_VERSION, 0, 0, 0); /* and its TLB is empty again */
+		}
+	}
+	__atomic_store_n(&race_is_on, false, __ATOMIC_RELEASE);
+}
+
 /* All addresses of a wide tree, or some, or more, by pages, tables or tables of tables. A long row
  * is gone through over many attacks, for an exception ends each. */
 static void touch_row(struct self *s, uint64_t va, uint64_t count)
@@ -355,6 +469,32 @@ static void grow_tree(struct self *s)
 	touch_row(s, va & ~0ull << 39, one_in(r, 2) ? 512 * pages : 1u << below(r, 18));
 }
 
+/* More links to one table than 16 bits can count; then some go. */
+static void link_many(struct self *s)
+{
+	struct random *r = &s->random;
+	uint64_t pages = 129 + below(r, 32), va = address(s), leaf = table_at(r),
+		 above = table_at(r);
+
+	if (spare_pages <= pages)
+		return;
+	uint64_t first = first_spare + 4096 * below(r, (uint32_t)(spare_pages - pages));
+	fill(leaf, (DATA + 4096ull * below(r, DATA_PAGES)) | USUAL, 0);
+	roots[s->id][s->root][va >> 39 & 511] = above | USUAL;
+	for (uint64_t i = 0; i < pages; i++) {
+		fill(first + 4096 * i, leaf | USUAL, 0);
+		((volatile uint64_t *)above)[i] = (first + 4096 * i) | USUAL;
+	}
+	s->attempts += pages;
+	call(VENEER_HC_MMU_FLUSH, 0, ~0ull, 0);
+	va &= ~0ull << 39;
+	for (uint64_t i = 0; i < 512 * pages; i++, s->attempts++)
+		(void)*(volatile uint64_t *)(va + i * 512 * 4096);
+	for (unsigned n = 1 + below(r, 64); n--;)
+		((volatile uint64_t *)above)[below(r, (uint32_t)pages)] = 0;
+	call(VENEER_HC_MMU_FLUSH, 0, ~0ull, 0);
+}
+
 static void touch_many(struct self *s)
 {
 	touch_row(s, address(s), 1u << below(&s->random, 18));
@@ -373,9 +513,9 @@ static void many_descriptors(struct self *s)
 void attack_bulk(struct self *s)
 {
 	switch (below(&s->random, 8)) {
-	case 0: grow_tree(s); break;
+	case 0: one_in(&s->random, 8) ? link_many(s) : grow_tree(s); break;
 	case 1: touch_many(s); break;
-	case 2: many_descriptors(s); break;
+	case 2: one_in(&s->random, 2) ? many_descriptors(s) : race(s); break;
 	default: compare(s);
 	}
 }

@@ -193,6 +193,7 @@ static const struct form forms[] = {
 	{ 2, { 0x0f, 0x00 }, MODRM },	       /* sldt, str, lldt, ltr, verr, verw */
 	{ 2, { 0x0f, 0x01 }, MEMORY },	       /* sgdt, sidt, lgdt, lidt, smsw, lmsw, invlpg */
 	{ 2, { 0x0f, 0x01 }, REGISTER },       /* those of virtual machines, xsetbv, swapgs ... */
+	{ 3, { 0x0f, 0x01, 0xd1 }, NOTHING },  /* xsetbv */
 	{ 2, { 0x0f, 0x02 }, MODRM },	       /* lar */
 	{ 2, { 0x0f, 0x03 }, MODRM },	       /* lsl */
 	{ 2, { 0x0f, 0x05 }, NOTHING },	       /* syscall */
@@ -307,4 +308,34 @@ unsigned random_instruction(struct random *r, uint8_t *to, bool kernel)
 	if (kernel && below(r, 256))
 		tame(to + n, f);
 	return n + behind;
+}
+
+static unsigned put_text(char *to, const char *s)
+{
+	unsigned n = 0;
+
+	while (s[n]) {
+		to[n] = s[n];
+		n++;
+	}
+	return n;
+}
+
+unsigned random_forgery(struct random *r, char *to)
+{
+	static const char *const ways[] = { "\b",	 "\r", "\x1b[D",  "\x7f",
+					    "\x08 \x08", "\v", "\x9b\x44" };
+	static const char *const lines[] = { "veneer: forged", "neighbour: forged",
+					     "veneer: all done, all forged" };
+	const char *way = ways[below(r, sizeof(ways) / sizeof(ways[0]))];
+	unsigned times = one_in(r, 2) ? 10 : about(r, 4), n = 0;
+
+	if (one_in(r, 4))
+		to[n++] = '\n';
+	for (unsigned i = 0; i < times && n < FORGED_MAX - 34; i++)
+		n += put_text(to + n, way);
+	n += put_text(to + n, lines[below(r, 3)]);
+	if (one_in(r, 2))
+		to[n++] = '\n';
+	return n;
 }

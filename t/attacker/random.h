@@ -72,6 +72,11 @@ uint16_t random_selector(struct random *r);
 uint64_t random_descriptor(struct random *r);
 uint32_t random_flags(struct random *r);
 
+/* A line as others print it, with what might take back the name in front of it; its length, at most
+ * FORGED_MAX. The harness shows the console as a terminal does, and looks for it there. */
+#define FORGED_MAX 64
+unsigned random_forgery(struct random *r, char *to);
+
 /* A value for DR7, often none, without the registers in off: QEMU 7.2 ends where a breakpoint is
  * met in code whose segment does not begin at 0, or is taken away just when it is met, so there are
  * none on what the attacker itself touches. */

@@ -12,6 +12,9 @@
  * calibrated anew in each run): who is promised half of a core and gets it in turns is behind by a
  * turn, who is robbed falls behind further and further.
  *
+ * With `secret` it has a word that nobody else knows: in memory, and at each beat in all registers
+ * while it takes a #DB, which leaves them where the processor has its stacks for exceptions.
+ *
  * It works for `ms=` milliseconds. With `wait` it goes on until a key comes, or `most=` is over.
  */
 #include "guest.h"
@@ -21,7 +24,10 @@
 #define BEAT	1000000
 #define BILLION 1000000000ull
 
+#define SECRET	0x5ec2e70fabcd1357
+
 static uint32_t memory[WORDS];
+static volatile uint64_t secrets[512];
 static volatile uint64_t last_beat, longest_apart;
 static volatile unsigned beats;
 static volatile bool told;
@@ -46,6 +52,18 @@ static void key(void)
 
 	while (veneer_console_read(&c, 1))
 		told = true;
+}
+
+/* TF makes a #DB behind the NOP. */
+static void whisper(void *arg)
+{
+	__asm__ volatile(
+		"movq (%0), %%rax; movq %%rax, %%rcx; movq %%rax, %%rdx; movq %%rax, %%rsi;"
+		"movq %%rax, %%r8; movq %%rax, %%r9; movq %%rax, %%r10; movq %%rax, %%r11;"
+		"pushfq; orq $0x100, (%%rsp); popfq; nop"
+		:
+		: "D"(arg)
+		: "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
 }
 
 /* One block of work: false when its memory is not as it was. */
@@ -117,8 +135,11 @@ int guest_main(const struct veneer_start_info *info)
 	uint64_t end = number_after(info->cmdline, "ms=") * 1000000ull;
 	uint64_t most = number_after(info->cmdline, "most=") * 1000000ull;
 	unsigned pace = number_after(info->cmdline, "pace="), blocks = 0;
-	bool right = true;
+	bool right = true, secret = after(info->cmdline, "secret");
+	unsigned whispered = 0;
 
+	for (unsigned i = 0; i < 512; i++)
+		secrets[i] = SECRET;
 	told = !after(info->cmdline, "wait");
 	for (unsigned i = 0; i < WORDS; i++)
 		memory[i] = word(i);
@@ -131,6 +152,11 @@ int guest_main(const struct veneer_start_info *info)
 	r.tick = r.first_tick;
 	for (r.now = r.begin; !told || r.now - r.begin < end; took(&r, pace)) {
 		right &= work(blocks++);
+		if (secret && beats != whispered) {
+			whispered = beats;
+			attempt(whisper, (void *)secrets);
+			veneer_unmask();
+		}
 		if (most && r.now - r.begin > most)
 			break;
 	}

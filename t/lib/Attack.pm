@@ -3,7 +3,8 @@
 #
 #	ENGINE-KIND-VCPUSxCORES-MEMORY-MS-SEED-WEIGHTS	as ring-pv-2x1-16-1000-7-4444444444444444
 #
-# so that what failed can be done again: QEMU counts instructions, and Bochs does by itself. With t for x QEMU has a
+# or that and -stop: the operator stops the attacker when it first restarts, which is when he likes. All this is
+# written down so that what failed can be done again: QEMU counts instructions, and Bochs does by itself. With t for x QEMU has a
 # thread for each core: what needs two at the same instant is only met there, but not again for sure.
 package Attack;
 use strict;
@@ -22,7 +23,8 @@ use constant PACE => 890_000;
 use constant WAIT_US => 11_000;
 use constant BEAT_US => 1_000;
 use constant CHECK_MS => 50; # the attack goes on for so long while its tables are checked
-use constant AFTER_MS => 50; # and the neighbour after its end
+use constant AFTER_MS => 50;  # and the neighbour after its end,
+use constant STOP_MS => 1000; # or until the operator's stop has come, at the latest
 use constant BOCHS_BOOT_MS => 5000; # of the machine's clock: firmware and boot loader
 use constant BOCHS_CHECK_MS => 200; # there the host may take so long to ask for the check
 
@@ -33,14 +35,15 @@ my $END = 'attacker: seed [0-9]+ ends';
 sub case_of {
 	my ($word) = @_;
 	my %case;
-	@case{qw(engine kind vcpus turns cores memory ms seed weights)} =
-		$word =~ /^(ring|svm|vmx)-(pv|pc)-([1-8])([xt])([12])-(\d+)-(\d+)-(\d+)-([0-9a-f]{16})$/ or return undef;
+	@case{qw(engine kind vcpus turns cores memory ms seed weights stop)} =
+		$word =~ /^(ring|svm|vmx)-(pv|pc)-([1-8])([xt])([12])-(\d+)-(\d+)-(\d+)-([0-9a-f]{16})(-stop)?$/ or return undef;
 	return \%case;
 }
 
 sub word_of {
 	my ($case) = @_;
-	return join '-', @$case{qw(engine kind)}, join('', @$case{qw(vcpus turns cores)}), @$case{qw(memory ms seed weights)};
+	return join('-', @$case{qw(engine kind)}, join('', @$case{qw(vcpus turns cores)}), @$case{qw(memory ms seed weights)}) .
+		($case->{stop} // '');
 }
 
 sub is_timed {
@@ -55,12 +58,13 @@ sub configuration {
 	my $pace = is_timed($case) ? PACE : 0;
 	my $end = $case->{ms} + ($case->{engine} eq 'vmx' ? BOCHS_BOOT_MS : 0);
 	my $after = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS : CHECK_MS;
+	my $then = $case->{stop} ? STOP_MS : AFTER_MS;
 	my $image = $case->{kind} eq 'pv' ? 'attacker' : 'pc-attacker';
 	return guest('attacker', image => "t/$image.elf", memory => "$case->{memory}M", cpus => $cpus, vcpus => $case->{vcpus},
 		engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share > 50 ? 50 : $share,
 		cmdline => "seed=$case->{seed} ms=$end after=$after weights=$case->{weights}") .
 		guest('neighbour', image => 't/neighbour.elf', cpus => 0, share => 50,
-			cmdline => 'ms=' . ($case->{ms} + $after + AFTER_MS) . " pace=$pace");
+			cmdline => 'ms=' . ($case->{ms} + $after + $then) . " pace=$pace secret");
 }
 
 # Whether the hypervisor's monitor can check a guest's shadows while it runs.
@@ -81,10 +85,30 @@ sub emulator {
 	return @argv;
 }
 
-# The console's text, line by line, until it ends or time is up; at the attack's end the check is asked for.
+# Of a process, user's and system's: what a machine that is busy with other things does not lengthen.
+sub processor_seconds {
+	my ($pid) = @_;
+	my @field = split ' ', slurp("/proc/$pid/stat") =~ s/.*\) //sr;
+	return ($field[11] + $field[12]) / 100;
+}
+
+# Of a process, its own and the system's, in seconds; nobody else's load makes it more.
+sub processor_time {
+	my ($pid) = @_;
+	my @field = split ' ', slurp("/proc/$pid/stat") =~ s/.*\) //sr;
+	return ($field[11] + $field[12]) / 100;
+}
+
+# Whether it has had so many seconds of a processor's, or, sleeping, far more by the clock on the wall.
+sub is_late {
+	my ($pid, $limit, $since) = @_;
+	return processor_time($pid) > $limit || time - $since > 20 * $limit;
+}
+
+# The console's text, line by line, until it ends or time is up. When it has a line like that, command is typed.
 sub watch {
-	my ($limit, $check, $seen, @argv) = @_;
-	my ($text, $until) = ('', time + $limit);
+	my ($limit, $line, $command, $seen, @argv) = @_;
+	my ($text, $begun, $late) = ('', time);
 	pipe my $in, my $type or die;
 	pipe my $out, my $print or die;
 	my $pid = fork // die "fork: $!";
@@ -99,19 +123,17 @@ sub watch {
 	binmode $out;
 	local $SIG{PIPE} = 'IGNORE';
 	my $ready = IO::Select->new($out);
-	while ($ready->can_read($until - time)) {
+	until ($late = is_late($pid, $limit, $begun)) {
+		next unless $ready->can_read(1);
 		last unless sysread $out, $text, 65536, length $text;
 		$seen->($text) if $seen;
-		if ($check && $text =~ /^attacker: $END/m) {
-			syswrite $type, "\001:check attacker\r";
-			$check = 0;
+		if ($command && $text =~ /^$line/m) {
+			syswrite $type, "\001:$command\r";
+			$command = undef;
 		}
-		last if time >= $until;
 	}
-	my $late = time >= $until;
 	kill 'TERM', $pid if $late;
 	waitpid $pid, 0;
-	$text =~ s/\r//g;
 	return ($text, $late, $late ? 0 : $? & 127);
 }
 
@@ -126,14 +148,44 @@ sub attempts_in {
 	return $sum + $now;
 }
 
+# A line as a terminal shows it: what moves its cursor back, and what comes then.
+sub shown {
+	my ($line) = @_;
+	my ($row, $at) = ('', 0);
+	for my $piece ($line =~ /\x1b\[[\d;]*[@-~]|[\x9b][\d;]*[@-~]|./gs) {
+		if ($piece eq "\b" || $piece =~ /^(?:\x1b\[|\x9b)1?D$/) {
+			$at-- if $at;
+		} elsif ($piece eq "\r") {
+			$at = 0;
+		} elsif ($piece !~ /^[\x00-\x1f\x9b]/) {
+			$row .= ' ' x ($at - length $row) if $at > length $row;
+			substr $row, $at++, 1, $piece;
+		}
+	}
+	return $row;
+}
+
+# A line that the attacker prints and that looks like another's.
+sub forged_line {
+	my ($text) = @_;
+	for (grep { /forged/ } split /\n/, $text) {
+		my $shown = shown($_);
+		return $shown if $shown =~ /^(?:veneer|neighbour): .*forged/;
+	}
+	return undef;
+}
+
 # What is wrong, or undef.
 sub judge {
 	my ($text, $late, $signal, $case) = @_;
+	my $forged = forged_line($text);
+	$text =~ s/\r//g;
 	return $1 if $text =~ /^(veneer: PANIC.*)/m;
 	return $1 if $text =~ /^(veneer: .*BROKEN.*)/m;
 	return $1 if $text =~ /^attacker: (.*NOT AS IT MUST.*)/m;
 	return 'no end' if $late;
 	return "the emulator died of signal $signal" if $signal; # t/README.md says of what
+	return "the attacker has printed: $forged" if $forged;
 	my ($ms, $gap, $behind, $beats, $apart, $sum) = $text =~
 		/^neighbour: neighbour: work \d+ in (\d+) ms, (?:\d+ kiloticks, )?longest gap (\d+) us, behind (\d+) us, (\d+) beats, (\d+) us apart, checksum (\S+)/m
 		or return 'the machine or the neighbour went down';
@@ -145,11 +197,13 @@ sub judge {
 		return "the neighbour's timer stood still for $apart us" if $apart > WAIT_US + BEAT_US;
 		return "the neighbour is behind by $behind us" if $behind > WAIT_US;
 	}
+	return 'the operator\'s stop was lost' if $case->{stop} && $text =~ /^veneer: attacker: restart/m &&
+		$text !~ /^veneer: attacker: stopped from the monitor/m;
 	return 'the attack did not begin' unless $text =~ /^attacker: attacker: seed \d+ begins/m;
 	return undef;
 }
 
-# Runs a case. options: limit (seconds of the wall clock, which only what hangs gets to), blocks (a file that says what
+# Runs a case. options: limit (seconds of a processor's, which only what hangs gets to), blocks (a file that says what
 # was executed), seen (called with the text so far). Of the answer: failure (undef: none), attempts, text, command, and
 # the files that it ran.
 sub run_case {
@@ -165,8 +219,12 @@ sub run_case {
 			$check ? ('--expect', "attacker=$END", '--send', 'attacker=\a:check attacker\r') : ())
 		: emulator($case, $path, $bundle, $options{blocks});
 	veneer('run', $path, '--bundle', $bundle) if $case->{engine} eq 'vmx';
-	my ($text, $late, $signal) = watch($limit, $check && $case->{engine} ne 'vmx', $options{seen}, @argv);
-	return { failure => judge($text, $late, $signal, $case), attempts => attempts_in($text), text => $text,
+	my ($line, $command) = $case->{stop} ? ('veneer: attacker: restart', 'stop attacker') : ("attacker: $END", 'check attacker');
+	$command = undef if $case->{engine} eq 'vmx' || !($check || $case->{stop});
+	my ($text, $late, $signal) = watch($limit, $line, $command, $options{seen}, @argv);
+	my $failure = judge($text, $late, $signal, $case);
+	$text =~ s/\r//g;
+	return { failure => $failure, attempts => attempts_in($text), text => $text,
 		command => join(' ', @argv), configuration => $path, bundle => $bundle };
 }
 
