@@ -1,0 +1,20 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The random attackers find holes: each that t/fuzz/holes/ opens again is found, within so many attempts, by some seed;
+# and that seed finds nothing in the hypervisor as it is. t/fuzz/README.md says which holes they do not reach, and why.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Attack qw(case_of run_case);
+use Holes qw(holes open_hole find_hole);
+
+for my $hole (holes()) {
+	my ($seen, $word, $attempts) = find_hole($hole, open_hole($hole));
+	ok($seen, "$hole->{name}: found") or next;
+	note("$hole->{name}: by $word, after $attempts attempts: $seen");
+	cmp_ok($attempts, '<=', $hole->{within}, "$hole->{name}: within $hole->{within} attempts");
+	is(run_case(case_of($word), name => 'closed')->{failure}, undef, "$hole->{name}: closed, it is not found");
+}
+
+done_testing;
