@@ -224,7 +224,8 @@ static void read_acpi(void)
 
 static void prepare_machine(void)
 {
-	mmu_secret = __stack_chk_guard * 0x9e3779b97f4a7c15 | 1;
+	/* not by RDRAND: in an emulator that counts, a run can be had again to the instruction */
+	mmu_secret = entry_tsc * 0x9e3779b97f4a7c15 | 1;
 	const char *missing = cpu_features_detect();
 
 	if (missing) {
