@@ -161,7 +161,8 @@ sub on_terminal {
 	my ($conf, @options) = @_;
 	spew('build/test-terminal.conf', $conf);
 	my ($code, $output) = command('timeout', $limit, 'script', '-qec', "build/veneer run build/test-terminal.conf @options", '/dev/null');
-	return ($code, $output =~ s/\r\n/\n/gr);
+	# before the terminal is raw it shows the end of the input that script(1) types
+	return ($code, $output =~ s/\r\n/\n/gr =~ s/\^[\@D]\x08*//gr);
 }
 sub in_script {
 	my ($conf, @options) = @_;

@@ -108,30 +108,49 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 	return wait_for_program(m, argv[0], report);
 }
 
-/* Drops what the display shows. When it is closed the emulator has ended; and if that has never
- * opened the serial line, nothing is said there, not even that. */
-static void drop_display(struct machine *m)
+#define LOOK_MS 200
+
+/* The emulator has ended, and all it said is read. A line that it never opened is never closed either. */
+static bool is_over(const struct machine *m)
 {
 	struct pollfd serial = { m->from, POLLIN, 0 };
+	siginfo_t ended = { 0 };
+
+	return !waitid(P_PID, (id_t)m->pid, &ended, WEXITED | WNOHANG | WNOWAIT) && ended.si_pid &&
+	       !poll(&serial, 1, 0);
+}
+
+/* Drops what the display shows. */
+static void drop_display(struct machine *m)
+{
 	char dropped[512];
 
 	if (read(m->display, dropped, sizeof(dropped)) > 0)
 		return;
 	close(m->display);
 	m->display = -1;
-	m->eof = !poll(&serial, 1, 0);
+}
+
+/* How long to wait for something to be said before looking whether anybody is there. */
+static int patience(long left)
+{
+	return left < 0 || left > LOOK_MS ? LOOK_MS : (int)left;
 }
 
 /* Waits for output. False: out of time. */
 static bool wait_for_output(struct machine *m, long end)
 {
-
 	for (;;) {
 		long left = end < 0 ? -1 : end - now_ms();
 		struct pollfd p[2] = { { m->from, POLLIN, 0 }, { m->display, POLLIN, 0 } };
 
-		if ((end >= 0 && left < 0) || poll(p, 2, (int)left) == 0)
+		if (end >= 0 && left < 0)
 			return false;
+		if (poll(p, 2, patience(left)) == 0) {
+			m->eof = is_over(m);
+			if (!m->eof && end >= 0 && now_ms() >= end)
+				return false;
+		}
 		if (p[1].revents)
 			drop_display(m);
 		if (p[0].revents || m->eof)
@@ -275,12 +294,14 @@ static bool forward(struct machine *m, struct output *o, long end)
 
 		if (end >= 0 && left <= 0)
 			return false;
-		if (poll(p, 3, (int)left) <= 0)
+		if (poll(p, 3, patience(left)) <= 0) {
+			m->eof = is_over(m);
+			if (m->eof)
+				return true;
 			continue;
+		}
 		if (p[2].revents)
 			drop_display(m);
-		if (m->eof)
-			return true;
 		if (p[0].revents && (!show_output(m, o) || o->failed))
 			return true;
 		if (p[1].revents) {
