@@ -110,7 +110,8 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 
 #define LOOK_MS 200
 
-/* The emulator has ended, and all it said is read. A line that it never opened is never closed either. */
+/* The emulator has ended, and all it said is read. A line that it never opened is never closed
+ * either. */
 static bool is_over(const struct machine *m)
 {
 	struct pollfd serial = { m->from, POLLIN, 0 };
