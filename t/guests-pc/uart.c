@@ -74,13 +74,14 @@ static void start_other(void)
 int guest_main(void)
 {
 	start_other();
+	while (!ticks) /* the attack is made by two: on a busy host one may be late */
+		;
 	for (unsigned line = 0; line < LINES; line++)
 		for (unsigned i = 0; i < 80; i++) {
 			while (!(inb(0x3fd) & 0x20))
 				;
 			outb(0x3f8, i < 79 ? 'u' : '\n');
 		}
-	expect(ticks > 0, "the other's timer");
 	say_number(ticks);
 	say(" ticks\n");
 	return 0;
