@@ -164,7 +164,7 @@ static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
 {
 	if (v->mmu.paging.root.v == r->rdi)
 		return -EBUSY;
-	if (r->rdi & ~PAGE_MASK)
+	if (r->rdi & ~PAGE_MASK || !mmu_memory(&v->guest->mmu, GPA(r->rdi), PAGE_SIZE))
 		return -EINVAL;
 	return v->engine->drop_root(v, GPA(r->rdi)) ? 0 : again(v, r);
 }

@@ -136,10 +136,11 @@ static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint6
 
 	shadow_changed(m);
 	while ((page = path(view, va, level, t)) == MMU_NO_ROOT) {
+		m->budget -= PATH_COST;
+		if (m->budget > 0)
+			shadow_make_room(m);
 		if (m->budget <= 0)
 			return MMU_AGAIN;
-		m->budget -= PATH_COST;
-		shadow_make_room(m);
 	}
 	uint64_t *entry = &shadow_table(m, page)[index];
 	if (shadow_is_table(*entry, level))

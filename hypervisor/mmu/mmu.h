@@ -154,8 +154,8 @@ enum mmu_result {
 /* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
 extern bool mmu_can_mark;
 
-/* An odd number of each boot, by which tables find their shadows: a guest cannot choose tables that
- * are all looked for in the same place. */
+/* An odd number of each boot, by which tables find their shadows: a guest must measure which of its
+ * tables are looked for in the same place, and what that costs is charged. */
 extern uint64_t mmu_secret;
 
 /* pool is zeroed and holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. No view has a

@@ -79,12 +79,23 @@ static uint16_t *bucket(struct mmu *m, uint64_t key)
 	return &m->bucket[shadow_bucket(key)];
 }
 
+/* Where the chain of a key names its page, or ends. A guest can find out by the time that this
+ * takes which of its tables are in one chain: its length is charged. */
+static uint16_t *look_up(struct mmu *m, uint64_t key)
+{
+	uint16_t *at = bucket(m, key);
+	int steps = 0;
+
+	for (; *at && m->shadow[*at - 1].key != key; steps++)
+		at = &m->shadow[*at - 1].next;
+	m->budget -= steps / STEPS_A_UNIT;
+	return at;
+}
+
 unsigned shadow_find(struct mmu *m, uint64_t key)
 {
-	unsigned at = *bucket(m, key);
+	unsigned at = *look_up(m, key);
 
-	while (at && m->shadow[at - 1].key != key)
-		at = m->shadow[at - 1].next;
 	return at ? at - 1 : MMU_NO_ROOT;
 }
 
@@ -97,11 +108,7 @@ static void add_key(struct mmu *m, unsigned page, uint64_t key)
 
 static void remove_key(struct mmu *m, unsigned page)
 {
-	uint16_t *at = bucket(m, m->shadow[page].key);
-
-	while (*at != page + 1)
-		at = &m->shadow[*at - 1].next;
-	*at = m->shadow[page].next;
+	*look_up(m, m->shadow[page].key) = m->shadow[page].next;
 	m->shadow[page].key = 0;
 }
 
@@ -118,11 +125,18 @@ void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level)
 	}
 }
 
-static void clear_links(struct mmu *m, uint64_t *table, unsigned first, int level)
+/* False: the budget is spent. */
+static bool clear_links(struct mmu *m, uint64_t *table, unsigned first, int level)
 {
-	for (unsigned i = first; i < first + GROUP; i++)
-		if (table[i] && !(level == 4 && i == GATE_SLOT))
-			shadow_clear_entry(m, &table[i], level);
+	m->budget -= LINKS_COST;
+	for (unsigned i = first; i < first + GROUP; i++) {
+		if (!table[i] || (level == 4 && i == GATE_SLOT))
+			continue;
+		if (m->budget <= 0)
+			return false;
+		shadow_clear_entry(m, &table[i], level);
+	}
+	return true;
 }
 
 bool shadow_empty(struct mmu *m, unsigned page)
@@ -134,11 +148,12 @@ bool shadow_empty(struct mmu *m, unsigned page)
 	for (; used && m->budget > 0; used &= used - 1) {
 		unsigned first = (unsigned)__builtin_ctzll(used) * GROUP;
 
-		if (leaves)
+		if (leaves) {
 			memset(&table[first], 0, GROUP * sizeof(*table));
-		else
-			clear_links(m, table, first, level);
-		m->budget -= leaves ? 1 : LINKS_COST;
+			m->budget--;
+		} else if (!clear_links(m, table, first, level)) {
+			break;
+		}
 	}
 	m->shadow[page].used = used;
 	return !used;

@@ -65,7 +65,7 @@
  *
  *	- An entry is filled from the guest's table with the lock held, from the walk on. A change
  *	  that comes after it was read has its flush after it was filled. (A walk before the lock
- *was taken could be older than a flush by another vCPU, and fill a table that both use.)
+ *	  was taken could be older than a flush by another vCPU, and fill a table that both use.)
  *	- A table is linked when it is new, and has no entries, or is brought up to date with all
  *	  below it at that time, for it may have been linked elsewhere, where the flushes did not
  *	  reach it, or have been another's table. That is a step in the kernel's half too. A tree
@@ -83,7 +83,7 @@
  * shadow.time says of a table since when it agrees, with all below it: a flush need not look at one
  * again that it has seen whole, or that another flush which began later has. It is written when the
  * last entry is done, to the time when the flush began, and only by a flush that has been there
- *from the first entry on (mmu_flush.whole).
+ * from the first entry on (mmu_flush.whole).
  *
  * What was read from the tables and is only used, as in copy.c, may be older by one exit: the vCPU
  * cannot have flushed meanwhile.
@@ -114,16 +114,17 @@
 #ifndef MMU_PART
 #define MMU_PART 200
 #endif
-#define ENTRY_COST  2  /* an entry of a last table is read */
-#define LINK_COST   5  /* or of another */
-#define TABLE_COST  16 /* a flush comes to a table */
-#define LINKS_COST  8  /* a group of links is cleared */
-#define SCAN_COST   6  /* or looked at */
-#define GIVE_COST   3  /* a table is given back */
-#define KERNEL_COST 64 /* and was the kernel's */
-#define ROOT_COST   2  /* one is looked at, whether it is in use */
-#define PATH_COST   6  /* a fault has looked in vain for the pages that it needs */
-#define WAIT_COST   40 /* for the other vCPUs to leave the guest */
+#define ENTRY_COST   2	/* an entry of a last table is read */
+#define LINK_COST    5	/* or of another */
+#define TABLE_COST   16 /* a flush comes to a table */
+#define LINKS_COST   8	/* a group of links is cleared */
+#define SCAN_COST    6	/* or looked at */
+#define GIVE_COST    3	/* a table is given back */
+#define STEPS_A_UNIT 5	/* of looking for a table by its key */
+#define KERNEL_COST  64 /* and was the kernel's */
+#define ROOT_COST    2	/* one is looked at, whether it is in use */
+#define PATH_COST    6	/* a fault has looked in vain for the pages that it needs */
+#define WAIT_COST    40 /* for the other vCPUs to leave the guest */
 _Static_assert(MMU_PART >= 4 * TABLE_COST + ENTRY_COST, "each part comes to an entry");
 
 _Static_assert(MMU_BUCKETS == 256, "as many as a byte has values");
