@@ -3,9 +3,9 @@
 #
 #	ENGINE-KIND-VCPUSxCORES-MEMORY-MS-SEED-WEIGHTS	as ring-pv-2x1-16-1000-7-4444444444444444
 #
-# or that and -stop: the operator stops the attacker when it first restarts, which is when he likes. All this is
-# written down so that what failed can be done again: QEMU counts instructions, and Bochs does by itself. With t for x QEMU has a
-# thread for each core: what needs two at the same instant is only met there, but not again for sure.
+# or that and -stop: the operator stops the attacker when it first restarts, which is when the host gets to it. All
+# this is written down so that what failed can be done again: QEMU counts instructions, and Bochs does by itself. With
+# t for x QEMU has a thread for each core: what needs two at the same instant is only met there, but not again for sure.
 package Attack;
 use strict;
 use warnings;
@@ -83,13 +83,6 @@ sub emulator {
 	my @argv = split / /, $command;
 	push @argv, '-plugin', "$build/blocks.so,out=$blocks" if $blocks;
 	return @argv;
-}
-
-# Of a process, user's and system's: what a machine that is busy with other things does not lengthen.
-sub processor_seconds {
-	my ($pid) = @_;
-	my @field = split ' ', slurp("/proc/$pid/stat") =~ s/.*\) //sr;
-	return ($field[11] + $field[12]) / 100;
 }
 
 # Of a process, its own and the system's, in seconds; nobody else's load makes it more.
@@ -219,7 +212,8 @@ sub run_case {
 			$check ? ('--expect', "attacker=$END", '--send', 'attacker=\a:check attacker\r') : ())
 		: emulator($case, $path, $bundle, $options{blocks});
 	veneer('run', $path, '--bundle', $bundle) if $case->{engine} eq 'vmx';
-	my ($line, $command) = $case->{stop} ? ('veneer: attacker: restart', 'stop attacker') : ("attacker: $END", 'check attacker');
+	my ($line, $command) = ("attacker: $END", 'check attacker');
+	($line, $command) = ('veneer: attacker: restart', 'stop attacker') if $case->{stop};
 	$command = undef if $case->{engine} eq 'vmx' || !($check || $case->{stop});
 	my ($text, $late, $signal) = watch($limit, $line, $command, $options{seen}, @argv);
 	my $failure = judge($text, $late, $signal, $case);

@@ -12,7 +12,7 @@ use warnings;
 use Exporter 'import';
 use Attack qw(case_of word_of run_case);
 use Veneer;
-our @EXPORT_OK = qw(holes open_hole find_hole);
+our @EXPORT_OK = qw(holes open_hole find_hole closed_as_it_is);
 
 my $folder = 't/fuzz/holes';
 my $build = 'build/holes';
@@ -66,6 +66,12 @@ sub find_hole {
 		$case->{seed}++;
 	}
 	return (undef, undef, $attempts);
+}
+
+# What the same case shows of the hypervisor as it is, with the same patience: undef, nothing.
+sub closed_as_it_is {
+	my ($word) = @_;
+	return run_case(case_of($word), name => 'closed', limit => $limit)->{failure};
 }
 
 1;
