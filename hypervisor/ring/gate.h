@@ -17,7 +17,7 @@
  *   - The stacks are a frame of the current vCPU's. What interrupts the hypervisor itself is pushed
  *     elsewhere: in its own page tables another frame lies at GATE_STACKS, which no guest ever
  *     sees. So a guest finds its own registers there, or those of gate.S under its page table: the
- *     guest's once more, and the constants above.
+ *     guest's once more, the constants above, and on the way in, in RAX, where its own root is.
  */
 #ifndef VENEER_GATE_H
 #define VENEER_GATE_H
