@@ -21,7 +21,7 @@ struct guest;
 struct vcpu;
 
 #define CONSOLE_RING 8192 /* bytes, a power of two */
-#define CONSOLE_PART 64   /* bytes of a guest's output that are looked at in one go */
+#define CONSOLE_PART 64	  /* bytes of a guest's output that are looked at in one go */
 
 struct console_ring {
 	uint8_t lock;

@@ -5,14 +5,14 @@
  * is no root walks one chain for each CPU and changes nothing: its time tells how long they are,
  * so which pages collide. Tried: to find some hundred such pages by the TSC alone, to use them as
  * tables of the last level, and to have them all given back: 88 505 instructions in one stay, when
- * steps along a chain were not charged. Must happen: no more than a part and the chain walked twice.
- * Wants 1000 MiB.
+ * steps along a chain were not charged. Must happen: no more than a part and the chain walked
+ * twice. Wants 1000 MiB.
  */
 #include "guest.h"
 
-#define P     0x67
-#define WANT  800
-#define TRIES 3
+#define P      0x67
+#define WANT   800
+#define TRIES  3
 #define PROBES 16
 #define SEEDS  16
 
