@@ -22,14 +22,14 @@ static const struct budget {
 	bool times_native;
 } budgets[] = {
 	{ "irq_mask_unmask", QEMU, "ring", "rewritten", 8, false },
-	{ "hypercall_gate", QEMU, "ring", "pv", 40, false },
-	{ "hypercall_full", QEMU, "ring", "pv", 250, false },
+	{ "hypercall_gate", QEMU, "ring", "pv", 30, false },
+	{ "hypercall_full", QEMU, "ring", "pv", 184, false },
 	{ "task_switch", QEMU, "ring", "rewritten", 1.1, true },
 	{ "queue_roundtrip", QEMU, "ring", "rewritten", 1.1, true },
-	{ "cpuid", QEMU, "svm", "stock", 350, false },
-	{ "cpuid", QEMU, "svm", "pv", 350, false },
-	{ "cpuid", BOCHS, "vmx", "stock", 350, false },
-	{ "cpuid", BOCHS, "vmx", "pv", 350, false },
+	{ "cpuid", QEMU, "svm", "stock", 320, false },
+	{ "cpuid", QEMU, "svm", "pv", 320, false },
+	{ "cpuid", BOCHS, "vmx", "stock", 320, false },
+	{ "cpuid", BOCHS, "vmx", "pv", 320, false },
 };
 
 static void print_verdict(bool held)
@@ -140,7 +140,7 @@ static void print_linux_budgets(const struct results *r)
 		double native = row->at[0].value, over = row->at[ring].value - native;
 
 		if (!strcmp(row->op, "syscall"))
-			print_over_budget(row->op, over, "", 60);
+			print_over_budget(row->op, over, "", 14);
 		if (row->at[xen].measured)
 			print_over_budget(row->op, over, "a quarter of Xen's, ",
 					  (row->at[xen].value - native) / 4);

@@ -73,7 +73,7 @@ void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t de
 	hvm_exception(v, vector, error);
 }
 
-void hvm_cpuid(struct vcpu *v, unsigned length)
+HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
 {
 	struct regs *r = v->regs;
 	uint32_t out[4];

@@ -421,11 +421,11 @@ static bool remembered(const struct code_page *c, const struct code_place *at, u
 	if (!c->bytes || c->page != at->linear >> PAGE_SHIFT || c->root != at->root ||
 	    offset + sizeof(opcode) > PAGE_SIZE)
 		return false;
-	return *(const uint32_t *)(c->bytes + offset) << unused == opcode << unused;
+	return !((*(const uint32_t *)(c->bytes + offset) ^ opcode) << unused);
 }
 
 /* Of the instruction that exited: from the processor where it says so, 15.7.1. */
-static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes)
+HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes)
 {
 	const struct vmcb *b = vmcb_of(v);
 	bool code64 = (v->efer & EFER_LMA) && (b->save.cs.attributes & HVM_LONG);
