@@ -82,24 +82,23 @@ static unsigned counter_index(struct results *r, const char *name)
 	return r->counters++;
 }
 
-/* " name=at-the-line's-start:at-its-end ...": between the end of a start line and the beginning of
- * its report lies the operation. */
+/* " name=how-often ...", since the line before: the operation lies between its start line and its
+ * report. */
 static void take_counts(struct results *r, unsigned way, const char *text)
 {
 	struct run *run = &r->run[way];
-	unsigned last = run->reports ? run->reports - 1 : 0;
 	char name[16];
-	unsigned long long begin, end;
-	int used, row = run->reports ? run->report[last].row : -1;
+	unsigned long long n;
+	int used;
 
-	while (sscanf(text, " %15[a-z]=%llu:%llu%n", name, &begin, &end, &used) == 3) {
-		unsigned i = counter_index(r, name);
-
-		if (run->counts_are_start)
-			run->start[i] = end;
-		else if (row >= 0)
-			r->row[row].at[way].count[i] =
-				(double)(begin - run->start[i]) / run->report[last].operations;
+	if (!run->counts_due)
+		return;
+	run->counts_due = false;
+	const struct report *last = &run->report[run->reports - 1];
+	while (sscanf(text, " %15[a-z]=%llu%n", name, &n, &used) == 2) {
+		if (last->row >= 0)
+			r->row[last->row].at[way].count[counter_index(r, name)] =
+				(double)n / last->operations;
 		text += used;
 	}
 }
@@ -110,11 +109,11 @@ static void take_report(struct results *r, unsigned way, const char *op, double 
 	struct run *run = &r->run[way];
 	struct row *row = strcmp(op, "empty") ? row_of(r, op) : NULL;
 
-	run->counts_are_start = false;
 	if (run->reports == sizeof(run->report) / sizeof(run->report[0]))
 		return;
 	run->report[run->reports].row = row ? (int)(row - r->row) : -1;
 	run->report[run->reports++].operations = operations > 0 ? operations : 1;
+	run->counts_due = true;
 	if (!row)
 		return;
 	row->at[way].measured = true;
@@ -132,8 +131,6 @@ static bool take_rtos(struct results *r, unsigned way, const char *line)
 		return false;
 	if (sscanf(s, "BENCH %31[a-z0-9_] %lu %lu", op, &hundredths, &operations) == 3)
 		take_report(r, way, op, (double)hundredths / 100, (double)operations);
-	else if (!strncmp(s, "BENCH-START", 11))
-		r->run[way].counts_are_start = true;
 	else if (!strncmp(s, "BENCH-END", 9))
 		r->run[way].ended = true;
 	return true;
@@ -152,8 +149,6 @@ static void take_osbench(struct results *r, unsigned way, const char *line)
 	if (sscanf(s, "osbench %23[a-z0-9_] median %lf lowest %*f operations %lf", op, &median,
 		   &operations) == 3)
 		take_report(r, way, op, median, operations);
-	else if (!strncmp(s, "osbench-start", 13))
-		r->run[way].counts_are_start = true;
 	else if (sscanf(s, "osbench started at tick %llu", &tick) == 1)
 		r->run[way].boot = (double)tick;
 	else if (!strncmp(s, "osbench ended", 13))
@@ -263,8 +258,10 @@ double count_of(const struct results *r, const struct row *row, unsigned way, co
 
 double traps_of(const struct results *r, const struct row *row, unsigned way)
 {
-	return count_of(r, row, way, "exits") - count_of(r, row, way, "hypercall") -
-	       count_of(r, row, way, "interrupt");
+	double n = count_of(r, row, way, "exits") - count_of(r, row, way, "hypercall") -
+		   count_of(r, row, way, "interrupt");
+
+	return n < 1e-9 ? 0 : n; /* quotients do not add up to the last digit */
 }
 
 static bool in_ring(const struct results *r, unsigned way)

@@ -54,13 +54,12 @@ struct run {
 	char engine[8];	  /* what the hypervisor says it is */
 	char stats[400];  /* counters of the whole run */
 	/* reports in their order: which row, or -1, and of how many operations */
-	struct {
+	struct report {
 		int row;
 		double operations;
 	} report[OPS_MAX + 4];
 	unsigned reports;
-	uint64_t start[COUNTERS_MAX]; /* of the operation that is being measured */
-	bool counts_are_start;
+	bool counts_due; /* of the last report */
 };
 
 struct results {

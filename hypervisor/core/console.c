@@ -441,15 +441,29 @@ void console_guest_verdict(struct guest *g, const char *how, int verdict)
 	put_verdict(g, "%s, verdict %d", how, verdict);
 }
 
-/* count-at: the counters as they were at the first and behind the last byte of a line. */
+/* count-at: what happened between two lines, the last byte of one and the first of the next. */
+static void begin_counts(struct guest *g)
+{
+	for (unsigned i = 0; *g->config->count_at && i < COUNTERS; i++)
+		g->line_counts[i] = guest_count_of(g, i);
+}
+
+static void end_counts(struct guest *g)
+{
+	for (unsigned i = 0; *g->config->count_at && i < COUNTERS; i++)
+		g->line_counts[i] = guest_count_of(g, i) - g->line_counts[i];
+}
+
 static void print_counts(struct guest *g)
 {
 	char text[LINE_BYTES];
 	int used = 0;
 
 	for (unsigned i = 0; i < COUNTERS; i++)
-		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu:%lu",
-			       counter_names[i], g->line_counts[i], guest_count_of(g, i));
+		if (g->line_counts[i])
+			used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
+				       counter_names[i], g->line_counts[i]);
+	text[used] = 0;
 	console_guest_notice(g, "counts%s", text);
 }
 
@@ -472,6 +486,7 @@ static void end_line(struct guest *g)
 	append_line(g, ENTRY_LINE);
 	if (*count_at && !strncmp(g->line, count_at, strlen(count_at)))
 		print_counts(g);
+	begin_counts(g);
 	g->line_used = g->line_shown = g->line_kept = 0;
 }
 
@@ -507,8 +522,7 @@ bool console_guest_put(struct guest *g, char c)
 		return true;
 	}
 	if (!g->line_used)
-		for (unsigned i = 0; i < COUNTERS; i++)
-			g->line_counts[i] = guest_count_of(g, i);
+		end_counts(g);
 	if (c == '\n') {
 		end_line(g);
 		return console_guest_room(g);

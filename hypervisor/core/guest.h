@@ -222,7 +222,7 @@ struct guest {
 	uint8_t line_used, line_shown,
 		line_kept; /* shown: as a prompt; kept: of that, still right */
 	struct console_ring console;
-	uint64_t line_counts[COUNTERS];
+	uint64_t line_counts[COUNTERS]; /* count-at: at the last line's end, then since */
 
 	/* console input: one producer, one consumer */
 	uint8_t input[INPUT_BYTES];

@@ -103,6 +103,15 @@ static void put(struct sink *s, char c)
 	s->used++;
 }
 
+static void put_text(struct sink *s, const char *text, size_t len)
+{
+	size_t room = s->used + 1 < s->size ? s->size - 1 - s->used : 0;
+
+	if (room)
+		memcpy(&s->to[s->used], text, len < room ? len : room);
+	s->used += len;
+}
+
 static void put_padded(struct sink *s, const char *text, size_t len, int width, char pad, bool left)
 {
 	int fill = width > (int)len ? width - (int)len : 0;
@@ -110,8 +119,7 @@ static void put_padded(struct sink *s, const char *text, size_t len, int width, 
 	if (!left)
 		while (fill-- > 0)
 			put(s, pad);
-	for (size_t i = 0; i < len; i++)
-		put(s, text[i]);
+	put_text(s, text, len);
 	if (left)
 		while (fill-- > 0)
 			put(s, ' ');

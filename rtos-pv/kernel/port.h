@@ -38,7 +38,7 @@ void port_bench_page_touch(unsigned n); /* map, touch and unmap a page n times *
 void port_bench_pte(unsigned n);	/* change a translation n times, unused */
 void port_bench_page_fault(unsigned n); /* the same, mapped by the fault's handler */
 void port_bench_eoi(unsigned n);	/* tell the 8259 n times that an interrupt ends */
-bool port_bench_apic(bool on); /* the local APIC, for the next two; false where there is none */
+bool port_bench_apic(void); /* the local APIC on, for the next two; false where there is none */
 void port_bench_eoi_apic(unsigned n);
 void port_bench_ipi(unsigned n);	       /* to this very processor, and taken */
 unsigned port_bench_divide_errors(unsigned n); /* n times; how many were handled */

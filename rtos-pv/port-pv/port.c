@@ -175,9 +175,8 @@ void port_bench_eoi(unsigned n)
 	(void)n;
 }
 
-bool port_bench_apic(bool on)
+bool port_bench_apic(void)
 {
-	(void)on;
 	return true;
 }
 
