@@ -9,6 +9,7 @@ use warnings;
 use lib 't/lib';
 use Test::More;
 use Attack qw(case_of word_of run_case);
+use Holes qw(holes);
 
 my @cases = (
 	['ring-pv-1x1-16-300-1-4444444444444444', 20_000],
@@ -40,6 +41,12 @@ for (@cases) {
 	my ($failure, $attempts, $last) = attack($word, $wanted);
 	is($failure, undef, "$word: nobody else notices") or diag("t/fuzz/attack --replay $last");
 	cmp_ok($attempts, '>=', $wanted, "$word: $wanted attempts were made");
+}
+
+# Whether they find what was closed, t/long/holes.t tries; that it can be opened again is seen here.
+for my $hole (holes()) {
+	my ($status, $text) = command('sh', '-c', "patch -p1 --fuzz=0 --dry-run < $hole->{path}");
+	is($status, 0, "$hole->{name} can be opened") or diag($text);
 }
 
 done_testing;
