@@ -88,6 +88,7 @@ my @rows = (
 	['overrun',      'ring svm',     'well',       qr/^[1-9]\d* writes$/, promised => 90],
 	['notify',       'ring svm',     'well',       qr/^stopped$/],
 	['reboots',      'ring svm',     'stays',      qr/^so far: started again$/, memory => '64M'],
+	['reboots',      'ring',         'stays',      qr/^so far: started again$/, memory => '1000M', core => 0, as => 'reboots-large'],
 	['pc-kicks',     'svm vmx',      'well',       qr/^going$/, vcpus => 2, cpus => '0-1', core => 1],
 	['pc-uart',      'svm vmx',      'well',       qr/^[1-9]\d* ticks$/, vcpus => 2, cpus => '0-1', core => 1],
 	['relink',       'ring',         'well',       qr/^6 trees were used again$/, memory => '520M', core => 0],

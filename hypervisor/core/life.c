@@ -150,11 +150,9 @@ static const char *load_step(struct guest *g)
 	switch (l->stage) {
 	case LOAD_ZERO: done = zero_part(l, g->mmu.memory, g->mmu.memory_bytes); break;
 	case LOAD_ZERO_POOL:
-		done = zero_part(l, g->mmu.pool, g->mmu.pool_pages * PAGE_SIZE);
-		if (done) {
-			g->mmu.cleared = true;
+		done = mmu_zero_part(&g->mmu);
+		if (done)
 			why = load_begin(g);
-		}
 		break;
 	case LOAD_COPY: done = load_copy_part(g); break;
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;

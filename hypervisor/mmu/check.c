@@ -251,7 +251,7 @@ bool mmu_check(struct mmu *m, struct mmu_report *r)
 	*r = (struct mmu_report){ 0 };
 	shadow_spin(&check_lock);
 	shadow_lock(m);
-	bool good = !m->cleared || check_all(m, r);
+	bool good = m->zeroed < m->pool_pages || check_all(m, r);
 	shadow_unlock(m);
 	__atomic_clear(&check_lock, __ATOMIC_RELEASE);
 	return good;

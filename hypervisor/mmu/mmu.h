@@ -112,7 +112,7 @@ struct mmu {
 
 	uint32_t changes; /* counts up when entries are taken away or changed; atomic */
 
-	bool cleared;	       /* the pool is zero but for what is in use */
+	unsigned zeroed;       /* pages of the pool, from the first, that are zero or in use */
 	uint64_t fills, drops; /* leaves filled; shadow pages given back */
 };
 
@@ -162,9 +162,10 @@ extern uint64_t mmu_secret;
  * root. */
 void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow);
 
-/* Back to that, with no view in use. Until the pool is zeroed again and m->cleared is set, no page
- * of it may be taken, and mmu_check finds nothing. */
+/* Back to that, with no view in use, in parts: until mmu_zero_part has returned true, no page may
+ * be taken, and mmu_check finds nothing. */
 void mmu_reset(struct mmu *m);
+bool mmu_zero_part(struct mmu *m);
 
 /* Makes view one of m's, for good. It has no root yet. */
 void mmu_attach(struct mmu *m, struct mmu_view *view);

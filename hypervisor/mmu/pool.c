@@ -44,26 +44,48 @@ static void clear_lists(struct mmu *m)
 	m->pool_free = 0;
 }
 
+/* Those that are zero, whatever they were. */
+static void add_free(struct mmu *m, unsigned first, unsigned count)
+{
+	memset(&m->shadow[first], 0, count * sizeof(*m->shadow));
+	for (unsigned i = first + count; i-- > first;)
+		push_free(m, i);
+}
+
 void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow)
 {
 	m->pool = pool;
 	m->pool_pages = pool_pages;
 	m->shadow = shadow;
 	m->lent = 0;
-	m->cleared = true;
 	m->not_present = mmu_can_mark ? NOT_PRESENT : 0;
-	memset(shadow, 0, pool_pages * sizeof(*shadow));
 	clear_lists(m);
-	for (unsigned i = pool_pages; i-- > 0;)
-		push_free(m, i);
+	add_free(m, 0, pool_pages);
+	m->zeroed = pool_pages;
 }
 
 void mmu_reset(struct mmu *m)
 {
 	shadow_lock(m);
-	mmu_init(m, m->pool, m->pool_pages, m->shadow);
-	m->cleared = false;
+	m->lent = 0;
+	clear_lists(m);
+	m->zeroed = 0;
 	shadow_unlock(m);
+}
+
+#define PAGES_ZEROED 4 /* in a part */
+
+bool mmu_zero_part(struct mmu *m)
+{
+	shadow_lock(m);
+	unsigned n = MIN(m->pool_pages - m->zeroed, (unsigned)PAGES_ZEROED);
+
+	memset(shadow_table(m, m->zeroed), 0, n * PAGE_SIZE);
+	add_free(m, m->zeroed, n);
+	m->zeroed += n;
+	bool done = m->zeroed == m->pool_pages;
+	shadow_unlock(m);
+	return done;
 }
 
 void mmu_attach(struct mmu *m, struct mmu_view *view)

@@ -335,6 +335,35 @@ static void least_memory(bool private)
 	ok(is_sound() && m.pool_free == MMU_POOL_MIN, "all of which come back");
 }
 
+/* All its pages come back, whatever they were, a few at a time. */
+static void reset(void)
+{
+	const unsigned pages = 3 * MMU_POOL_MIN + 1;
+	unsigned before = 0, most = 0;
+	bool again, done = false, sound = true;
+
+	begin(pages);
+	table(1)[0] = link_to(2);
+	table(2)[0] = link_to(3);
+	table(3)[0] = link_to(4);
+	for (uint64_t i = 0; i < 512; i++)
+		table(4)[i] = link_to(5);
+	load(0, 1);
+	touch(0, 0);
+	mmu_take_page(&m, &again);
+	mmu_unload(&view[0]);
+	mmu_reset(&m);
+	for (; !done && sound; before = m.pool_free) {
+		sound = is_sound();
+		done = mmu_zero_part(&m);
+		most = MAX(most, m.pool_free - before);
+	}
+	ok(sound && is_sound() && m.pool_free == pages && !m.lent, "a reset gives back all pages");
+	ok(most < MMU_POOL_MIN, "%u of them in a part", most);
+	load(0, 1);
+	ok(touch(0, 0) == MEMORY_AT + 5 * PAGE_SIZE, "and they serve again");
+}
+
 int main(void)
 {
 	if (posix_memalign((void **)&host_memory, LARGE_SIZE, HOST))
@@ -346,6 +375,7 @@ int main(void)
 	leaked();
 	least_memory(true);
 	least_memory(false);
+	reset();
 	free(host_memory);
 	return done_testing();
 }
