@@ -72,6 +72,9 @@ my @rows = (
 	['links',        'ring',         'well',       qr/^65536 links led where they must$/, memory => '128M'],
 	['pool',         'ring',         'well',       qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, cpus => '0-1'],
 	['pool',         'ring',         'well',       qr/8 vCPUs came to their end/, memory => '4M', vcpus => 8, core => 0, as => 'pool-alone'],
+	['starts',       'ring svm',     'well',       qr/^[1-9]\d* starts$/, vcpus => 8, share => 2, core => 0],
+	['starts',       'ring svm',     'well',       qr/^[1-9]\d* starts$/, vcpus => 8, cpus => '0-1', as => 'starts-cores'],
+	['starts',       'vmx',          'well',       qr/^[1-9]\d* starts$/, vcpus => 8, cpus => '0-1', longer => 3000],
 	['stale',        'ring svm vmx', 'well',       qr/200 tables were used again/],
 	['vectors',      'ring svm vmx', 'well',       qr/208 vectors claimed/],
 	['watch',        'ring',         'well',       qr/1000 hits/],
@@ -295,7 +298,6 @@ my $goal = 10_000;
 my @reasons = (
 	['the dump of a crash', qr/^(compose|format_v)$/, 45_000, sub { $_[0]{end} =~ /^(crash|anyhow)$/ }],
 	['a wait for another processor', qr/^(quiesce|mmu_\w+|shadow_\w+|fault)$/, 'inf', sub { $_[0]{cpus} == 2 }],
-	["a vCPU's start", qr/^memset$/, 12_000, sub { $_[0]{engine} eq 'svm' }],
 );
 
 sub reason_for {

@@ -16,6 +16,7 @@ my $neighbour = guest('neighbour', image => 't/neighbour.elf', cmdline => 'ms=10
 
 for (['a reboot loop', 'loop', guest('loop', image => 't/reboots.elf', memory => '512M', share => 50), 'again'],
 	['eight vCPUs with timers', 'timers', guest('timers', image => 't/timers.elf', vcpus => 8, cpus => 0, share => 5), undef],
+	['starts of eight vCPUs', 'starts', guest('starts', image => 't/starts.elf', vcpus => 8, cpus => 0, share => 5), 'going'],
 	['INIT and startup IPIs', 'kicks', guest('kicks', image => 't/pc-kicks.elf', vcpus => 2, cpus => '0-1', share => 25, engine => 'svm'), 'going']) {
 	my ($what, $name, $conf, $when) = @$_;
 	my ($status, $text) = run_guests("control-$name", $conf . $neighbour, '--cpus', 2, '--memory', 1024, '--icount',

@@ -52,7 +52,8 @@ struct engine {
 	bool (*check)(struct guest *g, struct mmu_report *r);
 
 	/* Puts a vCPU at its first instruction. Its general registers are in v->regs. PV: in the
-	 * kernel, on root, ~0 for the identity map. Legacy: flat 32-bit code with paging off. */
+	 * kernel, on root, ~0 for the identity map. Legacy: flat 32-bit code with paging off. What
+	 * takes long is left for REQUEST_WORK. */
 	void (*start_pv)(struct vcpu *v, gpa_t root);
 	void (*start_legacy)(struct vcpu *v);
 

@@ -194,20 +194,44 @@ void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
 	v->engine->start_legacy(v);
 }
 
+/* Many may be asked for at once. So each has its turn, before those that run on. */
 void vcpu_start(struct vcpu *v)
+{
+	v->runnable_since = rdtsc();
+	vcpu_request_from(v, REQUEST_BEGIN);
+}
+
+static void begin_pv(struct vcpu *v)
 {
 	const struct veneer_vcpu_start s = v->start;
 	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(s.vcpu_page), PAGE_SIZE);
 
-	if (!guest_is_running(v->guest))
-		return;
-	if (v->loaded)
-		vcpu_unload(v->cpu);
 	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
 	vcpu_use_page(v, page);
 	vcpu_start_pv(v, s.rip, s.rdi, s.rsp, GPA(s.root));
-	v->runnable_since = rdtsc();
-	v->cpu->attention = true;
+}
+
+/* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
+static void begin_in_real_mode(struct vcpu *v)
+{
+	v->real_mode = true;
+	vcpu_start_legacy(v, &(struct legacy_start){ 0 });
+	v->real_mode = false;
+}
+
+/* What is left of it is REQUEST_WORK, without which it does not run. An INIT that has come since
+ * ends it before it begins. */
+void vcpu_begin(struct vcpu *v)
+{
+	if (!guest_is_running(v->guest) ||
+	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
+		return;
+	if (v->loaded)
+		vcpu_unload(v->cpu);
+	if (guest_is_pv(v->guest))
+		begin_pv(v);
+	else
+		begin_in_real_mode(v);
 	/* in this order: until it runs, nobody else may start it */
 	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);
@@ -220,22 +244,8 @@ void vcpu_init(struct vcpu *v)
 	if (v->loaded)
 		vcpu_unload(v->cpu);
 	v->state = VCPU_STOPPED;
+	__atomic_and_fetch(&v->requests, ~REQUEST_BEGIN, __ATOMIC_RELAXED);
 	platform_init(v->guest->platform, v->id);
-}
-
-/* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
-void vcpu_startup(struct vcpu *v)
-{
-	if (!guest_is_running(v->guest))
-		return;
-	if (v->loaded)
-		vcpu_unload(v->cpu);
-	v->real_mode = true;
-	vcpu_start_legacy(v, &(struct legacy_start){ 0 });
-	v->real_mode = false;
-	v->runnable_since = rdtsc();
-	v->cpu->attention = true;
-	v->state = VCPU_RUNNABLE;
 }
 
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page)

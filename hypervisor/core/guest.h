@@ -65,6 +65,7 @@ enum vcpu_state {
 #define REQUEST_VIRTIO	0x8000	/* devices have work left */
 #define REQUEST_LOAD	0x10000 /* all are parked: load the image again */
 #define REQUEST_WORK	0x20000 /* its own long work: some is left of it */
+#define REQUEST_BEGIN	0x40000 /* a start that was seen to: to its first instruction */
 
 /* Of the operator, and of the guest's end: whoever runs. */
 #define REQUESTS_AT_ONCE \
@@ -74,7 +75,7 @@ enum vcpu_state {
 	(REQUEST_INPUT | REQUEST_EVENT | REQUEST_START | REQUEST_INIT | REQUEST_STARTUP | \
 	 REQUEST_ROOM | REQUEST_SEND | REQUEST_VIRTIO)
 /* Long, in parts: the vCPU is scheduled for them, and does not run before they are through. */
-#define REQUESTS_IN_TURN (REQUEST_LOAD | REQUEST_WORK)
+#define REQUESTS_IN_TURN (REQUEST_LOAD | REQUEST_WORK | REQUEST_BEGIN)
 
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
@@ -267,9 +268,9 @@ bool guest_input(struct guest *g, uint8_t byte);
 /* From its own CPU */
 void vcpu_load(struct vcpu *v); /* in place of whoever is loaded there */
 void vcpu_unload(struct cpu *cpu);
-void vcpu_start(struct vcpu *v); /* a further vCPU of a PV guest, by v->start */
+void vcpu_start(struct vcpu *v); /* a further vCPU: it begins in its turn */
+void vcpu_begin(struct vcpu *v); /* by v->start, or that of a PC by v->startup in real mode */
 void vcpu_init(struct vcpu *v);
-void vcpu_startup(struct vcpu *v); /* a further vCPU of a PC, in real mode */
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
 
 /* Puts a stopped vCPU at its first instruction, in the kernel; see struct engine. */

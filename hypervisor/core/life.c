@@ -79,7 +79,7 @@ void vcpu_park(struct vcpu *v)
 	struct guest *g = v->guest;
 
 	v->state = VCPU_STOPPED;
-	__atomic_and_fetch(&v->requests, ~REQUEST_WORK, __ATOMIC_RELAXED);
+	__atomic_and_fetch(&v->requests, ~(REQUEST_WORK | REQUEST_BEGIN), __ATOMIC_RELAXED);
 	if (v->loaded)
 		vcpu_unload(v->cpu);
 	timer_cancel(v->cpu, &v->timer);

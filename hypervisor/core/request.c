@@ -107,12 +107,10 @@ void request_in_share(struct vcpu *v)
 		console_guest_send(v->guest);
 	if (!guest_is_running(v->guest)) /* nothing may begin or be armed again */
 		return;
-	if (r & REQUEST_START)
-		vcpu_start(v);
 	if (r & REQUEST_INIT)
 		vcpu_init(v);
-	if (r & REQUEST_STARTUP)
-		vcpu_startup(v);
+	if (r & (REQUEST_START | REQUEST_STARTUP))
+		vcpu_start(v);
 	if ((r & REQUEST_EVENT) &&
 	    (guest_is_pv(v->guest) || platform_interrupt_pending(v->guest->platform, v->id)))
 		vcpu_wake(v);
@@ -128,7 +126,9 @@ void request_in_turn(struct vcpu *v)
 {
 	uint32_t r = take(v, REQUESTS_IN_TURN);
 
-	if (r & REQUEST_WORK)
+	if (r & REQUEST_BEGIN)
+		vcpu_begin(v);
+	else if (r & REQUEST_WORK)
 		v->engine->work_part(v);
 	if (!(r & REQUEST_LOAD))
 		return;

@@ -125,6 +125,15 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 	}
 }
 
+/* That of a vCPU that begins is loaded as its work: its start is long without that. */
+static void load_root_later(struct vcpu *v, const struct paging *p, bool flush_user)
+{
+	mmu_unload(&v->mmu);
+	v->mmu.paging = *p;
+	v->flush_user = flush_user;
+	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
+}
+
 /* What the vCPU has begun goes on; while some is left, it does not. */
 static void work_part(struct vcpu *v)
 {
@@ -136,14 +145,20 @@ static void work_part(struct vcpu *v)
 		flush_part(v);
 }
 
-static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
+/* Of a PV guest: ~0 for the identity map. */
+static struct paging paging_of(gpa_t root)
 {
-	const struct paging p = {
+	return (struct paging){
 		.mode = root.v == ~0ull ? PAGING_OFF : PAGING_64,
 		.root = root,
 		.write_protect = true,
 		.no_execute = true,
 	};
+}
+
+static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
+{
+	const struct paging p = paging_of(root);
 
 	ring_load_root(v, &p, flush_user);
 }
@@ -210,8 +225,10 @@ static void start(struct vcpu *v)
 
 static void start_pv(struct vcpu *v, gpa_t root)
 {
+	const struct paging p = paging_of(root);
+
 	start(v);
-	load_root(v, root, true);
+	load_root_later(v, &p, true);
 	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
 	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
 	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
@@ -226,7 +243,7 @@ static void start_legacy(struct vcpu *v)
 	v->regs->ss = SEL_BOOT_DS32;
 	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
-	ring_load_root(v, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
+	load_root_later(v, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
 }
 
 /* The store that unmasks must trap from now on, or no longer. */

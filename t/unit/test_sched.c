@@ -21,6 +21,7 @@
 #define EXIT_COST    (US / 2) /* into the hypervisor and back */
 #define SWITCH_COST  (2 * US)
 #define REQUEST_COST (1 * US)
+#define BEGIN_COST   (10 * US)
 #define VCPUS	     9
 
 struct cpu cpus[CPUS_MAX];
@@ -32,7 +33,7 @@ static struct guest_config config[VCPUS];
 static struct guest guest[VCPUS];
 static struct vcpu vcpu[VCPUS];
 static uint64_t now, timer_at, worked, last_worked, longest_gap;
-static unsigned kicks;
+static unsigned kicks, begun, begun_in_a_row, most_in_a_row;
 static jmp_buf end;
 
 /* What goes on elsewhere: called as time passes. */
@@ -73,6 +74,7 @@ void cpu_kick(struct cpu *to)
 
 void take_interrupts(void)
 {
+	begun_in_a_row = 0;
 	if (now >= timer_at) {
 		timer_at = ~0ull;
 		cpu->timer_changed = interrupted = true;
@@ -122,16 +124,21 @@ void vcpu_park(struct vcpu *v)
 }
 void vcpu_start(struct vcpu *v)
 {
-	(void)v;
+	v->runnable_since = now;
+	vcpu_request_from(v, REQUEST_BEGIN);
+}
+void vcpu_begin(struct vcpu *v)
+{
+	pass(BEGIN_COST);
+	begun++;
+	begun_in_a_row++;
+	most_in_a_row = begun_in_a_row > most_in_a_row ? begun_in_a_row : most_in_a_row;
+	v->state = VCPU_RUNNABLE;
 }
 void vcpu_init(struct vcpu *v)
 {
 	(void)v;
 	pass(REQUEST_COST);
-}
-void vcpu_startup(struct vcpu *v)
-{
-	(void)v;
 }
 void vcpu_event(struct vcpu *v, unsigned event)
 {
@@ -470,11 +477,36 @@ static void test_pause(void)
 {
 	begin();
 	add(1, &spinner, 50, VCPU_RUNNABLE);
-	vcpu[1].requests = REQUEST_PAUSE | REQUEST_LOAD;
+	vcpu[1].requests = REQUEST_PAUSE | REQUEST_LOAD | REQUEST_START;
+	begun = 0;
 	sched_shares(cpu);
 	if (!setjmp(end))
 		sched_run(cpu);
-	ok(vcpu[1].ran < MS, "a paused vCPU does nothing, nor is anything done for it");
+	ok(vcpu[1].ran < MS && !begun, "a paused vCPU does nothing, nor is anything done for it");
+}
+
+static void start_all(void)
+{
+	if (now < next_request)
+		return;
+	next_request = now + 20 * MS;
+	for (unsigned i = 1; i < VCPUS; i++) {
+		vcpu[i].state = VCPU_STOPPED;
+		vcpu_request_from(&vcpu[i], REQUEST_START);
+	}
+}
+
+/* However many are to begin at once, interrupts are taken between two of them. */
+static void test_starts(void)
+{
+	begin();
+	for (unsigned i = 1; i < VCPUS; i++)
+		add(i, &halter, 6, VCPU_STOPPED);
+	next_request = begun = most_in_a_row = 0;
+	elsewhere = start_all;
+	check("eight that start at once", GAP);
+	ok(begun == (VCPUS - 1) * (LAST / (20 * MS)) && most_in_a_row == 1,
+	   "each of %u starts is one turn", begun);
 }
 
 int main(void)
@@ -491,5 +523,6 @@ int main(void)
 	test_idle();
 	test_put_off();
 	test_pause();
+	test_starts();
 	return done_testing();
 }

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Starts of many vCPUs at once (work without a bound). A start took its root in one piece with all
+ * else, and starts that wait until their vCPUs have a share of the core again were all seen to in
+ * one stay: 56 000 instructions for seven of them.
+ * Tried: seven vCPUs of one core use up their shares and stop; then all are started, each on a root
+ * of its own, of which there are more than shadows, and at once again. Each leaves a descriptor
+ * table behind. Must happen: for each start that was taken a vCPU begins once, and it sees what its
+ * own root says; interrupts are taken between two starts and within one. Runs with `vcpus = 8`.
+ */
+#include "guest.h"
+
+#define VCPUS	8
+#define STACK	4096
+#define ROUNDS	60
+#define ROOTS	61     /* more than the pool has pages for */
+#define WORK	100000 /* turns of a loop: more than a share of 2 % */
+#define P	0x67
+#define ENTRIES 1024
+#define AREA	0x8000000000ull
+
+static char stack[VCPUS][STACK] __attribute__((aligned(16)));
+static struct veneer_vcpu_page page[VCPUS] __attribute__((aligned(4096)));
+static uint64_t root[ROOTS][512] __attribute__((aligned(4096)));
+static uint64_t level3[ROOTS][512] __attribute__((aligned(4096)));
+static uint64_t level2[ROOTS][512] __attribute__((aligned(4096)));
+static uint64_t level1[ROOTS][512] __attribute__((aligned(4096)));
+static uint64_t name[ROOTS][512] __attribute__((aligned(4096)));
+static uint64_t descriptors[ENTRIES] __attribute__((aligned(4096)));
+static volatile unsigned came, wrong;
+
+static void stop(void)
+{
+	for (;;)
+		veneer_hypercall(VENEER_HC_VCPU_STOP, 0, 0, 0);
+}
+
+static void use_up_share(void)
+{
+	for (unsigned i = 0; i < WORK; i++)
+		__asm__ volatile("");
+}
+
+/* By the tables of its own root it reads which one that is. */
+static void secondary(uint64_t which)
+{
+	if (*(volatile uint64_t *)AREA != which)
+		wrong++;
+	__atomic_add_fetch(&came, 1, __ATOMIC_SEQ_CST);
+	veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)descriptors, ENTRIES, 0);
+	if (which % 8)
+		use_up_share();
+	stop();
+}
+
+static int64_t start(uint64_t id, unsigned which)
+{
+	struct veneer_vcpu_start s = {
+		.rip = (uint64_t)secondary,
+		.rsp = (uint64_t)stack[id] + STACK - 8,
+		.rdi = which,
+		.root = (uint64_t)root[which],
+		.vcpu_page = (uint64_t)&page[id],
+	};
+
+	return veneer_hypercall(VENEER_HC_VCPU_START, id, (uint64_t)&s, 0);
+}
+
+/* One that has yet to begin is said to have stopped, too. */
+static void wait_for_all(unsigned taken)
+{
+	while (came < taken)
+		veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
+	for (uint64_t id = 1; id < VCPUS; id++)
+		while (veneer_hypercall(VENEER_HC_VCPU_STOPPED, id, 0, 0) == 0)
+			veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
+}
+
+static void make_roots(void)
+{
+	const uint64_t *own = veneer_root();
+
+	for (unsigned r = 0; r < ROOTS; r++) {
+		for (unsigned i = 0; i < 512; i++)
+			root[r][i] = own[i];
+		root[r][1] = (uint64_t)level3[r] | P;
+		level3[r][0] = (uint64_t)level2[r] | P;
+		level2[r][0] = (uint64_t)level1[r] | P;
+		level1[r][0] = (uint64_t)name[r] | P;
+		name[r][0] = r;
+	}
+}
+
+/* Started until it has been taken. */
+static void start_surely(uint64_t id, unsigned which)
+{
+	int64_t r;
+
+	while ((r = start(id, which)) == -16)
+		veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
+	expect(r == 0, "a start");
+}
+
+/* All at once; then again, where one may have run already. How many were taken. */
+static unsigned start_all(unsigned which)
+{
+	unsigned taken = VCPUS - 1;
+
+	for (uint64_t id = 1; id < VCPUS; id++)
+		start_surely(id, (which + (unsigned)id) % ROOTS);
+	for (uint64_t id = 1; id < VCPUS; id++) {
+		int64_t r = start(id, (which + (unsigned)id * 7) % ROOTS);
+
+		expect(r == 0 || r == -16, "a start too many");
+		taken += r == 0;
+	}
+	return taken;
+}
+
+int guest_main(const struct veneer_start_info *info)
+{
+	unsigned taken = 0;
+
+	if (info->vcpus != VCPUS) {
+		say("wants vcpus = 8\n");
+		return 1;
+	}
+	make_roots();
+	say("going\n");
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		taken += start_all(round * 11);
+		wait_for_all(taken);
+	}
+	expect(!wrong, "each runs on its own root");
+	expect(came == taken, "each start that was taken has led to one beginning");
+	say("%d starts\n", came);
+	return 0;
+}
