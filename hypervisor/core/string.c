@@ -103,7 +103,7 @@ static void put(struct sink *s, char c)
 	s->used++;
 }
 
-static void put_text(struct sink *s, const char *text, size_t len)
+static void put_bytes(struct sink *s, const char *text, size_t len)
 {
 	size_t room = s->used + 1 < s->size ? s->size - 1 - s->used : 0;
 
@@ -119,7 +119,7 @@ static void put_padded(struct sink *s, const char *text, size_t len, int width, 
 	if (!left)
 		while (fill-- > 0)
 			put(s, pad);
-	put_text(s, text, len);
+	put_bytes(s, text, len);
 	if (left)
 		while (fill-- > 0)
 			put(s, ' ');
