@@ -9,7 +9,8 @@
 
 enum { RECEIVE, TRANSMIT };
 
-#define BUFFER_COST 16 /* of the bytes of a part, for each buffer */
+#define BUFFER_COST  16 /* of the bytes of a part, for each buffer */
+#define SEGMENT_COST 8	/* and for each segment, or part of one */
 
 /* As much of the buffer at hand as *budget allows and the console has room for; true: all of it. */
 static bool send_part(struct virtio_device *d, uint64_t *budget)
@@ -23,14 +24,16 @@ static bool send_part(struct virtio_device *d, uint64_t *budget)
 		if (chain->segment[d->segment].writable)
 			continue;
 		while (d->offset < bytes) {
-			uint64_t n = MIN(bytes - d->offset, *budget);
+			uint64_t part = MIN(bytes - d->offset, *budget), n = 0;
 
-			d->again = !n;
-			n = n ? console_guest_write(d->guest, from + d->offset, n) : 0;
-			if (!n)
-				return false;
+			if (part)
+				n = console_guest_write(d->guest, from + d->offset, part);
 			d->offset += (uint32_t)n;
-			*budget -= n;
+			*budget -= MIN(*budget, n + SEGMENT_COST);
+			if (n < part || !part) { /* without room, REQUEST_ROOM goes on */
+				d->again = n || !part;
+				return false;
+			}
 		}
 	}
 	return true;

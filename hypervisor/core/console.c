@@ -80,8 +80,17 @@ static bool send_text(unsigned *budget)
 
 static void add_text(const char *s)
 {
-	while (*s && port.used < sizeof(port.text))
-		port.text[port.used++] = *s++;
+	size_t n = MIN(strlen(s), sizeof(port.text) - port.used);
+
+	memcpy(&port.text[port.used], s, n);
+	port.used += (unsigned)n;
+}
+
+static void add_times(unsigned n, char c)
+{
+	n = MIN(n, (unsigned)sizeof(port.text) - port.used);
+	memset(&port.text[port.used], c, n);
+	port.used += n;
 }
 
 /* --- rings --- */
@@ -182,8 +191,9 @@ static void show(const struct guest *g, const struct entry *e, const char *text)
 		return;
 	}
 	if (port.prompting == g) {
-		for (unsigned i = 0; i < e->erase; i++)
-			add_text("\b \b");
+		add_times(e->erase, '\b');
+		add_times(e->erase, ' ');
+		add_times(e->erase, '\b');
 		add_text(text + e->kept);
 	} else {
 		leave_prompt();
@@ -221,6 +231,8 @@ static bool may_compose(const struct guest *g, const struct console_ring *r)
 	return port.last != r || !(__atomic_load_n(&port.waiting, __ATOMIC_RELAXED) & ~turn_of(g));
 }
 
+#define ENTRY_COST 16 /* of the bytes of a part, for each entry: composing it takes as long */
+
 /* Finishes the entry under way, whoever's it is, then sends the ring's own; false: some is left. */
 static bool send_ring(const struct guest *g, struct console_ring *r, unsigned budget)
 {
@@ -234,6 +246,7 @@ static bool send_ring(const struct guest *g, struct console_ring *r, unsigned bu
 		__atomic_and_fetch(&port.waiting, ~turn_of(g), __ATOMIC_RELAXED);
 		compose(g, r);
 		port.last = r;
+		budget -= MIN(budget, ENTRY_COST);
 	}
 	if (!is_empty(r))
 		__atomic_or_fetch(&port.waiting, turn_of(g), __ATOMIC_RELAXED);
@@ -401,7 +414,7 @@ void console_print_now(const char *fmt, ...)
 
 /* --- of a guest, and the guest's own --- */
 
-static void put_notice(struct guest *g, enum entry_kind kind, const char *fmt, va_list args)
+static void add_notice(struct guest *g, enum entry_kind kind, const char *fmt, va_list args)
 {
 	char line[LINE_BYTES];
 	int used = format(line, sizeof(line), "%s: ", g->config->name);
@@ -413,7 +426,6 @@ static void put_notice(struct guest *g, enum entry_kind kind, const char *fmt, v
 	}
 	const struct entry e = { .kind = (uint8_t)kind, .bytes = (uint16_t)strlen(line) };
 	append(&g->console, &e, line);
-	console_guest_send(g);
 }
 
 void console_guest_notice(struct guest *g, const char *fmt, ...)
@@ -421,7 +433,18 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	put_notice(g, ENTRY_NOTICE, fmt, args);
+	add_notice(g, ENTRY_NOTICE, fmt, args);
+	va_end(args);
+	console_guest_send(g);
+}
+
+/* With the guest's console lock held: whoever has it sends. */
+static void add_counts(struct guest *g, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_notice(g, ENTRY_NOTICE, fmt, args);
 	va_end(args);
 }
 
@@ -430,8 +453,9 @@ static void put_verdict(struct guest *g, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	put_notice(g, ENTRY_VERDICT, fmt, args);
+	add_notice(g, ENTRY_VERDICT, fmt, args);
 	va_end(args);
+	console_guest_send(g);
 }
 
 void console_guest_verdict(struct guest *g, const char *how, int verdict)
@@ -464,7 +488,7 @@ static void print_counts(struct guest *g)
 			used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
 				       counter_names[i], g->line_counts[i]);
 	text[used] = 0;
-	console_guest_notice(g, "counts%s", text);
+	add_counts(g, "counts%s", text);
 }
 
 /* The line so far: what a prompt has shown of it stays as far as it still holds. */
@@ -536,18 +560,32 @@ bool console_guest_put(struct guest *g, char c)
 	return console_guest_room(g);
 }
 
+#define LINE_COST 8 /* of the bytes of a part, for each that ends a line */
+
+static unsigned cost_of(const struct guest *g, char c)
+{
+	if (c != '\n')
+		return 1;
+	return *g->config->count_at ? CONSOLE_PART : LINE_COST;
+}
+
 uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 {
-	uint64_t n = MIN(bytes, CONSOLE_PART);
+	uint64_t n = 0;
+	unsigned cost = 0;
 
 	guest_console_lock(g);
-	if (!console_guest_room(g)) {
+	bool room = console_guest_room(g);
+	if (!room) {
 		__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
-		if (!console_guest_room(g))
-			n = 0;
+		room = console_guest_room(g);
 	}
-	for (uint64_t i = 0; i < n; i++)
-		console_guest_put(g, ((const volatile char *)text)[i]);
+	while (room && n < bytes && cost < CONSOLE_PART) {
+		char c = ((const volatile char *)text)[n++];
+
+		console_guest_put(g, c);
+		cost += cost_of(g, c);
+	}
 	guest_console_unlock(g);
 	if (bytes)
 		console_guest_send(g);

@@ -49,8 +49,8 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 /* The last of these, for which there is always room: how the guest has ended. */
 void console_guest_verdict(struct guest *g, const char *how, int verdict);
 
-/* Up to CONSOLE_PART bytes of the guest's own output, from any vCPU: how many were taken; 0: there
- * is no room, and REQUEST_ROOM will say when there is. */
+/* Up to CONSOLE_PART bytes of the guest's own output, from any vCPU, and fewer with ends of lines
+ * among them: how many were taken; 0: there is no room, and REQUEST_ROOM will say when there is. */
 uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes);
 
 /* One byte of it, with the guest's console lock held. False: there is no room for another. */

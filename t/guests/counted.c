@@ -25,5 +25,6 @@ int guest_main(const struct veneer_start_info *info)
 		veneer_hypercall(VENEER_HC_CONSOLE_WRITE, (uint64_t)part, sizeof(part), 0);
 	if (crash)
 		veneer_hypercall(VENEER_HC_SHUTDOWN, VENEER_SHUTDOWN_CRASH, 0, 0);
+	say("well\n");
 	return 0;
 }

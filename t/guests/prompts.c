@@ -71,5 +71,6 @@ int guest_main(const struct veneer_start_info *info)
 		empty_lines();
 	if (!c || c == 'b')
 		both();
+	say("well\n");
 	return 0;
 }
