@@ -44,6 +44,7 @@ struct cpu {
 	uint64_t paid_until, unclaimed; /* TSC; ticks of nobody's yet */
 	uint64_t period, period_start;	/* of shares: ticks, TSC */
 	struct vcpu *leftover;		/* who has what is left of the period, or NULL */
+	struct vcpu *turn;		/* whose it is, or was last */
 	bool sysenter_on;
 	mpa_t svm_host;	   /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
 	mpa_t vmxon;	   /* VMXON region */

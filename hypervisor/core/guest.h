@@ -162,7 +162,8 @@ struct vcpu {
 	uint64_t ran; /* in all */
 	uint64_t worst_wait;
 	uint64_t runnable_since;
-	struct vcpu *next; /* on its CPU */
+	uint64_t waits_since; /* it was put off the CPU, or resumed */
+	struct vcpu *next;    /* on its CPU */
 
 	uint64_t counts[COUNTERS];
 };
@@ -197,6 +198,7 @@ struct guest {
 	bool end_wanted;  /* what parking and loading lead to is the end */
 	unsigned paused;  /* vCPUs that are; atomic */
 	unsigned parking; /* vCPUs that have still to park; atomic */
+	unsigned started; /* PV: vCPUs that run or are to begin; atomic */
 	struct load load; /* how far it is */
 	uint8_t console_lock;
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */

@@ -231,6 +231,7 @@ static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
 		return -EBUSY;
 	}
 	to->start = start;
+	__atomic_add_fetch(&v->guest->started, 1, __ATOMIC_RELAXED);
 	vcpu_request_from(to, REQUEST_START);
 	return 0;
 }

@@ -102,18 +102,25 @@ void guest_load_begin(struct guest *g)
 		struct vcpu *v = &g->vcpu[i];
 
 		v->page = v->own_page;
-		memset(v->page, 0, PAGE_SIZE);
 		v->starting = 0;
 		/* what the old life has asked for and was put off */
 		__atomic_and_fetch(&v->requests, ~(REQUESTS_IN_SHARE & ~REQUEST_SEND),
 				   __ATOMIC_RELAXED);
 	}
+	g->started = 1;
 	g->warned = false;
 	g->engine->reset_guest(g);
 	g->ended = false;
 	g->input_tail = g->input_head;
 	virtio_reset(&g->device[0]);
 	g->load = (struct load){ 0 };
+}
+
+/* One vCPU's page; true: all are zero. */
+static bool zero_page(struct guest *g)
+{
+	memset(g->vcpu[g->load.done].own_page, 0, PAGE_SIZE);
+	return ++g->load.done == g->vcpus;
 }
 
 /* A part of [at, at + bytes), as far as load.done says; true: all of it is zero. */
@@ -123,7 +130,7 @@ static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
 
 	if (n)
 		memset((char *)direct(at) + l->done, 0, n);
-	l->done = n < left ? l->done + n : 0;
+	l->done += n;
 	return n == left;
 }
 
@@ -148,6 +155,7 @@ static const char *load_step(struct guest *g)
 	bool done = true;
 
 	switch (l->stage) {
+	case LOAD_ZERO_PAGES: done = zero_page(g); break;
 	case LOAD_ZERO: done = zero_part(l, g->mmu.memory, g->mmu.memory_bytes); break;
 	case LOAD_ZERO_POOL:
 		done = mmu_zero_part(&g->mmu);
@@ -158,8 +166,10 @@ static const char *load_step(struct guest *g)
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;
 	case LOAD_FINISH: break;
 	}
-	if (done && !why)
+	if (done && !why) {
 		l->stage++;
+		l->done = 0;
+	}
 	return why;
 }
 
@@ -256,11 +266,8 @@ void vcpu_stop(struct vcpu *v)
 
 	v->state = VCPU_STOPPED;
 	timer_cancel(v->cpu, &v->timer);
-	for (unsigned i = 0; i < g->vcpus; i++)
-		if (__atomic_load_n(&g->vcpu[i].state, __ATOMIC_ACQUIRE) != VCPU_STOPPED ||
-		    __atomic_load_n(&g->vcpu[i].starting, __ATOMIC_ACQUIRE))
-			return;
-	guest_end(g, -1, "all its vCPUs have stopped");
+	if (!__atomic_sub_fetch(&g->started, 1, __ATOMIC_ACQ_REL))
+		guest_end(g, -1, "all its vCPUs have stopped");
 }
 
 static void dump_registers(struct vcpu *v)

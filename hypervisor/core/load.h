@@ -17,8 +17,8 @@ struct guest;
 #define LOAD_PART   KIB(16)	       /* bytes zeroed or copied in one go */
 
 struct load {
-	enum { LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
-	uint64_t done; /* bytes of the stage, or of the copy under way */
+	enum { LOAD_ZERO_PAGES, LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
+	uint64_t done; /* pages or bytes of the stage, or of the copy under way */
 	struct {
 		gpa_t to;
 		const uint8_t *from;

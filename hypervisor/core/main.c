@@ -65,13 +65,13 @@ void machine_guest_stats(const struct guest *g)
 		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
 			       counter_names[i], guest_count_of(g, i));
 	for (unsigned i = 0; i < g->vcpus; i++) {
-		ran += g->vcpu[i].ran;
+		ran += sched_ran(&g->vcpu[i]);
 		worst = MAX(worst, g->vcpu[i].worst_wait);
 	}
 	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu "
 		      "overhead_kib=%lu "
 		      "shadow_pages=%u%s",
-		      g->config->name, g->first_entry - entry_tsc, ns_from_tsc(ran) / 1000,
+		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0, ns_from_tsc(ran) / 1000,
 		      ns_from_tsc(worst) / 1000, g->overhead >> 10,
 		      g->mmu.pool_pages - g->mmu.pool_free, text);
 }

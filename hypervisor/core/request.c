@@ -53,6 +53,7 @@ static void pause(struct vcpu *v, bool paused)
 	if (v->paused == paused)
 		return;
 	v->paused = paused;
+	v->waits_since = rdtsc();
 	if (paused)
 		all = __atomic_add_fetch(&g->paused, 1, __ATOMIC_ACQ_REL) == g->vcpus;
 	else

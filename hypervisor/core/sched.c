@@ -227,12 +227,18 @@ static struct vcpu *pick(struct cpu *cpu)
 	return v;
 }
 
-static void note_wait(struct vcpu *v)
+/* The CPU is v's now, or nobody's: to run, or for its long work. */
+static void begin_turn(struct cpu *cpu, struct vcpu *v)
 {
+	if (v == cpu->turn)
+		return;
 	uint64_t now = rdtsc();
 
-	if (v->runnable_since && now - v->runnable_since > v->worst_wait)
-		v->worst_wait = now - v->runnable_since;
+	if (cpu->turn)
+		cpu->turn->waits_since = now;
+	if (v)
+		v->worst_wait = MAX(v->worst_wait, now - MAX(v->runnable_since, v->waits_since));
+	cpu->turn = v;
 }
 
 /* --- the loop --- */
@@ -303,6 +309,7 @@ static struct vcpu *attend(struct cpu *cpu)
 		cpu->attention = more;
 		v = pick(cpu);
 		if (v && has_requests(v, REQUESTS_IN_TURN)) {
+			begin_turn(cpu, v);
 			sched_charge(cpu, v);
 			request_in_turn(v);
 			cpu->attention = true;
@@ -325,17 +332,15 @@ static void switch_to(struct cpu *cpu, struct vcpu *v)
 
 void sched_run(struct cpu *cpu)
 {
-	struct vcpu *v = NULL, *before;
+	struct vcpu *v = NULL;
 
 	cpu->attention = true;
 	cpu->paid_until = cpu->period_start = rdtsc();
 	for (;;) {
 		if (cpu->attention || v->state != VCPU_RUNNABLE) {
-			before = v;
 			v = attend(cpu);
 			__atomic_store_n(&cpu->running, v, __ATOMIC_SEQ_CST);
-			if (v && v != before)
-				note_wait(v);
+			begin_turn(cpu, v);
 			if (v)
 				switch_to(cpu, v);
 			sched_charge(cpu, v);

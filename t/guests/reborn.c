@@ -8,23 +8,15 @@
  * registers, on its own root; nothing of an earlier life is found. Runs with `vcpus = 8`; with
  * `crash` it ends its lives by a crash.
  */
-#include "guest.h"
+#include "roots.h"
 
 #define VCPUS	8
 #define STACK	4096
-#define ROOTS	61
-#define P	0x67
 #define ENTRIES 8192
-#define AREA	0x8000000000ull
 #define MARK	0x600dbad1600dbad1ull
 
 static char stack[VCPUS][STACK] __attribute__((aligned(16)));
 static struct veneer_vcpu_page page[VCPUS] __attribute__((aligned(4096)));
-static uint64_t root[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t level3[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t level2[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t level1[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t name[ROOTS][512] __attribute__((aligned(4096)));
 static uint64_t descriptors[ENTRIES] __attribute__((aligned(4096)));
 static uint64_t left_behind[4096];
 static volatile unsigned came, wrong, dirty;
@@ -56,8 +48,8 @@ static void end_life(void)
 {
 	for (unsigned i = 0; i < 4096; i++)
 		left_behind[i] = MARK;
-	veneer_hypercall(VENEER_HC_SHUTDOWN,
-			 crash ? VENEER_SHUTDOWN_CRASH : VENEER_SHUTDOWN_REBOOT, 0, 0);
+	veneer_hypercall(VENEER_HC_SHUTDOWN, crash ? VENEER_SHUTDOWN_CRASH : VENEER_SHUTDOWN_REBOOT,
+			 0, 0);
 }
 
 static void use_up(unsigned n)
@@ -69,7 +61,7 @@ static void use_up(unsigned n)
 void reborn(uint64_t which, const uint64_t *regs);
 void reborn(uint64_t which, const uint64_t *regs)
 {
-	if (*(volatile uint64_t *)AREA != which)
+	if (!runs_on_root(which))
 		wrong++;
 	for (unsigned i = 0; i < 16; i++)
 		if (regs[i])
@@ -94,30 +86,7 @@ void reborn(uint64_t which, const uint64_t *regs)
 
 static int64_t start(uint64_t id, unsigned which)
 {
-	struct veneer_vcpu_start s = {
-		.rip = (uint64_t)reborn_entry,
-		.rsp = (uint64_t)stack[id] + STACK - 8,
-		.rdi = which,
-		.root = (uint64_t)root[which],
-		.vcpu_page = (uint64_t)&page[id],
-	};
-
-	return veneer_hypercall(VENEER_HC_VCPU_START, id, (uint64_t)&s, 0);
-}
-
-static void make_roots(void)
-{
-	const uint64_t *own = veneer_root();
-
-	for (unsigned r = 0; r < ROOTS; r++) {
-		for (unsigned i = 0; i < 512; i++)
-			root[r][i] = own[i];
-		root[r][1] = (uint64_t)level3[r] | P;
-		level3[r][0] = (uint64_t)level2[r] | P;
-		level2[r][0] = (uint64_t)level1[r] | P;
-		level1[r][0] = (uint64_t)name[r] | P;
-		name[r][0] = r;
-	}
+	return start_on_root(id, which, reborn_entry, stack[id] + STACK, &page[id]);
 }
 
 /* The end comes by vCPU 0, while starts are under way, or by one that has just begun. */

@@ -9,7 +9,7 @@
 #include "guest.h"
 
 #define STACK 4096
-#define TURNS 300000u
+#define TURNS 20000u
 
 static char stack[2][STACK] __attribute__((aligned(16)));
 static struct veneer_vcpu_page page[2] __attribute__((aligned(4096)));

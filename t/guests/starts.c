@@ -8,24 +8,16 @@
  * table behind. Must happen: for each start that was taken a vCPU begins once, and it sees what its
  * own root says; interrupts are taken between two starts and within one. Runs with `vcpus = 8`.
  */
-#include "guest.h"
+#include "roots.h"
 
 #define VCPUS	8
 #define STACK	4096
 #define ROUNDS	60
-#define ROOTS	61     /* more than the pool has pages for */
 #define WORK	100000 /* turns of a loop: more than a share of 2 % */
-#define P	0x67
 #define ENTRIES 1024
-#define AREA	0x8000000000ull
 
 static char stack[VCPUS][STACK] __attribute__((aligned(16)));
 static struct veneer_vcpu_page page[VCPUS] __attribute__((aligned(4096)));
-static uint64_t root[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t level3[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t level2[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t level1[ROOTS][512] __attribute__((aligned(4096)));
-static uint64_t name[ROOTS][512] __attribute__((aligned(4096)));
 static uint64_t descriptors[ENTRIES] __attribute__((aligned(4096)));
 static volatile unsigned came, wrong;
 
@@ -44,7 +36,7 @@ static void use_up_share(void)
 /* By the tables of its own root it reads which one that is. */
 static void secondary(uint64_t which)
 {
-	if (*(volatile uint64_t *)AREA != which)
+	if (!runs_on_root(which))
 		wrong++;
 	__atomic_add_fetch(&came, 1, __ATOMIC_SEQ_CST);
 	veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)descriptors, ENTRIES, 0);
@@ -55,15 +47,7 @@ static void secondary(uint64_t which)
 
 static int64_t start(uint64_t id, unsigned which)
 {
-	struct veneer_vcpu_start s = {
-		.rip = (uint64_t)secondary,
-		.rsp = (uint64_t)stack[id] + STACK - 8,
-		.rdi = which,
-		.root = (uint64_t)root[which],
-		.vcpu_page = (uint64_t)&page[id],
-	};
-
-	return veneer_hypercall(VENEER_HC_VCPU_START, id, (uint64_t)&s, 0);
+	return start_on_root(id, which, secondary, stack[id] + STACK, &page[id]);
 }
 
 /* One that has yet to begin is said to have stopped, too. */
@@ -74,21 +58,6 @@ static void wait_for_all(unsigned taken)
 	for (uint64_t id = 1; id < VCPUS; id++)
 		while (veneer_hypercall(VENEER_HC_VCPU_STOPPED, id, 0, 0) == 0)
 			veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
-}
-
-static void make_roots(void)
-{
-	const uint64_t *own = veneer_root();
-
-	for (unsigned r = 0; r < ROOTS; r++) {
-		for (unsigned i = 0; i < 512; i++)
-			root[r][i] = own[i];
-		root[r][1] = (uint64_t)level3[r] | P;
-		level3[r][0] = (uint64_t)level2[r] | P;
-		level2[r][0] = (uint64_t)level1[r] | P;
-		level1[r][0] = (uint64_t)name[r] | P;
-		name[r][0] = r;
-	}
 }
 
 /* Started until it has been taken. */

@@ -291,6 +291,8 @@ static void check(const char *what, uint64_t gap)
 	   (unsigned)(worked * 100 / LAST));
 	ok(longest_gap <= gap, "%s: its longest gap is %u us, at most %u", what,
 	   (unsigned)(longest_gap / US), (unsigned)(gap / US));
+	ok(vcpu[0].worst_wait <= longest_gap, "%s: so is its longest wait, %u us", what,
+	   (unsigned)(vcpu[0].worst_wait / US));
 }
 
 /* The others' shares twice, at the end of one period and the beginning of the next, and a little
