@@ -57,17 +57,30 @@ int compare_check(const char *path)
 	return read_results(path, &f);
 }
 
+static bool is_same_way(const struct entry *a, const struct entry *b)
+{
+	return !strcmp(a->prep, b->prep) && !strcmp(a->engine, b->engine) &&
+	       !strcmp(a->machine, b->machine) && !strcmp(a->guest, b->guest);
+}
+
 static const struct entry *find(const struct file *f, const struct entry *like)
 {
 	for (unsigned i = 0; i < f->rows; i++) {
 		const struct entry *e = &f->row[i];
 
 		if (!strcmp(e->op, like->op) && !strcmp(e->metric, like->metric) &&
-		    !strcmp(e->prep, like->prep) && !strcmp(e->engine, like->engine) &&
-		    !strcmp(e->machine, like->machine) && !strcmp(e->guest, like->guest))
+		    is_same_way(e, like))
 			return e;
 	}
 	return NULL;
+}
+
+static bool has_way(const struct file *f, const struct entry *like)
+{
+	for (unsigned i = 0; i < f->rows; i++)
+		if (is_same_way(&f->row[i], like))
+			return true;
+	return false;
 }
 
 /* What a real processor takes is another each time. */
@@ -106,6 +119,23 @@ static void print_change(const struct entry *old, const struct entry *new, bool 
 	       percent, worse ? "  WORSE" : "");
 }
 
+/* Rows of ways that were measured now, which were not. A way that is left out is not missed. */
+static unsigned print_gone(const struct file *old, const struct file *new)
+{
+	unsigned gone = 0;
+
+	for (unsigned i = 0; i < old->rows; i++) {
+		const struct entry *then = &old->row[i];
+
+		if (!is_compared(then) || find(new, then) || !has_way(new, then))
+			continue;
+		gone++;
+		printf("  %-5s %-6s %-4s %-10s %-18s %-12s %10.4g -> GONE\n", then->machine,
+		       then->guest, then->engine, then->prep, then->op, then->metric, then->value);
+	}
+	return gone;
+}
+
 int compare_results(const char *old_path, const char *new_path, double percent)
 {
 	static struct file old, new;
@@ -127,11 +157,14 @@ int compare_results(const char *old_path, const char *new_path, double percent)
 		changed++;
 		print_change(then, now, bad);
 	}
+	unsigned gone = print_gone(&old, &new);
 	printf("%u rows compared, %u changed, %u worse by more than %g %%\n", compared, changed,
 	       worse, percent);
+	if (gone)
+		printf("%u rows were not measured any more\n", gone);
 	if (!compared) {
 		fprintf(stderr, "veneer: %s: no row of it was measured now\n", old_path);
 		return -1;
 	}
-	return worse ? 1 : 0;
+	return worse || gone ? 1 : 0;
 }
