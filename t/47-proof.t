@@ -32,6 +32,8 @@ for (sort keys %wrong) {
 	ok(!$holds && $why =~ /^\Q$expected\E/, "$_ is not proved: $expected") or diag($line);
 }
 
+isnt((command('t/proof/prove', '--only', 'no_such', 't/proof/images.c'))[0], 0, 'no proof at all is no success');
+
 my %harness;
 for my $file (grep { !/wrong/ } sort glob 't/proof/*.c') {
 	my ($name) = $file =~ m{([^/]+)\.c$};
