@@ -10,6 +10,7 @@ use lib 't/lib';
 use Test::More;
 use Attack qw(case_of word_of run_case);
 use Holes qw(holes);
+use Veneer;
 
 my @cases = (
 	['ring-pv-1x1-16-300-1-4444444444444444', 20_000],
