@@ -395,8 +395,8 @@ void port_bench_eoi(unsigned n)
 /* It stays on: off, it would mask the 8259's line as well (SDM 3, 11.4.7.2). */
 bool port_bench_apic(void)
 {
-	apic_write(APIC_LINT0, LVT_EXTINT); /* the 8259 goes on */
 	apic_write(APIC_SVR, SVR_ENABLE);
+	apic_write(APIC_LINT0, LVT_EXTINT); /* the 8259 goes on; before, it would stay masked */
 	return true;
 }
 
