@@ -55,6 +55,24 @@ spew("$bochs/rc", "c\n");
 command('sh', '-c', "cd $bochs && timeout $limit script -qc 'bochs -q -f bochsrc -rc rc' /dev/null");
 guests_well('Bochs', slurp("$bochs/serial.txt"));
 
+# --- what a processor does between the two STARTUP IPIs that it gets ---
+
+# One thread for both processors: while the first waits before its second IPI, the other runs on.
+{
+	spew('build/test-startup.conf', guest('here', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0) .
+		guest('there', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1));
+	veneer(qw(run build/test-startup.conf --bundle build/test-startup.cpio));
+	(undef, $text) = command('timeout', $limit, qw(qemu-system-x86_64 -accel tcg,thread=single -cpu max -m 256 -smp 2 -display none
+		-nodefaults -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel build/veneer.elf
+		-initrd build/test-startup.cpio -trace apic_mem_writel -D build/test-startup.log));
+	like($text, qr/^veneer: all done, all well/m, 'both processors run their guests');
+	my @writes = slurp('build/test-startup.log') =~ /^apic_mem_writel (0x[0-9a-f]+ = 0x[0-9a-f]+)$/mg;
+	my @startup = grep { $writes[$_] =~ /^0x300 = 0x000046/ } 0 .. $#writes; # interrupt command register
+	is(scalar @startup, 2, 'it is sent two STARTUP IPIs');
+	my @timer = grep { $writes[$_] =~ /^0x380 / } $startup[0] .. $startup[1];
+	is(scalar @timer, 0, 'and sets no timer, as for a guest, before the second has come');
+}
+
 # --- refusals, each one line ---
 spew('build/test-boot.conf', guest('rtos', image => 'rtos-pv.elf'));
 veneer(qw(run build/test-boot.conf --bundle build/test-boot.cpio));

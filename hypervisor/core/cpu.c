@@ -303,6 +303,8 @@ static void start_one(struct cpu *cpu, mpa_t page, mpa_t boot_root)
 	if (!cpu->online)
 		console_print("processor %u (APIC %u) does not start: left out", cpu->id,
 			      cpu->apic_id);
+	else
+		__atomic_store_n(&cpu->go, true, __ATOMIC_RELEASE);
 }
 
 void cpus_start(void)
@@ -319,12 +321,17 @@ void cpus_start(void)
 		start_one(&cpus[i], page, MPA(boot_root));
 }
 
+/* It runs no guest before both STARTUP IPIs are behind it. QEMU (7.2 at least) sees to the second
+ * one first and then lets an interrupt that came with it wait until something else stops the
+ * processor: with both the timer and a kick waiting, nothing does. */
 void cpu_main(struct cpu *cpu)
 {
 	cpu_load_tables(cpu);
 	apic_init();
 	engines_start_cpu(cpu);
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&cpu->go, __ATOMIC_ACQUIRE))
+		cpu_relax();
 	sched_run(cpu);
 }
 
