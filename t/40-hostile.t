@@ -7,6 +7,7 @@
 #	prove t/40-hostile.t              all of it
 #	prove t/40-hostile.t :: frames    the rows of one guest
 #	VENEER_LIB=DIR prove ...          against the hypervisor in DIR, of an older build
+#	VENEER_TEST_ALONE=1 prove ...     without the rows that have a core beside the neighbour's: these do not repeat
 use strict;
 use warnings;
 use lib 't/lib';
@@ -166,7 +167,7 @@ sub attack_job {
 	# the machine goes off with the neighbour, who is told when the attacker has come to its end
 	return { conf => guest('attacker', image => "t/$row->{name}.elf", engine => $row->{engine}, optional => 'yes', %keys) .
 			neighbour($row->{core}, $row->{promised}, is_timed($row) ? "ms=100 wait most=$most_time{$row->{machine}} pace=$pace" : 'ms=20 wait'),
-		options => ['--timeout', 600, machine_options($row), stay_option($row), script_of($row)] };
+		options => ['--timeout', $limit < 600 ? $limit : 600, machine_options($row), stay_option($row), script_of($row)] };
 }
 
 sub run_job {
@@ -270,7 +271,7 @@ sub rows_of {
 	for my $of (split ' ', $engines) {
 		my ($engine, $machine) = split '/', $of;
 		$machine //= $engine eq 'vmx' ? 'bochs' : 'qemu';
-		for my $core ($own{core} // ($machine eq 'bochs' ? 0 : (0, 1))) {
+		for my $core ($own{core} // ($machine eq 'bochs' || $ENV{VENEER_TEST_ALONE} ? 0 : (0, 1))) {
 			push @made, { name => $name, engine => $engine, machine => $machine, core => $core, end => $end, words => $words,
 				%own, core => $core, keys => \%keys, cpus => $keys{cpus} ? 2 : $core + 1, job => join('-', $of =~ tr{/}{-}r, $own{as} // $name, $core ? 'beside' : ()) };
 		}
