@@ -37,6 +37,7 @@ $(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # many parts
 $(BUILD)/t/unit/test_events: hypervisor/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/mmu/walk.c
 $(BUILD)/t/unit/test_sched: hypervisor/core/sched.c hypervisor/core/timer.c hypervisor/core/request.c
+$(BUILD)/t/unit/test_life: hypervisor/core/life.c
 $(BUILD)/t/unit/test_nested: hypervisor/hvm/nested.c hypervisor/mmu/walk.c
 $(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/%.c,hvm/exit hvm/port hvm/mmio hvm/length hvm/hvm hvm/control \
 	core/port_io core/operand emulate/decode)

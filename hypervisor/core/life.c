@@ -54,20 +54,26 @@ static void park_all(struct guest *g)
 	}
 }
 
+/* Under the phase's lock: a guest that runs is to park. */
+static bool to_parking(struct guest *g)
+{
+	if (g->phase != GUEST_RUNNING)
+		return false;
+	__atomic_store_n(&g->parking, g->vcpus, __ATOMIC_RELEASE);
+	set_phase(g, GUEST_PARKING);
+	return true;
+}
+
 /* Decides on a restart or the end. False: it was decided before. */
 static bool decide(struct guest *g, bool end)
 {
 	bool first, decided;
 
 	phase_lock(g);
-	first = g->phase == GUEST_RUNNING;
+	first = to_parking(g);
 	decided = first || (end && !g->end_wanted && g->phase != GUEST_ENDED);
 	if (decided)
 		g->end_wanted = end;
-	if (first) {
-		__atomic_store_n(&g->parking, g->vcpus, __ATOMIC_RELEASE);
-		set_phase(g, GUEST_PARKING);
-	}
 	phase_unlock(g);
 	if (first)
 		park_all(g);
@@ -229,23 +235,30 @@ void guest_restart(struct guest *g)
 /* Wherever it is on its way to, it goes on to a new life. */
 void guest_reset(struct guest *g)
 {
-	enum guest_phase phase;
+	bool runs, ended;
 
 	phase_lock(g);
-	phase = g->phase;
-	if (phase != GUEST_RUNNING) {
-		g->end_wanted = false;
-		g->ended = false;
-	}
-	if (phase == GUEST_ENDED)
+	ended = g->phase == GUEST_ENDED;
+	runs = to_parking(g);
+	g->end_wanted = false;
+	g->ended = false;
+	if (ended)
 		set_phase(g, GUEST_LOADING);
 	phase_unlock(g);
-	if (phase == GUEST_RUNNING)
-		guest_restart(g);
-	if (phase != GUEST_ENDED)
+	if (runs)
+		park_all(g);
+	if (!ended)
 		return;
 	guest_load_begin(g);
 	vcpu_request_from(g->vcpu, REQUEST_LOAD);
+}
+
+/* A reset that came while its end was being told takes the end back. */
+static void set_ended(struct guest *g)
+{
+	phase_lock(g);
+	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
+	phase_unlock(g);
 }
 
 void guest_end(struct guest *g, int verdict, const char *how)
@@ -255,7 +268,7 @@ void guest_end(struct guest *g, int verdict, const char *how)
 	g->verdict = verdict;
 	console_guest_flush(g);
 	console_guest_verdict(g, how, verdict);
-	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
+	set_ended(g);
 	if (guests_all_ended())
 		machine_off();
 }

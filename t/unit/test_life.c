@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A guest's phases (core/life.c), with what other CPUs do put where it hurts: an order of the
+ * operator comes while the guest's end is being told.
+ */
+#include "core/console.h"
+#include "core/cpu.h"
+#include "core/guest.h"
+#include "core/load.h"
+#include "core/machine.h"
+#include "mmu/memory.h"
+#include "platform/platform.h"
+#include "tap.h"
+#include "x86/apic.h"
+
+#define VCPUS 2
+
+struct cpu cpus[CPUS_MAX];
+unsigned cpu_count = 2, guest_count = 1;
+struct guest guests[GUESTS_MAX];
+char *host_memory;
+
+static struct guest_config config = { .name = "guest", .image = "image" };
+static struct guest *const g = &guests[0];
+static struct vcpu vcpu[VCPUS];
+static struct veneer_vcpu_page page[VCPUS];
+static struct engine engine;
+static unsigned verdicts, switched_off;
+
+/* What another CPU does while this one tells of the end. */
+static void (*meanwhile)(void);
+
+/* --- what life.c needs --- */
+
+struct cpu *this_cpu(void)
+{
+	return &cpus[1];
+}
+
+uint64_t rdtsc(void)
+{
+	return 1;
+}
+
+uint64_t tsc_khz(void)
+{
+	return 1000000;
+}
+
+void vcpu_request(struct vcpu *v, uint32_t request)
+{
+	v->requests |= request;
+}
+
+void vcpu_request_from(struct vcpu *v, uint32_t request)
+{
+	v->requests |= request;
+}
+
+void vcpu_unload(struct cpu *cpu)
+{
+	(void)cpu;
+}
+
+void timer_cancel(struct cpu *cpu, struct timer *t)
+{
+	(void)cpu, (void)t;
+}
+
+void virtio_reset(struct virtio_device *d)
+{
+	(void)d;
+}
+
+void platform_park(struct platform *p, unsigned id)
+{
+	(void)p, (void)id;
+}
+
+void platform_reset(struct platform *p, struct guest *of)
+{
+	(void)p, (void)of;
+}
+
+bool mmu_zero_part(struct mmu *m)
+{
+	(void)m;
+	return true;
+}
+
+const char *load_begin(struct guest *of)
+{
+	(void)of;
+	return NULL;
+}
+
+bool load_copy_part(struct guest *of)
+{
+	(void)of;
+	return true;
+}
+
+const char *load_undo_part(struct guest *of, bool *done)
+{
+	(void)of;
+	*done = true;
+	return NULL;
+}
+
+const char *load_finish(struct guest *of)
+{
+	(void)of;
+	return NULL;
+}
+
+void console_guest_flush(struct guest *of)
+{
+	(void)of;
+	if (meanwhile)
+		meanwhile();
+	meanwhile = NULL;
+}
+
+void console_guest_verdict(struct guest *of, const char *how, int verdict)
+{
+	(void)of, (void)how, (void)verdict;
+	verdicts++;
+}
+
+void console_guest_notice(struct guest *of, const char *fmt, ...)
+{
+	(void)of, (void)fmt;
+}
+
+void machine_off(void)
+{
+	switched_off++;
+}
+
+/* --- a guest --- */
+
+static void reset_guest(struct guest *of)
+{
+	(void)of;
+}
+
+/* What its own CPUs do, until there is nothing left to do. */
+static void go_on(void)
+{
+	bool any;
+
+	do {
+		any = false;
+		for (unsigned i = 0; i < VCPUS; i++) {
+			uint32_t r = vcpu[i].requests;
+
+			vcpu[i].requests = 0;
+			if (r & REQUEST_PARK)
+				vcpu_park(&vcpu[i]);
+			if ((r & REQUEST_LOAD) && !guest_load_part(g))
+				vcpu[i].requests |= REQUEST_LOAD;
+			any |= r;
+		}
+	} while (any);
+}
+
+static void fresh(void)
+{
+	memset(g, 0, sizeof(*g));
+	memset(vcpu, 0, sizeof(vcpu));
+	verdicts = switched_off = 0;
+	engine.reset_guest = reset_guest;
+	g->config = &config;
+	g->engine = &engine;
+	g->vcpu = vcpu;
+	g->vcpus = VCPUS;
+	for (unsigned i = 0; i < VCPUS; i++) {
+		vcpu[i].guest = g;
+		vcpu[i].cpu = &cpus[i];
+		vcpu[i].engine = &engine;
+		vcpu[i].id = i;
+		vcpu[i].own_page = vcpu[i].page = &page[i];
+	}
+	g->phase = GUEST_LOADING;
+	guest_load_begin(g);
+	while (!guest_load_part(g))
+		;
+}
+
+static bool lives(void)
+{
+	return g->phase == GUEST_RUNNING && !g->ended && vcpu[0].state == VCPU_RUNNABLE;
+}
+
+static void reset(void)
+{
+	guest_reset(g);
+}
+
+static void reset_and_load(void)
+{
+	guest_reset(g);
+	go_on();
+}
+
+static void test_phases(void)
+{
+	fresh();
+	ok(lives(), "it is loaded, and runs");
+	guest_end(g, 0, "powered off");
+	go_on();
+	ok(g->phase == GUEST_ENDED && g->ended && verdicts == 1, "it ends, and that is told once");
+	ok(switched_off == 1, "which was the last: the machine goes off");
+	guest_reset(g);
+	go_on();
+	ok(lives(), "the operator's reset gives it a new life");
+	guest_restart(g);
+	guest_end(g, 1, "stopped");
+	go_on();
+	ok(g->phase == GUEST_ENDED && g->ended, "the end wins over a restart under way");
+	guest_reset(g);
+	guest_end(g, 1, "stopped");
+	go_on();
+	ok(g->phase == GUEST_ENDED && g->ended, "and over a reset that came before it");
+}
+
+static void test_reset_meanwhile(void)
+{
+	fresh();
+	meanwhile = reset;
+	guest_end(g, 0, "powered off");
+	ok(!g->ended && !switched_off, "a reset while the end is told takes it back");
+	go_on();
+	ok(lives(), "and there is a new life");
+
+	fresh();
+	meanwhile = reset_and_load;
+	guest_end(g, 0, "powered off");
+	ok(lives() && !switched_off, "so it is when that life begins while the end is told");
+	guest_end(g, 0, "powered off");
+	go_on();
+	ok(g->phase == GUEST_ENDED && g->ended && switched_off == 1, "which has its own end");
+}
+
+int main(void)
+{
+	test_phases();
+	test_reset_meanwhile();
+	return done_testing();
+}
