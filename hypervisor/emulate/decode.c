@@ -69,6 +69,15 @@ static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
 	}
 }
 
+unsigned insn_prefixes(const uint8_t *code, size_t bytes, bool code64)
+{
+	struct reader r = { .code = code, .bytes = bytes, .code64 = code64 };
+	struct insn i = { 0 };
+
+	opcode_after_prefixes(&r, &i);
+	return (unsigned)(r.over ? r.at : r.at - 1);
+}
+
 static uint8_t operand_width(const struct reader *r)
 {
 	return r->code64 && (r->rex & 8) ? 8 : r->opsize16 ? 2 : 4;
@@ -189,10 +198,8 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	case 0x32: return INSN_RDMSR;
 	case 0x34: return INSN_SYSENTER;
 	case 0x35: return INSN_SYSEXIT;
-	case 0xa0:
-	case 0xa8: i->reg = b == 0xa0 ? FS : GS; return INSN_PUSH_SEG;
-	case 0xa1:
-	case 0xa9: i->reg = b == 0xa1 ? FS : GS; return INSN_POP_SEG;
+	case 0xa0 ... 0xa1:
+	case 0xa8 ... 0xa9: i->reg = b & 8 ? GS : FS; return b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
 	case 0xb2:
 	case 0xb4:
 	case 0xb5:
@@ -233,13 +240,12 @@ static uint8_t far_pointer(struct reader *r, struct insn *i, uint8_t op)
 static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 {
 	switch (b) {
-	case 0x06:
-	case 0x0e:
-	case 0x16:
-	case 0x1e: i->reg = b >> 3; return r->code64 ? INSN_OTHER : INSN_PUSH_SEG;
-	case 0x07:
-	case 0x17:
-	case 0x1f: i->reg = b >> 3; return r->code64 ? INSN_OTHER : INSN_POP_SEG;
+	case 0x06 ... 0x07:
+	case 0x0e: /* no POP CS */
+	case 0x16 ... 0x17:
+	case 0x1e ... 0x1f:
+		i->reg = b >> 3;
+		return r->code64 ? INSN_OTHER : b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
 	case 0x0f: return two_byte(r, i);
 	case 0x6c ... 0x6f:
 	case 0xe4 ... 0xe7:

@@ -70,6 +70,9 @@ struct veneer_iret_window {
  * whole one or it is longer than 15 bytes. What is not sensitive comes back as INSN_OTHER. */
 int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *insn);
 
+/* How many of the bytes, from the first on, are prefixes. */
+unsigned insn_prefixes(const uint8_t *code, size_t bytes, bool code64);
+
 /* A move between memory and a register, or of a constant to memory: what drivers do to registers of
  * devices that lie in memory. */
 struct insn_move {

@@ -138,7 +138,6 @@ void hvm_skip(struct vcpu *v, unsigned length);
 /* Up to 15 bytes at RIP; how many could be read. */
 #define HVM_INSN_MAX 15
 unsigned hvm_fetch(struct vcpu *v, uint8_t code[HVM_INSN_MAX]);
-bool hvm_is_prefix(uint8_t b, bool code64);
 /* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
 bool hvm_decode(struct vcpu *v, struct insn *i);
 

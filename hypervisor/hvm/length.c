@@ -10,24 +10,6 @@
 #include "hvm/pv.h"
 #include "mmu/memory.h"
 
-bool hvm_is_prefix(uint8_t b, bool code64)
-{
-	switch (b) {
-	case 0x26:
-	case 0x2e:
-	case 0x36:
-	case 0x3e:
-	case 0x64:
-	case 0x65:
-	case 0x66:
-	case 0x67:
-	case 0xf0:
-	case 0xf2:
-	case 0xf3: return true;
-	default: return code64 && (b & 0xf0) == 0x40;
-	}
-}
-
 static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 {
 	struct mmu *m = v->mmu.mmu;
@@ -46,10 +28,8 @@ static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 static unsigned fetched_length(struct vcpu *v, bool code64, unsigned opcode)
 {
 	uint8_t code[HVM_INSN_MAX];
-	unsigned n = 0, bytes = hvm_fetch(v, code);
+	unsigned bytes = hvm_fetch(v, code), n = insn_prefixes(code, bytes, code64);
 
-	while (n < bytes && hvm_is_prefix(code[n], code64))
-		n++;
 	return n + opcode <= bytes ? n + opcode : 0;
 }
 
