@@ -24,6 +24,13 @@
 771:	vmmcall
 	.endm
 
+/* The five words of a frame, from at(\base) */
+	.macro	push_frame base:req, at=0
+	.irp	word, 4, 3, 2, 1, 0
+	pushq	\at + 8 * \word(%\base)
+	.endr
+	.endm
+
 	.section .rodata.hvm_calls, "a"
 	.globl	hvm_calls, hvm_calls_end
 hvm_calls:
@@ -96,11 +103,7 @@ refused_frame:
 	movq	%rsp, VP(USER_SP)
 	movq	VP(KERNEL_SP), %rsp
 	andq	$~15, %rsp
-	pushq	32(%rax)
-	pushq	24(%rax)
-	pushq	16(%rax)
-	pushq	8(%rax)
-	pushq	(%rax)
+	push_frame rax
 	pushq	%rcx
 	pushq	VP(SCRATCH)
 	movq	VP(USER_SP), %rax
@@ -139,11 +142,7 @@ softint_entry:
 1:	movq	%rax, VP(SCRATCH)
 	movq	%rsp, %rcx
 	leaq	gate_vcpu_page+4096(%rip), %rsp
-	pushq	56(%rcx)
-	pushq	48(%rcx)
-	pushq	40(%rcx)
-	pushq	32(%rcx)
-	pushq	24(%rcx)
+	push_frame rcx, 24
 	movq	8(%rcx), %rax
 	movq	(%rcx), %rcx
 	jmp	*VP(SCRATCH)
@@ -262,9 +261,7 @@ hvm_return_waits:
 	movq	%rsp, %rax
 	movq	VP(KERNEL_SP), %rsp
 	andq	$~15, %rsp
-	.irp	word, 4, 3, 2, 1, 0
-	pushq	8 * \word(%rax)
-	.endr
+	push_frame rax
 	movq	VP(SCRATCH), %rax
 	jmp	*gate_data+HD_EVENT(%rip)
 	.balign	4096, 0xcc

@@ -17,38 +17,15 @@
 #include "x86/cpu.h"
 
 .macro PUSH_REGS
-	pushq	%rax
-	pushq	%rcx
-	pushq	%rdx
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%rsi
-	pushq	%rdi
-	pushq	%r8
-	pushq	%r9
-	pushq	%r10
-	pushq	%r11
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	.irp	reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	pushq	%\reg
+	.endr
 .endm
 
 .macro POP_REGS_BUT_RAX
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%r11
-	popq	%r10
-	popq	%r9
-	popq	%r8
-	popq	%rdi
-	popq	%rsi
-	popq	%rbp
-	popq	%rbx
-	popq	%rdx
-	popq	%rcx
+	.irp	reg, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx
+	popq	%\reg
+	.endr
 .endm
 
 .macro POP_REGS
@@ -337,16 +314,10 @@ gate_debug:
 	jmp	gate_resume_nmi
 1:	pushq	%rax
 	leaq	gate_frame_end(%rip), %rax
-	pushq	56(%rsp)		/* SS */
-	popq	-8(%rax)
-	pushq	48(%rsp)
-	popq	-16(%rax)
-	pushq	40(%rsp)
-	popq	-24(%rax)
-	pushq	32(%rsp)
-	popq	-32(%rax)
-	pushq	24(%rsp)
-	popq	-40(%rax)
+	.irp	word, 1, 2, 3, 4, 5	/* SS, then what lies below it */
+	pushq	(8 - \word)*8(%rsp)
+	popq	-\word*8(%rax)
+	.endr
 	movq	$0, -48(%rax)
 	movq	$VECTOR_DB, -56(%rax)
 	popq	%rax
