@@ -152,19 +152,10 @@ static bool load_operand16(struct vcpu *v, const struct insn *i, uint16_t *value
 
 /* In a PV kernel these mean nothing, for a POPF that belongs to them would not trap: the word in
  * the page counts, and it is the kernel's to write. */
-static enum outcome do_cli(struct vcpu *v, const struct insn *i)
+static enum outcome do_cli_sti(struct vcpu *v, const struct insn *i)
 {
-	(void)i;
 	if (!guest_is_pv(v->guest))
-		v->page->irq_mask = VENEER_IRQ_MASKED;
-	return DONE;
-}
-
-static enum outcome do_sti(struct vcpu *v, const struct insn *i)
-{
-	(void)i;
-	if (!guest_is_pv(v->guest))
-		v->page->irq_mask = 0;
+		v->page->irq_mask = i->op == INSN_CLI ? VENEER_IRQ_MASKED : 0;
 	return DONE;
 }
 
@@ -264,27 +255,20 @@ struct table_register {
 	uint32_t base;
 } __attribute__((packed));
 
-static enum outcome store_table(struct vcpu *v, const struct insn *i, uint32_t base, uint16_t limit)
+static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 {
-	struct table_register t = { limit, base };
+	const struct legacy_state *l = &v->legacy;
+	struct table_register t = { l->idt_limit, l->idt_base };
 
-	return store_memory(v, i, &t, sizeof(t)) ? DONE : JUMPED;
-}
+	if (i->op == INSN_SGDT && guest_is_pv(v->guest)) {
+		uint64_t gdt[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
+				    v->pv_gdt_base >> 48 };
 
-static enum outcome do_sgdt(struct vcpu *v, const struct insn *i)
-{
-	if (guest_is_pv(v->guest)) {
-		uint64_t t[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
-				  v->pv_gdt_base >> 48 };
-
-		return store_memory(v, i, t, 10) ? DONE : JUMPED;
+		return store_memory(v, i, gdt, 10) ? DONE : JUMPED;
 	}
-	return store_table(v, i, v->legacy.gdt_base, v->legacy.gdt_limit);
-}
-
-static enum outcome do_sidt(struct vcpu *v, const struct insn *i)
-{
-	return store_table(v, i, v->legacy.idt_base, v->legacy.idt_limit);
+	if (i->op == INSN_SGDT)
+		t = (struct table_register){ l->gdt_limit, l->gdt_base };
+	return store_memory(v, i, &t, sizeof(t)) ? DONE : JUMPED;
 }
 
 /* Once in a life of the guest. */
@@ -301,12 +285,17 @@ static void warn_if_not_flat(struct vcpu *v)
 	}
 }
 
-static enum outcome do_lgdt(struct vcpu *v, const struct insn *i)
+static enum outcome do_load_table(struct vcpu *v, const struct insn *i)
 {
 	struct table_register t;
 
 	if (!load_memory(v, i, &t, sizeof(t)))
 		return JUMPED;
+	if (i->op == INSN_LIDT) {
+		v->legacy.idt_base = t.base;
+		v->legacy.idt_limit = t.limit;
+		return DONE;
+	}
 	v->legacy.gdt_base = t.base;
 	v->legacy.gdt_limit = t.limit;
 	ring_gdt_load(v);
@@ -315,25 +304,15 @@ static enum outcome do_lgdt(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-static enum outcome do_lidt(struct vcpu *v, const struct insn *i)
+/* SLDT, STR, SMSW */
+static enum outcome do_store_word(struct vcpu *v, const struct insn *i)
 {
-	struct table_register t;
+	const struct legacy_state *l = &v->legacy;
 
-	if (!load_memory(v, i, &t, sizeof(t)))
-		return JUMPED;
-	v->legacy.idt_base = t.base;
-	v->legacy.idt_limit = t.limit;
-	return DONE;
-}
-
-static enum outcome do_sldt(struct vcpu *v, const struct insn *i)
-{
-	return store_operand(v, i, v->legacy.ldtr);
-}
-
-static enum outcome do_str(struct vcpu *v, const struct insn *i)
-{
-	return store_operand(v, i, v->legacy.tr);
+	return store_operand(v, i,
+			     i->op == INSN_SLDT	 ? l->ldtr
+			     : i->op == INSN_STR ? l->tr
+						 : l->cr0);
 }
 
 static enum outcome do_lldt(struct vcpu *v, const struct insn *i)
@@ -527,11 +506,6 @@ static enum outcome do_xsetbv(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-static enum outcome do_smsw(struct vcpu *v, const struct insn *i)
-{
-	return store_operand(v, i, v->legacy.cr0);
-}
-
 static enum outcome do_lmsw(struct vcpu *v, const struct insn *i)
 {
 	uint16_t value;
@@ -672,17 +646,25 @@ static enum outcome do_pop_seg(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-static enum outcome do_load_far(struct vcpu *v, const struct insn *i)
+static bool load_far_pointer(struct vcpu *v, const struct insn *i, uint16_t *selector,
+			     uint32_t *offset)
 {
 	uint8_t pointer[6];
-	uint32_t offset = 0;
-	uint16_t selector;
 
 	if (!load_memory(v, i, pointer, i->width + 2u))
-		return JUMPED;
-	memcpy(&offset, pointer, i->width);
-	memcpy(&selector, pointer + i->width, 2);
-	if (!load_segment(v, i->imm, selector))
+		return false;
+	*offset = 0;
+	memcpy(offset, pointer, i->width);
+	memcpy(selector, pointer + i->width, 2);
+	return true;
+}
+
+static enum outcome do_load_far(struct vcpu *v, const struct insn *i)
+{
+	uint32_t offset;
+	uint16_t selector;
+
+	if (!load_far_pointer(v, i, &selector, &offset) || !load_segment(v, i->imm, selector))
 		return JUMPED;
 	operand_set_register(v, i->reg, offset, i->width);
 	return DONE;
@@ -703,17 +685,10 @@ static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 
 static bool far_target(struct vcpu *v, const struct insn *i, uint16_t *selector, uint32_t *offset)
 {
-	uint8_t pointer[6];
-
+	if (i->op != INSN_JMP_FAR && i->op != INSN_CALL_FAR)
+		return load_far_pointer(v, i, selector, offset);
 	*selector = i->imm;
 	*offset = i->disp;
-	if (i->op == INSN_JMP_FAR || i->op == INSN_CALL_FAR)
-		return true;
-	*offset = 0;
-	if (!load_memory(v, i, pointer, i->width + 2u))
-		return false;
-	memcpy(offset, pointer, i->width);
-	memcpy(selector, pointer + i->width, 2);
 	return true;
 }
 
@@ -771,95 +746,66 @@ static enum outcome do_ret_far(struct vcpu *v, const struct insn *i)
 	return JUMPED;
 }
 
-typedef enum outcome operation(struct vcpu *v, const struct insn *i);
+/*
+ * Who may have it emulated, beside a legacy kernel. Ring 3 of a legacy guest: at the rewriter's
+ * trap sites, and INT n; of both kinds, ports that are permitted to it. A PV kernel's devices are
+ * hypercalls; its ports are empty, but there to be measured. INT n traps through a gate the
+ * hypervisor keeps to itself; its error code names the vector, but QEMU before 8.1 shifts it by one
+ * bit too many in long mode, so the instruction is what we believe.
+ */
+enum { PV = 1, PV_KERNEL = 2, USER = 4 };
 
-static operation *const operations[INSN_OPS] = {
-	[INSN_CLI] = do_cli,
-	[INSN_STI] = do_sti,
-	[INSN_HLT] = do_hlt,
-	[INSN_PUSHF] = do_pushf,
-	[INSN_POPF] = do_popf,
-	[INSN_IRET] = do_iret,
-	[INSN_INT] = do_int,
-	[INSN_IN] = port_io,
-	[INSN_OUT] = port_io,
-	[INSN_INS] = port_io,
-	[INSN_OUTS] = port_io,
-	[INSN_SGDT] = do_sgdt,
-	[INSN_SIDT] = do_sidt,
-	[INSN_LGDT] = do_lgdt,
-	[INSN_LIDT] = do_lidt,
-	[INSN_SMSW] = do_smsw,
-	[INSN_LMSW] = do_lmsw,
-	[INSN_INVLPG] = do_invlpg,
-	[INSN_SLDT] = do_sldt,
-	[INSN_STR] = do_str,
-	[INSN_LLDT] = do_lldt,
-	[INSN_LTR] = do_ltr,
-	[INSN_VERR] = do_verify,
-	[INSN_VERW] = do_verify,
-	[INSN_LAR] = do_lar,
-	[INSN_LSL] = do_lar,
-	[INSN_CLTS] = do_clts,
-	[INSN_INVD] = do_nothing,
-	[INSN_WBINVD] = do_nothing,
-	[INSN_MOV_FROM_CR] = do_mov_from_cr,
-	[INSN_MOV_TO_CR] = do_mov_to_cr,
-	[INSN_XSETBV] = do_xsetbv,
-	[INSN_MOV_FROM_DR] = do_mov_from_dr,
-	[INSN_MOV_TO_DR] = do_mov_to_dr,
-	[INSN_RDMSR] = do_rdmsr,
-	[INSN_WRMSR] = do_wrmsr,
-	[INSN_MOV_FROM_SEG] = do_mov_from_seg,
-	[INSN_MOV_TO_SEG] = do_mov_to_seg,
-	[INSN_PUSH_SEG] = do_push_seg,
-	[INSN_POP_SEG] = do_pop_seg,
-	[INSN_LOAD_FAR] = do_load_far,
-	[INSN_JMP_FAR] = do_jmp_far,
-	[INSN_CALL_FAR] = do_call_far,
-	[INSN_RET_FAR] = do_ret_far,
-	[INSN_JMP_FAR_MEM] = do_jmp_far,
-	[INSN_CALL_FAR_MEM] = do_call_far,
+static const struct operation {
+	enum outcome (*emulate)(struct vcpu *v, const struct insn *i);
+	uint8_t who;
+} operations[INSN_OPS] = {
+	[INSN_CLI] = { do_cli_sti, PV_KERNEL },
+	[INSN_STI] = { do_cli_sti, PV_KERNEL },
+	[INSN_HLT] = { do_hlt },
+	[INSN_PUSHF] = { do_pushf, USER },
+	[INSN_POPF] = { do_popf },
+	[INSN_IRET] = { do_iret },
+	[INSN_INT] = { do_int, PV | USER },
+	[INSN_IN] = { port_io, PV },
+	[INSN_OUT] = { port_io, PV },
+	[INSN_INS] = { port_io, PV },
+	[INSN_OUTS] = { port_io, PV },
+	[INSN_SGDT] = { do_store_table, PV_KERNEL | USER },
+	[INSN_SIDT] = { do_store_table, USER },
+	[INSN_LGDT] = { do_load_table },
+	[INSN_LIDT] = { do_load_table },
+	[INSN_SMSW] = { do_store_word, USER },
+	[INSN_LMSW] = { do_lmsw },
+	[INSN_INVLPG] = { do_invlpg },
+	[INSN_SLDT] = { do_store_word, USER },
+	[INSN_STR] = { do_store_word, USER },
+	[INSN_LLDT] = { do_lldt },
+	[INSN_LTR] = { do_ltr },
+	[INSN_VERR] = { do_verify, USER },
+	[INSN_VERW] = { do_verify, USER },
+	[INSN_LAR] = { do_lar, USER },
+	[INSN_LSL] = { do_lar, USER },
+	[INSN_CLTS] = { do_clts },
+	[INSN_INVD] = { do_nothing },
+	[INSN_WBINVD] = { do_nothing },
+	[INSN_MOV_FROM_CR] = { do_mov_from_cr, PV_KERNEL },
+	[INSN_MOV_TO_CR] = { do_mov_to_cr },
+	[INSN_XSETBV] = { do_xsetbv, PV_KERNEL },
+	[INSN_MOV_FROM_DR] = { do_mov_from_dr },
+	[INSN_MOV_TO_DR] = { do_mov_to_dr },
+	[INSN_RDMSR] = { do_rdmsr, PV_KERNEL },
+	[INSN_WRMSR] = { do_wrmsr, PV_KERNEL },
+	[INSN_MOV_FROM_SEG] = { do_mov_from_seg, USER },
+	[INSN_MOV_TO_SEG] = { do_mov_to_seg },
+	[INSN_PUSH_SEG] = { do_push_seg, USER },
+	[INSN_POP_SEG] = { do_pop_seg },
+	[INSN_LOAD_FAR] = { do_load_far },
+	[INSN_JMP_FAR] = { do_jmp_far },
+	[INSN_CALL_FAR] = { do_call_far },
+	[INSN_RET_FAR] = { do_ret_far },
+	[INSN_JMP_FAR_MEM] = { do_jmp_far },
+	[INSN_CALL_FAR_MEM] = { do_call_far },
 };
-
-/* What a guest's ring 3 may have emulated: at the rewriter's trap sites, and INT n. */
-static bool allowed_in_user(unsigned op)
-{
-	switch (op) {
-	case INSN_INT:
-	case INSN_PUSHF:
-	case INSN_SGDT:
-	case INSN_SIDT:
-	case INSN_SLDT:
-	case INSN_STR:
-	case INSN_SMSW:
-	case INSN_VERR:
-	case INSN_VERW:
-	case INSN_LAR:
-	case INSN_LSL:
-	case INSN_MOV_FROM_SEG:
-	case INSN_PUSH_SEG: return true;
-	default: return false;
-	}
-}
-
-/* A PV kernel's devices are hypercalls; its ports are empty, but there to be measured. INT n traps
- * through a gate the hypervisor keeps to itself; its error code names the vector, but QEMU before
- * 8.1 shifts it by one bit too many in long mode, so the instruction is what we believe. */
-static bool allowed_in_pv(const struct vcpu *v, unsigned op)
-{
-	switch (op) {
-	case INSN_INT: return true;
-	case INSN_CLI:
-	case INSN_STI:
-	case INSN_MOV_FROM_CR:
-	case INSN_XSETBV:
-	case INSN_RDMSR:
-	case INSN_WRMSR:
-	case INSN_SGDT: return (v->regs->cs & 3) == 1;
-	default: return port_io_is(op);
-	}
-}
 
 static const struct veneer_site *find_site(const struct guest *g, uint64_t address)
 {
@@ -927,7 +873,7 @@ static void execute(struct vcpu *v, const struct insn *i)
 
 	if (!port_io_is(i->op))
 		v->counts[COUNT_PRIVILEGED]++;
-	switch (operations[index_nospec(i->op, INSN_OPS)](v, i)) {
+	switch (operations[index_nospec(i->op, INSN_OPS)].emulate(v, i)) {
 	case DONE: v->regs->rip = (v->regs->rip + i->length) & mask; break;
 	case JUMPED: break;
 	case REFUSE: ring_exception(v, VECTOR_GP, 0); break;
@@ -947,9 +893,15 @@ static bool port_permitted(struct vcpu *v, const struct insn *i)
 	return !(bits >> port % 8 & ((1u << i->width) - 1));
 }
 
-static bool user_may(struct vcpu *v, const struct insn *i)
+static bool allowed(struct vcpu *v, const struct insn *i)
 {
-	return port_io_is(i->op) ? port_permitted(v, i) : allowed_in_user(i->op);
+	const struct operation *o = &operations[i->op];
+	unsigned ring = v->regs->cs & 3;
+
+	if (!o->emulate ||
+	    (guest_is_pv(v->guest) && !(o->who & PV) && !((o->who & PV_KERNEL) && ring == 1)))
+		return false;
+	return ring != 3 || (port_io_is(i->op) ? port_permitted(v, i) : o->who & USER);
 }
 
 HOT_FRAME void ring_emulate(struct vcpu *v)
@@ -958,13 +910,10 @@ HOT_FRAME void ring_emulate(struct vcpu *v)
 	int64_t error = (int64_t)v->regs->error;
 	struct insn insn;
 
-	if (!decode_here(v, &insn) || !operations[insn.op] ||
-	    (guest_is_pv(v->guest) && !allowed_in_pv(v, insn.op)) ||
-	    (virtual_cpl(v->regs->cs) == 3 && !user_may(v, &insn))) {
+	if (decode_here(v, &insn) && allowed(v, &insn))
+		execute(v, &insn);
+	else
 		ring_exception(v, vector, error);
-		return;
-	}
-	execute(v, &insn);
 }
 
 bool ring_emulate_hlt_at(struct vcpu *v)
@@ -993,12 +942,7 @@ void ring_iret(struct vcpu *v)
 /* Instructions that ring 1 executes without a trap but with another meaning. */
 static bool silent(unsigned op)
 {
-	switch (op) {
-	case INSN_PUSHF:
-	case INSN_POPF:
-	case INSN_IRET: return true;
-	default: return false;
-	}
+	return op == INSN_PUSHF || op == INSN_POPF || op == INSN_IRET;
 }
 
 bool ring_step(struct vcpu *v)
