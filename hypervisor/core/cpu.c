@@ -118,18 +118,12 @@ static void fill_idt_template(void)
 					      : gate_entry_points[GATE_VECTORS] + 16 * i;
 		bool from_guest = i == VECTOR_BP || i == VECTOR_OF;
 
-		idt_template[i] = (struct gate64){
-			.offset_low = at & 0xffff,
-			.offset_mid = (at >> 16) & 0xffff,
-			.offset_high = at >> 32,
-			.selector = SEL_HV_CS,
-			.type = 0x80 | (from_guest ? 3 << 5 : 0) | DESC_TYPE_INTERRUPT,
-			.ist = i == VECTOR_NMI	? 1
-			       : i == VECTOR_MC ? 2
-			       : i == VECTOR_DF ? 3
-			       : i == VECTOR_DB ? 4
-						: 0,
-		};
+		idt_template[i] = gate_to(at, SEL_HV_CS, from_guest ? 3 : 0, DESC_TYPE_INTERRUPT);
+		idt_template[i].ist = i == VECTOR_NMI  ? 1
+				      : i == VECTOR_MC ? 2
+				      : i == VECTOR_DF ? 3
+				      : i == VECTOR_DB ? 4
+						       : 0;
 	}
 }
 

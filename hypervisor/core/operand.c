@@ -81,3 +81,16 @@ HOT_FRAME bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigne
 	v->engine->page_fault(v, f.va, f.error);
 	return false;
 }
+
+unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES])
+{
+	unsigned in_page = (unsigned)MIN(INSN_BYTES, PAGE_SIZE - (at & ~PAGE_MASK));
+	unsigned access = operand_access(v) | PF_FETCH;
+
+	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
+		return 0;
+	if (in_page < INSN_BYTES && !mmu_read(&v->mmu, GVA(at + in_page), code + in_page,
+					      INSN_BYTES - in_page, access, NULL))
+		return INSN_BYTES;
+	return in_page;
+}

@@ -28,6 +28,9 @@ gva_t operand_address(const struct vcpu *v, const struct insn *i);
 /* With the rights of the code that runs; false: the guest was sent the page fault. */
 bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes);
 bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes);
+/* Code at a linear address: how many bytes could be read, fewer where the next page is not mapped.
+ */
+unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES]);
 unsigned operand_access(const struct vcpu *v); /* PF_USER or 0 */
 
 #endif

@@ -10,11 +10,23 @@ bool port_io_is(unsigned op)
 	return op == INSN_IN || op == INSN_OUT || op == INSN_INS || op == INSN_OUTS;
 }
 
-uint16_t port_io_number(const struct vcpu *v, const struct insn *i)
+static uint16_t port_number(const struct vcpu *v, const struct insn *i)
 {
 	bool in_dx = (i->flags & INSN_DX) || i->op == INSN_INS || i->op == INSN_OUTS;
 
 	return in_dx ? (uint16_t)v->regs->rdx : i->imm;
+}
+
+/* As in a TSS: SDM 1 section 19.5.2. */
+bool port_io_permitted(struct vcpu *v, const struct insn *i)
+{
+	unsigned port = port_number(v, i);
+	uint16_t bits = 0xffff;
+
+	if (!guest_is_pv(v->guest) || !v->io_bitmap ||
+	    mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
+		return false;
+	return !(bits >> port % 8 & ((1u << i->width) - 1));
 }
 
 static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned width)
@@ -105,7 +117,7 @@ HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bo
 HOT_FRAME enum outcome port_io(struct vcpu *v, const struct insn *i)
 {
 	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
-	uint16_t port = port_io_number(v, i);
+	uint16_t port = port_number(v, i);
 
 	v->counts[COUNT_IO]++;
 	switch (i->op) {

@@ -6,7 +6,8 @@
 #include "core/operand.h"
 
 bool port_io_is(unsigned op); /* whether op is one of them */
-uint16_t port_io_number(const struct vcpu *v, const struct insn *i);
+/* Whether the I/O bitmap of a PV guest lets its ring 3 have the port. */
+bool port_io_permitted(struct vcpu *v, const struct insn *i);
 enum outcome port_io(struct vcpu *v, const struct insn *i);
 
 #endif

@@ -21,7 +21,7 @@ static uint32_t take(struct reader *r, unsigned n)
 {
 	uint32_t v = 0;
 
-	if (r->at + n > r->bytes || r->at + n > 15) {
+	if (r->at + n > r->bytes || r->at + n > INSN_BYTES) {
 		r->over = true;
 		return 0;
 	}

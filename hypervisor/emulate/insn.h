@@ -28,6 +28,7 @@ enum insn_op {
 };
 /* clang-format on */
 
+#define INSN_BYTES  15ull /* no instruction is longer */
 #define INSN_NO_REG 0xff
 
 enum insn_flags {

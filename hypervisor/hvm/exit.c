@@ -20,26 +20,19 @@ void hvm_skip(struct vcpu *v, unsigned length)
 	v->engine->hvm->end_shadow(v);
 }
 
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[HVM_INSN_MAX])
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
 {
 	bool code64 = hvm_in_code64(v);
 	uint64_t at =
 		code64 ? v->regs->rip : (uint32_t)(v->regs->rip + v->engine->segment_base(v, 1));
-	unsigned in_page = (unsigned)MIN(HVM_INSN_MAX, PAGE_SIZE - (at & ~PAGE_MASK));
-	unsigned access = operand_access(v) | PF_FETCH;
 
 	hvm_paging(v);
-	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
-		return 0;
-	if (in_page < HVM_INSN_MAX && !mmu_read(&v->mmu, GVA(at + in_page), code + in_page,
-						HVM_INSN_MAX - in_page, access, NULL))
-		return HVM_INSN_MAX;
-	return in_page;
+	return operand_fetch(v, at, code);
 }
 
 bool hvm_decode(struct vcpu *v, struct insn *i)
 {
-	uint8_t code[HVM_INSN_MAX];
+	uint8_t code[INSN_BYTES];
 	unsigned bytes = hvm_fetch(v, code);
 
 	return bytes && !insn_decode(code, bytes, hvm_in_code64(v), i);

@@ -194,18 +194,10 @@ void hvm_start_legacy(struct vcpu *v)
 	h->flush(v);
 }
 
-void hvm_load_debug(const struct vcpu *v)
-{
-	write_dr0(v->dr[0]);
-	write_dr1(v->dr[1]);
-	write_dr2(v->dr[2]);
-	write_dr3(v->dr[3]);
-}
-
 void hvm_load(struct vcpu *v)
 {
 	fpu_load(v);
-	hvm_load_debug(v);
+	write_breakpoints(v->dr);
 }
 
 void hvm_unload(struct vcpu *v)

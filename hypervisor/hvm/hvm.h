@@ -79,8 +79,7 @@ uint32_t hvm_flags(const struct vcpu *v);
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error);
 void hvm_start_legacy(struct vcpu *v);
-void hvm_load(struct vcpu *v);		   /* FPU and debug registers */
-void hvm_load_debug(const struct vcpu *v); /* DR0 to DR3, which no control block has */
+void hvm_load(struct vcpu *v); /* FPU and breakpoints, which no control block has */
 void hvm_unload(struct vcpu *v);
 
 /* Makes v->mmu translate as the guest's registers say; before its memory is looked at. */
@@ -136,8 +135,7 @@ unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)
 void hvm_skip(struct vcpu *v, unsigned length);
 
 /* Up to 15 bytes at RIP; how many could be read. */
-#define HVM_INSN_MAX 15
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[HVM_INSN_MAX]);
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES]);
 /* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
 bool hvm_decode(struct vcpu *v, struct insn *i);
 

@@ -27,7 +27,7 @@ static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 
 static unsigned fetched_length(struct vcpu *v, bool code64, unsigned opcode)
 {
-	uint8_t code[HVM_INSN_MAX];
+	uint8_t code[INSN_BYTES];
 	unsigned bytes = hvm_fetch(v, code), n = insn_prefixes(code, bytes, code64);
 
 	return n + opcode <= bytes ? n + opcode : 0;

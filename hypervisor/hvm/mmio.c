@@ -38,7 +38,7 @@ void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access)
 {
 	struct platform *p = v->guest->platform;
 	struct insn_move m;
-	uint8_t code[HVM_INSN_MAX];
+	uint8_t code[INSN_BYTES];
 	unsigned bytes = p && access != HVM_NOT_DATA ? hvm_fetch(v, code) : 0;
 
 	if (!bytes || insn_decode_move(code, bytes, hvm_in_code64(v), &m)) {

@@ -10,7 +10,7 @@ static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64,
 {
 	const struct hvm_port *p = &s->port;
 	unsigned n = (unsigned)(p->next_rip - v->regs->rip), bytes;
-	uint8_t code[HVM_INSN_MAX];
+	uint8_t code[INSN_BYTES];
 
 	bytes = hvm_fetch(v, code);
 	return n <= bytes && !insn_decode(code, n, code64, i) && i->length == n &&

@@ -155,23 +155,13 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 
 /* --- what the guest sets --- */
 
-static struct gate64 gate_to(uint64_t at, unsigned dpl)
-{
-	return (struct gate64){
-		.offset_low = at & 0xffff,
-		.offset_mid = (at >> 16) & 0xffff,
-		.offset_high = at >> 32,
-		.selector = HVM_KERNEL_CS,
-		.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_TRAP),
-	};
-}
-
 static void fill_idt(struct vcpu *v)
 {
 	memset(v->idt, 0, PAGE_SIZE);
 	for (unsigned i = 0; i < 32; i++)
 		v->idt[i] = gate_to(hvm_gate_places[HVM_GATE_VECTORS] + i * HVM_VECTOR_BYTES,
-				    i == VECTOR_BP || i == VECTOR_OF ? 3 : 0);
+				    HVM_KERNEL_CS, i == VECTOR_BP || i == VECTOR_OF ? 3 : 0,
+				    DESC_TYPE_TRAP);
 	v->idt[VECTOR_DF].ist = 2;
 }
 
@@ -180,7 +170,9 @@ void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 	uint64_t stub = hvm_gate_places[HVM_GATE_SOFTINTS] + (vector - 32) * HVM_SOFTINT_BYTES;
 
 	v->hvm_gate->softint[vector] = at;
-	v->idt[vector] = at ? gate_to(stub, dpl) : (struct gate64){ 0 };
+	v->idt[vector] = (struct gate64){ 0 };
+	if (at)
+		v->idt[vector] = gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP);
 }
 
 void hvm_load_entries(struct vcpu *v)
@@ -423,16 +415,6 @@ bool hvm_pv_deliver(struct vcpu *v)
 	return v->state == VCPU_RUNNABLE;
 }
 
-/* The I/O permission bitmap of ring 3, as in a TSS: SDM 1 section 19.5.2. */
-static bool permitted(struct vcpu *v, unsigned port, unsigned width)
-{
-	uint16_t bits = 0xffff;
-
-	if (mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
-		return false;
-	return !(bits >> port % 8 & ((1u << width) - 1));
-}
-
 /* What is decoded here is what is checked and what is executed. The #GP may have been another's, of
  * bytes that have changed since: ring 3 gets a port that it may have. */
 bool hvm_pv_port(struct vcpu *v)
@@ -440,7 +422,7 @@ bool hvm_pv_port(struct vcpu *v)
 	struct insn i;
 
 	if ((v->regs->cs & 3) != 3 || !hvm_decode(v, &i) || !port_io_is(i.op) ||
-	    !permitted(v, port_io_number(v, &i), i.width))
+	    !port_io_permitted(v, &i))
 		return false;
 	if (port_io(v, &i) == DONE)
 		hvm_skip(v, i.length);

@@ -346,7 +346,7 @@ static void load_debug(struct vcpu *v)
 	b->save.dr7 = v->dr7;
 	b->control.clean &= ~SVM_CLEAN_DR;
 	if (v->loaded)
-		hvm_load_debug(v);
+		write_breakpoints(v->dr);
 }
 
 static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
@@ -531,7 +531,7 @@ static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
 
 	if (n < 4) {
 		v->dr[n] = value;
-		hvm_load_debug(v);
+		write_breakpoints(v->dr);
 		return true;
 	}
 	if (value >> 32)

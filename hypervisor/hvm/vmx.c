@@ -464,7 +464,7 @@ static void load_debug(struct vcpu *v)
 {
 	vmwrite(VMCS_GUEST_DR7, v->dr7);
 	if (v->loaded)
-		hvm_load_debug(v);
+		write_breakpoints(v->dr);
 }
 
 static void system_calls(struct vcpu *v, bool syscall, bool sysenter)

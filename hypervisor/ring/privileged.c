@@ -824,21 +824,6 @@ static const struct veneer_site *find_site(const struct guest *g, uint64_t addre
 	return NULL;
 }
 
-/* Fetches up to 15 bytes; fewer where the next page is not mapped. */
-static unsigned fetch(struct vcpu *v, uint8_t *code)
-{
-	uint64_t at = in_code64(v) ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
-	unsigned in_page = (unsigned)MIN(15ull, PAGE_SIZE - (at & ~PAGE_MASK));
-	unsigned access = operand_access(v) | PF_FETCH;
-
-	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
-		return 0;
-	if (in_page < 15 &&
-	    !mmu_read(&v->mmu, GVA(at + in_page), code + in_page, 15 - in_page, access, NULL))
-		return 15;
-	return in_page;
-}
-
 static void count_unlisted(struct guest *g, uint32_t address)
 {
 	for (unsigned i = 0; i < PROFILE_ENTRIES; i++) {
@@ -855,7 +840,7 @@ static void count_unlisted(struct guest *g, uint32_t address)
 static bool decode_here(struct vcpu *v, struct insn *insn)
 {
 	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
-	uint8_t code[15];
+	uint8_t code[INSN_BYTES];
 
 	if (site && !segment_base(v, 1)) { /* a table of linear addresses */
 		*insn = site->insn;
@@ -863,8 +848,10 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 	}
 	if (v->guest->prepare == PREPARE_REWRITTEN)
 		count_unlisted(v->guest, (uint32_t)v->regs->rip);
-	unsigned bytes = fetch(v, code);
-	return bytes && !insn_decode(code, bytes, in_code64(v), insn);
+	bool code64 = in_code64(v);
+	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
+	unsigned bytes = operand_fetch(v, at, code);
+	return bytes && !insn_decode(code, bytes, code64, insn);
 }
 
 static void execute(struct vcpu *v, const struct insn *i)
@@ -881,18 +868,6 @@ static void execute(struct vcpu *v, const struct insn *i)
 	}
 }
 
-/* The I/O permission bitmap of a PV guest's ring 3, as in a TSS: SDM 1 section 19.5.2. */
-static bool port_permitted(struct vcpu *v, const struct insn *i)
-{
-	unsigned port = port_io_number(v, i);
-	uint16_t bits = 0xffff;
-
-	if (!guest_is_pv(v->guest) || !v->io_bitmap ||
-	    mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
-		return false;
-	return !(bits >> port % 8 & ((1u << i->width) - 1));
-}
-
 static bool allowed(struct vcpu *v, const struct insn *i)
 {
 	const struct operation *o = &operations[i->op];
@@ -901,7 +876,7 @@ static bool allowed(struct vcpu *v, const struct insn *i)
 	if (!o->emulate ||
 	    (guest_is_pv(v->guest) && !(o->who & PV) && !((o->who & PV_KERNEL) && ring == 1)))
 		return false;
-	return ring != 3 || (port_io_is(i->op) ? port_permitted(v, i) : o->who & USER);
+	return ring != 3 || (port_io_is(i->op) ? port_io_permitted(v, i) : o->who & USER);
 }
 
 HOT_FRAME void ring_emulate(struct vcpu *v)

@@ -29,17 +29,6 @@ static void enter(struct cpu *cpu, struct vcpu *v)
 			   "r15", "memory", "cc");
 }
 
-/* Debug registers are in the processor only while the guest runs: they hold linear addresses, and
- * its are not ours. */
-static void debug_load(const struct vcpu *v)
-{
-	write_dr0(v->dr[0]);
-	write_dr1(v->dr[1]);
-	write_dr2(v->dr[2]);
-	write_dr3(v->dr[3]);
-	write_dr7(v->dr7);
-}
-
 #define READ_SEG(name)                                               \
 	({                                                           \
 		uint16_t s_;                                         \
@@ -175,13 +164,7 @@ static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned d
 	assert(vector_is_guests(vector));
 	v->idt[vector] = cpu_idt_template()[vector];
 	if (at)
-		v->idt[vector] = (struct gate64){
-			.offset_low = at & 0xffff,
-			.offset_mid = (at >> 16) & 0xffff,
-			.offset_high = at >> 32,
-			.selector = VENEER_KERNEL_CS,
-			.type = (uint8_t)(0x80 | dpl << 5 | DESC_TYPE_TRAP),
-		};
+		v->idt[vector] = gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP);
 }
 
 static void load(struct cpu *cpu, struct vcpu *v)
@@ -352,8 +335,10 @@ static void run(struct cpu *cpu, struct vcpu *v)
 {
 	bool watched = v->dr7 & DR7_ENABLE;
 
-	if (watched)
-		debug_load(v);
+	if (watched) { /* not before: they hold linear addresses of the guest's, not ours */
+		write_breakpoints(v->dr);
+		write_dr7(v->dr7);
+	}
 	if (v->mmu.mmu->quiesce) {
 		__atomic_store_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
 		enter(cpu, v);

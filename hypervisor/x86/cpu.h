@@ -226,6 +226,14 @@ WRITE_DR(3)
 WRITE_DR(6)
 WRITE_DR(7)
 
+static inline void write_breakpoints(const uint64_t dr[4])
+{
+	write_dr0(dr[0]);
+	write_dr1(dr[1]);
+	write_dr2(dr[2]);
+	write_dr3(dr[3]);
+}
+
 #define READ_DR(n)                                                \
 	static inline uint64_t read_dr##n(void)                   \
 	{                                                         \

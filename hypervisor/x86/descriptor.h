@@ -66,6 +66,17 @@ struct gate64 {
 };
 _Static_assert(sizeof(struct gate64) == 16, "gate");
 
+static inline struct gate64 gate_to(uint64_t at, uint16_t selector, unsigned dpl, unsigned type)
+{
+	return (struct gate64){
+		.offset_low = at & 0xffff,
+		.offset_mid = (at >> 16) & 0xffff,
+		.offset_high = at >> 32,
+		.selector = selector,
+		.type = (uint8_t)(0x80 | dpl << 5 | type),
+	};
+}
+
 /* 64-bit TSS; the I/O bitmap follows in the gate area */
 struct tss64 {
 	uint32_t reserved0;
