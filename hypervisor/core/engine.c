@@ -24,7 +24,7 @@ const struct engine *engine_choose(const struct guest *g, const char **why)
 
 		if (choice != ENGINE_AUTO && choice != engines[i].choice)
 			continue;
-		*why = e->missing();
+		*why = e->missing ? e->missing() : NULL;
 		if (!*why && e->refuses)
 			*why = e->refuses(g);
 		if (!*why)

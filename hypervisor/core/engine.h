@@ -33,7 +33,7 @@ struct engine {
 	const char *name;
 	unsigned hypercall_bytes; /* of the instruction in the hypercall page */
 
-	/* What this processor lacks for it, or NULL. */
+	/* What this processor lacks for it, or NULL; no function: nothing. */
 	const char *(*missing)(void);
 	/* Why it cannot run this guest, or NULL; no function: it can run all. */
 	const char *(*refuses)(const struct guest *g);
@@ -44,7 +44,7 @@ struct engine {
 	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
 	int (*create_guest)(struct guest *g);
 	int (*create_vcpu)(struct vcpu *v);
-	/* Before the image is loaded again: all vCPUs are stopped. */
+	/* Before the image is loaded again: all vCPUs are stopped. NULL: nothing to do. */
 	void (*reset_guest)(struct guest *g);
 
 	/* Whether what the processor walks on the guest's behalf leads to nothing but the guest's;

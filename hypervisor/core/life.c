@@ -115,7 +115,8 @@ void guest_load_begin(struct guest *g)
 	}
 	g->started = 1;
 	g->warned = false;
-	g->engine->reset_guest(g);
+	if (g->engine->reset_guest)
+		g->engine->reset_guest(g);
 	g->ended = false;
 	g->input_tail = g->input_head;
 	virtio_reset(&g->device[0]);

@@ -3,6 +3,7 @@
 
 #include "core/guest.h"
 #include "x86/cpu.h"
+#include "x86/descriptor.h"
 #include "x86/speculation.h"
 
 uint64_t *operand_register(struct regs *r, unsigned n)
@@ -55,6 +56,20 @@ gva_t operand_address(const struct vcpu *v, const struct insn *i)
 	if (i->flags & INSN_CODE64)
 		return GVA(i->seg < 4 ? at : at + v->engine->segment_base(v, i->seg));
 	return GVA((uint32_t)(at + v->engine->segment_base(v, i->seg)));
+}
+
+bool operand_fits(uint64_t d, uint64_t limit, const struct span *s)
+{
+	uint64_t last = s->offset + s->bytes - 1;
+	bool code = d & DESC_CODE;
+
+	if (!(d & DESC_P) || !(d & DESC_S))
+		return false;
+	if (s->write ? code || !(d & DESC_WRITE) : code && !(d & DESC_WRITE))
+		return false;
+	if (!code && (d & DESC_CONFORM)) /* expands down */
+		return s->offset > limit && last <= (d & DESC_DB ? 0xffffffff : 0xffff);
+	return last <= limit;
 }
 
 unsigned operand_access(const struct vcpu *v)

@@ -7,6 +7,7 @@
 #include "emulate/insn.h"
 
 struct regs;
+struct span;
 struct vcpu;
 
 /* How an emulation ends */
@@ -24,6 +25,10 @@ void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned w
 /* Of its memory operand: in its segment, and linear */
 uint64_t operand_offset(const struct vcpu *v, const struct insn *i);
 gva_t operand_address(const struct vcpu *v, const struct insn *i);
+
+/* Whether a 32-bit segment's rights, as in its descriptor, and its limit allow it: SDM 3A 5.3 to
+ * 5.5. */
+bool operand_fits(uint64_t descriptor, uint64_t limit, const struct span *s);
 
 /* With the rights of the code that runs; false: the guest was sent the page fault. */
 bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes);

@@ -16,6 +16,16 @@ static const struct hvm_vendor *vendor(const struct vcpu *v)
 	return v->engine->hvm;
 }
 
+int hvm_create_guest(struct guest *g)
+{
+	const struct hvm_vendor *h = g->engine->hvm;
+
+	g->nested_root = h->prepare() ? nested_create(g, &h->format) : MPA(0);
+	if (!g->nested_root.v)
+		return -ENOMEM;
+	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
+}
+
 HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 {
 	struct hvm_segment cs;
@@ -37,26 +47,15 @@ bool hvm_in_code32(const struct vcpu *v)
 	return cs.attributes & HVM_BIG;
 }
 
-static enum paging_mode mode_of(uint64_t cr0, uint64_t cr4, uint64_t efer)
-{
-	if (!(cr0 & CR0_PG))
-		return PAGING_OFF;
-	return efer & EFER_LMA ? PAGING_64 : cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
-}
-
 void hvm_paging(struct vcpu *v)
 {
 	const struct hvm_vendor *h = vendor(v);
 	uint64_t cr0 = h->get(v, HVM_CR0), cr4 = h->get(v, HVM_CR4);
 	uint64_t root = h->get(v, HVM_CR3);
 
-	v->mmu.paging = (struct paging){
-		.mode = root == HVM_IDENTITY_ROOT ? PAGING_OFF : mode_of(cr0, cr4, v->efer),
-		.root = GPA(root),
-		.write_protect = cr0 & CR0_WP,
-		.large_pages = cr4 & CR4_PSE,
-		.no_execute = v->efer & EFER_NXE,
-	};
+	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->efer);
+	if (root == HVM_IDENTITY_ROOT)
+		v->mmu.paging.mode = PAGING_OFF;
 }
 
 void hvm_gather(struct vcpu *v)
@@ -82,22 +81,16 @@ HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 	return s.base;
 }
 
-/* SDM 3A, 5.3 to 5.5: what the processor checks behind the exit of a string instruction. */
+/* What the processor checks behind the exit of a string instruction. */
 bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
-	uint64_t last = s->offset + s->bytes - 1;
 	struct hvm_segment d;
 
 	vendor(v)->get_segment(v, seg, &d);
 	if (hvm_in_code64(v))
 		return canonical(s->offset + (seg < 4 ? 0 : d.base));
-	bool code = d.attributes & HVM_CODE, flagged = d.attributes & HVM_WRITE_OR_READ;
-	if (!(d.attributes & HVM_PRESENT) || (s->write && (code || !flagged)) || (code && !flagged))
-		return false;
-	if (!code && (d.attributes & HVM_EXPAND_DOWN))
-		return s->offset > d.limit &&
-		       last <= (d.attributes & HVM_BIG ? 0xffffffff : 0xffff);
-	return last <= d.limit;
+	uint64_t rights = (d.attributes & 0xffull) << 40 | (d.attributes & 0xf00ull) << 44;
+	return operand_fits(rights, d.limit, s);
 }
 
 uint32_t hvm_flags(const struct vcpu *v)

@@ -35,8 +35,6 @@ enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
 #define HVM_TSS_BUSY	  0x08b
 #define HVM_LDT		  0x082
 #define HVM_USER	  0x060 /* DPL 3 */
-#define HVM_PRESENT	  0x080
-#define HVM_CODE	  0x008
 #define HVM_EXPAND_DOWN	  0x004 /* of data */
 #define HVM_WRITE_OR_READ 0x002 /* data may be written, code read */
 #define HVM_LONG	  0x200
@@ -45,8 +43,14 @@ enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
 
 enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
 
+/* Exceptions that exit: #MC is the machine's; #AC and #DB could come without end while one is
+ * delivered. And those of a PV guest, see watch. */
+#define HVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
+uint32_t hvm_watched(const struct vcpu *v);
+
 struct hvm_vendor {
 	struct nested_format format;
+	bool (*prepare)(void); /* before a guest is created; false: no memory */
 	uint64_t (*get)(const struct vcpu *v, enum hvm_register r);
 	void (*set)(struct vcpu *v, enum hvm_register r, uint64_t value);
 	void (*get_segment)(const struct vcpu *v, unsigned seg, struct hvm_segment *s);
@@ -71,6 +75,7 @@ struct hvm_vendor {
 };
 
 /* hvm.c: the parts of struct engine that are the same */
+int hvm_create_guest(struct guest *g);
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);

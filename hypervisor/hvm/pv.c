@@ -188,6 +188,16 @@ void hvm_load_entries(struct vcpu *v)
 	vendor(v)->watch(v);
 }
 
+uint32_t hvm_watched(const struct vcpu *v)
+{
+	uint32_t exceptions = HVM_EXCEPTIONS | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
+
+	for (unsigned i = 0; i < 32; i++)
+		if (!v->handlers.exception[i] && i != VECTOR_NMI)
+			exceptions |= BIT(i);
+	return exceptions;
+}
+
 /* The guest's root gets its way to the gate area; the gate may then load it by itself. */
 void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 {

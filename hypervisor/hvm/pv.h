@@ -32,13 +32,13 @@ bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page include
 bool hvm_pv_port(struct vcpu *v);
 
 /* The part of struct engine that is the same for both; the rest knows its control block. */
-#define HVM_ENGINE                                                                                \
-	.check = nested_check, .deliver = hvm_deliver, .gather = hvm_gather,                      \
-	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
-	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
-	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
-	.flush = hvm_flush, .use_page = hvm_use_page, .set_gdt = hvm_set_gdt,                     \
-	.set_ldt = hvm_set_ldt, .set_descriptor = hvm_set_descriptor,                             \
-	.set_softint = hvm_set_softint
+#define HVM_ENGINE                                                                          \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,    \
+	.gather = hvm_gather, .segment_base = hvm_segment_base,                             \
+	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception, \
+	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                     \
+	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,         \
+	.use_page = hvm_use_page, .set_gdt = hvm_set_gdt, .set_ldt = hvm_set_ldt,           \
+	.set_descriptor = hvm_set_descriptor, .set_softint = hvm_set_softint
 
 #endif

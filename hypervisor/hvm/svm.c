@@ -102,17 +102,14 @@ static void start_cpu(struct cpu *cpu)
 
 /* --- a vCPU's control block --- */
 
-/* INTR and NMI are the machine's; #AC and #DB could come without end while one is delivered; the
- * instructions of AMD-V itself do not exist for the guest. */
-#define EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
-
-/* But DR6, which is also called DR4, as DR7 is DR5: in QEMU 7.2 a MOV to the others is what arms a
- * breakpoint, and VMRUN does not. */
+/* All but DR6, which is also called DR4, as DR7 is DR5: in QEMU 7.2 a MOV to the others is what
+ * arms a breakpoint, and VMRUN does not. */
 #define DR_WRITES (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(7))
 
+/* INTR and NMI are the machine's; the instructions of AMD-V itself do not exist for the guest. */
 static void set_intercepts(struct vmcb_control *c)
 {
-	c->exceptions = EXCEPTIONS;
+	c->exceptions = HVM_EXCEPTIONS;
 	c->cr_write = BIT(4);
 	c->dr_write = DR_WRITES;
 	c->intercept1 = SVM_INTERCEPT1_INTR | SVM_INTERCEPT1_NMI | SVM_INTERCEPT1_INIT |
@@ -133,14 +130,6 @@ static uint32_t choose_asid(struct cpu *cpu)
 
 	cpuid(CPUID_SVM, 0, r);
 	return cpu->asids + 1 < r[1] ? ++cpu->asids : 0;
-}
-
-static int create_guest(struct guest *g)
-{
-	g->nested_root = create_maps() ? nested_create(g, &svm_engine.hvm->format) : MPA(0);
-	if (!g->nested_root.v)
-		return -ENOMEM;
-	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
 }
 
 static int create_vcpu(struct vcpu *v)
@@ -177,12 +166,6 @@ static void begin(struct vcpu *v)
 	c->nested_paging = 1;
 	c->nested_cr3 = v->nested_root.v;
 	b->save.pat = v->pat;
-}
-
-/* All is written when a vCPU begins. */
-static void reset_guest(struct guest *g)
-{
-	(void)g;
 }
 
 static void start_legacy(struct vcpu *v)
@@ -367,10 +350,7 @@ static void watch(struct vcpu *v)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
 
-	c->exceptions = EXCEPTIONS | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
-	for (unsigned i = 0; i < 32; i++)
-		if (!v->handlers.exception[i] && i != VECTOR_NMI)
-			c->exceptions |= BIT(i);
+	c->exceptions = hvm_watched(v);
 	c->clean &= ~SVM_CLEAN_INTERCEPTS;
 }
 
@@ -379,6 +359,7 @@ static const struct hvm_vendor vendor = {
 		    .leaf = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D,
 		    .large = PTE_PS,
 		    .read_only = PTE_W },
+	.prepare = create_maps,
 	.get = get,
 	.set = set,
 	.get_segment = get_segment,
@@ -634,9 +615,7 @@ const struct engine svm_engine = {
 	.missing = missing,
 	.hvm = &vendor,
 	.start_cpu = start_cpu,
-	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
-	.reset_guest = reset_guest,
 	.start_pv = start_pv,
 	.start_legacy = start_legacy,
 	.load = load,

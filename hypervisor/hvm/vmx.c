@@ -205,7 +205,6 @@ static void clear(struct vcpu *v)
 	v->hvm_launched = false;
 }
 
-#define EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 /* The guest changes these bits of CR0 by itself; all of CR4 is ours. */
 #define CR0_GUESTS (CR0_TS | CR0_MP)
 
@@ -219,7 +218,7 @@ static void write_controls(const struct vcpu *v)
 	vmwrite(VMCS_PROCESSOR2, controls.processor2);
 	vmwrite(VMCS_EXIT, controls.exit);
 	vmwrite(VMCS_ENTRY, controls.entry);
-	vmwrite(VMCS_EXCEPTIONS, EXCEPTIONS);
+	vmwrite(VMCS_EXCEPTIONS, HVM_EXCEPTIONS);
 	vmwrite(VMCS_MSR_BITMAP, msr_bitmap.v);
 	vmwrite(VMCS_EPT_POINTER, v->nested_root.v | VMX_EPT_WALK_4_WB);
 	vmwrite(VMCS_VPID, v->hvm_vpid);
@@ -283,14 +282,6 @@ static void begin(struct vcpu *v)
 	vmwrite(VMCS_GUEST_PAT, v->pat);
 }
 
-static int create_guest(struct guest *g)
-{
-	g->nested_root = create_bitmap() ? nested_create(g, &vmx_engine.hvm->format) : MPA(0);
-	if (!g->nested_root.v)
-		return -ENOMEM;
-	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
-}
-
 static int create_vcpu(struct vcpu *v)
 {
 	v->hvm_block_at = guest_take(v->guest, PAGE_SIZE);
@@ -300,12 +291,6 @@ static int create_vcpu(struct vcpu *v)
 	v->hvm_vpid = (uint16_t)++v->cpu->asids;
 	v->nested_root = v->guest->nested_root;
 	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
-}
-
-/* All is written when a vCPU begins. */
-static void reset_guest(struct guest *g)
-{
-	(void)g;
 }
 
 /* At boot this is not the vCPU's own CPU; later another's structure may be in use on it. */
@@ -489,16 +474,12 @@ static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
 
 static void watch(struct vcpu *v)
 {
-	uint32_t exceptions = EXCEPTIONS | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
-
-	for (unsigned i = 0; i < 32; i++)
-		if (!v->handlers.exception[i] && i != VECTOR_NMI)
-			exceptions |= BIT(i);
-	vmwrite(VMCS_EXCEPTIONS, exceptions);
+	vmwrite(VMCS_EXCEPTIONS, hvm_watched(v));
 }
 
 static const struct hvm_vendor vendor = {
 	.format = { .table = 7, .leaf = 7 | 6 << 3, .large = 1 << 7, .read_only = 2 }, /* 29.3.2 */
+	.prepare = create_bitmap,
 	.get = get,
 	.set = set,
 	.get_segment = get_segment,
@@ -750,9 +731,7 @@ const struct engine vmx_engine = {
 	.missing = missing,
 	.hvm = &vendor,
 	.start_cpu = start_cpu,
-	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
-	.reset_guest = reset_guest,
 	.start_pv = start_pv,
 	.start_legacy = start_legacy,
 	.load = load,

@@ -23,6 +23,7 @@
 #define VENEER_MMU_H
 
 #include "core/types.h"
+#include "x86/cpu.h"
 #include "x86/speculation.h"
 
 enum paging_mode {
@@ -40,6 +41,20 @@ struct paging {
 	bool large_pages;   /* CR4.PSE, for PAGING_32 */
 	bool no_execute;    /* EFER.NXE */
 };
+
+static inline struct paging paging_of(uint64_t cr0, gpa_t cr3, uint64_t cr4, uint64_t efer)
+{
+	return (struct paging){
+		.mode = !(cr0 & CR0_PG)	  ? PAGING_OFF
+			: efer & EFER_LMA ? PAGING_64
+			: cr4 & CR4_PAE	  ? PAGING_PAE
+					  : PAGING_32,
+		.root = cr3,
+		.write_protect = cr0 & CR0_WP,
+		.large_pages = cr4 & CR4_PSE,
+		.no_execute = efer & EFER_NXE,
+	};
+}
 
 /* What a page of the pool is for: a table of level 1 to 4, or lent to somebody. See shadow.h. */
 enum shadow_kind {

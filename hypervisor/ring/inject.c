@@ -84,11 +84,7 @@ static __attribute__((noinline)) bool take_frame(struct vcpu *v)
 
 	if (mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
 		return false;
-	r->rip = frame[0];
-	r->cs = frame[1];
-	r->rflags = frame[2];
-	r->rsp = frame[3];
-	r->ss = frame[4];
+	memcpy(&r->rip, frame, sizeof(frame)); /* the last five of struct regs, in their order */
 	return true;
 }
 

@@ -51,23 +51,15 @@ uint64_t ring_segment_base(const struct vcpu *v, unsigned seg)
 	return seg < 4 ? 0 : rdmsr(seg == 4 ? MSR_FS_BASE : MSR_GS_BASE); /* they are loaded */
 }
 
-/* Of a 32-bit guest, SDM 3A 5.3 and 5.5; the processor has looked at what it loaded itself. */
+/* Of a 32-bit guest; the processor has looked at what it loaded itself. */
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
 	uint16_t selector = segment_register(v, seg);
-	uint64_t d = ring_descriptor(v, selector), limit = desc_limit(d);
-	uint64_t last = s->offset + s->bytes - 1;
-	bool code = d & DESC_CODE;
+	uint64_t d = ring_descriptor(v, selector);
 
 	if (in_code64(v) || (!(selector & 4) && selector >= SEL_GUEST_MAX)) /* ours are flat */
 		return true;
-	if (!(d & DESC_P) || !(d & DESC_S))
-		return false;
-	if (s->write ? code || !(d & DESC_WRITE) : code && !(d & DESC_WRITE))
-		return false;
-	if (!code && (d & DESC_CONFORM)) /* expands down */
-		return s->offset > limit && last <= (d & DESC_DB ? 0xffffffff : 0xffff);
-	return last <= limit;
+	return operand_fits(d, desc_limit(d), s);
 }
 
 static bool in_segment(struct vcpu *v, unsigned seg, uint64_t offset, unsigned bytes, bool write)
@@ -397,22 +389,11 @@ static enum outcome do_lar(struct vcpu *v, const struct insn *i)
 
 /* --- control, debug and model-specific registers --- */
 
-static enum paging_mode mode_of(const struct legacy_state *l)
-{
-	return !(l->cr0 & CR0_PG) ? PAGING_OFF : l->cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
-}
-
 static void paging_changed(struct vcpu *v)
 {
 	const struct legacy_state *l = &v->legacy;
+	const struct paging p = paging_of(l->cr0, GPA(l->cr3), l->cr4, l->efer);
 
-	const struct paging p = {
-		.mode = mode_of(l),
-		.root = GPA(l->cr3),
-		.write_protect = l->cr0 & CR0_WP,
-		.large_pages = l->cr4 & CR4_PSE,
-		.no_execute = l->efer & EFER_NXE,
-	};
 	ring_load_root(v, &p, false);
 }
 

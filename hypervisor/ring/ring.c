@@ -135,19 +135,14 @@ static void work_part(struct vcpu *v)
 }
 
 /* Of a PV guest: ~0 for the identity map. */
-static struct paging paging_of(gpa_t root)
+static struct paging pv_paging(gpa_t root)
 {
-	return (struct paging){
-		.mode = root.v == ~0ull ? PAGING_OFF : PAGING_64,
-		.root = root,
-		.write_protect = true,
-		.no_execute = true,
-	};
+	return paging_of(CR0_WP | (root.v == ~0ull ? 0 : CR0_PG), root, 0, EFER_LMA | EFER_NXE);
 }
 
 static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
 {
-	const struct paging p = paging_of(root);
+	const struct paging p = pv_paging(root);
 
 	ring_load_root(v, &p, flush_user);
 }
@@ -208,7 +203,7 @@ static void start(struct vcpu *v)
 
 static void start_pv(struct vcpu *v, gpa_t root)
 {
-	const struct paging p = paging_of(root);
+	const struct paging p = pv_paging(root);
 
 	start(v);
 	load_root_later(v, &p, true);
@@ -408,11 +403,6 @@ static bool check(struct guest *g, struct mmu_report *r)
 	return mmu_check(&g->mmu, r);
 }
 
-static const char *missing(void)
-{
-	return NULL;
-}
-
 static const char *refuses(const struct guest *g)
 {
 	if (g->bzimage)
@@ -424,7 +414,6 @@ static const char *refuses(const struct guest *g)
 const struct engine ring_engine = {
 	.name = "ring",
 	.hypercall_bytes = 2, /* SYSCALL */
-	.missing = missing,
 	.refuses = refuses,
 	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
