@@ -87,9 +87,7 @@ struct engine {
 	void (*flush)(struct vcpu *v, gva_t va, uint64_t bytes);
 	void (*work_part)(struct vcpu *v); /* of a root's load, a flush, set_ldt: REQUEST_WORK */
 	void (*use_page)(struct vcpu *v, struct veneer_vcpu_page *page);
-	int (*set_gdt)(struct vcpu *v, gva_t at, uint64_t entries);
 	int (*set_ldt)(struct vcpu *v, gva_t at, uint64_t entries);
-	int (*set_descriptor)(struct vcpu *v, uint64_t selector, uint64_t descriptor);
 	void (*debug_changed)(struct vcpu *v); /* v->dr; NULL: nothing to do */
 	void (*set_softint)(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 };

@@ -6,6 +6,7 @@
 #include "core/guest.h"
 #include "core/string.h"
 #include "mmu/memory.h"
+#include "ring/ring.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 #include "x86/speculation.h"
@@ -264,7 +265,7 @@ static int64_t hc_event_send(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 {
-	return v->engine->set_gdt(v, GVA(r->rdi), r->rsi);
+	return pv_set_gdt(v, GVA(r->rdi), r->rsi);
 }
 
 static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
@@ -274,7 +275,7 @@ static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
 {
-	return v->engine->set_descriptor(v, r->rdi, r->rsi);
+	return pv_set_descriptor(v, r->rdi, r->rsi);
 }
 
 static int64_t hc_set_entry(struct vcpu *v, struct regs *r)

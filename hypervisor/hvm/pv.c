@@ -258,39 +258,6 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 	vendor(v)->flush(v);
 }
 
-/* In ring 0 the guest could load any segment; these are kept as they would be elsewhere. */
-static uint64_t fit(uint64_t d)
-{
-	return d & DESC_S ? d | DESC_ACCESSED : 0;
-}
-
-#define PART 128 /* entries read at once: each reading walks the guest's tables */
-
-int hvm_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
-{
-	uint64_t part[PART], n;
-
-	if (entries > SEL_GUEST_MAX / 8)
-		return -EINVAL;
-	for (uint64_t from = 0; from < entries; from += n) {
-		n = MIN(entries - from, (uint64_t)PART);
-		if (mmu_read(&v->mmu, GVA(at.v + 8 * from), part, 8 * n, 0, NULL))
-			return -EFAULT;
-		for (uint64_t i = 0; i < n; i++)
-			v->gdt[from + i] = from + i ? fit(part[i]) : 0;
-	}
-	memset(v->gdt + entries, 0, SEL_GUEST_MAX - 8 * entries);
-	return 0;
-}
-
-int hvm_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
-{
-	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
-		return -EINVAL;
-	v->gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit(descriptor);
-	return 0;
-}
-
 /* The processor reads the guest's own table. */
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {

@@ -19,9 +19,7 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
 bool hvm_drop_root(struct vcpu *v, gpa_t root);
 void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
-int hvm_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
-int hvm_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 
 void hvm_pv_use_vmcall(void); /* once, before any guest: VT-x's instruction in gate.S */
@@ -38,7 +36,6 @@ bool hvm_pv_port(struct vcpu *v);
 	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception, \
 	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                     \
 	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,         \
-	.use_page = hvm_use_page, .set_gdt = hvm_set_gdt, .set_ldt = hvm_set_ldt,           \
-	.set_descriptor = hvm_set_descriptor, .set_softint = hvm_set_softint
+	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint
 
 #endif

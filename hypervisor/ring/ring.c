@@ -436,8 +436,6 @@ const struct engine ring_engine = {
 	.flush = flush,
 	.work_part = work_part,
 	.use_page = use_page,
-	.set_gdt = ring_set_gdt,
 	.set_ldt = ring_set_ldt,
-	.set_descriptor = ring_set_descriptor,
 	.set_softint = set_softint,
 };

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest's descriptor tables, made fit for ring 1: code and data segments of DPL 0 get DPL 1, a
- * legacy guest has nothing 64-bit, everything is marked accessed (the processor must not write to
- * the gate area), and system descriptors, which could hold a way into ring 0, are left out.
+ * The guest's descriptor tables, made fit for the ring that its kernel runs in: code and data
+ * segments of DPL 0 get DPL 1 under the ring engine, a legacy guest has nothing 64-bit there, and
+ * everything is marked accessed (the processor must not write to the gate area). System
+ * descriptors, which could hold a way into ring 0, are left out; in a virtual machine, where the
+ * kernel could load any segment, it has what it would have elsewhere.
  */
 #include "core/cpu.h"
 #include "core/guest.h"
@@ -11,15 +13,20 @@
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 
-static uint64_t fit_for_ring1(uint64_t d, bool allow64)
+static uint64_t fit(uint64_t d, unsigned ring, bool allow64)
 {
 	if (!(d & DESC_S))
 		return 0;
 	if (desc_dpl(d) == 0)
-		d |= DESC_DPL(1);
+		d |= DESC_DPL(ring);
 	if ((d & DESC_CODE) && !allow64)
 		d &= ~DESC_L;
 	return d | DESC_ACCESSED;
+}
+
+static unsigned kernel_ring(const struct vcpu *v)
+{
+	return v->engine->hvm ? 0 : 1;
 }
 
 #define DESCRIPTORS 128 /* read in one go */
@@ -33,7 +40,7 @@ static int read_fit(struct vcpu *v, gva_t at, unsigned from, unsigned count, boo
 	if (mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
 		return -EFAULT;
 	for (unsigned i = 0; i < count; i++)
-		to[i] = fit_for_ring1(d[i], allow64);
+		to[i] = fit(d[i], kernel_ring(v), allow64);
 	return 0;
 }
 
@@ -66,7 +73,7 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
 }
 
-int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
+int pv_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
 {
 	unsigned n;
 
@@ -84,11 +91,11 @@ int ring_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
 	return 0;
 }
 
-int ring_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
+int pv_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
 {
 	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
 		return -EINVAL;
-	v->gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit_for_ring1(descriptor, true);
+	v->gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit(descriptor, kernel_ring(v), true);
 	return 0;
 }
 

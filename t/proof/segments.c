@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which descriptors a guest may have: ring/segments.c and hvm/pv.c. */
+/* Which descriptors a guest may have: ring/segments.c. */
 #define VENEER_HOST
 #include "proof.h"
 
 #include "ring/segments.c"
-#include "hvm/pv.c"
 
 char *host_memory;
 
@@ -13,7 +12,7 @@ PROOF(ring_descriptor, "a descriptor made fit for ring 1 is none, or code or dat
 {
 	uint64_t d = any_u64();
 	bool allow64 = any_u8() & 1;
-	uint64_t fit1 = fit_for_ring1(d, allow64);
+	uint64_t fit1 = fit(d, 1, allow64);
 
 	prove(!fit1 || ((fit1 & DESC_S) && desc_dpl(fit1) >= 1 && (fit1 & DESC_ACCESSED)));
 	prove(allow64 || !(fit1 & DESC_CODE) || !(fit1 & DESC_L));
@@ -26,7 +25,7 @@ PROOF(ring_descriptor, "a descriptor made fit for ring 1 is none, or code or dat
 PROOF(hvm_descriptor, "a descriptor of a PV guest in a virtual machine is none, or code or data, "
 		      "marked accessed: all 2^64")
 {
-	uint64_t d = any_u64(), kept = fit(d);
+	uint64_t d = any_u64(), kept = fit(d, 0, true);
 
 	prove(!kept || ((kept & DESC_S) && (kept & DESC_ACCESSED)));
 	prove(!kept || kept == (d | DESC_ACCESSED));
@@ -36,14 +35,18 @@ PROOF(hvm_descriptor, "a descriptor of a PV guest in a virtual machine is none, 
 PROOF(set_descriptor, "a descriptor that a PV guest sets goes to its page of the GDT, and not to "
 		      "entry 0, in both engines: every selector, every descriptor")
 {
+	const struct hvm_vendor *const vendors[] = { NULL,
+						     (const struct hvm_vendor *)&host_memory };
+	struct engine engine;
 	struct vcpu v;
 	uint64_t selector = any_u64(), d = any_u64();
 	uint64_t *but_0 = any_memory(SEL_GUEST_MAX - 8, 8);
 
 	v.gdt = but_0 - 1; /* so a write to entry 0 is one outside */
-	int ring = ring_set_descriptor(&v, selector, d), hvm = hvm_set_descriptor(&v, selector, d);
+	engine.hvm = vendors[any_u8() & 1];
+	v.engine = &engine;
+	int err = pv_set_descriptor(&v, selector, d);
 
-	prove(!ring == (selector && selector < SEL_GUEST_MAX && !(selector & 7)));
-	prove(!ring == !hvm);
-	possible(!ring && selector == SEL_GUEST_MAX - 8);
+	prove(!err == (selector && selector < SEL_GUEST_MAX && !(selector & 7)));
+	possible(!err && selector == SEL_GUEST_MAX - 8);
 }
