@@ -304,18 +304,16 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 {
+	bool pv = guest_is_pv(v->guest);
 	struct gate32 gate;
 
 	v->counts[COUNT_SOFTINT]++;
-	if (guest_is_pv(v->guest)) {
-		if (vector == VECTOR_BP ||
-		    vector == VECTOR_OF) /* its gates are open to all, SDM 3A 6.3.3 */
-			ring_exception(v, vector, NO_ERROR);
-		else
-			ring_exception(v, VECTOR_GP, vector << 3 | 2);
+	if (pv && (vector == VECTOR_BP || vector == VECTOR_OF)) {
+		ring_exception(v, vector, NO_ERROR); /* its gates are open to all, SDM 3A 6.3.3 */
 		return;
 	}
-	if (!read_gate(v, vector, &gate) || ((gate.type >> 5) & 3) < virtual_cpl(v->regs->cs)) {
+	if (pv || !read_gate(v, vector, &gate) ||
+	    ((gate.type >> 5) & 3) < virtual_cpl(v->regs->cs)) {
 		ring_exception(v, VECTOR_GP, vector << 3 | 2);
 		return;
 	}

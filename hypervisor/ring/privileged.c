@@ -862,14 +862,12 @@ static bool allowed(struct vcpu *v, const struct insn *i)
 
 HOT_FRAME void ring_emulate(struct vcpu *v)
 {
-	unsigned vector = (unsigned)v->regs->vector;
-	int64_t error = (int64_t)v->regs->error;
 	struct insn insn;
 
 	if (decode_here(v, &insn) && allowed(v, &insn))
 		execute(v, &insn);
 	else
-		ring_exception(v, vector, error);
+		ring_exception(v, (unsigned)v->regs->vector, (int64_t)v->regs->error);
 }
 
 bool ring_emulate_hlt_at(struct vcpu *v)
