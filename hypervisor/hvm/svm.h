@@ -97,7 +97,6 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 /* Intercepts, control word 1 (offset 0x00c) */
 #define SVM_INTERCEPT1_INTR	0x00000001u
 #define SVM_INTERCEPT1_NMI	0x00000002u
-#define SVM_INTERCEPT1_SMI	0x00000004u
 #define SVM_INTERCEPT1_INIT	0x00000008u
 #define SVM_INTERCEPT1_VINTR	0x00000010u
 #define SVM_INTERCEPT1_CR0_SEL	0x00000020u /* but for TS and MP */
@@ -138,12 +137,10 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_EXIT_CPUID	   0x072
 #define SVM_EXIT_INVD	   0x076
 #define SVM_EXIT_HLT	   0x078
-#define SVM_EXIT_INVLPGA   0x07a
 #define SVM_EXIT_IOIO	   0x07b
 #define SVM_EXIT_MSR	   0x07c
 #define SVM_EXIT_SHUTDOWN  0x07f
 #define SVM_EXIT_INVALID   0xffffffffu /* the low half of -1 */
-#define SVM_EXIT_VMRUN	   0x080
 #define SVM_EXIT_VMMCALL   0x081
 #define SVM_EXIT_WBINVD	   0x089
 #define SVM_EXIT_XSETBV	   0x08d
@@ -160,7 +157,6 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 
 /* EVENTINJ and EXITINTINFO, 15.20 */
 #define SVM_EVENT_INTERRUPT 0x000
-#define SVM_EVENT_NMI	    0x200
 #define SVM_EVENT_EXCEPTION 0x300
 #define SVM_EVENT_SOFTWARE  0x400
 #define SVM_EVENT_TYPE	    0x700
@@ -185,10 +181,7 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
  * group between two runs clears its bit. EVENTINJ, TLB_CONTROL, the interrupt shadow, RIP, RSP,
  * RAX, RFLAGS and what VMLOAD loads are in none. */
 #define SVM_CLEAN_INTERCEPTS 0x001u
-#define SVM_CLEAN_IOPM	     0x002u
-#define SVM_CLEAN_ASID	     0x004u
 #define SVM_CLEAN_TPR	     0x008u
-#define SVM_CLEAN_NP	     0x010u
 #define SVM_CLEAN_CR	     0x020u
 #define SVM_CLEAN_DR	     0x040u
 #define SVM_CLEAN_DT	     0x080u
