@@ -164,9 +164,7 @@ void hvm_xsetbv(struct vcpu *v, unsigned length)
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!(v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE))
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
-	else if (!hvm_in_ring0(v))
-		v->engine->exception(v, VECTOR_GP, 0);
-	else if (fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
+	else if (hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		hvm_skip(v, length);
 	else
 		v->engine->exception(v, VECTOR_GP, 0);

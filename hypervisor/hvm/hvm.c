@@ -161,18 +161,18 @@ static void start_real_mode(struct vcpu *v)
 void hvm_start_legacy(struct vcpu *v)
 {
 	const struct hvm_vendor *h = vendor(v);
-	const struct hvm_segment code = { LEGACY_CS, HVM_CODE32, HVM_LIMIT, 0 };
 	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
-	const struct hvm_segment task = { 0, HVM_TSS_BUSY, 0x67, 0 };
-	const struct hvm_segment gdt = { .limit = LEGACY_DS + 7, .base = v->legacy.gdt_base };
-	const struct hvm_segment none = { 0 };
+	const struct hvm_segment segments[] = {
+		[0] = data,
+		[1] = { LEGACY_CS, HVM_CODE32, HVM_LIMIT, 0 },
+		[2 ... 5] = data,
+		[HVM_TR] = { 0, HVM_TSS_BUSY, 0x67, 0 },
+		[HVM_GDTR] = { .limit = LEGACY_DS + 7, .base = v->legacy.gdt_base },
+		[HVM_IDTR] = { 0 },
+	};
 
-	for (unsigned seg = 0; seg < 6; seg++)
-		h->set_segment(v, seg, seg == 1 ? &code : &data);
-	h->set_segment(v, HVM_LDTR, &none);
-	h->set_segment(v, HVM_TR, &task);
-	h->set_segment(v, HVM_GDTR, &gdt);
-	h->set_segment(v, HVM_IDTR, &none);
+	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
+		h->set_segment(v, seg, &segments[seg]);
 	h->set(v, HVM_CR0, CR0_PE | CR0_ET | CR0_NE);
 	h->set(v, HVM_CR2, 0);
 	h->set(v, HVM_CR3, 0);

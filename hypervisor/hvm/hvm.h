@@ -74,6 +74,13 @@ struct hvm_vendor {
 	void (*watch)(struct vcpu *v);
 };
 
+/* svm.c and vmx.c have functions of the same names. */
+#define HVM_VENDOR                                                                      \
+	.get = get, .set = set, .get_segment = get_segment, .set_segment = set_segment, \
+	.inject = inject, .interruptible = interruptible, .window = window,             \
+	.has_event = has_event, .end_shadow = end_shadow, .flush = flush,               \
+	.load_debug = load_debug, .system_calls = system_calls, .watch = watch
+
 /* hvm.c: the parts of struct engine that are the same */
 int hvm_create_guest(struct guest *g);
 bool hvm_deliver(struct vcpu *v);

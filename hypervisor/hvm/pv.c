@@ -281,21 +281,16 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 
 static void start_segments(struct vcpu *v)
 {
-	const struct hvm_vendor *h = vendor(v);
-	const struct hvm_segment code = { HVM_KERNEL_CS, HVM_CODE64, HVM_LIMIT, 0 };
-	const struct hvm_segment data = { HVM_KERNEL_SS, HVM_DATA32, HVM_LIMIT, 0 };
-	const struct hvm_segment task = { SEL_TSS, HVM_TSS_BUSY, sizeof(struct tss64) - 1,
-					  HVM_TSS };
-	const struct hvm_segment gdt = { 0, 0, GDT_LIMIT, GATE_GDT };
-	const struct hvm_segment idt = { 0, 0, PAGE_SIZE - 1, GATE_IDT };
-	const struct hvm_segment none = { 0 };
+	const struct hvm_segment segments[] = {
+		[1] = { HVM_KERNEL_CS, HVM_CODE64, HVM_LIMIT, 0 },
+		[2] = { HVM_KERNEL_SS, HVM_DATA32, HVM_LIMIT, 0 },
+		[HVM_TR] = { SEL_TSS, HVM_TSS_BUSY, sizeof(struct tss64) - 1, HVM_TSS },
+		[HVM_GDTR] = { 0, 0, GDT_LIMIT, GATE_GDT },
+		[HVM_IDTR] = { 0, 0, PAGE_SIZE - 1, GATE_IDT },
+	};
 
-	for (unsigned seg = 0; seg < 6; seg++)
-		h->set_segment(v, seg, seg == 1 ? &code : seg == 2 ? &data : &none);
-	h->set_segment(v, HVM_LDTR, &none);
-	h->set_segment(v, HVM_TR, &task);
-	h->set_segment(v, HVM_GDTR, &gdt);
-	h->set_segment(v, HVM_IDTR, &idt);
+	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
+		vendor(v)->set_segment(v, seg, &segments[seg]);
 }
 
 void hvm_pv_start(struct vcpu *v, gpa_t root)

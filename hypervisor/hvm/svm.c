@@ -268,13 +268,12 @@ static void raise_interrupt(struct vmcb_control *c, unsigned vector)
 static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error)
 {
 	struct vmcb_control *c = &vmcb_of(v)->control;
-	uint64_t e = vector | SVM_EVENT_VALID;
+	uint64_t e = vector | SVM_EVENT_VALID | SVM_EVENT_EXCEPTION;
 
 	if (type == HVM_INTERRUPT) {
 		raise_interrupt(c, vector);
 		return;
 	}
-	e |= type == HVM_INTERRUPT ? SVM_EVENT_INTERRUPT : SVM_EVENT_EXCEPTION;
 	if (error != NO_ERROR)
 		e |= SVM_EVENT_ERROR | (uint64_t)error << 32;
 	c->event = e;
@@ -360,19 +359,7 @@ static const struct hvm_vendor vendor = {
 		    .large = PTE_PS,
 		    .read_only = PTE_W },
 	.prepare = create_maps,
-	.get = get,
-	.set = set,
-	.get_segment = get_segment,
-	.set_segment = set_segment,
-	.inject = inject,
-	.interruptible = interruptible,
-	.window = window,
-	.has_event = has_event,
-	.end_shadow = end_shadow,
-	.flush = flush,
-	.load_debug = load_debug,
-	.system_calls = system_calls,
-	.watch = watch,
+	HVM_VENDOR,
 };
 
 /* --- running --- */
@@ -612,15 +599,5 @@ HOT_FRAME static void run(struct cpu *cpu, struct vcpu *v)
 const struct engine svm_engine = {
 	.name = "svm",
 	.hypercall_bytes = 3, /* VMMCALL */
-	.missing = missing,
-	.hvm = &vendor,
-	.start_cpu = start_cpu,
-	.create_vcpu = create_vcpu,
-	.start_pv = start_pv,
-	.start_legacy = start_legacy,
-	.load = load,
-	.unload = unload,
-	.run = run,
-	.debug_changed = load_debug,
 	HVM_ENGINE,
 };

@@ -480,19 +480,7 @@ static void watch(struct vcpu *v)
 static const struct hvm_vendor vendor = {
 	.format = { .table = 7, .leaf = 7 | 6 << 3, .large = 1 << 7, .read_only = 2 }, /* 29.3.2 */
 	.prepare = create_bitmap,
-	.get = get,
-	.set = set,
-	.get_segment = get_segment,
-	.set_segment = set_segment,
-	.inject = inject,
-	.interruptible = interruptible,
-	.window = window,
-	.has_event = has_event,
-	.end_shadow = end_shadow,
-	.flush = flush,
-	.load_debug = load_debug,
-	.system_calls = system_calls,
-	.watch = watch,
+	HVM_VENDOR,
 };
 
 /* --- running --- */
@@ -728,15 +716,5 @@ static void run(struct cpu *cpu, struct vcpu *v)
 const struct engine vmx_engine = {
 	.name = "vmx",
 	.hypercall_bytes = 3, /* VMCALL */
-	.missing = missing,
-	.hvm = &vendor,
-	.start_cpu = start_cpu,
-	.create_vcpu = create_vcpu,
-	.start_pv = start_pv,
-	.start_legacy = start_legacy,
-	.load = load,
-	.unload = unload,
-	.run = run,
-	.debug_changed = load_debug,
 	HVM_ENGINE,
 };
