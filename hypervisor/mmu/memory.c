@@ -17,17 +17,9 @@ static uint64_t total, used;
 static uint64_t low_page;
 static uint64_t direct_end;
 
-static uint64_t image_lo(void)
-{
-	return 0x100000;
-}
-
 static uint64_t image_hi(void)
 {
-	uint64_t end; /* an absolute symbol, out of the code model's reach */
-
-	__asm__("movabsq $image_end, %0" : "=r"(end));
-	return end;
+	return LINKER_VALUE(image_end);
 }
 
 /* Cuts [start, end) out of every free range. */
@@ -63,10 +55,10 @@ void memory_init(const struct boot_info *info)
 		direct_end = MAX(direct_end, end);
 		free_range[free_ranges++] = (struct memory_range){ start, end };
 	}
-	reserve(image_lo(), ALIGN_UP(image_hi(), PAGE_SIZE));
+	reserve(MIB(1), ALIGN_UP(image_hi(), PAGE_SIZE));
 	reserve(ALIGN_DOWN(info->bundle.v, PAGE_SIZE),
 		ALIGN_UP(info->bundle.v + info->bundle_bytes, PAGE_SIZE));
-	used = image_hi() - image_lo();
+	used = image_hi() - MIB(1);
 }
 
 /* First fit. Until hv_tables_init the boot tables reach 4 GiB only. */
@@ -123,7 +115,7 @@ uint64_t memory_used_bytes(void)
 
 uint64_t memory_image_bytes(void)
 {
-	return image_hi() - image_lo();
+	return image_hi() - MIB(1);
 }
 
 static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
@@ -197,14 +189,11 @@ void hv_tables_init(void)
 /* One of the direct map's 2 MiB pages in small ones. */
 static uint64_t *split(uint64_t *entry)
 {
-	mpa_t page = memory_alloc(PAGE_SIZE, PAGE_SIZE);
-	uint64_t *pt = direct(page), large = *entry;
+	uint64_t *pt = new_table(), large = *entry;
 
-	if (!page.v)
-		panic("no memory for the hypervisor's page tables");
 	for (unsigned i = 0; i < PT_ENTRIES; i++)
 		pt[i] = (large & ~(uint64_t)PTE_PS) + i * PAGE_SIZE;
-	*entry = page.v | PTE_P | PTE_W | PTE_A;
+	*entry = direct_mpa(pt).v | PTE_P | PTE_W | PTE_A;
 	return pt;
 }
 

@@ -10,7 +10,6 @@
 #include "mmu/layout.h"
 
 struct boot_info;
-struct cpu;
 
 /* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. There a test may
  * also let another vCPU go on wherever the shadow MMU takes its lock or reads the guest's tables.
@@ -35,6 +34,14 @@ static inline mpa_t direct_mpa(const void *p)
 {
 	return MPA((uint64_t)p - DIRECT_BASE);
 }
+
+/* The value of an absolute linker symbol, which is out of the code model's reach. */
+#define LINKER_VALUE(symbol)                                    \
+	({                                                      \
+		uint64_t v_;                                    \
+		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
+		v_;                                             \
+	})
 
 /* Takes the loader's map, less the image, the bundle and the first MiB. */
 void memory_init(const struct boot_info *info);
