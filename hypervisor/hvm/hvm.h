@@ -10,10 +10,8 @@
 #include "core/types.h"
 #include "hvm/nested.h"
 
-struct cpu;
 struct guest;
 struct span;
-struct regs;
 struct vcpu;
 
 /* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. */
@@ -34,9 +32,6 @@ enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
 #define HVM_DATA16	  0x093
 #define HVM_TSS_BUSY	  0x08b
 #define HVM_LDT		  0x082
-#define HVM_USER	  0x060 /* DPL 3 */
-#define HVM_EXPAND_DOWN	  0x004 /* of data */
-#define HVM_WRITE_OR_READ 0x002 /* data may be written, code read */
 #define HVM_LONG	  0x200
 #define HVM_BIG		  0x400
 #define HVM_LIMIT	  0xffffffff

@@ -5,7 +5,6 @@
  * changes them meanwhile changes where the guest goes on: by 15 bytes, with its own privilege.
  */
 #include "core/guest.h"
-#include "core/string.h"
 #include "hvm/hvm.h"
 #include "hvm/pv.h"
 #include "mmu/memory.h"

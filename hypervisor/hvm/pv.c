@@ -17,7 +17,6 @@
 #include "x86/cpu.h"
 #include "x86/descriptor.h"
 #include "x86/paging.h"
-#include "x86/speculation.h"
 
 #define TABLE (PTE_P | PTE_W | PTE_A)
 #define LEAF  (PTE_P | PTE_W | PTE_A | PTE_D)

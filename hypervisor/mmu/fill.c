@@ -3,7 +3,6 @@
 #include "mmu/shadow.h"
 
 #include "abi/veneer.h"
-#include "core/string.h"
 #include "ring/gate.h"
 
 /* Entries of a private tree above the leaf: everything is allowed. */

@@ -48,7 +48,6 @@
 	.code64
 
 /* One stub per vector, 16 bytes apart; the error code's place is always filled. */
-	.globl	gate_vectors
 	.balign	16
 gate_vectors:
 	.set	vector, 0
@@ -145,7 +144,6 @@ gate_resume_iret:
  * execute the hypercall page. The processor has masked IF, TF, DF, NT and AC (MSR_SFMASK). Every
  * exception that can come here has a stack of its own, so RSP may serve as a register.
  */
-	.globl	gate_syscall
 	.balign	16
 gate_syscall:
 	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
@@ -158,7 +156,6 @@ gate_syscall_iret:
 	iretq
 
 /* SYSCALL from 32-bit code: AMD alone has it. */
-	.globl	gate_syscall32
 gate_syscall32:
 	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
 	ENTER_KERNEL GD_SYSCALL32_ENTRY
@@ -167,7 +164,6 @@ gate_syscall32_iret:
 
 /* SYSENTER clears IF alone, so the flags are cleaned here, and handed over in R11, which 32-bit
  * code does not have. */
-	.globl	gate_sysenter
 gate_sysenter:
 	leaq	gate_frame_end(%rip), %rsp
 	pushfq
@@ -238,7 +234,6 @@ gate_from_ring0:
  * once. IRETQ unblocks NMIs, and must do so only when this stack is free again: nothing here faults,
  * and what interrupts it all the same goes back by gate_resume_nmi.
  */
-	.globl	gate_nmi
 	.balign	16
 gate_nmi:
 	pushq	%rax
@@ -375,7 +370,6 @@ hypercall_page_start:
  * before takes the frame where it is, unless its stack segment is a local one: such a frame may
  * stand on a stack that can only be read, and the hypervisor moves it. */
 	.org	hypercall_page_start + VENEER_HC_RETURN * VENEER_HYPERCALL_STRIDE, 0xcc
-	.globl	gate_return, gate_return_iret
 gate_return:
 	movl	$0, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
 	cmpl	$0, gate_vcpu_page+VENEER_VP_IRQ_PENDING(%rip)
@@ -393,7 +387,6 @@ gate_return_end:
 
 /* Where SYSCALL goes that no kernel has asked for: the #UD tells the hypervisor. */
 	.balign	VENEER_HYPERCALL_STRIDE, 0xcc
-	.globl	gate_no_syscall, gate_no_syscall32
 gate_no_syscall:
 	ud2
 gate_no_syscall32:

@@ -7,7 +7,6 @@
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/string.h"
-#include "platform/platform.h"
 #include "ring/ring.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"

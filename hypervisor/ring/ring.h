@@ -8,10 +8,7 @@
 #include "x86/speculation.h"
 
 struct cpu;
-struct vcpu;
-struct insn;
 struct span;
-struct veneer_vcpu_page;
 
 /* A store to the armed page of the patch window: unmask, then deliver. */
 void ring_unmask_trap(struct vcpu *v);

@@ -21,6 +21,11 @@
 #define DATA   0x8000ull
 #define PORT   0x80
 
+/* Attributes beside those of hvm.h */
+#define USER	      0x060 /* DPL 3 */
+#define EXPAND_DOWN   0x004 /* of data */
+#define WRITE_OR_READ 0x002 /* data may be written, code read */
+
 char *host_memory;
 struct cpu_features cpu_features;
 static uint8_t memory[MEMORY];
@@ -222,8 +227,8 @@ static void fresh(const char *code, unsigned bytes)
 		.rip = CODE, .rsi = DATA, .rdi = DATA, .rdx = PORT, .rcx = 100, .cs = 0x1b
 	};
 	for (unsigned i = 0; i < 6; i++)
-		segments[i] = (struct hvm_segment){ 0x23, HVM_DATA32 | HVM_USER, HVM_LIMIT, 0 };
-	segments[1] = (struct hvm_segment){ 0x1b, HVM_CODE32 | HVM_USER, HVM_LIMIT, 0 };
+		segments[i] = (struct hvm_segment){ 0x23, HVM_DATA32 | USER, HVM_LIMIT, 0 };
+	segments[1] = (struct hvm_segment){ 0x1b, HVM_CODE32 | USER, HVM_LIMIT, 0 };
 	cr0 = CR0_PE;
 	cr4 = CR4_OSXSAVE;
 	fault = -1;
@@ -291,14 +296,14 @@ static void strings(void)
 	   "a repeated one goes in small parts: %u", port_writes);
 	p = outsb(2);
 	FRESH("\x67\x6e");
-	segments[1].attributes = HVM_CODE16 | HVM_USER;
+	segments[1].attributes = HVM_CODE16 | USER;
 	regs.rsi = 0x10000 + DATA; /* beyond 16 bits */
 	memory[0x10000 + DATA] = 0x77;
 	hvm_string(v, &p);
 	ok(last_value == 0x77, "in 16-bit code the prefix makes 32");
 	p = outsb(1);
 	FRESH("\x6e");
-	segments[1].attributes = HVM_CODE16 | HVM_USER;
+	segments[1].attributes = HVM_CODE16 | USER;
 	regs.rsi = 0x10000 + DATA;
 	hvm_string(v, &p);
 	ok(last_value == 0x5a && regs.rsi == 0x10000 + DATA + 1, "and none 16");
@@ -320,14 +325,13 @@ static int through(struct hvm_segment s, unsigned seg, bool in, uint64_t at)
 
 static void limits(void)
 {
-	const struct hvm_segment up = { 0x23, HVM_DATA32 | HVM_USER, DATA, 0 };
-	const struct hvm_segment down = { 0x23, (HVM_DATA32 | HVM_USER | HVM_EXPAND_DOWN), DATA,
-					  0 };
-	const struct hvm_segment constant = { 0x23, (HVM_DATA32 | HVM_USER) & ~HVM_WRITE_OR_READ,
-					      HVM_LIMIT, 0 };
-	const struct hvm_segment hidden = { 0x1b, (HVM_CODE32 | HVM_USER) & ~HVM_WRITE_OR_READ,
-					    HVM_LIMIT, 0 };
-	const struct hvm_segment code = { 0x1b, HVM_CODE32 | HVM_USER, HVM_LIMIT, 0 };
+	const struct hvm_segment up = { 0x23, HVM_DATA32 | USER, DATA, 0 };
+	const struct hvm_segment down = { 0x23, (HVM_DATA32 | USER | EXPAND_DOWN), DATA, 0 };
+	const struct hvm_segment constant = { 0x23, (HVM_DATA32 | USER) & ~WRITE_OR_READ, HVM_LIMIT,
+					      0 };
+	const struct hvm_segment hidden = { 0x1b, (HVM_CODE32 | USER) & ~WRITE_OR_READ, HVM_LIMIT,
+					    0 };
+	const struct hvm_segment code = { 0x1b, HVM_CODE32 | USER, HVM_LIMIT, 0 };
 
 	ok(!through(up, 3, false, DATA), "the last byte of a segment");
 	ok(through(up, 3, false, DATA + 1) == VECTOR_GP, "and the one behind it");
