@@ -11,11 +11,6 @@
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
-static const struct hvm_vendor *vendor(const struct vcpu *v)
-{
-	return v->engine->hvm;
-}
-
 int hvm_create_guest(struct guest *g)
 {
 	const struct hvm_vendor *h = g->engine->hvm;
@@ -30,7 +25,7 @@ HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 {
 	struct hvm_segment cs;
 
-	vendor(v)->get_segment(v, 1, &cs);
+	v->engine->hvm->get_segment(v, 1, &cs);
 	return (v->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
 }
 
@@ -43,13 +38,13 @@ bool hvm_in_code32(const struct vcpu *v)
 {
 	struct hvm_segment cs;
 
-	vendor(v)->get_segment(v, 1, &cs);
+	v->engine->hvm->get_segment(v, 1, &cs);
 	return cs.attributes & HVM_BIG;
 }
 
 void hvm_paging(struct vcpu *v)
 {
-	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_vendor *h = v->engine->hvm;
 	uint64_t cr0 = h->get(v, HVM_CR0), cr4 = h->get(v, HVM_CR4);
 	uint64_t root = h->get(v, HVM_CR3);
 
@@ -60,7 +55,7 @@ void hvm_paging(struct vcpu *v)
 
 void hvm_gather(struct vcpu *v)
 {
-	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_vendor *h = v->engine->hvm;
 	struct hvm_segment gdt, idt;
 
 	h->get_segment(v, HVM_GDTR, &gdt);
@@ -77,7 +72,7 @@ HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 {
 	struct hvm_segment s;
 
-	vendor(v)->get_segment(v, seg, &s);
+	v->engine->hvm->get_segment(v, seg, &s);
 	return s.base;
 }
 
@@ -86,7 +81,7 @@ bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
 	struct hvm_segment d;
 
-	vendor(v)->get_segment(v, seg, &d);
+	v->engine->hvm->get_segment(v, seg, &d);
 	if (hvm_in_code64(v))
 		return canonical(s->offset + (seg < 4 ? 0 : d.base));
 	uint64_t rights = (d.attributes & 0xffull) << 40 | (d.attributes & 0xf00ull) << 44;
@@ -103,19 +98,19 @@ void hvm_exception(struct vcpu *v, unsigned vector, int64_t error)
 	v->counts[COUNT_EXCEPTION]++;
 	if (!((VECTORS_WITH_ERROR >> vector) & 1))
 		error = NO_ERROR;
-	vendor(v)->inject(v, HVM_EXCEPTION, vector, error);
+	v->engine->hvm->inject(v, HVM_EXCEPTION, vector, error);
 }
 
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 {
-	vendor(v)->set(v, HVM_CR2, va.v);
+	v->engine->hvm->set(v, HVM_CR2, va.v);
 	hvm_exception(v, VECTOR_PF, error);
 }
 
 /* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
 static bool deliver_legacy(struct vcpu *v)
 {
-	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_vendor *h = v->engine->hvm;
 	struct platform *p = v->guest->platform;
 
 	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
@@ -143,7 +138,7 @@ bool hvm_deliver(struct vcpu *v)
  */
 static void start_real_mode(struct vcpu *v)
 {
-	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_vendor *h = v->engine->hvm;
 	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
 					  (uint64_t)v->startup << 12 };
 	const struct hvm_segment data = { 0, HVM_DATA16, 0xffff, 0 };
@@ -160,7 +155,7 @@ static void start_real_mode(struct vcpu *v)
  * paging. */
 void hvm_start_legacy(struct vcpu *v)
 {
-	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_vendor *h = v->engine->hvm;
 	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
 	const struct hvm_segment segments[] = {
 		[0] = data,

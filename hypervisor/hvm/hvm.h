@@ -17,7 +17,8 @@ struct vcpu;
 /* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. */
 enum hvm_register { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER };
 
-/* Attributes as in bits 55:52 and 47:40 of a descriptor, side by side; 0: not usable. */
+/* As AMD-V has it (APM 2, table B-2). Attributes are bits 55:52 and 47:40 of a descriptor, side by
+ * side; 0: not usable. */
 struct hvm_segment {
 	uint16_t selector, attributes;
 	uint32_t limit;
@@ -25,16 +26,16 @@ struct hvm_segment {
 };
 /* ES CS SS DS FS GS = 0..5, then: */
 enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
-#define HVM_CODE32	  0xc9b
-#define HVM_CODE64	  0xa9b
-#define HVM_DATA32	  0xc93
-#define HVM_CODE16	  0x09b
-#define HVM_DATA16	  0x093
-#define HVM_TSS_BUSY	  0x08b
-#define HVM_LDT		  0x082
-#define HVM_LONG	  0x200
-#define HVM_BIG		  0x400
-#define HVM_LIMIT	  0xffffffff
+#define HVM_CODE32   0xc9b
+#define HVM_CODE64   0xa9b
+#define HVM_DATA32   0xc93
+#define HVM_CODE16   0x09b
+#define HVM_DATA16   0x093
+#define HVM_TSS_BUSY 0x08b
+#define HVM_LDT	     0x082
+#define HVM_LONG     0x200
+#define HVM_BIG	     0x400
+#define HVM_LIMIT    0xffffffff
 
 enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
 

@@ -21,11 +21,6 @@
 #define TABLE (PTE_P | PTE_W | PTE_A)
 #define LEAF  (PTE_P | PTE_W | PTE_A | PTE_D)
 
-static const struct hvm_vendor *vendor(const struct vcpu *v)
-{
-	return v->engine->hvm;
-}
-
 static gpa_t gate_gpa(uint64_t va)
 {
 	return GPA(HVM_GATE_PAGES + (va - GATE_BASE));
@@ -175,8 +170,8 @@ void hvm_load_entries(struct vcpu *v)
 	d->syscall = v->handlers.syscall;
 	d->syscall32 = v->syscall32_entry;
 	d->sysenter = v->sysenter_entry;
-	vendor(v)->system_calls(v, v->handlers.syscall, v->sysenter_entry);
-	vendor(v)->watch(v);
+	v->engine->hvm->system_calls(v, v->handlers.syscall, v->sysenter_entry);
+	v->engine->hvm->watch(v);
 }
 
 uint32_t hvm_watched(const struct vcpu *v)
@@ -200,8 +195,8 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
 		d->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)] = root.v;
 	}
-	vendor(v)->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
-	vendor(v)->flush(v);
+	v->engine->hvm->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
+	v->engine->hvm->flush(v);
 }
 
 bool hvm_drop_root(struct vcpu *v, gpa_t root)
@@ -222,7 +217,7 @@ void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
 {
 	(void)va;
 	(void)bytes;
-	vendor(v)->flush(v);
+	v->engine->hvm->flush(v);
 }
 
 /* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
@@ -246,7 +241,7 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
 	complete_tss(page);
 	map(v->guest, v->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
-	vendor(v)->flush(v);
+	v->engine->hvm->flush(v);
 }
 
 /* The processor reads the guest's own table. */
@@ -262,7 +257,7 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };
-	vendor(v)->set_segment(v, HVM_LDTR, &ldt);
+	v->engine->hvm->set_segment(v, HVM_LDTR, &ldt);
 	return 0;
 }
 
@@ -281,12 +276,12 @@ static void start_segments(struct vcpu *v)
 	};
 
 	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
-		vendor(v)->set_segment(v, seg, &segments[seg]);
+		v->engine->hvm->set_segment(v, seg, &segments[seg]);
 }
 
 void hvm_pv_start(struct vcpu *v, gpa_t root)
 {
-	const struct hvm_vendor *h = vendor(v);
+	const struct hvm_vendor *h = v->engine->hvm;
 
 	memset(v->gdt, 0, PAGE_SIZE);
 	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
@@ -360,7 +355,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 
 	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 		return v->state == VCPU_RUNNABLE;
-	if (!h->event || vendor(v)->has_event(v) ||
+	if (!h->event || v->engine->hvm->has_event(v) ||
 	    (kernel && (v->page->irq_mask || in_gate(r->rip) || on_entry_stack(r->rsp) ||
 			restart_return(r)))) {
 		v->page->irq_pending = 1;
@@ -373,7 +368,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 		v->page->irq_mask = VENEER_IRQ_MASKED;
 	} else {
 		r->rflags |= FLAGS_IF; /* injection wants it, and nothing else looks at it */
-		vendor(v)->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
+		v->engine->hvm->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
 }

@@ -13,7 +13,6 @@
 #include "core/panic.h"
 #include "core/string.h"
 #include "hvm/gate.h"
-#include "hvm/hvm.h"
 #include "hvm/pv.h"
 #include "mmu/memory.h"
 #include "x86/cpu.h"
@@ -221,26 +220,23 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 
 #define SEGMENT(name) offsetof(struct vmcb_save, name)
 
-static struct vmcb_segment *segment(const struct vcpu *v, unsigned seg)
+static struct hvm_segment *segment(const struct vcpu *v, unsigned seg)
 {
 	static const uint8_t at[] = { SEGMENT(es),   SEGMENT(cs),  SEGMENT(ss),	  SEGMENT(ds),
 				      SEGMENT(fs),   SEGMENT(gs),  SEGMENT(ldtr), SEGMENT(tr),
 				      SEGMENT(gdtr), SEGMENT(idtr) };
 
-	return (struct vmcb_segment *)((char *)&vmcb_of(v)->save + at[seg]);
+	return (struct hvm_segment *)((char *)&vmcb_of(v)->save + at[seg]);
 }
 
 static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
 {
-	const struct vmcb_segment *s = segment(v, seg);
-
-	*to = (struct hvm_segment){ s->selector, s->attributes, s->limit, s->base };
+	*to = *segment(v, seg);
 }
 
 static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *from)
 {
-	*segment(v, seg) =
-		(struct vmcb_segment){ from->selector, from->attributes, from->limit, from->base };
+	*segment(v, seg) = *from;
 	if (seg == 2)
 		vmcb_of(v)->save.cpl = from->attributes >> 5 & 3;
 	vmcb_of(v)->control.clean &= ~(SVM_CLEAN_SEG | SVM_CLEAN_DT);

@@ -7,14 +7,7 @@
 #define VMCB_DR7 0x560 /* byte offset, for svm_entry.S */
 
 #ifndef __ASSEMBLER__
-#include <stdint.h>
-
-/* A segment register; attributes are bits 55:52 and 47:40 of a descriptor, side by side. */
-struct vmcb_segment {
-	uint16_t selector, attributes;
-	uint32_t limit;
-	uint64_t base;
-};
+#include "hvm/hvm.h"
 
 /* Appendix B, table B-1 */
 struct vmcb_control {
@@ -45,7 +38,7 @@ struct vmcb_control {
 
 /* Table B-2, from offset 0x400 */
 struct vmcb_save {
-	struct vmcb_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
+	struct hvm_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
 	uint8_t reserved0[0xcb - 0xa0];
 	uint8_t cpl;
 	uint32_t reserved1;
