@@ -13,9 +13,7 @@
 
 int hvm_create_guest(struct guest *g)
 {
-	const struct hvm_vendor *h = g->engine->hvm;
-
-	g->nested_root = h->prepare() ? nested_create(g, &h->format) : MPA(0);
+	g->nested_root = g->engine->hvm->prepare() ? nested_create(g) : MPA(0);
 	if (!g->nested_root.v)
 		return -ENOMEM;
 	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;

@@ -8,9 +8,8 @@
 #include "mmu/memory.h"
 #include "x86/paging.h"
 
-/* The entry for a guest-physical address at a level, with the tables above it; NULL: no memory. */
-static uint64_t *entry(struct guest *g, mpa_t root, const struct nested_format *f, gpa_t at,
-		       int level)
+/* Maps a page of that level, with the tables above it. False: no memory. */
+static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
 {
 	uint64_t *table = direct(root);
 
@@ -21,47 +20,36 @@ static uint64_t *entry(struct guest *g, mpa_t root, const struct nested_format *
 			mpa_t next = guest_take(g, PAGE_SIZE);
 
 			if (!next.v)
-				return NULL;
-			*e = next.v | f->table;
+				return false;
+			*e = next.v | g->engine->hvm->format.table;
 		}
 		table = direct(MPA(*e & PTE_ADDR));
 	}
-	return &table[pt_index(at.v, level)];
+	table[pt_index(at.v, level)] = leaf;
+	return true;
 }
 
-static bool map_large(struct guest *g, mpa_t root, const struct nested_format *f, gpa_t at)
+bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
 {
-	uint64_t *e = entry(g, root, f, at, 2);
+	const struct nested_format *f = &g->engine->hvm->format;
+	uint64_t bits = writable ? f->leaf : f->leaf & ~f->read_only;
 
-	if (e)
-		*e = mmu_frame(&g->mmu, at).v | f->leaf | f->large;
-	return e;
+	return page.v && map(g, root, at, 1, page.v | bits);
 }
 
-bool nested_map(struct guest *g, mpa_t root, const struct nested_format *f, gpa_t at, mpa_t page,
-		bool writable)
+mpa_t nested_create(struct guest *g)
 {
-	uint64_t *e = entry(g, root, f, at, 1);
-
-	if (e)
-		*e = page.v | (writable ? f->leaf : f->leaf & ~f->read_only);
-	return e;
-}
-
-mpa_t nested_create(struct guest *g, const struct nested_format *f)
-{
+	const struct nested_format *f = &g->engine->hvm->format;
 	uint64_t memory = g->mmu.memory_bytes, end = memory + g->mmu.vcpu_pages_bytes;
 	mpa_t root = guest_take(g, PAGE_SIZE);
 	bool fits = root.v;
 
 	for (uint64_t at = 0; fits && at < end;) {
-		if (at % LARGE_SIZE == 0 && at + LARGE_SIZE <= memory) {
-			fits = map_large(g, root, f, GPA(at));
-			at += LARGE_SIZE;
-		} else {
-			fits = nested_map(g, root, f, GPA(at), mmu_frame(&g->mmu, GPA(at)), true);
-			at += PAGE_SIZE;
-		}
+		bool large = at % LARGE_SIZE == 0 && at + LARGE_SIZE <= memory;
+		uint64_t leaf = mmu_frame(&g->mmu, GPA(at)).v | f->leaf;
+
+		fits = map(g, root, GPA(at), large ? 2 : 1, large ? leaf | f->large : leaf);
+		at += large ? LARGE_SIZE : PAGE_SIZE;
 	}
 	return fits ? root : MPA(0);
 }

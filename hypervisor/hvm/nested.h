@@ -18,11 +18,11 @@ struct nested_format {
 };
 
 /* A root that maps all of the guest's memory and vCPU pages; v == 0: no memory for it. */
-mpa_t nested_create(struct guest *g, const struct nested_format *f);
+mpa_t nested_create(struct guest *g);
 
-/* Maps one page more, at a guest-physical address outside the guest's memory. */
-bool nested_map(struct guest *g, mpa_t root, const struct nested_format *f, gpa_t at, mpa_t page,
-		bool writable);
+/* Maps one page more, at a guest-physical address outside the guest's memory. False: no memory,
+ * which is what page.v == 0 says too. */
+bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable);
 
 /* Another root that shares all with the first but the tables on the way to a mapped address. */
 mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at);

@@ -26,17 +26,18 @@ static gpa_t gate_gpa(uint64_t va)
 	return GPA(HVM_GATE_PAGES + (va - GATE_BASE));
 }
 
-static bool map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
-{
-	return page.v && nested_map(g, root, &g->engine->hvm->format, at, page, writable);
-}
-
-/* A page of tables that the guest's processor walks; NULL: no memory. */
-static uint64_t *table_page(struct guest *g, mpa_t root, uint64_t at)
+/* A page of the hypervisor's for the guest; NULL: no memory. */
+static void *new_page(struct guest *g, mpa_t root, gpa_t at, bool writable)
 {
 	mpa_t page = guest_take(g, PAGE_SIZE);
 
-	return map(g, root, GPA(at), page, true) ? direct(page) : NULL;
+	return nested_map(g, root, at, page, writable) ? direct(page) : NULL;
+}
+
+/* One of tables that the guest's processor walks. */
+static uint64_t *table_page(struct guest *g, mpa_t root, uint64_t at)
+{
+	return new_page(g, root, GPA(at), true);
 }
 
 /* Guest-virtual = guest-physical for all memory, in pages of 2 MiB. */
@@ -89,21 +90,21 @@ static bool create_gate(struct guest *g, mpa_t nested)
 		uint64_t va = HVM_GATE_TEXT + at;
 
 		pt[pt_index(va, 1)] = gate_gpa(va).v | (LEAF & ~PTE_W);
-		if (!map(g, nested, gate_gpa(va), MPA(LINKER_VALUE(hvm_gate_phys) + at), false))
+		if (!nested_map(g, nested, gate_gpa(va), MPA(LINKER_VALUE(hvm_gate_phys) + at),
+				false))
 			return false;
 	}
-	return map(g, nested, gate_gpa(GATE_HYPERCALL), MPA(LINKER_VALUE(hvm_hypercall_phys)),
-		   false);
+	return nested_map(g, nested, gate_gpa(GATE_HYPERCALL),
+			  MPA(LINKER_VALUE(hvm_hypercall_phys)), false);
 }
 
 /* The kernel's own segments, beside whatever table the guest has. */
 static bool create_segments(struct guest *g, mpa_t nested)
 {
-	mpa_t page = guest_take(g, PAGE_SIZE);
+	uint64_t *gdt = new_page(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), false);
 
-	if (!map(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), page, false))
+	if (!gdt)
 		return false;
-	uint64_t *gdt = direct(page);
 	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
 	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
 	return true;
@@ -124,19 +125,18 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
 	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
-	mpa_t idt = guest_take(g, PAGE_SIZE), gdt = guest_take(g, PAGE_SIZE);
-	mpa_t data = guest_take(g, PAGE_SIZE);
 
-	if (!root.v || !map(g, root, gate_gpa(GATE_IDT), idt, false) ||
-	    !map(g, root, gate_gpa(GATE_GDT), gdt, false) ||
-	    !map(g, root, gate_gpa(GATE_DATA), data, false) ||
-	    !map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages, true))
+	if (!root.v)
 		return -ENOMEM;
 	v->nested_root = root;
-	v->idt = direct(idt);
-	v->gdt = direct(gdt);
-	v->hvm_gate = direct(data);
-	return 0;
+	v->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
+	v->gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
+	v->hvm_gate = new_page(g, root, gate_gpa(GATE_DATA), false);
+	return v->idt && v->gdt && v->hvm_gate &&
+			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
+					  true)
+		       ? 0
+		       : -ENOMEM;
 }
 
 /* --- what the guest sets --- */
@@ -240,7 +240,7 @@ _Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
 	complete_tss(page);
-	map(v->guest, v->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
+	nested_map(v->guest, v->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
 	v->engine->hvm->flush(v);
 }
 

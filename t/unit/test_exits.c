@@ -205,7 +205,7 @@ void fpu_load(const struct vcpu *vc) { (void)vc; }
 void fpu_save(const struct vcpu *vc) { (void)vc; }
 void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }
 int hvm_pv_create_guest(struct guest *g) { (void)g; return 0; }
-mpa_t nested_create(struct guest *g, const struct nested_format *f) { (void)g, (void)f; return MPA(0); }
+mpa_t nested_create(struct guest *g) { (void)g; return MPA(0); }
 bool hvm_pv_deliver(struct vcpu *vc) { (void)vc; return true; }
 bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
 bool hvm_pv_port(struct vcpu *vc) { (void)vc; return false; }

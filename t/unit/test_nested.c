@@ -4,8 +4,9 @@
  * page or 2 MiB that mmu_frame gives the guest, or one that was mapped beside them; nothing is
  * missing, and nothing reaches over the end of a memory that is no multiple of 2 MiB.
  */
+#include "core/engine.h"
 #include "core/guest.h"
-#include "hvm/nested.h"
+#include "hvm/hvm.h"
 #include "mmu/memory.h"
 #include "tap.h"
 #include "x86/paging.h"
@@ -20,7 +21,9 @@
 char *host_memory;
 struct guest guests[GUESTS_MAX]; /* nested_check, which is not tested here, looks at all */
 unsigned guest_count;
-static struct guest guest;
+static struct hvm_vendor vendor;
+static const struct engine engine = { .hvm = &vendor };
+static struct guest guest = { .engine = &engine };
 static uint64_t taken;
 
 /* As svm.c and vmx.c have them. */
@@ -89,8 +92,9 @@ static bool holds(mpa_t root, const struct nested_format *f, uint64_t extra)
 	return m.good && m.bytes == all + (extra ? PAGE_SIZE : 0);
 }
 
-static void create(uint64_t memory, unsigned vcpus)
+static void create(const struct nested_format *f, uint64_t memory, unsigned vcpus)
 {
+	vendor.format = *f;
 	memset(host_memory, 0, TABLES);
 	taken = PAGE_SIZE;
 	guest.mmu = (struct mmu){ .memory = MPA(MEMORY_AT),
@@ -106,14 +110,14 @@ static void try_format(const struct nested_format *f, const char *name)
 					  MIB(1024),	 MIB(1026),	  MIB(3072) + 4096 };
 
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		create(sizes[i], 1 + i % 4);
-		mpa_t root = nested_create(&guest, f);
+		create(f, sizes[i], 1 + i % 4);
+		mpa_t root = nested_create(&guest);
 		ok(root.v && holds(root, f, 0), "%s: %llu KiB: what mmu_frame says, no more", name,
 		   (unsigned long long)sizes[i] >> 10);
-		bool good = nested_map(&guest, root, f, GPA(EXTRA), MPA(EXTRA_FRAME), false);
+		bool good = nested_map(&guest, root, GPA(EXTRA), MPA(EXTRA_FRAME), false);
 		mpa_t copy = nested_copy_path(&guest, root, GPA(EXTRA));
 		good &= copy.v && holds(root, f, EXTRA_FRAME) && holds(copy, f, EXTRA_FRAME);
-		good &= nested_map(&guest, copy, f, GPA(EXTRA), MPA(OTHER_FRAME), false);
+		good &= nested_map(&guest, copy, GPA(EXTRA), MPA(OTHER_FRAME), false);
 		ok(good && holds(copy, f, OTHER_FRAME) && holds(root, f, EXTRA_FRAME),
 		   "%s: a page beside it, and another in a copied root", name);
 	}
@@ -125,9 +129,9 @@ static void try_shortage(const struct nested_format *f)
 	bool good = true;
 
 	for (unsigned pages = 0; pages < 8; pages++) {
-		create(MIB(1026), 2);
+		create(f, MIB(1026), 2);
 		taken = TABLES - pages * PAGE_SIZE;
-		mpa_t root = nested_create(&guest, f);
+		mpa_t root = nested_create(&guest);
 		good &= pages < 5 ? !root.v : root.v && holds(root, f, 0);
 	}
 	ok(good, "too few pages for the tables");
