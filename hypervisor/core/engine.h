@@ -54,8 +54,7 @@ struct engine {
 	/* Puts a vCPU at its first instruction. Its general registers are in v->regs. PV: in the
 	 * kernel, on root, ~0 for the identity map. Legacy: flat 32-bit code with paging off. What
 	 * takes long is left for REQUEST_WORK. */
-	void (*start_pv)(struct vcpu *v, gpa_t root);
-	void (*start_legacy)(struct vcpu *v);
+	void (*start)(struct vcpu *v, gpa_t root);
 
 	/* Its registers into the processor, and out of it. */
 	void (*load)(struct cpu *cpu, struct vcpu *v);

@@ -180,7 +180,7 @@ void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa
 	v->regs->rip = rip;
 	v->regs->rdi = rdi;
 	v->regs->rsp = rsp;
-	v->engine->start_pv(v, root);
+	v->engine->start(v, root);
 }
 
 void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
@@ -191,7 +191,7 @@ void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
 	v->regs->rbx = s->ebx;
 	v->regs->rsi = s->esi;
 	v->legacy.gdt_base = s->gdt;
-	v->engine->start_legacy(v);
+	v->engine->start(v, GPA(~0ull));
 }
 
 /* Many may be asked for at once. So each has its turn, before those that run on. */

@@ -151,7 +151,7 @@ static void start_real_mode(struct vcpu *v)
 
 /* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
  * paging. */
-void hvm_start_legacy(struct vcpu *v)
+static void start_legacy(struct vcpu *v)
 {
 	const struct hvm_vendor *h = v->engine->hvm;
 	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
@@ -178,6 +178,14 @@ void hvm_start_legacy(struct vcpu *v)
 	if (v->real_mode)
 		start_real_mode(v);
 	h->flush(v);
+}
+
+void hvm_start(struct vcpu *v, gpa_t root)
+{
+	if (guest_is_pv(v->guest))
+		hvm_pv_start(v, root);
+	else
+		start_legacy(v);
 }
 
 void hvm_load(struct vcpu *v)

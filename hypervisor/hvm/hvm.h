@@ -86,7 +86,7 @@ bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 uint32_t hvm_flags(const struct vcpu *v);
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error);
-void hvm_start_legacy(struct vcpu *v);
+void hvm_start(struct vcpu *v, gpa_t root);
 void hvm_load(struct vcpu *v); /* FPU and breakpoints, which no control block has */
 void hvm_unload(struct vcpu *v);
 

@@ -31,15 +31,14 @@ bool hvm_pv_port(struct vcpu *v);
 
 /* Of struct engine: what is the same for both, and what knows the control block, by functions of
  * the same names in svm.c and vmx.c. */
-#define HVM_ENGINE                                                                                \
-	.hvm = &vendor, .missing = missing, .start_cpu = start_cpu, .create_vcpu = create_vcpu,   \
-	.start_pv = start_pv, .start_legacy = start_legacy, .load = load, .unload = unload,       \
-	.run = run, .debug_changed = load_debug, .create_guest = hvm_create_guest,                \
-	.check = nested_check, .deliver = hvm_deliver, .gather = hvm_gather,                      \
-	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
-	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
-	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
-	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
-	.set_softint = hvm_set_softint
+#define HVM_ENGINE                                                                               \
+	.hvm = &vendor, .missing = missing, .start_cpu = start_cpu, .create_vcpu = create_vcpu,  \
+	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
+	.gather = hvm_gather, .segment_base = hvm_segment_base,                                  \
+	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
+	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
+	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
+	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint
 
 #endif

@@ -167,16 +167,10 @@ static void begin(struct vcpu *v)
 	b->save.pat = v->pat;
 }
 
-static void start_legacy(struct vcpu *v)
+static void start(struct vcpu *v, gpa_t root)
 {
 	begin(v);
-	hvm_start_legacy(v);
-}
-
-static void start_pv(struct vcpu *v, gpa_t root)
-{
-	begin(v);
-	hvm_pv_start(v, root);
+	hvm_start(v, root);
 }
 
 /* --- what hvm.h asks of it --- */

@@ -294,29 +294,15 @@ static int create_vcpu(struct vcpu *v)
 }
 
 /* At boot this is not the vCPU's own CPU; later another's structure may be in use on it. */
-static void end_start(struct vcpu *v, struct vcpu *before)
+static void start(struct vcpu *v, gpa_t root)
 {
+	struct vcpu *before = this_cpu()->vmcs;
+
+	begin(v);
+	hvm_start(v, root);
 	clear(v);
 	if (before && before != v)
 		use(before);
-}
-
-static void start_legacy(struct vcpu *v)
-{
-	struct vcpu *before = this_cpu()->vmcs;
-
-	begin(v);
-	hvm_start_legacy(v);
-	end_start(v, before);
-}
-
-static void start_pv(struct vcpu *v, gpa_t root)
-{
-	struct vcpu *before = this_cpu()->vmcs;
-
-	begin(v);
-	hvm_pv_start(v, root);
-	end_start(v, before);
 }
 
 /* --- what hvm.h asks of it; the vCPU's control structure is the current one --- */

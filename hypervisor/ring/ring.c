@@ -115,10 +115,10 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 }
 
 /* That of a vCPU that begins is loaded as its work: its start is long without that. */
-static void load_root_later(struct vcpu *v, const struct paging *p, bool flush_user)
+static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 {
 	mmu_unload(&v->mmu);
-	v->mmu.paging = *p;
+	v->mmu.paging = p;
 	v->flush_user = flush_user;
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
@@ -188,25 +188,9 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
 }
 
-/* What every vCPU starts from. */
-static void start(struct vcpu *v)
-{
-	memset(v->gdt, 0, PAGE_SIZE);
-	v->gdt_entries = 0;
-	ring_set_ldt(v, GVA(0), 0);
-	memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
-	v->regs->rflags = FLAGS_ONE | FLAGS_IF;
-	v->ds = v->es = v->fs = v->gs = 0;
-	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
-	v->stepping = false;
-}
-
 static void start_pv(struct vcpu *v, gpa_t root)
 {
-	const struct paging p = pv_paging(root);
-
-	start(v);
-	load_root_later(v, &p, true);
+	load_root_later(v, pv_paging(root), true);
 	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
 	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
 	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
@@ -216,12 +200,27 @@ static void start_pv(struct vcpu *v, gpa_t root)
 
 static void start_legacy(struct vcpu *v)
 {
-	start(v);
 	v->regs->cs = SEL_BOOT_CS32;
 	v->regs->ss = SEL_BOOT_DS32;
 	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
-	load_root_later(v, &(struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
+	load_root_later(v, (struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
+}
+
+static void start(struct vcpu *v, gpa_t root)
+{
+	memset(v->gdt, 0, PAGE_SIZE);
+	v->gdt_entries = 0;
+	ring_set_ldt(v, GVA(0), 0);
+	memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
+	v->regs->rflags = FLAGS_ONE | FLAGS_IF;
+	v->ds = v->es = v->fs = v->gs = 0;
+	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
+	v->stepping = false;
+	if (guest_is_pv(v->guest))
+		start_pv(v, root);
+	else
+		start_legacy(v);
 }
 
 /* The store that unmasks must trap from now on, or no longer. */
@@ -419,8 +418,7 @@ const struct engine ring_engine = {
 	.create_vcpu = create_vcpu,
 	.reset_guest = reset_guest,
 	.check = check,
-	.start_pv = start_pv,
-	.start_legacy = start_legacy,
+	.start = start,
 	.load = load,
 	.unload = unload,
 	.deliver = deliver,

@@ -206,6 +206,7 @@ void fpu_save(const struct vcpu *vc) { (void)vc; }
 void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }
 int hvm_pv_create_guest(struct guest *g) { (void)g; return 0; }
 mpa_t nested_create(struct guest *g) { (void)g; return MPA(0); }
+void hvm_pv_start(struct vcpu *vc, gpa_t root) { (void)vc, (void)root; }
 bool hvm_pv_deliver(struct vcpu *vc) { (void)vc; return true; }
 bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
 bool hvm_pv_port(struct vcpu *vc) { (void)vc; return false; }
