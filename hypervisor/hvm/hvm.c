@@ -32,14 +32,6 @@ bool hvm_in_ring0(const struct vcpu *v)
 	return !(v->regs->cs & 3);
 }
 
-bool hvm_in_code32(const struct vcpu *v)
-{
-	struct hvm_segment cs;
-
-	v->engine->hvm->get_segment(v, 1, &cs);
-	return cs.attributes & HVM_BIG;
-}
-
 void hvm_paging(struct vcpu *v)
 {
 	const struct hvm_vendor *h = v->engine->hvm;

@@ -98,7 +98,6 @@ bool hvm_in_code64(const struct vcpu *v);
  * it, and of CR and DR writes it is better not believed. VT-x's but VMCALL's all come behind it
  * (SDM 3C, 26.1.1). */
 bool hvm_in_ring0(const struct vcpu *v);
-bool hvm_in_code32(const struct vcpu *v); /* else, of 16 bits */
 
 /*
  * exit.c, port.c: what an exit asks for. Each goes on behind the instruction, or sends a fault.

@@ -18,6 +18,15 @@ static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64,
 	       !(i->flags & INSN_REP) == !s->repeat;
 }
 
+/* Else, of 16 bits; unless it is of 64. */
+static bool in_code32(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	v->engine->hvm->get_segment(v, 1, &cs);
+	return cs.attributes & HVM_BIG;
+}
+
 /* Not every processor says a string's address size and segment. */
 static bool complete(struct vcpu *v, const struct hvm_string *s, struct insn *i)
 {
@@ -29,7 +38,7 @@ static bool complete(struct vcpu *v, const struct hvm_string *s, struct insn *i)
 		if (!find_string(v, s, code64, &found))
 			return false;
 		small = found.flags & INSN_SMALL_ADDRESS;
-		small ^= !code64 && !hvm_in_code32(v);
+		small ^= !code64 && !in_code32(v);
 		seg = found.seg;
 	}
 	*i = (struct insn){ .op = in ? INSN_INS : INSN_OUTS, .width = s->port.width, .seg = seg };

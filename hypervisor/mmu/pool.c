@@ -229,7 +229,6 @@ void shadow_give_back(struct mmu *m, unsigned page)
 		m->budget -= KERNEL_COST;
 	}
 	m->budget -= GIVE_COST;
-	m->drops++;
 	push(m, &m->dying, page, SHADOW_DYING);
 }
 

@@ -88,7 +88,8 @@ bool tables_check(struct tables_check *c, mpa_t table, int level, uint64_t va)
 	return !c->why && walk(c, table, level, va, ALL_RIGHTS, check_leaf);
 }
 
-uint64_t tables_lookup(mpa_t root, uint64_t va)
+/* The entry that maps va's page, with the rights that those above leave it; 0: none. */
+static uint64_t lookup(mpa_t root, uint64_t va)
 {
 	uint64_t rights = ALL_RIGHTS;
 
@@ -108,8 +109,8 @@ uint64_t tables_lookup(mpa_t root, uint64_t va)
 bool tables_stack_is_guarded(mpa_t root, uint64_t top, uint64_t bytes)
 {
 	for (uint64_t at = top - bytes; at < top; at += PAGE_SIZE)
-		if ((tables_lookup(root, at) & (PTE_P | PTE_W | PTE_U | PTE_NX)) !=
+		if ((lookup(root, at) & (PTE_P | PTE_W | PTE_U | PTE_NX)) !=
 		    (PTE_P | PTE_W | PTE_NX))
 			return false;
-	return !tables_lookup(root, top - bytes - PAGE_SIZE);
+	return !lookup(root, top - bytes - PAGE_SIZE);
 }

@@ -27,8 +27,6 @@ void tables_find_code(struct tables_check *c, mpa_t table, int level, uint64_t v
 /* Then, with the same tables: true, or what is wrong in c. */
 bool tables_check(struct tables_check *c, mpa_t table, int level, uint64_t va);
 
-/* The entry that maps va's page, with the rights that those above leave it; 0: none. */
-uint64_t tables_lookup(mpa_t root, uint64_t va);
 /* Whether [top - bytes, top) is data that can be written, and the page below is not mapped. */
 bool tables_stack_is_guarded(mpa_t root, uint64_t top, uint64_t bytes);
 
