@@ -52,8 +52,7 @@ static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
 		case 0x66: r->opsize16 = true; break;
 		case 0x67: r->addr16 = true; break;
 		case 0xf0: r->locked = true; break;
-		case 0xf2:
-		case 0xf3: i->flags |= INSN_REP; break;
+		case 0xf2 ... 0xf3: i->flags |= INSN_REP; break;
 		case 0x26:
 		case 0x2e:
 		case 0x36:
@@ -180,19 +179,15 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	case 0x07: return INSN_SYSRET;
 	case 0x08: return INSN_INVD;
 	case 0x09: return INSN_WBINVD;
-	case 0x20:
-	case 0x21:
-	case 0x22:
-	case 0x23: {
+	case 0x20 ... 0x23: {
+		static const uint8_t ops[] = { INSN_MOV_FROM_CR, INSN_MOV_FROM_DR, INSN_MOV_TO_CR,
+					       INSN_MOV_TO_DR };
 		unsigned m = take(r, 1); /* the mod field is ignored: always a register */
 
 		i->reg = ((m >> 3) & 7) | (r->rex & 4) << 1;
 		i->base = (m & 7) | (r->rex & 1) << 3;
 		i->width = r->code64 ? 8 : 4;
-		return b == 0x20   ? INSN_MOV_FROM_CR
-		       : b == 0x21 ? INSN_MOV_FROM_DR
-		       : b == 0x22 ? INSN_MOV_TO_CR
-				   : INSN_MOV_TO_DR;
+		return ops[b & 3];
 	}
 	case 0x30: return INSN_WRMSR;
 	case 0x32: return INSN_RDMSR;
@@ -201,8 +196,7 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	case 0xa0 ... 0xa1:
 	case 0xa8 ... 0xa9: i->reg = b & 8 ? GS : FS; return b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
 	case 0xb2:
-	case 0xb4:
-	case 0xb5:
+	case 0xb4 ... 0xb5:
 		modrm(r, i);
 		i->imm = b == 0xb2 ? SS : b == 0xb4 ? FS : GS;
 		return i->flags & INSN_MEM ? INSN_LOAD_FAR : INSN_OTHER;
@@ -259,8 +253,7 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 	case 0x9a: return far_pointer(r, i, INSN_CALL_FAR);
 	case 0x9c: return INSN_PUSHF;
 	case 0x9d: return INSN_POPF;
-	case 0xc4:
-	case 0xc5: /* with mod 3, or in 64-bit code, VEX */
+	case 0xc4 ... 0xc5: /* with mod 3, or in 64-bit code, VEX */
 		if (r->code64 || r->at >= r->bytes || r->code[r->at] >= 0xc0)
 			return INSN_OTHER;
 		modrm(r, i);
@@ -313,10 +306,8 @@ static bool one_byte_move(struct reader *r, struct insn *i, uint8_t b, struct in
 
 	m->width = m->reg_width = b & 1 ? wide : 1;
 	switch (b) {
-	case 0x88:
-	case 0x89: m->store = true; /* fallthrough */
-	case 0x8a:
-	case 0x8b:
+	case 0x88 ... 0x8b:
+		m->store = b <= 0x89;
 		modrm(r, i);
 		m->reg = i->reg;
 		return i->flags & INSN_MEM;
@@ -327,8 +318,7 @@ static bool one_byte_move(struct reader *r, struct insn *i, uint8_t b, struct in
 		if (r->code64 && !r->addr16)
 			take(r, 4);
 		return true;
-	case 0xc6:
-	case 0xc7:
+	case 0xc6 ... 0xc7:
 		if (modrm(r, i) || !(i->flags & INSN_MEM))
 			return false;
 		m->store = true;

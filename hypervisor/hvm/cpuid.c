@@ -107,9 +107,7 @@ void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_
 	case LEAF_EXTENDED + 8: show(r, 0xffff, speculation_ebx8(), 0, 0); break;
 	case 2: /* caches */
 	case 4:
-	case LEAF_EXTENDED + 5:
-	case LEAF_EXTENDED + 6:
-	case LEAF_EXTENDED + 2 ... LEAF_EXTENDED + 4: break; /* and the processor's name */
+	case LEAF_EXTENDED + 2 ... LEAF_EXTENDED + 6: break; /* and the processor's name */
 	default: memset(r, 0, 16);
 	}
 }
