@@ -307,4 +307,13 @@ static inline bool guest_is_pv(const struct guest *g)
 	return g->prepare == PREPARE_PV;
 }
 
+/* Of a PV kernel, between an INT from ring 3 and the handler's move to its own stack: the one entry
+ * stack must not be left for another thread. The handler's first store masks, and it looks at
+ * irq_pending later. */
+static inline bool on_entry_stack(uint64_t rsp)
+{
+	return rsp <= VENEER_ENTRY_STACK_TOP &&
+	       rsp > VENEER_ENTRY_STACK_TOP - sizeof(((struct veneer_vcpu_page *)0)->entry_stack);
+}
+
 #endif

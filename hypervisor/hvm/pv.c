@@ -332,11 +332,6 @@ bool hvm_pv_in_gate(uint64_t rip)
 	return in_gate(rip) || rip - GATE_HYPERCALL < PAGE_SIZE;
 }
 
-static bool on_entry_stack(uint64_t rsp)
-{
-	return rsp <= VENEER_ENTRY_STACK_TOP && rsp > VENEER_ENTRY_STACK_TOP - 0x800;
-}
-
 /* In the gate's return while events are not masked: it begins again, and finds irq_pending set. */
 static bool restart_return(struct regs *r)
 {

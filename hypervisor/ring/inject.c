@@ -55,7 +55,7 @@ static __attribute__((noinline)) bool push_in_parts(struct vcpu *v, uint64_t sp,
 	return false;
 }
 
-static bool pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
+static void pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 {
 	struct regs *r = v->regs;
 	uint64_t sp = (user ? v->page->kernel_sp : r->rsp) & ~15ull;
@@ -66,14 +66,13 @@ static bool pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 	if (to)
 		fill_frame(v, to, error);
 	else if (!push_in_parts(v, sp, error, bytes))
-		return false;
+		return;
 	r->rip = handler;
 	r->cs = VENEER_KERNEL_CS;
 	r->rflags = FLAGS_ONE | FLAGS_IF;
 	r->rsp = sp;
 	r->ss = VENEER_KERNEL_SS;
 	v->page->irq_mask = VENEER_IRQ_MASKED;
-	return true;
 }
 
 static __attribute__((noinline)) bool take_frame(struct vcpu *v)
@@ -122,23 +121,13 @@ void ring_undo_syscall(struct vcpu *v)
 	r->ss = VENEER_USER_SS;
 }
 
-/* Between an INT from ring 3 and the handler's move to its own stack: the one entry stack must not
- * be left for another thread. The handler's first store masks, and it looks at irq_pending later.
- */
-static bool on_entry_stack(const struct regs *r)
-{
-	return r->rsp <= VENEER_ENTRY_STACK_TOP &&
-	       r->rsp >
-		       VENEER_ENTRY_STACK_TOP - sizeof(((struct veneer_vcpu_page *)0)->entry_stack);
-}
-
 void ring_pv_event(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 	bool user = (r->cs & 3) == 3;
 	const struct veneer_handlers *h = &v->handlers;
 
-	if (!h->event || (!user && (v->page->irq_mask || on_entry_stack(r)))) {
+	if (!h->event || (!user && (v->page->irq_mask || on_entry_stack(r->rsp)))) {
 		v->page->irq_pending = 1;
 		return;
 	}
@@ -196,11 +185,6 @@ static uint32_t virtual_cs(uint64_t cs)
 	return (cs & 3) == 1 ? (uint32_t)cs & ~3u : (uint32_t)cs;
 }
 
-static uint32_t selector_base(const struct vcpu *v, uint64_t selector)
-{
-	return desc_base(ring_descriptor(v, selector));
-}
-
 static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error)
 {
 	struct regs *r = v->regs;
@@ -223,8 +207,8 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 		frame[n++] = (uint32_t)r->ss;
 	}
 	esp -= 4 * n;
-	if (mmu_write(&v->mmu, GVA((uint32_t)(esp + selector_base(v, ss))), frame, 4 * n, 0,
-		      NULL)) {
+	gva_t at = GVA((uint32_t)(esp + desc_base(ring_descriptor(v, ss))));
+	if (mmu_write(&v->mmu, at, frame, 4 * n, 0, NULL)) {
 		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
 		return false;
 	}
@@ -288,7 +272,7 @@ void ring_debug(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
-	if (guest_is_pv(v->guest) && (r->cs & 3) == 1 && on_entry_stack(r))
+	if (guest_is_pv(v->guest) && (r->cs & 3) == 1 && on_entry_stack(r->rsp))
 		r->rflags = (r->rflags & ~(uint64_t)FLAGS_TF) | FLAGS_RF;
 	else
 		ring_exception(v, VECTOR_DB, NO_ERROR);

@@ -187,13 +187,13 @@ static bool code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsign
 	       offset <= desc_limit(d);
 }
 
-/* Whether ring 3 may have it in SS. */
-static bool user_stack_fits(struct vcpu *v, uint16_t selector)
+/* Whether that ring may have it in SS. */
+static bool stack_fits(struct vcpu *v, uint16_t selector, unsigned ring)
 {
 	uint64_t d;
 
-	return (selector & 3) == 3 && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
-	       (d & DESC_S) && !(d & DESC_CODE) && (d & DESC_WRITE) && desc_dpl(d) == 3;
+	return (selector & 3) == ring && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
+	       (d & DESC_S) && !(d & DESC_CODE) && (d & DESC_WRITE) && desc_dpl(d) == ring;
 }
 
 static enum outcome do_iret(struct vcpu *v, const struct insn *i)
@@ -216,7 +216,7 @@ static enum outcome do_iret(struct vcpu *v, const struct insn *i)
 		return JUMPED;
 	ring_gdt_load(v);
 	if (!code_fits(v, cs, frame[0], user ? 3 : 0) ||
-	    (user && !user_stack_fits(v, (uint16_t)frame[4]))) {
+	    (user && !stack_fits(v, (uint16_t)frame[4], 3))) {
 		ring_exception(v, VECTOR_GP, cs & ~3u);
 		return JUMPED;
 	}
@@ -581,13 +581,10 @@ static enum outcome do_push_seg(struct vcpu *v, const struct insn *i)
 static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 {
 	uint32_t s = selector;
-	uint64_t d;
 
 	ring_gdt_load(v); /* it may have changed since */
 	if (seg == 2) {
-		if (selector >= SEL_GUEST_MAX || !ring_gdt_read(v, selector, &d) || !(d & DESC_P) ||
-		    !(d & DESC_S) || (d & DESC_CODE) || !(d & DESC_WRITE) || desc_dpl(d) ||
-		    (selector & 3))
+		if (selector >= SEL_GUEST_MAX || !stack_fits(v, selector, 0))
 			goto fault;
 		v->regs->ss = (selector & ~3u) | 1;
 		return true;
@@ -703,7 +700,7 @@ static enum outcome ret_far_to_user(struct vcpu *v, const struct insn *i, const 
 		return REFUSE;
 	if (!load_stack(v, 2u * i->width + i->imm, stack, sizeof(stack)))
 		return JUMPED;
-	if (!user_stack_fits(v, (uint16_t)stack[1]))
+	if (!stack_fits(v, (uint16_t)stack[1], 3))
 		return REFUSE;
 	v->regs->rip = frame[0];
 	v->regs->cs = (uint16_t)frame[1];
@@ -738,35 +735,26 @@ static const struct operation {
 	enum outcome (*emulate)(struct vcpu *v, const struct insn *i);
 	uint8_t who;
 } operations[INSN_OPS] = {
-	[INSN_CLI] = { do_cli_sti, PV_KERNEL },
-	[INSN_STI] = { do_cli_sti, PV_KERNEL },
+	[INSN_CLI... INSN_STI] = { do_cli_sti, PV_KERNEL },
 	[INSN_HLT] = { do_hlt },
 	[INSN_PUSHF] = { do_pushf, USER },
 	[INSN_POPF] = { do_popf },
 	[INSN_IRET] = { do_iret },
 	[INSN_INT] = { do_int, PV | USER },
-	[INSN_IN] = { port_io, PV },
-	[INSN_OUT] = { port_io, PV },
-	[INSN_INS] = { port_io, PV },
-	[INSN_OUTS] = { port_io, PV },
+	[INSN_IN... INSN_OUTS] = { port_io, PV },
 	[INSN_SGDT] = { do_store_table, PV_KERNEL | USER },
 	[INSN_SIDT] = { do_store_table, USER },
-	[INSN_LGDT] = { do_load_table },
-	[INSN_LIDT] = { do_load_table },
+	[INSN_LGDT... INSN_LIDT] = { do_load_table },
 	[INSN_SMSW] = { do_store_word, USER },
 	[INSN_LMSW] = { do_lmsw },
 	[INSN_INVLPG] = { do_invlpg },
-	[INSN_SLDT] = { do_store_word, USER },
-	[INSN_STR] = { do_store_word, USER },
+	[INSN_SLDT... INSN_STR] = { do_store_word, USER },
 	[INSN_LLDT] = { do_lldt },
 	[INSN_LTR] = { do_ltr },
-	[INSN_VERR] = { do_verify, USER },
-	[INSN_VERW] = { do_verify, USER },
-	[INSN_LAR] = { do_lar, USER },
-	[INSN_LSL] = { do_lar, USER },
+	[INSN_VERR... INSN_VERW] = { do_verify, USER },
+	[INSN_LAR... INSN_LSL] = { do_lar, USER },
 	[INSN_CLTS] = { do_clts },
-	[INSN_INVD] = { do_nothing },
-	[INSN_WBINVD] = { do_nothing },
+	[INSN_INVD... INSN_WBINVD] = { do_nothing },
 	[INSN_MOV_FROM_CR] = { do_mov_from_cr, PV_KERNEL },
 	[INSN_MOV_TO_CR] = { do_mov_to_cr },
 	[INSN_XSETBV] = { do_xsetbv, PV_KERNEL },
