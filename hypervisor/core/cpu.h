@@ -6,7 +6,6 @@
 #include "core/engine.h"
 #include "core/timer.h"
 #include "core/types.h"
-#include "ring/exit.h"
 #include "ring/gate.h"
 #include "x86/acpi.h"
 

@@ -4,7 +4,6 @@
 #include "core/guest.h"
 #include "core/hypercall.h"
 #include "core/interrupt.h"
-#include "ring/exit.h"
 #include "ring/ring.h"
 #include "x86/cpu.h"
 
@@ -71,10 +70,7 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 		return;
 	}
 	switch (vector) {
-	case VECTOR_TS:
-	case VECTOR_NP:
-	case VECTOR_SS:
-	case VECTOR_GP: ring_emulate(v); break;
+	case VECTOR_TS ... VECTOR_GP: ring_emulate(v); break;
 	case VECTOR_DB: debug_exception(v); break;
 	case VECTOR_BP:
 	case VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;

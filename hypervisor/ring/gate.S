@@ -13,7 +13,6 @@
 #define __ASSEMBLER__ 1
 #include "abi/veneer.h"
 #include "ring/gate.h"
-#include "ring/exit.h"
 #include "x86/cpu.h"
 
 .macro PUSH_REGS

@@ -61,7 +61,15 @@
 #define GDT_LIMIT     0x104f
 #define SEL_OWN(sel)  (((sel) & (SEL_GUEST_MAX - 1)) / 8) /* index in our page */
 
-/* Byte offsets in struct gate_data, for gate.S */
+/* Exit reasons in regs.vector beyond the processor's own 256 vectors */
+#define EXIT_HYPERCALL 0x100 /* through the hypercall page; RAX = number */
+#define EXIT_BAD_FRAME 0x101 /* IRETQ refused the guest's frame */
+
+/* Byte offsets in struct cpu, for gate.S */
+#define CPU_NMI_COUNT	0
+#define CPU_ABORT_STACK 8
+
+/* Byte offsets in struct gate_data */
 #define GD_HV_CR3	   0
 #define GD_HV_RSP	   8
 #define GD_THIS_CPU	   16
