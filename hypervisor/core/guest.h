@@ -25,6 +25,7 @@
 struct cpu;
 struct platform;
 struct hvm_gate_data;
+struct vmcb;
 
 /* What is counted for each guest. */
 enum counter {
@@ -138,12 +139,12 @@ struct vcpu {
 	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
 
 	/* of hardware virtualization */
-	void *hvm_block; /* VMCB or VMCS */
-	mpa_t hvm_block_at, nested_root;
-	struct hvm_gate_data *hvm_gate; /* PV */
-	bool hvm_launched, hvm_flush;	/* vmx: VMLAUNCH is done; translations must go */
-	bool hvm_masked;		/* vmx: entered with interrupts masked */
-	uint64_t hvm_msr[HVM_MSRS];	/* vmx: while they are not in the processor */
+	struct vmcb *vmcb;
+	mpa_t hvm_block_at, nested_root; /* the former: of the VMCB or VMCS */
+	struct hvm_gate_data *hvm_gate;	 /* PV */
+	bool hvm_launched, hvm_flush;	 /* vmx: VMLAUNCH is done; translations must go */
+	bool hvm_masked;		 /* vmx: entered with interrupts masked */
+	uint64_t hvm_msr[HVM_MSRS];	 /* vmx: while they are not in the processor */
 	uint16_t hvm_vpid;
 	struct code_page {
 		uint64_t page, root;

@@ -18,11 +18,6 @@
 #include "x86/cpu.h"
 #include "x86/paging.h"
 
-static struct vmcb *vmcb_of(const struct vcpu *v)
-{
-	return v->hvm_block;
-}
-
 /* --- the processor --- */
 
 #define CPUID_SVM	0x8000000a
@@ -138,10 +133,10 @@ static int create_vcpu(struct vcpu *v)
 
 	if (!at.v || !asid)
 		return -ENOMEM;
-	v->hvm_block = direct(at);
+	v->vmcb = direct(at);
 	v->hvm_block_at = at;
 	v->nested_root = v->guest->nested_root;
-	vmcb_of(v)->control.asid = asid;
+	v->vmcb->control.asid = asid;
 	if (guest_is_pv(v->guest) && hvm_pv_create_vcpu(v))
 		return -ENOMEM;
 	return 0;
@@ -151,7 +146,7 @@ static int create_vcpu(struct vcpu *v)
  * processor. After a shutdown all of it is undefined (15.14.3). */
 static void begin(struct vcpu *v)
 {
-	struct vmcb *b = vmcb_of(v);
+	struct vmcb *b = v->vmcb;
 	struct vmcb_control *c = &b->control;
 	uint32_t asid = c->asid;
 
@@ -177,7 +172,7 @@ static void start(struct vcpu *v, gpa_t root)
 
 static uint64_t get(const struct vcpu *v, enum hvm_register r)
 {
-	const struct vmcb_save *s = &vmcb_of(v)->save;
+	const struct vmcb_save *s = &v->vmcb->save;
 
 	switch (r) {
 	case HVM_CR0: return s->cr0;
@@ -192,14 +187,14 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
  * with PAE off too, its exit leaves the host without paging. MOV to CR0 exits. */
 static void load_efer(struct vcpu *v)
 {
-	struct vmcb_save *s = &vmcb_of(v)->save;
+	struct vmcb_save *s = &v->vmcb->save;
 
 	s->efer = (s->cr0 & CR0_PG ? v->efer : v->efer & ~(uint64_t)EFER_LME) | EFER_SVME;
 }
 
 static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 {
-	struct vmcb *b = vmcb_of(v);
+	struct vmcb *b = v->vmcb;
 
 	b->control.clean &= ~(r == HVM_CR2 ? SVM_CLEAN_CR2 : SVM_CLEAN_CR);
 	switch (r) {
@@ -220,7 +215,7 @@ static struct hvm_segment *segment(const struct vcpu *v, unsigned seg)
 				      SEGMENT(fs),   SEGMENT(gs),  SEGMENT(ldtr), SEGMENT(tr),
 				      SEGMENT(gdtr), SEGMENT(idtr) };
 
-	return (struct hvm_segment *)((char *)&vmcb_of(v)->save + at[seg]);
+	return (struct hvm_segment *)((char *)&v->vmcb->save + at[seg]);
 }
 
 static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
@@ -232,8 +227,8 @@ static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *
 {
 	*segment(v, seg) = *from;
 	if (seg == 2)
-		vmcb_of(v)->save.cpl = from->attributes >> 5 & 3;
-	vmcb_of(v)->control.clean &= ~(SVM_CLEAN_SEG | SVM_CLEAN_DT);
+		v->vmcb->save.cpl = from->attributes >> 5 & 3;
+	v->vmcb->control.clean &= ~(SVM_CLEAN_SEG | SVM_CLEAN_DT);
 }
 
 #define VIRTUAL_IRQ (SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR)
@@ -257,7 +252,7 @@ static void raise_interrupt(struct vmcb_control *c, unsigned vector)
 
 static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error)
 {
-	struct vmcb_control *c = &vmcb_of(v)->control;
+	struct vmcb_control *c = &v->vmcb->control;
 	uint64_t e = vector | SVM_EVENT_VALID | SVM_EVENT_EXCEPTION;
 
 	if (type == HVM_INTERRUPT) {
@@ -271,21 +266,21 @@ static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t
 
 static bool has_event(const struct vcpu *v)
 {
-	const struct vmcb_control *c = &vmcb_of(v)->control;
+	const struct vmcb_control *c = &v->vmcb->control;
 
 	return (c->event & SVM_EVENT_VALID) || interrupt_waits(c);
 }
 
 static bool interruptible(const struct vcpu *v)
 {
-	return (v->regs->rflags & FLAGS_IF) && !(vmcb_of(v)->control.interrupt_shadow & 1) &&
+	return (v->regs->rflags & FLAGS_IF) && !(v->vmcb->control.interrupt_shadow & 1) &&
 	       !has_event(v);
 }
 
 /* A virtual interrupt that is never taken: it exits when it could be. */
 static void window(struct vcpu *v, bool wanted)
 {
-	struct vmcb_control *c = &vmcb_of(v)->control;
+	struct vmcb_control *c = &v->vmcb->control;
 
 	if (interrupt_waits(c) || wanted == !!(c->intercept1 & SVM_INTERCEPT1_VINTR))
 		return;
@@ -301,18 +296,18 @@ static void window(struct vcpu *v, bool wanted)
 
 static void end_shadow(struct vcpu *v)
 {
-	vmcb_of(v)->control.interrupt_shadow &= ~1ull;
+	v->vmcb->control.interrupt_shadow &= ~1ull;
 }
 
 static void flush(struct vcpu *v)
 {
 	v->counts[COUNT_FLUSH]++;
-	vmcb_of(v)->control.tlb_control = flush_guest;
+	v->vmcb->control.tlb_control = flush_guest;
 }
 
 static void load_debug(struct vcpu *v)
 {
-	struct vmcb *b = vmcb_of(v);
+	struct vmcb *b = v->vmcb;
 
 	b->save.dr6 = v->dr6;
 	b->save.dr7 = v->dr7;
@@ -323,7 +318,7 @@ static void load_debug(struct vcpu *v)
 
 static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
 {
-	struct vmcb_save *s = &vmcb_of(v)->save;
+	struct vmcb_save *s = &v->vmcb->save;
 
 	s->star = (uint64_t)HVM_KERNEL_CS << 32;
 	s->lstar = hvm_gate_places[HVM_GATE_SYSCALL];
@@ -337,7 +332,7 @@ static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
 
 static void watch(struct vcpu *v)
 {
-	struct vmcb_control *c = &vmcb_of(v)->control;
+	struct vmcb_control *c = &v->vmcb->control;
 
 	c->exceptions = hvm_watched(v);
 	c->clean &= ~SVM_CLEAN_INTERCEPTS;
@@ -357,7 +352,7 @@ static const struct hvm_vendor vendor = {
 static void load(struct cpu *cpu, struct vcpu *v)
 {
 	__asm__ volatile("vmsave %0" ::"a"(cpu->svm_host.v) : "memory");
-	vmcb_of(v)->control.clean = 0;
+	v->vmcb->control.clean = 0;
 	hvm_load(v);
 }
 
@@ -385,7 +380,7 @@ static bool remembered(const struct code_page *c, const struct code_place *at, u
 /* Of the instruction that exited: from the processor where it says so, 15.7.1. */
 HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes)
 {
-	const struct vmcb *b = vmcb_of(v);
+	const struct vmcb *b = v->vmcb;
 	bool code64 = (v->efer & EFER_LMA) && (b->save.cs.attributes & HVM_LONG);
 	const struct code_place at = {
 		.linear = code64 ? b->save.rip : (uint32_t)(b->save.rip + b->save.cs.base),
@@ -402,7 +397,7 @@ HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes
 
 static void port_exit(struct vcpu *v)
 {
-	const struct vmcb_control *c = &vmcb_of(v)->control;
+	const struct vmcb_control *c = &v->vmcb->control;
 	uint64_t info = c->exit_info1;
 	const struct hvm_port p = {
 		.port = SVM_IO_PORT(info),
@@ -425,7 +420,7 @@ static void port_exit(struct vcpu *v)
 
 static void exception_exit(struct vcpu *v, unsigned vector)
 {
-	struct vmcb *b = vmcb_of(v);
+	struct vmcb *b = v->vmcb;
 
 	if (vector == VECTOR_MC) {
 		__asm__ volatile("int $18"); /* the machine's, 15.12.16 */
@@ -476,7 +471,7 @@ instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
 
 static void msr_exit(struct vcpu *v)
 {
-	bool write = vmcb_of(v)->control.exit_info1;
+	bool write = v->vmcb->control.exit_info1;
 
 	instruction_exit(v, write ? 0x300f : 0x320f, 2, write ? hvm_wrmsr : hvm_rdmsr);
 }
@@ -485,7 +480,7 @@ static void msr_exit(struct vcpu *v)
  * there when it has left. General detect is not offered. */
 static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
 {
-	struct vmcb *b = vmcb_of(v);
+	struct vmcb *b = v->vmcb;
 
 	if (n < 4) {
 		v->dr[n] = value;
@@ -508,7 +503,7 @@ static void dr_exit(struct vcpu *v, uint64_t n)
 	uint64_t value = *operand_register(v->regs, i.base);
 	if (i.width == 4)
 		value = (uint32_t)value;
-	if (n == 5 && (vmcb_of(v)->save.cr4 & CR4_DE))
+	if (n == 5 && (v->vmcb->save.cr4 & CR4_DE))
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
 	else if (hvm_in_ring0(v) && set_debug(v, n, value))
 		hvm_skip(v, i.length);
@@ -518,7 +513,7 @@ static void dr_exit(struct vcpu *v, uint64_t n)
 
 static void handle_exit(struct vcpu *v)
 {
-	const struct vmcb_control *c = &vmcb_of(v)->control;
+	const struct vmcb_control *c = &v->vmcb->control;
 	uint64_t code = c->exit_code;
 
 	switch (code) {
@@ -560,7 +555,7 @@ static void handle_exit(struct vcpu *v)
 
 HOT_FRAME static void run(struct cpu *cpu, struct vcpu *v)
 {
-	struct vmcb *b = vmcb_of(v);
+	struct vmcb *b = v->vmcb;
 	struct regs *r = v->regs;
 
 	b->save.rax = r->rax;

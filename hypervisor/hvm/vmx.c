@@ -270,7 +270,7 @@ static void write_zeros(void)
 static void begin(struct vcpu *v)
 {
 	clear(v);
-	memset(v->hvm_block, 0, PAGE_SIZE);
+	memset(direct(v->hvm_block_at), 0, PAGE_SIZE);
 	write_revision(v->hvm_block_at);
 	clear(v);
 	use(v);
@@ -287,7 +287,6 @@ static int create_vcpu(struct vcpu *v)
 	v->hvm_block_at = guest_take(v->guest, PAGE_SIZE);
 	if (!v->hvm_block_at.v)
 		return -ENOMEM;
-	v->hvm_block = direct(v->hvm_block_at);
 	v->hvm_vpid = (uint16_t)++v->cpu->asids;
 	v->nested_root = v->guest->nested_root;
 	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
@@ -390,7 +389,7 @@ static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *
 static void end_shadow(struct vcpu *v)
 {
 	(void)v;
-	set_bits(VMCS_GUEST_INTERRUPTIBILITY, VMX_BLOCKED_BY_STI | VMX_BLOCKED_BY_MOV_SS, false);
+	set_bits(VMCS_GUEST_INTERRUPTIBILITY, VMX_BLOCKED, false);
 }
 
 static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error)
@@ -415,8 +414,7 @@ static bool has_event(const struct vcpu *v)
 static bool interruptible(const struct vcpu *v)
 {
 	return (v->regs->rflags & FLAGS_IF) && !has_event(v) &&
-	       !(vmread(VMCS_GUEST_INTERRUPTIBILITY) &
-		 (VMX_BLOCKED_BY_STI | VMX_BLOCKED_BY_MOV_SS));
+	       !(vmread(VMCS_GUEST_INTERRUPTIBILITY) & VMX_BLOCKED);
 }
 
 static void window(struct vcpu *v, bool wanted)

@@ -139,11 +139,10 @@
 #define VMX_EVENT_VALID	    0x80000000u
 
 /* Interruptibility, 25.4.2 */
-#define VMX_BLOCKED_BY_STI    0x1u
-#define VMX_BLOCKED_BY_MOV_SS 0x2u
+#define VMX_BLOCKED	    0x3u /* by STI, by MOV SS */
 
-#define VMX_RIGHTS_UNUSABLE   0x10000u
-#define VMX_EPT_WALK_4_WB     0x1e /* of the EPT pointer, 25.6.11 */
+#define VMX_RIGHTS_UNUSABLE 0x10000u
+#define VMX_EPT_WALK_4_WB   0x1e /* of the EPT pointer, 25.6.11 */
 
 /* Exit reasons, appendix C */
 #define VMX_REASON(reason)	((reason)&0xffff)
