@@ -163,7 +163,7 @@ static void start_legacy(struct vcpu *v)
 	h->set(v, HVM_CR3, 0);
 	h->set(v, HVM_CR4, CR4_MCE);
 	h->set(v, HVM_EFER, 0);
-	h->load_debug(v);
+	v->engine->debug_changed(v);
 	v->saved.rflags = FLAGS_ONE;
 	v->xcr0 = 1;
 	v->hvm_code.bytes = NULL;

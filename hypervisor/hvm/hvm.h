@@ -40,7 +40,7 @@ enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
 enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
 
 /* Exceptions that exit: #MC is the machine's; #AC and #DB could come without end while one is
- * delivered. And those of a PV guest, see watch. */
+ * delivered. And those of a PV guest, see load_entries. */
 #define HVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 uint32_t hvm_watched(const struct vcpu *v);
 
@@ -62,12 +62,10 @@ struct hvm_vendor {
 	 */
 	void (*end_shadow)(struct vcpu *v);
 
-	void (*flush)(struct vcpu *v);	    /* all the guest's translations on this CPU */
-	void (*load_debug)(struct vcpu *v); /* v->dr, dr6 and dr7 have been set */
-	/* PV: SYSCALL and SYSENTER lead to hvm/gate.S, or are refused */
-	void (*system_calls)(struct vcpu *v, bool syscall, bool sysenter);
-	/* PV: exceptions without a handler exit, and #GP where there is an I/O bitmap */
-	void (*watch)(struct vcpu *v);
+	void (*flush)(struct vcpu *v); /* all the guest's translations on this CPU */
+	/* PV: SYSCALL and SYSENTER lead to hvm/gate.S, or are refused; exceptions without a handler
+	 * exit, and #GP where there is an I/O bitmap */
+	void (*load_entries)(struct vcpu *v);
 };
 
 /* svm.c and vmx.c have functions of the same names. */
@@ -75,7 +73,7 @@ struct hvm_vendor {
 	.get = get, .set = set, .get_segment = get_segment, .set_segment = set_segment, \
 	.inject = inject, .interruptible = interruptible, .window = window,             \
 	.has_event = has_event, .end_shadow = end_shadow, .flush = flush,               \
-	.load_debug = load_debug, .system_calls = system_calls, .watch = watch
+	.load_entries = load_entries
 
 /* hvm.c: the parts of struct engine that are the same */
 int hvm_create_guest(struct guest *g);

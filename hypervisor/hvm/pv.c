@@ -170,8 +170,7 @@ void hvm_load_entries(struct vcpu *v)
 	d->syscall = v->handlers.syscall;
 	d->syscall32 = v->syscall32_entry;
 	d->sysenter = v->sysenter_entry;
-	v->engine->hvm->system_calls(v, v->handlers.syscall, v->sysenter_entry);
-	v->engine->hvm->watch(v);
+	v->engine->hvm->load_entries(v);
 }
 
 uint32_t hvm_watched(const struct vcpu *v)
@@ -296,7 +295,7 @@ void hvm_pv_start(struct vcpu *v, gpa_t root)
 	hvm_load_root(v, root, true);
 	hvm_load_entries(v);
 	hvm_use_page(v, v->page);
-	h->load_debug(v);
+	v->engine->debug_changed(v);
 	v->saved.cs = HVM_KERNEL_CS;
 	v->saved.ss = HVM_KERNEL_SS;
 	v->saved.rflags = FLAGS_ONE | FLAGS_IF;

@@ -316,7 +316,7 @@ static void load_debug(struct vcpu *v)
 		write_breakpoints(v->dr);
 }
 
-static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
+static void load_entries(struct vcpu *v)
 {
 	struct vmcb_save *s = &v->vmcb->save;
 
@@ -324,18 +324,12 @@ static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
 	s->lstar = hvm_gate_places[HVM_GATE_SYSCALL];
 	s->cstar = hvm_gate_places[HVM_GATE_SYSCALL32];
 	s->sfmask = FLAGS_IF | FLAGS_TF | FLAGS_DF | FLAGS_NT | FLAGS_AC | FLAGS_IOPL | FLAGS_RF;
-	s->sysenter_cs = sysenter ? HVM_KERNEL_CS : 0;
+	s->sysenter_cs = v->sysenter_entry ? HVM_KERNEL_CS : 0;
 	s->sysenter_esp = VENEER_ENTRY_STACK_TOP;
 	s->sysenter_eip = hvm_gate_places[HVM_GATE_SYSENTER];
-	set(v, HVM_EFER, syscall ? v->efer | EFER_SCE : v->efer & ~(uint64_t)EFER_SCE);
-}
-
-static void watch(struct vcpu *v)
-{
-	struct vmcb_control *c = &v->vmcb->control;
-
-	c->exceptions = hvm_watched(v);
-	c->clean &= ~SVM_CLEAN_INTERCEPTS;
+	set(v, HVM_EFER, v->handlers.syscall ? v->efer | EFER_SCE : v->efer & ~(uint64_t)EFER_SCE);
+	v->vmcb->control.exceptions = hvm_watched(v);
+	v->vmcb->control.clean &= ~SVM_CLEAN_INTERCEPTS;
 }
 
 static const struct hvm_vendor vendor = {

@@ -436,7 +436,7 @@ static void load_debug(struct vcpu *v)
 		write_breakpoints(v->dr);
 }
 
-static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
+static void load_entries(struct vcpu *v)
 {
 	const uint64_t lazy[HVM_MSRS] = {
 		(uint64_t)HVM_KERNEL_CS << 32,
@@ -450,14 +450,10 @@ static void system_calls(struct vcpu *v, bool syscall, bool sysenter)
 		if (v->loaded)
 			wrmsr(lazy_msrs[i], lazy[i]);
 	}
-	vmwrite(VMCS_GUEST_SYSENTER_CS, sysenter ? HVM_KERNEL_CS : 0);
+	vmwrite(VMCS_GUEST_SYSENTER_CS, v->sysenter_entry ? HVM_KERNEL_CS : 0);
 	vmwrite(VMCS_GUEST_SYSENTER_ESP, VENEER_ENTRY_STACK_TOP);
 	vmwrite(VMCS_GUEST_SYSENTER_EIP, hvm_gate_places[HVM_GATE_SYSENTER]);
-	set(v, HVM_EFER, syscall ? v->efer | EFER_SCE : v->efer & ~(uint64_t)EFER_SCE);
-}
-
-static void watch(struct vcpu *v)
-{
+	set(v, HVM_EFER, v->handlers.syscall ? v->efer | EFER_SCE : v->efer & ~(uint64_t)EFER_SCE);
 	vmwrite(VMCS_EXCEPTIONS, hvm_watched(v));
 }
 
