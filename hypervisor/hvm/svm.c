@@ -137,9 +137,7 @@ static int create_vcpu(struct vcpu *v)
 	v->hvm_block_at = at;
 	v->nested_root = v->guest->nested_root;
 	v->vmcb->control.asid = asid;
-	if (guest_is_pv(v->guest) && hvm_pv_create_vcpu(v))
-		return -ENOMEM;
-	return 0;
+	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
 }
 
 /* An empty one, for a vCPU that begins: nothing waits in it, and nothing of it is known to the

@@ -519,23 +519,18 @@ static enum outcome do_nothing(struct vcpu *v, const struct insn *i)
 #define MSR_TSC 0x10
 
 /* A PV kernel has hypercalls for all but what is against speculation. */
-static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	if (guest_is_pv(v->guest))
-		return speculation_rdmsr(v, msr, value);
-	switch (msr) {
-	case MSR_TSC: *value = rdtsc(); return true;
-	case MSR_EFER: *value = v->legacy.efer; return true;
-	default: return speculation_rdmsr(v, msr, value);
-	}
-}
-
 static enum outcome do_rdmsr(struct vcpu *v, const struct insn *i)
 {
+	uint32_t msr = (uint32_t)v->regs->rcx;
+	bool pv = guest_is_pv(v->guest);
 	uint64_t value;
 
 	(void)i;
-	if (!read_msr(v, (uint32_t)v->regs->rcx, &value))
+	if (!pv && msr == MSR_TSC)
+		value = rdtsc();
+	else if (!pv && msr == MSR_EFER)
+		value = v->legacy.efer;
+	else if (!speculation_rdmsr(v, msr, &value))
 		return REFUSE;
 	v->regs->rax = (uint32_t)value;
 	v->regs->rdx = value >> 32;

@@ -320,9 +320,7 @@ static bool deliver(struct vcpu *v)
 			ring_pv_event(v);
 		return v->state == VCPU_RUNNABLE;
 	}
-	if (!deliver_legacy(v))
-		return false;
-	return step_if_masked(v);
+	return deliver_legacy(v) && step_if_masked(v);
 }
 
 static void run(struct cpu *cpu, struct vcpu *v)
