@@ -42,12 +42,6 @@ enum { EAX, EBX, ECX, EDX };
 /* as leaf 1, and SYSCALL NX MMXEXT LM 3DNOWEXT 3DNOW; no 1 GiB pages, RDTSCP, FFXSR */
 #define EDXX_SHOWN 0xe1d3a97fu
 
-static void hypervisor_leaf(uint32_t r[4])
-{
-	r[EAX] = LEAF_HYPERVISOR;
-	memcpy(&r[EBX], "VeneerVeneer", 12);
-}
-
 static void leaf_1(const struct vcpu *v, uint32_t r[4])
 {
 	r[EBX] = (r[EBX] & 0xffff) | v->guest->vcpus << 16 | v->id << 24;
@@ -87,7 +81,8 @@ static void leaf_d(uint32_t sub, uint32_t r[4])
 void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	if (leaf == LEAF_HYPERVISOR) {
-		hypervisor_leaf(r);
+		r[EAX] = LEAF_HYPERVISOR;
+		memcpy(&r[EBX], "VeneerVeneer", 12);
 		return;
 	}
 	cpuid(leaf, sub, r);

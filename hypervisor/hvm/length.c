@@ -24,20 +24,16 @@ static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 				    .bytes = mmu_memory(m, GPA(t.gpa.v & PAGE_MASK), PAGE_SIZE) };
 }
 
-static unsigned fetched_length(struct vcpu *v, bool code64, unsigned opcode)
-{
-	uint8_t code[INSN_BYTES];
-	unsigned bytes = hvm_fetch(v, code), n = insn_prefixes(code, bytes, code64);
-
-	return n + opcode <= bytes ? n + opcode : 0;
-}
-
 unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)
 {
+	uint8_t code[INSN_BYTES];
+
 	if (guest_is_pv(v->guest) && hvm_pv_in_gate(v->regs->rip))
 		return bytes; /* our own code, with no prefixes */
-	unsigned n = fetched_length(v, at->code64, bytes);
-	if (n)
-		remember(v, at->root, at->linear);
+	unsigned fetched = hvm_fetch(v, code);
+	unsigned n = insn_prefixes(code, fetched, at->code64) + bytes;
+	if (n > fetched)
+		return 0;
+	remember(v, at->root, at->linear);
 	return n;
 }
