@@ -26,8 +26,8 @@ multiboot2_header:
 	.short	3, 0			/* entry address */
 	.long	12, boot_multiboot2
 	.balign	8
-	.short	1, 0			/* information request: memory map, modules, command line */
-	.long	20, 1, 3, 6
+	.short	1, 0			/* information request: modules, memory map */
+	.long	16, 3, 6
 	.balign	8
 	.short	6, 0			/* modules page-aligned */
 	.long	8
@@ -102,7 +102,6 @@ boot_refuse:				/* EDI = message: to COM1, then stop */
 	jmp	2b
 
 /* Into long mode on the page table ECX, on to the 64-bit address EDX. */
-	.globl	boot_long_mode
 boot_long_mode:
 	movl	%edx, %edi
 	movl	%cr4, %eax
@@ -155,7 +154,6 @@ boot_stack_guard:
 
 	.section .boot.data, "aw"
 	.balign	8
-	.globl	boot_gdtr
 boot_gdt:
 	.quad	0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 boot_gdtr:

@@ -19,7 +19,6 @@ struct boot_info {
 	uint64_t bundle_bytes;
 	mpa_t rsdp; /* 0: look for it */
 	uint8_t rsdp_copy[36];
-	char cmdline[256];
 };
 
 /* Both read the loader's structures through the direct map. 0, or -EINVAL. */

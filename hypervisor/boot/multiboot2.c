@@ -4,12 +4,11 @@
 #include "core/string.h"
 #include "mmu/memory.h"
 
-#define TAG_END	    0
-#define TAG_CMDLINE 1
-#define TAG_MODULE  3
-#define TAG_MEMMAP  6
-#define TAG_ACPI_1  14
-#define TAG_ACPI_2  15
+#define TAG_END	   0
+#define TAG_MODULE 3
+#define TAG_MEMMAP 6
+#define TAG_ACPI_1 14
+#define TAG_ACPI_2 15
 
 struct tag {
 	uint32_t type, size;
@@ -55,9 +54,7 @@ int multiboot2_read(mpa_t at, struct boot_info *info)
 			return 0;
 		if (t->size < sizeof(*t))
 			return -EINVAL;
-		if (t->type == TAG_CMDLINE) {
-			copy_string(info->cmdline, p + sizeof(*t), sizeof(info->cmdline));
-		} else if (t->type == TAG_MODULE && !info->bundle_bytes) {
+		if (t->type == TAG_MODULE && !info->bundle_bytes) {
 			const struct tag_module *m = (const void *)p;
 
 			info->bundle = MPA(m->start);

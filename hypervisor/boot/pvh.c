@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* PVH start info: Xen's public/arch-x86/hvm/start_info.h, versions 0 and 1. */
 #include "boot/boot_info.h"
-#include "core/string.h"
 #include "mmu/memory.h"
 
 #define START_INFO_MAGIC 0x336ec578
@@ -32,8 +31,6 @@ int pvh_read(mpa_t at, struct boot_info *info)
 		return -EINVAL;
 	info->loader = "PVH";
 	info->rsdp = MPA(si->rsdp);
-	if (si->cmdline)
-		copy_string(info->cmdline, direct(MPA(si->cmdline)), sizeof(info->cmdline));
 	if (si->modules) {
 		const struct module_entry *m = direct(MPA(si->module_list));
 

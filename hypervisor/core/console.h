@@ -18,7 +18,6 @@
 #include "core/timer.h"
 
 struct guest;
-struct vcpu;
 
 #define CONSOLE_RING 8192 /* bytes, a power of two */
 #define CONSOLE_PART 64	  /* bytes of a guest's output that are looked at in one go */

@@ -41,19 +41,13 @@ typedef struct {
 #define container_of(p, type, field) ((type *)((char *)(p)-offsetof(type, field)))
 
 /* Errors are negative errno values, Linux's numbers. */
-#define EPERM  1
 #define ENOENT 2
-#define EIO    5
-#define E2BIG  7
 #define EAGAIN 11
 #define ENOMEM 12
 #define EFAULT 14
 #define EBUSY  16
-#define EEXIST 17
 #define ENODEV 19
 #define EINVAL 22
-#define ENOSPC 28
-#define ERANGE 34
 #define ENOSYS 38
 
 #endif

@@ -10,7 +10,6 @@
 #include "mmu/layout.h"
 
 struct boot_info;
-struct cpu;
 
 /* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. There a test may
  * also let another vCPU go on wherever the shadow MMU takes its lock or reads the guest's tables.
