@@ -166,7 +166,6 @@ no_nx:
 
 	.section .boot.bss, "aw", @nobits
 	.balign	4096
-	.globl	boot_pml4
 boot_pml4:
 	.skip	4096
 boot_pdpt:
@@ -187,11 +186,11 @@ init_stack_guard:			/* not mapped any more once there are tables */
 init_stack_end:
 
 /*
- * Start of an application processor: the first page of memory below 1 MiB that smp.c found. It
- * arrives in real mode with CS = page >> 4. Position-independent: everything is at a fixed offset.
+ * Start of an application processor: a copy of this in a page below 1 MiB, where it arrives in real
+ * mode with CS = page >> 4. From there it goes the boot processor's way.
  */
 	.section .rodata
-	.globl	ap_start, ap_start_end, ap_start_cr3, ap_start_stack, ap_start_root, ap_start_cpu
+	.globl	ap_start, ap_start_end, ap_start_stack, ap_start_root, ap_start_cpu
 	.balign	16
 	.code16
 ap_start:
@@ -201,51 +200,15 @@ ap_start:
 	movw	%ax, %ds
 	movzwl	%ax, %ebx
 	shll	$4, %ebx		/* linear address of this page */
-	leal	(ap_gdt - ap_start)(%ebx), %eax
-	movl	%eax, ap_gdtr - ap_start + 2
 	lgdtl	ap_gdtr - ap_start
-	leal	(ap_32 - ap_start)(%ebx), %eax
-	movl	%eax, ap_far - ap_start
 	movl	%cr0, %eax
 	orl	$CR0_PE, %eax
 	movl	%eax, %cr0
-	ljmpl	*(ap_far - ap_start)
-	.code32
-ap_32:	movl	$16, %eax
-	movw	%ax, %ds
-	movw	%ax, %ss
-	leal	4096(%ebx), %esp
-	movl	%cr4, %eax
-	orl	$CR4_PAE, %eax
-	movl	%eax, %cr4
-	movl	(ap_start_cr3 - ap_start)(%ebx), %eax
-	movl	%eax, %cr3
-	movl	$MSR_EFER, %ecx
-	rdmsr
-	orl	$(EFER_LME | EFER_NXE | EFER_SCE), %eax
-	wrmsr
-	movl	$(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG), %eax
-	movl	%eax, %cr0
-	leal	(ap_64 - ap_start)(%ebx), %eax
-	pushl	$24
-	pushl	%eax
-	lretl
-	.code64
-ap_64:	movq	(ap_start_stack - ap_start)(%rbx), %rsp
-	movq	(ap_start_root - ap_start)(%rbx), %rax
-	movq	(ap_start_cpu - ap_start)(%rbx), %rdi
-	movq	$ap_on_own_tables, %rcx
-	jmp	*%rcx
-	.balign	8
-ap_gdt:	.quad	0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff
+	ljmpl	$24, $ap_32
 ap_gdtr:
-	.short	31
-	.long	0
-ap_far:	.long	0
-	.short	8
+	.short	boot_gdtr - boot_gdt - 1
+	.long	boot_gdt
 	.balign	8
-ap_start_cr3:
-	.quad	0
 ap_start_stack:
 	.quad	0
 ap_start_root:
@@ -253,6 +216,20 @@ ap_start_root:
 ap_start_cpu:
 	.quad	0
 ap_start_end:
+
+	.section .boot.text, "ax"
+	.code32
+ap_32:	movl	$16, %eax
+	movw	%ax, %ds
+	movl	$boot_pml4, %ecx
+	movl	$ap_64, %edx
+	jmp	boot_long_mode
+	.code64
+ap_64:	movq	(ap_start_stack - ap_start)(%rbx), %rsp
+	movq	(ap_start_root - ap_start)(%rbx), %rax
+	movq	(ap_start_cpu - ap_start)(%rbx), %rdi
+	movq	$ap_on_own_tables, %rcx
+	jmp	*%rcx
 
 /* The stack is in the CPU's own tables alone. */
 	.text

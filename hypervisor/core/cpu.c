@@ -25,14 +25,6 @@ extern char init_stack_end[];
 
 static struct gate64 *idt_template; /* what every IDT starts from */
 
-/* The value of an absolute linker symbol. */
-#define LINKER_VALUE(symbol)                                    \
-	({                                                      \
-		uint64_t v_;                                    \
-		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
-		v_;                                             \
-	})
-
 const char *cpu_features_detect(void)
 {
 	uint32_t r[4], highest;
@@ -285,15 +277,13 @@ void cpu_load_tables(struct cpu *cpu)
 	wrmsr(MSR_SYSENTER_EIP, gate_entry_points[GATE_SYSENTER]);
 }
 
-extern uint8_t ap_start[], ap_start_end[], ap_start_cr3[], ap_start_stack[], ap_start_root[],
-	ap_start_cpu[];
+extern uint8_t ap_start[], ap_start_end[], ap_start_stack[], ap_start_root[], ap_start_cpu[];
 
-static void start_one(struct cpu *cpu, mpa_t page, mpa_t boot_root)
+static void start_one(struct cpu *cpu, mpa_t page)
 {
 	uint8_t *code = direct(page);
 
 	memcpy(code, ap_start, ap_start_end - ap_start);
-	memcpy(code + (ap_start_cr3 - ap_start), &boot_root.v, 8);
 	memcpy(code + (ap_start_stack - ap_start), &cpu->stack_top, 8);
 	memcpy(code + (ap_start_root - ap_start), &cpu->root.v, 8);
 	memcpy(code + (ap_start_cpu - ap_start), &cpu, 8);
@@ -310,15 +300,13 @@ static void start_one(struct cpu *cpu, mpa_t page, mpa_t boot_root)
 void cpus_start(void)
 {
 	mpa_t page = memory_low_page();
-	uint64_t boot_root;
 
-	__asm__("movabsq $boot_pml4, %0" : "=r"(boot_root));
 	if (!page.v && cpu_count > 1) {
 		console_print("no free page below 1 MiB: only one processor");
 		return;
 	}
 	for (unsigned i = 1; i < cpu_count; i++)
-		start_one(&cpus[i], page, MPA(boot_root));
+		start_one(&cpus[i], page);
 }
 
 /* It runs no guest before both STARTUP IPIs are behind it. QEMU (7.2 at least) sees to the second

@@ -214,10 +214,8 @@ static const char *why_not(enum mitigation m)
 /* Code that can be written: it is mapped read-only where it runs. */
 static uint8_t *writable(uint64_t va)
 {
-	uint64_t gate; /* absolute, and out of the code model's reach */
-
-	__asm__("movabsq $gate_text_load, %0" : "=r"(gate));
-	return direct(MPA(va >= IMAGE_BASE ? va - IMAGE_BASE : gate + (va - GATE_TEXT)));
+	return direct(MPA(va >= IMAGE_BASE ? va - IMAGE_BASE
+					   : LINKER_VALUE(gate_text_load) + (va - GATE_TEXT)));
 }
 
 static void write_jump(uint64_t from, uint64_t to)

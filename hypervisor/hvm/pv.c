@@ -32,14 +32,6 @@ static gpa_t gate_gpa(uint64_t va)
 	return GPA(HVM_GATE_PAGES + (va - GATE_BASE));
 }
 
-/* The value of an absolute linker symbol. */
-#define LINKER_VALUE(symbol)                                    \
-	({                                                      \
-		uint64_t v_;                                    \
-		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
-		v_;                                             \
-	})
-
 static bool map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
 {
 	return page.v && nested_map(g, root, &g->engine->hvm->format, at, page, writable);

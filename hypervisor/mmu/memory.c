@@ -17,18 +17,8 @@ static uint64_t total, used;
 static uint64_t low_page;
 static uint64_t direct_end;
 
-static uint64_t image_lo(void)
-{
-	return 0x100000;
-}
-
-static uint64_t image_hi(void)
-{
-	uint64_t end; /* an absolute symbol, out of the code model's reach */
-
-	__asm__("movabsq $image_end, %0" : "=r"(end));
-	return end;
-}
+#define IMAGE_START MIB(1)
+#define IMAGE_END   LINKER_VALUE(image_end)
 
 /* Cuts [start, end) out of every free range. */
 static void reserve(uint64_t start, uint64_t end)
@@ -63,10 +53,10 @@ void memory_init(const struct boot_info *info)
 		direct_end = MAX(direct_end, end);
 		free_range[free_ranges++] = (struct memory_range){ start, end };
 	}
-	reserve(image_lo(), ALIGN_UP(image_hi(), PAGE_SIZE));
+	reserve(IMAGE_START, ALIGN_UP(IMAGE_END, PAGE_SIZE));
 	reserve(ALIGN_DOWN(info->bundle.v, PAGE_SIZE),
 		ALIGN_UP(info->bundle.v + info->bundle_bytes, PAGE_SIZE));
-	used = image_hi() - image_lo();
+	used = IMAGE_END - IMAGE_START;
 }
 
 /* First fit. Until hv_tables_init the boot tables reach 4 GiB only. */
@@ -123,7 +113,7 @@ uint64_t memory_used_bytes(void)
 
 uint64_t memory_image_bytes(void)
 {
-	return image_hi() - image_lo();
+	return IMAGE_END - IMAGE_START;
 }
 
 static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
@@ -172,7 +162,7 @@ static uint64_t *image_entry(uint64_t va)
 
 static void map_image(void)
 {
-	for (uint64_t va = (uint64_t)text_start; va < IMAGE_BASE + image_hi(); va += PAGE_SIZE) {
+	for (uint64_t va = (uint64_t)text_start; va < IMAGE_BASE + IMAGE_END; va += PAGE_SIZE) {
 		uint64_t attr = va < (uint64_t)text_end	    ? 0
 				: va < (uint64_t)data_start ? PTE_NX
 							    : PTE_NX | PTE_W | PTE_D;

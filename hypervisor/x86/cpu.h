@@ -177,6 +177,14 @@ static inline uint64_t rdtsc(void)
 }
 #endif
 
+/* The value of a linker symbol, which may be out of the code model's reach. */
+#define LINKER_VALUE(symbol)                                    \
+	({                                                      \
+		uint64_t v_;                                    \
+		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
+		v_;                                             \
+	})
+
 static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	__asm__ volatile("cpuid"
