@@ -20,17 +20,6 @@
 
 #define LINE_BYTES 480
 
-static void lock(uint8_t *l)
-{
-	while (__atomic_test_and_set(l, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-static void unlock(uint8_t *l)
-{
-	__atomic_clear(l, __ATOMIC_RELEASE);
-}
-
 /* --- the port --- */
 
 /* What is on its way to it: one entry of a ring, as it is shown. Lock order: the port's, then a
@@ -154,7 +143,7 @@ static bool append(struct console_ring *r, const struct entry *e, const char *te
 						     : RESERVE;
 	bool fits;
 
-	lock(&r->lock);
+	spin_lock(&r->lock);
 	fits = room_in(r) >= sizeof(*e) + e->bytes + reserve;
 	if (fits) {
 		ring_put(r, e, sizeof(*e));
@@ -162,7 +151,7 @@ static bool append(struct console_ring *r, const struct entry *e, const char *te
 	} else {
 		r->dropped++;
 	}
-	unlock(&r->lock);
+	spin_unlock(&r->lock);
 	return fits;
 }
 
@@ -212,10 +201,10 @@ static void compose(const struct guest *g, struct console_ring *r)
 	struct entry e;
 
 	port.used = port.at = 0;
-	lock(&r->lock);
+	spin_lock(&r->lock);
 	ring_take(r, &e, sizeof(e));
 	ring_take(r, text, e.bytes);
-	unlock(&r->lock);
+	spin_unlock(&r->lock);
 	text[e.bytes] = 0;
 	show(g, &e, text);
 }
@@ -295,7 +284,7 @@ void console_guest_send(struct guest *g)
 		return;
 	}
 	bool all = send_ring(g, &g->console, SEND_BYTES);
-	unlock(&port.lock);
+	spin_unlock(&port.lock);
 	if (!all)
 		send_later(g);
 	tell_room(g);
@@ -333,7 +322,7 @@ static void send_own(struct timer *t)
 	(void)t;
 	if (!__atomic_test_and_set(&port.lock, __ATOMIC_ACQUIRE)) {
 		all = send_ring(NULL, &own, SEND_BYTES);
-		unlock(&port.lock);
+		spin_unlock(&port.lock);
 	}
 	if (!all)
 		this_cpu()->attention = true; /* console_attend sets the timer again */
@@ -349,9 +338,9 @@ void console_attend(void)
 
 static void send_own_now(void)
 {
-	lock(&port.lock);
+	spin_lock(&port.lock);
 	send_all_now(NULL, &own);
-	unlock(&port.lock);
+	spin_unlock(&port.lock);
 }
 
 /* Without room, and while there are no timers, lines go out at once: what the operator asks for is
@@ -388,11 +377,11 @@ void console_start_buffering(void)
 void console_stop_buffering(void)
 {
 	buffering = false;
-	lock(&port.lock);
+	spin_lock(&port.lock);
 	send_all_now(NULL, &own);
 	for (unsigned i = 0; i < guest_count; i++)
 		send_all_now(&guests[i], &guests[i].console);
-	unlock(&port.lock);
+	spin_unlock(&port.lock);
 }
 
 /* Takes no lock: this CPU may have it. */
@@ -574,7 +563,7 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 	uint64_t n = 0;
 	unsigned cost = 0;
 
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	bool room = console_guest_room(g);
 	if (!room) {
 		__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
@@ -586,7 +575,7 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 		console_guest_put(g, c);
 		cost += cost_of(g, c);
 	}
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 	if (bytes)
 		console_guest_send(g);
 	return n;
@@ -594,22 +583,22 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 
 void console_guest_prompt(struct guest *g)
 {
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	if (g->line_used != g->line_shown || g->line_kept != g->line_shown) {
 		g->line[g->line_used] = 0;
 		if (append_line(g, ENTRY_PROMPT))
 			g->line_shown = g->line_kept = g->line_used;
 	}
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 	console_guest_send(g);
 }
 
 void console_guest_flush(struct guest *g)
 {
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	if (g->line_used)
 		end_line(g);
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 }
 
 void console_interrupt(void)

@@ -315,17 +315,6 @@ int guest_input_take(struct guest *g)
 	return byte;
 }
 
-void guest_console_lock(struct guest *g)
-{
-	while (__atomic_test_and_set(&g->console_lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-void guest_console_unlock(struct guest *g)
-{
-	__atomic_clear(&g->console_lock, __ATOMIC_RELEASE);
-}
-
 bool guest_input_waits(const struct guest *g)
 {
 	return __atomic_load_n(&g->input_tail, __ATOMIC_ACQUIRE) !=
@@ -338,10 +327,10 @@ uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes)
 	uint32_t n = 0;
 	int byte;
 
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	for (; n < bytes && (byte = guest_input_take(g)) >= 0; n++)
 		at[n] = (uint8_t)byte;
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 	return n;
 }
 

@@ -195,12 +195,12 @@ struct guest {
 	unsigned vcpus;
 	uint8_t phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
-	bool end_wanted;  /* what parking and loading lead to is the end */
-	unsigned paused;  /* vCPUs that are; atomic */
-	unsigned parking; /* vCPUs that have still to park; atomic */
-	unsigned started; /* PV: vCPUs that run or are to begin; atomic */
-	struct load load; /* how far it is */
-	uint8_t console_lock;
+	bool end_wanted;      /* what parking and loading lead to is the end */
+	unsigned paused;      /* vCPUs that are; atomic */
+	unsigned parking;     /* vCPUs that have still to park; atomic */
+	unsigned started;     /* PV: vCPUs that run or are to begin; atomic */
+	struct load load;     /* how far it is */
+	uint8_t console_lock; /* over the line so far and the taking of input */
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
 	struct platform *platform;		     /* legacy devices, or NULL for PV */
 
@@ -290,9 +290,6 @@ int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */
 uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes); /* how many there were */
 bool guest_input_waits(const struct guest *g);
 
-/* Over the line of output so far and the taking of input, where vCPUs may meet. */
-void guest_console_lock(struct guest *g);
-void guest_console_unlock(struct guest *g);
 void vcpu_wake(struct vcpu *v);
 void vcpu_halt(struct vcpu *v, bool masked);	 /* HLT */
 void vcpu_event(struct vcpu *v, unsigned event); /* PV */
