@@ -27,16 +27,12 @@ static struct gate64 *idt_template; /* what every IDT starts from */
 
 const char *cpu_features_detect(void)
 {
-	uint32_t r[4], highest;
+	uint32_t r[4];
 
-	cpuid(0x80000000, 0, r);
-	if (r[0] >= 0x80000004)
-		for (uint32_t i = 0; i < 3; i++) {
-			cpuid(0x80000002 + i, 0, r);
-			memcpy(cpu_features.name + 16 * i, r, 16);
-		}
-	cpuid(0, 0, r);
-	highest = r[0];
+	for (uint32_t i = 0; i < 3; i++) {
+		cpuid_if_there(0x80000002 + i, 0, r);
+		memcpy(cpu_features.name + 16 * i, r, 16);
+	}
 	cpuid(1, 0, r);
 	if (!(r[3] & (1 << 9)))
 		return "local APIC (CPUID 1 EDX.9)";
@@ -50,18 +46,13 @@ const char *cpu_features_detect(void)
 	cpuid(1, 0, r);
 	cpu_features.xsave = r[2] & (1 << 26);
 	cpu_features.pcid = r[2] & (1 << 17);
-	if (highest >= 7) {
-		cpuid(7, 0, r);
-		cpu_features.umip = r[2] & (1 << 2);
-		cpu_features.fsgsbase = r[1] & 1;
-		cpu_features.smep = r[1] & (1 << 7);
-		cpu_features.smap = r[1] & (1 << 20);
-	}
-	cpuid(0x80000000, 0, r);
-	if (r[0] >= 0x80000008) {
-		cpuid(0x80000008, 0, r);
-		mmu_can_mark = (r[0] & 0xff) < 52;
-	}
+	cpuid_if_there(7, 0, r);
+	cpu_features.umip = r[2] & (1 << 2);
+	cpu_features.fsgsbase = r[1] & 1;
+	cpu_features.smep = r[1] & (1 << 7);
+	cpu_features.smap = r[1] & (1 << 20);
+	cpuid_if_there(0x80000008, 0, r);
+	mmu_can_mark = r[0] && (r[0] & 0xff) < 52;
 	if (cpu_features.xsave) {
 		cpuid(0xd, 0, r);
 		cpu_features.xcr0 = r[0] & 0xe7; /* x87, SSE, AVX, AVX-512 */

@@ -93,12 +93,14 @@ static const char *add_segment(struct elf_image *image, const struct elf_segment
 	return NULL;
 }
 
-static const char *read_headers(struct elf_image *image)
+const char *elf_read(const void *data, uint64_t bytes, struct elf_image *image)
 {
 	struct headers h;
-	const char *why = read_header(image, &h);
 
+	image->data = data;
+	image->bytes = bytes;
 	image->segments = 0;
+	const char *why = read_header(image, &h);
 	for (unsigned i = 0; !why && i < h.count; i++) {
 		struct elf_segment s =
 			segment_at(image->data + h.at + (uint64_t)i * h.size, image->is_64);
@@ -106,14 +108,6 @@ static const char *read_headers(struct elf_image *image)
 		why = add_segment(image, &s);
 	}
 	return why;
-}
-
-int elf_read(const void *data, uint64_t bytes, struct elf_image *image, const char **why)
-{
-	image->data = data;
-	image->bytes = bytes;
-	*why = read_headers(image);
-	return *why ? -EINVAL : 0;
 }
 
 /* The note at *p, if it is the one; goes on to the next. NULL with nothing left: there is none. */

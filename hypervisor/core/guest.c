@@ -111,7 +111,8 @@ int guest_create(struct guest *g, const struct guest_config *config)
 
 	g->config = config;
 	g->vcpus = config->vcpus;
-	if (load_identify(g, &why)) {
+	why = load_identify(g);
+	if (why) {
 		console_guest_notice(g, "%s: %s", config->image, why);
 		return -EINVAL;
 	}

@@ -205,6 +205,7 @@ struct guest {
 	struct platform *platform;		     /* legacy devices, or NULL for PV */
 
 	struct file image, module;
+	struct elf_image elf; /* what the image's headers say, if it is no bzImage */
 	/* a rewritten image's tables, in its patch window */
 	bool bzimage;
 	struct veneer_rewrite_note rewrite;

@@ -29,8 +29,8 @@ struct load {
 	uint64_t end;	     /* of what is in use, so far */
 };
 
-/* Looks at g->image: which preparation it is. 0, or -EINVAL with the reason. */
-int load_identify(struct guest *g, const char **why);
+/* Looks at g->image: which preparation it is. NULL, or what is wrong with it. */
+const char *load_identify(struct guest *g);
 
 /* Takes memory for the patch window of a rewritten image and fills it. Once. */
 int load_window(struct guest *g);

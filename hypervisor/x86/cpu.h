@@ -192,6 +192,16 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 			 : "a"(leaf), "c"(sub));
 }
 
+/* The same; all 0 where the processor has no such leaf. */
+static inline void cpuid_if_there(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	cpuid(leaf & 0x80000000, 0, r);
+	if (r[0] >= leaf)
+		cpuid(leaf, sub, r);
+	else
+		r[0] = r[1] = r[2] = r[3] = 0;
+}
+
 #define REGISTER(name)                                                       \
 	static inline uint64_t read_##name(void)                             \
 	{                                                                    \
