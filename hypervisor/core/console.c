@@ -3,7 +3,6 @@
 
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/monitor.h"
 #include "core/string.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"

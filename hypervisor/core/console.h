@@ -68,4 +68,7 @@ void console_attend(void);
 /* Bytes have arrived at the port. */
 void console_interrupt(void);
 
+/* monitor.c: one of them. */
+void monitor_input(uint8_t byte);
+
 #endif

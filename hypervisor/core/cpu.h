@@ -71,7 +71,7 @@ static inline struct cpu *this_cpu(void)
 
 /* What this processor can do, found once at boot. */
 struct cpu_features {
-	bool xsave, umip, fsgsbase, smep, smap, pcid, nx;
+	bool xsave, umip, fsgsbase, smep, smap, pcid;
 	uint64_t xcr0;
 	uint32_t xsave_bytes;
 	char name[49];
@@ -102,6 +102,9 @@ void cpu_load_tables(struct cpu *cpu); /* CR3, GDT, IDT, TSS, MSRs, on the CPU i
 void cpus_start(void);
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
+
+/* One of the machine's interrupts: vector 32 and up. */
+void interrupt_handle(unsigned vector);
 
 /* Looks over the page tables of all CPUs (mmu/tables.h) and prints what it finds, in one line. */
 void cpus_check_tables(void);

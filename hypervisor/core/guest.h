@@ -269,6 +269,7 @@ void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
 
 /* From its own CPU */
+void hypercall(struct vcpu *v);
 void vcpu_load(struct vcpu *v); /* in place of whoever is loaded there */
 void vcpu_unload(struct cpu *cpu);
 void vcpu_start(struct vcpu *v); /* a further vCPU: it begins in its turn */

@@ -5,7 +5,7 @@
 
 struct guest;
 
-void machine_guest_stats(const struct guest *g);
+void machine_guest_stats(struct guest *g);
 
 /* Prints the summary and powers the machine off; its exit status tells whether all guests were
  * well, where something can read it (QEMU's isa-debug-exit at port 0xf4: 1 well, 3 not). */

@@ -55,7 +55,7 @@ void __stack_chk_fail(void)
 	      (uint64_t)__builtin_return_address(0));
 }
 
-void machine_guest_stats(const struct guest *g)
+void machine_guest_stats(struct guest *g)
 {
 	uint64_t ran = 0, worst = 0;
 	char text[256];
@@ -93,7 +93,7 @@ void machine_off(void)
 		return;
 	console_stop_buffering();
 	for (unsigned i = 0; i < guest_count; i++) {
-		const struct guest *g = &guests[i];
+		struct guest *g = &guests[i];
 
 		machine_guest_stats(g);
 		print_profile(g);

@@ -146,7 +146,6 @@ static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint6
 	if (shadow_is_table(*entry, level))
 		shadow_clear_entry(m, entry, level);
 	shadow_set(m, page, index, leaf);
-	m->fills++;
 	if (level == 1 && m->shadow[page].key)
 		fill_neighbours(m, page, index);
 	return MMU_FILLED;
@@ -268,7 +267,6 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	shadow_set(m, page, index, leaf);
 	if (!one)
 		fill_neighbours(m, page, index);
-	m->fills++;
 	*result = MMU_FILLED;
 	return true;
 }

@@ -112,8 +112,8 @@ struct mmu {
 
 	uint32_t changes; /* counts up when entries are taken away or changed; atomic */
 
-	unsigned zeroed;       /* pages of the pool, from the first, that are zero or in use */
-	uint64_t fills, drops; /* leaves filled; shadow pages given back */
+	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
+	uint64_t drops;	 /* shadow pages given back */
 };
 
 /* One vCPU's view of its guest's memory. */
