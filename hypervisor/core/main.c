@@ -101,8 +101,8 @@ void machine_off(void)
 		well &= g->config->optional || g->verdict == 0;
 	}
 	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",
-		      (memory_used_bytes() - overhead) >> 10, overhead >> 10,
-		      memory_image_bytes() >> 10);
+		      (machine_memory.used - overhead) >> 10, overhead >> 10,
+		      machine_memory.image >> 10);
 	for (unsigned i = 0; i < cpu_count; i++)
 		if (cpus[i].nmi_count)
 			console_print("core %u took %lu NMIs", i, cpus[i].nmi_count);
@@ -261,7 +261,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	read_boot_info(magic, MPA(info));
 	prepare_machine();
 	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
-		      cpu_count, cpu_count == 1 ? "" : "s", memory_total_bytes() >> 20,
+		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
 		      tsc_khz() / 1000, cpu_features.name);
 	read_bundle();
 	speculation_init(&config);

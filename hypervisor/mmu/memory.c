@@ -13,7 +13,7 @@ extern char text_start[], text_end[], data_start[], init_stack_guard[];
 
 static struct memory_range free_range[BOOT_RANGES * 4];
 static unsigned free_ranges;
-static uint64_t total, used;
+struct machine_memory machine_memory;
 static uint64_t low_page;
 static uint64_t direct_end;
 
@@ -45,7 +45,7 @@ void memory_init(const struct boot_info *info)
 
 		if (start < 0x9f000 && end > start) /* not page 0 */
 			low_page = MIN(end, 0x9f000ull) - PAGE_SIZE;
-		total += info->ram[i].end - info->ram[i].start;
+		machine_memory.total += info->ram[i].end - info->ram[i].start;
 		start = MAX(start, MIB(1));
 		if (start >= end || start >= DIRECT_MAP_MAX)
 			continue;
@@ -56,7 +56,7 @@ void memory_init(const struct boot_info *info)
 	reserve(IMAGE_START, ALIGN_UP(IMAGE_END, PAGE_SIZE));
 	reserve(ALIGN_DOWN(info->bundle.v, PAGE_SIZE),
 		ALIGN_UP(info->bundle.v + info->bundle_bytes, PAGE_SIZE));
-	used = IMAGE_END - IMAGE_START;
+	machine_memory.used = machine_memory.image = IMAGE_END - IMAGE_START;
 }
 
 /* First fit. Until hv_tables_init the boot tables reach 4 GiB only. */
@@ -72,7 +72,7 @@ mpa_t memory_take(uint64_t bytes, uint64_t align)
 		if (start > r->start && free_ranges < ARRAY_SIZE(free_range))
 			free_range[free_ranges++] = (struct memory_range){ r->start, start };
 		r->start = end;
-		used += bytes;
+		machine_memory.used += bytes;
 		return MPA(start);
 	}
 	return MPA(0);
@@ -99,21 +99,6 @@ uint64_t memory_free_bytes(void)
 	for (unsigned i = 0; i < free_ranges; i++)
 		sum += free_range[i].end - free_range[i].start;
 	return sum;
-}
-
-uint64_t memory_total_bytes(void)
-{
-	return total;
-}
-
-uint64_t memory_used_bytes(void)
-{
-	return used;
-}
-
-uint64_t memory_image_bytes(void)
-{
-	return IMAGE_END - IMAGE_START;
 }
 
 static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
