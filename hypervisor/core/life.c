@@ -15,17 +15,6 @@
 #include "x86/apic.h"
 #include "x86/cpu.h"
 
-static void phase_lock(struct guest *g)
-{
-	while (__atomic_test_and_set(&g->phase_lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-static void phase_unlock(struct guest *g)
-{
-	__atomic_clear(&g->phase_lock, __ATOMIC_RELEASE);
-}
-
 static void set_phase(struct guest *g, enum guest_phase phase)
 {
 	__atomic_store_n(&g->phase, phase, __ATOMIC_RELEASE);
@@ -34,11 +23,11 @@ static void set_phase(struct guest *g, enum guest_phase phase)
 /* To the phase behind the one that is through: the end if it is wanted, else next. */
 static enum guest_phase go_on(struct guest *g, enum guest_phase next)
 {
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	if (g->end_wanted)
 		next = GUEST_ENDED;
 	set_phase(g, next);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	return next;
 }
 
@@ -69,12 +58,12 @@ static bool decide(struct guest *g, bool end)
 {
 	bool first, decided;
 
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	first = to_parking(g);
 	decided = first || (end && !g->end_wanted && g->phase != GUEST_ENDED);
 	if (decided)
 		g->end_wanted = end;
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	if (first)
 		park_all(g);
 	return decided;
@@ -181,10 +170,10 @@ static const char *load_step(struct guest *g)
 
 static void fail_to_load(struct guest *g, const char *why)
 {
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	g->end_wanted = true;
 	set_phase(g, GUEST_ENDED);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	g->verdict = -1;
 	console_guest_notice(g, "%s: %s", g->config->image, why);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
@@ -237,14 +226,14 @@ void guest_reset(struct guest *g)
 {
 	bool runs, ended;
 
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	ended = g->phase == GUEST_ENDED;
 	runs = to_parking(g);
 	g->end_wanted = false;
 	g->ended = false;
 	if (ended)
 		set_phase(g, GUEST_LOADING);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	if (runs)
 		park_all(g);
 	if (!ended)
@@ -256,9 +245,9 @@ void guest_reset(struct guest *g)
 /* A reset that came while its end was being told takes the end back. */
 static void set_ended(struct guest *g)
 {
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 }
 
 void guest_end(struct guest *g, int verdict, const char *how)
