@@ -6,15 +6,12 @@
 #include "core/cpu.h"
 #include "core/fpu.h"
 #include "core/load.h"
-#include "core/machine.h"
 #include "core/sched.h"
 #include "core/speculation.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
-#include "x86/apic.h"
 #include "x86/cpu.h"
-#include "x86/descriptor.h"
 
 struct guest guests[GUESTS_MAX];
 unsigned guest_count;
@@ -240,8 +237,6 @@ void vcpu_begin(struct vcpu *v)
 
 void vcpu_init(struct vcpu *v)
 {
-	if (!guest_is_running(v->guest))
-		return;
 	if (v->loaded)
 		vcpu_unload(v->cpu);
 	v->state = VCPU_STOPPED;

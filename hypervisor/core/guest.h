@@ -264,7 +264,6 @@ bool guests_all_ended(void);
 /* From any CPU */
 void vcpu_request(struct vcpu *v, uint32_t request);	  /* of the operator, or for an end */
 void vcpu_request_from(struct vcpu *v, uint32_t request); /* of a guest: no oftener than it pays */
-void guest_request(struct guest *g, uint32_t request);	  /* of all its vCPUs */
 void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
 

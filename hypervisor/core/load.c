@@ -80,8 +80,7 @@ static const char *identify_kind(struct guest *g)
 
 		if (!abi)
 			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit "
-			       "guests "
-			       "only when they are paravirtual";
+			       "guests only when they are paravirtual";
 		memcpy(&major, abi, 4);
 		if (major != VENEER_ABI_MAJOR)
 			return "built for another major version of the guest interface";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From the boot loader's jump to the first guest, in order. */
-#include "abi/veneer.h"
 #include "boot/boot_info.h"
 #include "core/bundle.h"
 #include "core/config.h"
@@ -69,10 +68,9 @@ void machine_guest_stats(struct guest *g)
 		worst = MAX(worst, g->vcpu[i].worst_wait);
 	}
 	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu "
-		      "overhead_kib=%lu "
-		      "shadow_pages=%u%s",
-		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0, ns_from_tsc(ran) / 1000,
-		      ns_from_tsc(worst) / 1000, g->overhead >> 10,
+		      "overhead_kib=%lu shadow_pages=%u%s",
+		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0,
+		      ns_from_tsc(ran) / 1000, ns_from_tsc(worst) / 1000, g->overhead >> 10,
 		      g->mmu.pool_pages - g->mmu.pool_free, text);
 }
 

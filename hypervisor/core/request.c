@@ -32,12 +32,6 @@ void vcpu_request_from(struct vcpu *v, uint32_t request)
 		cpu_kick(v->cpu);
 }
 
-void guest_request(struct guest *g, uint32_t request)
-{
-	for (unsigned i = 0; i < g->vcpus; i++)
-		vcpu_request(&g->vcpu[i], request);
-}
-
 /* --- on the vCPU's own CPU --- */
 
 static uint32_t take(struct vcpu *v, uint32_t which)

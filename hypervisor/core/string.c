@@ -15,18 +15,6 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 	return ret;
 }
 
-void *memmove(void *to, const void *from, size_t n)
-{
-	char *t = to;
-	const char *f = from;
-
-	if (t <= f || t >= f + n)
-		return memcpy(to, from, n);
-	while (n--)
-		t[n] = f[n];
-	return to;
-}
-
 void *memset(void *to, int c, size_t n)
 {
 	void *ret = to;
