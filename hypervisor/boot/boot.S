@@ -66,35 +66,20 @@ boot_multiboot2:			/* EAX = 0x36d76289 */
 	incl	%ecx
 	cmpl	$2048, %ecx
 	jne	1b
-	movl	$boot_pd + 3, %eax
-	xorl	%ecx, %ecx
-1:	movl	%eax, boot_pdpt(, %ecx, 8)
-	addl	$4096, %eax
-	incl	%ecx
-	cmpl	$4, %ecx
-	jne	1b
-	movl	$boot_pd + 3, boot_pdpt_high + 510 * 8
-	movl	$boot_pdpt + 3, boot_pml4
-	movl	$boot_pdpt + 3, boot_pml4 + DIRECT_MAP_SLOT * 8
-	movl	$boot_pdpt_high + 3, boot_pml4 + 511 * 8
 	movl	$boot_pml4, %ecx
 	movl	$boot_start64, %edx
 	jmp	boot_long_mode
 
 boot_refuse:				/* EDI = message: to COM1, then stop */
-	movb	(%edi), %al
-	testb	%al, %al
-	jz	2f
-	movb	%al, %cl
-	movw	$0x3fd, %dx
-1:	inb	%dx, %al
+	movl	%edi, %esi
+1:	movw	$0x3fd, %dx
+	inb	%dx, %al
 	testb	$0x20, %al
 	jz	1b
-	movb	%cl, %al
 	movw	$0x3f8, %dx
-	outb	%al, %dx
-	incl	%edi
-	jmp	boot_refuse
+	outsb
+	cmpb	$0, (%esi)
+	jne	1b
 2:	movb	$0x7f, %al		/* QEMU's isa-debug-exit, when there is one */
 	outb	%al, $0xf4
 	cli
@@ -164,14 +149,22 @@ no_long_mode:
 no_nx:
 	.asciz	"veneer: this processor has no execute-disable bit (CPUID 0x80000001 EDX.20)\r\n"
 
-	.section .boot.bss, "aw", @nobits
 	.balign	4096
 boot_pml4:
-	.skip	4096
+	.quad	boot_pdpt + 3
+	.org	boot_pml4 + DIRECT_MAP_SLOT * 8
+	.quad	boot_pdpt + 3
+	.org	boot_pml4 + 511 * 8
+	.quad	boot_pdpt_high + 3
 boot_pdpt:
-	.skip	4096
+	.quad	boot_pd + 3, boot_pd + 0x1003, boot_pd + 0x2003, boot_pd + 0x3003
+	.balign	4096
 boot_pdpt_high:
-	.skip	4096
+	.org	boot_pdpt_high + 510 * 8
+	.quad	boot_pd + 3, 0
+
+	.section .boot.bss, "aw", @nobits
+	.balign	4096
 boot_pd:
 	.skip	4 * 4096
 	.skip	256
