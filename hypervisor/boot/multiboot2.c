@@ -23,22 +23,15 @@ struct tag_module {
 struct tag_memmap {
 	struct tag tag;
 	uint32_t entry_size, entry_version;
-	struct memmap_entry {
-		uint64_t address, bytes;
-		uint32_t type, reserved;
-	} entry[];
+	struct memmap_entry entry[];
 };
 
 static void read_memmap(const struct tag_memmap *t, struct boot_info *info)
 {
 	uint32_t bytes = t->tag.size - sizeof(*t);
 
-	for (uint32_t at = 0; t->entry_size && at + t->entry_size <= bytes; at += t->entry_size) {
-		const struct memmap_entry *e = (const void *)((const char *)t->entry + at);
-
-		if (e->type == 1)
-			boot_add_ram(info, e->address, e->bytes);
-	}
+	for (uint32_t at = 0; t->entry_size && at + t->entry_size <= bytes; at += t->entry_size)
+		boot_add_memory(info, (const void *)((const char *)t->entry + at));
 }
 
 int multiboot2_read(mpa_t at, struct boot_info *info)

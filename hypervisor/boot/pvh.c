@@ -16,13 +16,6 @@ struct module_entry {
 	uint64_t address, bytes, cmdline, reserved;
 };
 
-struct memmap_entry {
-	uint64_t address, bytes;
-	uint32_t type, reserved;
-};
-
-#define MEMMAP_RAM 1
-
 int pvh_read(mpa_t at, struct boot_info *info)
 {
 	const struct start_info *si = direct(at);
@@ -39,7 +32,6 @@ int pvh_read(mpa_t at, struct boot_info *info)
 	}
 	const struct memmap_entry *e = direct(MPA(si->memmap));
 	for (uint32_t i = 0; i < si->memmap_entries; i++)
-		if (e[i].type == MEMMAP_RAM)
-			boot_add_ram(info, e[i].address, e[i].bytes);
+		boot_add_memory(info, &e[i]);
 	return 0;
 }
