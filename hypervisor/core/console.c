@@ -426,31 +426,22 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 	console_guest_send(g);
 }
 
-/* With the guest's console lock held: whoever has it sends. */
-static void add_counts(struct guest *g, const char *fmt, ...)
+/* Whoever calls it sends: perhaps with the guest's console lock held. */
+static void add(struct guest *g, enum entry_kind kind, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	add_notice(g, ENTRY_NOTICE, fmt, args);
+	add_notice(g, kind, fmt, args);
 	va_end(args);
-}
-
-static void put_verdict(struct guest *g, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	add_notice(g, ENTRY_VERDICT, fmt, args);
-	va_end(args);
-	console_guest_send(g);
 }
 
 void console_guest_verdict(struct guest *g, const char *how, int verdict)
 {
 	if (g->console.dropped)
-		put_verdict(g, "%u lines found no room on the console", g->console.dropped);
-	put_verdict(g, "%s, verdict %d", how, verdict);
+		add(g, ENTRY_VERDICT, "%u lines found no room on the console", g->console.dropped);
+	add(g, ENTRY_VERDICT, "%s, verdict %d", how, verdict);
+	console_guest_send(g);
 }
 
 /* count-at: what happened between two lines, the last byte of one and the first of the next. */
@@ -476,7 +467,7 @@ static void print_counts(struct guest *g)
 			used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
 				       counter_names[i], g->line_counts[i]);
 	text[used] = 0;
-	add_counts(g, "counts%s", text);
+	add(g, ENTRY_NOTICE, "counts%s", text);
 }
 
 /* The line so far: what a prompt has shown of it stays as far as it still holds. */
