@@ -260,12 +260,24 @@ void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(pr
 
 struct guest *guest_find(const char *name);
 bool guests_all_ended(void);
+void machine_guest_stats(struct guest *g);
+
+/* Prints the summary and powers the machine off; its exit status tells whether all guests were
+ * well, where something can read it (QEMU's isa-debug-exit at port 0xf4: 1 well, 3 not). */
+void machine_off(void);
 
 /* From any CPU */
 void vcpu_request(struct vcpu *v, uint32_t request);	  /* of the operator, or for an end */
 void vcpu_request_from(struct vcpu *v, uint32_t request); /* of a guest: no oftener than it pays */
 void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
+
+/* request.c, on the vCPU's own CPU. What the operator wants, and parking: whoever has the CPU, and
+ * however much the vCPU has run. Then short requests of guests, paid for by the vCPU. Then a part
+ * of the work that was put off, when it is the vCPU's turn to run. */
+void request_at_once(struct vcpu *v);
+void request_in_share(struct vcpu *v);
+void request_in_turn(struct vcpu *v);
 
 /* From its own CPU */
 void hypercall(struct vcpu *v);

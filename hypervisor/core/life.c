@@ -8,7 +8,6 @@
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/load.h"
-#include "core/machine.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
@@ -150,7 +149,7 @@ static const char *load_step(struct guest *g)
 	bool done = true;
 
 	switch (l->stage) {
-	case LOAD_ZERO_PAGES: done = zero_page(g); break;
+	case LOAD_ZERO_VCPU: done = zero_page(g); break;
 	case LOAD_ZERO: done = zero_part(l, g->mmu.memory, g->mmu.memory_bytes); break;
 	case LOAD_ZERO_POOL:
 		done = mmu_zero_part(&g->mmu);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/load.h"
 
-#include "core/bzimage.h"
 #include "core/console.h"
 #include "core/elf.h"
 #include "core/cpu.h"

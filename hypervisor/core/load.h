@@ -17,7 +17,7 @@ struct guest;
 #define LOAD_PART   KIB(16)	       /* bytes zeroed or copied in one go */
 
 struct load {
-	enum { LOAD_ZERO_PAGES, LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
+	enum { LOAD_ZERO_VCPU, LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
 	uint64_t done; /* pages or bytes of the stage, or of the copy under way */
 	struct {
 		gpa_t to;
@@ -50,5 +50,11 @@ const char *load_finish(struct guest *g);
 
 /* Notes a copy to [to, to + room); false: that is not the guest's memory. */
 bool load_add_copy(struct guest *g, gpa_t to, uint64_t room, const void *from, uint64_t bytes);
+
+/* bzimage.c: whether a file is such an image; the parts of load_begin and load_finish for it:
+ * kernel and module (as initrd); then command line, memory map, and the first vCPU at the entry. */
+bool bzimage_is(const void *data, uint64_t bytes);
+const char *bzimage_begin(struct guest *g);
+void bzimage_finish(struct guest *g);
 
 #endif

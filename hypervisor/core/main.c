@@ -7,7 +7,6 @@
 #include "core/cpu.h"
 #include "core/engine.h"
 #include "core/guest.h"
-#include "core/machine.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/speculation.h"

@@ -7,7 +7,6 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/machine.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "mmu/mmu.h"

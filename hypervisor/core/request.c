@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "core/request.h"
-
+/* What is asked of a vCPU, and how it is seen to. */
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/machine.h"
 #include "platform/platform.h"
 #include "virtio/device.h"
 
