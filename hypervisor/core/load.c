@@ -164,10 +164,7 @@ bool load_add_copy(struct guest *g, gpa_t to, uint64_t room, const void *from, u
 
 	if (!mmu_memory(&g->mmu, to, MAX(room, bytes)) || l->copies == LOAD_COPIES)
 		return false;
-	l->copy[l->copies].to = to;
-	l->copy[l->copies].from = from;
-	l->copy[l->copies].bytes = bytes;
-	l->copies++;
+	l->copy[l->copies++] = (struct load_copy){ to, from, bytes };
 	return true;
 }
 
@@ -207,10 +204,10 @@ bool load_copy_part(struct guest *g)
 
 	if (l->copied == l->copies)
 		return true;
-	uint64_t left = l->copy[l->copied].bytes - l->done, n = MIN(left, LOAD_PART);
-	char *to = mmu_memory(&g->mmu, l->copy[l->copied].to, l->copy[l->copied].bytes);
+	const struct load_copy *c = &l->copy[l->copied];
+	uint64_t left = c->bytes - l->done, n = MIN(left, LOAD_PART);
 
-	memcpy(to + l->done, l->copy[l->copied].from + l->done, n);
+	memcpy((char *)mmu_memory(&g->mmu, c->to, c->bytes) + l->done, c->from + l->done, n);
 	l->done += n;
 	if (n == left) {
 		l->copied++;

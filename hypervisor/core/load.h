@@ -18,8 +18,8 @@ struct guest;
 
 struct load {
 	enum { LOAD_ZERO_VCPU, LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
-	uint64_t done; /* pages or bytes of the stage, or of the copy under way */
-	struct {
+	uint64_t done; /* bytes of the stage, or of the copy under way */
+	struct load_copy {
 		gpa_t to;
 		const uint8_t *from;
 		uint64_t bytes;
