@@ -40,12 +40,11 @@ const char *cpu_features_detect(void)
 		return "FXSAVE (CPUID 1 EDX.24)";
 	if (!(r[3] & (1 << 4)))
 		return "time-stamp counter (CPUID 1 EDX.4)";
+	cpu_features.xsave = r[2] & (1 << 26);
+	cpu_features.pcid = r[2] & (1 << 17);
 	cpuid(0x80000001, 0, r);
 	if (!(r[3] & (1 << 11)))
 		return "SYSCALL (CPUID 0x80000001 EDX.11)";
-	cpuid(1, 0, r);
-	cpu_features.xsave = r[2] & (1 << 26);
-	cpu_features.pcid = r[2] & (1 << 17);
 	cpuid_if_there(7, 0, r);
 	cpu_features.umip = r[2] & (1 << 2);
 	cpu_features.fsgsbase = r[1] & 1;
@@ -95,6 +94,10 @@ static uint64_t *gate_tables(const struct cpu *cpu, mpa_t *pdpt)
 
 static void fill_idt_template(void)
 {
+	static const uint8_t stack[256] = {
+		[VECTOR_NMI] = 1, [VECTOR_MC] = 2, [VECTOR_DF] = 3, [VECTOR_DB] = 4
+	};
+
 	idt_template = direct(alloc(PAGE_SIZE));
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t at = i == VECTOR_NMI ? gate_entry_points[GATE_NMI]
@@ -107,11 +110,7 @@ static void fill_idt_template(void)
 			.offset_high = at >> 32,
 			.selector = SEL_HV_CS,
 			.type = 0x80 | (from_guest ? 3 << 5 : 0) | DESC_TYPE_INTERRUPT,
-			.ist = i == VECTOR_NMI	? 1
-			       : i == VECTOR_MC ? 2
-			       : i == VECTOR_DF ? 3
-			       : i == VECTOR_DB ? 4
-						: 0,
+			.ist = stack[i],
 		};
 	}
 }
