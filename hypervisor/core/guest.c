@@ -224,8 +224,7 @@ void vcpu_begin(struct vcpu *v)
 	if (!guest_is_running(v->guest) ||
 	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
 		return;
-	if (v->loaded)
-		vcpu_unload(v->cpu);
+	vcpu_unload(v);
 	if (guest_is_pv(v->guest))
 		begin_pv(v);
 	else
@@ -237,8 +236,7 @@ void vcpu_begin(struct vcpu *v)
 
 void vcpu_init(struct vcpu *v)
 {
-	if (v->loaded)
-		vcpu_unload(v->cpu);
+	vcpu_unload(v);
 	v->state = VCPU_STOPPED;
 	__atomic_and_fetch(&v->requests, ~REQUEST_BEGIN, __ATOMIC_RELAXED);
 	platform_init(v->guest->platform, v->id);
@@ -251,20 +249,18 @@ void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 		v->engine->use_page(v, page);
 }
 
-void vcpu_unload(struct cpu *cpu)
+void vcpu_unload(struct vcpu *v)
 {
-	struct vcpu *v = cpu->current;
-
-	if (!v)
+	if (!v || !v->loaded)
 		return;
-	v->engine->unload(cpu, v);
+	v->engine->unload(v->cpu, v);
 	v->loaded = false;
-	cpu->current = NULL;
+	v->cpu->current = NULL;
 }
 
 void vcpu_load(struct vcpu *v)
 {
-	vcpu_unload(v->cpu);
+	vcpu_unload(v->cpu->current);
 	speculation_switch(v->cpu, v);
 	v->engine->load(v->cpu, v);
 	v->loaded = true;

@@ -281,10 +281,10 @@ void request_in_turn(struct vcpu *v);
 
 /* From its own CPU */
 void hypercall(struct vcpu *v);
-void vcpu_load(struct vcpu *v); /* in place of whoever is loaded there */
-void vcpu_unload(struct cpu *cpu);
-void vcpu_start(struct vcpu *v); /* a further vCPU: it begins in its turn */
-void vcpu_begin(struct vcpu *v); /* by v->start, or that of a PC by v->startup in real mode */
+void vcpu_load(struct vcpu *v);	  /* in place of whoever is loaded there */
+void vcpu_unload(struct vcpu *v); /* if it is loaded; NULL: nothing to do */
+void vcpu_start(struct vcpu *v);  /* a further vCPU: it begins in its turn */
+void vcpu_begin(struct vcpu *v);  /* by v->start, or that of a PC by v->startup in real mode */
 void vcpu_init(struct vcpu *v);
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
 

@@ -74,8 +74,7 @@ void vcpu_park(struct vcpu *v)
 
 	v->state = VCPU_STOPPED;
 	__atomic_and_fetch(&v->requests, ~(REQUEST_WORK | REQUEST_BEGIN), __ATOMIC_RELAXED);
-	if (v->loaded)
-		vcpu_unload(v->cpu);
+	vcpu_unload(v);
 	timer_cancel(v->cpu, &v->timer);
 	if (!v->id)
 		timer_cancel(v->cpu, &g->device[0].timer);
@@ -110,13 +109,6 @@ void guest_load_begin(struct guest *g)
 	g->load = (struct load){ 0 };
 }
 
-/* One vCPU's page; true: all are zero. */
-static bool zero_page(struct guest *g)
-{
-	memset(g->vcpu[g->load.done].own_page, 0, PAGE_SIZE);
-	return ++g->load.done == g->vcpus;
-}
-
 /* A part of [at, at + bytes), as far as load.done says; true: all of it is zero. */
 static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
 {
@@ -145,12 +137,13 @@ static void set_clock(struct vcpu *v)
 static const char *load_step(struct guest *g)
 {
 	struct load *l = &g->load;
+	const struct mmu *m = &g->mmu;
 	const char *why = NULL;
 	bool done = true;
 
 	switch (l->stage) {
-	case LOAD_ZERO_VCPU: done = zero_page(g); break;
-	case LOAD_ZERO: done = zero_part(l, g->mmu.memory, g->mmu.memory_bytes); break;
+	case LOAD_ZERO_VCPU: done = zero_part(l, m->vcpu_pages, m->vcpu_pages_bytes); break;
+	case LOAD_ZERO: done = zero_part(l, m->memory, m->memory_bytes); break;
 	case LOAD_ZERO_POOL:
 		done = mmu_zero_part(&g->mmu);
 		if (done)
