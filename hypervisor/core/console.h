@@ -12,9 +12,6 @@
 #ifndef VENEER_CONSOLE_H
 #define VENEER_CONSOLE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "core/timer.h"
 
 struct guest;

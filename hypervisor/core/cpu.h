@@ -10,11 +10,6 @@
 #include "ring/gate.h"
 #include "x86/acpi.h"
 
-struct guest;
-struct vcpu;
-struct gate64;
-struct tss64;
-
 struct cpu {
 	uint64_t nmi_count;
 	uint64_t abort_stack; /* top, for machine checks and double faults */

@@ -22,10 +22,6 @@
 #include "virtio/device.h"
 #include "x86/cpu.h"
 
-struct cpu;
-struct platform;
-struct hvm_gate_data;
-
 /* What is counted for each guest. */
 enum counter {
 	COUNT_EXITS, /* all; each is two page-table switches */

@@ -3,7 +3,6 @@
 #ifndef VENEER_X86_DESCRIPTOR_H
 #define VENEER_X86_DESCRIPTOR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define DESC_ACCESSED  (1ull << 40)
