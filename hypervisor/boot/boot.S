@@ -115,13 +115,7 @@ boot_start64:
 	movq	$init_stack_end, %rsp
 	movl	%ebp, %edi
 	movl	%esi, %esi
-	call	boot_stack_guard
-	movq	$boot_main, %rax
-	call	*%rax
-	ud2
-
-/* What -fstack-protector compares: new at each boot, by RDRAND where there is one. */
-boot_stack_guard:
+	/* what -fstack-protector compares: new at each boot, by RDRAND where there is one */
 	movl	$1, %eax
 	cpuid
 	movl	%ecx, %r8d
@@ -135,7 +129,9 @@ boot_stack_guard:
 	rdrand	%rdx
 	xorq	%rdx, %rax
 1:	movabsq	%rax, __stack_chk_guard
-	ret
+	movq	$boot_main, %rax
+	call	*%rax
+	ud2
 
 	.section .boot.data, "aw"
 	.balign	8
