@@ -19,7 +19,7 @@
 
 struct cpu cpus[CPUS_MAX];
 unsigned cpu_count;
-struct cpu_features cpu_features;
+struct cpu_features cpu_features = { .xsave_bytes = 512 }; /* FXSAVE's */
 
 extern char init_stack_end[];
 
@@ -254,8 +254,6 @@ void cpu_load_tables(struct cpu *cpu)
 		xsetbv(0, cpu_features.xcr0);
 		cpuid(0xd, 0, r);
 		cpu_features.xsave_bytes = r[1];
-	} else {
-		cpu_features.xsave_bytes = 512;
 	}
 	wrmsr(MSR_STAR, (uint64_t)SEL_HV_CS << 32);
 	wrmsr(MSR_LSTAR, gate_entry_points[GATE_SYSCALL]);

@@ -15,7 +15,7 @@ struct cpu {
 	uint64_t abort_stack; /* top, for machine checks and double faults */
 	unsigned id;
 	uint32_t apic_id;
-	bool online, go; /* it has come up; it may run guests */
+	bool online, go; /* of a further one: it has come up; it may run guests */
 
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */

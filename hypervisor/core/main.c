@@ -244,7 +244,6 @@ static void prepare_machine(void)
 		cpu_prepare(&cpus[i]);
 	}
 	cpu_load_tables(&cpus[0]);
-	cpus[0].online = true;
 	pic_disable();
 	apic_init();
 	clock_calibrate();
