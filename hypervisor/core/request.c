@@ -40,17 +40,13 @@ static uint32_t take(struct vcpu *v, uint32_t which)
 static void pause(struct vcpu *v, bool paused)
 {
 	struct guest *g = v->guest;
-	bool all = false;
 
 	if (v->paused == paused)
 		return;
 	v->paused = paused;
 	v->waits_since = rdtsc();
-	if (paused)
-		all = __atomic_add_fetch(&g->paused, 1, __ATOMIC_ACQ_REL) == g->vcpus;
-	else
-		all = !__atomic_sub_fetch(&g->paused, 1, __ATOMIC_ACQ_REL);
-	if (all)
+	unsigned n = __atomic_add_fetch(&g->paused, paused ? 1 : -1, __ATOMIC_ACQ_REL);
+	if (n == (paused ? g->vcpus : 0))
 		console_guest_notice(g, paused ? "paused" : "resumed");
 }
 
