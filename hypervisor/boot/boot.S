@@ -67,7 +67,7 @@ boot_multiboot2:			/* EAX = 0x36d76289 */
 	cmpl	$2048, %ecx
 	jne	1b
 	movl	$boot_pml4, %ecx
-	movl	$boot_start64, %edx
+	movl	$boot_start64, %edi
 	jmp	boot_long_mode
 
 boot_refuse:				/* EDI = message: to COM1, then stop */
@@ -86,9 +86,8 @@ boot_refuse:				/* EDI = message: to COM1, then stop */
 	hlt
 	jmp	2b
 
-/* Into long mode on the page table ECX, on to the 64-bit address EDX. */
+/* Into long mode on the page table ECX, on to the 64-bit address EDI. */
 boot_long_mode:
-	movl	%edx, %edi
 	movl	%cr4, %eax
 	orl	$CR4_PAE, %eax
 	movl	%eax, %cr4
@@ -102,14 +101,7 @@ boot_long_mode:
 	lgdt	boot_gdtr
 	ljmp	$8, $1f
 	.code64
-1:	movl	$16, %eax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	xorl	%eax, %eax
-	movw	%ax, %fs
-	movw	%ax, %gs
-	jmp	*%rdi
+1:	jmp	*%rdi			/* cpu_load_tables sets the segment registers */
 
 boot_start64:
 	movq	$init_stack_end, %rsp
@@ -211,7 +203,7 @@ ap_start_end:
 ap_32:	movl	$16, %eax
 	movw	%ax, %ds
 	movl	$boot_pml4, %ecx
-	movl	$ap_64, %edx
+	movl	$ap_64, %edi
 	jmp	boot_long_mode
 	.code64
 ap_64:	movq	(ap_start_stack - ap_start)(%rbx), %rsp
