@@ -126,9 +126,8 @@ static void fill_gdt(uint64_t *gdt)
 
 	gdt[0] = DESC_CODE64(0);
 	gdt[1] = DESC_DATA(0);
-	gdt[2] = 0x67 | (tss & 0xffffff) << 16 | (uint64_t)DESC_TYPE_TSS32 << 40 | DESC_P |
-		 (tss >> 24 & 0xff) << 56;
-	gdt[2] = (gdt[2] & ~0xffffull) | (sizeof(struct tss64) - 1);
+	gdt[2] = (sizeof(struct tss64) - 1) | (tss & 0xffffff) << 16 |
+		 (uint64_t)DESC_TYPE_TSS32 << 40 | DESC_P | (tss >> 24 & 0xff) << 56;
 	gdt[3] = tss >> 32;
 }
 
