@@ -3,6 +3,7 @@
 #ifndef VENEER_TYPES_H
 #define VENEER_TYPES_H
 
+#include <asm/errno.h> /* errors are negative ones of these */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,15 +40,5 @@ typedef struct {
 #define MIN(a, b)		     ((a) < (b) ? (a) : (b))
 #define MAX(a, b)		     ((a) > (b) ? (a) : (b))
 #define container_of(p, type, field) ((type *)((char *)(p)-offsetof(type, field)))
-
-/* Errors are negative errno values, Linux's numbers. */
-#define ENOENT 2
-#define EAGAIN 11
-#define ENOMEM 12
-#define EFAULT 14
-#define EBUSY  16
-#define ENODEV 19
-#define EINVAL 22
-#define ENOSYS 38
 
 #endif
