@@ -11,17 +11,6 @@
 #include "x86/cpu.h"
 #include "x86/speculation.h"
 
-static void lock(struct virtio_device *d)
-{
-	while (__atomic_test_and_set(&d->lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-static void unlock(struct virtio_device *d)
-{
-	__atomic_clear(&d->lock, __ATOMIC_RELEASE);
-}
-
 static void reset(struct virtio_device *d)
 {
 	d->status = 0;
@@ -33,9 +22,9 @@ static void reset(struct virtio_device *d)
 
 void virtio_reset(struct virtio_device *d)
 {
-	lock(d);
+	spin_lock(&d->lock);
 	reset(d);
-	unlock(d);
+	spin_unlock(&d->lock);
 }
 
 /* A status that claims features we did not offer loses FEATURES_OK: section 3.1.1, step 6. */
@@ -123,7 +112,7 @@ int64_t virtio_call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64
 	bool tell = false;
 	int64_t result = 0;
 
-	lock(d);
+	spin_lock(&d->lock);
 	if (op != VENEER_VIRTIO_NOTIFY)
 		result = call(d, v, op, arg);
 	else if (arg < d->kind->queues)
@@ -132,7 +121,7 @@ int64_t virtio_call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64
 		result = -EINVAL;
 	if (op == VENEER_VIRTIO_SET_STATUS)
 		tell = work_all(d); /* what was made available before DRIVER_OK */
-	unlock(d);
+	spin_unlock(&d->lock);
 	if (tell)
 		vcpu_event_from(d->guest->vcpu, d->event);
 	return result;
@@ -140,9 +129,9 @@ int64_t virtio_call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64
 
 void virtio_kick(struct virtio_device *d)
 {
-	lock(d);
+	spin_lock(&d->lock);
 	bool tell = work_all(d);
-	unlock(d);
+	spin_unlock(&d->lock);
 	if (tell)
 		vcpu_event_from(d->guest->vcpu, d->event);
 }

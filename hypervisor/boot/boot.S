@@ -26,8 +26,8 @@ multiboot2_header:
 	.short	3, 0			/* entry address */
 	.long	12, boot_multiboot2
 	.balign	8
-	.short	1, 0			/* information request: memory map, modules, command line */
-	.long	20, 1, 3, 6
+	.short	1, 0			/* information request: modules, memory map */
+	.long	16, 3, 6
 	.balign	8
 	.short	6, 0			/* modules page-aligned */
 	.long	8
@@ -66,45 +66,28 @@ boot_multiboot2:			/* EAX = 0x36d76289 */
 	incl	%ecx
 	cmpl	$2048, %ecx
 	jne	1b
-	movl	$boot_pd + 3, %eax
-	xorl	%ecx, %ecx
-1:	movl	%eax, boot_pdpt(, %ecx, 8)
-	addl	$4096, %eax
-	incl	%ecx
-	cmpl	$4, %ecx
-	jne	1b
-	movl	$boot_pd + 3, boot_pdpt_high + 510 * 8
-	movl	$boot_pdpt + 3, boot_pml4
-	movl	$boot_pdpt + 3, boot_pml4 + DIRECT_MAP_SLOT * 8
-	movl	$boot_pdpt_high + 3, boot_pml4 + 511 * 8
 	movl	$boot_pml4, %ecx
-	movl	$boot_start64, %edx
+	movl	$boot_start64, %edi
 	jmp	boot_long_mode
 
 boot_refuse:				/* EDI = message: to COM1, then stop */
-	movb	(%edi), %al
-	testb	%al, %al
-	jz	2f
-	movb	%al, %cl
-	movw	$0x3fd, %dx
-1:	inb	%dx, %al
+	movl	%edi, %esi
+1:	movw	$0x3fd, %dx
+	inb	%dx, %al
 	testb	$0x20, %al
 	jz	1b
-	movb	%cl, %al
 	movw	$0x3f8, %dx
-	outb	%al, %dx
-	incl	%edi
-	jmp	boot_refuse
+	outsb
+	cmpb	$0, (%esi)
+	jne	1b
 2:	movb	$0x7f, %al		/* QEMU's isa-debug-exit, when there is one */
 	outb	%al, $0xf4
 	cli
 	hlt
 	jmp	2b
 
-/* Into long mode on the page table ECX, on to the 64-bit address EDX. */
-	.globl	boot_long_mode
+/* Into long mode on the page table ECX, on to the 64-bit address EDI. */
 boot_long_mode:
-	movl	%edx, %edi
 	movl	%cr4, %eax
 	orl	$CR4_PAE, %eax
 	movl	%eax, %cr4
@@ -118,26 +101,13 @@ boot_long_mode:
 	lgdt	boot_gdtr
 	ljmp	$8, $1f
 	.code64
-1:	movl	$16, %eax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	xorl	%eax, %eax
-	movw	%ax, %fs
-	movw	%ax, %gs
-	jmp	*%rdi
+1:	jmp	*%rdi			/* cpu_load_tables sets the segment registers */
 
 boot_start64:
 	movq	$init_stack_end, %rsp
 	movl	%ebp, %edi
 	movl	%esi, %esi
-	call	boot_stack_guard
-	movq	$boot_main, %rax
-	call	*%rax
-	ud2
-
-/* What -fstack-protector compares: new at each boot, by RDRAND where there is one. */
-boot_stack_guard:
+	/* what -fstack-protector compares: new at each boot, by RDRAND where there is one */
 	movl	$1, %eax
 	cpuid
 	movl	%ecx, %r8d
@@ -151,11 +121,12 @@ boot_stack_guard:
 	rdrand	%rdx
 	xorq	%rdx, %rax
 1:	movabsq	%rax, __stack_chk_guard
-	ret
+	movq	$boot_main, %rax
+	call	*%rax
+	ud2
 
 	.section .boot.data, "aw"
 	.balign	8
-	.globl	boot_gdtr
 boot_gdt:
 	.quad	0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 boot_gdtr:
@@ -166,15 +137,22 @@ no_long_mode:
 no_nx:
 	.asciz	"veneer: this processor has no execute-disable bit (CPUID 0x80000001 EDX.20)\r\n"
 
+	.balign	4096
+boot_pml4:
+	.quad	boot_pdpt + 3
+	.org	boot_pml4 + DIRECT_MAP_SLOT * 8
+	.quad	boot_pdpt + 3
+	.org	boot_pml4 + 511 * 8
+	.quad	boot_pdpt_high + 3
+boot_pdpt:
+	.quad	boot_pd + 3, boot_pd + 0x1003, boot_pd + 0x2003, boot_pd + 0x3003
+	.balign	4096
+boot_pdpt_high:
+	.org	boot_pdpt_high + 510 * 8
+	.quad	boot_pd + 3, 0
+
 	.section .boot.bss, "aw", @nobits
 	.balign	4096
-	.globl	boot_pml4
-boot_pml4:
-	.skip	4096
-boot_pdpt:
-	.skip	4096
-boot_pdpt_high:
-	.skip	4096
 boot_pd:
 	.skip	4 * 4096
 	.skip	256
@@ -189,11 +167,11 @@ init_stack_guard:			/* not mapped any more once there are tables */
 init_stack_end:
 
 /*
- * Start of an application processor: the first page of memory below 1 MiB that smp.c found. It
- * arrives in real mode with CS = page >> 4. Position-independent: everything is at a fixed offset.
+ * Start of an application processor: a copy of this in a page below 1 MiB, where it arrives in real
+ * mode with CS = page >> 4. From there it goes the boot processor's way.
  */
 	.section .rodata
-	.globl	ap_start, ap_start_end, ap_start_cr3, ap_start_stack, ap_start_root, ap_start_cpu
+	.globl	ap_start, ap_start_end, ap_start_stack, ap_start_root, ap_start_cpu
 	.balign	16
 	.code16
 ap_start:
@@ -203,51 +181,15 @@ ap_start:
 	movw	%ax, %ds
 	movzwl	%ax, %ebx
 	shll	$4, %ebx		/* linear address of this page */
-	leal	(ap_gdt - ap_start)(%ebx), %eax
-	movl	%eax, ap_gdtr - ap_start + 2
 	lgdtl	ap_gdtr - ap_start
-	leal	(ap_32 - ap_start)(%ebx), %eax
-	movl	%eax, ap_far - ap_start
 	movl	%cr0, %eax
 	orl	$CR0_PE, %eax
 	movl	%eax, %cr0
-	ljmpl	*(ap_far - ap_start)
-	.code32
-ap_32:	movl	$16, %eax
-	movw	%ax, %ds
-	movw	%ax, %ss
-	leal	4096(%ebx), %esp
-	movl	%cr4, %eax
-	orl	$CR4_PAE, %eax
-	movl	%eax, %cr4
-	movl	(ap_start_cr3 - ap_start)(%ebx), %eax
-	movl	%eax, %cr3
-	movl	$MSR_EFER, %ecx
-	rdmsr
-	orl	$(EFER_LME | EFER_NXE | EFER_SCE), %eax
-	wrmsr
-	movl	$(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG), %eax
-	movl	%eax, %cr0
-	leal	(ap_64 - ap_start)(%ebx), %eax
-	pushl	$24
-	pushl	%eax
-	lretl
-	.code64
-ap_64:	movq	(ap_start_stack - ap_start)(%rbx), %rsp
-	movq	(ap_start_root - ap_start)(%rbx), %rax
-	movq	(ap_start_cpu - ap_start)(%rbx), %rdi
-	movq	$ap_on_own_tables, %rcx
-	jmp	*%rcx
-	.balign	8
-ap_gdt:	.quad	0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff
+	ljmpl	$24, $ap_32
 ap_gdtr:
-	.short	31
-	.long	0
-ap_far:	.long	0
-	.short	8
+	.short	boot_gdtr - boot_gdt - 1
+	.long	boot_gdt
 	.balign	8
-ap_start_cr3:
-	.quad	0
 ap_start_stack:
 	.quad	0
 ap_start_root:
@@ -255,6 +197,20 @@ ap_start_root:
 ap_start_cpu:
 	.quad	0
 ap_start_end:
+
+	.section .boot.text, "ax"
+	.code32
+ap_32:	movl	$16, %eax
+	movw	%ax, %ds
+	movl	$boot_pml4, %ecx
+	movl	$ap_64, %edi
+	jmp	boot_long_mode
+	.code64
+ap_64:	movq	(ap_start_stack - ap_start)(%rbx), %rsp
+	movq	(ap_start_root - ap_start)(%rbx), %rax
+	movq	(ap_start_cpu - ap_start)(%rbx), %rdi
+	movq	$ap_on_own_tables, %rcx
+	jmp	*%rcx
 
 /* The stack is in the CPU's own tables alone. */
 	.text

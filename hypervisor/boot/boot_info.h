@@ -19,17 +19,24 @@ struct boot_info {
 	uint64_t bundle_bytes;
 	mpa_t rsdp; /* 0: look for it */
 	uint8_t rsdp_copy[36];
-	char cmdline[256];
 };
 
 /* Both read the loader's structures through the direct map. 0, or -EINVAL. */
 int pvh_read(mpa_t start_info, struct boot_info *info);
 int multiboot2_read(mpa_t mbi, struct boot_info *info);
 
-static inline void boot_add_ram(struct boot_info *info, uint64_t start, uint64_t bytes)
+/* Of the loader's memory map, the same in both. */
+struct memmap_entry {
+	uint64_t address, bytes;
+	uint32_t type, reserved;
+};
+#define MEMMAP_RAM 1
+
+static inline void boot_add_memory(struct boot_info *info, const struct memmap_entry *e)
 {
-	if (info->ram_ranges < BOOT_RANGES && bytes)
-		info->ram[info->ram_ranges++] = (struct memory_range){ start, start + bytes };
+	if (e->type == MEMMAP_RAM && e->bytes && info->ram_ranges < BOOT_RANGES)
+		info->ram[info->ram_ranges++] =
+			(struct memory_range){ e->address, e->address + e->bytes };
 }
 
 #endif

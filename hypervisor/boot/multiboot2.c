@@ -4,12 +4,11 @@
 #include "core/string.h"
 #include "mmu/memory.h"
 
-#define TAG_END	    0
-#define TAG_CMDLINE 1
-#define TAG_MODULE  3
-#define TAG_MEMMAP  6
-#define TAG_ACPI_1  14
-#define TAG_ACPI_2  15
+#define TAG_END	   0
+#define TAG_MODULE 3
+#define TAG_MEMMAP 6
+#define TAG_ACPI_1 14
+#define TAG_ACPI_2 15
 
 struct tag {
 	uint32_t type, size;
@@ -24,22 +23,15 @@ struct tag_module {
 struct tag_memmap {
 	struct tag tag;
 	uint32_t entry_size, entry_version;
-	struct memmap_entry {
-		uint64_t address, bytes;
-		uint32_t type, reserved;
-	} entry[];
+	struct memmap_entry entry[];
 };
 
 static void read_memmap(const struct tag_memmap *t, struct boot_info *info)
 {
 	uint32_t bytes = t->tag.size - sizeof(*t);
 
-	for (uint32_t at = 0; t->entry_size && at + t->entry_size <= bytes; at += t->entry_size) {
-		const struct memmap_entry *e = (const void *)((const char *)t->entry + at);
-
-		if (e->type == 1)
-			boot_add_ram(info, e->address, e->bytes);
-	}
+	for (uint32_t at = 0; t->entry_size && at + t->entry_size <= bytes; at += t->entry_size)
+		boot_add_memory(info, (const void *)((const char *)t->entry + at));
 }
 
 int multiboot2_read(mpa_t at, struct boot_info *info)
@@ -55,9 +47,7 @@ int multiboot2_read(mpa_t at, struct boot_info *info)
 			return 0;
 		if (t->size < sizeof(*t))
 			return -EINVAL;
-		if (t->type == TAG_CMDLINE) {
-			copy_string(info->cmdline, p + sizeof(*t), sizeof(info->cmdline));
-		} else if (t->type == TAG_MODULE && !info->bundle_bytes) {
+		if (t->type == TAG_MODULE && !info->bundle_bytes) {
 			const struct tag_module *m = (const void *)p;
 
 			info->bundle = MPA(m->start);

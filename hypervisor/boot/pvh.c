@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* PVH start info: Xen's public/arch-x86/hvm/start_info.h, versions 0 and 1. */
 #include "boot/boot_info.h"
-#include "core/string.h"
 #include "mmu/memory.h"
 
 #define START_INFO_MAGIC 0x336ec578
@@ -17,13 +16,6 @@ struct module_entry {
 	uint64_t address, bytes, cmdline, reserved;
 };
 
-struct memmap_entry {
-	uint64_t address, bytes;
-	uint32_t type, reserved;
-};
-
-#define MEMMAP_RAM 1
-
 int pvh_read(mpa_t at, struct boot_info *info)
 {
 	const struct start_info *si = direct(at);
@@ -32,8 +24,6 @@ int pvh_read(mpa_t at, struct boot_info *info)
 		return -EINVAL;
 	info->loader = "PVH";
 	info->rsdp = MPA(si->rsdp);
-	if (si->cmdline)
-		copy_string(info->cmdline, direct(MPA(si->cmdline)), sizeof(info->cmdline));
 	if (si->modules) {
 		const struct module_entry *m = direct(MPA(si->module_list));
 
@@ -42,7 +32,6 @@ int pvh_read(mpa_t at, struct boot_info *info)
 	}
 	const struct memmap_entry *e = direct(MPA(si->memmap));
 	for (uint32_t i = 0; i < si->memmap_entries; i++)
-		if (e[i].type == MEMMAP_RAM)
-			boot_add_ram(info, e[i].address, e[i].bytes);
+		boot_add_memory(info, &e[i]);
 	return 0;
 }

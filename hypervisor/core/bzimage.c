@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "core/bzimage.h"
-
+/* A Linux kernel as it lies in /boot, and what else uses its boot protocol (memtest86+): the 32-bit
+ * entry, Documentation/arch/x86/boot.rst in the kernel's source. */
 #include <asm/bootparam.h>
 
 #include "core/guest.h"

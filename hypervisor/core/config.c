@@ -169,11 +169,13 @@ static const char *set_key(struct guest_config *g, const char *key, const char *
 	"want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, " \
 	"spec-ctrl"
 
-/* Spaces or commas between names. */
-static const char *set_mitigations(struct config *c, char *list)
+/* The machine's one key: spaces or commas between names. */
+static const char *set_machine_key(struct config *c, const char *key, char *list)
 {
 	uint32_t forced = 0;
 
+	if (strcmp(key, "mitigations"))
+		return "unknown key";
 	if (!strcmp(list, "auto") || !strcmp(list, "off")) {
 		c->mitigations_off = !strcmp(list, "off");
 		c->mitigations = 0;
@@ -196,11 +198,6 @@ static const char *set_mitigations(struct config *c, char *list)
 	c->mitigations_off = false;
 	c->mitigations = forced;
 	return forced ? NULL : MITIGATIONS_WANT;
-}
-
-static const char *set_machine_key(struct config *c, const char *key, char *value)
-{
-	return strcmp(key, "mitigations") ? "unknown key" : set_mitigations(c, value);
 }
 
 static void open_section(struct parser *p, char *s)
@@ -297,10 +294,7 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 	struct parser p = { .config = c, .fn = fn, .arg = arg };
 	char line[400];
 
-	c->guests = 0;
-	c->mitigations_off = false;
-	c->mitigations = 0;
-	c->errors = 0;
+	*c = (struct config){ 0 };
 	for (size_t at = 0; at < bytes;) {
 		size_t n = 0;
 		bool too_long = false, control = false;

@@ -3,7 +3,6 @@
 
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/monitor.h"
 #include "core/string.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
@@ -19,17 +18,6 @@
 #define LSR_EMPTY  0x20
 
 #define LINE_BYTES 480
-
-static void lock(uint8_t *l)
-{
-	while (__atomic_test_and_set(l, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-static void unlock(uint8_t *l)
-{
-	__atomic_clear(l, __ATOMIC_RELEASE);
-}
 
 /* --- the port --- */
 
@@ -154,7 +142,7 @@ static bool append(struct console_ring *r, const struct entry *e, const char *te
 						     : RESERVE;
 	bool fits;
 
-	lock(&r->lock);
+	spin_lock(&r->lock);
 	fits = room_in(r) >= sizeof(*e) + e->bytes + reserve;
 	if (fits) {
 		ring_put(r, e, sizeof(*e));
@@ -162,7 +150,7 @@ static bool append(struct console_ring *r, const struct entry *e, const char *te
 	} else {
 		r->dropped++;
 	}
-	unlock(&r->lock);
+	spin_unlock(&r->lock);
 	return fits;
 }
 
@@ -212,10 +200,10 @@ static void compose(const struct guest *g, struct console_ring *r)
 	struct entry e;
 
 	port.used = port.at = 0;
-	lock(&r->lock);
+	spin_lock(&r->lock);
 	ring_take(r, &e, sizeof(e));
 	ring_take(r, text, e.bytes);
-	unlock(&r->lock);
+	spin_unlock(&r->lock);
 	text[e.bytes] = 0;
 	show(g, &e, text);
 }
@@ -295,7 +283,7 @@ void console_guest_send(struct guest *g)
 		return;
 	}
 	bool all = send_ring(g, &g->console, SEND_BYTES);
-	unlock(&port.lock);
+	spin_unlock(&port.lock);
 	if (!all)
 		send_later(g);
 	tell_room(g);
@@ -333,7 +321,7 @@ static void send_own(struct timer *t)
 	(void)t;
 	if (!__atomic_test_and_set(&port.lock, __ATOMIC_ACQUIRE)) {
 		all = send_ring(NULL, &own, SEND_BYTES);
-		unlock(&port.lock);
+		spin_unlock(&port.lock);
 	}
 	if (!all)
 		this_cpu()->attention = true; /* console_attend sets the timer again */
@@ -349,9 +337,9 @@ void console_attend(void)
 
 static void send_own_now(void)
 {
-	lock(&port.lock);
+	spin_lock(&port.lock);
 	send_all_now(NULL, &own);
-	unlock(&port.lock);
+	spin_unlock(&port.lock);
 }
 
 /* Without room, and while there are no timers, lines go out at once: what the operator asks for is
@@ -388,11 +376,11 @@ void console_start_buffering(void)
 void console_stop_buffering(void)
 {
 	buffering = false;
-	lock(&port.lock);
+	spin_lock(&port.lock);
 	send_all_now(NULL, &own);
 	for (unsigned i = 0; i < guest_count; i++)
 		send_all_now(&guests[i], &guests[i].console);
-	unlock(&port.lock);
+	spin_unlock(&port.lock);
 }
 
 /* Takes no lock: this CPU may have it. */
@@ -438,31 +426,22 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 	console_guest_send(g);
 }
 
-/* With the guest's console lock held: whoever has it sends. */
-static void add_counts(struct guest *g, const char *fmt, ...)
+/* Whoever calls it sends: perhaps with the guest's console lock held. */
+static void add(struct guest *g, enum entry_kind kind, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	add_notice(g, ENTRY_NOTICE, fmt, args);
+	add_notice(g, kind, fmt, args);
 	va_end(args);
-}
-
-static void put_verdict(struct guest *g, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	add_notice(g, ENTRY_VERDICT, fmt, args);
-	va_end(args);
-	console_guest_send(g);
 }
 
 void console_guest_verdict(struct guest *g, const char *how, int verdict)
 {
 	if (g->console.dropped)
-		put_verdict(g, "%u lines found no room on the console", g->console.dropped);
-	put_verdict(g, "%s, verdict %d", how, verdict);
+		add(g, ENTRY_VERDICT, "%u lines found no room on the console", g->console.dropped);
+	add(g, ENTRY_VERDICT, "%s, verdict %d", how, verdict);
+	console_guest_send(g);
 }
 
 /* count-at: what happened between two lines, the last byte of one and the first of the next. */
@@ -488,7 +467,7 @@ static void print_counts(struct guest *g)
 			used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
 				       counter_names[i], g->line_counts[i]);
 	text[used] = 0;
-	add_counts(g, "counts%s", text);
+	add(g, ENTRY_NOTICE, "counts%s", text);
 }
 
 /* The line so far: what a prompt has shown of it stays as far as it still holds. */
@@ -574,7 +553,7 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 	uint64_t n = 0;
 	unsigned cost = 0;
 
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	bool room = console_guest_room(g);
 	if (!room) {
 		__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
@@ -586,7 +565,7 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 		console_guest_put(g, c);
 		cost += cost_of(g, c);
 	}
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 	if (bytes)
 		console_guest_send(g);
 	return n;
@@ -594,22 +573,22 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 
 void console_guest_prompt(struct guest *g)
 {
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	if (g->line_used != g->line_shown || g->line_kept != g->line_shown) {
 		g->line[g->line_used] = 0;
 		if (append_line(g, ENTRY_PROMPT))
 			g->line_shown = g->line_kept = g->line_used;
 	}
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 	console_guest_send(g);
 }
 
 void console_guest_flush(struct guest *g)
 {
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	if (g->line_used)
 		end_line(g);
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 }
 
 void console_interrupt(void)

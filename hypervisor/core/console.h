@@ -12,13 +12,9 @@
 #ifndef VENEER_CONSOLE_H
 #define VENEER_CONSOLE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "core/timer.h"
 
 struct guest;
-struct vcpu;
 
 #define CONSOLE_RING 8192 /* bytes, a power of two */
 #define CONSOLE_PART 64	  /* bytes of a guest's output that are looked at in one go */
@@ -68,5 +64,8 @@ void console_attend(void);
 
 /* Bytes have arrived at the port. */
 void console_interrupt(void);
+
+/* monitor.c: one of them. */
+void monitor_input(uint8_t byte);
 
 #endif

@@ -19,7 +19,7 @@
 
 struct cpu cpus[CPUS_MAX];
 unsigned cpu_count;
-struct cpu_features cpu_features;
+struct cpu_features cpu_features = { .xsave_bytes = 512 }; /* FXSAVE's */
 
 extern char init_stack_end[];
 
@@ -27,16 +27,12 @@ static struct gate64 *idt_template; /* what every IDT starts from */
 
 const char *cpu_features_detect(void)
 {
-	uint32_t r[4], highest;
+	uint32_t r[4];
 
-	cpuid(0x80000000, 0, r);
-	if (r[0] >= 0x80000004)
-		for (uint32_t i = 0; i < 3; i++) {
-			cpuid(0x80000002 + i, 0, r);
-			memcpy(cpu_features.name + 16 * i, r, 16);
-		}
-	cpuid(0, 0, r);
-	highest = r[0];
+	for (uint32_t i = 0; i < 3; i++) {
+		cpuid_if_there(0x80000002 + i, 0, r);
+		memcpy(cpu_features.name + 16 * i, r, 16);
+	}
 	cpuid(1, 0, r);
 	if (!(r[3] & (1 << 9)))
 		return "local APIC (CPUID 1 EDX.9)";
@@ -44,24 +40,18 @@ const char *cpu_features_detect(void)
 		return "FXSAVE (CPUID 1 EDX.24)";
 	if (!(r[3] & (1 << 4)))
 		return "time-stamp counter (CPUID 1 EDX.4)";
+	cpu_features.xsave = r[2] & (1 << 26);
+	cpu_features.pcid = r[2] & (1 << 17);
 	cpuid(0x80000001, 0, r);
 	if (!(r[3] & (1 << 11)))
 		return "SYSCALL (CPUID 0x80000001 EDX.11)";
-	cpuid(1, 0, r);
-	cpu_features.xsave = r[2] & (1 << 26);
-	cpu_features.pcid = r[2] & (1 << 17);
-	if (highest >= 7) {
-		cpuid(7, 0, r);
-		cpu_features.umip = r[2] & (1 << 2);
-		cpu_features.fsgsbase = r[1] & 1;
-		cpu_features.smep = r[1] & (1 << 7);
-		cpu_features.smap = r[1] & (1 << 20);
-	}
-	cpuid(0x80000000, 0, r);
-	if (r[0] >= 0x80000008) {
-		cpuid(0x80000008, 0, r);
-		mmu_can_mark = (r[0] & 0xff) < 52;
-	}
+	cpuid_if_there(7, 0, r);
+	cpu_features.umip = r[2] & (1 << 2);
+	cpu_features.fsgsbase = r[1] & 1;
+	cpu_features.smep = r[1] & (1 << 7);
+	cpu_features.smap = r[1] & (1 << 20);
+	cpuid_if_there(0x80000008, 0, r);
+	mmu_can_mark = r[0] && (r[0] & 0xff) < 52;
 	if (cpu_features.xsave) {
 		cpuid(0xd, 0, r);
 		cpu_features.xcr0 = r[0] & 0xe7; /* x87, SSE, AVX, AVX-512 */
@@ -104,6 +94,10 @@ static uint64_t *gate_tables(const struct cpu *cpu, mpa_t *pdpt)
 
 static void fill_idt_template(void)
 {
+	static const uint8_t stack[256] = {
+		[VECTOR_NMI] = 1, [VECTOR_MC] = 2, [VECTOR_DF] = 3, [VECTOR_DB] = 4
+	};
+
 	idt_template = direct(alloc(PAGE_SIZE));
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t at = i == VECTOR_NMI ? gate_entry_points[GATE_NMI]
@@ -111,11 +105,7 @@ static void fill_idt_template(void)
 		bool from_guest = i == VECTOR_BP || i == VECTOR_OF;
 
 		idt_template[i] = gate_to(at, SEL_HV_CS, from_guest ? 3 : 0, DESC_TYPE_INTERRUPT);
-		idt_template[i].ist = i == VECTOR_NMI  ? 1
-				      : i == VECTOR_MC ? 2
-				      : i == VECTOR_DF ? 3
-				      : i == VECTOR_DB ? 4
-						       : 0;
+		idt_template[i].ist = stack[i];
 	}
 }
 
@@ -130,9 +120,8 @@ static void fill_gdt(uint64_t *gdt)
 
 	gdt[0] = DESC_CODE64(0);
 	gdt[1] = DESC_DATA(0);
-	gdt[2] = 0x67 | (tss & 0xffffff) << 16 | (uint64_t)DESC_TYPE_TSS32 << 40 | DESC_P |
-		 (tss >> 24 & 0xff) << 56;
-	gdt[2] = (gdt[2] & ~0xffffull) | (sizeof(struct tss64) - 1);
+	gdt[2] = (sizeof(struct tss64) - 1) | (tss & 0xffffff) << 16 |
+		 (uint64_t)DESC_TYPE_TSS32 << 40 | DESC_P | (tss >> 24 & 0xff) << 56;
 	gdt[3] = tss >> 32;
 }
 
@@ -258,8 +247,6 @@ void cpu_load_tables(struct cpu *cpu)
 		xsetbv(0, cpu_features.xcr0);
 		cpuid(0xd, 0, r);
 		cpu_features.xsave_bytes = r[1];
-	} else {
-		cpu_features.xsave_bytes = 512;
 	}
 	wrmsr(MSR_STAR, (uint64_t)SEL_HV_CS << 32);
 	wrmsr(MSR_LSTAR, gate_entry_points[GATE_SYSCALL]);
@@ -271,15 +258,13 @@ void cpu_load_tables(struct cpu *cpu)
 	wrmsr(MSR_SYSENTER_EIP, gate_entry_points[GATE_SYSENTER]);
 }
 
-extern uint8_t ap_start[], ap_start_end[], ap_start_cr3[], ap_start_stack[], ap_start_root[],
-	ap_start_cpu[];
+extern uint8_t ap_start[], ap_start_end[], ap_start_stack[], ap_start_root[], ap_start_cpu[];
 
-static void start_one(struct cpu *cpu, mpa_t page, mpa_t boot_root)
+static void start_one(struct cpu *cpu, mpa_t page)
 {
 	uint8_t *code = direct(page);
 
 	memcpy(code, ap_start, ap_start_end - ap_start);
-	memcpy(code + (ap_start_cr3 - ap_start), &boot_root.v, 8);
 	memcpy(code + (ap_start_stack - ap_start), &cpu->stack_top, 8);
 	memcpy(code + (ap_start_root - ap_start), &cpu->root.v, 8);
 	memcpy(code + (ap_start_cpu - ap_start), &cpu, 8);
@@ -295,14 +280,14 @@ static void start_one(struct cpu *cpu, mpa_t page, mpa_t boot_root)
 
 void cpus_start(void)
 {
-	mpa_t page = memory_low_page(), boot_root = MPA(LINKER_VALUE(boot_pml4));
+	mpa_t page = memory_low_page();
 
 	if (!page.v && cpu_count > 1) {
 		console_print("no free page below 1 MiB: only one processor");
 		return;
 	}
 	for (unsigned i = 1; i < cpu_count; i++)
-		start_one(&cpus[i], page, boot_root);
+		start_one(&cpus[i], page);
 }
 
 /* It runs no guest before both STARTUP IPIs are behind it. QEMU (7.2 at least) sees to the second

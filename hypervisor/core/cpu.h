@@ -9,17 +9,12 @@
 #include "ring/gate.h"
 #include "x86/acpi.h"
 
-struct guest;
-struct vcpu;
-struct gate64;
-struct tss64;
-
 struct cpu {
 	uint64_t nmi_count;
 	uint64_t abort_stack; /* top, for machine checks and double faults */
 	unsigned id;
 	uint32_t apic_id;
-	bool online, go; /* it has come up; it may run guests */
+	bool online, go; /* of a further one: it has come up; it may run guests */
 
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
@@ -70,7 +65,7 @@ static inline struct cpu *this_cpu(void)
 
 /* What this processor can do, found once at boot. */
 struct cpu_features {
-	bool xsave, umip, fsgsbase, smep, smap, pcid, nx;
+	bool xsave, umip, fsgsbase, smep, smap, pcid;
 	uint64_t xcr0;
 	uint32_t xsave_bytes;
 	char name[49];
@@ -101,6 +96,9 @@ void cpu_load_tables(struct cpu *cpu); /* CR3, GDT, IDT, TSS, MSRs, on the CPU i
 void cpus_start(void);
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
+
+/* One of the machine's interrupts: vector 32 and up. */
+void interrupt_handle(unsigned vector);
 
 /* Looks over the page tables of all CPUs (mmu/tables.h) and prints what it finds, in one line. */
 void cpus_check_tables(void);

@@ -1,46 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/elf.h"
 
+#include <linux/elf.h>
+
 #include "core/string.h"
-
-#define EM_386	  3
-#define EM_X86_64 62
-
-struct ehdr32 {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version, entry, phoff, shoff, flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct phdr32 {
-	uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
-};
-struct ehdr64 {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct phdr64 {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
 
 static struct elf_segment segment_at(const uint8_t *at, bool is_64)
 {
-	struct phdr32 p32;
-	struct phdr64 p64;
+	Elf32_Phdr p32;
+	Elf64_Phdr p64;
 
 	if (is_64) {
 		memcpy(&p64, at, sizeof(p64));
-		return (struct elf_segment){ p64.type,	p64.offset, p64.vaddr,
-					     p64.paddr, p64.filesz, p64.memsz };
+		return (struct elf_segment){ p64.p_type,  p64.p_offset, p64.p_vaddr,
+					     p64.p_paddr, p64.p_filesz, p64.p_memsz };
 	}
 	memcpy(&p32, at, sizeof(p32));
-	return (struct elf_segment){ p32.type,	p32.offset, p32.vaddr,
-				     p32.paddr, p32.filesz, p32.memsz };
+	return (struct elf_segment){ p32.p_type,  p32.p_offset, p32.p_vaddr,
+				     p32.p_paddr, p32.p_filesz, p32.p_memsz };
 }
 
 /* The program headers: count of them, size bytes each, at an offset into the file. */
@@ -52,8 +29,8 @@ struct headers {
 static const char *read_header(struct elf_image *image, struct headers *h)
 {
 	const uint8_t *d = image->data;
-	struct ehdr32 e32 = { 0 };
-	struct ehdr64 e64 = { 0 };
+	Elf32_Ehdr e32 = { 0 };
+	Elf64_Ehdr e64 = { 0 };
 
 	if (image->bytes < sizeof(e64) || memcmp(d, "\177ELF", 4))
 		return "not an ELF file";
@@ -63,15 +40,15 @@ static const char *read_header(struct elf_image *image, struct headers *h)
 	memcpy(&e32, d, sizeof(e32));
 	memcpy(&e64, d, sizeof(e64));
 	bool is_64 = image->is_64;
-	if (e32.machine != (is_64 ? EM_X86_64 : EM_386))
+	if (e32.e_machine != (is_64 ? EM_X86_64 : EM_386))
 		return "not for x86";
-	if (e32.type != 2)
+	if (e32.e_type != ET_EXEC)
 		return "not an executable (ET_EXEC)";
-	image->entry = is_64 ? e64.entry : e32.entry;
-	h->at = is_64 ? e64.phoff : e32.phoff;
-	h->count = is_64 ? e64.phnum : e32.phnum;
-	h->size = is_64 ? sizeof(struct phdr64) : sizeof(struct phdr32);
-	if ((is_64 ? e64.phentsize : e32.phentsize) != h->size || h->at > image->bytes ||
+	image->entry = is_64 ? e64.e_entry : e32.e_entry;
+	h->at = is_64 ? e64.e_phoff : e32.e_phoff;
+	h->count = is_64 ? e64.e_phnum : e32.e_phnum;
+	h->size = is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	if ((is_64 ? e64.e_phentsize : e32.e_phentsize) != h->size || h->at > image->bytes ||
 	    (uint64_t)h->count * h->size > image->bytes - h->at)
 		return "program headers outside the file";
 	return NULL;
@@ -93,12 +70,14 @@ static const char *add_segment(struct elf_image *image, const struct elf_segment
 	return NULL;
 }
 
-static const char *read_headers(struct elf_image *image)
+const char *elf_read(const void *data, uint64_t bytes, struct elf_image *image)
 {
 	struct headers h;
-	const char *why = read_header(image, &h);
 
+	image->data = data;
+	image->bytes = bytes;
 	image->segments = 0;
+	const char *why = read_header(image, &h);
 	for (unsigned i = 0; !why && i < h.count; i++) {
 		struct elf_segment s =
 			segment_at(image->data + h.at + (uint64_t)i * h.size, image->is_64);
@@ -106,14 +85,6 @@ static const char *read_headers(struct elf_image *image)
 		why = add_segment(image, &s);
 	}
 	return why;
-}
-
-int elf_read(const void *data, uint64_t bytes, struct elf_image *image, const char **why)
-{
-	image->data = data;
-	image->bytes = bytes;
-	*why = read_headers(image);
-	return *why ? -EINVAL : 0;
 }
 
 /* The note at *p, if it is the one; goes on to the next. NULL with nothing left: there is none. */

@@ -23,8 +23,8 @@ struct elf_image {
 	struct elf_segment segment[ELF_SEGMENTS]; /* PT_LOAD and PT_NOTE, inside the file */
 };
 
-/* Checks and reads the headers. 0, or -EINVAL with the reason in *why. */
-int elf_read(const void *data, uint64_t bytes, struct elf_image *image, const char **why);
+/* Checks and reads the headers. NULL, or what is wrong with them. */
+const char *elf_read(const void *data, uint64_t bytes, struct elf_image *image);
 
 /* The descriptor of the note (name, type) if it has at least bytes, or NULL. Any alignment. */
 const void *elf_note(const struct elf_image *image, const char *name, uint32_t type,

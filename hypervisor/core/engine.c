@@ -3,16 +3,10 @@
 
 #include "core/cpu.h"
 #include "core/guest.h"
+#include "core/string.h"
 
 /* In the order of preference of engine = auto. */
-static const struct {
-	enum engine_choice choice;
-	const struct engine *engine;
-} engines[] = {
-	{ ENGINE_VMX, &vmx_engine },
-	{ ENGINE_SVM, &svm_engine },
-	{ ENGINE_RING, &ring_engine },
-};
+static const struct engine *const engines[] = { &vmx_engine, &svm_engine, &ring_engine };
 
 const struct engine *engine_choose(const struct guest *g, const char **why)
 {
@@ -20,9 +14,9 @@ const struct engine *engine_choose(const struct guest *g, const char **why)
 
 	*why = NULL;
 	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
-		const struct engine *e = engines[i].engine;
+		const struct engine *e = engines[i];
 
-		if (choice != ENGINE_AUTO && choice != engines[i].choice)
+		if (choice != ENGINE_AUTO && strcmp(e->name, engine_names[choice]))
 			continue;
 		*why = e->missing ? e->missing() : NULL;
 		if (!*why && e->refuses)
@@ -44,6 +38,6 @@ static bool in_use(const struct engine *e)
 void engines_start_cpu(struct cpu *cpu)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
-		if (engines[i].engine->start_cpu && in_use(engines[i].engine))
-			engines[i].engine->start_cpu(cpu);
+		if (engines[i]->start_cpu && in_use(engines[i]))
+			engines[i]->start_cpu(cpu);
 }

@@ -17,7 +17,6 @@ struct mmu_report;
 struct guest;
 struct vcpu;
 struct veneer_vcpu_page;
-struct hvm_vendor;
 
 /* Of a segment, from an offset. */
 struct span {

@@ -6,15 +6,12 @@
 #include "core/cpu.h"
 #include "core/fpu.h"
 #include "core/load.h"
-#include "core/machine.h"
 #include "core/sched.h"
 #include "core/speculation.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
-#include "x86/apic.h"
 #include "x86/cpu.h"
-#include "x86/descriptor.h"
 
 struct guest guests[GUESTS_MAX];
 unsigned guest_count;
@@ -111,7 +108,8 @@ int guest_create(struct guest *g, const struct guest_config *config)
 
 	g->config = config;
 	g->vcpus = config->vcpus;
-	if (load_identify(g, &why)) {
+	why = load_identify(g);
+	if (why) {
 		console_guest_notice(g, "%s: %s", config->image, why);
 		return -EINVAL;
 	}
@@ -226,8 +224,7 @@ void vcpu_begin(struct vcpu *v)
 	if (!guest_is_running(v->guest) ||
 	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
 		return;
-	if (v->loaded)
-		vcpu_unload(v->cpu);
+	vcpu_unload(v);
 	if (guest_is_pv(v->guest))
 		begin_pv(v);
 	else
@@ -239,10 +236,7 @@ void vcpu_begin(struct vcpu *v)
 
 void vcpu_init(struct vcpu *v)
 {
-	if (!guest_is_running(v->guest))
-		return;
-	if (v->loaded)
-		vcpu_unload(v->cpu);
+	vcpu_unload(v);
 	v->state = VCPU_STOPPED;
 	__atomic_and_fetch(&v->requests, ~REQUEST_BEGIN, __ATOMIC_RELAXED);
 	platform_init(v->guest->platform, v->id);
@@ -255,32 +249,22 @@ void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 		v->engine->use_page(v, page);
 }
 
-void vcpu_unload(struct cpu *cpu)
+void vcpu_unload(struct vcpu *v)
 {
-	struct vcpu *v = cpu->current;
-
-	if (!v)
+	if (!v || !v->loaded)
 		return;
-	v->engine->unload(cpu, v);
+	v->engine->unload(v->cpu, v);
 	v->loaded = false;
-	cpu->current = NULL;
+	v->cpu->current = NULL;
 }
 
 void vcpu_load(struct vcpu *v)
 {
-	vcpu_unload(v->cpu);
+	vcpu_unload(v->cpu->current);
 	speculation_switch(v->cpu, v);
 	v->engine->load(v->cpu, v);
 	v->loaded = true;
 	v->cpu->current = v;
-}
-
-struct guest *guest_find(const char *name)
-{
-	for (unsigned i = 0; i < guest_count; i++)
-		if (!strcmp(guests[i].config->name, name))
-			return &guests[i];
-	return NULL;
 }
 
 uint64_t guest_count_of(const struct guest *g, enum counter counter)
@@ -315,17 +299,6 @@ int guest_input_take(struct guest *g)
 	return byte;
 }
 
-void guest_console_lock(struct guest *g)
-{
-	while (__atomic_test_and_set(&g->console_lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-void guest_console_unlock(struct guest *g)
-{
-	__atomic_clear(&g->console_lock, __ATOMIC_RELEASE);
-}
-
 bool guest_input_waits(const struct guest *g)
 {
 	return __atomic_load_n(&g->input_tail, __ATOMIC_ACQUIRE) !=
@@ -338,10 +311,10 @@ uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes)
 	uint32_t n = 0;
 	int byte;
 
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	for (; n < bytes && (byte = guest_input_take(g)) >= 0; n++)
 		at[n] = (uint8_t)byte;
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 	return n;
 }
 

@@ -22,11 +22,6 @@
 #include "virtio/device.h"
 #include "x86/cpu.h"
 
-struct cpu;
-struct platform;
-struct hvm_gate_data;
-struct vmcb;
-
 /* What is counted for each guest. */
 enum counter {
 	COUNT_EXITS, /* all; each is two page-table switches */
@@ -196,16 +191,17 @@ struct guest {
 	unsigned vcpus;
 	uint8_t phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
-	bool end_wanted;  /* what parking and loading lead to is the end */
-	unsigned paused;  /* vCPUs that are; atomic */
-	unsigned parking; /* vCPUs that have still to park; atomic */
-	unsigned started; /* PV: vCPUs that run or are to begin; atomic */
-	struct load load; /* how far it is */
-	uint8_t console_lock;
+	bool end_wanted;      /* what parking and loading lead to is the end */
+	unsigned paused;      /* vCPUs that are; atomic */
+	unsigned parking;     /* vCPUs that have still to park; atomic */
+	unsigned started;     /* PV: vCPUs that run or are to begin; atomic */
+	struct load load;     /* how far it is */
+	uint8_t console_lock; /* over the line so far and the taking of input */
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
 	struct platform *platform;		     /* legacy devices, or NULL for PV */
 
 	struct file image, module;
+	struct elf_image elf; /* what the image's headers say, if it is no bzImage */
 	/* a rewritten image's tables, in its patch window */
 	bool bzimage;
 	struct veneer_rewrite_note rewrite;
@@ -258,21 +254,32 @@ uint64_t guest_count_of(const struct guest *g, enum counter counter);
 void guest_end(struct guest *g, int verdict, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-struct guest *guest_find(const char *name);
 bool guests_all_ended(void);
+void machine_guest_stats(struct guest *g);
+
+/* Prints the summary and powers the machine off; its exit status tells whether all guests were
+ * well, where something can read it (QEMU's isa-debug-exit at port 0xf4: 1 well, 3 not). */
+void machine_off(void);
 
 /* From any CPU */
 void vcpu_request(struct vcpu *v, uint32_t request);	  /* of the operator, or for an end */
 void vcpu_request_from(struct vcpu *v, uint32_t request); /* of a guest: no oftener than it pays */
-void guest_request(struct guest *g, uint32_t request);	  /* of all its vCPUs */
 void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
 
+/* request.c, on the vCPU's own CPU. What the operator wants, and parking: whoever has the CPU, and
+ * however much the vCPU has run. Then short requests of guests, paid for by the vCPU. Then a part
+ * of the work that was put off, when it is the vCPU's turn to run. */
+void request_at_once(struct vcpu *v);
+void request_in_share(struct vcpu *v);
+void request_in_turn(struct vcpu *v);
+
 /* From its own CPU */
-void vcpu_load(struct vcpu *v); /* in place of whoever is loaded there */
-void vcpu_unload(struct cpu *cpu);
-void vcpu_start(struct vcpu *v); /* a further vCPU: it begins in its turn */
-void vcpu_begin(struct vcpu *v); /* by v->start, or that of a PC by v->startup in real mode */
+void hypercall(struct vcpu *v);
+void vcpu_load(struct vcpu *v);	  /* in place of whoever is loaded there */
+void vcpu_unload(struct vcpu *v); /* if it is loaded; NULL: nothing to do */
+void vcpu_start(struct vcpu *v);  /* a further vCPU: it begins in its turn */
+void vcpu_begin(struct vcpu *v);  /* by v->start, or that of a PC by v->startup in real mode */
 void vcpu_init(struct vcpu *v);
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
 
@@ -291,9 +298,6 @@ int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */
 uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes); /* how many there were */
 bool guest_input_waits(const struct guest *g);
 
-/* Over the line of output so far and the taking of input, where vCPUs may meet. */
-void guest_console_lock(struct guest *g);
-void guest_console_unlock(struct guest *g);
 void vcpu_wake(struct vcpu *v);
 void vcpu_halt(struct vcpu *v, bool masked);	 /* HLT */
 void vcpu_event(struct vcpu *v, unsigned event); /* PV */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "core/hypercall.h"
-
+/* Hypercalls of PV guests; their meaning is in abi/veneer.h. */
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/guest.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The machine's own interrupts and exceptions, whoever was running. */
-#include "core/interrupt.h"
+#include "core/cpu.h"
 
 #include "core/console.h"
-#include "core/cpu.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "mmu/memory.h"

@@ -8,23 +8,11 @@
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/load.h"
-#include "core/machine.h"
 #include "core/string.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
-
-static void phase_lock(struct guest *g)
-{
-	while (__atomic_test_and_set(&g->phase_lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-static void phase_unlock(struct guest *g)
-{
-	__atomic_clear(&g->phase_lock, __ATOMIC_RELEASE);
-}
 
 static void set_phase(struct guest *g, enum guest_phase phase)
 {
@@ -34,11 +22,11 @@ static void set_phase(struct guest *g, enum guest_phase phase)
 /* To the phase behind the one that is through: the end if it is wanted, else next. */
 static enum guest_phase go_on(struct guest *g, enum guest_phase next)
 {
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	if (g->end_wanted)
 		next = GUEST_ENDED;
 	set_phase(g, next);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	return next;
 }
 
@@ -69,12 +57,12 @@ static bool decide(struct guest *g, bool end)
 {
 	bool first, decided;
 
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	first = to_parking(g);
 	decided = first || (end && !g->end_wanted && g->phase != GUEST_ENDED);
 	if (decided)
 		g->end_wanted = end;
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	if (first)
 		park_all(g);
 	return decided;
@@ -86,8 +74,7 @@ void vcpu_park(struct vcpu *v)
 
 	v->state = VCPU_STOPPED;
 	__atomic_and_fetch(&v->requests, ~(REQUEST_WORK | REQUEST_BEGIN), __ATOMIC_RELAXED);
-	if (v->loaded)
-		vcpu_unload(v->cpu);
+	vcpu_unload(v);
 	timer_cancel(v->cpu, &v->timer);
 	if (!v->id)
 		timer_cancel(v->cpu, &g->device[0].timer);
@@ -123,13 +110,6 @@ void guest_load_begin(struct guest *g)
 	g->load = (struct load){ 0 };
 }
 
-/* One vCPU's page; true: all are zero. */
-static bool zero_page(struct guest *g)
-{
-	memset(g->vcpu[g->load.done].own_page, 0, PAGE_SIZE);
-	return ++g->load.done == g->vcpus;
-}
-
 /* A part of [at, at + bytes), as far as load.done says; true: all of it is zero. */
 static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
 {
@@ -158,12 +138,13 @@ static void set_clock(struct vcpu *v)
 static const char *load_step(struct guest *g)
 {
 	struct load *l = &g->load;
+	const struct mmu *m = &g->mmu;
 	const char *why = NULL;
 	bool done = true;
 
 	switch (l->stage) {
-	case LOAD_ZERO_PAGES: done = zero_page(g); break;
-	case LOAD_ZERO: done = zero_part(l, g->mmu.memory, g->mmu.memory_bytes); break;
+	case LOAD_ZERO_VCPU: done = zero_part(l, m->vcpu_pages, m->vcpu_pages_bytes); break;
+	case LOAD_ZERO: done = zero_part(l, m->memory, m->memory_bytes); break;
 	case LOAD_ZERO_POOL:
 		done = mmu_zero_part(&g->mmu);
 		if (done)
@@ -182,10 +163,10 @@ static const char *load_step(struct guest *g)
 
 static void fail_to_load(struct guest *g, const char *why)
 {
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	g->end_wanted = true;
 	set_phase(g, GUEST_ENDED);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	g->verdict = -1;
 	console_guest_notice(g, "%s: %s", g->config->image, why);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
@@ -238,14 +219,14 @@ void guest_reset(struct guest *g)
 {
 	bool runs, ended;
 
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	ended = g->phase == GUEST_ENDED;
 	runs = to_parking(g);
 	g->end_wanted = false;
 	g->ended = false;
 	if (ended)
 		set_phase(g, GUEST_LOADING);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 	if (runs)
 		park_all(g);
 	if (!ended)
@@ -257,9 +238,9 @@ void guest_reset(struct guest *g)
 /* A reset that came while its end was being told takes the end back. */
 static void set_ended(struct guest *g)
 {
-	phase_lock(g);
+	spin_lock(&g->phase_lock);
 	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
-	phase_unlock(g);
+	spin_unlock(&g->phase_lock);
 }
 
 void guest_end(struct guest *g, int verdict, const char *how)

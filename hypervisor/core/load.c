@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/load.h"
 
-#include "core/bzimage.h"
 #include "core/console.h"
 #include "core/elf.h"
 #include "core/cpu.h"
@@ -36,18 +35,13 @@ struct multiboot_mmap {
 	uint32_t type;
 } __attribute__((packed));
 
-static bool in_window_address(const struct guest *g, uint64_t vaddr)
+static bool in_window(const struct guest *g, uint64_t vaddr)
 {
 	return g->rewrite.window_bytes && vaddr >= g->rewrite.window &&
 	       vaddr < (uint64_t)g->rewrite.window + g->rewrite.window_bytes;
 }
 
-static bool in_window(const struct guest *g, const struct elf_segment *s)
-{
-	return in_window_address(g, s->vaddr);
-}
-
-static const char *check_rewrite_note(struct guest *g, const struct elf_image *image)
+static const char *check_rewrite_note(struct guest *g)
 {
 	const struct veneer_rewrite_note *n = &g->rewrite;
 	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
@@ -55,7 +49,7 @@ static const char *check_rewrite_note(struct guest *g, const struct elf_image *i
 
 	if (n->version != VENEER_REWRITE_VERSION)
 		return "made by another version of veneer rewrite: rewrite it again";
-	if (image->is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
+	if (g->elf.is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
 	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) || n->sites < first ||
 	    n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
 	    n->originals < first ||
@@ -68,7 +62,6 @@ static const char *check_rewrite_note(struct guest *g, const struct elf_image *i
 
 static const char *identify_kind(struct guest *g)
 {
-	struct elf_image image;
 	const char *why;
 	const void *note;
 
@@ -77,37 +70,35 @@ static const char *identify_kind(struct guest *g)
 		g->bzimage = true;
 		return NULL;
 	}
-	if (elf_read(g->image.data, g->image.bytes, &image, &why))
+	why = elf_read(g->image.data, g->image.bytes, &g->elf);
+	if (why)
 		return why;
-	const uint32_t *abi = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_GUEST, 4);
-	if (image.is_64) {
+	const uint32_t *abi = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_GUEST, 4);
+	if (g->elf.is_64) {
 		uint32_t major;
 
 		if (!abi)
 			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit "
-			       "guests "
-			       "only when they are paravirtual";
+			       "guests only when they are paravirtual";
 		memcpy(&major, abi, 4);
 		if (major != VENEER_ABI_MAJOR)
 			return "built for another major version of the guest interface";
 		g->prepare = PREPARE_PV;
-	} else if ((note = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE,
+	} else if ((note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE,
 				    sizeof(g->rewrite.version)))) {
 		memcpy(&g->rewrite.version, note, sizeof(g->rewrite.version));
-		note = elf_note(&image, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE, sizeof(g->rewrite));
+		note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE, sizeof(g->rewrite));
 		if (note)
 			memcpy(&g->rewrite, note, sizeof(g->rewrite));
 		g->prepare = PREPARE_REWRITTEN;
-		why = check_rewrite_note(g, &image);
-		if (why)
-			return why;
+		return check_rewrite_note(g);
 	} else {
 		g->prepare = PREPARE_STOCK;
 	}
 	return NULL;
 }
 
-static const char *identify(struct guest *g)
+const char *load_identify(struct guest *g)
 {
 	enum preparation want = g->config->prepare;
 	const char *why = identify_kind(g);
@@ -117,12 +108,6 @@ static const char *identify(struct guest *g)
 	if (want != PREPARE_DETECT && want != g->prepare)
 		return "prepare = in veneer.conf says otherwise than the image";
 	return NULL;
-}
-
-int load_identify(struct guest *g, const char **why)
-{
-	*why = identify(g);
-	return *why ? -EINVAL : 0;
 }
 
 static bool site_fits(const struct veneer_site *s)
@@ -135,14 +120,12 @@ static bool site_fits(const struct veneer_site *s)
 int load_window(struct guest *g)
 {
 	struct veneer_rewrite_note *n = &g->rewrite;
-	struct elf_image image;
-	const char *why;
 
 	if (g->prepare != PREPARE_REWRITTEN || g->engine->hvm)
 		return 0;
 	uint64_t bytes = n->window_bytes - VENEER_WINDOW_STUBS;
 	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
-	if (!pa.v || elf_read(g->image.data, g->image.bytes, &image, &why)) {
+	if (!pa.v) {
 		console_guest_notice(g, "no memory for the patch window");
 		return -ENOMEM;
 	}
@@ -153,16 +136,16 @@ int load_window(struct guest *g)
 
 	uint8_t *to = direct(pa);
 	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
-	for (unsigned i = 0; i < image.segments; i++) {
-		const struct elf_segment *s = &image.segment[i];
+	for (unsigned i = 0; i < g->elf.segments; i++) {
+		const struct elf_segment *s = &g->elf.segment[i];
 
-		if (s->type != PT_LOAD || !in_window(g, s))
+		if (s->type != PT_LOAD || !in_window(g, s->vaddr))
 			continue;
 		if (s->vaddr < first || s->filesz > bytes - (s->vaddr - first)) {
 			console_guest_notice(g, "a segment outside the patch window");
 			return -EINVAL;
 		}
-		memcpy(to + (s->vaddr - first), image.data + s->offset, s->filesz);
+		memcpy(to + (s->vaddr - first), g->elf.data + s->offset, s->filesz);
 	}
 	g->sites = (const void *)(to + (n->sites - first));
 	g->iret_windows = (const void *)(to + (n->windows - first));
@@ -181,19 +164,18 @@ bool load_add_copy(struct guest *g, gpa_t to, uint64_t room, const void *from, u
 
 	if (!mmu_memory(&g->mmu, to, MAX(room, bytes)) || l->copies == LOAD_COPIES)
 		return false;
-	l->copy[l->copies].to = to;
-	l->copy[l->copies].from = from;
-	l->copy[l->copies].bytes = bytes;
-	l->copies++;
+	l->copy[l->copies++] = (struct load_copy){ to, from, bytes };
 	return true;
 }
 
-static const char *add_segments(struct guest *g, const struct elf_image *image)
+static const char *add_segments(struct guest *g)
 {
+	const struct elf_image *image = &g->elf;
+
 	for (unsigned i = 0; i < image->segments; i++) {
 		const struct elf_segment *s = &image->segment[i];
 
-		if (s->type != PT_LOAD || in_window(g, s))
+		if (s->type != PT_LOAD || in_window(g, s->vaddr))
 			continue;
 		if (!load_add_copy(g, GPA(s->paddr), s->memsz, image->data + s->offset, s->filesz))
 			return "a segment does not fit into the guest's memory: raise memory = in "
@@ -222,10 +204,10 @@ bool load_copy_part(struct guest *g)
 
 	if (l->copied == l->copies)
 		return true;
-	uint64_t left = l->copy[l->copied].bytes - l->done, n = MIN(left, LOAD_PART);
-	char *to = mmu_memory(&g->mmu, l->copy[l->copied].to, l->copy[l->copied].bytes);
+	const struct load_copy *c = &l->copy[l->copied];
+	uint64_t left = c->bytes - l->done, n = MIN(left, LOAD_PART);
 
-	memcpy(to + l->done, l->copy[l->copied].from + l->done, n);
+	memcpy((char *)mmu_memory(&g->mmu, c->to, c->bytes) + l->done, c->from + l->done, n);
 	l->done += n;
 	if (n == left) {
 		l->copied++;
@@ -251,14 +233,14 @@ static const uint8_t *at_address(const struct elf_image *image, uint64_t address
 	return NULL;
 }
 
-static bool undo(struct guest *g, const struct elf_image *image, const uint8_t *from)
+static bool undo(struct guest *g, const uint8_t *from)
 {
 	struct veneer_original o;
 	uint64_t paddr = 0;
 
 	memcpy(&o, from, sizeof(o));
-	if (o.length > sizeof(o.bytes) || in_window_address(g, o.address) ||
-	    !at_address(image, o.address, o.length, &paddr))
+	if (o.length > sizeof(o.bytes) || in_window(g, o.address) ||
+	    !at_address(&g->elf, o.address, o.length, &paddr))
 		return false;
 	uint8_t *to = mmu_memory(&g->mmu, GPA(paddr), o.length);
 	if (to)
@@ -273,25 +255,21 @@ const char *load_undo_part(struct guest *g, bool *done)
 	const struct veneer_rewrite_note *n = &g->rewrite;
 	uint64_t paddr, bytes = n->original_count * sizeof(struct veneer_original);
 	struct load *l = &g->load;
-	struct elf_image image;
-	const char *why;
 
 	*done = true;
 	if (g->prepare != PREPARE_REWRITTEN || !g->engine->hvm)
 		return NULL;
-	if (elf_read(g->image.data, g->image.bytes, &image, &why))
-		return why;
-	const uint8_t *table = at_address(&image, n->originals, bytes, &paddr);
+	const uint8_t *table = at_address(&g->elf, n->originals, bytes, &paddr);
 	if (!table)
 		return "the table of what was rewritten is missing: rewrite the image again";
 	for (unsigned i = 0; i < UNDO_PART && l->done < n->original_count; i++, l->done++)
-		if (!undo(g, &image, table + l->done * sizeof(struct veneer_original)))
+		if (!undo(g, table + l->done * sizeof(struct veneer_original)))
 			return "the table of what was rewritten is broken: rewrite the image again";
 	*done = l->done == n->original_count;
 	return NULL;
 }
 
-static const char *start_pv(struct guest *g, const struct elf_image *image)
+static const char *start_pv(struct guest *g)
 {
 	gpa_t at = GPA(ALIGN_UP(g->load.end, PAGE_SIZE));
 	struct veneer_start_info *si = mmu_memory(&g->mmu, at, PAGE_SIZE);
@@ -316,8 +294,8 @@ static const char *start_pv(struct guest *g, const struct elf_image *image)
 		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	const uint64_t *note = elf_note(image, VENEER_NOTE_NAME, VENEER_NOTE_ENTRY, 8);
-	uint64_t entry = image->entry;
+	const uint64_t *note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_ENTRY, 8);
+	uint64_t entry = g->elf.entry;
 	if (note)
 		memcpy(&entry, note, 8);
 	if (!canonical(entry))
@@ -367,35 +345,25 @@ static void fill_multiboot(struct guest *g)
 
 const char *load_begin(struct guest *g)
 {
-	struct elf_image image;
-	const char *why;
-
 	if (g->bzimage)
 		return bzimage_begin(g);
-	if (elf_read(g->image.data, g->image.bytes, &image, &why))
-		return why;
-	why = add_segments(g, &image);
+	const char *why = add_segments(g);
 	return why ? why : add_module(g);
 }
 
 const char *load_finish(struct guest *g)
 {
-	struct elf_image image;
-	const char *why;
-
 	if (g->bzimage) {
 		bzimage_finish(g);
 		return NULL;
 	}
-	if (elf_read(g->image.data, g->image.bytes, &image, &why))
-		return why;
 	if (guest_is_pv(g))
-		return start_pv(g, &image);
-	bool multiboot = elf_multiboot(&image) >= 0;
+		return start_pv(g);
+	bool multiboot = elf_multiboot(&g->elf) >= 0;
 	if (multiboot)
 		fill_multiboot(g);
 	vcpu_start_legacy(g->vcpu,
-			  &(struct legacy_start){ .eip = (uint32_t)image.entry,
+			  &(struct legacy_start){ .eip = (uint32_t)g->elf.entry,
 						  .eax = multiboot ? MULTIBOOT_MAGIC : 0,
 						  .ebx = multiboot ? MULTIBOOT_INFO_AT : 0 });
 	return NULL;

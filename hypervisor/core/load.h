@@ -17,9 +17,9 @@ struct guest;
 #define LOAD_PART   KIB(16)	       /* bytes zeroed or copied in one go */
 
 struct load {
-	enum { LOAD_ZERO_PAGES, LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
-	uint64_t done; /* pages or bytes of the stage, or of the copy under way */
-	struct {
+	enum { LOAD_ZERO_VCPU, LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
+	uint64_t done; /* bytes of the stage, or of the copy under way */
+	struct load_copy {
 		gpa_t to;
 		const uint8_t *from;
 		uint64_t bytes;
@@ -29,8 +29,8 @@ struct load {
 	uint64_t end;	     /* of what is in use, so far */
 };
 
-/* Looks at g->image: which preparation it is. 0, or -EINVAL with the reason. */
-int load_identify(struct guest *g, const char **why);
+/* Looks at g->image: which preparation it is. NULL, or what is wrong with it. */
+const char *load_identify(struct guest *g);
 
 /* Takes memory for the patch window of a rewritten image and fills it. Once. */
 int load_window(struct guest *g);
@@ -50,5 +50,11 @@ const char *load_finish(struct guest *g);
 
 /* Notes a copy to [to, to + room); false: that is not the guest's memory. */
 bool load_add_copy(struct guest *g, gpa_t to, uint64_t room, const void *from, uint64_t bytes);
+
+/* bzimage.c: whether a file is such an image; the parts of load_begin and load_finish for it:
+ * kernel and module (as initrd); then command line, memory map, and the first vCPU at the entry. */
+bool bzimage_is(const void *data, uint64_t bytes);
+const char *bzimage_begin(struct guest *g);
+void bzimage_finish(struct guest *g);
 
 #endif

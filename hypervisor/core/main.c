@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From the boot loader's jump to the first guest, in order. */
-#include "abi/veneer.h"
 #include "boot/boot_info.h"
 #include "core/bundle.h"
 #include "core/config.h"
@@ -8,7 +7,6 @@
 #include "core/cpu.h"
 #include "core/engine.h"
 #include "core/guest.h"
-#include "core/machine.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/speculation.h"
@@ -55,7 +53,7 @@ void __stack_chk_fail(void)
 	      (uint64_t)__builtin_return_address(0));
 }
 
-void machine_guest_stats(const struct guest *g)
+void machine_guest_stats(struct guest *g)
 {
 	uint64_t ran = 0, worst = 0;
 	char text[256];
@@ -69,10 +67,9 @@ void machine_guest_stats(const struct guest *g)
 		worst = MAX(worst, g->vcpu[i].worst_wait);
 	}
 	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu "
-		      "overhead_kib=%lu "
-		      "shadow_pages=%u%s",
-		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0, ns_from_tsc(ran) / 1000,
-		      ns_from_tsc(worst) / 1000, g->overhead >> 10,
+		      "overhead_kib=%lu shadow_pages=%u%s",
+		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0,
+		      ns_from_tsc(ran) / 1000, ns_from_tsc(worst) / 1000, g->overhead >> 10,
 		      g->mmu.pool_pages - g->mmu.pool_free, text);
 }
 
@@ -93,7 +90,7 @@ void machine_off(void)
 		return;
 	console_stop_buffering();
 	for (unsigned i = 0; i < guest_count; i++) {
-		const struct guest *g = &guests[i];
+		struct guest *g = &guests[i];
 
 		machine_guest_stats(g);
 		print_profile(g);
@@ -101,8 +98,8 @@ void machine_off(void)
 		well &= g->config->optional || g->verdict == 0;
 	}
 	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",
-		      (memory_used_bytes() - overhead) >> 10, overhead >> 10,
-		      memory_image_bytes() >> 10);
+		      (machine_memory.used - overhead) >> 10, overhead >> 10,
+		      machine_memory.image >> 10);
 	for (unsigned i = 0; i < cpu_count; i++)
 		if (cpus[i].nmi_count)
 			console_print("core %u took %lu NMIs", i, cpus[i].nmi_count);
@@ -247,7 +244,6 @@ static void prepare_machine(void)
 		cpu_prepare(&cpus[i]);
 	}
 	cpu_load_tables(&cpus[0]);
-	cpus[0].online = true;
 	pic_disable();
 	apic_init();
 	clock_calibrate();
@@ -261,7 +257,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	read_boot_info(magic, MPA(info));
 	prepare_machine();
 	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
-		      cpu_count, cpu_count == 1 ? "" : "s", memory_total_bytes() >> 20,
+		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
 		      tsc_khz() / 1000, cpu_features.name);
 	read_bundle();
 	speculation_init(&config);

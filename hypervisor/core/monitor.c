@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "core/monitor.h"
-
+/*
+ * The monitor: what follows Ctrl-A on the console. Ctrl-A h prints the list; a digit chooses the
+ * guest that gets the input; ':' takes a command line, for people and for scripts. There are guests
+ * whenever the console takes input.
+ */
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/machine.h"
 #include "core/sched.h"
 #include "core/string.h"
 #include "mmu/mmu.h"
@@ -38,11 +40,6 @@ static void command_list(struct guest *g)
 	(void)g;
 	for (unsigned i = 0; i < guest_count; i++)
 		print_guest(&guests[i]);
-}
-
-static void command_stats(struct guest *g)
-{
-	machine_guest_stats(g);
 }
 
 /* The words are for scripts. */
@@ -180,24 +177,22 @@ static void command_help(struct guest *g);
 static const struct command {
 	char key;
 	const char *name;
-	bool takes_guest;
 	void (*run)(struct guest *g);
 	const char *help;
 } commands[] = {
-	{ 'h', "help", false, command_help, "this list" },
-	{ 'l', "list", false, command_list, "the guests" },
-	{ 'p', "pause", true, command_pause, "halt the guest where it is" },
-	{ 'r', "resume", true, command_resume, "let it go on" },
-	{ 'R', "reset", true, command_reset, "start it again from its image" },
-	{ 'k', "stop", true, command_stop, "end it" },
-	{ 's', "stats", true, command_stats, "time, exits by reason, worst wait" },
-	{ 'x', "check", true, command_check, "whether its tables lead to its own memory alone" },
-	{ 'v', "screen", true, command_screen, "its text screen" },
-	{ 'c', "cells", true, command_cells, "its text screen with attributes, for programs" },
-	{ 'i', "input", true, command_input,
-	  "send what is typed to it (or Ctrl-A and its number)" },
-	{ 't', "tables", false, command_tables, "check the hypervisor's own page tables" },
-	{ 'q', "off", false, command_off, "stop the machine" },
+	{ 'h', "help", command_help, "this list" },
+	{ 'l', "list", command_list, "the guests" },
+	{ 'p', "pause", command_pause, "halt the guest where it is" },
+	{ 'r', "resume", command_resume, "let it go on" },
+	{ 'R', "reset", command_reset, "start it again from its image" },
+	{ 'k', "stop", command_stop, "end it" },
+	{ 's', "stats", machine_guest_stats, "time, exits by reason, worst wait" },
+	{ 'x', "check", command_check, "whether its tables lead to its own memory alone" },
+	{ 'v', "screen", command_screen, "its text screen" },
+	{ 'c', "cells", command_cells, "its text screen with attributes, for programs" },
+	{ 'i', "input", command_input, "send what is typed to it (or Ctrl-A and its number)" },
+	{ 't', "tables", command_tables, "check the hypervisor's own page tables" },
+	{ 'q', "off", command_off, "stop the machine" },
 };
 
 static void command_help(struct guest *g)
@@ -209,16 +204,24 @@ static void command_help(struct guest *g)
 	console_print("  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
 }
 
+static struct guest *find_guest(const char *name)
+{
+	for (unsigned i = 0; i < guest_count; i++)
+		if (!strcmp(guests[i].config->name, name))
+			return &guests[i];
+	return NULL;
+}
+
 static void run_line(void)
 {
 	while (line_used && line[line_used - 1] == ' ')
 		line[--line_used] = 0;
 	char *name = strchr(line, ' ');
-	struct guest *g = guest_count ? &guests[chosen] : NULL;
+	struct guest *g = &guests[chosen];
 
 	if (name) {
 		*name++ = 0;
-		g = guest_find(name);
+		g = find_guest(name);
 		if (!g) {
 			console_print("no guest \"%s\"", name);
 			return;
@@ -226,8 +229,7 @@ static void run_line(void)
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].name, line)) {
-			if (g || !commands[i].takes_guest)
-				commands[i].run(g);
+			commands[i].run(g);
 			return;
 		}
 	console_print("no command \"%s\": Ctrl-A h lists them", line);
@@ -242,8 +244,7 @@ static void take_key(uint8_t byte)
 		return;
 	}
 	if (byte == CTRL_A) {
-		if (guest_count)
-			guest_input(&guests[chosen], byte);
+		guest_input(&guests[chosen], byte);
 		return;
 	}
 	if (byte >= '1' && byte < '1' + guest_count) {
@@ -256,8 +257,7 @@ static void take_key(uint8_t byte)
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
 		if (commands[i].key == (char)byte) {
-			if (guest_count || !commands[i].takes_guest)
-				commands[i].run(&guests[chosen]);
+			commands[i].run(&guests[chosen]);
 			return;
 		}
 	if (byte > ' ' && byte < 0x7f)
@@ -285,7 +285,7 @@ void monitor_input(uint8_t byte)
 	case TYPING:
 		if (byte == CTRL_A)
 			state = COMMAND_KEY;
-		else if (guest_count)
+		else
 			guest_input(&guests[chosen], byte);
 		break;
 	case COMMAND_KEY: take_key(byte); break;

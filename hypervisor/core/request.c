@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "core/request.h"
-
+/* What is asked of a vCPU, and how it is seen to. */
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/machine.h"
 #include "platform/platform.h"
 #include "virtio/device.h"
 
@@ -32,12 +30,6 @@ void vcpu_request_from(struct vcpu *v, uint32_t request)
 		cpu_kick(v->cpu);
 }
 
-void guest_request(struct guest *g, uint32_t request)
-{
-	for (unsigned i = 0; i < g->vcpus; i++)
-		vcpu_request(&g->vcpu[i], request);
-}
-
 /* --- on the vCPU's own CPU --- */
 
 static uint32_t take(struct vcpu *v, uint32_t which)
@@ -48,17 +40,13 @@ static uint32_t take(struct vcpu *v, uint32_t which)
 static void pause(struct vcpu *v, bool paused)
 {
 	struct guest *g = v->guest;
-	bool all = false;
 
 	if (v->paused == paused)
 		return;
 	v->paused = paused;
 	v->waits_since = rdtsc();
-	if (paused)
-		all = __atomic_add_fetch(&g->paused, 1, __ATOMIC_ACQ_REL) == g->vcpus;
-	else
-		all = !__atomic_sub_fetch(&g->paused, 1, __ATOMIC_ACQ_REL);
-	if (all)
+	unsigned n = __atomic_add_fetch(&g->paused, paused ? 1 : -1, __ATOMIC_ACQ_REL);
+	if (n == (paused ? g->vcpus : 0))
 		console_guest_notice(g, paused ? "paused" : "resumed");
 }
 

@@ -6,7 +6,6 @@
 #include "core/console.h"
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/request.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"
 

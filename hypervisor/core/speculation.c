@@ -105,33 +105,24 @@ static bool is_emulated(void)
 
 static void detect(void)
 {
-	uint32_t r[4], highest;
+	uint32_t r[4];
 
 	cpuid(0, 0, r);
-	highest = r[0];
 	processor.amd = !memcmp(&r[1], "Auth", 4) || !memcmp(&r[1], "Hygo", 4);
 	processor.emulated = is_emulated();
 	cpuid(1, 0, r);
 	processor.family = family_of(r[0]);
-	if (highest >= 7) {
-		cpuid(7, 0, r);
-		processor.ebx7 = r[1];
-		processor.edx7 = r[3];
-		if (r[0] >= 2) {
-			cpuid(7, 2, r);
-			processor.rrsba_control = r[3] & EDX7_2_RRSBA_CTRL;
-		}
+	cpuid_if_there(7, 0, r);
+	processor.ebx7 = r[1];
+	processor.edx7 = r[3];
+	if (r[0] >= 2) {
+		cpuid(7, 2, r);
+		processor.rrsba_control = r[3] & EDX7_2_RRSBA_CTRL;
 	}
-	cpuid(0x80000000, 0, r);
-	highest = r[0];
-	if (highest >= 0x80000008) {
-		cpuid(0x80000008, 0, r);
-		processor.ebx8 = r[1];
-	}
-	if (highest >= 0x80000021) {
-		cpuid(0x80000021, 0, r);
-		processor.eax21 = r[0];
-	}
+	cpuid_if_there(0x80000008, 0, r);
+	processor.ebx8 = r[1];
+	cpuid_if_there(0x80000021, 0, r);
+	processor.eax21 = r[0];
 	if (processor.edx7 & EDX7_CAPABILITIES)
 		processor.capabilities = rdmsr(MSR_CAPABILITIES);
 }
@@ -314,10 +305,7 @@ static unsigned thread_bits(void)
 {
 	uint32_t r[4];
 
-	cpuid(0, 0, r);
-	if (r[0] < 0xb)
-		return 0;
-	cpuid(0xb, 0, r);
+	cpuid_if_there(0xb, 0, r);
 	return (r[2] >> 8 & 0xff) == 1 ? r[0] & 31 : 0;
 }
 

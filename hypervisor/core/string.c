@@ -15,18 +15,6 @@ void *memcpy(void *restrict to, const void *restrict from, size_t n)
 	return ret;
 }
 
-void *memmove(void *to, const void *from, size_t n)
-{
-	char *t = to;
-	const char *f = from;
-
-	if (t <= f || t >= f + n)
-		return memcpy(to, from, n);
-	while (n--)
-		t[n] = f[n];
-	return to;
-}
-
 void *memset(void *to, int c, size_t n)
 {
 	void *ret = to;
@@ -152,23 +140,9 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 				left = true;
 			else
 				pad = '0';
-		if (*fmt == '*') {
-			width = va_arg(args, int);
-			fmt++;
-		}
 		for (; *fmt >= '0' && *fmt <= '9'; fmt++)
 			width = width * 10 + *fmt - '0';
-		int precision = -1;
-		if (*fmt == '.') {
-			precision = 0;
-			if (*++fmt == '*') {
-				precision = va_arg(args, int);
-				fmt++;
-			}
-			for (; *fmt >= '0' && *fmt <= '9'; fmt++)
-				precision = precision * 10 + *fmt - '0';
-		}
-		for (; *fmt == 'l' || *fmt == 'z'; fmt++)
+		for (; *fmt == 'l'; fmt++)
 			is_long = true;
 		if (!*fmt)
 			break;
@@ -176,11 +150,8 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 		switch (*fmt) {
 		case 's': {
 			const char *arg = va_arg(args, const char *);
-			size_t len = 0;
 
-			while ((precision < 0 || len < (size_t)precision) && arg[len])
-				len++;
-			put_padded(&s, arg, len, width, ' ', left);
+			put_padded(&s, arg, strlen(arg), width, ' ', left);
 			continue;
 		}
 		case 'c': put(&s, (char)va_arg(args, int)); continue;
@@ -199,7 +170,6 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 				      is_long ? va_arg(args, uint64_t) : va_arg(args, unsigned),
 				      *fmt == 'u' ? 10 : 16);
 			break;
-		case 'p': text = number(end, (uint64_t)va_arg(args, void *), 16); break;
 		default: put(&s, *fmt); continue;
 		}
 		put_padded(&s, text, end - text, width, pad, left);

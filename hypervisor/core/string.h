@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
-void *memmove(void *to, const void *from, size_t n);
 void *memset(void *to, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
@@ -19,7 +18,7 @@ char *strchr(const char *s, int c);
 /* Copies s into a buffer of size bytes, cut if need be, always terminated. */
 void copy_string(char *to, const char *s, size_t size);
 
-/* Like vsnprintf for %s %c %d %u %x %p %%, with l/ll, width, 0 and -. Returns the full length. */
+/* Like vsnprintf for %s %c %d %u %x %%, with l/ll, width, 0 and -. Returns the full length. */
 int format_v(char *to, size_t size, const char *fmt, va_list args);
 int format(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -3,6 +3,7 @@
 #ifndef VENEER_TYPES_H
 #define VENEER_TYPES_H
 
+#include <asm/errno.h> /* errors are negative ones of these */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,21 +40,5 @@ typedef struct {
 #define MIN(a, b)		     ((a) < (b) ? (a) : (b))
 #define MAX(a, b)		     ((a) > (b) ? (a) : (b))
 #define container_of(p, type, field) ((type *)((char *)(p)-offsetof(type, field)))
-
-/* Errors are negative errno values, Linux's numbers. */
-#define EPERM  1
-#define ENOENT 2
-#define EIO    5
-#define E2BIG  7
-#define EAGAIN 11
-#define ENOMEM 12
-#define EFAULT 14
-#define EBUSY  16
-#define EEXIST 17
-#define ENODEV 19
-#define EINVAL 22
-#define ENOSPC 28
-#define ERANGE 34
-#define ENOSYS 38
 
 #endif

@@ -3,7 +3,6 @@
 #include "core/cpu.h"
 #include "core/fpu.h"
 #include "core/guest.h"
-#include "core/hypercall.h"
 #include "core/speculation.h"
 #include "hvm/hvm.h"
 #include "hvm/pv.h"

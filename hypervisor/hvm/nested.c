@@ -110,7 +110,7 @@ static const char *check_leaf(const struct guest *g, uint64_t at, uint64_t e, in
 		return owner(frame) == g ? NULL : "a vCPU page of another guest";
 	if (owner(frame))
 		return "a page of the gate area in a guest's memory";
-	return writable && overlaps(frame, PAGE_SIZE, MPA(MIB(1)), memory_image_bytes())
+	return writable && overlaps(frame, PAGE_SIZE, MPA(MIB(1)), machine_memory.image)
 		       ? "a writable leaf to the hypervisor"
 		       : NULL;
 }

@@ -13,14 +13,12 @@ extern char text_start[], text_end[], data_start[], init_stack_guard[];
 
 static struct memory_range free_range[BOOT_RANGES * 4];
 static unsigned free_ranges;
-static uint64_t total, used;
+struct machine_memory machine_memory;
 static uint64_t low_page;
 static uint64_t direct_end;
 
-static uint64_t image_hi(void)
-{
-	return LINKER_VALUE(image_end);
-}
+#define IMAGE_START MIB(1)
+#define IMAGE_END   LINKER_VALUE(image_end)
 
 /* Cuts [start, end) out of every free range. */
 static void reserve(uint64_t start, uint64_t end)
@@ -47,7 +45,7 @@ void memory_init(const struct boot_info *info)
 
 		if (start < 0x9f000 && end > start) /* not page 0 */
 			low_page = MIN(end, 0x9f000ull) - PAGE_SIZE;
-		total += info->ram[i].end - info->ram[i].start;
+		machine_memory.total += info->ram[i].end - info->ram[i].start;
 		start = MAX(start, MIB(1));
 		if (start >= end || start >= DIRECT_MAP_MAX)
 			continue;
@@ -55,10 +53,10 @@ void memory_init(const struct boot_info *info)
 		direct_end = MAX(direct_end, end);
 		free_range[free_ranges++] = (struct memory_range){ start, end };
 	}
-	reserve(MIB(1), ALIGN_UP(image_hi(), PAGE_SIZE));
+	reserve(IMAGE_START, ALIGN_UP(IMAGE_END, PAGE_SIZE));
 	reserve(ALIGN_DOWN(info->bundle.v, PAGE_SIZE),
 		ALIGN_UP(info->bundle.v + info->bundle_bytes, PAGE_SIZE));
-	used = image_hi() - MIB(1);
+	machine_memory.used = machine_memory.image = IMAGE_END - IMAGE_START;
 }
 
 /* First fit. Until hv_tables_init the boot tables reach 4 GiB only. */
@@ -74,7 +72,7 @@ mpa_t memory_take(uint64_t bytes, uint64_t align)
 		if (start > r->start && free_ranges < ARRAY_SIZE(free_range))
 			free_range[free_ranges++] = (struct memory_range){ r->start, start };
 		r->start = end;
-		used += bytes;
+		machine_memory.used += bytes;
 		return MPA(start);
 	}
 	return MPA(0);
@@ -101,21 +99,6 @@ uint64_t memory_free_bytes(void)
 	for (unsigned i = 0; i < free_ranges; i++)
 		sum += free_range[i].end - free_range[i].start;
 	return sum;
-}
-
-uint64_t memory_total_bytes(void)
-{
-	return total;
-}
-
-uint64_t memory_used_bytes(void)
-{
-	return used;
-}
-
-uint64_t memory_image_bytes(void)
-{
-	return image_hi() - MIB(1);
 }
 
 static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
@@ -164,7 +147,7 @@ static uint64_t *image_entry(uint64_t va)
 
 static void map_image(void)
 {
-	for (uint64_t va = (uint64_t)text_start; va < IMAGE_BASE + image_hi(); va += PAGE_SIZE) {
+	for (uint64_t va = (uint64_t)text_start; va < IMAGE_BASE + IMAGE_END; va += PAGE_SIZE) {
 		uint64_t attr = va < (uint64_t)text_end	    ? 0
 				: va < (uint64_t)data_start ? PTE_NX
 							    : PTE_NX | PTE_W | PTE_D;

@@ -55,9 +55,11 @@ mpa_t memory_take(uint64_t bytes, uint64_t align);
 mpa_t memory_low_page(void);
 
 uint64_t memory_free_bytes(void);
-uint64_t memory_total_bytes(void);
-uint64_t memory_used_bytes(void); /* by memory_alloc, and the image */
-uint64_t memory_image_bytes(void);
+
+/* Of the machine; of that, by memory_alloc and the image; by the image alone. */
+extern struct machine_memory {
+	uint64_t total, used, image;
+} machine_memory;
 
 /* Builds the hypervisor's own tables: one root for each CPU, with the CPU's gate area. */
 void hv_tables_init(void);

@@ -100,8 +100,7 @@ bool platform_interrupt_pending(const struct platform *p, unsigned vcpu)
 
 static void enter(struct platform *p)
 {
-	while (__atomic_test_and_set(&p->lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
+	spin_lock(&p->lock);
 }
 
 static void tell(struct vcpu *v)
@@ -121,7 +120,7 @@ static void leave(struct platform *p)
 	p->intr_told = p->pic.intr;
 	if (p->pic.intr)
 		p->guest->vcpu->interrupt_waits = true;
-	__atomic_clear(&p->lock, __ATOMIC_RELEASE);
+	spin_unlock(&p->lock);
 	for (; news; news &= news - 1)
 		tell(&p->guest->vcpu[__builtin_ctz(news)]);
 }
@@ -284,9 +283,9 @@ static bool transmit(void *arg, uint8_t byte)
 	struct guest *g = arg;
 
 	g->platform->printed = true;
-	guest_console_lock(g);
+	spin_lock(&g->console_lock);
 	bool room = console_guest_put(g, (char)byte);
-	guest_console_unlock(g);
+	spin_unlock(&g->console_lock);
 	if (room)
 		return true;
 	__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);

@@ -2,8 +2,6 @@
 /* Why a ring-1 guest left the processor, and who sees to it. */
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/hypercall.h"
-#include "core/interrupt.h"
 #include "ring/ring.h"
 #include "x86/cpu.h"
 

@@ -159,10 +159,7 @@ static uint64_t tsc_khz_by_cpuid(void)
 {
 	uint32_t r[4];
 
-	cpuid(0, 0, r);
-	if (r[0] < 0x15)
-		return 0;
-	cpuid(0x15, 0, r);
+	cpuid_if_there(0x15, 0, r);
 	return r[0] && r[1] && r[2] ? (uint64_t)r[2] * r[1] / r[0] / 1000 : 0;
 }
 

@@ -11,7 +11,6 @@
 #endif
 
 /* EFLAGS, SDM 1 section 3.4.3 */
-#define FLAGS_CF   0x00000001
 #define FLAGS_ONE  0x00000002
 #define FLAGS_TF   0x00000100
 #define FLAGS_IF   0x00000200
@@ -21,9 +20,7 @@
 #define FLAGS_RF   0x00010000
 #define FLAGS_VM   0x00020000
 #define FLAGS_AC   0x00040000
-#define FLAGS_VIF  0x00080000
 #define FLAGS_VIP  0x00100000
-#define FLAGS_ID   0x00200000
 /* what software at any level may change: CF PF AF ZF SF TF DF OF NT AC ID */
 #define FLAGS_USER 0x00244dd5
 
@@ -44,7 +41,6 @@
 #define CR4_PSE	       BIT(4)
 #define CR4_PAE	       BIT(5)
 #define CR4_MCE	       BIT(6)
-#define CR4_PGE	       BIT(7)
 #define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
 #define CR4_UMIP       BIT(11)
@@ -74,7 +70,6 @@
 #define MSR_PAT		   0x00000277
 #define MSR_MCG_CAP	   0x00000179
 #define MSR_MCG_STATUS	   0x0000017a
-#define MSR_MC0_CTL	   0x00000400
 #define MSR_MC0_STATUS	   0x00000401
 #define MSR_EFER	   0xc0000080
 #define MSR_STAR	   0xc0000081
@@ -98,19 +93,15 @@
 #define VECTOR_NMI 2
 #define VECTOR_BP  3
 #define VECTOR_OF  4
-#define VECTOR_BR  5
 #define VECTOR_UD  6
-#define VECTOR_NM  7
 #define VECTOR_DF  8
 #define VECTOR_TS  10
 #define VECTOR_NP  11
 #define VECTOR_SS  12
 #define VECTOR_GP  13
 #define VECTOR_PF  14
-#define VECTOR_MF  16
 #define VECTOR_AC  17
 #define VECTOR_MC  18
-#define VECTOR_XM  19
 /* vectors with an error code */
 #define VECTORS_WITH_ERROR 0x60227d00
 
@@ -186,6 +177,14 @@ static inline uint64_t rdtsc(void)
 }
 #endif
 
+/* The value of a linker symbol, which may be out of the code model's reach. */
+#define LINKER_VALUE(symbol)                                    \
+	({                                                      \
+		uint64_t v_;                                    \
+		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
+		v_;                                             \
+	})
+
 static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	__asm__ volatile("cpuid"
@@ -193,38 +192,37 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 			 : "a"(leaf), "c"(sub));
 }
 
-#define READ_CR(n)                                                          \
-	static inline uint64_t read_cr##n(void)                             \
-	{                                                                   \
-		uint64_t v;                                                 \
-		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory"); \
-		return v;                                                   \
-	}
-#define WRITE_CR(n)                                                      \
-	static inline void write_cr##n(uint64_t v)                       \
-	{                                                                \
-		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory"); \
-	}
-READ_CR(0)
-READ_CR(2)
-READ_CR(3)
-READ_CR(4)
-WRITE_CR(0)
-WRITE_CR(2)
-WRITE_CR(3)
-WRITE_CR(4)
+/* The same; all 0 where the processor has no such leaf. */
+static inline void cpuid_if_there(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	cpuid(leaf & 0x80000000, 0, r);
+	if (r[0] >= leaf)
+		cpuid(leaf, sub, r);
+	else
+		r[0] = r[1] = r[2] = r[3] = 0;
+}
 
-#define WRITE_DR(n)                                                      \
-	static inline void write_dr##n(uint64_t v)                       \
-	{                                                                \
-		__asm__ volatile("mov %0, %%db" #n ::"r"(v) : "memory"); \
+#define REGISTER(name)                                                       \
+	static inline uint64_t read_##name(void)                             \
+	{                                                                    \
+		uint64_t v;                                                  \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(v)::"memory"); \
+		return v;                                                    \
+	}                                                                    \
+	static inline void write_##name(uint64_t v)                          \
+	{                                                                    \
+		__asm__ volatile("mov %0, %%" #name ::"r"(v) : "memory");    \
 	}
-WRITE_DR(0)
-WRITE_DR(1)
-WRITE_DR(2)
-WRITE_DR(3)
-WRITE_DR(6)
-WRITE_DR(7)
+REGISTER(cr0)
+REGISTER(cr2)
+REGISTER(cr3)
+REGISTER(cr4)
+REGISTER(dr0)
+REGISTER(dr1)
+REGISTER(dr2)
+REGISTER(dr3)
+REGISTER(dr6)
+REGISTER(dr7)
 
 static inline void write_breakpoints(const uint64_t dr[4])
 {
@@ -233,19 +231,6 @@ static inline void write_breakpoints(const uint64_t dr[4])
 	write_dr2(dr[2]);
 	write_dr3(dr[3]);
 }
-
-#define READ_DR(n)                                                \
-	static inline uint64_t read_dr##n(void)                   \
-	{                                                         \
-		uint64_t v;                                       \
-		__asm__ volatile("mov %%db" #n ", %0" : "=r"(v)); \
-		return v;                                         \
-	}
-READ_DR(0)
-READ_DR(1)
-READ_DR(2)
-READ_DR(3)
-READ_DR(6)
 
 static inline uint64_t xgetbv(uint32_t n)
 {
@@ -278,14 +263,6 @@ static inline uint8_t inb(uint16_t port)
 	return v;
 }
 
-static inline uint32_t inl(uint16_t port)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
 static inline void invlpg(uint64_t va)
 {
 	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
@@ -294,6 +271,17 @@ static inline void invlpg(uint64_t va)
 static inline void cpu_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");
+}
+
+static inline void spin_lock(uint8_t *lock)
+{
+	while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+static inline void spin_unlock(uint8_t *lock)
+{
+	__atomic_clear(lock, __ATOMIC_RELEASE);
 }
 
 static inline bool vector_is_guests(uint64_t vector)

@@ -3,7 +3,6 @@
 #ifndef VENEER_X86_DESCRIPTOR_H
 #define VENEER_X86_DESCRIPTOR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define DESC_ACCESSED  (1ull << 40)
@@ -25,12 +24,10 @@
 	(DESC_P | DESC_S | DESC_ACCESSED | DESC_CODE | DESC_WRITE | DESC_L | DESC_DPL(d))
 
 /* System descriptor types */
-#define DESC_TYPE_TSS16	     1
-#define DESC_TYPE_LDT	     2
-#define DESC_TYPE_TSS32	     9
-#define DESC_TYPE_TSS32_BUSY 11
-#define DESC_TYPE_INTERRUPT  14 /* 32- or 64-bit interrupt gate */
-#define DESC_TYPE_TRAP	     15
+#define DESC_TYPE_LDT	    2
+#define DESC_TYPE_TSS32	    9
+#define DESC_TYPE_INTERRUPT 14 /* 32- or 64-bit interrupt gate */
+#define DESC_TYPE_TRAP	    15
 
 static inline unsigned desc_dpl(uint64_t d)
 {

@@ -8,7 +8,6 @@
 #define PTE_P	 (1ull << 0)
 #define PTE_W	 (1ull << 1)
 #define PTE_U	 (1ull << 2)
-#define PTE_PWT	 (1ull << 3)
 #define PTE_PCD	 (1ull << 4)
 #define PTE_A	 (1ull << 5)
 #define PTE_D	 (1ull << 6)

@@ -18,11 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct config config;
 	struct elf_image image;
 	struct file file;
-	const char *why;
 
 	bundle_find(data, size, "veneer.conf", &file);
 	config_read(&config, (const char *)data, size, ignore, NULL);
-	if (!elf_read(data, size, &image, &why)) {
+	if (!elf_read(data, size, &image)) {
 		elf_note(&image, "Veneer", 1, 4);
 		elf_multiboot(&image);
 	}

@@ -9,7 +9,6 @@
 #include "core/cpu.h"
 #include "core/fpu.h"
 #include "core/guest.h"
-#include "core/hypercall.h"
 #include "hvm/hvm.h"
 #include "hvm/pv.h"
 #include "platform/platform.h"

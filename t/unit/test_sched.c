@@ -8,7 +8,6 @@
 
 #include "core/cpu.h"
 #include "core/guest.h"
-#include "core/request.h"
 #include "core/sched.h"
 #include "core/timer.h"
 #include "platform/platform.h"
