@@ -7,7 +7,6 @@
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/load.h"
-#include "core/machine.h"
 #include "mmu/memory.h"
 #include "platform/platform.h"
 #include "tap.h"
@@ -57,9 +56,9 @@ void vcpu_request_from(struct vcpu *v, uint32_t request)
 	v->requests |= request;
 }
 
-void vcpu_unload(struct cpu *cpu)
+void vcpu_unload(struct vcpu *v)
 {
-	(void)cpu;
+	(void)v;
 }
 
 void timer_cancel(struct cpu *cpu, struct timer *t)
