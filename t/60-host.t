@@ -299,6 +299,14 @@ for my $kind (sort keys %listed) {
 	cmp_ok(scalar @{$listed{$kind}}, '>', 9, "there are ${kind}s");
 	is("@missing", '', "the man page has every $kind");
 }
+# Those of the bench stand in both synopses, too.
+my ($synopsis) = $man =~ /^\.SH SYNOPSIS(.*?)^\.SH/ms;
+my ($usage) = (veneer(qw(bench --help)))[1] =~ /(.*?)\n\n/s;
+for (['the man page', $synopsis], ['its --help', $usage]) {
+	my ($where, $words) = @$_;
+	my @missing = grep { $_ ne '--help' && $words !~ /(?<![\w-])\Q$_\E(?![\w-])/ } map { "--$_" } slurp('bench/bench.c') =~ /\{ "([\w-]+)", (?:no|required)_argument/g;
+	is("@missing", '', "the synopsis of bench in $where has every option");
+}
 ($status, $text) = command('man', '--warnings', '-l', 'hypervisor/host/veneer.1') if -x '/usr/bin/man';
 unlike($text, qr/warning/, 'the man page is well formed') if -x '/usr/bin/man';
 
