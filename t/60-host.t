@@ -307,6 +307,9 @@ for (['the man page', $synopsis], ['its --help', $usage]) {
 	my @missing = grep { $_ ne '--help' && $words !~ /(?<![\w-])\Q$_\E(?![\w-])/ } map { "--$_" } slurp('bench/bench.c') =~ /\{ "([\w-]+)", (?:no|required)_argument/g;
 	is("@missing", '', "the synopsis of bench in $where has every option");
 }
+# The interface's text: under a heading every line is a point's, or indented as far as its words.
+my ($interface) = slurp('hypervisor/abi/veneer.h') =~ /\n( \* How a PV guest finds itself.*?) \*\/\n/s;
+is(join("\n", grep { !/^ \* (?:  - |    )\S|^ \*$|^ \* [A-Z][\w ]+$/ } split /\n/, $interface), '', 'veneer.h: the text is indented');
 ($status, $text) = command('man', '--warnings', '-l', 'hypervisor/host/veneer.1') if -x '/usr/bin/man';
 unlike($text, qr/warning/, 'the man page is well formed') if -x '/usr/bin/man';
 
