@@ -342,6 +342,22 @@ if (%wanted) {
 	exit;
 }
 
+# The frame of a new guest has its file and its row, or is refused.
+{
+	command('sh', '-c', 'rm -rf build/test-new && mkdir -p build/test-new/guests build/test-new/guests-pc && cp t/new-guest build/test-new');
+	for (['fine', 'guests/fine.c'], ['pc-fine', 'guests-pc/fine.c'], ['pc-fine-1', 'guests-pc/fine-1.c'], ['fine_2-x', 'guests/fine_2-x.c']) {
+		my ($name, $file) = @$_;
+		my ($code, $said) = command('build/test-new/new-guest', $name);
+		ok($code == 0 && -s "build/test-new/$file" && $said =~ /^\t\['\Q$name\E', /m, "new-guest $name") or diag($said);
+	}
+	my $files = join ' ', glob 'build/test-new/guests*/{,.,-}*';
+	for ('', 'pc-', '-x', 'pc--x', 'fine-', 'fine_', '1st', 'Fine', 'pc-pc', 'pc-start', 'pc-attacker', 'pc-fine-rewritten', 'support', 'attacker', 'fine-beside') {
+		my ($code) = command('build/test-new/new-guest', $_);
+		is($code, 2, "new-guest '$_' is refused");
+	}
+	is(join(' ', glob 'build/test-new/guests*/{,.,-}*'), $files, 'and nothing is made');
+}
+
 # Registers and memory of others: three copies on one core, one restarted in between.
 {
 	my ($status, $text) = run_guests('fresh', join('', map { guest($_, image => 't/fresh.elf', cmdline => $_) } qw(a b c)) .
