@@ -63,6 +63,12 @@ like($text, qr/nowhere.elf: No such file/, 'is said');
 ($status, $text) = run_guests('noise', "this is not a configuration\n");
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
 is($status, 2, 'and nothing is started');
+($status, $text) = run_guests('header', "[guest a b]\nimage = rtos-pv.elf\n");
+is("$status $text", "2 veneer: build/test-header.conf:1: guest name: want 1 to 23 of letters, digits, - and _\n", 'a wrong header: one line');
+($status, $text) = run_guests('twice', guest('a', image => 'rtos-pv.elf') . "cpus = 1\nimage = rtos-pc.elf\n");
+is("$status $text", "2 veneer: build/test-twice.conf:4: image: stands in line 2 already\n", 'a key that stands twice, too');
+($status, $text) = run_guests('cpus', guest('a', image => 'rtos-pv.elf', cpus => 16));
+is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that no machine has here');
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
 is($status, 2, 'a kernel is no configuration');
 cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
@@ -78,7 +84,7 @@ my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', im
 my $wrong = "veneer: build/test-half.conf:6: memroy: unknown key\n";
 ($status, $text) = run_guests('half', $half);
 is($status, 1, 'a wrong line: the other guest runs');
-is(join('', $text =~ /^.*memroy.*\n/mg), $wrong =~ s/build.test-half/veneer/r, 'and it is said once');
+is(join('', $text =~ /^.*memroy.*\n/mg), $wrong =~ s/build.test-half.conf:6/the configuration, line 6/r, 'and it is said once');
 ($status, $text) = run_guests('half', $half, '--quiet');
 is("$status $text", "1 $wrong", 'also when the console is not shown');
 unlink 'build/test-half.out';
@@ -273,6 +279,9 @@ is(join(' ', glob 'build/test-link.iso.*'), 'build/test-link.iso.new', 'alone');
 ($status, $text) = run_guests('engine-ring', "# a comment first\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
 	guest('b', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--engine', 'ring');
 is($status, 0, '--engine ring goes into every section') or diag($text);
+($status, $text) = run_guests('engine-wrong', guest('a', image => 'rtos-pv.elf', engine => 'rnig') . guest('b', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') . "cpus = 1 # here\n", '--engine', 'ring');
+is($status, 1, 'a wrong engine is one all the same') or diag($text);
+is(join('', $text =~ /^veneer: the configuration, .*\n/mg), "veneer: the configuration, line 2: engine: want ring, vmx, svm or auto\n", 'and named alone');
 ($status, $text) = run_guests('engine-machine', "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') .
 	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n[machine]\nmitigations = auto\n", '--engine', 'ring');
 is($status, 0, '--engine ring: but not into that of the machine') or diag($text);

@@ -115,7 +115,7 @@ void machine_off(void)
 static void config_error(void *arg, unsigned line, const char *message)
 {
 	(void)arg;
-	console_print("veneer.conf:%u: %s", line, message);
+	console_print("the configuration, line %u: %s", line, message);
 }
 
 static void refuse_boot(const char *why)
@@ -166,8 +166,8 @@ static bool try_guest(const struct guest_config *c)
 
 	if (!sched_choose_cpu(c->cpus)) {
 		console_print(
-			"veneer.conf:%u: %s: none of its cores is there, the machine has %u: not "
-			"started",
+			"the configuration, line %u: %s: none of its cores is there, the machine "
+			"has %u: not started",
 			c->line, c->name, cpu_count);
 		return false;
 	}

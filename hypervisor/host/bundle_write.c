@@ -94,7 +94,7 @@ int bundle_read_config(struct bundle_source *s, bool aloud)
 	if (to.number > COMPLAINTS_MAX)
 		fprintf(stderr, "veneer: %s: and %u more such lines\n", s->conf_path,
 			to.number - COMPLAINTS_MAX);
-	if (!s->config.guests)
+	if (!s->config.guests && !s->config.errors)
 		fprintf(stderr, "veneer: %s: no [guest NAME] section\n", s->conf_path);
 	return can ? 0 : -1;
 }

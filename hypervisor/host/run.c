@@ -22,8 +22,7 @@
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
 	"\n"
-	"Bundles the guests that CONF (veneer.conf) names, starts the hypervisor with them in an "
-	"emulator,\n"
+	"Bundles the guests that CONF names, starts the hypervisor with them in an emulator,\n"
 	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes "
 	"to the\n"
 	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
@@ -97,23 +96,42 @@ static int read_file(const char *path, char **data, size_t *bytes)
 	return *data ? 0 : -1;
 }
 
-/* engine = E at the end of every guest's section, where it overrides. */
+/* Whether a line has the key engine; *good: and with a value that there is. */
+static bool has_engine(const char *word, size_t n, bool *good)
+{
+	char line[64], key[16], value[8] = "";
+
+	snprintf(line, sizeof(line), "%.*s", (int)n, word);
+	*good = false;
+	if (sscanf(line, "%15[^= \t] = %7[^ \t\r]", key, value) < 1 || strcmp(key, "engine"))
+		return false;
+	for (unsigned i = 0; engine_names[i]; i++)
+		*good |= !strcmp(value, engine_names[i]);
+	return true;
+}
+
+/* engine = E in every guest's section: in place of the line that says it, or at the end. A line
+ * with a wrong value stays, and is named. */
 static char *override_engine(char *text, size_t *bytes, const char *engine)
 {
 	char *out = malloc(*bytes * 16 + 64), *to = out;
-	bool in_guest = false;
+	bool wants = false, good;
 
 	text[*bytes] = 0; /* read_file has left room */
 	for (char *line = text; out; line += strcspn(line, "\n") + 1) {
 		size_t n = strcspn(line, "\n");
 		const char *word = line + strspn(line, " \t");
 		bool last = line + n >= text + *bytes;
+		bool has = wants && has_engine(word, n, &good);
 
-		if (*word == '[' && in_guest)
+		if (*word == '[' && wants)
 			to += sprintf(to, "engine = %s\n", engine);
-		in_guest = *word == '[' ? !strncmp(word, "[guest ", 7) : in_guest;
-		to += sprintf(to, "%.*s\n", (int)n, line);
-		if (last && in_guest)
+		wants = *word == '[' ? !strncmp(word, "[guest ", 7) : wants && !has;
+		if (has && good)
+			to += sprintf(to, "engine = %s\n", engine);
+		else
+			to += sprintf(to, "%.*s\n", (int)n, line);
+		if (last && wants)
 			to += sprintf(to, "engine = %s\n", engine);
 		if (last)
 			break;
