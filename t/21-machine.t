@@ -94,9 +94,15 @@ for (['a crash', guest('bad', %outside) . guest('good', %spin), 0, qr/verdict ba
 	my ($what, $conf, $want, $said) = @$_;
 	($status, $text) = run_guests('optional', $conf, '--cpus', 2, '--memory', 256);
 	is($status, $want, "optional, $what: exit status") or diag($text);
+	my $last = $want ? 'not all well' : 'all well, but optional: ' . ($said =~ /verdict/ ? 'bad verdict -1' : 'bad not started');
+	like($text, qr/^veneer: all done, $last\n\z/m, 'and the last line says so');
 	like($text, qr/^veneer: (the configuration, line \d+: )?$said/m, 'is said');
 	like($text, qr/^good: neighbour: checksum right/m, 'and the other guest is waited for');
 }
+my @eight = map { sprintf 'optional-guest-number-%d', $_ } 1 .. 7;
+($status, $text) = run_guests('optional', join('', map { guest($_, %outside, cpus => 9) } @eight) . guest('good', %spin), '--cpus', 2);
+is($status, 0, 'seven optional guests that cannot be started') or diag($text);
+like($text, qr/^veneer: all done, all well, but optional: @{[join ', ', map { "$_ not started" } @eight]}\n\z/m, 'are all named');
 
 ($status, $text) = run_guests('many', guest('a', %spin), '--cpus', 17);
 is($status, 0, 'more processors than the build is for: well');
