@@ -59,8 +59,9 @@ static const char help[] =
 	"exit\n"
 	"      --quiet             do not show the console, nor type to it\n"
 	"\n"
-	"Exit status: 0 all guests well and all steps done; 1 not; 2 wrong command line or "
-	"configuration; 3 out of "
+	"Exit status: 0 all guests well and all steps done; 1 not; 2 nothing was started: the "
+	"command line or\n"
+	"CONF is wrong, or a file that one of them names cannot be read or written; 3 out of "
 	"time.\n";
 
 struct options {
@@ -159,6 +160,16 @@ static void set_defaults(struct options *o)
 		o->cpus = cpus;
 }
 
+/* An option's file, which is only written in the end; for nothing if it cannot be. */
+static bool can_write(const char *option, const char *path)
+{
+	const char *why = path ? file_why_not(path) : NULL;
+
+	if (why)
+		fprintf(stderr, "veneer: %s %s: %s\n", option, path, why);
+	return !why;
+}
+
 /* What is wrong in it is shown by the hypervisor, which starts the guests that it can. Where that
  * would not be seen, it is said here; what is kept or printed must be right. */
 static int read_configuration(struct options *o)
@@ -176,6 +187,8 @@ static int read_configuration(struct options *o)
 		return -1;
 	if (kept && s->config.errors)
 		return -1;
+	if (!can_write("--iso", o->iso) || !can_write("--stay", kept ? NULL : o->stay))
+		return -1;
 	if (!o->engine)
 		return 0;
 	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
@@ -184,10 +197,10 @@ static int read_configuration(struct options *o)
 
 static int make_bundle(struct options *o, const char *path)
 {
-	int err = bundle_write(&o->source, path);
+	int status = bundle_write(&o->source, path);
 
 	set_defaults(o);
-	return err;
+	return status;
 }
 
 /* Whole or not at all. */
@@ -197,12 +210,11 @@ static int keep_bundle(struct options *o)
 
 	if (!temporary)
 		return fail(o->bundle, strerror(errno));
-	int err = make_bundle(o, temporary);
-	const char *why = err || chmod(temporary, 0644) ? NULL : file_replace(temporary, o->bundle);
+	int status = make_bundle(o, temporary);
+	const char *why =
+		status || chmod(temporary, 0644) ? NULL : file_replace(temporary, o->bundle);
 	temporary_remove(temporary);
-	if (why)
-		fail(o->bundle, why);
-	return err || why ? RUN_USAGE : RUN_WELL;
+	return why ? fail(o->bundle, why) : status;
 }
 
 /* What was asked for, or works: kvm or tcg in QEMU, or Bochs. QEMU's tcg has no VT-x. */
@@ -321,7 +333,7 @@ static bool accelerator_fits(const struct options *o, const char *accel)
 	else if (o->icount && !strcmp(accel, "kvm"))
 		fail("--icount", "KVM does not count instructions: want --accel tcg");
 	else
-		return true;
+		return strcmp(accel, "bochs") || bochs_has(o->cpus, o->memory);
 	return false;
 }
 
@@ -329,11 +341,11 @@ static int print_command(const struct options *o, const char *bundle)
 {
 	const char *accel = choose_accelerator(o), *argv[QEMU_ARGUMENTS];
 
-	if (!accelerator_fits(o, accel))
-		return RUN_USAGE;
 	if (!strcmp(accel, "bochs"))
 		return fail("--print",
 			    "Bochs is started with a file of settings: want --accel tcg");
+	if (!accelerator_fits(o, accel))
+		return RUN_USAGE;
 	if (command_of(o, accel, bundle, argv))
 		return RUN_USAGE;
 	for (unsigned i = 0; argv[i]; i++)
@@ -418,8 +430,9 @@ static int run(struct options *o)
 
 	if (!bundle)
 		return RUN_NOT_WELL;
-	if (make_bundle(o, bundle))
-		return RUN_USAGE;
+	status = make_bundle(o, bundle);
+	if (status)
+		return status;
 	if (o->iso)
 		return write_iso(o, bundle);
 	if (o->print)
