@@ -11,15 +11,15 @@ const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-e
 					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
 static const char *const crash_names[] = { "stop", "restart", NULL };
 static const char *const yes_no[] = { "no", "yes", NULL };
-static const char *const guest_keys[] = { "image",  "module",  "cmdline", "count-at", "memory",
-					  "vcpus",  "cpus",    "share",	  "engine",   "prepare",
+static const char *const guest_keys[] = { "image",  "module",	"cmdline",  "count-at", "memory",
+					  "vcpus",  "cpus",	"share",    "engine",	"prepare",
 					  "device", "on-crash", "optional", NULL };
 
 struct parser {
 	struct config *config;
-	struct guest_config *guest; /* of the section we are in */
-	bool machine;		    /* the section is [machine] */
-	bool passed_over;	    /* what begins it is wrong, and that is said */
+	struct guest_config *guest;		/* of the section we are in */
+	bool machine;				/* the section is [machine] */
+	bool passed_over;			/* what begins it is wrong, and that is said */
 	unsigned given[ARRAY_SIZE(guest_keys)]; /* the line that has a key of the section; or 0 */
 	unsigned line;
 	config_error_fn *fn;

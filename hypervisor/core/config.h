@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The configuration: INI text that people write by hand. The host command and the hypervisor read it with
- * this one parser. '#' and ';' start a comment at the start of a line or after a blank.
+ * The configuration: INI text that people write by hand. The host command and the hypervisor read
+ * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank.
  *
  *	[machine]		the whole machine
  *	mitigations = auto | off | LIST		against attacks by speculative execution: what the

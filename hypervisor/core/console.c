@@ -41,7 +41,7 @@ static struct {
 	char text[4 * LINE_BYTES];
 	const struct guest *prompting;	 /* whose unfinished line is the last one on the screen */
 	const struct console_ring *last; /* whose entry this is */
-	const struct console_ring *held; /* and the next: this is not the last line of what it says */
+	const struct console_ring *held; /* and the next is, ENTRY_MORE; or NULL */
 	uint32_t waiting;		 /* whose turn it is as well, by turn_of(); atomic */
 } port;
 

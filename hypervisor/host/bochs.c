@@ -94,8 +94,8 @@ bool bochs_has(const char *cpus, const char *memory)
 	if (atol(cpus) <= CPUS_MAX_BOCHS && atol(memory) <= MIB_MAX_BOCHS)
 		return true;
 	fprintf(stderr,
-		"veneer: %s processors and %s MiB are wanted, Bochs has at most %d and %d\n",
-		cpus, memory, CPUS_MAX_BOCHS, MIB_MAX_BOCHS);
+		"veneer: %s processors and %s MiB are wanted, Bochs has at most %d and %d\n", cpus,
+		memory, CPUS_MAX_BOCHS, MIB_MAX_BOCHS);
 	return false;
 }
 

@@ -65,7 +65,8 @@ long now_ms(void);
 const char *accelerator_choose(const char **why);
 bool processor_has_vmx(void);
 
-/* What a bundle is made of: the configuration's text and the files it names, relative to directory. */
+/* What a bundle is made of: the configuration's text and the files it names, relative to
+ * directory. */
 struct bundle_source {
 	const char *conf_path, *directory;
 	char *conf;

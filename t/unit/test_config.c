@@ -102,7 +102,8 @@ static void bad(void)
 			printf("# said: %s", said);
 	}
 	read("[guest a]\nimage = x\ncpus = 15\n[guest b]\nimage = y\ncpus = 0\n");
-	ok(!c.errors && c.guest[0].cpus == 1u << 15, "the last core; each section has its own keys");
+	ok(!c.errors && c.guest[0].cpus == 1u << 15,
+	   "the last core; each section has its own keys");
 	for (unsigned i = 0; i < ARRAY_SIZE(headers); i++) {
 		char text[200];
 
