@@ -17,9 +17,8 @@
 #include "way.h"
 
 static const char help[] =
-	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--kvm | --log FILE] [--compare "
-	"OLD]\n"
-	"                    [--costs FILE] [--output DIR] [--quiet]\n"
+	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--kvm | --log FILE]\n"
+	"                    [--compare OLD [--worse P]] [--costs FILE] [--output DIR] [--quiet]\n"
 	"       veneer bench --iso FILE [--linux]\n"
 	"\n"
 	"Measures the RTOS in QEMU, where one instruction is one nanosecond: on the bare machine "

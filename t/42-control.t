@@ -42,4 +42,15 @@ is(scalar(() = $text =~ /^done: well$/mg), 2, 'reset: a guest that has ended sta
 like($text, qr/^veneer: loop: reset\n.*^loop: so far: started again$/ms, 'reset: so does one that is paused in a restart');
 like($text, qr/^veneer: loop: stopped from the monitor, verdict 0$/m, 'reset: and can be stopped');
 
+# The monitor says what it looked at: tables of a guest that runs or has ended, or that there are none.
+($status, $text) = run_guests('control-check', guest('loop', image => 't/reboots.elf', memory => '512M', share => 40) .
+	guest('done', image => 't/neighbour.elf', cmdline => 'ms=5', share => 10) . guest('keeper', image => 'rtos-pv.elf', cmdline => 'listen', share => 40),
+	'--cpus', 1, '--memory', 1024, '--icount', '--expect', 'done=well', '--expect', 'loop=again', '--send', 'loop=\\a:pause loop\\r', '--expect', 'veneer=loop: paused',
+	'--send', 'loop=\\a:check loop\\r\\a:stop loop\\r', '--expect', 'veneer=loop: stopped',
+	'--send', 'keeper=\\a:check loop\\r\\a:check done\\r\\a:check keeper\\r', '--send', 'keeper=\\r');
+is($status, 0, 'check: the run ends well') or diag($text);
+is(join(', ', $text =~ /^veneer: (check loop.*)$/mg), 'check loop: no tables: it is being loaded, check loop: no tables: it has ended', 'check: of a guest without tables it says that, and why');
+like($text, qr/^veneer: check done: good, [1-9]\d* tables, \d+ leaves, as they were when it ended$/m, 'check: of one that has ended, too');
+like($text, qr/^veneer: check keeper: good, [1-9]\d* tables, [1-9]\d* leaves$/m, 'check: of one that runs they are good');
+
 done_testing;

@@ -44,6 +44,35 @@ for (@cases) {
 	cmp_ok($attempts, '>=', $wanted, "$word: $wanted attempts were made");
 }
 
+# A case again: the same up to the end of the attack, when the host types. The replay says whose seed it is.
+{
+	my $word = 'ring-pv-2x1-16-100-7-4444444444444444';
+	my ($first, $second) = map { run_case(case_of($word), name => 'again')->{text} =~ /^(.*?^attacker: attacker: seed 7 ends)/ms ? $1 : "no end $_" } 1 .. 2;
+	ok($first eq $second, "$word, twice: the same lines") or diag("$first\n\n$second");
+	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
+	is($status, 0, '--replay') or diag($text);
+	like($text, qr/^attack: seed 7, 1 run, /m, 'says the seed of the case');
+}
+
+# What cannot be a case is refused in a line, and counts as nothing found.
+for (['', 'want ENGINE'], ['ring-pv-2x1-16-300-7-444444444444444', 'want ENGINE'], ['ring-pv-2x1-16-300-7-44444444444444444', 'want ENGINE'],
+	['xen-pv-1x1-16-300-7-4444444444444444', 'want ENGINE'], ['ring-pv-9x1-16-300-7-4444444444444444', 'want ENGINE'],
+	['ring-pv-1x3-16-300-7-4444444444444444', 'want ENGINE'],
+	['ring-pc-2x1-16-300-7-4444444444444444', 'under ring a PC'], ['ring-pv-1x1-0-300-7-4444444444444444', 'want 4 to 1024 MiB'],
+	['ring-pv-1x1-99999-300-7-4444444444444444', 'want 4 to 1024 MiB'], ['ring-pv-1x1-16-0-7-4444444444444444', 'want 1 to 100000 milli'],
+	['ring-pv-1x1-16-300-9999999999-4444444444444444', 'want a seed'], ['ring-pv-1x1-16-300-7-0000000000000000', 'want a weight'],
+	['vmx-pv-1x1-16-300-7-4444444444444444-stop', 'nobody stops']) {
+	my ($word, $why) = @$_;
+	my ($status, $text) = command('t/fuzz/attack', '--seconds', 0, '--replay', $word);
+	is($status, 2, "'$word' is refused");
+	like($text, qr/\Aattack: --replay \Q$word\E: not a case: $why.*\n\z/, 'in a line, with why');
+}
+for (['--jobs', 0, 'want at least 1'], ['--only', '(', 'not an expression'], ['--only', 'nothing', 'no case matches']) {
+	my ($option, $value, $why) = @$_;
+	my ($status, $text) = command('t/fuzz/attack', '--seconds', $option eq '--jobs' ? 0 : 1, $option, $value);
+	is("$status $text", "2 attack: $option $value: $why\n", "$option $value is refused");
+}
+
 # Whether they find what was closed, t/long/holes.t tries; that it can be opened again is seen here.
 for my $hole (holes()) {
 	my ($status, $text) = command('sh', '-c', "patch -p1 --fuzz=0 --dry-run < $hole->{path}");

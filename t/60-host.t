@@ -63,6 +63,12 @@ like($text, qr/nowhere.elf: No such file/, 'is said');
 ($status, $text) = run_guests('noise', "this is not a configuration\n");
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
 is($status, 2, 'and nothing is started');
+($status, $text) = run_guests('header', "[guest a b]\nimage = rtos-pv.elf\n");
+is("$status $text", "2 veneer: build/test-header.conf:1: guest name: want 1 to 23 of letters, digits, - and _\n", 'a wrong header: one line');
+($status, $text) = run_guests('twice', guest('a', image => 'rtos-pv.elf') . "cpus = 1\nimage = rtos-pc.elf\n");
+is("$status $text", "2 veneer: build/test-twice.conf:4: image: stands in line 2 already\n", 'a key that stands twice, too');
+($status, $text) = run_guests('cpus', guest('a', image => 'rtos-pv.elf', cpus => 16));
+is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that no machine has here');
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
 is($status, 2, 'a kernel is no configuration');
 cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
@@ -78,7 +84,7 @@ my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', im
 my $wrong = "veneer: build/test-half.conf:6: memroy: unknown key\n";
 ($status, $text) = run_guests('half', $half);
 is($status, 1, 'a wrong line: the other guest runs');
-is(join('', $text =~ /^.*memroy.*\n/mg), $wrong =~ s/build.test-half/veneer/r, 'and it is said once');
+is(join('', $text =~ /^.*memroy.*\n/mg), $wrong =~ s/build.test-half.conf:6/the configuration, line 6/r, 'and it is said once');
 ($status, $text) = run_guests('half', $half, '--quiet');
 is("$status $text", "1 $wrong", 'also when the console is not shown');
 unlink 'build/test-half.out';
@@ -105,7 +111,17 @@ is($status, 3, 'a time-out has its own exit status');
 like($text, qr/stopped after 2 s/, 'and is said');
 
 
-# --- what cannot be written is no success ---
+# --- what cannot be written: seen before the start where it can be, and no success ---
+for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a folder where you may write'],
+	['--stay', 'build', 'it is a folder: want the name of a file'], ['--stay', '/dev/full', 'not a file that can be replaced: want another name'],
+	['--stay', 'build/veneer/stay', 'build/veneer: Not a directory: want a folder where you may write'],
+	['--iso', '/nowhere/test.iso', '/nowhere: No such file or directory: want a folder where you may write']) {
+	my ($option, $path, $why) = @$_;
+	refused("$option $path", "veneer: $option $path: $why", @options_run, qw(--accel tcg), $option, $path);
+}
+($status, $text) = command('bash', '-c', 'trap "" XFSZ; ulimit -f 8; exec build/veneer run build/test-options.conf --accel tcg');
+is($status, 1, 'no room for the bundle: not the fault of the command line') or diag($text);
+like($text, qr/^veneer: \S*veneer-bundle-\w+: File too large\n\z/, 'which is said');
 for (['the log', 'veneer: /dev/full: No space left on device', '--log /dev/full'], ['standard output', 'veneer: standard output: No space left on device', '> /dev/full']) {
 	my ($what, $want, $how) = @$_;
 	($status, $text) = command('sh', '-c', "build/veneer run build/test-options.conf --accel tcg $how");
@@ -215,7 +231,7 @@ chmod 0755, 'build/test-emulator/bochs';
 	($status, $text) = $_->($spin, qw(--accel bochs)), is($status, 1, 'Bochs ends at once: exit status'),
 		is($text, "veneer: the hypervisor did not start\n", 'is noticed') for \&in_script, \&on_terminal;
 }
-($status, $text) = run_guests('bochs', $spin, '--accel', 'bochs', @$_), is($status, 1, "Bochs with @$_"),
+($status, $text) = run_guests('bochs', $spin, '--accel', 'bochs', @$_), is($status, 2, "Bochs with @$_"),
 	like($text, qr/\Aveneer: .* are wanted, Bochs has at most 12 and 2048\n\z/, 'is refused in a line') for [qw(--cpus 13)], [qw(--memory 2049)];
 
 # --- steps that cannot be done ---
@@ -230,7 +246,9 @@ for (
 		qr/--expect-screen a=x: the guest has no text screen/, '--expect-screen', 'a=x'],
 	['a picture of it', $game . guest('a', image => 'rtos-pv.elf', cmdline => 'listen'), 1,
 		qr/--screen a=build\/test-none.png: the guest has no text screen/, '--screen', 'a=build/test-none.png'],
-	['a picture that cannot be written', $game, 1, qr/\/nowhere\/test.png: /, '--screen', 'game=/nowhere/test.png'],
+	['a picture that cannot be written', $game, 2, qr/--screen game=\/nowhere\/test.png: \/nowhere: No such file or directory: want a folder where you may write$/,
+		'--expect-screen', 'game=no such words', '--screen', 'game=/nowhere/test.png'],
+	['a picture that is a folder', $game, 2, qr/--screen game=build: it is a folder: want the name of a file$/, '--screen', 'game=build'],
 	['keys for nobody', $game, 2, qr/--send nobody=x: the configuration has no such guest/, '--send', 'nobody=x'],
 	['keys for the hypervisor', $game, 2, qr/--send veneer=x: the configuration has no such guest/, '--send', 'veneer=x'],
 	['a line of nobody', $game, 2, qr/--expect nobody=x: the configuration has no such guest/, '--expect', 'nobody=x'],
@@ -247,7 +265,7 @@ for (
 	my ($what, $conf, $want, $said, @options) = @$_;
 	($status, $text) = run_guests('steps', $conf, @options);
 	is($status, $want, "$what: exit status") or diag($text);
-	is(scalar(() = $text =~ /^veneer: (?=-|\/nowhere)$said/mg), 1, 'is said in a line') or diag($text);
+	is(scalar(() = $text =~ /^veneer: (?=-)$said/mg), 1, 'is said in a line') or diag($text);
 }
 ok(!-e 'build/test-none.png', 'no picture of nothing');
 ($status, $text) = run_guests('steps', $spin . $game, '--expect', 'a=checksum', @ended, '--expect-screen', 'game=-[*]-',
@@ -273,6 +291,9 @@ is(join(' ', glob 'build/test-link.iso.*'), 'build/test-link.iso.new', 'alone');
 ($status, $text) = run_guests('engine-ring', "# a comment first\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
 	guest('b', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--engine', 'ring');
 is($status, 0, '--engine ring goes into every section') or diag($text);
+($status, $text) = run_guests('engine-wrong', guest('a', image => 'rtos-pv.elf', engine => 'rnig') . guest('b', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') . "cpus = 1 # here\n", '--engine', 'ring');
+is($status, 1, 'a wrong engine is one all the same') or diag($text);
+is(join('', $text =~ /^veneer: the configuration, .*\n/mg), "veneer: the configuration, line 2: engine: want ring, vmx, svm or auto\n", 'and named alone');
 ($status, $text) = run_guests('engine-machine', "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') .
 	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n[machine]\nmitigations = auto\n", '--engine', 'ring');
 is($status, 0, '--engine ring: but not into that of the machine') or diag($text);
@@ -299,6 +320,17 @@ for my $kind (sort keys %listed) {
 	cmp_ok(scalar @{$listed{$kind}}, '>', 9, "there are ${kind}s");
 	is("@missing", '', "the man page has every $kind");
 }
+# Those of the bench stand in both synopses, too.
+my ($synopsis) = $man =~ /^\.SH SYNOPSIS(.*?)^\.SH/ms;
+my ($usage) = (veneer(qw(bench --help)))[1] =~ /(.*?)\n\n/s;
+for (['the man page', $synopsis], ['its --help', $usage]) {
+	my ($where, $words) = @$_;
+	my @missing = grep { $_ ne '--help' && $words !~ /(?<![\w-])\Q$_\E(?![\w-])/ } map { "--$_" } slurp('bench/bench.c') =~ /\{ "([\w-]+)", (?:no|required)_argument/g;
+	is("@missing", '', "the synopsis of bench in $where has every option");
+}
+# The interface's text: under a heading every line is a point's, or indented as far as its words.
+my ($interface) = slurp('hypervisor/abi/veneer.h') =~ /\n( \* How a PV guest finds itself.*?) \*\/\n/s;
+is(join("\n", grep { !/^ \* (?:  - |    )\S|^ \*$|^ \* [A-Z][\w ]+$/ } split /\n/, $interface), '', 'veneer.h: the text is indented');
 ($status, $text) = command('man', '--warnings', '-l', 'hypervisor/host/veneer.1') if -x '/usr/bin/man';
 unlike($text, qr/warning/, 'the man page is well formed') if -x '/usr/bin/man';
 

@@ -164,7 +164,7 @@ FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefin
 
 .PHONY: fuzz fuzz-parsers
 fuzz: all $(ATTACKERS) $(BUILD)/t/neighbour.elf $(BUILD)/blocks.so $(if $(SEED),,fuzz-parsers)
-	$(Q)t/fuzz/attack $(if $(SEED),--replay $(SEED),$(if $(FUZZ_HOURS),--hours $(FUZZ_HOURS),--seconds $(FUZZ_SECONDS)) \
+	$(Q)t/fuzz/attack $(if $(SEED),--replay '$(SEED)',$(if $(FUZZ_HOURS),--hours $(FUZZ_HOURS),--seconds $(FUZZ_SECONDS)) \
 		--jobs $(shell nproc))
 
 fuzz-parsers: all check-packages

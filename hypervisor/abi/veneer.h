@@ -40,13 +40,13 @@
  *     VENEER_HC_EVENT_CHECK. In ring 3 interrupts always count as unmasked.
  *   - Events are bits in vcpu_page.events. An event that may be delivered makes the vCPU enter
  *     handlers.event with the frame a hardware interrupt would push (SS, RSP, RFLAGS, CS, RIP),
- * with irq_mask = VENEER_IRQ_MASKED and RFLAGS.IF in the frame telling what irq_mask was before.
- *     From ring 3 the frame goes to vcpu_page.kernel_sp, otherwise onto the current stack.
+ *     with irq_mask = VENEER_IRQ_MASKED and RFLAGS.IF in the frame telling what irq_mask was
+ *     before. From ring 3 the frame goes to vcpu_page.kernel_sp, otherwise onto the current stack.
  *     The handler takes the bits with an atomic exchange.
  *   - The last steps of a return (store 0 to irq_mask, look at irq_pending, IRETQ) are a
- * restartable window, registered with SET_HANDLERS: an event that lands in [window_start,
- * window_end) does not push a frame, it enters handlers.event with the frame that is about to be
- * popped. RSP must point at that frame everywhere in the window.
+ *     restartable window, registered with SET_HANDLERS: an event that lands in [window_start,
+ *     window_end) does not push a frame, it enters handlers.event with the frame that is about to
+ *     be popped. RSP must point at that frame everywhere in the window.
  *
  * Exceptions
  *   - Vectors 0 to 31 enter handlers.exception[vector] with the frame that hardware would push, the
@@ -65,10 +65,9 @@
  *     RIP, R11 = user RFLAGS, vcpu_page.user_sp = user RSP, interrupts masked.
  *   - INT n in ring 3 (and 1) enters handlers given by SOFTINT_GATE, straight from the processor.
  *     A guest may have the vectors 32 to 0xef; those from 0xf0 on are the machine's interrupts.
- *     The entry:
- * the frame lies on the small entry stack at the end of the vCPU page (VENEER_ENTRY_STACK_TOP) when
- * it comes from ring 3, and irq_mask is as it was. The handler must store VENEER_IRQ_MASKED and
- *     move the frame to its own stack before it unmasks.
+ *     The entry: the frame lies on the small entry stack at the end of the vCPU page
+ *     (VENEER_ENTRY_STACK_TOP) when it comes from ring 3, and irq_mask is as it was. The handler
+ *     must store VENEER_IRQ_MASKED and move the frame to its own stack before it unmasks.
  *   - SYSCALL in 32-bit code and SYSENTER enter what SET_ENTRY names, in the same way as SYSCALL.
  *
  * Breakpoints

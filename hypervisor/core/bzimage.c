@@ -36,7 +36,7 @@ bool bzimage_is(const void *data, uint64_t bytes)
 }
 
 #define TOO_LARGE(what) \
-	"the " what " does not fit into the guest's memory: raise memory = in veneer.conf"
+	"the " what " does not fit into the guest's memory: raise memory = in the configuration"
 
 /* Where it wants to be, and how much room it takes while it unpacks itself. */
 static const char *add_kernel(struct guest *g, const struct setup_header *h)

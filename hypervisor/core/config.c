@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The parser of veneer.conf, see config.h. */
+/* The parser of the configuration, see config.h. */
 #include "core/config.h"
 
 #include "core/string.h"
+#include "x86/acpi.h"
 
 const char *const engine_names[] = { "auto", "ring", "vmx", "svm", NULL };
 const char *const preparation_names[] = { "detect", "pv", "rewritten", "stock", NULL };
@@ -10,11 +11,16 @@ const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-e
 					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
 static const char *const crash_names[] = { "stop", "restart", NULL };
 static const char *const yes_no[] = { "no", "yes", NULL };
+static const char *const guest_keys[] = { "image",  "module",	"cmdline",  "count-at", "memory",
+					  "vcpus",  "cpus",	"share",    "engine",	"prepare",
+					  "device", "on-crash", "optional", NULL };
 
 struct parser {
 	struct config *config;
-	struct guest_config *guest; /* of the section we are in */
-	bool machine;		    /* the section is [machine] */
+	struct guest_config *guest;		/* of the section we are in */
+	bool machine;				/* the section is [machine] */
+	bool passed_over;			/* what begins it is wrong, and that is said */
+	unsigned given[ARRAY_SIZE(guest_keys)]; /* the line that has a key of the section; or 0 */
 	unsigned line;
 	config_error_fn *fn;
 	void *arg;
@@ -66,6 +72,8 @@ static bool parse_size(const char *s, uint64_t *value)
 	return !*s || !s[1];
 }
 
+_Static_assert(CPUS_MAX == 16, "bits of a mask, and the words of set_key");
+
 static bool parse_cpus(const char *s, uint32_t *mask)
 {
 	*mask = 0;
@@ -77,7 +85,7 @@ static bool parse_cpus(const char *s, uint32_t *mask)
 		to = from;
 		if (*s == '-' && (s++, !digits(&s, &to)))
 			return false;
-		if (to > 31 || from > to)
+		if (to >= CPUS_MAX || from > to)
 			return false;
 		for (; from <= to; from++)
 			*mask |= 1u << from;
@@ -137,7 +145,7 @@ static const char *set_key(struct guest_config *g, const char *key, const char *
 	if (!strcmp(key, "vcpus"))
 		return set_number(value, 1, VCPUS_MAX, &g->vcpus) ? NULL : "want 1 to 8";
 	if (!strcmp(key, "cpus"))
-		return parse_cpus(value, &g->cpus) ? NULL : "want cores 0 to 31, as 1 or 0,2-3";
+		return parse_cpus(value, &g->cpus) ? NULL : "want cores 0 to 15, as 1 or 0,2-3";
 	if (!strcmp(key, "share"))
 		return set_number(value, 1, 100, &g->share) ? NULL : "want a percentage, 1 to 100";
 	if (!strcmp(key, "engine")) {
@@ -206,6 +214,8 @@ static void open_section(struct parser *p, char *s)
 
 	p->guest = NULL;
 	p->machine = !strcmp(s, "[machine]");
+	p->passed_over = !p->machine;
+	memset(p->given, 0, sizeof(p->given));
 	if (p->machine)
 		return;
 	if (!end || end[1] || strncmp(name, "guest ", 6)) {
@@ -240,9 +250,27 @@ static void open_section(struct parser *p, char *s)
 	};
 	copy_string(g->name, name, sizeof(g->name));
 	p->guest = g;
+	p->passed_over = false;
 	for (unsigned i = 0; i + 1 < p->config->guests; i++)
 		if (!strcmp(p->config->guest[i].name, name))
 			complain(p, "a second guest \"%s\"", name);
+}
+
+/* Of two values none is right for sure. */
+static bool is_given(struct parser *p, const char *key)
+{
+	char message[64];
+	int n = p->guest ? choice(guest_keys, key) : -EINVAL;
+
+	if (n < 0)
+		return false;
+	if (p->given[n]) {
+		format(message, sizeof(message), "%s: stands in line %u already", key, p->given[n]);
+		complain(p, "%s", message);
+		return true;
+	}
+	p->given[n] = p->line;
+	return false;
 }
 
 static char *trim(char *s)
@@ -267,6 +295,8 @@ static void read_line(struct parser *p, char *s)
 		open_section(p, s);
 		return;
 	}
+	if (p->passed_over)
+		return;
 	char *value = strchr(s, '=');
 	if (!value) {
 		complain(p, "\"%s\": want KEY = VALUE", s);
@@ -278,6 +308,8 @@ static void read_line(struct parser *p, char *s)
 		complain(p, "\"%s\" stands outside any [guest NAME]", key);
 		return;
 	}
+	if (is_given(p, key))
+		return;
 	value = trim(value);
 	const char *wrong =
 		p->machine ? set_machine_key(p->config, key, value) : set_key(p->guest, key, value);

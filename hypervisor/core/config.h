@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * veneer.conf: INI text that people write by hand. The host command and the hypervisor read it with
- * this one parser. '#' and ';' start a comment at the start of a line or after a blank.
+ * The configuration: INI text that people write by hand. The host command and the hypervisor read
+ * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank.
  *
  *	[machine]		the whole machine
  *	mitigations = auto | off | LIST		against attacks by speculative execution: what the
  *				processor wants (default); none; that, and LIST forced on. LIST: of
  *				retpoline rsb ibpb ibpb-exit verw l1d-flush ssbd spec-ctrl
  *
- *	[guest NAME]		a guest, NAME of letters, digits, '-' and '_'
+ *	[guest NAME]		a guest, NAME of letters, digits, '-' and '_'; each key once
  *	image	 = FILE		in the bundle; required
  *	module	 = FILE		given to the guest beside its image
  *	cmdline	 = TEXT		given to the guest
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
  *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
- *	cpus	 = LIST		physical cores it may use: 1 or 0,2-3; default 0
+ *	cpus	 = LIST		physical cores it may use, of 0 to 15: 1 or 0,2-3; default 0
  *	engine	 = ring | vmx | svm | auto		default ring
  *	prepare	 = pv | rewritten | stock		default: what the image says
  *	on-crash = stop | restart			default stop

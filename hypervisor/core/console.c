@@ -29,6 +29,7 @@ static struct {
 	char text[4 * LINE_BYTES];
 	const struct guest *prompting;	 /* whose unfinished line is the last one on the screen */
 	const struct console_ring *last; /* whose entry this is */
+	const struct console_ring *held; /* and the next is, ENTRY_MORE; or NULL */
 	uint32_t waiting;		 /* whose turn it is as well, by turn_of(); atomic */
 } port;
 
@@ -84,7 +85,7 @@ static void add_times(unsigned n, char c)
 /* --- rings --- */
 
 /* An entry: struct entry, then the text. */
-enum entry_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_VERDICT };
+enum entry_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_VERDICT, ENTRY_MORE };
 
 struct entry {
 	uint8_t kind;
@@ -137,7 +138,7 @@ static void ring_take(struct console_ring *r, void *to, unsigned bytes)
 
 static bool append(struct console_ring *r, const struct entry *e, const char *text)
 {
-	unsigned reserve = e->kind == ENTRY_VERDICT  ? 0
+	unsigned reserve = e->kind >= ENTRY_VERDICT  ? 0
 			   : e->kind == ENTRY_NOTICE ? VERDICT
 						     : RESERVE;
 	bool fits;
@@ -205,6 +206,7 @@ static void compose(const struct guest *g, struct console_ring *r)
 	ring_take(r, text, e.bytes);
 	spin_unlock(&r->lock);
 	text[e.bytes] = 0;
+	port.held = e.kind == ENTRY_MORE ? r : NULL;
 	show(g, &e, text);
 }
 
@@ -216,6 +218,8 @@ static uint32_t turn_of(const struct guest *g)
 /* Who had the last entry lets others go first that wait for theirs. */
 static bool may_compose(const struct guest *g, const struct console_ring *r)
 {
+	if (port.held)
+		return port.held == r;
 	return port.last != r || !(__atomic_load_n(&port.waiting, __ATOMIC_RELAXED) & ~turn_of(g));
 }
 
@@ -344,9 +348,9 @@ static void send_own_now(void)
 
 /* Without room, and while there are no timers, lines go out at once: what the operator asks for is
  * never dropped. */
-static void put_own(const char *text)
+static void put_own(enum entry_kind kind, const char *text)
 {
-	const struct entry e = { .kind = ENTRY_VERDICT, .bytes = (uint16_t)strlen(text) };
+	const struct entry e = { .kind = (uint8_t)kind, .bytes = (uint16_t)strlen(text) };
 
 	if (room_in(&own) < sizeof(e) + LINE_BYTES)
 		send_own_now();
@@ -365,7 +369,18 @@ void console_print(const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(line, sizeof(line), fmt, args);
 	va_end(args);
-	put_own(line);
+	put_own(ENTRY_VERDICT, line);
+}
+
+void console_print_more(const char *fmt, ...)
+{
+	char line[LINE_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	format_v(line, sizeof(line), fmt, args);
+	va_end(args);
+	put_own(ENTRY_MORE, line);
 }
 
 void console_start_buffering(void)
@@ -409,7 +424,7 @@ static void add_notice(struct guest *g, enum entry_kind kind, const char *fmt, v
 
 	format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
 	if (!buffering) {
-		put_own(line);
+		put_own(ENTRY_VERDICT, line);
 		return;
 	}
 	const struct entry e = { .kind = (uint8_t)kind, .bytes = (uint16_t)strlen(line) };

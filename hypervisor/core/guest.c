@@ -131,7 +131,7 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	if (!take_memory(g, config->memory) || !create_vcpus(g)) {
 		console_guest_notice(g,
 				     "%lu MiB of memory wanted, %lu MiB free: lower memory = in "
-				     "veneer.conf, or give the machine more",
+				     "the configuration, or give the machine more",
 				     config->memory >> 20, memory_free_bytes() >> 20);
 		return -ENOMEM;
 	}

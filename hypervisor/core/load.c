@@ -106,7 +106,7 @@ const char *load_identify(struct guest *g)
 	if (why)
 		return why;
 	if (want != PREPARE_DETECT && want != g->prepare)
-		return "prepare = in veneer.conf says otherwise than the image";
+		return "prepare = in the configuration says otherwise than the image";
 	return NULL;
 }
 
@@ -179,7 +179,7 @@ static const char *add_segments(struct guest *g)
 			continue;
 		if (!load_add_copy(g, GPA(s->paddr), s->memsz, image->data + s->offset, s->filesz))
 			return "a segment does not fit into the guest's memory: raise memory = in "
-			       "veneer.conf";
+			       "the configuration";
 		g->load.end = MAX(g->load.end, s->paddr + s->memsz);
 	}
 	return NULL;

@@ -81,9 +81,29 @@ static void print_profile(const struct guest *g)
 				      g->profile[i].count);
 }
 
+/* What became of optional guests that are not well, which nothing else in the last line says. */
+static void name_optional(char *to, size_t size)
+{
+	int used = 0;
+
+	*to = 0;
+	for (unsigned i = 0; i < config.guests; i++) {
+		const struct guest_config *c = &config.guest[i];
+		const struct guest *g = c->optional ? guest_find(c->name) : NULL;
+
+		if (!c->optional || (g && !g->verdict))
+			continue;
+		const char *before = used ? "," : ", but optional:";
+		size_t left = size - (size_t)used;
+		used += g ? format(to + used, left, "%s %s verdict %d", before, c->name, g->verdict)
+			  : format(to + used, left, "%s %s not started", before, c->name);
+	}
+}
+
 void machine_off(void)
 {
 	uint64_t overhead = 0;
+	char optional[GUESTS_MAX * (NAME_MAX + 16) + 32];
 	bool well = !config.errors;
 
 	if (__atomic_exchange_n(&off_once, 1, __ATOMIC_ACQ_REL))
@@ -105,14 +125,15 @@ void machine_off(void)
 			console_print("core %u took %lu NMIs", i, cpus[i].nmi_count);
 	for (unsigned i = 0; i < guest_count; i++)
 		console_print("verdict %s %d", guests[i].config->name, guests[i].verdict);
-	console_print("all done, %s", well ? "all well" : "not all well");
+	name_optional(optional, sizeof(optional));
+	console_print("all done, %s%s", well ? "all well" : "not all well", well ? optional : "");
 	machine_stop(well ? 0 : 1);
 }
 
 static void config_error(void *arg, unsigned line, const char *message)
 {
 	(void)arg;
-	console_print("veneer.conf:%u: %s", line, message);
+	console_print("the configuration, line %u: %s", line, message);
 }
 
 static void refuse_boot(const char *why)
@@ -163,8 +184,8 @@ static bool try_guest(const struct guest_config *c)
 
 	if (!sched_choose_cpu(c->cpus)) {
 		console_print(
-			"veneer.conf:%u: %s: none of its cores is there, the machine has %u: not "
-			"started",
+			"the configuration, line %u: %s: none of its cores is there, the machine "
+			"has %u: not started",
 			c->line, c->name, cpu_count);
 		return false;
 	}

@@ -29,10 +29,16 @@ static const char *state_name(const struct guest *g)
 
 static void print_guest(const struct guest *g)
 {
-	console_print("%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
-		      chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
-		      g->vcpu->cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
-		      ns_from_tsc(sched_ran(g->vcpu)) / 1000000);
+	char text[128];
+
+	format(text, sizeof(text), "%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
+	       chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
+	       g->vcpu->cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
+	       ns_from_tsc(sched_ran(g->vcpu)) / 1000000);
+	if (g->id + 1 < guest_count)
+		console_print_more("%s", text);
+	else
+		console_print("%s", text);
 }
 
 static void command_list(struct guest *g)
@@ -42,17 +48,28 @@ static void command_list(struct guest *g)
 		print_guest(&guests[i]);
 }
 
+/* Under ring a guest has no tables before it begins, nor while its memory is made ready. */
+static const char *why_no_tables(const struct guest *g, bool ended)
+{
+	if (ended)
+		return "it has ended";
+	return guest_is_running(g) ? "it has not begun" : "it is being loaded";
+}
+
 /* The words are for scripts. */
 static void command_check(struct guest *g)
 {
+	bool ended = __atomic_load_n(&g->ended, __ATOMIC_ACQUIRE);
 	struct mmu_report r;
 
-	if (g->engine->check(g, &r))
-		console_print("check %s: good, %u tables, %u leaves", g->config->name, r.tables,
-			      r.leaves);
-	else
+	if (!g->engine->check(g, &r))
 		console_print("check %s: BROKEN: %s, page %u, level %u, index %u", g->config->name,
 			      r.what, r.page, r.level, r.index);
+	else if (r.tables)
+		console_print("check %s: good, %u tables, %u leaves%s", g->config->name, r.tables,
+			      r.leaves, ended ? ", as they were when it ended" : "");
+	else
+		console_print("check %s: no tables: %s", g->config->name, why_no_tables(g, ended));
 }
 
 /* An order takes back the one before it that says otherwise, if that has not been seen to. */
@@ -80,14 +97,14 @@ static bool has_ended(const struct guest *g)
 	return ended;
 }
 
-/* What is so already changes nothing, and would be answered with silence. */
+/* What is so already, or ordered and not yet seen to, would be answered with silence. */
 static void pause(struct guest *g, bool paused)
 {
 	uint32_t orders = __atomic_load_n(&g->vcpu->requests, __ATOMIC_ACQUIRE);
 
 	if (has_ended(g))
 		return;
-	if (!(orders & (REQUEST_PAUSE | REQUEST_RESUME)) && g->vcpu->paused == paused)
+	if (g->vcpu->paused == paused || (orders & (paused ? REQUEST_PAUSE : REQUEST_RESUME)))
 		console_print("%s is %s", g->config->name,
 			      paused ? "paused already" : "not paused");
 	if (paused)
@@ -198,9 +215,11 @@ static const struct command {
 static void command_help(struct guest *g)
 {
 	(void)g;
-	console_print("Ctrl-A key, for the guest that has the input; or Ctrl-A : command guest");
+	console_print_more(
+		"Ctrl-A key, for the guest that has the input; or Ctrl-A : command guest");
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		console_print("  %c  %-8s %s", commands[i].key, commands[i].name, commands[i].help);
+		console_print_more("  %c  %-8s %s", commands[i].key, commands[i].name,
+				   commands[i].help);
 	console_print("  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
 }
 

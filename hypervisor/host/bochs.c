@@ -89,13 +89,13 @@ static int open_terminal(char *name, size_t bytes)
 #define CPUS_MAX_BOCHS 12   /* with more Bochs 2.7 has too few timers */
 #define MIB_MAX_BOCHS  2048 /* its "megs" takes no more */
 
-static bool is_within_limits(const struct bochs *b)
+bool bochs_has(const char *cpus, const char *memory)
 {
-	if (atol(b->cpus) <= CPUS_MAX_BOCHS && atol(b->memory) <= MIB_MAX_BOCHS)
+	if (atol(cpus) <= CPUS_MAX_BOCHS && atol(memory) <= MIB_MAX_BOCHS)
 		return true;
 	fprintf(stderr,
-		"veneer: %s processors and %s MiB are wanted, Bochs has at most %d and %d\n",
-		b->cpus, b->memory, CPUS_MAX_BOCHS, MIB_MAX_BOCHS);
+		"veneer: %s processors and %s MiB are wanted, Bochs has at most %d and %d\n", cpus,
+		memory, CPUS_MAX_BOCHS, MIB_MAX_BOCHS);
 	return false;
 }
 
@@ -103,7 +103,7 @@ int bochs_start(const struct bochs *b, struct machine *m)
 {
 	char serial[64], display[64], settings[PATH], commands[PATH], log_path[PATH];
 
-	if (!is_within_limits(b) || !(directory = temporary_folder("bochs")))
+	if (!bochs_has(b->cpus, b->memory) || !(directory = temporary_folder("bochs")))
 		return -1;
 	snprintf(log_path, sizeof(log_path), "%s/command.log", directory);
 	if (install_missing(needs, sizeof(needs) / sizeof(needs[0]), "Bochs", log_path) ||

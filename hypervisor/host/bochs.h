@@ -18,6 +18,8 @@ struct bochs {
 /* Installs what is missing (as root, from Debian's packages), makes a GRUB ISO of kernel and bundle
  * in a directory of its own, and starts Bochs with it. 0, or -1 with a line on stderr. */
 int bochs_start(const struct bochs *b, struct machine *m);
+/* Whether it can be such a machine; else a line on stderr. */
+bool bochs_has(const char *cpus, const char *memory);
 /* When the machine has ended: removes the directory. */
 void bochs_clean(void);
 

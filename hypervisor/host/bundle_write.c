@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "core/config.h"
-#include "machine.h"
+#include "run.h"
 
 static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 {
@@ -94,7 +94,7 @@ int bundle_read_config(struct bundle_source *s, bool aloud)
 	if (to.number > COMPLAINTS_MAX)
 		fprintf(stderr, "veneer: %s: and %u more such lines\n", s->conf_path,
 			to.number - COMPLAINTS_MAX);
-	if (!s->config.guests)
+	if (!s->config.guests && !s->config.errors)
 		fprintf(stderr, "veneer: %s: no [guest NAME] section\n", s->conf_path);
 	return can ? 0 : -1;
 }
@@ -113,9 +113,9 @@ static int put_images(FILE *f, struct bundle_source *s)
 			s->needs_cpus++;
 		if (put_file(f, s->directory, g->image) ||
 		    (*g->module && put_file(f, s->directory, g->module)))
-			return -1;
+			return RUN_USAGE;
 	}
-	return 0;
+	return RUN_WELL;
 }
 
 int bundle_write(struct bundle_source *s, const char *path)
@@ -124,16 +124,16 @@ int bundle_write(struct bundle_source *s, const char *path)
 
 	if (!f) {
 		fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
-		return -1;
+		return RUN_NOT_WELL;
 	}
 	put_entry(f, "veneer.conf", s->conf, s->conf_bytes);
-	int err = put_images(f, s);
+	int status = put_images(f, s);
 	put_entry(f, "TRAILER!!!", "", 0);
 	s->needs_mib += (unsigned long)ftell(f) >> 20;
 	bool bad = ferror(f);
 	if (fclose(f) || bad) {
 		fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
-		return -1;
+		return RUN_NOT_WELL;
 	}
-	return err;
+	return status;
 }

@@ -2,9 +2,36 @@
 #include "file.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+const char *file_why_not(const char *path)
+{
+	static char why[4200];
+	char copy[4096];
+	struct stat s;
+	int there = !stat(path, &s);
+
+	if (there && S_ISDIR(s.st_mode))
+		return "it is a folder: want the name of a file";
+	if (there && !S_ISREG(s.st_mode))
+		return "not a file that can be replaced: want another name";
+	if (there && !access(path, W_OK))
+		return NULL;
+	if (there)
+		return "you may not write it: want another name";
+	snprintf(copy, sizeof(copy), "%s", path);
+	const char *folder = dirname(copy);
+	errno = ENOTDIR;
+	if (!access(folder, W_OK | X_OK) && !stat(folder, &s) && S_ISDIR(s.st_mode))
+		return NULL;
+	snprintf(why, sizeof(why), "%s: %s: want a folder where you may write", folder,
+		 strerror(errno));
+	return why;
+}
 
 const char *file_replace(const char *temporary, const char *path)
 {

@@ -65,7 +65,8 @@ long now_ms(void);
 const char *accelerator_choose(const char **why);
 bool processor_has_vmx(void);
 
-/* What a bundle is made of: veneer.conf's text and the files it names, relative to directory. */
+/* What a bundle is made of: the configuration's text and the files it names, relative to
+ * directory. */
 struct bundle_source {
 	const char *conf_path, *directory;
 	char *conf;
@@ -82,7 +83,8 @@ struct bundle_source {
  * stderr if aloud, or if it is -1. */
 int bundle_read_config(struct bundle_source *s, bool aloud);
 
-/* Writes the bundle, when that is done. 0, or -1 with a line on stderr. */
+/* Writes the bundle, when that is done. An exit status of `veneer run`, with a line on stderr if it
+ * is not 0: RUN_USAGE if a file that it is made of cannot be read. */
 int bundle_write(struct bundle_source *s, const char *path);
 
 /* Where build products or installed files are: dir of the running program, or VENEER_LIB. */

@@ -22,8 +22,7 @@
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
 	"\n"
-	"Bundles the guests that CONF (veneer.conf) names, starts the hypervisor with them in an "
-	"emulator,\n"
+	"Bundles the guests that CONF names, starts the hypervisor with them in an emulator,\n"
 	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes "
 	"to the\n"
 	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
@@ -60,8 +59,9 @@ static const char help[] =
 	"exit\n"
 	"      --quiet             do not show the console, nor type to it\n"
 	"\n"
-	"Exit status: 0 all guests well and all steps done; 1 not; 2 wrong command line or "
-	"configuration; 3 out of "
+	"Exit status: 0 all guests well and all steps done; 1 not; 2 nothing was started: the "
+	"command line or\n"
+	"CONF is wrong, or a file that one of them names cannot be read or written; 3 out of "
 	"time.\n";
 
 struct options {
@@ -97,23 +97,42 @@ static int read_file(const char *path, char **data, size_t *bytes)
 	return *data ? 0 : -1;
 }
 
-/* engine = E at the end of every guest's section, where it overrides. */
+/* Whether a line has the key engine; *good: and with a value that there is. */
+static bool has_engine(const char *word, size_t n, bool *good)
+{
+	char line[64], key[16], value[8] = "";
+
+	snprintf(line, sizeof(line), "%.*s", (int)n, word);
+	*good = false;
+	if (sscanf(line, "%15[^= \t] = %7[^ \t\r]", key, value) < 1 || strcmp(key, "engine"))
+		return false;
+	for (unsigned i = 0; engine_names[i]; i++)
+		*good |= !strcmp(value, engine_names[i]);
+	return true;
+}
+
+/* engine = E in every guest's section: in place of the line that says it, or at the end. A line
+ * with a wrong value stays, and is named. */
 static char *override_engine(char *text, size_t *bytes, const char *engine)
 {
 	char *out = malloc(*bytes * 16 + 64), *to = out;
-	bool in_guest = false;
+	bool wants = false, good;
 
 	text[*bytes] = 0; /* read_file has left room */
 	for (char *line = text; out; line += strcspn(line, "\n") + 1) {
 		size_t n = strcspn(line, "\n");
 		const char *word = line + strspn(line, " \t");
 		bool last = line + n >= text + *bytes;
+		bool has = wants && has_engine(word, n, &good);
 
-		if (*word == '[' && in_guest)
+		if (*word == '[' && wants)
 			to += sprintf(to, "engine = %s\n", engine);
-		in_guest = *word == '[' ? !strncmp(word, "[guest ", 7) : in_guest;
-		to += sprintf(to, "%.*s\n", (int)n, line);
-		if (last && in_guest)
+		wants = *word == '[' ? !strncmp(word, "[guest ", 7) : wants && !has;
+		if (has && good)
+			to += sprintf(to, "engine = %s\n", engine);
+		else
+			to += sprintf(to, "%.*s\n", (int)n, line);
+		if (last && wants)
 			to += sprintf(to, "engine = %s\n", engine);
 		if (last)
 			break;
@@ -141,6 +160,16 @@ static void set_defaults(struct options *o)
 		o->cpus = cpus;
 }
 
+/* An option's file, which is only written in the end; for nothing if it cannot be. */
+static bool can_write(const char *option, const char *path)
+{
+	const char *why = path ? file_why_not(path) : NULL;
+
+	if (why)
+		fprintf(stderr, "veneer: %s %s: %s\n", option, path, why);
+	return !why;
+}
+
 /* What is wrong in it is shown by the hypervisor, which starts the guests that it can. Where that
  * would not be seen, it is said here; what is kept or printed must be right. */
 static int read_configuration(struct options *o)
@@ -158,6 +187,8 @@ static int read_configuration(struct options *o)
 		return -1;
 	if (kept && s->config.errors)
 		return -1;
+	if (!can_write("--iso", o->iso) || !can_write("--stay", kept ? NULL : o->stay))
+		return -1;
 	if (!o->engine)
 		return 0;
 	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
@@ -166,10 +197,10 @@ static int read_configuration(struct options *o)
 
 static int make_bundle(struct options *o, const char *path)
 {
-	int err = bundle_write(&o->source, path);
+	int status = bundle_write(&o->source, path);
 
 	set_defaults(o);
-	return err;
+	return status;
 }
 
 /* Whole or not at all. */
@@ -179,12 +210,11 @@ static int keep_bundle(struct options *o)
 
 	if (!temporary)
 		return fail(o->bundle, strerror(errno));
-	int err = make_bundle(o, temporary);
-	const char *why = err || chmod(temporary, 0644) ? NULL : file_replace(temporary, o->bundle);
+	int status = make_bundle(o, temporary);
+	const char *why =
+		status || chmod(temporary, 0644) ? NULL : file_replace(temporary, o->bundle);
 	temporary_remove(temporary);
-	if (why)
-		fail(o->bundle, why);
-	return err || why ? RUN_USAGE : RUN_WELL;
+	return why ? fail(o->bundle, why) : status;
 }
 
 /* What was asked for, or works: kvm or tcg in QEMU, or Bochs. QEMU's tcg has no VT-x. */
@@ -303,7 +333,7 @@ static bool accelerator_fits(const struct options *o, const char *accel)
 	else if (o->icount && !strcmp(accel, "kvm"))
 		fail("--icount", "KVM does not count instructions: want --accel tcg");
 	else
-		return true;
+		return strcmp(accel, "bochs") || bochs_has(o->cpus, o->memory);
 	return false;
 }
 
@@ -311,11 +341,11 @@ static int print_command(const struct options *o, const char *bundle)
 {
 	const char *accel = choose_accelerator(o), *argv[QEMU_ARGUMENTS];
 
-	if (!accelerator_fits(o, accel))
-		return RUN_USAGE;
 	if (!strcmp(accel, "bochs"))
 		return fail("--print",
 			    "Bochs is started with a file of settings: want --accel tcg");
+	if (!accelerator_fits(o, accel))
+		return RUN_USAGE;
 	if (command_of(o, accel, bundle, argv))
 		return RUN_USAGE;
 	for (unsigned i = 0; argv[i]; i++)
@@ -400,8 +430,9 @@ static int run(struct options *o)
 
 	if (!bundle)
 		return RUN_NOT_WELL;
-	if (make_bundle(o, bundle))
-		return RUN_USAGE;
+	status = make_bundle(o, bundle);
+	if (status)
+		return status;
 	if (o->iso)
 		return write_iso(o, bundle);
 	if (o->print)

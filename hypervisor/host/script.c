@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "file.h"
+
 #define QUESTIONS  100 /* numbers of two digits */
 #define LOOK_MS	   100 /* between two looks at a screen, beside the time that a look takes */
 #define ESCAPES	   "rneta\\"
@@ -87,6 +89,11 @@ int script_check(const struct script *s, const struct config *c)
 
 		if (!hypervisor && !is_in(c, step->guest)) {
 			complain(step, "the configuration has no such guest");
+			return -1;
+		}
+		const char *why = step->kind == STEP_SCREEN ? file_why_not(step->arg) : NULL;
+		if (why) {
+			complain(step, why);
 			return -1;
 		}
 	}

@@ -47,7 +47,8 @@ struct script {
 /* Adds "GUEST=ARGUMENT". 0, or -1 with a line on stderr. */
 int script_add(struct script *s, enum step_kind kind, const char *arg);
 
-/* Whether each step's guest is one of the configuration; else -1, with a line on stderr. */
+/* Whether each step's guest is one of the configuration, and each picture can be written; else -1,
+ * with a line on stderr. */
 int script_check(const struct script *s, const struct config *c);
 
 /* A whole line of the console. True: it was for the script, and is not shown. */

@@ -8,7 +8,7 @@
 /* The guest's story; returns the verdict, 0 for well. */
 int guest_main(const struct veneer_start_info *info);
 
-void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* %s %d %x %p */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* %s %d %u %x %p */
 
 /* Calls fn(arg); the vector of the exception that it ended in, or -1. In fault_* what it was. */
 int attempt(void (*fn)(void *), void *arg);

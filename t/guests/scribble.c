@@ -2,8 +2,9 @@
 /*
  * Its own vCPU page and start-up as weapons, and the console.
  * Tried: noise in every field of the vCPU page that the hypervisor reads, again and again, with
- * events pending; terminal escapes and other guests' names in the output; long lines. Must happen:
- * the console shows nothing that looks like another's line; the guest only hurts itself.
+ * events pending; terminal escapes and other guests' names in the output; long lines; numbers, so
+ * that what guests print can be relied on. Must happen: the console shows nothing that looks like
+ * another's line; the guest only hurts itself.
  */
 #include "guest.h"
 
@@ -33,6 +34,7 @@ static void console(void)
 		longest[i] = 'x';
 	longest[4095] = '\n';
 	veneer_console_write(longest, sizeof(longest));
+	say("numbers %d %d %u %x\n", -1, -2147483647 - 1, 4294967295u, 0xbeefu);
 }
 
 static void vcpu_page(const struct veneer_start_info *info)

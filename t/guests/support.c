@@ -45,6 +45,13 @@ static void number(char **to, uint64_t v, unsigned base)
 		*(*to)++ = *d++;
 }
 
+static void signed_number(char **to, int v)
+{
+	if (v < 0)
+		*(*to)++ = '-';
+	number(to, v < 0 ? -(uint64_t)v : (uint64_t)v, 10);
+}
+
 void say(const char *fmt, ...)
 {
 	char line[256], *to = line;
@@ -61,7 +68,8 @@ void say(const char *fmt, ...)
 			for (const char *s = va_arg(args, const char *); *s && to < line + 200; s++)
 				*to++ = *s;
 			break;
-		case 'd': number(&to, va_arg(args, unsigned), 10); break;
+		case 'd': signed_number(&to, va_arg(args, int)); break;
+		case 'u': number(&to, va_arg(args, unsigned), 10); break;
 		case 'x': number(&to, va_arg(args, unsigned), 16); break;
 		default: number(&to, (uint64_t)va_arg(args, void *), 16); break;
 		}

@@ -13,7 +13,7 @@ use Exporter 'import';
 use IO::Select;
 use Time::HiRes 'time';
 use Veneer;
-our @EXPORT_OK = qw(case_of word_of run_case);
+our @EXPORT_OK = qw(case_of wrong_word word_of run_case);
 
 my $build = 'build';
 
@@ -32,12 +32,31 @@ use constant BOCHS_CHECK_MS => 200; # there the host may take so long to ask for
 # is like another.
 my $END = 'attacker: seed [0-9]+ ends';
 
-sub case_of {
+sub split_word {
 	my ($word) = @_;
 	my %case;
 	@case{qw(engine kind vcpus turns cores memory ms seed weights stop)} =
-		$word =~ /^(ring|svm|vmx)-(pv|pc)-([1-8])([xt])([12])-(\d+)-(\d+)-(\d+)-([0-9a-f]{16})(-stop)?$/ or return undef;
+		$word =~ /^(ring|svm|vmx)-(pv|pc)-([1-8])([xt])([12])-(\d{1,10})-(\d{1,10})-(\d{1,10})-([0-9a-f]{16})(-stop)?\z/ or return undef;
 	return \%case;
+}
+
+# Why a word is no case, or undef. What cannot be started or cannot attack would look like something that was found.
+sub wrong_word {
+	my ($word) = @_;
+	my $case = split_word($word) or return 'want ENGINE-KIND-VCPUSxCORES-MEMORY-MS-SEED-WEIGHTS, as ring-pv-2x1-16-300-7-4444444444444444';
+	my ($engine, $kind, $vcpus, $memory, $ms) = @$case{qw(engine kind vcpus memory ms)};
+	return 'under ring a PC has one vCPU' if $engine eq 'ring' && $kind eq 'pc' && $vcpus > 1;
+	return 'want 4 to 1024 MiB' if $memory < 4 || $memory > 1024;
+	return 'want 1 to 100000 milliseconds' if $ms < 1 || $ms > 100_000;
+	return 'want a seed of 0 to 4294967295' if $case->{seed} > 0xffff_ffff;
+	return 'want a weight that is not 0' if $case->{weights} !~ /[1-9a-f]/;
+	return 'nobody stops an attacker in Bochs' if $engine eq 'vmx' && $case->{stop};
+	return undef;
+}
+
+sub case_of {
+	my ($word) = @_;
+	return wrong_word($word) ? undef : split_word($word);
 }
 
 sub word_of {

@@ -68,7 +68,9 @@ static void bad(void)
 		  "3: memory: not a size" },
 		{ "[guest a]\nimage = x\ncpus = 1-\n", "3: cpus: want cores" },
 		{ "[guest a]\nimage = x\ncpus = 3-1\n", "3: cpus: want cores" },
-		{ "[guest a]\nimage = x\ncpus = 32\n", "3: cpus: want cores" },
+		{ "[guest a]\nimage = x\ncpus = 16\n", "3: cpus: want cores 0 to 15" },
+		{ "[guest a]\nimage = x\nmemory = 4M\nimage = y\n",
+		  "4: image: stands in line 2 already\n" },
 		{ "[guest a]\nimage = x\nengine = xen\n", "3: engine: want ring" },
 		{ "[guest a]\nimage = x\nshare = 0\n", "3: share: want a percentage" },
 		{ "[guest a]\nimage = x\nvcpus = 9\n", "3: vcpus: want 1 to 8" },
@@ -90,10 +92,27 @@ static void bad(void)
 		{ "[guest a]\nimage = x\ncmdline = a\001b\n", "3: a control character" },
 	};
 
+	static const char *const headers[] = { "[guest a b]", "[guest]", "[gast a]", "[guest a",
+					       "[guest veneer]" };
+
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
 		read(cases[i].text);
 		if (!ok(!strncmp(said, cases[i].want, strlen(cases[i].want)) && c.errors,
 			"says \"%.*s\"", (int)strcspn(cases[i].want, "\n"), cases[i].want))
+			printf("# said: %s", said);
+	}
+	read("[guest a]\nimage = x\ncpus = 15\n[guest b]\nimage = y\ncpus = 0\n");
+	ok(!c.errors && c.guest[0].cpus == 1u << 15,
+	   "the last core; each section has its own keys");
+	for (unsigned i = 0; i < ARRAY_SIZE(headers); i++) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "%s\nimage = x\nmemroy\n[guest b]\nimage = y\n",
+			 headers[i]);
+		read(text);
+		if (!ok(c.errors == 1 && strchr(said, '\n') == said + strlen(said) - 1 &&
+				c.guests == 1 && !c.guest[0].broken,
+			"\"%s\": one error, none that follows from it", headers[i]))
 			printf("# said: %s", said);
 	}
 	read("[guest a]\nimage = x\nbad\n[guest b]\nimage = y\n");
