@@ -267,6 +267,14 @@ void vcpu_load(struct vcpu *v)
 	v->cpu->current = v;
 }
 
+struct guest *guest_find(const char *name)
+{
+	for (unsigned i = 0; i < guest_count; i++)
+		if (!strcmp(guests[i].config->name, name))
+			return &guests[i];
+	return NULL;
+}
+
 uint64_t guest_count_of(const struct guest *g, enum counter counter)
 {
 	uint64_t sum = 0;

@@ -254,6 +254,7 @@ uint64_t guest_count_of(const struct guest *g, enum counter counter);
 void guest_end(struct guest *g, int verdict, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+struct guest *guest_find(const char *name);
 bool guests_all_ended(void);
 void machine_guest_stats(struct guest *g);
 

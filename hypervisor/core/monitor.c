@@ -223,14 +223,6 @@ static void command_help(struct guest *g)
 	console_print("  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
 }
 
-static struct guest *find_guest(const char *name)
-{
-	for (unsigned i = 0; i < guest_count; i++)
-		if (!strcmp(guests[i].config->name, name))
-			return &guests[i];
-	return NULL;
-}
-
 static void run_line(void)
 {
 	while (line_used && line[line_used - 1] == ' ')
@@ -240,7 +232,7 @@ static void run_line(void)
 
 	if (name) {
 		*name++ = 0;
-		g = find_guest(name);
+		g = guest_find(name);
 		if (!g) {
 			console_print("no guest \"%s\"", name);
 			return;
