@@ -5,7 +5,6 @@
 #include "core/guest.h"
 #include "core/speculation.h"
 #include "hvm/hvm.h"
-#include "hvm/pv.h"
 #include "platform/lapic.h"
 #include "x86/cpu.h"
 

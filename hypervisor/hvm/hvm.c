@@ -6,7 +6,6 @@
 #include "core/fpu.h"
 #include "core/guest.h"
 #include "hvm/gate.h"
-#include "hvm/pv.h"
 #include "platform/platform.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"

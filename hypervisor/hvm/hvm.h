@@ -8,11 +8,12 @@
 
 #include "core/operand.h"
 #include "core/types.h"
-#include "hvm/nested.h"
 
 struct guest;
+struct mmu_report;
 struct span;
 struct vcpu;
+struct veneer_vcpu_page;
 
 /* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. */
 enum hvm_register { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER };
@@ -43,6 +44,14 @@ enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
  * delivered. And those of a PV guest, see load_entries. */
 #define HVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
 uint32_t hvm_watched(const struct vcpu *v);
+
+/* How the entries look: AMD APM 2 15.25.5 (as page tables), Intel SDM 3C 29.3.2 (EPT). */
+struct nested_format {
+	uint64_t table;	    /* bits of an entry that leads on */
+	uint64_t leaf;	    /* bits of one that maps */
+	uint64_t large;	    /* added where it maps 2 MiB */
+	uint64_t read_only; /* bits of leaf to take away */
+};
 
 struct hvm_vendor {
 	struct nested_format format;
@@ -158,5 +167,55 @@ bool hvm_write_efer(struct vcpu *v, uint64_t value);
 
 /* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */
 void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
+
+/* nested.c: guest-physical to machine-physical, built once. What mmu_frame says is all that they
+ * map. */
+
+/* A root that maps all of the guest's memory and vCPU pages; v == 0: no memory for it. */
+mpa_t nested_create(struct guest *g);
+
+/* Maps one page more, at a guest-physical address outside the guest's memory. False: no memory,
+ * which is what page.v == 0 says too. */
+bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable);
+
+/* Another root that shares all with the first but the tables on the way to a mapped address. */
+mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at);
+
+/* Whether the tables of all vCPUs map what they should; see struct engine. In the report a page is
+ * a guest-physical one. */
+bool nested_check(struct guest *g, struct mmu_report *r);
+
+/* pv.c: PV guests in a virtual machine, the parts of struct engine that serve them */
+int hvm_pv_create_guest(struct guest *g);
+int hvm_pv_create_vcpu(struct vcpu *v); /* v->nested_root is then its own */
+void hvm_pv_start(struct vcpu *v, gpa_t root);
+bool hvm_pv_deliver(struct vcpu *v);
+
+void hvm_load_entries(struct vcpu *v);
+void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
+bool hvm_drop_root(struct vcpu *v, gpa_t root);
+void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
+void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
+void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
+
+void hvm_pv_use_vmcall(void); /* once, before any guest: VT-x's instruction in gate.S */
+
+bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page included */
+
+/* #GP, when the guest wants an I/O bitmap for its ring 3: whether that is what it was. */
+bool hvm_pv_port(struct vcpu *v);
+
+/* Of struct engine: what is the same for both, and what knows the control block, by functions of
+ * the same names in svm.c and vmx.c. */
+#define HVM_ENGINE                                                                               \
+	.hvm = &vendor, .missing = missing, .start_cpu = start_cpu, .create_vcpu = create_vcpu,  \
+	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
+	.gather = hvm_gather, .segment_base = hvm_segment_base,                                  \
+	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
+	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
+	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
+	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include "core/guest.h"
 #include "hvm/hvm.h"
-#include "hvm/pv.h"
 #include "mmu/memory.h"
 
 static void remember(struct vcpu *v, uint64_t root, uint64_t at)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "hvm/nested.h"
+/* Nested page tables. */
+#include "hvm/hvm.h"
 
 #include "core/guest.h"
 #include "core/string.h"
 #include "hvm/gate.h"
-#include "hvm/hvm.h"
 #include "mmu/memory.h"
 #include "x86/paging.h"
 

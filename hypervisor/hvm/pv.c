@@ -5,14 +5,13 @@
  * tables are the processor's own: no shadows. What leads to the gate area is one entry, slot 256 of
  * each root, which is written into the guest's root when the guest names it.
  */
-#include "hvm/pv.h"
+#include "hvm/hvm.h"
 
 #include "core/cpu.h"
 #include "core/guest.h"
 #include "core/port_io.h"
 #include "core/string.h"
 #include "hvm/gate.h"
-#include "hvm/hvm.h"
 #include "mmu/memory.h"
 #include "x86/cpu.h"
 #include "x86/descriptor.h"

@@ -13,7 +13,6 @@
 #include "core/panic.h"
 #include "core/string.h"
 #include "hvm/gate.h"
-#include "hvm/pv.h"
 #include "mmu/memory.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"

@@ -13,7 +13,6 @@
 #include "core/string.h"
 #include "hvm/gate.h"
 #include "hvm/hvm.h"
-#include "hvm/pv.h"
 #include "mmu/memory.h"
 #include "x86/apic.h"
 #include "x86/cpu.h"

@@ -10,7 +10,6 @@
 #include "core/fpu.h"
 #include "core/guest.h"
 #include "hvm/hvm.h"
-#include "hvm/pv.h"
 #include "platform/platform.h"
 #include "tap.h"
 #include "x86/cpu.h"
