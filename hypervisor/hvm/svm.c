@@ -388,23 +388,20 @@ static void port_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->vmcb->control;
 	uint64_t info = c->exit_info1;
-	const struct hvm_port p = {
+	struct hvm_port p = {
 		.port = SVM_IO_PORT(info),
 		.width = SVM_IO_WIDTH(info),
 		.in = info & SVM_IO_IN,
 		.next_rip = c->exit_info2,
+		.string = info & SVM_IO_STRING,
 	};
 
-	if (!(info & SVM_IO_STRING)) {
-		hvm_port(v, &p);
-		return;
+	if (p.string) {
+		p.repeat = info & SVM_IO_REPEAT;
+		p.address = SVM_IO_ADDRESS(info);
+		p.seg = segments_said ? SVM_IO_SEGMENT(info) : HVM_NOT_SAID;
 	}
-	hvm_string(v, &(struct hvm_string){
-			      .port = p,
-			      .repeat = info & SVM_IO_REPEAT,
-			      .address = SVM_IO_ADDRESS(info),
-			      .seg = segments_said ? SVM_IO_SEGMENT(info) : HVM_NOT_SAID,
-		      });
+	hvm_port(v, &p);
 }
 
 static void exception_exit(struct vcpu *v, unsigned vector)

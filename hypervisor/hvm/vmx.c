@@ -513,25 +513,23 @@ static unsigned length(void)
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	const struct hvm_port p = {
+	struct hvm_port p = {
 		.port = VMX_IO_PORT(q),
 		.width = VMX_IO_WIDTH(q),
 		.in = q & VMX_IO_IN,
 		.next_rip = v->regs->rip + length(),
+		.string = q & VMX_IO_STRING,
+		.repeat = q & VMX_IO_REPEAT,
+		.seg = HVM_NOT_SAID,
 	};
 
-	if (!(q & VMX_IO_STRING)) {
-		hvm_port(v, &p);
-		return;
-	}
-	struct hvm_string s = { .port = p, .repeat = q & VMX_IO_REPEAT, .seg = HVM_NOT_SAID };
-	if (strings_said) {
+	if (p.string && strings_said) {
 		uint64_t i = vmread(VMCS_INSTRUCTION);
 
-		s.address = VMX_STRING_ADDRESS(i);
-		s.seg = VMX_STRING_SEGMENT(i);
+		p.address = VMX_STRING_ADDRESS(i);
+		p.seg = VMX_STRING_SEGMENT(i);
 	}
-	hvm_string(v, &s);
+	hvm_port(v, &p);
 }
 
 /* MOV to CR8 would mask the machine's interrupts. The guest has no local APIC, but it has a CR8. */
