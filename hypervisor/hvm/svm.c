@@ -384,22 +384,23 @@ HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes
 	return hvm_length(v, &at, bytes);
 }
 
+/* EXITINFO1 is in 15.10.2; QEMU 7.2 says no size of the address. */
 static void port_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->vmcb->control;
 	uint64_t info = c->exit_info1;
 	struct hvm_port p = {
-		.port = SVM_IO_PORT(info),
-		.width = SVM_IO_WIDTH(info),
-		.in = info & SVM_IO_IN,
+		.port = (uint16_t)(info >> 16),
+		.width = info >> 4 & 7,
+		.in = info & BIT(0),
 		.next_rip = c->exit_info2,
-		.string = info & SVM_IO_STRING,
+		.string = info & BIT(2),
 	};
 
 	if (p.string) {
-		p.repeat = info & SVM_IO_REPEAT;
-		p.address = SVM_IO_ADDRESS(info);
-		p.seg = segments_said ? SVM_IO_SEGMENT(info) : HVM_NOT_SAID;
+		p.repeat = info & BIT(3);
+		p.address = (uint8_t)((info >> 7 & 7) << 1);
+		p.seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID;
 	}
 	hvm_port(v, &p);
 }

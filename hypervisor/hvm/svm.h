@@ -133,15 +133,6 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_EXIT_XSETBV	   0x08d
 #define SVM_EXIT_NPF	   0x400
 
-/* EXITINFO1 of a port exit, 15.10.2 */
-#define SVM_IO_IN	     0x001
-#define SVM_IO_STRING	     0x004
-#define SVM_IO_REPEAT	     0x008
-#define SVM_IO_WIDTH(info)   ((info) >> 4 & 7)
-#define SVM_IO_PORT(info)    ((uint16_t)((info) >> 16))
-#define SVM_IO_ADDRESS(info) (uint8_t)(((info) >> 7 & 7) << 1) /* in bytes; QEMU 7.2: 0 */
-#define SVM_IO_SEGMENT(info) ((info) >> 10 & 7)
-
 /* EVENTINJ and EXITINTINFO, 15.20 */
 #define SVM_EVENT_INTERRUPT 0x000
 #define SVM_EVENT_EXCEPTION 0x300

@@ -510,24 +510,25 @@ static unsigned length(void)
 	return (unsigned)vmread(VMCS_EXIT_LENGTH);
 }
 
+/* The qualification is in 28.2.1, what is said of INS and OUTS in 28.2.5. */
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
 	struct hvm_port p = {
-		.port = VMX_IO_PORT(q),
-		.width = VMX_IO_WIDTH(q),
-		.in = q & VMX_IO_IN,
+		.port = (uint16_t)(q >> 16),
+		.width = (uint8_t)((q & 7) + 1),
+		.in = q & BIT(3),
 		.next_rip = v->regs->rip + length(),
-		.string = q & VMX_IO_STRING,
-		.repeat = q & VMX_IO_REPEAT,
+		.string = q & BIT(4),
+		.repeat = q & BIT(5),
 		.seg = HVM_NOT_SAID,
 	};
 
 	if (p.string && strings_said) {
 		uint64_t i = vmread(VMCS_INSTRUCTION);
 
-		p.address = VMX_STRING_ADDRESS(i);
-		p.seg = VMX_STRING_SEGMENT(i);
+		p.address = (uint8_t)(2 << (i >> 7 & 7));
+		p.seg = i >> 15 & 7;
 	}
 	hvm_port(v, &p);
 }
@@ -536,16 +537,16 @@ static void port_exit(struct vcpu *v)
 static void cr_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	unsigned reg = VMX_CR_REGISTER(q);
-
+	unsigned number = q & 15, type = q >> 4 & 3, reg = q >> 8 & 15;
 	uint64_t value = *operand_register(v->regs, reg);
-	if (VMX_CR_NUMBER(q) != 8) {
-		if (VMX_CR_LMSW(q))
-			value = hvm_lmsw(v, VMX_CR_WORD(q));
-		hvm_write_cr(v, VMX_CR_NUMBER(q), value, length());
+
+	if (number != 8) {
+		if (type == 3) /* LMSW */
+			value = hvm_lmsw(v, (uint16_t)(q >> 16));
+		hvm_write_cr(v, number, value, length());
 		return;
 	}
-	if (VMX_CR_FROM(q)) {
+	if (type == 1) { /* from CR8 */
 		operand_set_register(v, reg, v->cr8, 8);
 	} else if (value & ~15ull) {
 		hvm_exception(v, VECTOR_GP, 0);
@@ -593,19 +594,21 @@ static void keep_event(void)
 		e & (VMX_EVENT_VALID | VMX_EVENT_ERROR | VMX_EVENT_TYPE | VMX_EVENT_VECTOR));
 }
 
+/* An access to data is one to a translated address: not a fetch, nor a walk of tables. */
 static void outside(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
+	bool data = !(q & BIT(2)) && (q & 0x180) == 0x180;
 
 	hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL)),
-		    !VMX_EPT_DATA(q)	? HVM_NOT_DATA
-		    : q & VMX_EPT_WRITE ? HVM_STORE
-					: HVM_LOAD);
+		    !data	 ? HVM_NOT_DATA
+		    : q & BIT(1) ? HVM_STORE
+				 : HVM_LOAD);
 }
 
 static void handle_exit(struct vcpu *v, uint32_t reason)
 {
-	switch (VMX_REASON(reason)) {
+	switch (reason & 0xffff) {
 	case VMX_REASON_EXCEPTION: exception_exit(v); break;
 	case VMX_REASON_PREEMPTION:
 	case VMX_REASON_INTERRUPT: v->counts[COUNT_INTERRUPT]++; break; /* taken on the way out */

@@ -145,7 +145,6 @@
 #define VMX_EPT_WALK_4_WB   0x1e /* of the EPT pointer, 25.6.11 */
 
 /* Exit reasons, appendix C */
-#define VMX_REASON(reason)	((reason)&0xffff)
 #define VMX_REASON_EXCEPTION	0
 #define VMX_REASON_INTERRUPT	1
 #define VMX_REASON_TRIPLE_FAULT 2
@@ -165,25 +164,6 @@
 #define VMX_REASON_WBINVD	54
 #define VMX_REASON_PREEMPTION	52
 #define VMX_REASON_XSETBV	55
-
-/* Information on INS and OUTS, 28.2.5 */
-#define VMX_STRING_ADDRESS(i) (uint8_t)(2 << ((i) >> 7 & 7)) /* in bytes */
-#define VMX_STRING_SEGMENT(i) ((i) >> 15 & 7)
-
-/* Qualifications, 28.2.1 */
-#define VMX_CR_NUMBER(q)   ((q)&15)
-#define VMX_CR_FROM(q)	   (((q) >> 4 & 3) == 1)
-#define VMX_CR_LMSW(q)	   (((q) >> 4 & 3) == 3)
-#define VMX_CR_WORD(q)	   (uint16_t)((q) >> 16)
-#define VMX_CR_REGISTER(q) ((q) >> 8 & 15)
-/* an EPT violation by a data access to a translated address: not a fetch, nor a walk of tables */
-#define VMX_EPT_DATA(q) (!((q)&4) && ((q)&0x180) == 0x180)
-#define VMX_EPT_WRITE	2
-#define VMX_IO_WIDTH(q) (uint8_t)(((q)&7) + 1)
-#define VMX_IO_IN	0x08
-#define VMX_IO_STRING	0x10
-#define VMX_IO_REPEAT	0x20
-#define VMX_IO_PORT(q)	(uint16_t)((q) >> 16)
 
 #ifndef __ASSEMBLER__
 #include "core/types.h"
