@@ -66,15 +66,13 @@ static void leaf_d(uint32_t sub, uint32_t r[4])
 {
 	uint32_t xcr0 = (uint32_t)cpu_features.xcr0;
 
-	if (!cpu_features.xsave) {
+	if (!cpu_features.xsave || sub >= 32 || (sub > 1 && !(xcr0 >> sub & 1))) {
 		memset(r, 0, 16);
 	} else if (sub == 0) {
 		show(r, xcr0, ~0u, 0, 0);
 		r[ECX] = cpu_features.xsave_bytes;
 	} else if (sub == 1) {
 		show(r, EAXD_SHOWN, 0, 0, 0);
-	} else if (sub >= 32 || !(xcr0 >> sub & 1)) {
-		memset(r, 0, 16);
 	}
 }
 

@@ -78,7 +78,6 @@ HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
 	hvm_skip(v, length);
 }
 
-#define MSR_TSC		    0x10
 #define MSR_MISC_ENABLE	    0x1a0
 #define MSR_AMD_INT_PENDING 0xc0010055 /* Linux reads it on every AMD before family 10h */
 

@@ -197,11 +197,6 @@ void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes)
 		;
 }
 
-static bool mirrored(const struct paging *p)
-{
-	return p->mode == PAGING_64 && p->write_protect && p->no_execute;
-}
-
 static void release_root(struct mmu_view *view)
 {
 	struct mmu *m = view->mmu;
@@ -234,13 +229,14 @@ static enum mmu_root use_root(struct mmu_view *view, uint64_t key)
 
 enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p)
 {
+	bool mirrored = p->mode == PAGING_64 && p->write_protect && p->no_execute;
 	struct mmu *m = view->mmu;
 
 	shadow_lock(m);
 	shadow_changed(m);
 	view->paging = *p;
 	release_root(view);
-	enum mmu_root r = use_root(view, mirrored(p) ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
+	enum mmu_root r = use_root(view, mirrored ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
 	shadow_unlock(m);
 	return r;
 }

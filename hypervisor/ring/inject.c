@@ -179,12 +179,6 @@ static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
 	return true;
 }
 
-/* What the guest believes its CS to be. */
-static uint32_t virtual_cs(uint64_t cs)
-{
-	return (cs & 3) == 1 ? (uint32_t)cs & ~3u : (uint32_t)cs;
-}
-
 static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error)
 {
 	struct regs *r = v->regs;
@@ -200,7 +194,8 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 	if (error != NO_ERROR)
 		frame[n++] = (uint32_t)error;
 	frame[n++] = (uint32_t)r->rip;
-	frame[n++] = virtual_cs(r->cs);
+	/* what the guest believes its CS to be */
+	frame[n++] = (uint32_t)((r->cs & 3) == 1 ? r->cs & ~3ull : r->cs);
 	frame[n++] = ring_flags(v);
 	if (user) {
 		frame[n++] = (uint32_t)r->rsp;

@@ -421,20 +421,17 @@ static enum outcome do_mov_to_cr(struct vcpu *v, const struct insn *i)
 		set_cr0(v, value);
 		return DONE;
 	case 2: v->legacy.cr2 = value; return DONE;
-	case 3:
-		v->legacy.cr3 = value;
-		if (v->legacy.cr0 & CR0_PG)
-			paging_changed(v);
-		return DONE;
+	case 3: v->legacy.cr3 = value; break;
 	case 4:
 		if (value & ~(0x7ffu | CR4_OSXSAVE))
 			return REFUSE;
 		v->legacy.cr4 = value;
-		if (v->legacy.cr0 & CR0_PG)
-			paging_changed(v);
-		return DONE;
+		break;
 	default: return INVALID;
 	}
+	if (v->legacy.cr0 & CR0_PG)
+		paging_changed(v);
+	return DONE;
 }
 
 static enum outcome do_mov_from_cr(struct vcpu *v, const struct insn *i)
@@ -515,8 +512,6 @@ static enum outcome do_nothing(struct vcpu *v, const struct insn *i)
 	(void)i;
 	return DONE;
 }
-
-#define MSR_TSC 0x10
 
 /* A PV kernel has hypercalls for all but what is against speculation. */
 static enum outcome do_rdmsr(struct vcpu *v, const struct insn *i)
@@ -874,12 +869,7 @@ void ring_iret(struct vcpu *v)
 
 #define STEP_LIMIT 16 /* then others may have the processor */
 
-/* Instructions that ring 1 executes without a trap but with another meaning. */
-static bool silent(unsigned op)
-{
-	return op == INSN_PUSHF || op == INSN_POPF || op == INSN_IRET;
-}
-
+/* PUSHF, POPF and IRET: ring 1 executes them without a trap but with another meaning. */
 bool ring_step(struct vcpu *v)
 {
 	struct insn insn;
@@ -888,7 +878,7 @@ bool ring_step(struct vcpu *v)
 		if (v->state != VCPU_RUNNABLE)
 			return false;
 		if (!v->page->irq_mask || (v->regs->cs & 3) == 3 || !decode_here(v, &insn) ||
-		    !silent(insn.op))
+		    insn.op < INSN_PUSHF || insn.op > INSN_IRET)
 			return true;
 		execute(v, &insn);
 	}

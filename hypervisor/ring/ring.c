@@ -350,14 +350,9 @@ _Static_assert(MMU_POOL_MIN - MMU_POOL_MIN / MMU_LENT_SHARE >= VCPUS_MAX + MMU_P
 /* Shadow pages: MMU_POOL_MIN, and one for each MiB. The pool bounds what a guest can make us spend,
  * of memory and, in a flush of everything, of time: with all MMU_POOL_MAX a few million
  * instructions. */
-static unsigned pool_pages(uint64_t memory)
-{
-	return MIN(MMU_POOL_MIN + (memory >> 20), MMU_POOL_MAX);
-}
-
 static int create_guest(struct guest *g)
 {
-	unsigned pages = pool_pages(g->mmu.memory_bytes);
+	unsigned pages = MIN(MMU_POOL_MIN + (g->mmu.memory_bytes >> 20), MMU_POOL_MAX);
 	mpa_t pool = guest_take(g, pages * PAGE_SIZE);
 	mpa_t list = guest_take(g, pages * sizeof(struct shadow));
 

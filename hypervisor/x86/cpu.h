@@ -59,6 +59,7 @@
 #define DR7_ALLOWED 0xffff03ff /* no GD, no RTM */
 
 /* MSRs, SDM 4 */
+#define MSR_TSC		   0x00000010
 #define MSR_APIC_BASE	   0x0000001b
 #define MSR_SPEC_CTRL	   0x00000048
 #define MSR_PRED_CMD	   0x00000049
