@@ -134,13 +134,13 @@ struct vcpu {
 	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
 
 	/* of hardware virtualization */
-	struct vmcb *vmcb;
+	struct vmcb *vmcb;		 /* svm */
 	mpa_t hvm_block_at, nested_root; /* the former: of the VMCB or VMCS */
 	struct hvm_gate_data *hvm_gate;	 /* PV */
 	bool hvm_launched, hvm_flush;	 /* vmx: VMLAUNCH is done; translations must go */
 	bool hvm_masked;		 /* vmx: entered with interrupts masked */
 	uint64_t hvm_msr[HVM_MSRS];	 /* vmx: while they are not in the processor */
-	uint16_t hvm_vpid;
+	uint32_t hvm_asid;		 /* svm: ASID; vmx: VPID */
 	struct code_page {
 		uint64_t page, root;
 		const uint8_t *bytes; /* NULL: none */

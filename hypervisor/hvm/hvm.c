@@ -6,6 +6,7 @@
 #include "core/fpu.h"
 #include "core/guest.h"
 #include "hvm/gate.h"
+#include "mmu/memory.h"
 #include "platform/platform.h"
 #include "x86/cpu.h"
 #include "x86/paging.h"
@@ -16,6 +17,22 @@ int hvm_create_guest(struct guest *g)
 	if (!g->nested_root.v)
 		return -ENOMEM;
 	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
+}
+
+uint32_t hvm_asids;
+
+/* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
+int hvm_create_vcpu(struct vcpu *v)
+{
+	mpa_t at = guest_take(v->guest, PAGE_SIZE);
+
+	if (!at.v || v->cpu->asids + 1 >= hvm_asids)
+		return -ENOMEM;
+	v->vmcb = direct(at);
+	v->hvm_block_at = at;
+	v->hvm_asid = ++v->cpu->asids;
+	v->nested_root = v->guest->nested_root;
+	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
 }
 
 HOT_FRAME bool hvm_in_code64(const struct vcpu *v)

@@ -86,6 +86,8 @@ struct hvm_vendor {
 
 /* hvm.c: the parts of struct engine that are the same */
 int hvm_create_guest(struct guest *g);
+int hvm_create_vcpu(struct vcpu *v);
+extern uint32_t hvm_asids; /* a CPU has so many, 0 among them; constant after boot */
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
@@ -204,14 +206,15 @@ bool hvm_pv_port(struct vcpu *v);
 
 /* Of struct engine: what is the same for both, and what knows the control block, by functions of
  * the same names in svm.c and vmx.c. */
-#define HVM_ENGINE                                                                               \
-	.hvm = &vendor, .missing = missing, .start_cpu = start_cpu, .create_vcpu = create_vcpu,  \
-	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
-	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
-	.gather = hvm_gather, .segment_base = hvm_segment_base,                                  \
-	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
-	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
-	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
-	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint
+#define HVM_ENGINE                                                                                \
+	.hvm = &vendor, .missing = missing, .start_cpu = start_cpu,                               \
+	.create_vcpu = hvm_create_vcpu, .start = start, .load = load, .unload = unload,           \
+	.run = run, .debug_changed = load_debug, .create_guest = hvm_create_guest,                \
+	.check = nested_check, .deliver = hvm_deliver, .gather = hvm_gather,                      \
+	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
+	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
+	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
+	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
+	.set_softint = hvm_set_softint
 
 #endif

@@ -45,6 +45,7 @@ static const char *missing(void)
 	cpuid(CPUID_SVM, 0, r);
 	if (!(r[3] & SVM_EDX_NP))
 		return "this processor's AMD-V has no nested paging: want engine = ring";
+	hvm_asids = r[1]; /* 15.16 */
 	next_rip_saved = r[3] & SVM_EDX_NRIPS;
 	segments_said = r[3] & SVM_EDX_DECODES;
 	flush_guest = r[3] & SVM_EDX_FLUSH ? SVM_TLB_FLUSH_ASID : SVM_TLB_FLUSH_ALL;
@@ -114,42 +115,18 @@ static void set_intercepts(struct vmcb_control *c)
 			SVM_INTERCEPT2_MWAIT | SVM_INTERCEPT2_XSETBV | SVM_INTERCEPT2_RDPRU;
 }
 
-/* Address-space identifiers are the CPU's, 1 and up (15.16): one for each vCPU pinned to it. */
-static uint32_t choose_asid(struct cpu *cpu)
-{
-	uint32_t r[4];
-
-	cpuid(CPUID_SVM, 0, r);
-	return cpu->asids + 1 < r[1] ? ++cpu->asids : 0;
-}
-
-static int create_vcpu(struct vcpu *v)
-{
-	mpa_t at = guest_take(v->guest, PAGE_SIZE);
-	uint32_t asid = choose_asid(v->cpu);
-
-	if (!at.v || !asid)
-		return -ENOMEM;
-	v->vmcb = direct(at);
-	v->hvm_block_at = at;
-	v->nested_root = v->guest->nested_root;
-	v->vmcb->control.asid = asid;
-	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
-}
-
 /* An empty one, for a vCPU that begins: nothing waits in it, and nothing of it is known to the
  * processor. After a shutdown all of it is undefined (15.14.3). */
 static void begin(struct vcpu *v)
 {
 	struct vmcb *b = v->vmcb;
 	struct vmcb_control *c = &b->control;
-	uint32_t asid = c->asid;
 
 	memset(b, 0, sizeof(*b));
 	set_intercepts(c);
 	c->iopm_base = iopm.v;
 	c->msrpm_base = msrpm.v;
-	c->asid = asid;
+	c->asid = v->hvm_asid;
 	c->tlb_control = flush_guest;
 	c->virtual_interrupt = SVM_V_INTR_MASKING;
 	c->nested_paging = 1;

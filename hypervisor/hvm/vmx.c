@@ -108,6 +108,7 @@ static const char *missing(void)
 	    (rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_VPID) != EPT_VPID)
 		return "this processor's VT-x is too old (no EPT, VPID or unrestricted guests): "
 		       "want engine = ring";
+	hvm_asids = 0x10000; /* VPIDs */
 	strings_said = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
 	return NULL;
 }
@@ -220,7 +221,7 @@ static void write_controls(const struct vcpu *v)
 	vmwrite(VMCS_EXCEPTIONS, HVM_EXCEPTIONS);
 	vmwrite(VMCS_MSR_BITMAP, msr_bitmap.v);
 	vmwrite(VMCS_EPT_POINTER, v->nested_root.v | VMX_EPT_WALK_4_WB);
-	vmwrite(VMCS_VPID, v->hvm_vpid);
+	vmwrite(VMCS_VPID, v->hvm_asid);
 	vmwrite(VMCS_CR0_MASK, ~(uint64_t)CR0_GUESTS);
 	vmwrite(VMCS_CR4_MASK, ~0ull);
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
@@ -279,16 +280,6 @@ static void begin(struct vcpu *v)
 	write_controls(v);
 	write_host(v->cpu);
 	vmwrite(VMCS_GUEST_PAT, v->pat);
-}
-
-static int create_vcpu(struct vcpu *v)
-{
-	v->hvm_block_at = guest_take(v->guest, PAGE_SIZE);
-	if (!v->hvm_block_at.v)
-		return -ENOMEM;
-	v->hvm_vpid = (uint16_t)++v->cpu->asids;
-	v->nested_root = v->guest->nested_root;
-	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
 }
 
 /* At boot this is not the vCPU's own CPU; later another's structure may be in use on it. */
@@ -640,7 +631,7 @@ static void do_flush(struct vcpu *v)
 {
 	const struct {
 		uint64_t what, reserved;
-	} ept = { v->nested_root.v | VMX_EPT_WALK_4_WB, 0 }, vpid = { v->hvm_vpid, 0 };
+	} ept = { v->nested_root.v | VMX_EPT_WALK_4_WB, 0 }, vpid = { v->hvm_asid, 0 };
 
 	bool ept_failed, vpid_failed;
 

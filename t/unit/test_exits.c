@@ -203,6 +203,8 @@ void fpu_load(const struct vcpu *vc) { (void)vc; }
 void fpu_save(const struct vcpu *vc) { (void)vc; }
 void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }
 int hvm_pv_create_guest(struct guest *g) { (void)g; return 0; }
+int hvm_pv_create_vcpu(struct vcpu *vc) { (void)vc; return 0; }
+mpa_t guest_take(struct guest *g, uint64_t bytes) { (void)g, (void)bytes; return MPA(0); }
 mpa_t nested_create(struct guest *g) { (void)g; return MPA(0); }
 void hvm_pv_start(struct vcpu *vc, gpa_t root) { (void)vc, (void)root; }
 bool hvm_pv_deliver(struct vcpu *vc) { (void)vc; return true; }
