@@ -14,8 +14,6 @@ enum { EAX, EBX, ECX, EDX };
 
 #define LEAF_HYPERVISOR 0x40000000u
 #define LEAF_EXTENDED	0x80000000u
-#define LEAF_MAX	0x0du
-#define EXTENDED_MAX	0x80000008u
 
 /*
  * What is shown. All else is hidden: what the guest does not get (README.md has a table of
@@ -85,7 +83,7 @@ void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_
 	}
 	cpuid(leaf, sub, r);
 	switch (leaf) {
-	case 0: r[EAX] = MIN(r[EAX], LEAF_MAX); break;
+	case 0: r[EAX] = MIN(r[EAX], 0xdu); break;
 	case 1: leaf_1(v, r); break;
 	case 7:
 		if (sub)
@@ -94,7 +92,7 @@ void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_
 			show(r, 0, EBX7_SHOWN, ECX7_SHOWN, EDX7_SHOWN | speculation_edx7());
 		break;
 	case 0xd: leaf_d(sub, r); break;
-	case LEAF_EXTENDED: r[EAX] = MIN(r[EAX], EXTENDED_MAX); break;
+	case LEAF_EXTENDED: r[EAX] = MIN(r[EAX], LEAF_EXTENDED + 8); break;
 	case LEAF_EXTENDED + 1: show(r, ~0u, 0, ECXX_SHOWN, EDXX_SHOWN); break;
 	case LEAF_EXTENDED + 7: show(r, 0, 0, 0, BIT(8)); break; /* invariant TSC */
 	case LEAF_EXTENDED + 8: show(r, 0xffff, speculation_ebx8(), 0, 0); break;

@@ -612,11 +612,17 @@ static enum outcome do_pop_seg(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
+/* From the instruction itself, or from where it says. */
 static bool load_far_pointer(struct vcpu *v, const struct insn *i, uint16_t *selector,
 			     uint32_t *offset)
 {
 	uint8_t pointer[6];
 
+	if (i->op == INSN_JMP_FAR || i->op == INSN_CALL_FAR) {
+		*selector = i->imm;
+		*offset = i->disp;
+		return true;
+	}
 	if (!load_memory(v, i, pointer, i->width + 2u))
 		return false;
 	*offset = 0;
@@ -649,21 +655,12 @@ static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 	return true;
 }
 
-static bool far_target(struct vcpu *v, const struct insn *i, uint16_t *selector, uint32_t *offset)
-{
-	if (i->op != INSN_JMP_FAR && i->op != INSN_CALL_FAR)
-		return load_far_pointer(v, i, selector, offset);
-	*selector = i->imm;
-	*offset = i->disp;
-	return true;
-}
-
 static enum outcome do_jmp_far(struct vcpu *v, const struct insn *i)
 {
 	uint16_t selector;
 	uint32_t offset;
 
-	if (far_target(v, i, &selector, &offset))
+	if (load_far_pointer(v, i, &selector, &offset))
 		jump_far(v, selector, offset);
 	return JUMPED;
 }
@@ -674,7 +671,7 @@ static enum outcome do_call_far(struct vcpu *v, const struct insn *i)
 	uint32_t next = (uint32_t)v->regs->rip + i->length, offset;
 	uint16_t selector;
 
-	if (!far_target(v, i, &selector, &offset) || !push(v, shown_selector(v, 1), i->width))
+	if (!load_far_pointer(v, i, &selector, &offset) || !push(v, shown_selector(v, 1), i->width))
 		return JUMPED;
 	if (!push(v, next, i->width) || !jump_far(v, selector, offset))
 		v->regs->rsp = sp;
