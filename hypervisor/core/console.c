@@ -361,26 +361,30 @@ static void put_own(enum entry_kind kind, const char *text)
 		send_own_now();
 }
 
-void console_print(const char *fmt, ...)
+static void print(enum entry_kind kind, const char *fmt, va_list args)
 {
 	char line[LINE_BYTES];
-	va_list args;
 
-	va_start(args, fmt);
 	format_v(line, sizeof(line), fmt, args);
-	va_end(args);
-	put_own(ENTRY_VERDICT, line);
+	put_own(kind, line);
 }
 
-void console_print_more(const char *fmt, ...)
+void console_print(const char *fmt, ...)
 {
-	char line[LINE_BYTES];
 	va_list args;
 
 	va_start(args, fmt);
-	format_v(line, sizeof(line), fmt, args);
+	print(ENTRY_VERDICT, fmt, args);
 	va_end(args);
-	put_own(ENTRY_MORE, line);
+}
+
+void console_print_list(bool more, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print(more ? ENTRY_MORE : ENTRY_VERDICT, fmt, args);
+	va_end(args);
 }
 
 void console_start_buffering(void)
@@ -407,12 +411,10 @@ void console_print_now(const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(line, sizeof(line), fmt, args);
 	va_end(args);
-	for (const char *s = "\r\nveneer: "; *s; s++)
-		put_byte_now(*s);
-	for (const char *s = line; *s; s++)
-		put_byte_now(*s);
-	for (const char *s = "\r\n"; *s; s++)
-		put_byte_now(*s);
+	const char *const parts[] = { "\r\nveneer: ", line, "\r\n" };
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		for (const char *s = parts[i]; *s; s++)
+			put_byte_now(*s);
 }
 
 /* --- of a guest, and the guest's own --- */
