@@ -124,12 +124,11 @@ int load_window(struct guest *g)
 	if (g->prepare != PREPARE_REWRITTEN || g->engine->hvm)
 		return 0;
 	uint64_t bytes = n->window_bytes - VENEER_WINDOW_STUBS;
-	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
+	mpa_t pa = guest_take(g, bytes);
 	if (!pa.v) {
 		console_guest_notice(g, "no memory for the patch window");
 		return -ENOMEM;
 	}
-	g->overhead += bytes;
 	g->mmu.window = n->window;
 	g->mmu.window_bytes = n->window_bytes;
 	g->mmu.window_memory = pa;
