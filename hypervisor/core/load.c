@@ -60,10 +60,19 @@ static const char *check_rewrite_note(struct guest *g)
 	return NULL;
 }
 
+static bool read_note(const struct guest *g, uint32_t type, void *to, uint32_t bytes)
+{
+	const void *note = elf_note(&g->elf, VENEER_NOTE_NAME, type, bytes);
+
+	if (note)
+		memcpy(to, note, bytes);
+	return note;
+}
+
 static const char *identify_kind(struct guest *g)
 {
 	const char *why;
-	const void *note;
+	uint32_t major;
 
 	if (bzimage_is(g->image.data, g->image.bytes)) {
 		g->prepare = PREPARE_STOCK;
@@ -73,23 +82,16 @@ static const char *identify_kind(struct guest *g)
 	why = elf_read(g->image.data, g->image.bytes, &g->elf);
 	if (why)
 		return why;
-	const uint32_t *abi = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_GUEST, 4);
 	if (g->elf.is_64) {
-		uint32_t major;
-
-		if (!abi)
+		if (!read_note(g, VENEER_NOTE_GUEST, &major, sizeof(major)))
 			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit "
 			       "guests only when they are paravirtual";
-		memcpy(&major, abi, 4);
 		if (major != VENEER_ABI_MAJOR)
 			return "built for another major version of the guest interface";
 		g->prepare = PREPARE_PV;
-	} else if ((note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE,
-				    sizeof(g->rewrite.version)))) {
-		memcpy(&g->rewrite.version, note, sizeof(g->rewrite.version));
-		note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE, sizeof(g->rewrite));
-		if (note)
-			memcpy(&g->rewrite, note, sizeof(g->rewrite));
+	} else if (read_note(g, VENEER_NOTE_REWRITE, &g->rewrite.version,
+			     sizeof(g->rewrite.version))) {
+		read_note(g, VENEER_NOTE_REWRITE, &g->rewrite, sizeof(g->rewrite));
 		g->prepare = PREPARE_REWRITTEN;
 		return check_rewrite_note(g);
 	} else {
@@ -293,10 +295,8 @@ static const char *start_pv(struct guest *g)
 		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	const uint64_t *note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_ENTRY, 8);
 	uint64_t entry = g->elf.entry;
-	if (note)
-		memcpy(&entry, note, 8);
+	read_note(g, VENEER_NOTE_ENTRY, &entry, sizeof(entry));
 	if (!canonical(entry))
 		return "the note of its entry names no address";
 	vcpu_start_pv(g->vcpu, entry, at.v, 0, GPA(~0ull));
