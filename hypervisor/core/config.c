@@ -110,9 +110,7 @@ static const char *set_cpus(const struct key *k, void *field, const char *s)
 		if (!digits(&s, &from))
 			return k->want;
 		to = from;
-		if (*s == '-' && (s++, !digits(&s, &to)))
-			return k->want;
-		if (to >= CPUS_MAX || from > to)
+		if ((*s == '-' && (s++, !digits(&s, &to))) || to >= CPUS_MAX || from > to)
 			return k->want;
 		for (; from <= to; from++)
 			*mask |= 1u << from;
@@ -289,13 +287,9 @@ static void read_line(struct parser *p, char *s)
 		if ((*c == '#' || *c == ';') && (c == s || c[-1] == ' ' || c[-1] == '\t'))
 			*c = 0;
 	s = trim(s);
-	if (!*s)
-		return;
-	if (*s == '[') {
+	if (*s == '[')
 		open_section(p, s);
-		return;
-	}
-	if (p->passed_over)
+	if (!*s || *s == '[' || p->passed_over)
 		return;
 	char *value = strchr(s, '=');
 	if (!value) {

@@ -43,15 +43,8 @@ static void command_list(struct guest *g)
 		print_guest(&guests[i]);
 }
 
-/* Under ring a guest has no tables before it begins, nor while its memory is made ready. */
-static const char *why_no_tables(const struct guest *g, bool ended)
-{
-	if (ended)
-		return "it has ended";
-	return guest_is_running(g) ? "it has not begun" : "it is being loaded";
-}
-
-/* The words are for scripts. */
+/* The words are for scripts. Under ring a guest has no tables before it begins, nor while its
+ * memory is made ready. */
 static void command_check(struct guest *g)
 {
 	bool ended = __atomic_load_n(&g->ended, __ATOMIC_ACQUIRE);
@@ -64,7 +57,10 @@ static void command_check(struct guest *g)
 		console_print("check %s: good, %u tables, %u leaves%s", g->config->name, r.tables,
 			      r.leaves, ended ? ", as they were when it ended" : "");
 	else
-		console_print("check %s: no tables: %s", g->config->name, why_no_tables(g, ended));
+		console_print("check %s: no tables: %s", g->config->name,
+			      ended		    ? "it has ended"
+			      : guest_is_running(g) ? "it has not begun"
+						    : "it is being loaded");
 }
 
 /* An order takes back the one before it that says otherwise, if that has not been seen to. */
@@ -252,26 +248,17 @@ static void take_key(uint8_t byte)
 	if (byte == ':') {
 		state = COMMAND_LINE;
 		line_used = 0;
-		return;
-	}
-	if (byte == CTRL_A) {
+	} else if (byte == CTRL_A) {
 		guest_input(&guests[chosen], byte);
-		return;
-	}
-	if (byte >= '1' && byte < '1' + guest_count) {
+	} else if (byte >= '1' && byte < '1' + guest_count) {
 		command_input(&guests[byte - '1']);
-		return;
-	}
-	if (byte >= '0' && byte <= '9') {
+	} else if (byte >= '0' && byte <= '9') {
 		console_print("no guest %c: Ctrl-A l lists them", byte);
-		return;
+	} else if (!run_command(&guests[chosen], (char)byte, "")) {
+		console_print(byte > ' ' && byte < 0x7f ? "no key \"%c\": Ctrl-A h lists them"
+							: "no key 0x%02x: Ctrl-A h lists them",
+			      byte);
 	}
-	if (run_command(&guests[chosen], (char)byte, ""))
-		return;
-	if (byte > ' ' && byte < 0x7f)
-		console_print("no key \"%c\": Ctrl-A h lists them", byte);
-	else
-		console_print("no key 0x%02x: Ctrl-A h lists them", byte);
 }
 
 static void take_line_byte(uint8_t byte)

@@ -104,13 +104,11 @@ static void put_padded(struct sink *s, const char *text, size_t len, int width, 
 {
 	int fill = width > (int)len ? width - (int)len : 0;
 
-	if (!left)
-		while (fill-- > 0)
-			put(s, pad);
+	while (!left && fill-- > 0)
+		put(s, pad);
 	put_bytes(s, text, len);
-	if (left)
-		while (fill-- > 0)
-			put(s, ' ');
+	while (left && fill-- > 0)
+		put(s, ' ');
 }
 
 static const char *number(char *end, uint64_t value, unsigned base)
