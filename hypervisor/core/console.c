@@ -462,16 +462,10 @@ void console_guest_verdict(struct guest *g, const char *how, int verdict)
 }
 
 /* count-at: what happened between two lines, the last byte of one and the first of the next. */
-static void begin_counts(struct guest *g)
+static void take_counts(struct guest *g, bool end)
 {
 	for (unsigned i = 0; *g->config->count_at && i < COUNTERS; i++)
-		g->line_counts[i] = guest_count_of(g, i);
-}
-
-static void end_counts(struct guest *g)
-{
-	for (unsigned i = 0; *g->config->count_at && i < COUNTERS; i++)
-		g->line_counts[i] = guest_count_of(g, i) - g->line_counts[i];
+		g->line_counts[i] = guest_count_of(g, i) - (end ? g->line_counts[i] : 0);
 }
 
 static void print_counts(struct guest *g)
@@ -506,7 +500,7 @@ static void end_line(struct guest *g)
 	append_line(g, ENTRY_LINE);
 	if (*count_at && !strncmp(g->line, count_at, strlen(count_at)))
 		print_counts(g);
-	begin_counts(g);
+	take_counts(g, false);
 	g->line_used = g->line_shown = g->line_kept = 0;
 }
 
@@ -542,7 +536,7 @@ bool console_guest_put(struct guest *g, char c)
 		return true;
 	}
 	if (!g->line_used)
-		end_counts(g);
+		take_counts(g, true);
 	if (c == '\n') {
 		end_line(g);
 		return console_guest_room(g);

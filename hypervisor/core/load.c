@@ -303,14 +303,7 @@ static const char *start_pv(struct guest *g)
 	return NULL;
 }
 
-static void put_text(struct guest *g, uint32_t at, const char *text)
-{
-	char *to = mmu_memory(&g->mmu, GPA(at), 256);
-
-	if (to)
-		copy_string(to, text, 256);
-}
-
+/* All in one page. */
 static void fill_multiboot(struct guest *g)
 {
 	gpa_t module = g->load.module;
@@ -318,24 +311,24 @@ static void fill_multiboot(struct guest *g)
 	struct multiboot_module *mod = (void *)(mb + 1);
 	struct multiboot_mmap *map = (void *)(mod + 1);
 	uint64_t high = g->mmu.memory_bytes - MIB(1);
-	uint32_t text = MULTIBOOT_INFO_AT + 1024;
+	char *cmdline = (char *)mb + 1024, *name = cmdline + 256;
 
 	*mb = (struct multiboot_info){
 		.flags = MULTIBOOT_MEMORY | MULTIBOOT_CMDLINE | MULTIBOOT_MMAP,
 		.mem_lower = PLATFORM_LOW_BYTES >> 10,
 		.mem_upper = (uint32_t)(high >> 10),
-		.cmdline = text,
+		.cmdline = MULTIBOOT_INFO_AT + 1024,
 		.mmap_length = 2 * sizeof(*map),
 		.mmap_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)map - (char *)mb),
 	};
-	put_text(g, text, g->config->cmdline);
+	copy_string(cmdline, g->config->cmdline, 256);
 	map[0] = (struct multiboot_mmap){ 20, 0, PLATFORM_LOW_BYTES, 1 };
 	map[1] = (struct multiboot_mmap){ 20, MIB(1), high, 1 };
 	if (g->module.bytes) {
-		put_text(g, text + 256, g->config->module);
+		copy_string(name, g->config->module, 256);
 		*mod = (struct multiboot_module){ (uint32_t)module.v,
 						  (uint32_t)(module.v + g->module.bytes),
-						  text + 256, 0 };
+						  MULTIBOOT_INFO_AT + 1280, 0 };
 		mb->flags |= MULTIBOOT_MODULES;
 		mb->mods_count = 1;
 		mb->mods_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)mod - (char *)mb);
