@@ -23,7 +23,7 @@ struct cpu_features cpu_features = { .xsave_bytes = 512 }; /* FXSAVE's */
 
 extern char init_stack_end[];
 
-static struct gate64 *idt_template; /* what every IDT starts from */
+const struct gate64 *idt_template;
 
 const char *cpu_features_detect(void)
 {
@@ -94,20 +94,17 @@ static void fill_idt_template(void)
 		[VECTOR_NMI] = 1, [VECTOR_MC] = 2, [VECTOR_DF] = 3, [VECTOR_DB] = 4
 	};
 
-	idt_template = direct(alloc(PAGE_SIZE));
+	struct gate64 *idt = direct(alloc(PAGE_SIZE));
+
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t at = i == VECTOR_NMI ? gate_entry_points[GATE_NMI]
 					      : gate_entry_points[GATE_VECTORS] + 16 * i;
 		bool from_guest = i == VECTOR_BP || i == VECTOR_OF;
 
-		idt_template[i] = gate_to(at, SEL_HV_CS, from_guest ? 3 : 0, DESC_TYPE_INTERRUPT);
-		idt_template[i].ist = stack[i];
+		idt[i] = gate_to(at, SEL_HV_CS, from_guest ? 3 : 0, DESC_TYPE_INTERRUPT);
+		idt[i].ist = stack[i];
 	}
-}
-
-const struct gate64 *cpu_idt_template(void)
-{
-	return idt_template;
+	idt_template = idt;
 }
 
 static void fill_gdt(uint64_t *gdt)

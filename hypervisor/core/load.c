@@ -105,11 +105,9 @@ const char *load_identify(struct guest *g)
 	enum preparation want = g->config->prepare;
 	const char *why = identify_kind(g);
 
-	if (why)
-		return why;
-	if (want != PREPARE_DETECT && want != g->prepare)
-		return "prepare = in the configuration says otherwise than the image";
-	return NULL;
+	if (!why && want != PREPARE_DETECT && want != g->prepare)
+		why = "prepare = in the configuration says otherwise than the image";
+	return why;
 }
 
 static bool site_fits(const struct veneer_site *s)
