@@ -17,7 +17,6 @@ struct tag {
 struct tag_module {
 	struct tag tag;
 	uint32_t start, end;
-	char cmdline[];
 };
 
 struct tag_memmap {

@@ -11,31 +11,7 @@ const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-e
 					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
 static const char *const crash_names[] = { "stop", "restart", NULL };
 static const char *const yes_no[] = { "no", "yes", NULL };
-static const char *const guest_keys[] = { "image",  "module",	"cmdline",  "count-at", "memory",
-					  "vcpus",  "cpus",	"share",    "engine",	"prepare",
-					  "device", "on-crash", "optional", NULL };
-
-struct parser {
-	struct config *config;
-	struct guest_config *guest;		/* of the section we are in */
-	bool machine;				/* the section is [machine] */
-	bool passed_over;			/* what begins it is wrong, and that is said */
-	unsigned given[ARRAY_SIZE(guest_keys)]; /* the line that has a key of the section; or 0 */
-	unsigned line;
-	config_error_fn *fn;
-	void *arg;
-};
-
-static void complain(struct parser *p, const char *fmt, const char *what)
-{
-	char message[160];
-
-	format(message, sizeof(message), fmt, what);
-	if (p->guest)
-		p->guest->broken = true;
-	p->config->errors++;
-	p->fn(p->arg, p->line, message);
-}
+static const char *const device_names[] = { "virtio-console", NULL };
 
 static bool name_char(char c)
 {
@@ -72,32 +48,6 @@ static bool parse_size(const char *s, uint64_t *value)
 	return !*s || !s[1];
 }
 
-_Static_assert(CPUS_MAX == 16, "bits of a mask, and the words of set_key");
-
-static bool parse_cpus(const char *s, uint32_t *mask)
-{
-	*mask = 0;
-	for (;;) {
-		uint64_t from, to;
-
-		if (!digits(&s, &from))
-			return false;
-		to = from;
-		if (*s == '-' && (s++, !digits(&s, &to)))
-			return false;
-		if (to >= CPUS_MAX || from > to)
-			return false;
-		for (; from <= to; from++)
-			*mask |= 1u << from;
-		if (!*s)
-			return true;
-		if (*s++ != ',')
-			return false;
-		while (*s == ' ')
-			s++;
-	}
-}
-
 static int choice(const char *const *names, const char *s)
 {
 	for (int i = 0; names[i]; i++)
@@ -106,70 +56,135 @@ static int choice(const char *const *names, const char *s)
 	return -EINVAL;
 }
 
-static bool set_number(const char *s, uint64_t lowest, uint64_t highest, unsigned *to)
+/* A key of a guest: how its value gets into a field, and what is wanted where that is not one. */
+struct key {
+	const char *name, *want;
+	const char *(*set)(const struct key *k, void *field, const char *s); /* what is wrong */
+	size_t at, size;	  /* of the field; 0: there is none */
+	unsigned lowest, highest; /* of a number, or of a choice's index */
+	const char *const *choices;
+};
+
+static const char *set_text(const struct key *k, void *field, const char *s)
+{
+	copy_string(field, s, k->size);
+	return strlen(s) < k->size ? NULL : k->want;
+}
+
+static const char *set_memory(const struct key *k, void *field, const char *s)
+{
+	uint64_t *bytes = field;
+
+	if (!parse_size(s, bytes))
+		return "not a size, want a number with K, M or G";
+	return *bytes < MIB(2) || *bytes > MIB(1 << 18) || (*bytes & 4095) ? k->want : NULL;
+}
+
+static const char *set_number(const struct key *k, void *field, const char *s)
 {
 	uint64_t v;
 
-	if (!digits(&s, &v) || *s || v < lowest || v > highest)
-		return false;
-	*to = (unsigned)v;
-	return true;
+	if (!digits(&s, &v) || *s || v < k->lowest || v > k->highest)
+		return k->want;
+	*(unsigned *)field = (unsigned)v;
+	return NULL;
 }
 
-static bool set_text(char *to, size_t size, const char *s)
+static const char *set_choice(const struct key *k, void *field, const char *s)
 {
-	copy_string(to, s, size);
-	return strlen(s) < size;
+	int n = choice(k->choices, s);
+
+	if (n < (int)k->lowest)
+		return k->want;
+	memcpy(field, &n, k->size); /* an enum, or a bool */
+	return NULL;
 }
 
-/* One key; what is wrong with its value, or NULL. */
-static const char *set_key(struct guest_config *g, const char *key, const char *value)
+static const char *set_cpus(const struct key *k, void *field, const char *s)
 {
-	int n;
+	uint32_t *mask = field;
 
-	if (!strcmp(key, "image"))
-		return set_text(g->image, sizeof(g->image), value) ? NULL : "name too long";
-	if (!strcmp(key, "module"))
-		return set_text(g->module, sizeof(g->module), value) ? NULL : "name too long";
-	if (!strcmp(key, "cmdline"))
-		return set_text(g->cmdline, sizeof(g->cmdline), value) ? NULL : "text too long";
-	if (!strcmp(key, "count-at"))
-		return set_text(g->count_at, sizeof(g->count_at), value) ? NULL : "text too long";
-	if (!strcmp(key, "memory")) {
-		if (!parse_size(value, &g->memory))
-			return "not a size, want a number with K, M or G";
-		if (g->memory < MIB(2) || g->memory > MIB(1 << 18) || (g->memory & 4095))
-			return "out of range, want 2M to 256G in whole pages";
-		return NULL;
+	for (*mask = 0;;) {
+		uint64_t from, to;
+
+		if (!digits(&s, &from))
+			return k->want;
+		to = from;
+		if ((*s == '-' && (s++, !digits(&s, &to))) || to >= CPUS_MAX || from > to)
+			return k->want;
+		for (; from <= to; from++)
+			*mask |= 1u << from;
+		if (!*s)
+			return NULL;
+		if (*s++ != ',')
+			return k->want;
+		while (*s == ' ')
+			s++;
 	}
-	if (!strcmp(key, "vcpus"))
-		return set_number(value, 1, VCPUS_MAX, &g->vcpus) ? NULL : "want 1 to 8";
-	if (!strcmp(key, "cpus"))
-		return parse_cpus(value, &g->cpus) ? NULL : "want cores 0 to 15, as 1 or 0,2-3";
-	if (!strcmp(key, "share"))
-		return set_number(value, 1, 100, &g->share) ? NULL : "want a percentage, 1 to 100";
-	if (!strcmp(key, "engine")) {
-		n = choice(engine_names, value);
-		g->engine = n < 0 ? ENGINE_AUTO : (enum engine_choice)n;
-		return n >= 0 ? NULL : "want ring, vmx, svm or auto";
+}
+
+_Static_assert(CPUS_MAX == 16 && VCPUS_MAX == 8, "bits of a mask, and the words of keys");
+
+#define FIELD(name) offsetof(struct guest_config, name), sizeof(((struct guest_config *)0)->name)
+
+static const struct key keys[] = {
+	{ "image", "name too long", set_text, FIELD(image), 0, 0, NULL },
+	{ "module", "name too long", set_text, FIELD(module), 0, 0, NULL },
+	{ "cmdline", "text too long", set_text, FIELD(cmdline), 0, 0, NULL },
+	{ "count-at", "text too long", set_text, FIELD(count_at), 0, 0, NULL },
+	{ "memory", "out of range, want 2M to 256G in whole pages", set_memory, FIELD(memory), 0, 0,
+	  NULL },
+	{ "vcpus", "want 1 to 8", set_number, FIELD(vcpus), 1, VCPUS_MAX, NULL },
+	{ "cpus", "want cores 0 to 15, as 1 or 0,2-3", set_cpus, FIELD(cpus), 0, 0, NULL },
+	{ "share", "want a percentage, 1 to 100", set_number, FIELD(share), 1, 100, NULL },
+	{ "engine", "want ring, vmx, svm or auto", set_choice, FIELD(engine), 0, 0, engine_names },
+	{ "prepare", "want pv, rewritten or stock", set_choice, FIELD(prepare), PREPARE_PV, 0,
+	  preparation_names },
+	{ "on-crash", "want stop or restart", set_choice, FIELD(on_crash), 0, 0, crash_names },
+	{ "optional", "want yes or no", set_choice, FIELD(optional), 0, 0, yes_no },
+	{ "device", "want virtio-console", set_choice, 0, 0, 0, 0, device_names },
+};
+
+struct parser {
+	struct config *config;
+	struct guest_config *guest;	  /* of the section we are in */
+	bool machine;			  /* the section is [machine] */
+	bool passed_over;		  /* what begins it is wrong, and that is said */
+	unsigned given[ARRAY_SIZE(keys)]; /* the line that has a key of the section; or 0 */
+	char already[40];
+	unsigned line;
+	config_error_fn *fn;
+	void *arg;
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(struct parser *p, const char *fmt, ...)
+{
+	char message[160];
+	va_list args;
+
+	va_start(args, fmt);
+	format_v(message, sizeof(message), fmt, args);
+	va_end(args);
+	if (p->guest)
+		p->guest->broken = true;
+	p->config->errors++;
+	p->fn(p->arg, p->line, message);
+}
+
+/* One key; what is wrong with its value, or NULL. Of two values none is right for sure. */
+static const char *set_key(struct parser *p, const char *name, const char *value)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+		const struct key *k = &keys[i];
+
+		if (strcmp(k->name, name))
+			continue;
+		format(p->already, sizeof(p->already), "stands in line %u already", p->given[i]);
+		if (p->given[i])
+			return p->already;
+		p->given[i] = p->line;
+		return k->set(k, (char *)p->guest + k->at, value);
 	}
-	if (!strcmp(key, "prepare")) {
-		n = choice(preparation_names, value);
-		g->prepare = n < 0 ? PREPARE_DETECT : (enum preparation)n;
-		return n > 0 ? NULL : "want pv, rewritten or stock";
-	}
-	if (!strcmp(key, "on-crash")) {
-		n = choice(crash_names, value);
-		g->on_crash = n == CRASH_RESTART ? CRASH_RESTART : CRASH_STOP;
-		return n >= 0 ? NULL : "want stop or restart";
-	}
-	if (!strcmp(key, "optional")) {
-		n = choice(yes_no, value);
-		g->optional = n == 1;
-		return n >= 0 ? NULL : "want yes or no";
-	}
-	if (!strcmp(key, "device"))
-		return strcmp(value, "virtio-console") ? "want virtio-console" : NULL;
 	return "unknown key";
 }
 
@@ -233,7 +248,7 @@ static void open_section(struct parser *p, char *s)
 		return;
 	}
 	if (!*name || strlen(name) >= NAME_MAX) {
-		complain(p, "guest name: want 1 to 23 of letters, digits, - and _%s", "");
+		complain(p, "guest name: want 1 to 23 of letters, digits, - and _");
 		return;
 	}
 	if (p->config->guests == GUESTS_MAX) {
@@ -256,23 +271,6 @@ static void open_section(struct parser *p, char *s)
 			complain(p, "a second guest \"%s\"", name);
 }
 
-/* Of two values none is right for sure. */
-static bool is_given(struct parser *p, const char *key)
-{
-	char message[64];
-	int n = p->guest ? choice(guest_keys, key) : -EINVAL;
-
-	if (n < 0)
-		return false;
-	if (p->given[n]) {
-		format(message, sizeof(message), "%s: stands in line %u already", key, p->given[n]);
-		complain(p, "%s", message);
-		return true;
-	}
-	p->given[n] = p->line;
-	return false;
-}
-
 static char *trim(char *s)
 {
 	while (*s == ' ' || *s == '\t')
@@ -289,13 +287,9 @@ static void read_line(struct parser *p, char *s)
 		if ((*c == '#' || *c == ';') && (c == s || c[-1] == ' ' || c[-1] == '\t'))
 			*c = 0;
 	s = trim(s);
-	if (!*s)
-		return;
-	if (*s == '[') {
+	if (*s == '[')
 		open_section(p, s);
-		return;
-	}
-	if (p->passed_over)
+	if (!*s || *s == '[' || p->passed_over)
 		return;
 	char *value = strchr(s, '=');
 	if (!value) {
@@ -308,17 +302,11 @@ static void read_line(struct parser *p, char *s)
 		complain(p, "\"%s\" stands outside any [guest NAME]", key);
 		return;
 	}
-	if (is_given(p, key))
-		return;
 	value = trim(value);
 	const char *wrong =
-		p->machine ? set_machine_key(p->config, key, value) : set_key(p->guest, key, value);
-	if (wrong) {
-		char message[128];
-
-		format(message, sizeof(message), "%s: %s", key, wrong);
-		complain(p, "%s", message);
-	}
+		p->machine ? set_machine_key(p->config, key, value) : set_key(p, key, value);
+	if (wrong)
+		complain(p, "%s: %s", key, wrong);
 }
 
 void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg)
@@ -343,7 +331,7 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 		at++;
 		line[n] = 0;
 		if (too_long || control)
-			complain(&p, too_long ? "line too long%s" : "a control character%s", "");
+			complain(&p, too_long ? "line too long" : "a control character");
 		else
 			read_line(&p, line);
 	}

@@ -361,26 +361,30 @@ static void put_own(enum entry_kind kind, const char *text)
 		send_own_now();
 }
 
-void console_print(const char *fmt, ...)
+static void print(enum entry_kind kind, const char *fmt, va_list args)
 {
 	char line[LINE_BYTES];
-	va_list args;
 
-	va_start(args, fmt);
 	format_v(line, sizeof(line), fmt, args);
-	va_end(args);
-	put_own(ENTRY_VERDICT, line);
+	put_own(kind, line);
 }
 
-void console_print_more(const char *fmt, ...)
+void console_print(const char *fmt, ...)
 {
-	char line[LINE_BYTES];
 	va_list args;
 
 	va_start(args, fmt);
-	format_v(line, sizeof(line), fmt, args);
+	print(ENTRY_VERDICT, fmt, args);
 	va_end(args);
-	put_own(ENTRY_MORE, line);
+}
+
+void console_print_list(bool more, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print(more ? ENTRY_MORE : ENTRY_VERDICT, fmt, args);
+	va_end(args);
 }
 
 void console_start_buffering(void)
@@ -407,12 +411,10 @@ void console_print_now(const char *fmt, ...)
 	va_start(args, fmt);
 	format_v(line, sizeof(line), fmt, args);
 	va_end(args);
-	for (const char *s = "\r\nveneer: "; *s; s++)
-		put_byte_now(*s);
-	for (const char *s = line; *s; s++)
-		put_byte_now(*s);
-	for (const char *s = "\r\n"; *s; s++)
-		put_byte_now(*s);
+	const char *const parts[] = { "\r\nveneer: ", line, "\r\n" };
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		for (const char *s = parts[i]; *s; s++)
+			put_byte_now(*s);
 }
 
 /* --- of a guest, and the guest's own --- */
@@ -460,16 +462,10 @@ void console_guest_verdict(struct guest *g, const char *how, int verdict)
 }
 
 /* count-at: what happened between two lines, the last byte of one and the first of the next. */
-static void begin_counts(struct guest *g)
+static void take_counts(struct guest *g, bool end)
 {
 	for (unsigned i = 0; *g->config->count_at && i < COUNTERS; i++)
-		g->line_counts[i] = guest_count_of(g, i);
-}
-
-static void end_counts(struct guest *g)
-{
-	for (unsigned i = 0; *g->config->count_at && i < COUNTERS; i++)
-		g->line_counts[i] = guest_count_of(g, i) - g->line_counts[i];
+		g->line_counts[i] = guest_count_of(g, i) - (end ? g->line_counts[i] : 0);
 }
 
 static void print_counts(struct guest *g)
@@ -504,7 +500,7 @@ static void end_line(struct guest *g)
 	append_line(g, ENTRY_LINE);
 	if (*count_at && !strncmp(g->line, count_at, strlen(count_at)))
 		print_counts(g);
-	begin_counts(g);
+	take_counts(g, false);
 	g->line_used = g->line_shown = g->line_kept = 0;
 }
 
@@ -540,7 +536,7 @@ bool console_guest_put(struct guest *g, char c)
 		return true;
 	}
 	if (!g->line_used)
-		end_counts(g);
+		take_counts(g, true);
 	if (c == '\n') {
 		end_line(g);
 		return console_guest_room(g);

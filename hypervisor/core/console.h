@@ -31,8 +31,8 @@ struct console_ring {
 void console_init(void);
 void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, and nobody's line comes between it and the hypervisor's next, which must follow. */
-void console_print_more(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same; more: nobody's line comes between it and the hypervisor's next, which must follow. */
+void console_print_list(bool more, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Until the guests run, and from the machine's end on, every line goes to the port at once. */
 void console_start_buffering(void);

@@ -23,7 +23,7 @@ struct cpu_features cpu_features = { .xsave_bytes = 512 }; /* FXSAVE's */
 
 extern char init_stack_end[];
 
-static struct gate64 *idt_template; /* what every IDT starts from */
+const struct gate64 *idt_template;
 
 const char *cpu_features_detect(void)
 {
@@ -61,11 +61,7 @@ const char *cpu_features_detect(void)
 
 static mpa_t alloc(uint64_t bytes)
 {
-	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
-
-	if (!pa.v)
-		panic("no memory for CPU structures");
-	return pa;
+	return memory_need(bytes, "CPU structures");
 }
 
 static void gate_map(struct cpu *cpu, uint64_t va, mpa_t pa, uint64_t attr)
@@ -98,20 +94,17 @@ static void fill_idt_template(void)
 		[VECTOR_NMI] = 1, [VECTOR_MC] = 2, [VECTOR_DF] = 3, [VECTOR_DB] = 4
 	};
 
-	idt_template = direct(alloc(PAGE_SIZE));
+	struct gate64 *idt = direct(alloc(PAGE_SIZE));
+
 	for (unsigned i = 0; i < 256; i++) {
 		uint64_t at = i == VECTOR_NMI ? gate_entry_points[GATE_NMI]
 					      : gate_entry_points[GATE_VECTORS] + 16 * i;
 		bool from_guest = i == VECTOR_BP || i == VECTOR_OF;
 
-		idt_template[i] = gate_to(at, SEL_HV_CS, from_guest ? 3 : 0, DESC_TYPE_INTERRUPT);
-		idt_template[i].ist = stack[i];
+		idt[i] = gate_to(at, SEL_HV_CS, from_guest ? 3 : 0, DESC_TYPE_INTERRUPT);
+		idt[i].ist = stack[i];
 	}
-}
-
-const struct gate64 *cpu_idt_template(void)
-{
-	return idt_template;
+	idt_template = idt;
 }
 
 static void fill_gdt(uint64_t *gdt)
@@ -173,20 +166,19 @@ static const char *check_tables(const struct cpu *cpu, struct tables_check *c)
 	tables_find_code(c, cpu->root, 4, 0);
 	if (!tables_check(c, cpu->root, 4, 0) || !tables_check(c, cpu->gate_pdpt, 3, GATE_BASE))
 		return c->why;
-	for (unsigned i = 0; i < PT_ENTRIES; i++)
-		if ((root[i] & PTE_P) && i < PT_ENTRIES / 2) {
+	for (unsigned i = 0; i < PT_ENTRIES / 2; i++)
+		if (root[i] & PTE_P) {
 			c->va = i * pt_span(4);
 			return "something in the lower half";
 		}
-	c->va = cpu->stack_top;
-	if (!tables_stack_is_guarded(cpu->root, cpu->stack_top, CPU_STACK_BYTES))
-		return "a stack without a guard page";
-	c->va = cpu->abort_stack;
-	if (!tables_stack_is_guarded(cpu->root, cpu->abort_stack, PAGE_SIZE))
-		return "a stack without a guard page";
-	c->va = GATE_STACKS + PAGE_SIZE;
-	if (!tables_stack_is_guarded(cpu->root, c->va, PAGE_SIZE))
-		return "a stack without a guard page";
+	const uint64_t stacks[][2] = { { cpu->stack_top, CPU_STACK_BYTES },
+				       { cpu->abort_stack, PAGE_SIZE },
+				       { GATE_STACKS + PAGE_SIZE, PAGE_SIZE } };
+	for (unsigned i = 0; i < ARRAY_SIZE(stacks); i++) {
+		c->va = stacks[i][0];
+		if (!tables_stack_is_guarded(cpu->root, c->va, stacks[i][1]))
+			return "a stack without a guard page";
+	}
 	return NULL;
 }
 

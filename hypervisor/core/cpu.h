@@ -90,9 +90,9 @@ enum gate_place {
 };
 extern const uint64_t gate_entry_points[GATE_PLACES];
 
-const struct gate64 *cpu_idt_template(void);
-void cpu_prepare(struct cpu *cpu);     /* tables and stacks, on the boot CPU */
-void cpu_load_tables(struct cpu *cpu); /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
+extern const struct gate64 *idt_template; /* what every IDT starts from */
+void cpu_prepare(struct cpu *cpu);	  /* tables and stacks, on the boot CPU */
+void cpu_load_tables(struct cpu *cpu);	  /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
 void cpus_start(void);
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);

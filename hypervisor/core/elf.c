@@ -113,26 +113,19 @@ static const void *read_note(const uint8_t **p, uint64_t *bytes, const char *nam
 	return NULL;
 }
 
-static const void *note_in(const uint8_t *p, uint64_t bytes, const char *name, uint32_t type,
-			   uint32_t want)
-{
-	const void *desc = NULL;
-
-	while (!desc && bytes)
-		desc = read_note(&p, &bytes, name, type, want);
-	return desc;
-}
-
 const void *elf_note(const struct elf_image *image, const char *name, uint32_t type, uint32_t bytes)
 {
 	for (unsigned i = 0; i < image->segments; i++) {
 		const struct elf_segment *s = &image->segment[i];
+		const uint8_t *p = image->data + s->offset;
+		uint64_t left = s->type == PT_NOTE ? s->filesz : 0;
 
-		if (s->type != PT_NOTE)
-			continue;
-		const void *desc = note_in(image->data + s->offset, s->filesz, name, type, bytes);
-		if (desc)
-			return desc;
+		while (left) {
+			const void *desc = read_note(&p, &left, name, type, bytes);
+
+			if (desc)
+				return desc;
+		}
 	}
 	return NULL;
 }

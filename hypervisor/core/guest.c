@@ -23,7 +23,7 @@ const char *const counter_names[COUNTERS] = {
 
 mpa_t guest_take(struct guest *g, uint64_t bytes)
 {
-	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
+	mpa_t pa = memory_alloc(bytes);
 
 	if (pa.v)
 		g->overhead += ALIGN_UP(bytes, PAGE_SIZE);

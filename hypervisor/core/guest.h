@@ -46,30 +46,29 @@ enum vcpu_state {
 };
 
 /* Request bits, set from anywhere and seen to on the vCPU's own CPU (request.c). */
-#define REQUEST_PARK	0x0001 /* stop; the last one to do so goes on with the guest's phase */
-#define REQUEST_PAUSE	0x0002
-#define REQUEST_RESUME	0x0004
-#define REQUEST_RESET	0x0008
-#define REQUEST_STOP	0x0010
-#define REQUEST_INPUT	0x0100	/* console input, or a device's timer to be set */
-#define REQUEST_EVENT	0x0200	/* look at the events in the page */
-#define REQUEST_START	0x0400	/* begin at v->start */
-#define REQUEST_INIT	0x0800	/* back to before its start (INIT) */
-#define REQUEST_STARTUP 0x1000	/* begin at v->startup (SIPI) */
-#define REQUEST_ROOM	0x2000	/* the console has room again */
-#define REQUEST_SEND	0x4000	/* console output waits for this CPU's timer */
-#define REQUEST_VIRTIO	0x8000	/* devices have work left */
-#define REQUEST_LOAD	0x10000 /* all are parked: load the image again */
-#define REQUEST_WORK	0x20000 /* its own long work: some is left of it */
-#define REQUEST_BEGIN	0x40000 /* a start that was seen to: to its first instruction */
+#define REQUEST_PARK   0x0001 /* stop; the last one to do so goes on with the guest's phase */
+#define REQUEST_PAUSE  0x0002
+#define REQUEST_RESUME 0x0004
+#define REQUEST_RESET  0x0008
+#define REQUEST_STOP   0x0010
+#define REQUEST_INPUT  0x0100  /* console input, or a device's timer to be set */
+#define REQUEST_EVENT  0x0200  /* look at the events in the page */
+#define REQUEST_START  0x0400  /* begin: PV at v->start, a PC at v->startup (SIPI) */
+#define REQUEST_INIT   0x0800  /* back to before its start (INIT) */
+#define REQUEST_ROOM   0x2000  /* the console has room again */
+#define REQUEST_SEND   0x4000  /* console output waits for this CPU's timer */
+#define REQUEST_VIRTIO 0x8000  /* devices have work left */
+#define REQUEST_LOAD   0x10000 /* all are parked: load the image again */
+#define REQUEST_WORK   0x20000 /* its own long work: some is left of it */
+#define REQUEST_BEGIN  0x40000 /* a start that was seen to: to its first instruction */
 
 /* Of the operator, and of the guest's end: whoever runs. */
 #define REQUESTS_AT_ONCE \
 	(REQUEST_PARK | REQUEST_PAUSE | REQUEST_RESUME | REQUEST_RESET | REQUEST_STOP)
 /* Short, paid for by the vCPU, while it has time left. */
-#define REQUESTS_IN_SHARE                                                                 \
-	(REQUEST_INPUT | REQUEST_EVENT | REQUEST_START | REQUEST_INIT | REQUEST_STARTUP | \
-	 REQUEST_ROOM | REQUEST_SEND | REQUEST_VIRTIO)
+#define REQUESTS_IN_SHARE                                                              \
+	(REQUEST_INPUT | REQUEST_EVENT | REQUEST_START | REQUEST_INIT | REQUEST_ROOM | \
+	 REQUEST_SEND | REQUEST_VIRTIO)
 /* Long, in parts: the vCPU is scheduled for them, and does not run before they are through. */
 #define REQUESTS_IN_TURN (REQUEST_LOAD | REQUEST_WORK | REQUEST_BEGIN)
 
@@ -122,7 +121,7 @@ struct vcpu {
 	uint64_t io_bitmap;		    /* gva, 0: no ports for ring 3 */
 	uint64_t dr[4], dr6, dr7;
 	struct veneer_vcpu_start start; /* for REQUEST_START */
-	uint8_t startup;		/* for REQUEST_STARTUP: a page number */
+	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
 	uint64_t *gdt;			/* frame of GATE_GDT page 0 */
 	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */

@@ -300,8 +300,10 @@ static bool may_be_watched(uint64_t va)
 	return canonical(va) && !hv_maps(va - 8, 16);
 }
 
-static bool set_debugreg(struct vcpu *v, uint64_t n, uint64_t value)
+static int64_t hc_set_debugreg(struct vcpu *v, struct regs *r)
 {
+	uint64_t n = r->rdi, value = r->rsi;
+
 	if (n < 4 && may_be_watched(value))
 		v->dr[index_nospec(n, 4)] = value;
 	else if (n == 6)
@@ -309,13 +311,6 @@ static bool set_debugreg(struct vcpu *v, uint64_t n, uint64_t value)
 	else if (n == 7 && !(value >> 32))
 		v->dr7 = (value & DR7_ALLOWED) | DR7_FIXED;
 	else
-		return false;
-	return true;
-}
-
-static int64_t hc_set_debugreg(struct vcpu *v, struct regs *r)
-{
-	if (!set_debugreg(v, r->rdi, r->rsi))
 		return -EINVAL;
 	if (v->engine->debug_changed)
 		v->engine->debug_changed(v);

@@ -60,10 +60,19 @@ static const char *check_rewrite_note(struct guest *g)
 	return NULL;
 }
 
+static bool read_note(const struct guest *g, uint32_t type, void *to, uint32_t bytes)
+{
+	const void *note = elf_note(&g->elf, VENEER_NOTE_NAME, type, bytes);
+
+	if (note)
+		memcpy(to, note, bytes);
+	return note;
+}
+
 static const char *identify_kind(struct guest *g)
 {
 	const char *why;
-	const void *note;
+	uint32_t major;
 
 	if (bzimage_is(g->image.data, g->image.bytes)) {
 		g->prepare = PREPARE_STOCK;
@@ -73,23 +82,16 @@ static const char *identify_kind(struct guest *g)
 	why = elf_read(g->image.data, g->image.bytes, &g->elf);
 	if (why)
 		return why;
-	const uint32_t *abi = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_GUEST, 4);
 	if (g->elf.is_64) {
-		uint32_t major;
-
-		if (!abi)
+		if (!read_note(g, VENEER_NOTE_GUEST, &major, sizeof(major)))
 			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit "
 			       "guests only when they are paravirtual";
-		memcpy(&major, abi, 4);
 		if (major != VENEER_ABI_MAJOR)
 			return "built for another major version of the guest interface";
 		g->prepare = PREPARE_PV;
-	} else if ((note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE,
-				    sizeof(g->rewrite.version)))) {
-		memcpy(&g->rewrite.version, note, sizeof(g->rewrite.version));
-		note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_REWRITE, sizeof(g->rewrite));
-		if (note)
-			memcpy(&g->rewrite, note, sizeof(g->rewrite));
+	} else if (read_note(g, VENEER_NOTE_REWRITE, &g->rewrite.version,
+			     sizeof(g->rewrite.version))) {
+		read_note(g, VENEER_NOTE_REWRITE, &g->rewrite, sizeof(g->rewrite));
 		g->prepare = PREPARE_REWRITTEN;
 		return check_rewrite_note(g);
 	} else {
@@ -103,11 +105,9 @@ const char *load_identify(struct guest *g)
 	enum preparation want = g->config->prepare;
 	const char *why = identify_kind(g);
 
-	if (why)
-		return why;
-	if (want != PREPARE_DETECT && want != g->prepare)
-		return "prepare = in the configuration says otherwise than the image";
-	return NULL;
+	if (!why && want != PREPARE_DETECT && want != g->prepare)
+		why = "prepare = in the configuration says otherwise than the image";
+	return why;
 }
 
 static bool site_fits(const struct veneer_site *s)
@@ -124,12 +124,11 @@ int load_window(struct guest *g)
 	if (g->prepare != PREPARE_REWRITTEN || g->engine->hvm)
 		return 0;
 	uint64_t bytes = n->window_bytes - VENEER_WINDOW_STUBS;
-	mpa_t pa = memory_alloc(bytes, PAGE_SIZE);
+	mpa_t pa = guest_take(g, bytes);
 	if (!pa.v) {
 		console_guest_notice(g, "no memory for the patch window");
 		return -ENOMEM;
 	}
-	g->overhead += bytes;
 	g->mmu.window = n->window;
 	g->mmu.window_bytes = n->window_bytes;
 	g->mmu.window_memory = pa;
@@ -294,24 +293,15 @@ static const char *start_pv(struct guest *g)
 		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	const uint64_t *note = elf_note(&g->elf, VENEER_NOTE_NAME, VENEER_NOTE_ENTRY, 8);
 	uint64_t entry = g->elf.entry;
-	if (note)
-		memcpy(&entry, note, 8);
+	read_note(g, VENEER_NOTE_ENTRY, &entry, sizeof(entry));
 	if (!canonical(entry))
 		return "the note of its entry names no address";
 	vcpu_start_pv(g->vcpu, entry, at.v, 0, GPA(~0ull));
 	return NULL;
 }
 
-static void put_text(struct guest *g, uint32_t at, const char *text)
-{
-	char *to = mmu_memory(&g->mmu, GPA(at), 256);
-
-	if (to)
-		copy_string(to, text, 256);
-}
-
+/* All in one page. */
 static void fill_multiboot(struct guest *g)
 {
 	gpa_t module = g->load.module;
@@ -319,24 +309,24 @@ static void fill_multiboot(struct guest *g)
 	struct multiboot_module *mod = (void *)(mb + 1);
 	struct multiboot_mmap *map = (void *)(mod + 1);
 	uint64_t high = g->mmu.memory_bytes - MIB(1);
-	uint32_t text = MULTIBOOT_INFO_AT + 1024;
+	char *cmdline = (char *)mb + 1024, *name = cmdline + 256;
 
 	*mb = (struct multiboot_info){
 		.flags = MULTIBOOT_MEMORY | MULTIBOOT_CMDLINE | MULTIBOOT_MMAP,
 		.mem_lower = PLATFORM_LOW_BYTES >> 10,
 		.mem_upper = (uint32_t)(high >> 10),
-		.cmdline = text,
+		.cmdline = MULTIBOOT_INFO_AT + 1024,
 		.mmap_length = 2 * sizeof(*map),
 		.mmap_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)map - (char *)mb),
 	};
-	put_text(g, text, g->config->cmdline);
+	copy_string(cmdline, g->config->cmdline, 256);
 	map[0] = (struct multiboot_mmap){ 20, 0, PLATFORM_LOW_BYTES, 1 };
 	map[1] = (struct multiboot_mmap){ 20, MIB(1), high, 1 };
 	if (g->module.bytes) {
-		put_text(g, text + 256, g->config->module);
+		copy_string(name, g->config->module, 256);
 		*mod = (struct multiboot_module){ (uint32_t)module.v,
 						  (uint32_t)(module.v + g->module.bytes),
-						  text + 256, 0 };
+						  MULTIBOOT_INFO_AT + 1280, 0 };
 		mb->flags |= MULTIBOOT_MODULES;
 		mb->mods_count = 1;
 		mb->mods_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)mod - (char *)mb);

@@ -86,7 +86,6 @@ static void name_optional(char *to, size_t size)
 {
 	int used = 0;
 
-	*to = 0;
 	for (unsigned i = 0; i < config.guests; i++) {
 		const struct guest_config *c = &config.guest[i];
 		const struct guest *g = c->optional ? guest_find(c->name) : NULL;
@@ -103,7 +102,7 @@ static void name_optional(char *to, size_t size)
 void machine_off(void)
 {
 	uint64_t overhead = 0;
-	char optional[GUESTS_MAX * (NAME_MAX + 16) + 32];
+	char optional[GUESTS_MAX * (NAME_MAX + 16) + 32] = "";
 	bool well = !config.errors;
 
 	if (__atomic_exchange_n(&off_once, 1, __ATOMIC_ACQ_REL))

@@ -29,16 +29,11 @@ static const char *state_name(const struct guest *g)
 
 static void print_guest(const struct guest *g)
 {
-	char text[128];
-
-	format(text, sizeof(text), "%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
-	       chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
-	       g->vcpu->cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
-	       ns_from_tsc(sched_ran(g->vcpu)) / 1000000);
-	if (g->id + 1 < guest_count)
-		console_print_more("%s", text);
-	else
-		console_print("%s", text);
+	console_print_list(
+		g->id + 1 < guest_count, "%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
+		chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
+		g->vcpu->cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
+		ns_from_tsc(sched_ran(g->vcpu)) / 1000000);
 }
 
 static void command_list(struct guest *g)
@@ -48,15 +43,8 @@ static void command_list(struct guest *g)
 		print_guest(&guests[i]);
 }
 
-/* Under ring a guest has no tables before it begins, nor while its memory is made ready. */
-static const char *why_no_tables(const struct guest *g, bool ended)
-{
-	if (ended)
-		return "it has ended";
-	return guest_is_running(g) ? "it has not begun" : "it is being loaded";
-}
-
-/* The words are for scripts. */
+/* The words are for scripts. Under ring a guest has no tables before it begins, nor while its
+ * memory is made ready. */
 static void command_check(struct guest *g)
 {
 	bool ended = __atomic_load_n(&g->ended, __ATOMIC_ACQUIRE);
@@ -69,7 +57,10 @@ static void command_check(struct guest *g)
 		console_print("check %s: good, %u tables, %u leaves%s", g->config->name, r.tables,
 			      r.leaves, ended ? ", as they were when it ended" : "");
 	else
-		console_print("check %s: no tables: %s", g->config->name, why_no_tables(g, ended));
+		console_print("check %s: no tables: %s", g->config->name,
+			      ended		    ? "it has ended"
+			      : guest_is_running(g) ? "it has not begun"
+						    : "it is being loaded");
 }
 
 /* An order takes back the one before it that says otherwise, if that has not been seen to. */
@@ -101,16 +92,14 @@ static bool has_ended(const struct guest *g)
 static void pause(struct guest *g, bool paused)
 {
 	uint32_t orders = __atomic_load_n(&g->vcpu->requests, __ATOMIC_ACQUIRE);
+	uint32_t wanted = paused ? REQUEST_PAUSE : REQUEST_RESUME;
 
 	if (has_ended(g))
 		return;
-	if (g->vcpu->paused == paused || (orders & (paused ? REQUEST_PAUSE : REQUEST_RESUME)))
+	if (g->vcpu->paused == paused || (orders & wanted))
 		console_print("%s is %s", g->config->name,
 			      paused ? "paused already" : "not paused");
-	if (paused)
-		order_all(g, REQUEST_PAUSE, REQUEST_RESUME);
-	else
-		order_all(g, REQUEST_RESUME, REQUEST_PAUSE);
+	order_all(g, wanted, (REQUEST_PAUSE | REQUEST_RESUME) & ~wanted);
 }
 
 static void command_pause(struct guest *g)
@@ -215,12 +204,23 @@ static const struct command {
 static void command_help(struct guest *g)
 {
 	(void)g;
-	console_print_more(
-		"Ctrl-A key, for the guest that has the input; or Ctrl-A : command guest");
+	console_print_list(
+		true, "Ctrl-A key, for the guest that has the input; or Ctrl-A : command guest");
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		console_print_more("  %c  %-8s %s", commands[i].key, commands[i].name,
+		console_print_list(true, "  %c  %-8s %s", commands[i].key, commands[i].name,
 				   commands[i].help);
-	console_print("  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
+	console_print_list(false, "  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
+}
+
+/* The one with that key, or with that name; false: there is none. */
+static bool run_command(struct guest *g, char key, const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
+		if (commands[i].key == key || !strcmp(commands[i].name, name)) {
+			commands[i].run(g);
+			return true;
+		}
+	return false;
 }
 
 static void run_line(void)
@@ -238,12 +238,8 @@ static void run_line(void)
 			return;
 		}
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].name, line)) {
-			commands[i].run(g);
-			return;
-		}
-	console_print("no command \"%s\": Ctrl-A h lists them", line);
+	if (!run_command(g, 0, line))
+		console_print("no command \"%s\": Ctrl-A h lists them", line);
 }
 
 static void take_key(uint8_t byte)
@@ -252,29 +248,17 @@ static void take_key(uint8_t byte)
 	if (byte == ':') {
 		state = COMMAND_LINE;
 		line_used = 0;
-		return;
-	}
-	if (byte == CTRL_A) {
+	} else if (byte == CTRL_A) {
 		guest_input(&guests[chosen], byte);
-		return;
-	}
-	if (byte >= '1' && byte < '1' + guest_count) {
+	} else if (byte >= '1' && byte < '1' + guest_count) {
 		command_input(&guests[byte - '1']);
-		return;
-	}
-	if (byte >= '0' && byte <= '9') {
+	} else if (byte >= '0' && byte <= '9') {
 		console_print("no guest %c: Ctrl-A l lists them", byte);
-		return;
+	} else if (!run_command(&guests[chosen], (char)byte, "")) {
+		console_print(byte > ' ' && byte < 0x7f ? "no key \"%c\": Ctrl-A h lists them"
+							: "no key 0x%02x: Ctrl-A h lists them",
+			      byte);
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].key == (char)byte) {
-			commands[i].run(&guests[chosen]);
-			return;
-		}
-	if (byte > ' ' && byte < 0x7f)
-		console_print("no key \"%c\": Ctrl-A h lists them", byte);
-	else
-		console_print("no key 0x%02x: Ctrl-A h lists them", byte);
 }
 
 static void take_line_byte(uint8_t byte)

@@ -98,7 +98,7 @@ void request_in_share(struct vcpu *v)
 		return;
 	if (r & REQUEST_INIT)
 		vcpu_init(v);
-	if (r & (REQUEST_START | REQUEST_STARTUP))
+	if (r & REQUEST_START)
 		vcpu_start(v);
 	if ((r & REQUEST_EVENT) &&
 	    (guest_is_pv(v->guest) || platform_interrupt_pending(v->guest->platform, v->id)))

@@ -104,16 +104,14 @@ static void put_padded(struct sink *s, const char *text, size_t len, int width, 
 {
 	int fill = width > (int)len ? width - (int)len : 0;
 
-	if (!left)
-		while (fill-- > 0)
-			put(s, pad);
+	while (!left && fill-- > 0)
+		put(s, pad);
 	put_bytes(s, text, len);
-	if (left)
-		while (fill-- > 0)
-			put(s, ' ');
+	while (left && fill-- > 0)
+		put(s, ' ');
 }
 
-static const char *number(char *end, uint64_t value, unsigned base)
+static char *number(char *end, uint64_t value, unsigned base)
 {
 	do
 		*--end = "0123456789abcdef"[value % base];
@@ -146,7 +144,7 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 			is_long = true;
 		if (!*fmt)
 			break;
-		const char *text = end;
+		char *text = end;
 		switch (*fmt) {
 		case 's': {
 			const char *arg = va_arg(args, const char *);
@@ -157,11 +155,10 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 		case 'c': put(&s, (char)va_arg(args, int)); continue;
 		case 'd': {
 			int64_t v = is_long ? va_arg(args, int64_t) : va_arg(args, int);
-			char *p = (char *)number(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10);
 
+			text = number(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10);
 			if (v < 0)
-				*--p = '-';
-			text = p;
+				*--text = '-';
 			break;
 		}
 		case 'u':

@@ -72,8 +72,8 @@ static bool create_maps(void)
 
 	if (iopm.v)
 		return true;
-	iopm = memory_alloc(3 * PAGE_SIZE, PAGE_SIZE);
-	msrpm = memory_alloc(2 * PAGE_SIZE, PAGE_SIZE);
+	iopm = memory_alloc(3 * PAGE_SIZE);
+	msrpm = memory_alloc(2 * PAGE_SIZE);
 	if (!iopm.v || !msrpm.v)
 		return false;
 	memset(direct(iopm), 0xff, 3 * PAGE_SIZE);
@@ -85,10 +85,8 @@ static bool create_maps(void)
 
 static void start_cpu(struct cpu *cpu)
 {
-	mpa_t pages = memory_alloc(2 * PAGE_SIZE, PAGE_SIZE);
+	mpa_t pages = memory_need(2 * PAGE_SIZE, "AMD-V's host state");
 
-	if (!pages.v)
-		panic("no memory for AMD-V's host state");
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, pages.v);
 	cpu->svm_host = MPA(pages.v + PAGE_SIZE);

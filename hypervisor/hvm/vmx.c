@@ -126,9 +126,7 @@ static void start_cpu(struct cpu *cpu)
 
 	if (cpu->vmxon.v)
 		return;
-	cpu->vmxon = memory_alloc(PAGE_SIZE, PAGE_SIZE);
-	if (!cpu->vmxon.v)
-		panic("no memory for VT-x");
+	cpu->vmxon = memory_need(PAGE_SIZE, "VT-x");
 	write_revision(cpu->vmxon);
 	if (!(firmware & FEATURE_CONTROL_LOCK))
 		wrmsr(MSR_FEATURE_CONTROL, firmware | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
@@ -162,7 +160,7 @@ static bool create_bitmap(void)
 
 	if (msr_bitmap.v)
 		return true;
-	msr_bitmap = memory_alloc(PAGE_SIZE, PAGE_SIZE);
+	msr_bitmap = memory_alloc(PAGE_SIZE);
 	if (!msr_bitmap.v)
 		return false;
 	start_cpu(this_cpu()); /* the first instructions of guests are prepared here */

@@ -78,12 +78,21 @@ mpa_t memory_take(uint64_t bytes, uint64_t align)
 	return MPA(0);
 }
 
-mpa_t memory_alloc(uint64_t bytes, uint64_t align)
+mpa_t memory_alloc(uint64_t bytes)
 {
-	mpa_t pa = memory_take(bytes, align);
+	mpa_t pa = memory_take(bytes, PAGE_SIZE);
 
 	if (pa.v)
 		memset(direct(pa), 0, ALIGN_UP(bytes, PAGE_SIZE));
+	return pa;
+}
+
+mpa_t memory_need(uint64_t bytes, const char *what)
+{
+	mpa_t pa = memory_alloc(bytes);
+
+	if (!pa.v)
+		panic("no memory for %s", what);
 	return pa;
 }
 
@@ -107,10 +116,8 @@ static uint64_t *image_pdpt;
 static uint64_t *table(uint64_t *entry)
 {
 	if (!(*entry & PTE_P)) {
-		mpa_t page = memory_alloc(PAGE_SIZE, PAGE_SIZE);
+		mpa_t page = memory_need(PAGE_SIZE, "the hypervisor's page tables");
 
-		if (!page.v)
-			panic("no memory for the hypervisor's page tables");
 		*entry = page.v | PTE_P | PTE_W | PTE_A;
 	}
 	return direct(MPA(*entry & PTE_ADDR));
@@ -196,10 +203,8 @@ void hv_tables_seal(void)
 uint64_t hv_stack_create(uint64_t bytes)
 {
 	static uint64_t next = STACKS_BASE;
-	mpa_t frames = memory_alloc(bytes, PAGE_SIZE);
+	mpa_t frames = memory_need(bytes, "a stack");
 
-	if (!frames.v)
-		panic("no memory for a stack");
 	next += PAGE_SIZE; /* stays empty: the guard */
 	assert(next + bytes <= STACKS_BASE + STACKS_BYTES);
 	for (uint64_t at = 0; at < bytes; at += PAGE_SIZE, next += PAGE_SIZE)

@@ -35,21 +35,14 @@ static inline mpa_t direct_mpa(const void *p)
 	return MPA((uint64_t)p - DIRECT_BASE);
 }
 
-/* The value of an absolute linker symbol, which is out of the code model's reach. */
-#define LINKER_VALUE(symbol)                                    \
-	({                                                      \
-		uint64_t v_;                                    \
-		__asm__("movabsq $" #symbol ", %0" : "=r"(v_)); \
-		v_;                                             \
-	})
-
 /* Takes the loader's map, less the image, the bundle and the first MiB. */
 void memory_init(const struct boot_info *info);
 
 /* Frames, aligned (a power of two, at least a page); v == 0 if there are not that many.
- * memory_alloc zeroes them; memory_take does not. */
-mpa_t memory_alloc(uint64_t bytes, uint64_t align);
+ * memory_alloc zeroes them, and so does memory_need, which panics where there are none for what. */
 mpa_t memory_take(uint64_t bytes, uint64_t align);
+mpa_t memory_alloc(uint64_t bytes);
+mpa_t memory_need(uint64_t bytes, const char *what);
 
 /* A page below 1 MiB for starting processors; v == 0 if there is none. */
 mpa_t memory_low_page(void);

@@ -572,7 +572,7 @@ static void send_init(struct platform *p, unsigned vcpus)
 		struct apic *a = &p->apic[__builtin_ctz(vcpus)];
 
 		a->waits = true;
-		__atomic_and_fetch(&a->vcpu->requests, ~REQUEST_STARTUP, __ATOMIC_RELAXED);
+		__atomic_and_fetch(&a->vcpu->requests, ~REQUEST_START, __ATOMIC_RELAXED);
 		vcpu_request_from(a->vcpu, REQUEST_INIT);
 	}
 }
@@ -586,7 +586,7 @@ static void send_startup(struct platform *p, unsigned vcpus, uint8_t page)
 			continue;
 		a->waits = false;
 		a->vcpu->startup = page;
-		vcpu_request_from(a->vcpu, REQUEST_STARTUP);
+		vcpu_request_from(a->vcpu, REQUEST_START);
 	}
 }
 

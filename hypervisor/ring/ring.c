@@ -157,7 +157,7 @@ static bool drop_root(struct vcpu *v, gpa_t root)
 static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	assert(vector_is_guests(vector));
-	v->idt[vector] = cpu_idt_template()[vector];
+	v->idt[vector] = idt_template[vector];
 	if (at)
 		v->idt[vector] = gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP);
 }
@@ -212,7 +212,7 @@ static void start(struct vcpu *v, gpa_t root)
 	memset(v->gdt, 0, PAGE_SIZE);
 	v->gdt_entries = 0;
 	ring_set_ldt(v, GVA(0), 0);
-	memcpy(v->idt, cpu_idt_template(), PAGE_SIZE);
+	memcpy(v->idt, idt_template, PAGE_SIZE);
 	v->regs->rflags = FLAGS_ONE | FLAGS_IF;
 	v->ds = v->es = v->fs = v->gs = 0;
 	v->fs_base = v->gs_base = v->kernel_gs_base = 0;

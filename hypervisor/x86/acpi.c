@@ -104,12 +104,9 @@ static void read_entry(struct acpi_platform *p, const uint8_t *e)
 {
 	uint8_t type = e[0], bytes = e[1];
 
-	if (type == MADT_LOCAL_APIC && bytes >= 8) {
-		if (word_at(e + 4) & 1)
-			add_cpu(p, e[3]);
-	} else if (type == MADT_IO_APIC && bytes >= 12) {
-		if (p->ioapic.v)
-			return;
+	if (type == MADT_LOCAL_APIC && bytes >= 8 && (word_at(e + 4) & 1)) {
+		add_cpu(p, e[3]);
+	} else if (type == MADT_IO_APIC && bytes >= 12 && !p->ioapic.v) {
 		p->ioapic = MPA(word_at(e + 4));
 		p->ioapic_gsi_base = word_at(e + 8);
 	} else if (type == MADT_OVERRIDE && bytes >= 10 && e[3] == ISA_IRQ_COM1) {
