@@ -121,12 +121,16 @@ struct hvm_port {
 	uint8_t width; /* bytes */
 	bool in;
 	uint64_t next_rip;
-	bool string, repeat; /* INS and OUTS */
-	uint8_t address;     /* of those: its size in bytes; 0: not said */
-	uint8_t seg;	     /* of OUTS */
+};
+void hvm_port(struct vcpu *v, const struct hvm_port *p);
+struct hvm_string { /* INS and OUTS */
+	struct hvm_port port;
+	bool repeat;
+	uint8_t address; /* its size in bytes; 0: not said */
+	uint8_t seg;	 /* of OUTS */
 };
 #define HVM_NOT_SAID 0xff
-void hvm_port(struct vcpu *v, const struct hvm_port *p);
+void hvm_string(struct vcpu *v, const struct hvm_string *s);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
 void hvm_cpuid(struct vcpu *v, unsigned length);

@@ -6,15 +6,16 @@
 #include "x86/cpu.h"
 
 /* The instruction that exited ends at next_rip. False: another stands there now. */
-static bool find_string(struct vcpu *v, const struct hvm_port *p, bool code64, struct insn *i)
+static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64, struct insn *i)
 {
+	const struct hvm_port *p = &s->port;
 	unsigned n = (unsigned)(p->next_rip - v->regs->rip), bytes;
 	uint8_t code[INSN_BYTES];
 
 	bytes = hvm_fetch(v, code);
 	return n <= bytes && !insn_decode(code, n, code64, i) && i->length == n &&
 	       i->op == (p->in ? INSN_INS : INSN_OUTS) && (i->width > 1) == (p->width > 1) &&
-	       !(i->flags & INSN_REP) == !p->repeat;
+	       !(i->flags & INSN_REP) == !s->repeat;
 }
 
 /* Else, of 16 bits; unless it is of 64. */
@@ -27,31 +28,46 @@ static bool in_code32(const struct vcpu *v)
 }
 
 /* Not every processor says a string's address size and segment. */
-static bool complete(struct vcpu *v, const struct hvm_port *p, struct insn *i)
+static bool complete(struct vcpu *v, const struct hvm_string *s, struct insn *i)
 {
-	bool code64 = hvm_in_code64(v), small = p->address < (code64 ? 8 : 4), in = p->in;
-	uint8_t seg = in ? 0 : p->seg; /* INS: to ES */
+	bool code64 = hvm_in_code64(v), small = s->address < (code64 ? 8 : 4), in = s->port.in;
+	uint8_t seg = in ? 0 : s->seg; /* INS: to ES */
 	struct insn found;
 
-	if (!p->address || seg == HVM_NOT_SAID) {
-		if (!find_string(v, p, code64, &found))
+	if (!s->address || seg == HVM_NOT_SAID) {
+		if (!find_string(v, s, code64, &found))
 			return false;
 		small = found.flags & INSN_SMALL_ADDRESS;
 		small ^= !code64 && !in_code32(v);
 		seg = found.seg;
 	}
-	*i = (struct insn){ .op = in ? INSN_INS : INSN_OUTS, .width = p->width, .seg = seg };
-	i->flags = INSN_DX | (p->repeat ? INSN_REP : 0) | (code64 ? INSN_CODE64 : 0) |
+	*i = (struct insn){ .op = in ? INSN_INS : INSN_OUTS, .width = s->port.width, .seg = seg };
+	i->flags = INSN_DX | (s->repeat ? INSN_REP : 0) | (code64 ? INSN_CODE64 : 0) |
 		   (small ? INSN_SMALL_ADDRESS : 0);
 	return true;
 }
 
+static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
+{
+	if (port_io(v, i) == DONE) {
+		v->regs->rip = next_rip;
+		v->engine->hvm->end_shadow(v);
+	}
+}
+
+void hvm_string(struct vcpu *v, const struct hvm_string *s)
+{
+	struct insn i;
+
+	if (complete(v, s, &i))
+		execute(v, &i, s->port.next_rip);
+}
+
 void hvm_port(struct vcpu *v, const struct hvm_port *p)
 {
-	struct insn i = { .op = p->in ? INSN_IN : INSN_OUT, .width = p->width, .imm = p->port };
+	const struct insn i = { .op = p->in ? INSN_IN : INSN_OUT,
+				.width = p->width,
+				.imm = p->port };
 
-	if ((p->string && !complete(v, p, &i)) || port_io(v, &i) != DONE)
-		return;
-	v->regs->rip = p->next_rip;
-	v->engine->hvm->end_shadow(v);
+	execute(v, &i, p->next_rip);
 }

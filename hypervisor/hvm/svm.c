@@ -364,20 +364,23 @@ static void port_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->vmcb->control;
 	uint64_t info = c->exit_info1;
-	struct hvm_port p = {
+	const struct hvm_port p = {
 		.port = (uint16_t)(info >> 16),
 		.width = info >> 4 & 7,
 		.in = info & BIT(0),
 		.next_rip = c->exit_info2,
-		.string = info & BIT(2),
 	};
 
-	if (p.string) {
-		p.repeat = info & BIT(3);
-		p.address = (uint8_t)((info >> 7 & 7) << 1);
-		p.seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID;
+	if (!(info & BIT(2))) {
+		hvm_port(v, &p);
+		return;
 	}
-	hvm_port(v, &p);
+	hvm_string(v, &(struct hvm_string){
+			      .port = p,
+			      .repeat = info & BIT(3),
+			      .address = (uint8_t)((info >> 7 & 7) << 1),
+			      .seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID,
+		      });
 }
 
 static void exception_exit(struct vcpu *v, unsigned vector)

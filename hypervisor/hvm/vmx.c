@@ -503,23 +503,25 @@ static unsigned length(void)
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	struct hvm_port p = {
+	const struct hvm_port p = {
 		.port = (uint16_t)(q >> 16),
 		.width = (uint8_t)((q & 7) + 1),
 		.in = q & BIT(3),
 		.next_rip = v->regs->rip + length(),
-		.string = q & BIT(4),
-		.repeat = q & BIT(5),
-		.seg = HVM_NOT_SAID,
 	};
 
-	if (p.string && strings_said) {
+	if (!(q & BIT(4))) {
+		hvm_port(v, &p);
+		return;
+	}
+	struct hvm_string s = { .port = p, .repeat = q & BIT(5), .seg = HVM_NOT_SAID };
+	if (strings_said) {
 		uint64_t i = vmread(VMCS_INSTRUCTION);
 
-		p.address = (uint8_t)(2 << (i >> 7 & 7));
-		p.seg = i >> 15 & 7;
+		s.address = (uint8_t)(2 << (i >> 7 & 7));
+		s.seg = i >> 15 & 7;
 	}
-	hvm_port(v, &p);
+	hvm_string(v, &s);
 }
 
 /* MOV to CR8 would mask the machine's interrupts. The guest has no local APIC, but it has a CR8. */

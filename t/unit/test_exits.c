@@ -237,13 +237,10 @@ static void fresh(const char *code, unsigned bytes)
 }
 #define FRESH(code) fresh(code, sizeof(code) - 1)
 
-static struct hvm_port outsb(unsigned length)
+static struct hvm_string outsb(unsigned length)
 {
-	return (struct hvm_port){
-		.port = PORT,
-		.width = 1,
-		.next_rip = CODE + length,
-		.string = true,
+	return (struct hvm_string){
+		.port = { .port = PORT, .width = 1, .next_rip = CODE + length },
 		.seg = HVM_NOT_SAID,
 	};
 }
@@ -269,33 +266,33 @@ static void changed(void)
 	};
 
 	for (unsigned i = 0; i < sizeof(other) / sizeof(*other); i++) {
-		struct hvm_port p = outsb(other[i].length);
+		struct hvm_string p = outsb(other[i].length);
 
 		fresh(other[i].code, other[i].bytes);
-		hvm_port(v, &p);
+		hvm_string(v, &p);
 		ok(untouched(), "OUTSB, then %s: it is executed again", other[i].what);
 	}
-	struct hvm_port p = outsb(1);
+	struct hvm_string p = outsb(1);
 	FRESH("\x6e");
 	memory[DATA] = 0x5a;
-	hvm_port(v, &p);
+	hvm_string(v, &p);
 	ok(regs.rip == CODE + 1 && last_port == PORT && last_value == 0x5a && regs.rsi == DATA + 1,
 	   "OUTSB that is still there");
 	p.address = 4;
 	p.seg = 3;
 	FRESH("\xe6\x21");
-	hvm_port(v, &p);
+	hvm_string(v, &p);
 	ok(regs.rip == CODE + 1 && port_writes == 1 && last_port == PORT,
 	   "where the processor says all, the bytes do not count");
 }
 
 static void strings(void)
 {
-	struct hvm_port p = outsb(2);
+	struct hvm_string p = outsb(2);
 
 	FRESH("\xf3\x6e");
 	p.repeat = true;
-	hvm_port(v, &p);
+	hvm_string(v, &p);
 	ok(regs.rip == CODE && port_writes && port_writes <= 8 && regs.rcx == 100 - port_writes,
 	   "a repeated one goes in small parts: %u", port_writes);
 	p = outsb(2);
@@ -303,27 +300,27 @@ static void strings(void)
 	segments[1].attributes = HVM_CODE16 | USER;
 	regs.rsi = 0x10000 + DATA; /* beyond 16 bits */
 	memory[0x10000 + DATA] = 0x77;
-	hvm_port(v, &p);
+	hvm_string(v, &p);
 	ok(last_value == 0x77, "in 16-bit code the prefix makes 32");
 	p = outsb(1);
 	FRESH("\x6e");
 	segments[1].attributes = HVM_CODE16 | USER;
 	regs.rsi = 0x10000 + DATA;
-	hvm_port(v, &p);
+	hvm_string(v, &p);
 	ok(last_value == 0x5a && regs.rsi == 0x10000 + DATA + 1, "and none 16");
 }
 
 static int through(struct hvm_segment s, unsigned seg, bool in, uint64_t at)
 {
-	struct hvm_port p = outsb(1);
+	struct hvm_string p = outsb(1);
 
 	FRESH("\x6e");
 	segments[in ? 0 : seg] = s;
-	p.in = in;
+	p.port.in = in;
 	p.address = 4;
 	p.seg = (uint8_t)seg;
 	regs.rsi = regs.rdi = at;
-	hvm_port(v, &p);
+	hvm_string(v, &p);
 	return port_writes || port_reads ? (fault == -1 ? 0 : fault) : fault;
 }
 
