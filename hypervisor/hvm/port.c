@@ -5,7 +5,8 @@
 #include "hvm/hvm.h"
 #include "x86/cpu.h"
 
-/* The instruction that exited ends at next_rip. False: another stands there now. */
+/* The instruction that exited ends at next_rip, with its opcode. False: another stands there now.
+ * LOCK, which QEMU 7.2 lets pass, makes no other of it: that would be looked for without end. */
 static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64, struct insn *i)
 {
 	const struct hvm_port *p = &s->port;
@@ -13,8 +14,9 @@ static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64,
 	uint8_t code[INSN_BYTES];
 
 	bytes = hvm_fetch(v, code);
-	return n <= bytes && !insn_decode(code, n, code64, i) && i->length == n &&
-	       i->op == (p->in ? INSN_INS : INSN_OUTS) && (i->width > 1) == (p->width > 1) &&
+	return n && n <= bytes && !insn_decode(code, n, code64, i) &&
+	       insn_prefixes(code, n, code64) == n - 1 &&
+	       code[n - 1] == (p->in ? 0x6c : 0x6e) + (p->width > 1) &&
 	       !(i->flags & INSN_REP) == !s->repeat;
 }
 
