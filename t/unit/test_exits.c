@@ -278,6 +278,12 @@ static void changed(void)
 	hvm_string(v, &p);
 	ok(regs.rip == CODE + 1 && last_port == PORT && last_value == 0x5a && regs.rsi == DATA + 1,
 	   "OUTSB that is still there");
+	p = outsb(2);
+	FRESH("\xf0\x6e");
+	hvm_string(v, &p);
+	ok(regs.rip == CODE + 2 && port_writes == 1,
+	   "and so is it with LOCK, which QEMU lets pass");
+	p = outsb(1);
 	p.address = 4;
 	p.seg = 3;
 	FRESH("\xe6\x21");
