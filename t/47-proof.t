@@ -49,6 +49,7 @@ for my $file (grep { !/wrong/ } sort glob 't/proof/*.c') {
 sub plant {
 	my ($copy, $file, $edit) = @_;
 	my ($status, $after) = command('sed', $edit, $file);
+	command('rm', '-rf', $copy); # of a list that was another
 	command('mkdir', '-p', "$copy/" . $file =~ s{/[^/]*$}{}r);
 	spew("$copy/$file", $after);
 	isnt($after, slurp($file), "$edit finds its place in $file");

@@ -129,7 +129,7 @@ $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -I. -shared -fPIC -fvisibility=hidden -o $@ $<
 
 TESTS := $(sort $(wildcard t/*.t))
-TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
 	$(BUILD)/t/pc-rewritten.elf $(BUILD)/t/pc-ring3-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 

@@ -59,7 +59,7 @@ static int choice(const char *const *names, const char *s)
 /* A key of a guest: how its value gets into a field, and what is wanted where that is not one. */
 struct key {
 	const char *name, *want;
-	const char *(*set)(const struct key *k, void *field, const char *s); /* what is wrong */
+	enum { TEXT, MEMORY, NUMBER, CPUS, CHOICE } kind;
 	size_t at, size;	  /* of the field; 0: there is none */
 	unsigned lowest, highest; /* of a number, or of a choice's index */
 	const char *const *choices;
@@ -123,26 +123,38 @@ static const char *set_cpus(const struct key *k, void *field, const char *s)
 	}
 }
 
+/* What is wrong, or NULL. Without pointers to functions: no thunk is chosen yet (speculation.c). */
+static const char *set_value(const struct key *k, void *field, const char *s)
+{
+	switch (k->kind) {
+	case TEXT: return set_text(k, field, s);
+	case MEMORY: return set_memory(k, field, s);
+	case NUMBER: return set_number(k, field, s);
+	case CPUS: return set_cpus(k, field, s);
+	default: return set_choice(k, field, s);
+	}
+}
+
 _Static_assert(CPUS_MAX == 16 && VCPUS_MAX == 8, "bits of a mask, and the words of keys");
 
 #define FIELD(name) offsetof(struct guest_config, name), sizeof(((struct guest_config *)0)->name)
 
 static const struct key keys[] = {
-	{ "image", "name too long", set_text, FIELD(image), 0, 0, NULL },
-	{ "module", "name too long", set_text, FIELD(module), 0, 0, NULL },
-	{ "cmdline", "text too long", set_text, FIELD(cmdline), 0, 0, NULL },
-	{ "count-at", "text too long", set_text, FIELD(count_at), 0, 0, NULL },
-	{ "memory", "out of range, want 2M to 256G in whole pages", set_memory, FIELD(memory), 0, 0,
+	{ "image", "name too long", TEXT, FIELD(image), 0, 0, NULL },
+	{ "module", "name too long", TEXT, FIELD(module), 0, 0, NULL },
+	{ "cmdline", "text too long", TEXT, FIELD(cmdline), 0, 0, NULL },
+	{ "count-at", "text too long", TEXT, FIELD(count_at), 0, 0, NULL },
+	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory), 0, 0,
 	  NULL },
-	{ "vcpus", "want 1 to 8", set_number, FIELD(vcpus), 1, VCPUS_MAX, NULL },
-	{ "cpus", "want cores 0 to 15, as 1 or 0,2-3", set_cpus, FIELD(cpus), 0, 0, NULL },
-	{ "share", "want a percentage, 1 to 100", set_number, FIELD(share), 1, 100, NULL },
-	{ "engine", "want ring, vmx, svm or auto", set_choice, FIELD(engine), 0, 0, engine_names },
-	{ "prepare", "want pv, rewritten or stock", set_choice, FIELD(prepare), PREPARE_PV, 0,
+	{ "vcpus", "want 1 to 8", NUMBER, FIELD(vcpus), 1, VCPUS_MAX, NULL },
+	{ "cpus", "want cores 0 to 15, as 1 or 0,2-3", CPUS, FIELD(cpus), 0, 0, NULL },
+	{ "share", "want a percentage, 1 to 100", NUMBER, FIELD(share), 1, 100, NULL },
+	{ "engine", "want ring, vmx, svm or auto", CHOICE, FIELD(engine), 0, 0, engine_names },
+	{ "prepare", "want pv, rewritten or stock", CHOICE, FIELD(prepare), PREPARE_PV, 0,
 	  preparation_names },
-	{ "on-crash", "want stop or restart", set_choice, FIELD(on_crash), 0, 0, crash_names },
-	{ "optional", "want yes or no", set_choice, FIELD(optional), 0, 0, yes_no },
-	{ "device", "want virtio-console", set_choice, 0, 0, 0, 0, device_names },
+	{ "on-crash", "want stop or restart", CHOICE, FIELD(on_crash), 0, 0, crash_names },
+	{ "optional", "want yes or no", CHOICE, FIELD(optional), 0, 0, yes_no },
+	{ "device", "want virtio-console", CHOICE, 0, 0, 0, 0, device_names },
 };
 
 struct parser {
@@ -183,7 +195,7 @@ static const char *set_key(struct parser *p, const char *name, const char *value
 		if (p->given[i])
 			return p->already;
 		p->given[i] = p->line;
-		return k->set(k, (char *)p->guest + k->at, value);
+		return set_value(k, (char *)p->guest + k->at, value);
 	}
 	return "unknown key";
 }

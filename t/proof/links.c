@@ -60,7 +60,6 @@ void taken_shadow_give_back(struct mmu *m, unsigned page)
 	s->key = any_u64();
 	s->kernel = any_u8() & 1;
 	m->dying = any_u16();
-	m->drops++;
 }
 
 PROOF(clear_entry, "shadow_clear_entry keeps each page's count right, and gives it back when its "
