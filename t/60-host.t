@@ -312,7 +312,7 @@ is($status, 0, 'what is installed runs') or diag($text);
 my $man = slurp('hypervisor/host/veneer.1') =~ s/\\-/-/gr;
 my $config = slurp('hypervisor/core/config.c');
 my %listed = (
-	key => [$config =~ /strcmp\(key, "([\w-]+)"\)/g], name => [map { /"([\w-]+)"/g } $config =~ /_names\[\] = \{(.*?)\}/gs],
+	key => [$config =~ /(?:^\t\{|\(key,) "([\w-]+)"[,)]/mg], name => [map { /"([\w-]+)"/g } $config =~ /_names\[\] = \{(.*?)\}/gs],
 	option => [map { "--$_" } map { slurp($_) =~ /\{ "([\w-]+)", (?:no|required)_argument/g } qw(hypervisor/host/run.c bench/bench.c rewriter/command.c)],
 	command => [slurp('hypervisor/core/monitor.c') =~ /^\t\{ '.', "(\w+)"/mg]);
 for my $kind (sort keys %listed) {
