@@ -14,8 +14,8 @@ use lib 't/lib';
 use Test::More;
 use Veneer;
 
-# The monitor has the command `check`, which looks at all tables of a guest.
-use constant HAS_CHECK => 1;
+# The monitor has the command `check`, which looks at all tables of a guest. An older one may not.
+use constant HAS_CHECK => slurp(($ENV{VENEER_LIB} // 'build') . '/veneer.elf') =~ /check %s: good/;
 
 # Places in the hypervisor's image, as guests/armed.c wants them: x or d, symbol, hexadecimal length.
 sub places {
@@ -317,8 +317,8 @@ sub reason_for {
 sub judge_stay {
 	my ($row) = @_;
 	my ($n, $in) = $job{$row->{job}}{text} =~ /^longest stay (\d+) .* mostly in (\S+)/m or return;
-	ok($n <= $goal || reason_for($row, $n, $in), "$row->{job}: the longest stay, $n instructions, is no longer than it may be") or
-		diag("mostly in $in");
+	ok($n <= $goal || reason_for($row, $n, $in), "$row->{job}: the longest stay is no longer than it may be") or
+		diag("$n instructions, mostly in $in");
 	return;
 }
 judge_stay($_) for map { rows_of(@$_) } @chosen;
