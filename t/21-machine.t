@@ -51,6 +51,21 @@ is(scalar(() = $text =~ /^veneer: $_->[1]$/mg), $_->[2] // 1, $_->[0]) or diag($
 	['cells of one without a screen', qr/a has no screen/], ['resume of one that runs', qr/game is not paused/],
 	['pause of one that is paused, and twice before it is', qr/game is paused already/, 2];
 
+# The firmware says that there is a processor, and it does not come up: its guest is not started, the others are well.
+spew('build/test-no-processor.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0) . guest('b', %spin, cpus => 1) .
+	guest('c', %spin, vcpus => 1, cpus => '0-1'));
+spew('build/test-no-processor.madt', pack('L<2 C4 L<', 0xfee00000, 0, 0, 8, 1, 77, 1));
+my @no_processor = ('build/test-no-processor.conf', '--accel', 'tcg', '--cpus', 1);
+veneer('run', @no_processor, '--bundle', 'build/test-no-processor.cpio');
+(undef, my $emulator) = veneer('run', @no_processor, '--print');
+$emulator =~ s/-initrd \S+/-initrd build\/test-no-processor.cpio/;
+($status, $text) = command('timeout', 300, split(/ /, $emulator =~ s/\n//r), '-acpitable', 'sig=APIC,rev=1,data=build/test-no-processor.madt');
+$text =~ s/\r//g;
+like($text, qr/^veneer: processor 1 \(APIC 77\) does not start: left out$/m, 'a processor that does not come up is named') or diag($text);
+like($text, qr/^veneer: the configuration, line \d+: b: none of its cores is there, .*: not started$/m, 'so is the guest that is to run there');
+like($text, qr/^$_: neighbour: checksum right/m, "$_ is well on the other one") for qw(a c);
+is($status, 3, 'and the machine ends with a failure');
+
 # A list is in one piece, whoever says something meanwhile.
 ($status, $text) = run_guests('list', join('', map { guest($_, image => 't/reboots.elf', share => 25) } 'a' .. 'c') . guest('d', %spin, optional => 'yes', cpus => 1),
 	'--cpus', 2, '--expect', 'a=again', '--send', join('', 'a=', ('\\al') x 30, map { "\\a:stop $_\\r" } 'a' .. 'c'));

@@ -261,13 +261,11 @@ static void start_one(struct cpu *cpu, mpa_t page)
 	memcpy(code + (ap_start_root - ap_start), &cpu->root.v, 8);
 	memcpy(code + (ap_start_cpu - ap_start), &cpu, 8);
 	apic_start_cpu(cpu->apic_id, (uint8_t)(page.v >> PAGE_SHIFT));
-	for (unsigned i = 0; i < 1000 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++)
+	for (unsigned i = 0; i < 10000 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++)
 		delay_us(100);
 	if (!cpu->online)
 		console_print("processor %u (APIC %u) does not start: left out", cpu->id,
 			      cpu->apic_id);
-	else
-		__atomic_store_n(&cpu->go, true, __ATOMIC_RELEASE);
 }
 
 void cpus_start(void)
@@ -282,6 +280,12 @@ void cpus_start(void)
 		start_one(&cpus[i], page);
 }
 
+void cpus_go(void)
+{
+	for (unsigned i = 1; i < cpu_count; i++)
+		__atomic_store_n(&cpus[i].go, true, __ATOMIC_RELEASE);
+}
+
 /* It runs no guest before both STARTUP IPIs are behind it. QEMU (7.2 at least) sees to the second
  * one first and then lets an interrupt that came with it wait until something else stops the
  * processor: with both the timer and a kick waiting, nothing does. */
@@ -289,10 +293,11 @@ void cpu_main(struct cpu *cpu)
 {
 	cpu_load_tables(cpu);
 	apic_init();
-	engines_start_cpu(cpu);
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&cpu->go, __ATOMIC_ACQUIRE))
 		cpu_relax();
+	write_cr3(read_cr3()); /* the image's pages were writable until now */
+	engines_start_cpu(cpu);
 	sched_run(cpu);
 }
 

@@ -14,7 +14,8 @@ struct cpu {
 	uint64_t abort_stack; /* top, for machine checks and double faults */
 	unsigned id;
 	uint32_t apic_id;
-	bool online, go; /* of a further one: it has come up; it may run guests */
+	bool online; /* it has come up */
+	bool go;     /* a further one: it may run guests */
 
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
@@ -93,7 +94,8 @@ extern const uint64_t gate_entry_points[GATE_PLACES];
 extern const struct gate64 *idt_template; /* what every IDT starts from */
 void cpu_prepare(struct cpu *cpu);	  /* tables and stacks, on the boot CPU */
 void cpu_load_tables(struct cpu *cpu);	  /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
-void cpus_start(void);
+void cpus_start(void); /* the further ones; they wait for cpus_go() */
+void cpus_go(void);    /* all guests have been created */
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
 

@@ -264,6 +264,7 @@ static void prepare_machine(void)
 		cpu_prepare(&cpus[i]);
 	}
 	cpu_load_tables(&cpus[0]);
+	cpus[0].online = true;
 	pic_disable();
 	apic_init();
 	clock_calibrate();
@@ -279,6 +280,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
 		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
 		      tsc_khz() / 1000, cpu_features.name);
+	cpus_start();
 	read_bundle();
 	speculation_init(&config);
 	for (unsigned i = 0; i < config.guests; i++)
@@ -292,7 +294,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	engines_start_cpu(&cpus[0]);
 	hv_tables_seal();
-	cpus_start();
 	console_start_buffering();
+	cpus_go();
 	sched_run(&cpus[0]);
 }

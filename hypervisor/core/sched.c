@@ -17,7 +17,7 @@ struct cpu *sched_choose_cpu(uint32_t allowed)
 	for (unsigned i = 0; i < cpu_count; i++) {
 		unsigned n = 0;
 
-		if (!(allowed >> i & 1))
+		if (!(allowed >> i & 1) || !cpus[i].online)
 			continue;
 		for (struct vcpu *v = cpus[i].vcpus; v; v = v->next)
 			n++;

@@ -20,7 +20,8 @@ struct vcpu;
 
 #define SCHED_PERIOD_NS 10000000
 
-struct cpu *sched_choose_cpu(uint32_t allowed); /* a mask; the one with the fewest vCPUs, or NULL */
+/* Of those in the mask that have come up, the one with the fewest vCPUs, or NULL. */
+struct cpu *sched_choose_cpu(uint32_t allowed);
 void sched_add(struct cpu *cpu, struct vcpu *v);
 void sched_shares(struct cpu *cpu);	  /* divides the CPU, once its vCPUs are known */
 uint64_t sched_ran(const struct vcpu *v); /* ticks so far, by anyone; a moment old */
