@@ -22,14 +22,16 @@ my $build = 'build';
 use constant PACE => 890_000;
 use constant WAIT_US => 11_000;
 use constant BEAT_US => 1_000;
-use constant CHECK_MS => 50; # the attack goes on for so long while its tables are checked
-use constant AFTER_MS => 50;  # and the neighbour after its end,
+use constant AFTER_MS => 10; # the neighbour works for so long after the attack's end,
 use constant STOP_MS => 1000; # or until the operator's stop has come, at the latest
+use constant CHECK_MS => 100; # the attack goes on for so long, so that its tables are checked meanwhile
 use constant BOCHS_BOOT_MS => 5000; # of the machine's clock: firmware and boot loader
 use constant BOCHS_CHECK_MS => 200; # there the host may take so long to ask for the check
 
-# Said when the attack is over. Nothing is typed before: that comes when the host gets to it, and from then on no run
-# is like another.
+# The check is typed when the neighbour has given its figures. What is typed comes when the host gets to it, and a check
+# takes a while, so that from then on no run is like another. In Bochs nobody asks the neighbour how long it waited, and
+# the end of the attack will do.
+my $FIGURES = 'neighbour: neighbour: work';
 my $END = 'attacker: seed [0-9]+ ends';
 
 sub split_word {
@@ -77,13 +79,13 @@ sub configuration {
 	my $pace = is_timed($case) ? PACE : 0;
 	my $end = $case->{ms} + ($case->{engine} eq 'vmx' ? BOCHS_BOOT_MS : 0);
 	my $after = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS : CHECK_MS;
-	my $then = $case->{stop} ? STOP_MS : AFTER_MS;
+	my $then = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS + AFTER_MS : $case->{stop} ? STOP_MS : AFTER_MS;
 	my $image = $case->{kind} eq 'pv' ? 'attacker' : 'pc-attacker';
 	return guest('attacker', image => "t/$image.elf", memory => "$case->{memory}M", cpus => $cpus, vcpus => $case->{vcpus},
 		engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share > 50 ? 50 : $share,
 		cmdline => "seed=$case->{seed} ms=$end after=$after weights=$case->{weights}") .
 		guest('neighbour', image => 't/neighbour.elf', cpus => 0, share => 50,
-			cmdline => 'ms=' . ($case->{ms} + $after + $then) . " pace=$pace secret");
+			cmdline => 'ms=' . ($case->{ms} + $then) . " pace=$pace secret");
 }
 
 # Whether the hypervisor's monitor can check a guest's shadows while it runs.
@@ -231,7 +233,7 @@ sub run_case {
 			$check ? ('--expect', "attacker=$END", '--send', 'attacker=\a:check attacker\r') : ())
 		: emulator($case, $path, $bundle, $options{blocks});
 	veneer('run', $path, '--bundle', $bundle) if $case->{engine} eq 'vmx';
-	my ($line, $command) = ("attacker: $END", 'check attacker');
+	my ($line, $command) = ($FIGURES, 'check attacker');
 	($line, $command) = ('veneer: attacker: restart', 'stop attacker') if $case->{stop};
 	$command = undef if $case->{engine} eq 'vmx' || !($check || $case->{stop});
 	my ($text, $late, $signal) = watch($limit, $line, $command, $options{seen}, @argv);
