@@ -6,7 +6,7 @@ HV_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcm
 	-Wframe-larger-than=2048 -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none -fno-builtin -mindirect-branch=thunk-extern \
 	-mindirect-branch-register -Ihypervisor -I. -MMD -MP
-HV_DIRS := boot core emulate hvm mmu platform ring x86
+HV_DIRS := arch boot console engine/hvm engine/ring engine/ring/shadow guest insn kernel lib load pc
 HV_SOURCES := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c hypervisor/$(d)/*.S)) \
 	$(wildcard virtio/*.c)
 HV_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(basename $(HV_SOURCES)))
@@ -29,7 +29,7 @@ $(BUILD)/hypervisor/%.o: hypervisor/%.S hypervisor/build.mk | packages
 HV_LD := ld -nostdlib -static -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 	-T hypervisor/veneer.lds
 
-# The image has a list of its own calls and jumps to x86/thunks.S. It lies behind all code, so that
+# The image has a list of its own calls and jumps to arch/thunks.S. It lies behind all code, so that
 # code linked without it stands at the same addresses.
 $(BUILD)/hypervisor/indirect_sites.S: $(HV_OBJECTS) hypervisor/veneer.lds
 	$(Q)$(HV_LD) -o $@.elf $(HV_OBJECTS)

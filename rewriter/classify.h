@@ -6,7 +6,7 @@
 
 #include <Zydis/Zydis.h>
 
-#include "emulate/insn.h"
+#include "insn/insn.h"
 
 struct decoded {
 	ZydisDecodedInstruction zydis;

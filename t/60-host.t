@@ -24,7 +24,7 @@ for my $command (qw(rewrite inspect run bench)) {
 is($status, 2, 'a wrong command');
 like($text, qr/no command "nonsense"/, 'is named');
 
-my ($version) = slurp('hypervisor/core/version.h') =~ /VENEER_VERSION "(.*?)"/;
+my ($version) = slurp('hypervisor/lib/version.h') =~ /VENEER_VERSION "(.*?)"/;
 my ($newest) = slurp('CHANGELOG.md') =~ /^## \[?v?([^\s\]]+)/m;
 ($status, $text) = veneer('--version');
 is("$status $text", "0 veneer $version, guest interface 1.2\n", '--version');
@@ -310,11 +310,11 @@ spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 
 is($status, 0, 'what is installed runs') or diag($text);
 # The man page has every key of a configuration, every option, every command of the monitor, and every name.
 my $man = slurp('hypervisor/host/veneer.1') =~ s/\\-/-/gr;
-my $config = slurp('hypervisor/core/config.c');
+my $config = slurp('hypervisor/load/config.c');
 my %listed = (
 	key => [$config =~ /(?:^\t\{|\(key,) "([\w-]+)"[,)]/mg], name => [map { /"([\w-]+)"/g } $config =~ /_names\[\] = \{(.*?)\}/gs],
 	option => [map { "--$_" } map { slurp($_) =~ /\{ "([\w-]+)", (?:no|required)_argument/g } qw(hypervisor/host/run.c bench/bench.c rewriter/command.c)],
-	command => [slurp('hypervisor/core/monitor.c') =~ /^\t\{ '.', "(\w+)"/mg]);
+	command => [slurp('hypervisor/console/monitor.c') =~ /^\t\{ '.', "(\w+)"/mg]);
 for my $kind (sort keys %listed) {
 	my @missing = grep { my $w = $_; $w ne 'detect' && $w ne '--help' && ($kind eq 'key' ? $man !~ /^\.BI? "?$w = /m : $man !~ /(?<![\w-])\Q$w\E(?![\w-])/) } @{$listed{$kind}};
 	cmp_ok(scalar @{$listed{$kind}}, '>', 9, "there are ${kind}s");

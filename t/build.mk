@@ -23,30 +23,30 @@ $(BUILD)/t/%.elf: $(BUILD)/pv/t/guests/%.o $(BUILD)/pv/t/guests/support_asm.o $(
 UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
-UNIT_COMMON := hypervisor/core/string.c
-MMU_SOURCES := $(patsubst %,hypervisor/mmu/%.c,walk pool sync fill copy check)
+UNIT_COMMON := hypervisor/lib/string.c
+MMU_SOURCES := $(patsubst %,hypervisor/engine/ring/shadow/%.c,walk pool sync fill copy check)
 
-$(BUILD)/t/unit/test_acpi: hypervisor/x86/acpi.c
-$(BUILD)/t/unit/test_config: hypervisor/core/config.c
-$(BUILD)/t/unit/test_images: hypervisor/core/bundle.c hypervisor/core/elf.c
+$(BUILD)/t/unit/test_acpi: hypervisor/arch/acpi.c
+$(BUILD)/t/unit/test_config: hypervisor/load/config.c
+$(BUILD)/t/unit/test_images: hypervisor/load/bundle.c hypervisor/load/elf.c
 $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
 $(BUILD)/t/unit/test_mmu: $(MMU_SOURCES)
-$(BUILD)/t/unit/test_tables: hypervisor/mmu/tables.c
+$(BUILD)/t/unit/test_tables: hypervisor/kernel/tables.c
 $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_mmu_vcpus $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
 $(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # many parts
-$(BUILD)/t/unit/test_events: hypervisor/ring/inject.c $(MMU_SOURCES)
-$(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/mmu/walk.c
-$(BUILD)/t/unit/test_sched: hypervisor/core/sched.c hypervisor/core/timer.c hypervisor/core/request.c
-$(BUILD)/t/unit/test_life: hypervisor/core/life.c
-$(BUILD)/t/unit/test_nested: hypervisor/hvm/nested.c hypervisor/mmu/walk.c
-$(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/%.c,hvm/exit hvm/port hvm/mmio hvm/length hvm/hvm hvm/control \
-	core/port_io core/operand emulate/decode)
-$(BUILD)/t/unit/test_decode: hypervisor/emulate/decode.c rewriter/classify.c
-$(BUILD)/t/unit/test_devices: hypervisor/platform/i8042.c hypervisor/platform/i8254.c \
-	hypervisor/platform/i8259.c hypervisor/platform/ns16550.c hypervisor/platform/rtc.c hypervisor/platform/vga.c \
-	hypervisor/platform/ioapic.c hypervisor/platform/lapic.c hypervisor/platform/pci.c
+$(BUILD)/t/unit/test_events: hypervisor/engine/ring/inject.c $(MMU_SOURCES)
+$(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/engine/ring/shadow/walk.c
+$(BUILD)/t/unit/test_sched: hypervisor/guest/sched.c hypervisor/guest/timer.c hypervisor/guest/request.c
+$(BUILD)/t/unit/test_life: hypervisor/guest/life.c
+$(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c hypervisor/engine/ring/shadow/walk.c
+$(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port mmio length hvm control) \
+	$(patsubst %,hypervisor/%.c,guest/port_io guest/operand insn/decode)
+$(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
+$(BUILD)/t/unit/test_devices: hypervisor/pc/i8042.c hypervisor/pc/i8254.c \
+	hypervisor/pc/i8259.c hypervisor/pc/ns16550.c hypervisor/pc/rtc.c hypervisor/pc/vga.c \
+	hypervisor/pc/ioapic.c hypervisor/pc/lapic.c hypervisor/pc/pci.c
 
-$(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/*/*.h rewriter/*.h) | packages
+$(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h hypervisor/*/*/*/*.h rewriter/*.h) | packages
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lZydis
@@ -171,8 +171,8 @@ fuzz-parsers: all check-packages
 	@mkdir -p $(BUILD)/fuzz/rewriter $(BUILD)/fuzz/boot
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
 		rewriter/classify.c rewriter/rewrite.c -lelf -lZydis
-	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/core/bundle.c \
-		hypervisor/core/config.c hypervisor/core/elf.c hypervisor/core/string.c
+	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/load/bundle.c \
+		hypervisor/load/config.c hypervisor/load/elf.c hypervisor/lib/string.c
 	$(Q)strip -s -o $(BUILD)/fuzz/rewriter/rtos-pc $(BUILD)/rtos-pc.elf && cp /boot/invaders.exec $(BUILD)/fuzz/rewriter/
 	$(Q)cp hypervisor/host/demo.conf $(BUILD)/rtos-pv.elf $(BUILD)/fuzz/boot/
 	$(Q)for f in rewriter boot; do $(BUILD)/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 \

@@ -3,8 +3,8 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
-#include "core/console.h"
-#include "core/guest.h"
+#include "console/console.h"
+#include "guest/guest.h"
 #include "virtio/device.h"
 
 enum { RECEIVE, TRANSMIT };

@@ -5,11 +5,11 @@
 #include <linux/virtio_config.h>
 
 #include "abi/veneer.h"
-#include "core/cpu.h"
-#include "core/guest.h"
-#include "x86/apic.h"
-#include "x86/cpu.h"
-#include "x86/speculation.h"
+#include "arch/apic.h"
+#include "arch/cpu.h"
+#include "arch/speculation.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
 
 static void reset(struct virtio_device *d)
 {

@@ -6,8 +6,8 @@
 #ifndef VENEER_VIRTIO_DEVICE_H
 #define VENEER_VIRTIO_DEVICE_H
 
-#include "core/timer.h"
-#include "core/types.h"
+#include "guest/timer.h"
+#include "lib/types.h"
 #include "virtio/virtqueue.h"
 
 struct guest;

@@ -3,8 +3,8 @@
 
 #include <linux/virtio_ring.h>
 
-#include "mmu/mmu.h"
-#include "x86/speculation.h"
+#include "arch/speculation.h"
+#include "engine/ring/shadow/mmu.h"
 
 #define LOAD(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 

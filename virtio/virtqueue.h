@@ -10,7 +10,7 @@
 #ifndef VENEER_VIRTQUEUE_H
 #define VENEER_VIRTQUEUE_H
 
-#include "core/types.h"
+#include "lib/types.h"
 
 struct mmu;
 

@@ -30,10 +30,10 @@
 
 EXPORT int qemu_plugin_version = 1;
 
-#define GATE_TEXT_END	(GATE + 0x4000) /* ring/gate.h */
+#define GATE_TEXT_END	(GATE + 0x4000) /* kernel/gate.h */
 #define GATE_STUBS_END	(GATE + 0x1000)
 #define STUB_BYTES	16
-#define CONSOLE_STUB	(GATE + STUB_BYTES * 0xf0) /* VECTOR_CONSOLE, x86/cpu.h */
+#define CONSOLE_STUB	(GATE + STUB_BYTES * 0xf0) /* VECTOR_CONSOLE, arch/cpu.h */
 #define GRAIN		16
 #define GATE_GRAINS	(0x4000 / GRAIN)
 #define IMAGE_GRAINS	(0x200000 / GRAIN)

@@ -6,8 +6,8 @@
  * address), enter long mode, call boot_main(magic, info).
  */
 #define __ASSEMBLER__ 1
-#include "mmu/layout.h"
-#include "x86/cpu.h"
+#include "arch/layout.h"
+#include "arch/cpu.h"
 
 #define MB2_MAGIC 0xe85250d6
 

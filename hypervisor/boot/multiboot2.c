@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Multiboot2 information, specification 2.0 section 3.6. */
-#include "boot/boot_info.h"
-#include "core/string.h"
-#include "mmu/memory.h"
+#include "kernel/boot_info.h"
+#include "kernel/memory.h"
+#include "lib/string.h"
 
 #define TAG_END	   0
 #define TAG_MODULE 3

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* PVH start info: Xen's public/arch-x86/hvm/start_info.h, versions 0 and 1. */
-#include "boot/boot_info.h"
-#include "mmu/memory.h"
+#include "kernel/boot_info.h"
+#include "kernel/memory.h"
 
 #define START_INFO_MAGIC 0x336ec578
 

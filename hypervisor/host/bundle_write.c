@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/config.h"
+#include "load/config.h"
 #include "run.h"
 
 static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "core/config.h"
+#include "load/config.h"
 #include "output.h"
 
 #define MACHINE_LINE 4096

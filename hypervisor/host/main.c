@@ -8,7 +8,7 @@
 #include "abi/veneer.h"
 #include "bench.h"
 #include "command.h"
-#include "core/version.h"
+#include "lib/version.h"
 #include "run.h"
 
 static const struct command {

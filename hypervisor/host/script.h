@@ -11,7 +11,7 @@
 
 #include <regex.h>
 
-#include "core/config.h"
+#include "load/config.h"
 #include "machine.h"
 #include "output.h"
 #include "screen.h"

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/gate.h"
 #include "machine.h"
-#include "ring/gate.h"
 
 struct symbol {
 	uint64_t at;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libFuzzer target: any bytes as a bundle, a configuration and a guest's ELF file. `make fuzz`. */
-#include "core/bundle.h"
-#include "core/config.h"
-#include "core/elf.h"
+#include "load/bundle.h"
+#include "load/config.h"
+#include "load/elf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

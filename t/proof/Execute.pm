@@ -534,7 +534,7 @@ my %builtin = (
 	memcmp => sub { my ($self, $state, $a, $b, $n) = @_; # all bytes are there; the result is any
 		$self->resolve($state, $_, $n, 0) for $a, $b;
 		return $self->fresh(32) },
-	# x86/speculation.h, in assembly: the index, and 0 where the processor goes on past a bounds check
+	# arch/speculation.h, in assembly: the index, and 0 where the processor goes on past a bounds check
 	index_nospec => sub { my (undef, undef, $index, $size) = @_;
 		return ite(ult($index, $size), $index, const_(64, 0)) },
 	panic => sub { my ($self, $state) = @_; $self->check($state, FALSE, 'no panic'); $state->{guard} = FALSE; return },

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading a Linux kernel: core/bzimage.c, and what core/load.c notes of it. */
+/* Loading a Linux kernel: load/bzimage.c, and what load/load.c notes of it. */
 #define VENEER_HOST
 #include "proof.h"
 
-#include "core/bzimage.c"
-#include "core/load.c"
-#include "core/string.c"
-#include "mmu/walk.c"
+#include "engine/ring/shadow/walk.c"
+#include "lib/string.c"
+#include "load/bzimage.c"
+#include "load/load.c"
 
 char *host_memory;
 

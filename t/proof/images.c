@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What reads files that nobody vouches for: core/bundle.c, core/elf.c. A file
+ * What reads files that nobody vouches for: load/bundle.c, load/elf.c. A file
  * gives any value at each read, so nothing here rests on its staying what it was.
  *
  * Where a loop goes through a file, its body is a function, and one turn is proved from any place
@@ -8,11 +8,11 @@
  */
 #include "proof.h"
 
-#include "core/string.c" /* as the hypervisor has it */
+#include "lib/string.c" /* as the hypervisor has it */
 
 #define VENEER_HOST
-#include "core/bundle.c"
-#include "core/elf.c"
+#include "load/bundle.c"
+#include "load/elf.c"
 
 #define NAME_BYTES   BOUND(7, 31)
 #define SEARCH_BYTES BOUND(64, 256)

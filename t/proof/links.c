@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Link counts of shadow pages, mmu/. A page's count is that of the entries which link to it, in all
+ * Link counts of shadow pages. A page's count is that of the entries which link to it, in all
  * tables. Three functions change an entry that links, or make one that does: each is proved to keep
  * the count of any page right, whatever the entry and whatever the count. They are called one after
  * the other, with the lock held, so the counts are right after any number of calls.
@@ -8,9 +8,9 @@
 #define VENEER_HOST
 #include "proof.h"
 
-#include "mmu/fill.c"
-#include "mmu/pool.c"
-#include "mmu/sync.c"
+#include "engine/ring/shadow/fill.c"
+#include "engine/ring/shadow/pool.c"
+#include "engine/ring/shadow/sync.c"
 
 #define PAGES	4
 #define ENTRIES (MMU_POOL_MAX * (uint64_t)PT_ENTRIES) /* in all tables that there can be */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which frame a guest may have, mmu/: the one function that decides, and what rests on it. */
+/* Which frame a guest may have: the one function that decides, and what rests on it. */
 #define VENEER_HOST
 #include "proof.h"
 
-#include "mmu/shadow.h"
-#include "mmu/walk.c"
+#include "engine/ring/shadow/shadow.h"
+#include "engine/ring/shadow/walk.c"
 
 char *host_memory;
 
-/* A guest as core/guest.c makes it: whole pages, wherever they lie. */
+/* A guest as guest/guest.c makes it: whole pages, wherever they lie. */
 static void any_guest(struct mmu *m)
 {
 	m->memory = MPA((uint64_t)any_u32() << PAGE_SHIFT);

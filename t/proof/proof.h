@@ -8,7 +8,7 @@
 #ifndef PROOF_H
 #define PROOF_H
 
-#include "core/types.h"
+#include "lib/types.h"
 
 /* name: what is proved, and for which inputs */
 #define PROOF(name, text)                      \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which descriptors a guest may have: ring/segments.c. */
+/* Which descriptors a guest may have: engine/ring/segments.c. */
 #define VENEER_HOST
 #include "proof.h"
 
-#include "ring/segments.c"
+#include "engine/ring/segments.c"
 
 char *host_memory;
 

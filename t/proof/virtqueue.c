@@ -8,7 +8,7 @@
 #define VENEER_HOST
 #include "proof.h"
 
-#include "mmu/walk.c"
+#include "engine/ring/shadow/walk.c"
 #include "virtio/virtqueue.c"
 
 char *host_memory;

@@ -3,7 +3,7 @@
 #ifndef TEST_LOAD_ROOT_H
 #define TEST_LOAD_ROOT_H
 
-#include "mmu/mmu.h"
+#include "engine/ring/shadow/mmu.h"
 
 static inline void load_root(struct mmu_view *view, const struct paging *p, bool flush_user)
 {

@@ -4,9 +4,9 @@
  * nothing is read that is not there. Machine memory is an array that ends where the tables do, so
  * the address sanitizer sees every byte too far.
  */
-#include "mmu/memory.h"
+#include "arch/acpi.h"
+#include "kernel/memory.h"
 #include "tap.h"
-#include "x86/acpi.h"
 
 #define MEMORY	 (MIB(1) + 8192)
 #define RSDP_AT	 0xf0010

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* veneer.conf: right lines are taken, wrong ones named with their number, the rest goes on. */
-#include "core/config.h"
+#include "load/config.h"
 #include "tap.h"
 
 static char said[1024];

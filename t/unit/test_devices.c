@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The legacy PC's devices against their data sheets, and against noise. */
-#include "platform/i8042.h"
-#include "platform/i8254.h"
-#include "platform/i8259.h"
-#include "platform/ioapic.h"
-#include "platform/lapic.h"
-#include "platform/ns16550.h"
-#include "platform/pci.h"
-#include "platform/rtc.h"
-#include "platform/vga.h"
+#include "pc/i8042.h"
+#include "pc/i8254.h"
+#include "pc/i8259.h"
+#include "pc/ioapic.h"
+#include "pc/lapic.h"
+#include "pc/ns16550.h"
+#include "pc/pci.h"
+#include "pc/rtc.h"
+#include "pc/vga.h"
 #include "tap.h"
 
 static void init_pic(struct pic *p)

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Event logic: what ring/inject.c puts on a guest's stack, and when it waits. One guest with its
+ * Event logic: what engine/ring/inject.c puts on a guest's stack, and when it waits. One guest with its
  * memory in an array; its registers are looked at as the processor would find them.
  */
 #include <stdarg.h>
 
-#include "core/cpu.h"
-#include "core/guest.h"
-#include "mmu/memory.h"
-#include "ring/gate.h"
-#include "ring/ring.h"
+#include "arch/descriptor.h"
+#include "engine/ring/ring.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "kernel/gate.h"
+#include "kernel/memory.h"
 #include "tap.h"
-#include "x86/descriptor.h"
 
 #define MEMORY_AT    MIB(2)
 #define MEMORY	     MIB(4)

@@ -6,13 +6,13 @@
  */
 #include <stdarg.h>
 
-#include "core/cpu.h"
-#include "core/fpu.h"
-#include "core/guest.h"
-#include "hvm/hvm.h"
-#include "platform/platform.h"
+#include "arch/cpu.h"
+#include "engine/hvm/hvm.h"
+#include "guest/fpu.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "pc/pc.h"
 #include "tap.h"
-#include "x86/cpu.h"
 
 #define MEMORY MIB(1)
 #define CODE   0x1000ull

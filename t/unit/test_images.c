@@ -2,13 +2,13 @@
 /* Boot inputs (XSA-194): bundles and ELF files, whole, truncated at every byte, and with noise. */
 #include <elf.h>
 
-#include "core/bundle.h"
+#include "load/bundle.h"
 #include "tap.h"
 
-/* core/elf.h names the same things as <elf.h> */
+/* load/elf.h names the same things as <elf.h> */
 #undef PT_LOAD
 #undef PT_NOTE
-#include "core/elf.h"
+#include "load/elf.h"
 
 static char archive[4096];
 

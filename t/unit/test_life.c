@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest's phases (core/life.c), with what other CPUs do put where it hurts: an order of the
+ * A guest's phases (guest/life.c), with what other CPUs do put where it hurts: an order of the
  * operator comes while the guest's end is being told.
  */
-#include "core/console.h"
-#include "core/cpu.h"
-#include "core/guest.h"
-#include "core/load.h"
-#include "mmu/memory.h"
-#include "platform/platform.h"
+#include "arch/apic.h"
+#include "console/console.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "kernel/memory.h"
+#include "load/load.h"
+#include "pc/pc.h"
 #include "tap.h"
-#include "x86/apic.h"
 
 #define VCPUS 2
 

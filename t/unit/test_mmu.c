@@ -4,13 +4,13 @@
  * accesses. Walking the shadow as the processor would, with mmu_fault where it faults, must end as
  * walking the guest's tables by the book does.
  */
-#include "mmu/memory.h"
+#include "arch/cpu.h"
+#include "arch/paging.h"
+#include "engine/ring/shadow/shadow.h"
+#include "kernel/gate.h"
+#include "kernel/memory.h"
 #include "load_root.h"
-#include "mmu/shadow.h"
-#include "ring/gate.h"
 #include "tap.h"
-#include "x86/cpu.h"
-#include "x86/paging.h"
 
 #define MEMORY	     MIB(8)
 #define MEMORY_AT    MIB(4)

@@ -13,9 +13,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "engine/ring/shadow/shadow.h"
+#include "kernel/gate.h"
 #include "load_root.h"
-#include "mmu/shadow.h"
-#include "ring/gate.h"
 #include "tap.h"
 
 #define MEMORY_AT MIB(2)
@@ -198,7 +198,7 @@ void mmu_interleave(void)
 	switch_to(to);
 }
 
-/* As core/guest.c does: every other vCPU has left the guest once. */
+/* As guest/guest.c does: every other vCPU has left the guest once. */
 static void quiesce(struct mmu *mmu)
 {
 	(void)mmu;

@@ -4,12 +4,12 @@
  * page or 2 MiB that mmu_frame gives the guest, or one that was mapped beside them; nothing is
  * missing, and nothing reaches over the end of a memory that is no multiple of 2 MiB.
  */
-#include "core/engine.h"
-#include "core/guest.h"
-#include "hvm/hvm.h"
-#include "mmu/memory.h"
+#include "arch/paging.h"
+#include "engine/hvm/hvm.h"
+#include "guest/engine.h"
+#include "guest/guest.h"
+#include "kernel/memory.h"
 #include "tap.h"
-#include "x86/paging.h"
 
 #define TABLES	      MIB(4)
 #define MEMORY_AT     0x40000000ull /* not looked into */

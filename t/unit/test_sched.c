@@ -6,13 +6,13 @@
  */
 #include <setjmp.h>
 
-#include "core/cpu.h"
-#include "core/guest.h"
-#include "core/sched.h"
-#include "core/timer.h"
-#include "platform/platform.h"
+#include "arch/apic.h"
+#include "guest/guest.h"
+#include "guest/sched.h"
+#include "guest/timer.h"
+#include "kernel/cpu.h"
+#include "pc/pc.h"
 #include "tap.h"
-#include "x86/apic.h"
 
 #define US	     1000ull
 #define MS	     1000000ull

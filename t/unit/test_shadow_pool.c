@@ -6,9 +6,9 @@
  */
 #include <unistd.h>
 
+#include "engine/ring/shadow/shadow.h"
+#include "kernel/gate.h"
 #include "load_root.h"
-#include "mmu/shadow.h"
-#include "ring/gate.h"
 #include "tap.h"
 
 #define MEMORY_AT MIB(4)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The look over the hypervisor's own page tables (mmu/tables.c): tables as they should be are good,
+ * The look over the hypervisor's own page tables (kernel/tables.c): tables as they should be are good,
  * and each thing that must not be, planted in them, is found, where it is.
  */
-#include "mmu/memory.h"
-#include "mmu/tables.h"
-#include "ring/gate.h"
+#include "arch/paging.h"
+#include "kernel/gate.h"
+#include "kernel/memory.h"
+#include "kernel/tables.h"
 #include "tap.h"
-#include "x86/paging.h"
 
 #define RO   (PTE_P | PTE_A | PTE_NX)
 #define CODE (PTE_P | PTE_A)

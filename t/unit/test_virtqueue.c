@@ -7,8 +7,8 @@
 
 #include <linux/virtio_ring.h>
 
-#include "mmu/memory.h"
-#include "mmu/mmu.h"
+#include "engine/ring/shadow/mmu.h"
+#include "kernel/memory.h"
 #include "tap.h"
 
 #define MEMORY_AT MIB(1)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Local APIC (Intel SDM 3A chapter 10), I/O APIC (82093AA data sheet), and the clocks behind them.
+ */
+#ifndef VENEER_APIC_H
+#define VENEER_APIC_H
+
+#include "lib/types.h"
+
+struct acpi_platform;
+
+void pic_disable(void); /* the machine's own 8259 pair: all masked */
+void apic_init(void);	/* this CPU's */
+void apic_eoi(void);
+void apic_timer_set(uint64_t ticks_of_tsc); /* one shot, VECTOR_TIMER; 0 stops it */
+void apic_send(uint32_t apic_id, uint8_t vector);
+void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
+/* The one interrupt of a device that we take; all other pins are masked. */
+void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);
+
+/* Finds out TSC and APIC timer rates: from CPUID where it says, else against the 8254. */
+void clock_calibrate(void);
+uint64_t tsc_khz(void);
+uint64_t tsc_from_ns(uint64_t ns);
+uint64_t ns_from_tsc(uint64_t tsc);
+void delay_us(unsigned us);
+
+#endif

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From the boot loader's jump to the first guest, in order. */
+#include "arch/acpi.h"
+#include "arch/apic.h"
+#include "arch/cpu.h"
+#include "console/console.h"
+#include "guest/engine.h"
+#include "guest/guest.h"
+#include "guest/sched.h"
+#include "guest/speculation.h"
+#include "kernel/boot_info.h"
+#include "kernel/cpu.h"
+#include "kernel/memory.h"
+#include "kernel/panic.h"
+#include "lib/string.h"
+#include "load/bundle.h"
+#include "load/config.h"
+
+static struct boot_info boot;
+static struct config config;
+static struct acpi_platform acpi;
+static uint64_t entry_tsc;
+static uint32_t off_once;
+
+static void machine_stop(uint8_t code)
+{
+	outb(0xf4, code);
+	if (acpi.pm1a_port)
+		outw(acpi.pm1a_port, 0x2000); /* S5 of QEMU and Bochs: SLP_TYP 0, SLP_EN */
+	outw(0xb004, 0x2000);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+void panic_at(const char *file, int line, const char *fmt, ...)
+{
+	char text[200];
+	va_list args;
+
+	va_start(args, fmt);
+	format_v(text, sizeof(text), fmt, args);
+	va_end(args);
+	console_print_now("PANIC at %s:%d: %s", file, line, text);
+	machine_stop(2);
+	__builtin_unreachable();
+}
+
+uint64_t __stack_chk_guard; /* boot.S */
+void __stack_chk_fail(void);
+void __stack_chk_fail(void)
+{
+	panic("a function has written over its stack frame, before %lx",
+	      (uint64_t)__builtin_return_address(0));
+}
+
+void machine_guest_stats(struct guest *g)
+{
+	uint64_t ran = 0, worst = 0;
+	char text[256];
+	int used = 0;
+
+	for (unsigned i = 0; i < COUNTERS; i++)
+		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
+			       counter_names[i], guest_count_of(g, i));
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		ran += sched_ran(&g->vcpu[i]);
+		worst = MAX(worst, g->vcpu[i].worst_wait);
+	}
+	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu "
+		      "overhead_kib=%lu shadow_pages=%u%s",
+		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0,
+		      ns_from_tsc(ran) / 1000, ns_from_tsc(worst) / 1000, g->overhead >> 10,
+		      g->mmu.pool_pages - g->mmu.pool_free, text);
+}
+
+static void print_profile(const struct guest *g)
+{
+	for (unsigned i = 0; i < PROFILE_ENTRIES; i++)
+		if (g->profile[i].count)
+			console_print("profile %s 0x%x %u", g->config->name, g->profile[i].address,
+				      g->profile[i].count);
+}
+
+/* What became of optional guests that are not well, which nothing else in the last line says. */
+static void name_optional(char *to, size_t size)
+{
+	int used = 0;
+
+	for (unsigned i = 0; i < config.guests; i++) {
+		const struct guest_config *c = &config.guest[i];
+		const struct guest *g = c->optional ? guest_find(c->name) : NULL;
+
+		if (!c->optional || (g && !g->verdict))
+			continue;
+		const char *before = used ? "," : ", but optional:";
+		size_t left = size - (size_t)used;
+		used += g ? format(to + used, left, "%s %s verdict %d", before, c->name, g->verdict)
+			  : format(to + used, left, "%s %s not started", before, c->name);
+	}
+}
+
+void machine_off(void)
+{
+	uint64_t overhead = 0;
+	char optional[GUESTS_MAX * (NAME_MAX + 16) + 32] = "";
+	bool well = !config.errors;
+
+	if (__atomic_exchange_n(&off_once, 1, __ATOMIC_ACQ_REL))
+		return;
+	console_stop_buffering();
+	for (unsigned i = 0; i < guest_count; i++) {
+		struct guest *g = &guests[i];
+
+		machine_guest_stats(g);
+		print_profile(g);
+		overhead += g->overhead + g->mmu.memory_bytes;
+		well &= g->config->optional || g->verdict == 0;
+	}
+	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",
+		      (machine_memory.used - overhead) >> 10, overhead >> 10,
+		      machine_memory.image >> 10);
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpus[i].nmi_count)
+			console_print("core %u took %lu NMIs", i, cpus[i].nmi_count);
+	for (unsigned i = 0; i < guest_count; i++)
+		console_print("verdict %s %d", guests[i].config->name, guests[i].verdict);
+	name_optional(optional, sizeof(optional));
+	console_print("all done, %s%s", well ? "all well" : "not all well", well ? optional : "");
+	machine_stop(well ? 0 : 1);
+}
+
+static void config_error(void *arg, unsigned line, const char *message)
+{
+	(void)arg;
+	console_print("the configuration, line %u: %s", line, message);
+}
+
+static void refuse_boot(const char *why)
+{
+	console_print("cannot start: %s", why);
+	machine_stop(1);
+}
+
+static void read_bundle(void)
+{
+	struct file conf;
+	const void *bundle = direct(boot.bundle);
+
+	if (!boot.bundle_bytes)
+		refuse_boot("no bundle: give one with -initrd, or as a GRUB module2");
+	switch (bundle_find(bundle, boot.bundle_bytes, "veneer.conf", &conf)) {
+	case 0: break;
+	case -ENOENT: refuse_boot("no veneer.conf in the bundle"); break;
+	default: refuse_boot("the bundle is not a whole cpio archive in newc format");
+	}
+	config_read(&config, (const char *)conf.data, conf.bytes, config_error, NULL);
+}
+
+static bool find_file(const struct guest_config *c, const char *name, struct file *file)
+{
+	if (!bundle_find(direct(boot.bundle), boot.bundle_bytes, name, file))
+		return true;
+	console_print("%s: no file \"%s\" in the bundle: not started", c->name, name);
+	return false;
+}
+
+static void print_guest_start(const struct guest *g)
+{
+	char cores[4 * VCPUS_MAX];
+	int used = 0;
+
+	for (unsigned i = 0; i < g->vcpus; i++)
+		used += format(cores + used, sizeof(cores) - (size_t)used, "%s%u", i ? "," : "",
+			       g->vcpu[i].cpu->id);
+	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
+		      g->config->memory >> 20, cores, g->engine->name,
+		      preparation_names[g->prepare]);
+}
+
+static bool try_guest(const struct guest_config *c)
+{
+	struct guest *g = &guests[guest_count];
+
+	if (!sched_choose_cpu(c->cpus)) {
+		console_print(
+			"the configuration, line %u: %s: none of its cores is there, the machine "
+			"has %u: not started",
+			c->line, c->name, cpu_count);
+		return false;
+	}
+	memset(g, 0, sizeof(*g));
+	g->id = guest_count;
+	if (!find_file(c, c->image, &g->image) ||
+	    (*c->module && !find_file(c, c->module, &g->module)) || guest_create(g, c))
+		return false;
+	guest_count++;
+	print_guest_start(g);
+	return true;
+}
+
+/* A wrong line is an error, whosever it is; so is a guest for which this machine has no place, but
+ * for an optional one. */
+static void create_guest(const struct guest_config *c)
+{
+	if (c->broken)
+		console_print("%s: not started, see above", c->name);
+	else if (!try_guest(c) && !c->optional)
+		config.errors++;
+}
+
+static void read_boot_info(uint32_t magic, mpa_t info)
+{
+	int err = -EINVAL;
+
+	if (magic == BOOT_MAGIC_PVH)
+		err = pvh_read(info, &boot);
+	else if (magic == BOOT_MAGIC_MB2)
+		err = multiboot2_read(info, &boot);
+	if (err)
+		refuse_boot("neither PVH nor Multiboot2 information from the boot loader");
+}
+
+#define MEMORY_MIN MIB(8)
+
+#define BOOT_REACH (4ull << 30) /* of the tables that boot.S builds */
+
+static void read_acpi(void)
+{
+	uint32_t r[4];
+
+	cpuid(1, 0, r);
+	acpi_read(&acpi, boot.rsdp, BOOT_REACH, r[1] >> 24);
+	if (acpi.wrong)
+		console_print("the firmware's table %s is broken: passed over", acpi.wrong);
+	if (acpi.cpus_found > acpi.cpus)
+		console_print(
+			"the machine has %u processors, this build uses %u: raise CPUS_MAX in "
+			"arch/acpi.h",
+			acpi.cpus_found, acpi.cpus);
+}
+
+static void prepare_machine(void)
+{
+	/* not by RDRAND: in an emulator that counts, a run can be had again to the instruction */
+	mmu_secret = entry_tsc * 0x9e3779b97f4a7c15 | 1;
+	const char *missing = cpu_features_detect();
+
+	if (missing) {
+		console_print("cannot start: this processor has no %s", missing);
+		machine_stop(1);
+	}
+	memory_init(&boot);
+	if (memory_free_bytes() < MEMORY_MIN) {
+		console_print("cannot start: %lu KiB of memory free, at least %lu wanted",
+			      memory_free_bytes() >> 10, MEMORY_MIN >> 10);
+		machine_stop(1);
+	}
+	hv_tables_init();
+	read_acpi();
+	cpu_count = acpi.cpus;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		cpus[i].id = i;
+		cpus[i].apic_id = acpi.apic_id[i];
+		cpu_prepare(&cpus[i]);
+	}
+	cpu_load_tables(&cpus[0]);
+	cpus[0].online = true;
+	pic_disable();
+	apic_init();
+	clock_calibrate();
+}
+
+void boot_main(uint32_t magic, uint64_t info);
+void boot_main(uint32_t magic, uint64_t info)
+{
+	entry_tsc = rdtsc();
+	console_init();
+	read_boot_info(magic, MPA(info));
+	prepare_machine();
+	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
+		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
+		      tsc_khz() / 1000, cpu_features.name);
+	cpus_start();
+	read_bundle();
+	speculation_init(&config);
+	for (unsigned i = 0; i < config.guests; i++)
+		create_guest(&config.guest[i]);
+	for (unsigned i = 0; i < cpu_count; i++)
+		sched_shares(&cpus[i]);
+	if (!guest_count)
+		refuse_boot("no guest can be started");
+	speculation_warn_of_threads();
+	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
+	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
+	engines_start_cpu(&cpus[0]);
+	hv_tables_seal();
+	console_start_buffering();
+	cpus_go();
+	sched_run(&cpus[0]);
+}

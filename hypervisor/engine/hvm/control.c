@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * CR0, CR4 and EFER of a guest in a virtual machine: what it may set, Intel SDM 3A, sections 2.5
+ * and 10.8.5. Reading CR0 and CR4 does not exit; MOV to CR0 exits where it changes more than TS.
+ */
+#include "arch/cpu.h"
+#include "engine/hvm/hvm.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+
+#define CR0_DEFINED                                                                                \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
+	 CR0_PG)
+#define CR4_EVERYWHERE 0x7ffull /* up to OSXMMEXCPT, MCE among them */
+
+/* The control block is refused where the processor does not have them. */
+static uint64_t cr4_defined(void)
+{
+	const struct cpu_features *f = &cpu_features;
+
+	return CR4_EVERYWHERE | (f->umip ? CR4_UMIP : 0) | (f->fsgsbase ? CR4_FSGSBASE : 0) |
+	       (f->pcid ? CR4_PCIDE : 0) | (f->xsave ? CR4_OSXSAVE : 0) | (f->smep ? CR4_SMEP : 0) |
+	       (f->smap ? CR4_SMAP : 0);
+}
+
+static bool set_cr0(struct vcpu *v, uint64_t value)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	uint64_t changed = h->get(v, HVM_CR0) ^ value;
+
+	value |= CR0_ET;
+	if ((value & ~(uint64_t)CR0_DEFINED) || ((value & CR0_PG) && !(value & CR0_PE)) ||
+	    ((value & CR0_NW) && !(value & CR0_CD)))
+		return false;
+	if ((changed & CR0_PG) && (v->efer & EFER_LME)) {
+		if (hvm_in_code64(v) || !(h->get(v, HVM_CR4) & CR4_PAE))
+			return false;
+		v->efer ^= EFER_LMA;
+	}
+	h->set(v, HVM_CR0, value & ~(uint64_t)(CR0_NW | CR0_CD)); /* its memory is cached */
+	if (changed & (CR0_PG | CR0_WP))
+		h->flush(v);
+	return true;
+}
+
+/* MCE stays set whatever the guest says: a machine check is ours to see. */
+static bool set_cr4(struct vcpu *v, uint64_t value)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+
+	if ((value & ~cr4_defined()) || ((v->efer & EFER_LMA) && !(value & CR4_PAE)) ||
+	    ((value & CR4_PCIDE) && !(v->efer & EFER_LMA)))
+		return false;
+	h->set(v, HVM_CR4, value | CR4_MCE);
+	h->flush(v);
+	return true;
+}
+
+/* It sets the low four bits, and cannot clear PE. */
+uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word)
+{
+	return (v->engine->hvm->get(v, HVM_CR0) & ~0xeull) | (word & 0xf);
+}
+
+void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length)
+{
+	v->counts[COUNT_PRIVILEGED]++;
+	if (!hvm_in_code64(v))
+		value = (uint32_t)value;
+	if (hvm_in_ring0(v) && (n == 0 ? set_cr0(v, value) : set_cr4(v, value)))
+		hvm_skip(v, length);
+	else
+		v->engine->exception(v, VECTOR_GP, 0);
+}
+
+/* Whatever write to that register is found here now, a kernel may do it. */
+void hvm_decode_cr(struct vcpu *v, unsigned n)
+{
+	uint16_t word = 0;
+	struct insn i;
+
+	if (!hvm_decode(v, &i))
+		return;
+	if (i.op == INSN_MOV_TO_CR && i.reg == n) {
+		hvm_write_cr(v, n, *operand_register(v->regs, i.base), i.length);
+	} else if (i.op == INSN_LMSW && n == 0) {
+		if (!(i.flags & INSN_MEM))
+			word = (uint16_t)*operand_register(v->regs, i.base);
+		else if (!operand_load(v, operand_address(v, &i), &word, 2))
+			return;
+		hvm_write_cr(v, 0, hvm_lmsw(v, word), i.length);
+	}
+}
+
+/* SCE, LME and NXE can be set; LMA follows from paging. */
+bool hvm_write_efer(struct vcpu *v, uint64_t value)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	uint64_t may = EFER_SCE | EFER_LME | EFER_NXE;
+
+	if (value & ~(may | EFER_LMA))
+		return false;
+	if (((value ^ v->efer) & EFER_LME) && (h->get(v, HVM_CR0) & CR0_PG))
+		return false;
+	h->set(v, HVM_EFER, (value & may) | (v->efer & EFER_LMA));
+	return true;
+}

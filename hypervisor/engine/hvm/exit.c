@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a guest in a virtual machine can ask for by an exit, on VT-x and AMD-V alike. */
+#include "arch/cpu.h"
+#include "engine/hvm/hvm.h"
+#include "guest/fpu.h"
+#include "guest/guest.h"
+#include "guest/speculation.h"
+#include "kernel/cpu.h"
+#include "pc/lapic.h"
+
+void hvm_skip(struct vcpu *v, unsigned length)
+{
+	struct regs *r = v->regs;
+
+	r->rip += length;
+	if (r->rip >> 32 && !hvm_in_code64(v))
+		r->rip = (uint32_t)r->rip;
+	v->engine->hvm->end_shadow(v);
+}
+
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
+{
+	bool code64 = hvm_in_code64(v);
+	uint64_t at =
+		code64 ? v->regs->rip : (uint32_t)(v->regs->rip + v->engine->segment_base(v, 1));
+
+	hvm_paging(v);
+	return operand_fetch(v, at, code);
+}
+
+bool hvm_decode(struct vcpu *v, struct insn *i)
+{
+	uint8_t code[INSN_BYTES];
+	unsigned bytes = hvm_fetch(v, code);
+
+	return bytes && !insn_decode(code, bytes, hvm_in_code64(v), i);
+}
+
+/* Whether the hypervisor has an interest of its own in a PV guest's exception. */
+static bool pv_exception(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
+{
+	if (vector == VECTOR_GP && v->io_bitmap && hvm_pv_port(v))
+		return true;
+	if (vector == VECTOR_DB && hvm_pv_in_gate(v->regs->rip)) {
+		v->regs->rflags |= FLAGS_RF; /* steps and breakpoints are for guests */
+		return true;
+	}
+	if (!v->handlers.exception[vector]) {
+		guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
+			    (uint64_t)error);
+		return true;
+	}
+	if (vector == VECTOR_DB)
+		v->dr6 = (detail & DR6_STATUS) | DR6_FIXED;
+	return false;
+}
+
+void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
+{
+	if (guest_is_pv(v->guest) && pv_exception(v, vector, error, detail))
+		return;
+	if (vector == VECTOR_PF)
+		v->engine->hvm->set(v, HVM_CR2, detail);
+	hvm_exception(v, vector, error);
+}
+
+HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
+{
+	struct regs *r = v->regs;
+	uint32_t out[4];
+
+	v->counts[COUNT_PRIVILEGED]++;
+	hvm_filter_cpuid(v, (uint32_t)r->rax, (uint32_t)r->rcx, out);
+	r->rax = out[0];
+	r->rbx = out[1];
+	r->rcx = out[2];
+	r->rdx = out[3];
+	hvm_skip(v, length);
+}
+
+#define MSR_MISC_ENABLE	    0x1a0
+#define MSR_AMD_INT_PENDING 0xc0010055 /* Linux reads it on every AMD before family 10h */
+
+#define APIC_BASE_BSP	    0x100
+#define APIC_BASE_ENABLE    0x800
+
+/* It stays where it is. */
+static uint64_t apic_base(const struct vcpu *v)
+{
+	return LAPIC_AT | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);
+}
+
+/* What is not here does not exist; what the guest has for itself does not exit. */
+static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
+{
+	switch (msr) {
+	case MSR_TSC: *value = rdtsc(); return true;
+	case MSR_EFER: *value = v->efer; return true;
+	case MSR_MISC_ENABLE:
+	case MSR_AMD_INT_PENDING: *value = 0; return true;
+	case MSR_PAT: *value = v->pat; return true;
+	case MSR_APIC_BASE: *value = apic_base(v); return v->guest->platform;
+	default: return speculation_rdmsr(v, msr, value);
+	}
+}
+
+static bool good_pat(uint64_t value)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		uint8_t type = (value >> 8 * i) & 0xff;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+	switch (msr) {
+	case MSR_EFER: return hvm_write_efer(v, value);
+	case MSR_PAT:
+		if (!good_pat(value))
+			return false;
+		v->pat = value; /* what it asks for, not what it gets: its memory is cached */
+		return true;
+	case MSR_APIC_BASE: return v->guest->platform && value == apic_base(v);
+	default: return speculation_wrmsr(v, msr, value);
+	}
+}
+
+void hvm_rdmsr(struct vcpu *v, unsigned length)
+{
+	uint64_t value;
+
+	v->counts[COUNT_PRIVILEGED]++;
+	if (!read_msr(v, (uint32_t)v->regs->rcx, &value)) {
+		v->engine->exception(v, VECTOR_GP, 0);
+		return;
+	}
+	v->regs->rax = (uint32_t)value;
+	v->regs->rdx = value >> 32;
+	hvm_skip(v, length);
+}
+
+void hvm_wrmsr(struct vcpu *v, unsigned length)
+{
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	v->counts[COUNT_PRIVILEGED]++;
+	if (write_msr(v, (uint32_t)v->regs->rcx, value))
+		hvm_skip(v, length);
+	else
+		v->engine->exception(v, VECTOR_GP, 0);
+}
+
+void hvm_xsetbv(struct vcpu *v, unsigned length)
+{
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	v->counts[COUNT_PRIVILEGED]++;
+	if (!(v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE))
+		v->engine->exception(v, VECTOR_UD, NO_ERROR);
+	else if (hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
+		hvm_skip(v, length);
+	else
+		v->engine->exception(v, VECTOR_GP, 0);
+}
+
+void hvm_halt(struct vcpu *v, unsigned length)
+{
+	v->counts[COUNT_PRIVILEGED]++;
+	hvm_skip(v, length);
+	vcpu_halt(v, !(v->regs->rflags & FLAGS_IF));
+}
+
+void hvm_hypercall(struct vcpu *v, unsigned length)
+{
+	if (!guest_is_pv(v->guest) || !hvm_in_ring0(v)) {
+		v->engine->exception(v, VECTOR_UD, NO_ERROR);
+		return;
+	}
+	hvm_paging(v);
+	hvm_skip(v, length);
+	hypercall(v);
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* State of a guest in a virtual machine: where it starts, how it translates, what is sent to it. */
+#include "engine/hvm/hvm.h"
+
+#include "arch/cpu.h"
+#include "arch/paging.h"
+#include "engine/hvm/gate.h"
+#include "guest/fpu.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "kernel/memory.h"
+#include "pc/pc.h"
+
+int hvm_create_guest(struct guest *g)
+{
+	g->nested_root = g->engine->hvm->prepare() ? nested_create(g) : MPA(0);
+	if (!g->nested_root.v)
+		return -ENOMEM;
+	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
+}
+
+uint32_t hvm_asids;
+
+/* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
+int hvm_create_vcpu(struct vcpu *v)
+{
+	mpa_t at = guest_take(v->guest, PAGE_SIZE);
+
+	if (!at.v || v->cpu->asids + 1 >= hvm_asids)
+		return -ENOMEM;
+	v->vmcb = direct(at);
+	v->hvm_block_at = at;
+	v->hvm_asid = ++v->cpu->asids;
+	v->nested_root = v->guest->nested_root;
+	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
+}
+
+HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	v->engine->hvm->get_segment(v, 1, &cs);
+	return (v->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
+}
+
+bool hvm_in_ring0(const struct vcpu *v)
+{
+	return !(v->regs->cs & 3);
+}
+
+void hvm_paging(struct vcpu *v)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	uint64_t cr0 = h->get(v, HVM_CR0), cr4 = h->get(v, HVM_CR4);
+	uint64_t root = h->get(v, HVM_CR3);
+
+	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->efer);
+	if (root == HVM_IDENTITY_ROOT)
+		v->mmu.paging.mode = PAGING_OFF;
+}
+
+void hvm_gather(struct vcpu *v)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	struct hvm_segment gdt, idt;
+
+	h->get_segment(v, HVM_GDTR, &gdt);
+	h->get_segment(v, HVM_IDTR, &idt);
+	v->mmu.paging.root = GPA(h->get(v, HVM_CR3));
+	v->legacy.cr0 = (uint32_t)h->get(v, HVM_CR0);
+	v->legacy.cr2 = h->get(v, HVM_CR2);
+	v->legacy.cr4 = (uint32_t)h->get(v, HVM_CR4);
+	v->legacy.gdt_base = (uint32_t)gdt.base;
+	v->legacy.idt_base = (uint32_t)idt.base;
+}
+
+HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
+{
+	struct hvm_segment s;
+
+	v->engine->hvm->get_segment(v, seg, &s);
+	return s.base;
+}
+
+/* What the processor checks behind the exit of a string instruction. */
+bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
+{
+	struct hvm_segment d;
+
+	v->engine->hvm->get_segment(v, seg, &d);
+	if (hvm_in_code64(v))
+		return canonical(s->offset + (seg < 4 ? 0 : d.base));
+	uint64_t rights = (d.attributes & 0xffull) << 40 | (d.attributes & 0xf00ull) << 44;
+	return operand_fits(rights, d.limit, s);
+}
+
+uint32_t hvm_flags(const struct vcpu *v)
+{
+	return (uint32_t)v->regs->rflags;
+}
+
+void hvm_exception(struct vcpu *v, unsigned vector, int64_t error)
+{
+	v->counts[COUNT_EXCEPTION]++;
+	if (!((VECTORS_WITH_ERROR >> vector) & 1))
+		error = NO_ERROR;
+	v->engine->hvm->inject(v, HVM_EXCEPTION, vector, error);
+}
+
+void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
+{
+	v->engine->hvm->set(v, HVM_CR2, va.v);
+	hvm_exception(v, VECTOR_PF, error);
+}
+
+/* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
+static bool deliver_legacy(struct vcpu *v)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	struct platform *p = v->guest->platform;
+
+	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
+		h->window(v, false);
+	} else if (!h->interruptible(v)) {
+		h->window(v, true);
+	} else {
+		int vector = platform_interrupt_acknowledge(p, v->id);
+
+		h->window(v, false);
+		if (vector >= 0) {
+			v->counts[COUNT_INJECTED]++;
+			h->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
+		}
+	}
+	return v->state == VCPU_RUNNABLE;
+}
+
+bool hvm_deliver(struct vcpu *v)
+{
+	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : deliver_legacy(v);
+}
+
+/* As a startup IPI leaves it, Intel SDM 3A, table 9-1 and 9.4.4, but for the caches, which are on.
+ */
+static void start_real_mode(struct vcpu *v)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
+					  (uint64_t)v->startup << 12 };
+	const struct hvm_segment data = { 0, HVM_DATA16, 0xffff, 0 };
+	const struct hvm_segment table = { .limit = 0xffff };
+
+	for (unsigned seg = 0; seg < 6; seg++)
+		h->set_segment(v, seg, seg == 1 ? &code : &data);
+	h->set_segment(v, HVM_GDTR, &table);
+	h->set_segment(v, HVM_IDTR, &table);
+	h->set(v, HVM_CR0, CR0_ET);
+}
+
+/* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
+ * paging. */
+static void start_legacy(struct vcpu *v)
+{
+	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
+	const struct hvm_segment segments[] = {
+		[0] = data,
+		[1] = { LEGACY_CS, HVM_CODE32, HVM_LIMIT, 0 },
+		[2 ... 5] = data,
+		[HVM_TR] = { 0, HVM_TSS_BUSY, 0x67, 0 },
+		[HVM_GDTR] = { .limit = LEGACY_DS + 7, .base = v->legacy.gdt_base },
+		[HVM_IDTR] = { 0 },
+	};
+
+	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
+		h->set_segment(v, seg, &segments[seg]);
+	h->set(v, HVM_CR0, CR0_PE | CR0_ET | CR0_NE);
+	h->set(v, HVM_CR2, 0);
+	h->set(v, HVM_CR3, 0);
+	h->set(v, HVM_CR4, CR4_MCE);
+	h->set(v, HVM_EFER, 0);
+	v->engine->debug_changed(v);
+	v->saved.rflags = FLAGS_ONE;
+	v->xcr0 = 1;
+	v->hvm_code.bytes = NULL;
+	if (v->real_mode)
+		start_real_mode(v);
+	h->flush(v);
+}
+
+void hvm_start(struct vcpu *v, gpa_t root)
+{
+	if (guest_is_pv(v->guest))
+		hvm_pv_start(v, root);
+	else
+		start_legacy(v);
+}
+
+void hvm_load(struct vcpu *v)
+{
+	fpu_load(v);
+	write_breakpoints(v->dr);
+}
+
+void hvm_unload(struct vcpu *v)
+{
+	v->dr[0] = read_dr0();
+	v->dr[1] = read_dr1();
+	v->dr[2] = read_dr2();
+	v->dr[3] = read_dr3();
+	write_dr6(DR6_FIXED); /* its bits stay, and the next guest's are looked for */
+	fpu_save(v);
+}

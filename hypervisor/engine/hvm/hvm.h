@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engines of hardware virtualization have in common. Below it stand svm.c and vmx.c, which
+ * know their control blocks; above it, nothing knows that there are two of them.
+ */
+#ifndef VENEER_HVM_H
+#define VENEER_HVM_H
+
+#include "guest/operand.h"
+#include "lib/types.h"
+
+struct guest;
+struct mmu_report;
+struct span;
+struct vcpu;
+struct veneer_vcpu_page;
+
+/* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. */
+enum hvm_register { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER };
+
+/* As AMD-V has it (APM 2, table B-2). Attributes are bits 55:52 and 47:40 of a descriptor, side by
+ * side; 0: not usable. */
+struct hvm_segment {
+	uint16_t selector, attributes;
+	uint32_t limit;
+	uint64_t base;
+};
+/* ES CS SS DS FS GS = 0..5, then: */
+enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
+#define HVM_CODE32   0xc9b
+#define HVM_CODE64   0xa9b
+#define HVM_DATA32   0xc93
+#define HVM_CODE16   0x09b
+#define HVM_DATA16   0x093
+#define HVM_TSS_BUSY 0x08b
+#define HVM_LDT	     0x082
+#define HVM_LONG     0x200
+#define HVM_BIG	     0x400
+#define HVM_LIMIT    0xffffffff
+
+enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
+
+/* Exceptions that exit: #MC is the machine's; #AC and #DB could come without end while one is
+ * delivered. And those of a PV guest, see load_entries. */
+#define HVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
+uint32_t hvm_watched(const struct vcpu *v);
+
+/* How the entries look: AMD APM 2 15.25.5 (as page tables), Intel SDM 3C 29.3.2 (EPT). */
+struct nested_format {
+	uint64_t table;	    /* bits of an entry that leads on */
+	uint64_t leaf;	    /* bits of one that maps */
+	uint64_t large;	    /* added where it maps 2 MiB */
+	uint64_t read_only; /* bits of leaf to take away */
+};
+
+struct hvm_vendor {
+	struct nested_format format;
+	bool (*prepare)(void); /* before a guest is created; false: no memory */
+	uint64_t (*get)(const struct vcpu *v, enum hvm_register r);
+	void (*set)(struct vcpu *v, enum hvm_register r, uint64_t value);
+	void (*get_segment)(const struct vcpu *v, unsigned seg, struct hvm_segment *s);
+	void (*set_segment)(struct vcpu *v, unsigned seg, const struct hvm_segment *s);
+
+	/* An event for the next entry; error NO_ERROR for those without. */
+	void (*inject)(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error);
+	/* Whether an interrupt can be injected now, and an exit when it can. */
+	bool (*interruptible)(const struct vcpu *v);
+	void (*window)(struct vcpu *v, bool wanted);
+	bool (*has_event)(const struct vcpu *v); /* one waits for the next entry */
+	/* After the instruction that exited: interrupts are no longer held back by the one before
+	 */
+	void (*end_shadow)(struct vcpu *v);
+
+	void (*flush)(struct vcpu *v); /* all the guest's translations on this CPU */
+	/* PV: SYSCALL and SYSENTER lead to engine/hvm/gate.S, or are refused; exceptions without a handler
+	 * exit, and #GP where there is an I/O bitmap */
+	void (*load_entries)(struct vcpu *v);
+};
+
+/* svm.c and vmx.c have functions of the same names. */
+#define HVM_VENDOR                                                                      \
+	.get = get, .set = set, .get_segment = get_segment, .set_segment = set_segment, \
+	.inject = inject, .interruptible = interruptible, .window = window,             \
+	.has_event = has_event, .end_shadow = end_shadow, .flush = flush,               \
+	.load_entries = load_entries
+
+/* hvm.c: the parts of struct engine that are the same */
+int hvm_create_guest(struct guest *g);
+int hvm_create_vcpu(struct vcpu *v);
+extern uint32_t hvm_asids; /* a CPU has so many, 0 among them; constant after boot */
+bool hvm_deliver(struct vcpu *v);
+void hvm_gather(struct vcpu *v);
+uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
+bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
+uint32_t hvm_flags(const struct vcpu *v);
+void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
+void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error);
+void hvm_start(struct vcpu *v, gpa_t root);
+void hvm_load(struct vcpu *v); /* FPU and breakpoints, which no control block has */
+void hvm_unload(struct vcpu *v);
+
+/* Makes v->mmu translate as the guest's registers say; before its memory is looked at. */
+void hvm_paging(struct vcpu *v);
+bool hvm_in_code64(const struct vcpu *v);
+/* Intercepts of AMD-V come behind the check of privilege where APM 2, 15.9, says so: those of port
+ * instructions, MSRs, HLT, INVD, WBINVD, RDPMC and its own do. XSETBV's and VMMCALL's come before
+ * it, and of CR and DR writes it is better not believed. VT-x's but VMCALL's all come behind it
+ * (SDM 3C, 26.1.1). */
+bool hvm_in_ring0(const struct vcpu *v);
+
+/*
+ * exit.c, port.c: what an exit asks for. Each goes on behind the instruction, or sends a fault.
+ *
+ * What the processor has checked for the instruction that exited (privilege, ring 3's I/O bitmap,
+ * the rights of a page) holds for that one alone, and the bytes at RIP may have changed since. So
+ * what the exit says is what is done; where something must be decoded that it does not say, the
+ * instruction found has to be one that it can have been, else the guest executes it again.
+ */
+struct hvm_port {
+	uint16_t port;
+	uint8_t width; /* bytes */
+	bool in;
+	uint64_t next_rip;
+};
+void hvm_port(struct vcpu *v, const struct hvm_port *p);
+struct hvm_string { /* INS and OUTS */
+	struct hvm_port port;
+	bool repeat;
+	uint8_t address; /* its size in bytes; 0: not said */
+	uint8_t seg;	 /* of OUTS */
+};
+#define HVM_NOT_SAID 0xff
+void hvm_string(struct vcpu *v, const struct hvm_string *s);
+/* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
+void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
+void hvm_cpuid(struct vcpu *v, unsigned length);
+void hvm_rdmsr(struct vcpu *v, unsigned length);
+void hvm_wrmsr(struct vcpu *v, unsigned length);
+void hvm_xsetbv(struct vcpu *v, unsigned length);
+void hvm_halt(struct vcpu *v, unsigned length);
+void hvm_hypercall(struct vcpu *v, unsigned length);
+
+/* length.c: of the instruction at v->regs->rip, whose opcode is so many bytes; 0: it cannot be
+ * read any more, and the guest executes it again. */
+struct code_place {
+	uint64_t linear, root; /* address, and CR3 */
+	bool code64;
+};
+unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes);
+/* To behind it. */
+void hvm_skip(struct vcpu *v, unsigned length);
+
+/* Up to 15 bytes at RIP; how many could be read. */
+unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES]);
+/* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
+bool hvm_decode(struct vcpu *v, struct insn *i);
+
+/* mmio.c: an access to where there is no memory: by an instruction's operand, or by fetching it or
+ * walking page tables. */
+enum hvm_access { HVM_LOAD, HVM_STORE, HVM_NOT_DATA };
+void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access);
+
+/* control.c: MOV to CR0 or CR4 by the instruction at RIP; what LMSW makes of CR0; both for
+ * processors that do not say: the first decodes what exited as a write to register n. */
+void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length);
+uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word);
+void hvm_decode_cr(struct vcpu *v, unsigned n);
+bool hvm_write_efer(struct vcpu *v, uint64_t value);
+
+/* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */
+void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
+
+/* nested.c: guest-physical to machine-physical, built once. What mmu_frame says is all that they
+ * map. */
+
+/* A root that maps all of the guest's memory and vCPU pages; v == 0: no memory for it. */
+mpa_t nested_create(struct guest *g);
+
+/* Maps one page more, at a guest-physical address outside the guest's memory. False: no memory,
+ * which is what page.v == 0 says too. */
+bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable);
+
+/* Another root that shares all with the first but the tables on the way to a mapped address. */
+mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at);
+
+/* Whether the tables of all vCPUs map what they should; see struct engine. In the report a page is
+ * a guest-physical one. */
+bool nested_check(struct guest *g, struct mmu_report *r);
+
+/* pv.c: PV guests in a virtual machine, the parts of struct engine that serve them */
+int hvm_pv_create_guest(struct guest *g);
+int hvm_pv_create_vcpu(struct vcpu *v); /* v->nested_root is then its own */
+void hvm_pv_start(struct vcpu *v, gpa_t root);
+bool hvm_pv_deliver(struct vcpu *v);
+
+void hvm_load_entries(struct vcpu *v);
+void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
+bool hvm_drop_root(struct vcpu *v, gpa_t root);
+void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
+void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
+void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
+
+void hvm_pv_use_vmcall(void); /* once, before any guest: VT-x's instruction in gate.S */
+
+bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page included */
+
+/* #GP, when the guest wants an I/O bitmap for its ring 3: whether that is what it was. */
+bool hvm_pv_port(struct vcpu *v);
+
+/* Of struct engine: what is the same for both, and what knows the control block, by functions of
+ * the same names in svm.c and vmx.c. */
+#define HVM_ENGINE                                                                                \
+	.hvm = &vendor, .missing = missing, .start_cpu = start_cpu,                               \
+	.create_vcpu = hvm_create_vcpu, .start = start, .load = load, .unload = unload,           \
+	.run = run, .debug_changed = load_debug, .create_guest = hvm_create_guest,                \
+	.check = nested_check, .deliver = hvm_deliver, .gather = hvm_gather,                      \
+	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
+	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
+	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
+	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
+	.set_softint = hvm_set_softint
+
+#endif

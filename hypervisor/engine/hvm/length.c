@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How long an instruction was that has exited, for processors that do not say: AMD's without NRIPS,
+ * QEMU's among them. The processor has just executed it, so it is known but for its prefixes. Who
+ * changes them meanwhile changes where the guest goes on: by 15 bytes, with its own privilege.
+ */
+#include "engine/hvm/hvm.h"
+#include "guest/guest.h"
+#include "kernel/memory.h"
+
+static void remember(struct vcpu *v, uint64_t root, uint64_t at)
+{
+	struct mmu *m = v->mmu.mmu;
+	struct translation t;
+	unsigned error;
+
+	v->hvm_code.bytes = NULL;
+	if (mmu_walk(m, &v->mmu.paging, GVA(at), operand_access(v) | PF_FETCH, &t, &error))
+		return;
+	v->hvm_code =
+		(struct code_page){ .page = at >> PAGE_SHIFT,
+				    .root = root,
+				    .bytes = mmu_memory(m, GPA(t.gpa.v & PAGE_MASK), PAGE_SIZE) };
+}
+
+unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)
+{
+	uint8_t code[INSN_BYTES];
+
+	if (guest_is_pv(v->guest) && hvm_pv_in_gate(v->regs->rip))
+		return bytes; /* our own code, with no prefixes */
+	unsigned fetched = hvm_fetch(v, code);
+	unsigned n = insn_prefixes(code, fetched, at->code64) + bytes;
+	if (n > fetched)
+		return 0;
+	remember(v, at->root, at->linear);
+	return n;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Accesses of a virtual machine to guest-physical addresses without memory: a device's registers,
+ * or nothing, which reads as ones. */
+#include "engine/hvm/hvm.h"
+#include "guest/guest.h"
+#include "pc/pc.h"
+
+static uint64_t mask_of(unsigned width)
+{
+	return width == 8 ? ~0ull : (1ull << 8 * width) - 1;
+}
+
+static uint64_t stored_value(struct vcpu *v, const struct insn_move *m)
+{
+	if (m->reg == INSN_NO_REG)
+		return m->imm & mask_of(m->width);
+	if (m->high)
+		return *operand_register(v->regs, m->reg - 4) >> 8 & 0xff;
+	return *operand_register(v->regs, m->reg) & mask_of(m->width);
+}
+
+static void load_value(struct vcpu *v, const struct insn_move *m, uint64_t value)
+{
+	unsigned unused = 64 - 8 * m->width;
+
+	if (m->sign)
+		value = (uint64_t)((int64_t)(value << unused) >> unused);
+	if (m->reg_width == 1 && !m->high) /* SPL, BPL, SIL, DIL */
+		*operand_register(v->regs, m->reg) =
+			(*operand_register(v->regs, m->reg) & ~0xffull) | (value & 0xff);
+	else
+		operand_set_register(v, m->reg, value, m->reg_width);
+}
+
+/* The exit says where, and that the guest's tables allow a load or a store there. The rest is
+ * decoded: a width and a register, of the guest's own choice in any case. */
+void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access)
+{
+	struct platform *p = v->guest->platform;
+	struct insn_move m;
+	uint8_t code[INSN_BYTES];
+	unsigned bytes = p && access != HVM_NOT_DATA ? hvm_fetch(v, code) : 0;
+
+	if (!bytes || insn_decode_move(code, bytes, hvm_in_code64(v), &m)) {
+		guest_crash(v->guest,
+			    "access to guest-physical address %lx, which is outside its memory",
+			    at.v);
+		return;
+	}
+	if (m.store != (access == HVM_STORE))
+		return; /* changed since: it is executed again */
+	v->counts[COUNT_IO]++;
+	if (m.store)
+		platform_mmio_write(p, v->id, at.v, stored_value(v, &m), m.width);
+	else
+		load_value(v, &m, platform_mmio_read(p, v->id, at.v, m.width) & mask_of(m.width));
+	hvm_skip(v, m.length);
+}

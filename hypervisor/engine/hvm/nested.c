@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Nested page tables. */
+#include "engine/hvm/hvm.h"
+
+#include "arch/paging.h"
+#include "engine/hvm/gate.h"
+#include "guest/guest.h"
+#include "kernel/memory.h"
+#include "lib/string.h"
+
+/* Maps a page of that level, with the tables above it. False: no memory. */
+static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
+{
+	uint64_t *table = direct(root);
+
+	for (int l = 4; l > level; l--) {
+		uint64_t *e = &table[pt_index(at.v, l)];
+
+		if (!*e) {
+			mpa_t next = guest_take(g, PAGE_SIZE);
+
+			if (!next.v)
+				return false;
+			*e = next.v | g->engine->hvm->format.table;
+		}
+		table = direct(MPA(*e & PTE_ADDR));
+	}
+	table[pt_index(at.v, level)] = leaf;
+	return true;
+}
+
+bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
+{
+	const struct nested_format *f = &g->engine->hvm->format;
+	uint64_t bits = writable ? f->leaf : f->leaf & ~f->read_only;
+
+	return page.v && map(g, root, at, 1, page.v | bits);
+}
+
+mpa_t nested_create(struct guest *g)
+{
+	const struct nested_format *f = &g->engine->hvm->format;
+	uint64_t memory = g->mmu.memory_bytes, end = memory + g->mmu.vcpu_pages_bytes;
+	mpa_t root = guest_take(g, PAGE_SIZE);
+	bool fits = root.v;
+
+	for (uint64_t at = 0; fits && at < end;) {
+		bool large = at % LARGE_SIZE == 0 && at + LARGE_SIZE <= memory;
+		uint64_t leaf = mmu_frame(&g->mmu, GPA(at)).v | f->leaf;
+
+		fits = map(g, root, GPA(at), large ? 2 : 1, large ? leaf | f->large : leaf);
+		at += large ? LARGE_SIZE : PAGE_SIZE;
+	}
+	return fits ? root : MPA(0);
+}
+
+mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at)
+{
+	mpa_t copy[5] = { 0 }, from = root;
+
+	for (int l = 4; l > 0; l--) {
+		copy[l] = guest_take(g, PAGE_SIZE);
+		if (!copy[l].v)
+			return MPA(0);
+		memcpy(direct(copy[l]), direct(from), PAGE_SIZE);
+		if (l < 4) {
+			uint64_t *e = (uint64_t *)direct(copy[l + 1]) + pt_index(at.v, l + 1);
+
+			*e = (*e & ~PTE_ADDR) | copy[l].v;
+		}
+		if (l > 1)
+			from = MPA(((uint64_t *)direct(from))[pt_index(at.v, l)] & PTE_ADDR);
+	}
+	return copy[4];
+}
+
+static bool overlaps(mpa_t a, uint64_t bytes, mpa_t b, uint64_t b_bytes)
+{
+	return a.v < b.v + b_bytes && b.v < a.v + bytes;
+}
+
+/* The guest whose memory a page belongs to, or NULL. */
+static const struct guest *owner(mpa_t page)
+{
+	for (unsigned i = 0; i < guest_count; i++) {
+		const struct mmu *m = &guests[i].mmu;
+
+		if (overlaps(page, PAGE_SIZE, m->memory, m->memory_bytes) ||
+		    overlaps(page, PAGE_SIZE, m->vcpu_pages, m->vcpu_pages_bytes))
+			return &guests[i];
+	}
+	return NULL;
+}
+
+static const char *check_leaf(const struct guest *g, uint64_t at, uint64_t e, int level)
+{
+	const struct nested_format *f = &g->engine->hvm->format;
+	bool writable = (e & f->read_only) == f->read_only;
+	mpa_t frame = MPA(e & PTE_ADDR);
+
+	if (at < g->mmu.memory_bytes + g->mmu.vcpu_pages_bytes) {
+		if (level == 2 && at + LARGE_SIZE > g->mmu.memory_bytes)
+			return "a leaf beyond the end of memory";
+		return frame.v == mmu_frame(&g->mmu, GPA(at)).v ? NULL : "a leaf elsewhere";
+	}
+	/* the gate area of a PV guest: pages made for it, the vCPU page, and read-only code */
+	if (!guest_is_pv(g) || at < HVM_GATE_GPA || level != 1)
+		return "a leaf where there is no memory";
+	if (at == HVM_GATE_PAGES + (GATE_VCPU_PAGE - GATE_BASE))
+		return owner(frame) == g ? NULL : "a vCPU page of another guest";
+	if (owner(frame))
+		return "a page of the gate area in a guest's memory";
+	return writable && overlaps(frame, PAGE_SIZE, MPA(MIB(1)), machine_memory.image)
+		       ? "a writable leaf to the hypervisor"
+		       : NULL;
+}
+
+static bool check_table(const struct guest *g, mpa_t table, uint64_t base, int level,
+			struct mmu_report *r)
+{
+	const struct nested_format *f = &g->engine->hvm->format;
+
+	r->tables++;
+	for (unsigned i = 0; i < PT_ENTRIES; i++) {
+		uint64_t e = ((uint64_t *)direct(table))[i], at = base + i * pt_span(level);
+		bool leaf = level == 1 || (level == 2 && (e & f->large));
+		mpa_t below = MPA(e & PTE_ADDR);
+
+		if (!e)
+			continue;
+		r->leaves += leaf;
+		if (leaf)
+			r->what = check_leaf(g, at, e, level);
+		else if (owner(below))
+			r->what = "a table in a guest's memory";
+		if (r->what) {
+			r->page = (unsigned)(at >> PAGE_SHIFT);
+			r->level = (unsigned)level;
+			r->index = i;
+			return false;
+		}
+		if (!leaf && !check_table(g, below, at, level - 1, r))
+			return false;
+	}
+	return true;
+}
+
+bool nested_check(struct guest *g, struct mmu_report *r)
+{
+	*r = (struct mmu_report){ 0 };
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		mpa_t root = g->vcpu[i].nested_root;
+
+		if ((!i || root.v != g->vcpu[i - 1].nested_root.v) &&
+		    !check_table(g, root, 0, 4, r))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Port instructions of a virtual machine: what the exit says is what is done, see hvm.h. */
+#include "arch/cpu.h"
+#include "engine/hvm/hvm.h"
+#include "guest/guest.h"
+#include "guest/port_io.h"
+
+/* The instruction that exited ends at next_rip, with its opcode. False: another stands there now.
+ * LOCK, which QEMU 7.2 lets pass, makes no other of it: that would be looked for without end. */
+static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64, struct insn *i)
+{
+	const struct hvm_port *p = &s->port;
+	unsigned n = (unsigned)(p->next_rip - v->regs->rip), bytes;
+	uint8_t code[INSN_BYTES];
+
+	bytes = hvm_fetch(v, code);
+	return n && n <= bytes && !insn_decode(code, n, code64, i) &&
+	       insn_prefixes(code, n, code64) == n - 1 &&
+	       code[n - 1] == (p->in ? 0x6c : 0x6e) + (p->width > 1) &&
+	       !(i->flags & INSN_REP) == !s->repeat;
+}
+
+/* Else, of 16 bits; unless it is of 64. */
+static bool in_code32(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	v->engine->hvm->get_segment(v, 1, &cs);
+	return cs.attributes & HVM_BIG;
+}
+
+/* Not every processor says a string's address size and segment. */
+static bool complete(struct vcpu *v, const struct hvm_string *s, struct insn *i)
+{
+	bool code64 = hvm_in_code64(v), small = s->address < (code64 ? 8 : 4), in = s->port.in;
+	uint8_t seg = in ? 0 : s->seg; /* INS: to ES */
+	struct insn found;
+
+	if (!s->address || seg == HVM_NOT_SAID) {
+		if (!find_string(v, s, code64, &found))
+			return false;
+		small = found.flags & INSN_SMALL_ADDRESS;
+		small ^= !code64 && !in_code32(v);
+		seg = found.seg;
+	}
+	*i = (struct insn){ .op = in ? INSN_INS : INSN_OUTS, .width = s->port.width, .seg = seg };
+	i->flags = INSN_DX | (s->repeat ? INSN_REP : 0) | (code64 ? INSN_CODE64 : 0) |
+		   (small ? INSN_SMALL_ADDRESS : 0);
+	return true;
+}
+
+static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
+{
+	if (port_io(v, i) == DONE) {
+		v->regs->rip = next_rip;
+		v->engine->hvm->end_shadow(v);
+	}
+}
+
+void hvm_string(struct vcpu *v, const struct hvm_string *s)
+{
+	struct insn i;
+
+	if (complete(v, s, &i))
+		execute(v, &i, s->port.next_rip);
+}
+
+void hvm_port(struct vcpu *v, const struct hvm_port *p)
+{
+	const struct insn i = { .op = p->in ? INSN_IN : INSN_OUT,
+				.width = p->width,
+				.imm = p->port };
+
+	execute(v, &i, p->next_rip);
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Why a ring-1 guest left the processor, and who sees to it. */
+#include "arch/cpu.h"
+#include "engine/ring/ring.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+
+HOT_FRAME static void page_fault(struct vcpu *v)
+{
+	gva_t va = GVA(read_cr2());
+	unsigned error = (unsigned)v->regs->error;
+
+	if (!guest_is_pv(v->guest))
+		va.v = (uint32_t)va.v;
+	switch (mmu_fault(&v->mmu, va, &error)) {
+	case MMU_FILLED:
+		v->counts[COUNT_FILL]++;
+		if (v->regs->error & PF_USER) /* not for what the guest's handler touches */
+			v->page->fault_busy = 0;
+		break;
+	case MMU_AGAIN: break;
+	case MMU_GUEST_FAULT:
+		v->page->fault_busy = 1; /* its second coming is for us */
+		ring_page_fault(v, va, error);
+		break;
+	case MMU_NO_MEMORY:
+		guest_crash(v->guest, "access to address %lx, which is outside its memory", va.v);
+		break;
+	case MMU_UNMASK: ring_unmask_trap(v); break;
+	case MMU_WINDOW: ring_exception(v, VECTOR_GP, 0); break;
+	}
+}
+
+static void debug_exception(struct vcpu *v)
+{
+	v->dr6 = (read_dr6() & DR6_STATUS) | DR6_FIXED;
+	write_dr6(DR6_FIXED);
+	if (v->stepping)
+		v->counts[COUNT_STEP]++;
+	else
+		ring_debug(v);
+}
+
+/*
+ * IRETQ has refused what was to go on: for ring 3 an address that is not canonical, behind an
+ * instruction done for it, or a selector whose descriptor is gone. The processor would have gone
+ * on, and found out at the next instruction; to the kernel it is that #GP. A kernel's own frame
+ * like that is its end: who pushed the next one could not know that it is any better.
+ */
+static void bad_frame(struct vcpu *v)
+{
+	if ((v->regs->cs & 3) == 3)
+		ring_exception(v, VECTOR_GP, 0);
+	else
+		guest_crash(v->guest, "return to a frame the processor refuses");
+}
+
+HOT_FRAME void ring_exit(struct vcpu *v)
+{
+	unsigned vector = (unsigned)v->regs->vector;
+
+	if (vector == EXIT_HYPERCALL) { /* the two that matter for speed */
+		hypercall(v);
+		return;
+	}
+	if (vector == VECTOR_PF) {
+		page_fault(v);
+		return;
+	}
+	switch (vector) {
+	case VECTOR_TS ... VECTOR_GP: ring_emulate(v); break;
+	case VECTOR_DB: debug_exception(v); break;
+	case VECTOR_BP:
+	case VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;
+	case VECTOR_UD:
+		if (ring_is_pending_return(v))
+			break;
+		ring_undo_syscall(v);
+		ring_exception(v, VECTOR_UD, NO_ERROR);
+		break;
+	case EXIT_BAD_FRAME: bad_frame(v); break;
+	default:
+		if (vector < 32) {
+			ring_exception(v, vector, (int64_t)v->regs->error);
+		} else {
+			v->counts[COUNT_INTERRUPT]++;
+			interrupt_handle(vector);
+		}
+	}
+}

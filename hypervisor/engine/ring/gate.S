@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The doors between a ring-1 guest and the hypervisor. Linked at GATE_TEXT, mapped in every address
+ * space. Up to the load of CR3 this code runs on the guest's page table, sees nothing of the
+ * hypervisor but the gate area, and uses only the stacks there, whose old contents it never reads.
+ * No register of the hypervisor's but the constants in gate_data is in the processor meanwhile, since
+ * an NMI or a machine check would leave it on a stack that the guest can read.
+ *
+ *   trap, interrupt   gate_vectors -> gate_common -> gate_exit (back in ring_enter's caller)
+ *   SYSCALL, SYSENTER gate_syscall -> hypercall in the gate | gate_exit | straight on to ring 1
+ *   resume            ring_enter -> gate_resume -> IRETQ
+ */
+#define __ASSEMBLER__ 1
+#include "abi/veneer.h"
+#include "kernel/gate.h"
+#include "arch/cpu.h"
+
+.macro PUSH_REGS
+	.irp	reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+	pushq	%\reg
+	.endr
+.endm
+
+.macro POP_REGS_BUT_RAX
+	.irp	reg, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx
+	popq	%\reg
+	.endr
+.endm
+
+.macro POP_REGS
+	POP_REGS_BUT_RAX
+	popq	%rax
+.endm
+
+/* To the ring-1 kernel's entry. What a kernel has not registered leads to GATE_NO_SYSCALL. */
+.macro ENTER_KERNEL entry:req
+	leaq	gate_frame_end(%rip), %rsp
+	pushq	$VENEER_KERNEL_SS
+	pushq	gate_vcpu_page+VENEER_VP_KERNEL_SP(%rip)
+	pushq	$(FLAGS_ONE | FLAGS_IF)
+	pushq	$VENEER_KERNEL_CS
+	pushq	gate_data+\entry(%rip)
+	movl	$VENEER_IRQ_MASKED, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+.endm
+
+	.section .gate.text, "ax"
+	.code64
+
+/* One stub per vector, 16 bytes apart; the error code's place is always filled. */
+	.balign	16
+gate_vectors:
+	.set	vector, 0
+	.rept	256
+	.balign	16
+	.if	!(vector < 32 && ((VECTORS_WITH_ERROR >> (vector & 31)) & 1))
+	pushq	$0
+	.endif
+	.if	vector == VECTOR_PF
+	jmp	gate_page_fault
+	.elseif	vector < 128
+	pushq	$vector
+	.else
+	pushq	$(vector - 256)		/* two bytes long; gate_common takes the low byte */
+	.endif
+	.if	vector == VECTOR_DB
+	jmp	gate_debug
+	.elseif	vector == VECTOR_DF || vector == VECTOR_MC
+	jmp	gate_abort
+	.elseif	vector != VECTOR_PF
+	jmp	gate_common
+	.endif
+	.set	vector, vector + 1
+	.endr
+
+/*
+ * A page fault of ring 3 whose shadow entry says that the guest has no page there either (its
+ * reserved bit is set): to the guest at once, unless the last one went this way too.
+ */
+gate_page_fault:
+	testb	$PF_RESERVED, (%rsp)
+	jz	1f
+	testb	$2, 16(%rsp)		/* CS of ring 3 */
+	jz	1f
+	cmpl	$0, gate_vcpu_page+VENEER_VP_FAULT_BUSY(%rip)
+	jne	1f
+	cmpq	$0, gate_data+GD_FAULT_ENTRY(%rip)
+	je	1f
+	movl	$1, gate_vcpu_page+VENEER_VP_FAULT_BUSY(%rip)
+	pushq	%rax
+	movq	%cr2, %rax
+	movq	%rax, gate_vcpu_page+VENEER_VP_CR2(%rip)
+	movl	8(%rsp), %eax
+	andl	$~(PF_PRESENT | PF_RESERVED), %eax
+	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+5*8(%rip)
+	.set	word, 0
+	.rept	5
+	movq	(2 + word)*8(%rsp), %rax
+	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+word*8(%rip)
+	.set	word, word + 1
+	.endr
+	popq	%rax
+	ENTER_KERNEL GD_FAULT_ENTRY
+gate_fault_iret:
+	iretq
+1:	pushq	$VECTOR_PF
+
+gate_common:
+	testb	$3, 24(%rsp)		/* CS of the interrupted code */
+	jz	gate_from_ring0
+	PUSH_REGS
+	movzbl	15*8(%rsp), %eax
+	movq	%rax, 15*8(%rsp)
+
+/* Leave the guest: the frame is complete; go back to where ring_enter was called. */
+gate_exit:
+	cld
+	movq	gate_data+GD_HV_CR3(%rip), %rax
+	movq	%rax, %cr3
+	movq	gate_data+GD_HV_RSP(%rip), %rsp
+	.globl	gate_exit_return
+gate_exit_return:			/* engine/ring/speculation.S; behind a RET nothing is executed */
+	popq	%rbp
+	ret
+	.fill	3, 1, 0xcc
+
+/* Enter the guest on the page table in RAX. RDI is its struct regs where the hypervisor has it, in
+ * the frame that is at GATE_STACKS then. */
+	.globl	gate_resume
+gate_resume:
+	movq	%rdi, %rsp
+	POP_REGS_BUT_RAX
+	leaq	gate_frame_rax(%rip), %rsp /* first: an NMI under the guest's page table tells it RSP */
+	movq	%rax, %cr3
+	.globl	gate_resume_rax, gate_resume_iret
+gate_resume_rax:			/* engine/ring/speculation.S */
+	popq	%rax
+	addq	$16, %rsp		/* vector, error */
+gate_resume_iret:
+	iretq
+
+/*
+ * SYSCALL, from ring 1 through the hypercall page or from ring 3. RCX tells which: only ring 1 can
+ * execute the hypercall page. The processor has masked IF, TF, DF, NT and AC (MSR_SFMASK). Every
+ * exception that can come here has a stack of its own, so RSP may serve as a register.
+ */
+	.balign	16
+gate_syscall:
+	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	leaq	gate_hypercall(%rip), %rsp
+	xorq	%rcx, %rsp
+	cmpq	$0xfff, %rsp
+	jbe	gate_hypercall_entry
+	ENTER_KERNEL GD_SYSCALL_ENTRY
+gate_syscall_iret:
+	iretq
+
+/* SYSCALL from 32-bit code: AMD alone has it. */
+gate_syscall32:
+	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	ENTER_KERNEL GD_SYSCALL32_ENTRY
+gate_syscall32_iret:
+	iretq
+
+/* SYSENTER clears IF alone, so the flags are cleaned here, and handed over in R11, which 32-bit
+ * code does not have. */
+gate_sysenter:
+	leaq	gate_frame_end(%rip), %rsp
+	pushfq
+	popq	%r11
+	orq	$FLAGS_IF, %r11
+	pushq	$FLAGS_ONE
+	popfq
+gate_sysenter_clean:
+	ENTER_KERNEL GD_SYSENTER_ENTRY
+gate_sysenter_iret:
+	iretq
+
+gate_hypercall_entry:
+	leaq	gate_frame_end(%rip), %rsp
+	pushq	$VENEER_KERNEL_SS
+	pushq	gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	pushq	%r11
+	pushq	$VENEER_KERNEL_CS
+	pushq	%rcx
+	testl	%eax, %eax
+	jnz	1f
+gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
+	iretq
+1:	pushq	$0
+	pushq	$EXIT_HYPERCALL
+	PUSH_REGS
+	jmp	gate_exit
+
+/*
+ * From ring 0: a guest frame that IRETQ refused, an interrupt in the idle loop, or a bug of ours.
+ * A refused frame still stands complete at the top of the entry stack, and the general registers
+ * are the guest's: make a full exit of it.
+ */
+gate_from_ring0:
+	pushq	%rax
+	testl	$FLAGS_VM, 40(%rsp)	/* QEMU 7.2 lets IRETD into virtual-8086 mode from long mode */
+	jnz	1f
+	.irp	iret, resume, hypercall, syscall, syscall32, sysenter, fault
+	leaq	gate_\iret\()_iret(%rip), %rax
+	cmpq	%rax, 24(%rsp)
+	je	1f
+	.endr
+	popq	%rax
+	PUSH_REGS
+	cld
+	movzbl	15*8(%rsp), %eax
+	movq	%rax, 15*8(%rsp)
+	movq	gate_data+GD_HV_CR3(%rip), %rax
+	movq	%cr3, %rcx
+	cmpq	%rax, %rcx
+	je	2f			/* as for each interrupt that ends a VM's turn: keep the TLB */
+	movq	%rax, %cr3
+2:	movq	%rsp, %rdi
+	movabsq	$ring0_trap, %rax
+	call	gate_indirect_thunk_rax
+	POP_REGS
+	addq	$16, %rsp
+	iretq
+1:	popq	%rax
+	leaq	gate_frame_error(%rip), %rsp
+	movq	$0, (%rsp)
+	pushq	$EXIT_BAD_FRAME
+	PUSH_REGS
+	jmp	gate_exit
+
+/*
+ * NMI, on a stack of its own, anywhere, on any page table: count it and go on. The IDT leads here at
+ * once. IRETQ unblocks NMIs, and must do so only when this stack is free again: nothing here faults,
+ * and what interrupts it all the same goes back by gate_resume_nmi.
+ */
+	.balign	16
+gate_nmi:
+	pushq	%rax
+	pushq	%rcx
+	movq	%cr3, %rax
+	movq	gate_data+GD_HV_CR3(%rip), %rcx
+	movq	%rcx, %cr3
+	movq	gate_data+GD_THIS_CPU(%rip), %rcx
+	lock incq CPU_NMI_COUNT(%rcx)
+	movq	%rax, %cr3
+	popq	%rcx
+	popq	%rax
+	iretq
+gate_nmi_end:
+
+/* Whether RIP in the frame at 16(%rsp) is the NMI handler's; then to that label. RAX is spent. */
+.macro IF_IN_NMI label:req
+	leaq	gate_nmi(%rip), %rax
+	negq	%rax
+	addq	16(%rsp), %rax
+	cmpq	$(gate_nmi_end - gate_nmi), %rax
+	jb	\label
+.endm
+
+/* Back into the NMI handler without an IRETQ. On this stack: RAX, an error code, the frame. Below
+ * the handler's RSP there is room for what POPFQ and RET take. */
+gate_resume_nmi:
+	movq	40(%rsp), %rax		/* RSP */
+	pushq	32(%rsp)
+	popq	-16(%rax)		/* RFLAGS */
+	pushq	16(%rsp)
+	popq	-8(%rax)		/* RIP */
+	subq	$16, 40(%rsp)
+	popq	%rax
+	movq	32(%rsp), %rsp
+	popfq
+	ret
+
+/*
+ * #DB has its own stack, because MOV SS and SYSCALL can bring it to ring 0's first instruction,
+ * where RSP is still the guest's. There it means nothing to us; from the guest it is a normal exit.
+ * SYSENTER leaves TF set: it is stepped up to where it has kept the user's flags and cleaned ours.
+ *
+ * The gate runs with the guest's debug registers armed, and so does C code up to where ring.c has
+ * cleared DR7. A breakpoint there can do no harm:
+ *   - SET_DEBUGREG takes no address that the hypervisor's own tables map, and the gate area is part
+ *     of these. So none fires but on a guest's own address: by MOV SS, one instruction late.
+ *   - Should one fire nevertheless, RF lets the instruction it was set on go on: no loop.
+ *   - Should one fire in the NMI handler, NMIs stay blocked: DR7 is cleared, since POPFQ cannot set
+ *     RF, and the way back is not an IRETQ.
+ */
+gate_debug:
+	testb	$3, 24(%rsp)
+	jnz	1f
+	testl	$FLAGS_VM, 32(%rsp)	/* see gate_from_ring0 */
+	jnz	1f
+	movq	%rax, (%rsp)		/* over the vector */
+	orl	$FLAGS_RF, 32(%rsp)
+	IF_IN_NMI 4f
+	leaq	gate_sysenter(%rip), %rax
+	cmpq	%rax, 16(%rsp)
+	jb	2f
+	leaq	gate_sysenter_clean(%rip), %rax
+	cmpq	%rax, 16(%rsp)
+	jb	3f
+2:	andq	$~FLAGS_TF, 32(%rsp)
+3:	popq	%rax
+	addq	$8, %rsp
+	iretq
+4:	movl	$DR7_FIXED, %eax
+	movq	%rax, %dr7
+	andq	$~FLAGS_TF, 32(%rsp)
+	jmp	gate_resume_nmi
+1:	pushq	%rax
+	leaq	gate_frame_end(%rip), %rax
+	.irp	word, 1, 2, 3, 4, 5	/* SS, then what lies below it */
+	pushq	(8 - \word)*8(%rsp)
+	popq	-\word*8(%rax)
+	.endr
+	movq	$0, -48(%rax)
+	movq	$VECTOR_DB, -56(%rax)
+	popq	%rax
+	leaq	gate_frame_vector(%rip), %rsp
+	PUSH_REGS
+	jmp	gate_exit
+
+/* Machine check and double fault: C code decides, on a stack that no guest can see. It cannot see
+ * this one, when that is the guest's. */
+gate_abort:
+	PUSH_REGS
+	cld
+	movzbl	15*8(%rsp), %edi
+	movq	17*8(%rsp), %rsi	/* RIP */
+	movq	20*8(%rsp), %rdx	/* RSP */
+	movq	%rsp, %rbp
+	movq	%cr3, %rbx
+	movq	gate_data+GD_HV_CR3(%rip), %rax
+	movq	%rax, %cr3
+	movq	gate_data+GD_THIS_CPU(%rip), %rax
+	movq	CPU_ABORT_STACK(%rax), %rsp
+	movabsq	$ring0_abort, %rax
+	call	gate_indirect_thunk_rax
+	movq	%rbx, %cr3
+	movq	%rbp, %rsp
+	POP_REGS
+	movq	%rax, (%rsp)		/* over the vector */
+	testb	$3, 24(%rsp)
+	jnz	1f
+	IF_IN_NMI gate_resume_nmi
+1:	popq	%rax
+	addq	$8, %rsp
+	iretq
+
+/* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. Ring 1 runs here. */
+	.section .gate.hypercall, "ax"
+hypercall_page_start:
+	.set	nr, 0
+	.rept	VENEER_HC_RETURN_USER
+	.balign	VENEER_HYPERCALL_STRIDE, 0xcc
+	movl	$nr, %eax
+	syscall
+	ret
+	.set	nr, nr + 1
+	.endr
+
+	.org	hypercall_page_start + VENEER_HC_RETURN_USER * VENEER_HYPERCALL_STRIDE, 0xcc
+	movq	%rax, gate_vcpu_page+VENEER_VP_SCRATCH(%rip)	/* the stack may be read-only */
+	movq	gate_vcpu_page+VENEER_VP_USER_GS(%rip), %rax
+	wrgsbase %rax
+	movq	gate_vcpu_page+VENEER_VP_SCRATCH(%rip), %rax
+	jmp	gate_return
+
+/* An event from the store on is delivered by the hypervisor as if the IRETQ were done. What waited
+ * before takes the frame where it is, unless its stack segment is a local one: such a frame may
+ * stand on a stack that can only be read, and the hypervisor moves it. */
+	.org	hypercall_page_start + VENEER_HC_RETURN * VENEER_HYPERCALL_STRIDE, 0xcc
+gate_return:
+	movl	$0, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+	cmpl	$0, gate_vcpu_page+VENEER_VP_IRQ_PENDING(%rip)
+	jne	1f
+gate_return_iret:
+	iretq
+1:	movl	$VENEER_IRQ_MASKED, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+	testb	$4, 32(%rsp)
+	jnz	gate_return_pending
+	movl	$0, gate_vcpu_page+VENEER_VP_IRQ_PENDING(%rip)
+	jmp	*gate_data+GD_EVENT_ENTRY(%rip)
+gate_return_pending:
+	ud2
+gate_return_end:
+
+/* Where SYSCALL goes that no kernel has asked for: the #UD tells the hypervisor. */
+	.balign	VENEER_HYPERCALL_STRIDE, 0xcc
+gate_no_syscall:
+	ud2
+gate_no_syscall32:
+	ud2
+	.balign	4096, 0xcc
+
+/* Called from enter in ring.c: RAX = the guest's CR3, RDI = its struct regs, RSI = where gate_exit
+ * looks for our stack. Returns when the guest has trapped, with RBP and RSP alone as they were. */
+	.text
+	.globl	ring_enter
+ring_enter:
+	pushq	%rbp
+	movq	%rsp, (%rsi)
+	movabsq	$gate_resume, %rcx
+	jmp	__x86_indirect_thunk_rcx
+
+/* Addresses of the gate's entry points, for C code that cannot reach that far. */
+	.section .rodata
+	.globl	gate_entry_points
+	.balign	8
+gate_entry_points:
+	.quad	gate_vectors, gate_syscall, gate_syscall32, gate_sysenter
+	.quad	gate_return, gate_return_iret, gate_return_pending, gate_return_end, gate_no_syscall, gate_no_syscall32
+	.quad	gate_nmi
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sending exceptions, interrupts and events to a ring-1 kernel: what the processor would have done
+ * (Intel SDM 3A, chapter 6), done by hand on the kernel's own stack. The stack is written with the
+ * kernel's rights through its own page tables, so it can only point the frame at itself.
+ */
+#include "arch/cpu.h"
+#include "arch/descriptor.h"
+#include "engine/ring/ring.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "lib/string.h"
+
+uint32_t ring_flags(const struct vcpu *v)
+{
+	uint32_t f = (uint32_t)v->regs->rflags & ~(FLAGS_IF | FLAGS_IOPL);
+
+	if (v->stepping)
+		f &= ~FLAGS_TF;
+	if (!v->page->irq_mask || (v->regs->cs & 3) == 3)
+		f |= FLAGS_IF;
+	return f;
+}
+
+void ring_set_flags(struct vcpu *v, uint32_t flags)
+{
+	v->regs->rflags = (flags & FLAGS_USER) | FLAGS_ONE | FLAGS_IF;
+	v->page->irq_mask = flags & FLAGS_IF ? 0 : VENEER_IRQ_MASKED;
+}
+
+static inline void fill_frame(const struct vcpu *v, uint64_t *at, int64_t error)
+{
+	const struct regs *r = v->regs;
+
+	if (error != NO_ERROR)
+		*at++ = (uint64_t)error;
+	at[0] = r->rip;
+	at[1] = r->cs;
+	at[2] = ring_flags(v);
+	at[3] = r->rsp;
+	at[4] = r->ss;
+}
+
+/* Where the stack is not one page of the guest's memory. */
+static __attribute__((noinline)) bool push_in_parts(struct vcpu *v, uint64_t sp, int64_t error,
+						    unsigned bytes)
+{
+	struct mmu_failure f;
+	uint64_t frame[6];
+
+	fill_frame(v, frame, error);
+	if (!mmu_write(&v->mmu, GVA(sp), frame, bytes, 0, &f))
+		return true;
+	guest_crash(v->guest, "no stack for an exception or event: address %lx", f.va.v);
+	return false;
+}
+
+static void pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
+{
+	struct regs *r = v->regs;
+	uint64_t sp = (user ? v->page->kernel_sp : r->rsp) & ~15ull;
+	unsigned bytes = error == NO_ERROR ? 40 : 48;
+
+	sp -= bytes;
+	uint64_t *to = mmu_kernel_stack(&v->mmu, GVA(sp), bytes);
+	if (to)
+		fill_frame(v, to, error);
+	else if (!push_in_parts(v, sp, error, bytes))
+		return;
+	r->rip = handler;
+	r->cs = VENEER_KERNEL_CS;
+	r->rflags = FLAGS_ONE | FLAGS_IF;
+	r->rsp = sp;
+	r->ss = VENEER_KERNEL_SS;
+	v->page->irq_mask = VENEER_IRQ_MASKED;
+}
+
+static __attribute__((noinline)) bool take_frame(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	uint64_t frame[5];
+
+	if (mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
+		return false;
+	memcpy(&r->rip, frame, sizeof(frame)); /* the last five of struct regs, in their order */
+	return true;
+}
+
+/* In the gate's return, from its first store on: what the frame at RSP holds is where we are. */
+static bool finish_return(struct vcpu *v)
+{
+	const struct regs *r = v->regs;
+
+	return r->rip >= gate_entry_points[GATE_RETURN] &&
+	       r->rip < gate_entry_points[GATE_RETURN_END] && r->cs == VENEER_KERNEL_CS &&
+	       take_frame(v);
+}
+
+bool ring_is_pending_return(struct vcpu *v)
+{
+	if (v->regs->rip != gate_entry_points[GATE_RETURN_PENDING] ||
+	    v->regs->cs != VENEER_KERNEL_CS)
+		return false;
+	v->page->irq_mask = 0;
+	/* should nothing wait any more, the return itself is tried again */
+	v->regs->rip = gate_entry_points[GATE_RETURN_IRET];
+	return true;
+}
+
+void ring_undo_syscall(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	bool compat = r->rip == gate_entry_points[GATE_NO_SYSCALL32];
+
+	if (r->cs != VENEER_KERNEL_CS || (!compat && r->rip != gate_entry_points[GATE_NO_SYSCALL]))
+		return;
+	r->rip = r->rcx - 2; /* SYSCALL is two bytes */
+	r->rflags = r->r11;
+	r->rsp = v->page->user_sp;
+	r->cs = compat ? VENEER_USER_CS32 : VENEER_USER_CS;
+	r->ss = VENEER_USER_SS;
+}
+
+void ring_pv_event(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	bool user = (r->cs & 3) == 3;
+	const struct veneer_handlers *h = &v->handlers;
+
+	if (!h->event || (!user && (v->page->irq_mask || on_entry_stack(r->rsp)))) {
+		v->page->irq_pending = 1;
+		return;
+	}
+	v->page->irq_pending = 0;
+	v->counts[COUNT_INJECTED]++;
+	if (!user && r->rip >= h->window_start && r->rip < h->window_end) {
+		r->rip = h->event;
+		v->page->irq_mask = VENEER_IRQ_MASKED;
+		return;
+	}
+	if (!user && finish_return(v)) {
+		user = (r->cs & 3) == 3;
+		v->page->irq_mask = 0;
+	}
+	pv_push(v, user, NO_ERROR, h->event);
+}
+
+/* An IDT entry of a 32-bit guest, SDM 3A section 6.11. */
+struct gate32 {
+	uint16_t offset_low, selector;
+	uint8_t zero, type;
+	uint16_t offset_high;
+};
+_Static_assert(sizeof(struct gate32) == 8, "gate");
+
+static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
+{
+	const struct legacy_state *l = &v->legacy;
+
+	if (vector * 8 + 7 > l->idt_limit ||
+	    mmu_read(&v->mmu, GVA((uint32_t)(l->idt_base + vector * 8)), g, sizeof(*g), 0, NULL))
+		return false;
+	unsigned type = g->type & 0x1f;
+	return (g->type & 0x80) && (type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP);
+}
+
+static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
+{
+	struct {
+		uint32_t esp0;
+		uint16_t ss0;
+	} __attribute__((packed)) tss;
+
+	if (v->legacy.tr_limit < 9 ||
+	    mmu_read(&v->mmu, GVA((uint32_t)(v->legacy.tr_base + 4)), &tss, sizeof(tss), 0, NULL))
+		return false;
+	*esp = tss.esp0;
+	*ss = tss.ss0;
+	return true;
+}
+
+static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error)
+{
+	struct regs *r = v->regs;
+	bool user = (r->cs & 3) == 3;
+	uint32_t esp = (uint32_t)r->rsp, frame[6];
+	uint16_t ss = (uint16_t)r->ss;
+	unsigned n = 0;
+
+	if (user && !kernel_stack(v, &esp, &ss)) {
+		guest_crash(v->guest, "no task state segment to take a kernel stack from");
+		return false;
+	}
+	if (error != NO_ERROR)
+		frame[n++] = (uint32_t)error;
+	frame[n++] = (uint32_t)r->rip;
+	/* what the guest believes its CS to be */
+	frame[n++] = (uint32_t)((r->cs & 3) == 1 ? r->cs & ~3ull : r->cs);
+	frame[n++] = ring_flags(v);
+	if (user) {
+		frame[n++] = (uint32_t)r->rsp;
+		frame[n++] = (uint32_t)r->ss;
+	}
+	esp -= 4 * n;
+	gva_t at = GVA((uint32_t)(esp + desc_base(ring_descriptor(v, ss))));
+	if (mmu_write(&v->mmu, at, frame, 4 * n, 0, NULL)) {
+		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
+		return false;
+	}
+	r->rip = gate->offset_low | (uint32_t)gate->offset_high << 16;
+	r->cs = (gate->selector & ~3u) | 1;
+	r->rsp = esp;
+	r->ss = (ss & ~3u) | 1;
+	r->rflags &= ~(uint64_t)(FLAGS_TF | FLAGS_NT | FLAGS_RF);
+	if ((gate->type & 0x1f) == DESC_TYPE_INTERRUPT)
+		v->page->irq_mask = VENEER_IRQ_MASKED;
+	else if (user)
+		v->page->irq_mask = 0;
+	return true;
+}
+
+bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
+{
+	struct gate32 gate;
+
+	v->counts[COUNT_INJECTED]++;
+	if (!read_gate(v, vector, &gate)) {
+		guest_crash(v->guest, "interrupt vector %u has no usable IDT entry", vector);
+		return false;
+	}
+	return legacy_push(v, &gate, NO_ERROR);
+}
+
+void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
+{
+	struct gate32 gate;
+
+	v->counts[COUNT_EXCEPTION]++;
+	if (!((VECTORS_WITH_ERROR >> vector) & 1))
+		error = NO_ERROR;
+	if (guest_is_pv(v->guest)) {
+		bool user =
+			(v->regs->rip == gate_entry_points[GATE_RETURN_IRET] && finish_return(v)) ||
+			(v->regs->cs & 3) == 3;
+
+		if (v->handlers.exception[vector])
+			pv_push(v, user, error, v->handlers.exception[vector]);
+		else
+			guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
+				    (uint64_t)error);
+		return;
+	}
+	if (read_gate(v, vector, &gate))
+		legacy_push(v, &gate, error);
+	else
+		guest_crash(v->guest, "exception %u (error %lx) with no usable IDT entry", vector,
+			    (uint64_t)error);
+}
+
+/*
+ * On the entry stack a #DB is of the program that made the INT n: a watched MOV SS breaks one
+ * instruction late, behind the INT n, where CS already says ring 1 (CVE-2018-8897). No frame may go
+ * on that stack, and a kernel's handler would take it for its own, with the program's GS. It is
+ * dropped, as a kernel drops it that finds one in its entry code.
+ */
+void ring_debug(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+
+	if (guest_is_pv(v->guest) && (r->cs & 3) == 1 && on_entry_stack(r->rsp))
+		r->rflags = (r->rflags & ~(uint64_t)FLAGS_TF) | FLAGS_RF;
+	else
+		ring_exception(v, VECTOR_DB, NO_ERROR);
+}
+
+void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
+{
+	v->legacy.cr2 = va.v;
+	v->page->cr2 = va.v;
+	ring_exception(v, VECTOR_PF, error);
+}
+
+void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
+{
+	bool pv = guest_is_pv(v->guest);
+	struct gate32 gate;
+
+	v->counts[COUNT_SOFTINT]++;
+	if (pv && (vector == VECTOR_BP || vector == VECTOR_OF)) {
+		ring_exception(v, vector, NO_ERROR); /* its gates are open to all, SDM 3A 6.3.3 */
+		return;
+	}
+	if (pv || !read_gate(v, vector, &gate) ||
+	    ((gate.type >> 5) & 3) < virtual_cpl(v->regs->cs)) {
+		ring_exception(v, VECTOR_GP, vector << 3 | 2);
+		return;
+	}
+	v->regs->rip += length;
+	legacy_push(v, &gate, NO_ERROR);
+}

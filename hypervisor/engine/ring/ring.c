@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The ring engine: loading a vCPU into the processor, entering it, and what must be sent to it
+ * first. The way in and out of the processor itself is gate.S.
+ */
+#include "engine/ring/ring.h"
+
+#include "arch/cpu.h"
+#include "arch/descriptor.h"
+#include "arch/paging.h"
+#include "guest/fpu.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "kernel/memory.h"
+#include "kernel/panic.h"
+#include "lib/string.h"
+#include "pc/pc.h"
+
+/* Into the guest, until it traps: gate.S, ring_enter. */
+static void enter(struct cpu *cpu, struct vcpu *v)
+{
+	uint64_t cr3 = mmu_root(&v->mmu).v, *hv_rsp = &cpu->gate->hv_rsp;
+	struct regs *regs = v->regs;
+
+	__asm__ volatile("call ring_enter"
+			 : "+a"(cr3), "+D"(regs), "+S"(hv_rsp)
+			 :
+			 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+			   "r15", "memory", "cc");
+}
+
+#define READ_SEG(name)                                               \
+	({                                                           \
+		uint16_t s_;                                         \
+		__asm__ volatile("movw %%" #name ", %0" : "=r"(s_)); \
+		s_;                                                  \
+	})
+#define LOAD_SEG(name, value) __asm__ volatile("movl %0, %%" #name ::"r"((uint32_t)(value)))
+
+static uint16_t fit(const struct vcpu *v, uint16_t selector)
+{
+	return ring_selector_fits(v, selector) ? selector : 0;
+}
+
+static void unload(struct cpu *cpu, struct vcpu *v)
+{
+	(void)cpu;
+	v->ds = READ_SEG(ds);
+	v->es = READ_SEG(es);
+	v->fs = READ_SEG(fs);
+	v->gs = READ_SEG(gs);
+	v->fs_base = rdmsr(MSR_FS_BASE);
+	v->gs_base = rdmsr(MSR_GS_BASE);
+	fpu_save(v);
+}
+
+void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr)
+{
+	cpu->gate_pt[pt_index(va, 1)] =
+		page ? direct_mpa(page).v | PTE_P | PTE_A | PTE_NX | attr : 0;
+	invlpg(va);
+}
+
+/* Entries that the gate takes from its data page; only the current vCPU's stand there. */
+static void load_entries(struct vcpu *v)
+{
+	struct cpu *cpu = v->cpu;
+	struct gate_data *gate = cpu->gate;
+	bool sysenter = v->sysenter_entry;
+
+	gate->syscall_entry =
+		v->handlers.syscall ? v->handlers.syscall : gate_entry_points[GATE_NO_SYSCALL];
+	gate->syscall32_entry =
+		v->syscall32_entry ? v->syscall32_entry : gate_entry_points[GATE_NO_SYSCALL32];
+	gate->sysenter_entry = v->sysenter_entry;
+	gate->event_entry = v->handlers.event;
+	gate->fault_entry = v->fault_entry;
+	if (cpu->sysenter_on != sysenter) {
+		cpu->sysenter_on = sysenter;
+		wrmsr(MSR_SYSENTER_CS, sysenter ? SEL_HV_CS : 0);
+	}
+}
+
+static void use_page(struct vcpu *v, struct veneer_vcpu_page *page)
+{
+	ring_gate_page(v->cpu, GATE_VCPU_PAGE, page, PTE_W | PTE_D);
+}
+
+static void flush_part(struct vcpu *v)
+{
+	if (!mmu_flush_part(&v->mmu, &v->flush))
+		vcpu_request_from(v, REQUEST_WORK);
+}
+
+static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
+{
+	if (bytes <= PAGE_SIZE) {
+		mmu_flush(&v->mmu, va, bytes);
+		return;
+	}
+	mmu_flush_begin(&v->mmu, &v->flush, va, bytes);
+	flush_part(v);
+}
+
+void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
+{
+	switch (mmu_load_root(&v->mmu, p)) {
+	case MMU_ROOT_EMPTY: break;
+	case MMU_ROOT_KEPT:
+		if (flush_user)
+			flush(v, GVA(0), USER_LAST + 1);
+		break;
+	case MMU_ROOT_AGAIN: v->flush_user = flush_user; vcpu_request_from(v, REQUEST_WORK);
+	}
+}
+
+/* That of a vCPU that begins is loaded as its work: its start is long without that. */
+static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
+{
+	mmu_unload(&v->mmu);
+	v->mmu.paging = p;
+	v->flush_user = flush_user;
+	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
+}
+
+/* What the vCPU has begun goes on; while some is left, it does not. */
+static void work_part(struct vcpu *v)
+{
+	if (v->mmu.root == MMU_NO_ROOT)
+		ring_load_root(v, &v->mmu.paging, v->flush_user);
+	else if (v->ldt_load.entries)
+		v->regs->rax = (uint64_t)(int64_t)ring_ldt_part(v);
+	else
+		flush_part(v);
+}
+
+/* Of a PV guest: ~0 for the identity map. */
+static struct paging pv_paging(gpa_t root)
+{
+	return paging_of(CR0_WP | (root.v == ~0ull ? 0 : CR0_PG), root, 0, EFER_LMA | EFER_NXE);
+}
+
+static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
+{
+	const struct paging p = pv_paging(root);
+
+	ring_load_root(v, &p, flush_user);
+}
+
+static bool drop_root(struct vcpu *v, gpa_t root)
+{
+	return mmu_drop_root(v->mmu.mmu, root);
+}
+
+/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
+ * an interrupt gate would clear the real IF, and ring 1 would keep the processor for itself. */
+static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
+{
+	assert(vector_is_guests(vector));
+	v->idt[vector] = idt_template[vector];
+	if (at)
+		v->idt[vector] = gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+}
+
+static void load(struct cpu *cpu, struct vcpu *v)
+{
+	ring_gate_page(cpu, GATE_GDT, v->gdt, 0);
+	ring_gate_page(cpu, GATE_IDT, v->idt, 0);
+	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
+	/* not in our own tables: the guest's CR3 will make it be seen */
+	*cpu->stacks_entry = direct_mpa(v->gate_stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	ring_load_ldt(v);
+	ring_load_selectors(cpu, guest_is_pv(v->guest));
+	load_entries(v);
+
+	write_dr6(DR6_FIXED); /* status bits stay set: whoever ran before may have left some */
+
+	LOAD_SEG(ds, fit(v, v->ds));
+	LOAD_SEG(es, fit(v, v->es));
+	LOAD_SEG(fs, fit(v, v->fs));
+	LOAD_SEG(gs, fit(v, v->gs));
+	if (guest_is_pv(v->guest)) {
+		wrmsr(MSR_FS_BASE, v->fs_base);
+		wrmsr(MSR_GS_BASE, v->gs_base);
+		wrmsr(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
+	}
+	fpu_load(v);
+	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
+}
+
+static void start_pv(struct vcpu *v, gpa_t root)
+{
+	load_root_later(v, pv_paging(root), true);
+	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
+	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
+	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+	v->regs->cs = VENEER_KERNEL_CS;
+	v->regs->ss = VENEER_KERNEL_SS;
+}
+
+static void start_legacy(struct vcpu *v)
+{
+	v->regs->cs = SEL_BOOT_CS32;
+	v->regs->ss = SEL_BOOT_DS32;
+	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
+	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
+	load_root_later(v, (struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
+}
+
+static void start(struct vcpu *v, gpa_t root)
+{
+	memset(v->gdt, 0, PAGE_SIZE);
+	v->gdt_entries = 0;
+	ring_set_ldt(v, GVA(0), 0);
+	memcpy(v->idt, idt_template, PAGE_SIZE);
+	v->regs->rflags = FLAGS_ONE | FLAGS_IF;
+	v->ds = v->es = v->fs = v->gs = 0;
+	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
+	v->stepping = false;
+	if (guest_is_pv(v->guest))
+		start_pv(v, root);
+	else
+		start_legacy(v);
+}
+
+/* The store that unmasks must trap from now on, or no longer. */
+static void arm_window(struct vcpu *v, bool armed)
+{
+	struct mmu *m = &v->guest->mmu;
+
+	v->page->irq_pending = armed;
+	if (!m->window_bytes || m->window_armed == armed)
+		return;
+	m->window_armed = armed;
+	if (v->mmu.root != MMU_NO_ROOT)
+		mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
+}
+
+static const struct veneer_iret_window *iret_window(const struct guest *g, uint64_t rip)
+{
+	unsigned lo = 0, hi = g->rewrite.window_count;
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+		const struct veneer_iret_window *w = &g->iret_windows[mid];
+
+		if (rip < w->start)
+			hi = mid;
+		else if (rip > w->iret)
+			lo = mid + 1;
+		else
+			return w;
+	}
+	return NULL;
+}
+
+static bool deliver_legacy(struct vcpu *v)
+{
+	struct platform *p = v->guest->platform;
+	bool user = (v->regs->cs & 3) == 3;
+
+	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
+		arm_window(v, false);
+		return true;
+	}
+	if (v->page->irq_mask && !user) {
+		arm_window(v, true);
+		return true;
+	}
+	/* a stub that ring 3 has jumped to means nothing */
+	if (!user && v->guest->prepare == PREPARE_REWRITTEN &&
+	    iret_window(v->guest, v->regs->rip)) {
+		ring_iret(v);
+		if (v->state != VCPU_RUNNABLE)
+			return false;
+		if (v->page->irq_mask && (v->regs->cs & 3) != 3) {
+			arm_window(v, true);
+			return true;
+		}
+	} else if (!user) {
+		ring_emulate_hlt_at(v); /* the interrupt is what it would have waited for */
+	}
+	arm_window(v, false);
+	return ring_legacy_interrupt(v, (unsigned)platform_interrupt_acknowledge(p, v->id));
+}
+
+/* A stock kernel with interrupts masked is stepped, because POPF would not trap. */
+static bool step_if_masked(struct vcpu *v)
+{
+	if (v->guest->prepare != PREPARE_STOCK)
+		return true;
+	v->stepping = v->page->irq_mask && (v->regs->cs & 3) != 3;
+	if (v->stepping) {
+		if (!ring_step(v))
+			return false;
+		v->stepping = v->page->irq_mask && (v->regs->cs & 3) != 3;
+	}
+	if (v->stepping)
+		v->regs->rflags |= FLAGS_TF;
+	else
+		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
+	return v->state == VCPU_RUNNABLE;
+}
+
+#define UNMASK_STORE_BYTES 10 /* movl $0, address */
+
+/* Delivery follows on the way back in; in an IRET's stub, after the IRET. */
+void ring_unmask_trap(struct vcpu *v)
+{
+	v->page->irq_mask = 0;
+	v->counts[COUNT_PRIVILEGED]++;
+	if (!iret_window(v->guest, v->regs->rip))
+		v->regs->rip += UNMASK_STORE_BYTES;
+}
+
+static bool deliver(struct vcpu *v)
+{
+	if (guest_is_pv(v->guest)) {
+		if (__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
+			ring_pv_event(v);
+		return v->state == VCPU_RUNNABLE;
+	}
+	return deliver_legacy(v) && step_if_masked(v);
+}
+
+static void run(struct cpu *cpu, struct vcpu *v)
+{
+	bool watched = v->dr7 & DR7_ENABLE;
+
+	if (watched) { /* not before: they hold linear addresses of the guest's, not ours */
+		write_breakpoints(v->dr);
+		write_dr7(v->dr7);
+	}
+	if (v->mmu.mmu->quiesce) {
+		__atomic_store_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
+		enter(cpu, v);
+		__atomic_store_n(&v->in_guest, false, __ATOMIC_RELEASE);
+	} else {
+		enter(cpu, v);
+	}
+	v->counts[COUNT_EXITS]++;
+	if (watched)
+		write_dr7(DR7_FIXED);
+	ring_exit(v);
+}
+
+/* See engine/ring/shadow/shadow.h: what is neither lent nor a root in use must do for a fault. */
+_Static_assert(MMU_POOL_MIN - MMU_POOL_MIN / MMU_LENT_SHARE >= VCPUS_MAX + MMU_PATH, "");
+
+/* Shadow pages: MMU_POOL_MIN, and one for each MiB. The pool bounds what a guest can make us spend,
+ * of memory and, in a flush of everything, of time: with all MMU_POOL_MAX a few million
+ * instructions. */
+static int create_guest(struct guest *g)
+{
+	unsigned pages = MIN(MMU_POOL_MIN + (g->mmu.memory_bytes >> 20), MMU_POOL_MAX);
+	mpa_t pool = guest_take(g, pages * PAGE_SIZE);
+	mpa_t list = guest_take(g, pages * sizeof(struct shadow));
+
+	if (!pool.v || !list.v)
+		return -ENOMEM;
+	mmu_init(&g->mmu, pool, pages, direct(list));
+	return 0;
+}
+
+static int create_vcpu(struct vcpu *v)
+{
+	mpa_t gdt = guest_take(v->guest, PAGE_SIZE), idt = guest_take(v->guest, PAGE_SIZE);
+	mpa_t stacks = guest_take(v->guest, PAGE_SIZE);
+
+	if (!gdt.v || !idt.v || !stacks.v)
+		return -ENOMEM;
+	v->gate_stacks = direct(stacks);
+	v->regs = (struct regs *)(v->gate_stacks + GATE_FRAME);
+	v->gdt = direct(gdt);
+	v->idt = direct(idt);
+	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;
+	mmu_attach(&v->guest->mmu, &v->mmu);
+	return 0;
+}
+
+static void reset_guest(struct guest *g)
+{
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vcpu *v = &g->vcpu[i];
+
+		mmu_unload(&v->mmu);
+		v->ldt_entries = 0; /* its pages go with the pool */
+		memset(v->ldt, 0, sizeof(v->ldt));
+	}
+	mmu_reset(&g->mmu);
+}
+
+static bool check(struct guest *g, struct mmu_report *r)
+{
+	return mmu_check(&g->mmu, r);
+}
+
+static const char *refuses(const struct guest *g)
+{
+	if (g->bzimage)
+		return "a kernel with its boot code is not for ring 1: want engine = auto, on a "
+		       "processor with VT-x or AMD-V";
+	return NULL;
+}
+
+const struct engine ring_engine = {
+	.name = "ring",
+	.hypercall_bytes = 2, /* SYSCALL */
+	.refuses = refuses,
+	.create_guest = create_guest,
+	.create_vcpu = create_vcpu,
+	.reset_guest = reset_guest,
+	.check = check,
+	.start = start,
+	.load = load,
+	.unload = unload,
+	.deliver = deliver,
+	.run = run,
+	.segment_base = ring_segment_base,
+	.segment_holds = ring_segment_holds,
+	.flags = ring_flags,
+	.exception = ring_exception,
+	.page_fault = ring_page_fault,
+	.load_entries = load_entries,
+	.load_root = load_root,
+	.drop_root = drop_root,
+	.flush = flush,
+	.work_part = work_part,
+	.use_page = use_page,
+	.set_ldt = ring_set_ldt,
+	.set_softint = set_softint,
+};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ring engine: guest kernels in ring 1, guest users in ring 3, no help from the processor. */
+#ifndef VENEER_RING_H
+#define VENEER_RING_H
+
+#include "arch/speculation.h"
+#include "guest/guest.h"
+#include "lib/types.h"
+
+struct cpu;
+struct span;
+
+/* A store to the armed page of the patch window: unmask, then deliver. */
+void ring_unmask_trap(struct vcpu *v);
+
+/* exit.c: sees to what v->regs->vector says */
+void ring_exit(struct vcpu *v);
+
+/* inject.c: exceptions and interrupts */
+void ring_exception(struct vcpu *v, unsigned vector, int64_t error);
+void ring_debug(struct vcpu *v);
+void ring_page_fault(struct vcpu *v, gva_t va, unsigned error);
+bool ring_legacy_interrupt(struct vcpu *v, unsigned vector);
+void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length);
+void ring_pv_event(struct vcpu *v);
+/* Whether the gate's return asks for its event; it is delivered on the way back in. */
+bool ring_is_pending_return(struct vcpu *v);
+void ring_undo_syscall(struct vcpu *v); /* if RIP is where SYSCALL leads that nobody wants */
+
+/* privileged.c: emulation of one instruction of a legacy kernel, or port I/O of a PV one */
+void ring_emulate(struct vcpu *v);
+bool ring_emulate_hlt_at(struct vcpu *v); /* steps over a HLT at RIP */
+void ring_iret(struct vcpu *v);
+uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
+bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
+/* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */
+bool ring_step(struct vcpu *v);
+
+/* Virtual EFLAGS as the guest should see them, and setting them. */
+uint32_t ring_flags(const struct vcpu *v);
+void ring_set_flags(struct vcpu *v, uint32_t flags);
+
+/* Maps a page of the hypervisor's at a place in the CPU's gate area; NULL: none. */
+void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr);
+
+/* What the vCPU's addresses mean from now on; if the root is kept, its user half may have to be
+ * flushed. */
+void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user);
+
+/* segments.c: the guest's GDT and LDT, made fit for its kernel's ring; the first two serve PV
+ * guests of every engine. Errors as in abi/veneer.h. */
+int pv_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
+int pv_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
+int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
+int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
+void ring_load_ldt(struct vcpu *v);
+void ring_load_selectors(struct cpu *cpu, bool pv);
+void ring_gdt_load(struct vcpu *v);
+bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
+bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
+
+static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
+{
+	if (index >= v->ldt_entries)
+		return 0;
+	index = (unsigned)index_nospec(index, v->ldt_entries);
+	return v->ldt[index / 512][index % 512];
+}
+
+/* A descriptor as the processor has it; 0: none. */
+static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
+{
+	unsigned index = (uint16_t)selector >> 3;
+
+	if (selector & 4)
+		return ring_ldt_entry(v, index);
+	if (index >= SEL_GUEST_MAX / 8)
+		return 0;
+	return v->gdt[index_nospec(index, SEL_GUEST_MAX / 8)];
+}
+
+static inline unsigned virtual_cpl(uint64_t cs)
+{
+	return (cs & 3) == 3 ? 3 : 0;
+}
+
+#endif

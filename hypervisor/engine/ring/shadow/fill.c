@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Page faults: filling shadows, and knowing what is the guest's own affair. See shadow.h. */
+#include "engine/ring/shadow/shadow.h"
+
+#include "abi/veneer.h"
+#include "kernel/gate.h"
+
+/* Entries of a private tree above the leaf: everything is allowed. */
+#define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
+
+/* The shadow of a guest's table, which the slot of a root shall link to if it is not 0. What was
+ * there already may have entries from before a flush that its users did not see: since then it was
+ * the table of another, or this root did not link to it. */
+static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned slot)
+{
+	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
+	bool kernel = key && slot >= KERNEL_SLOTS;
+
+	if (kernel) {
+		if (page != MMU_NO_ROOT && m->retiring != slot &&
+		    m->kernel[slot - KERNEL_SLOTS] == page + 1)
+			return page; /* it has seen all flushes */
+		if (!shadow_retire_kernel(m, slot))
+			return MMU_NO_ROOT;
+		page = shadow_find(m, key);
+	}
+	/* a root that was dropped may be all that links to it: then a new one is cheaper */
+	while (page != MMU_NO_ROOT && m->dying && m->budget > MMU_PART / 2) {
+		shadow_reap(m);
+		page = shadow_find(m, key);
+	}
+	if (page == MMU_NO_ROOT)
+		page = shadow_take(m, (enum shadow_kind)level, key);
+	else if (!shadow_renew(m, page))
+		return MMU_NO_ROOT;
+	if (kernel && page != MMU_NO_ROOT)
+		shadow_set_kernel(m, slot, page);
+	return page;
+}
+
+/* The entry, which links to no table, now links to that one. */
+static void link_table(struct mmu *m, unsigned page, unsigned index, unsigned below, uint64_t bits)
+{
+	m->shadow[below].links++;
+	shadow_set(m, page, index, shadow_link(m, below) | bits);
+}
+
+/* The page that an entry above the leaf links to, made or replaced; MMU_NO_ROOT: there is no room,
+ * or the budget is spent. */
+static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint64_t key,
+			uint64_t bits)
+{
+	unsigned index = pt_index(va.v, level), below;
+	uint64_t *entry = &shadow_table(m, page)[index];
+
+	if (shadow_is_table(*entry, level)) {
+		below = shadow_linked(m, *entry);
+		if (m->shadow[below].key == key) {
+			*entry = shadow_link(m, below) | bits;
+			return below;
+		}
+	}
+	if (*entry)
+		shadow_clear_entry(m, entry, level);
+	below = known_or_new(m, level - 1, key, level == 4 ? index : 0);
+	if (below == MMU_NO_ROOT)
+		return MMU_NO_ROOT;
+	link_table(m, page, index, below, bits);
+	return below;
+}
+
+/* Neighbours in the same cache line of the guest's table come along. */
+static void fill_neighbours(struct mmu *m, unsigned page, unsigned index)
+{
+	unsigned first = index & ~(GROUP - 1u);
+	uint64_t *to = &shadow_table(m, page)[first], mark = m->not_present;
+	uint64_t *from = guest_table(m, m->shadow[page].key & PTE_ADDR) + first;
+
+	for (unsigned i = 0; i < GROUP; i++) {
+		uint64_t e = guest_entry(&from[i]), was = to[i];
+
+		if (!(e & PTE_P)) {
+			if (!was)
+				to[i] = mark;
+			continue;
+		}
+		if (was && was != mark)
+			continue;
+		uint64_t leaf = shadow_leaf(m, e | PTE_A, 1);
+		to[i] = (e & PTE_A) || mmu_set_bits(&from[i], e, PTE_A) ? leaf : 0;
+	}
+}
+
+#define AHEAD 4 /* groups */
+
+/* The guest has no page there. Where one is missing the next will be: they are marked too, so that
+ * only the first fault of a run comes to us before the guest has seen to it. */
+static void mark_ahead(struct mmu *m, unsigned page, unsigned index)
+{
+	unsigned first = index & ~(GROUP - 1u), end = MIN(first + AHEAD * GROUP, PT_ENTRIES);
+	const uint64_t *from = guest_table(m, m->shadow[page].key & PTE_ADDR);
+	uint64_t *to = shadow_table(m, page), mark = m->not_present;
+
+	for (unsigned i = first; i < end; i++)
+		if (!to[i] && !(guest_entry(&from[i]) & PTE_P))
+			to[i] = mark;
+	m->shadow[page].used |= ((1ull << AHEAD) - 1) << first / GROUP;
+}
+
+/* Where va's leaf at a level belongs: the tables above are made as the walk found them. */
+static unsigned path(struct mmu_view *view, gva_t va, int leaf_level, const struct translation *t)
+{
+	struct mmu *m = view->mmu;
+	bool mirror = m->shadow[view->root].key;
+	unsigned page = view->root;
+
+	for (int level = 4; level > leaf_level && page != MMU_NO_ROOT; level--) {
+		uint64_t e = t->entry[level], key = 0, bits = TABLE_BITS;
+
+		/* below a large page that must be split there is no table to mirror */
+		if (mirror && !(e & PTE_PS)) {
+			key = (e & PTE_ADDR) | (unsigned)(level - 1);
+			bits = PTE_P | PTE_A | (e & RIGHTS);
+		}
+		page = descend(m, page, va, level, key, bits);
+	}
+	return page;
+}
+
+static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint64_t leaf,
+			       const struct translation *t)
+{
+	struct mmu *m = view->mmu;
+	unsigned page, index = pt_index(va.v, level);
+
+	shadow_changed(m);
+	while ((page = path(view, va, level, t)) == MMU_NO_ROOT) {
+		m->budget -= PATH_COST;
+		if (m->budget > 0)
+			shadow_make_room(m);
+		if (m->budget <= 0)
+			return MMU_AGAIN;
+	}
+	uint64_t *entry = &shadow_table(m, page)[index];
+	if (shadow_is_table(*entry, level))
+		shadow_clear_entry(m, entry, level);
+	shadow_set(m, page, index, leaf);
+	if (level == 1 && m->shadow[page].key)
+		fill_neighbours(m, page, index);
+	return MMU_FILLED;
+}
+
+/* Pages 0 and 1 are the vCPU page, for the kernel; the rest is code and tables, read-only. */
+static enum mmu_result window_fault(struct mmu_view *view, gva_t va, unsigned error)
+{
+	static const struct translation none;
+	struct mmu *m = view->mmu;
+	uint64_t page = (va.v & PAGE_MASK) - m->window;
+
+	if (page >= VENEER_WINDOW_STUBS) {
+		if (error & (PF_PRESENT | PF_WRITE))
+			return MMU_WINDOW;
+		return install(view, va, 1,
+			       (m->window_memory.v + page - VENEER_WINDOW_STUBS) | PTE_P | PTE_U |
+				       PTE_A,
+			       &none);
+	}
+	if (error & (PF_USER | PF_FETCH | PF_PRESENT))
+		return MMU_WINDOW;
+	if (page == VENEER_WINDOW_UNMASK && m->window_armed)
+		return error & PF_WRITE ? MMU_UNMASK : MMU_WINDOW;
+	return install(view, va, 1, m->vcpu_pages.v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX,
+		       &none);
+}
+
+/* A 2 MiB leaf is possible where the guest's page is that large and all of it is RAM. */
+static bool can_be_large(const struct mmu *m, gva_t va, const struct translation *t)
+{
+	uint64_t va_start = ALIGN_DOWN(va.v, LARGE_SIZE), start = ALIGN_DOWN(t->gpa.v, LARGE_SIZE);
+
+	return t->size >= LARGE_SIZE && start + LARGE_SIZE <= m->memory_bytes &&
+	       !(m->memory.v & (LARGE_SIZE - 1)) &&
+	       !(m->window_bytes && va_start + LARGE_SIZE > m->window &&
+		 va_start < m->window + m->window_bytes);
+}
+
+/* The rights of a leaf: all of them in a private tree, its own entry's in a mirrored one. */
+static uint64_t leaf_rights(const struct mmu_view *view, const struct translation *t, int level,
+			    unsigned access)
+{
+	bool mirror = view->mmu->shadow[view->root].key;
+	uint64_t own = t->entry[level], leaf = PTE_P | PTE_A;
+
+	if (mirror) {
+		leaf |= own & (PTE_U | PTE_NX);
+		return (own & PTE_W) && t->dirty ? leaf | PTE_W | PTE_D : leaf;
+	}
+	if (t->user)
+		leaf |= PTE_U;
+	if (t->no_execute)
+		leaf |= PTE_NX;
+	if (t->writable && t->dirty)
+		leaf |= PTE_W | PTE_D;
+	else if ((access & PF_WRITE) && !t->writable) /* CR0.WP clear: for the kernel alone */
+		leaf = PTE_P | PTE_A | PTE_W | PTE_D | (leaf & PTE_NX);
+	return leaf;
+}
+
+/* The mirrored table of level 1 that va's entry is in, and the rights that those above leave it;
+ * NULL if the shadow does not reach that far. */
+static uint64_t *last_table(const struct mmu_view *view, gva_t va, unsigned *page, uint64_t *rights)
+{
+	const struct mmu *m = view->mmu;
+	uint64_t all = ~0ull, any = 0, e = 0;
+
+	*page = view->root;
+#pragma GCC unroll 3
+	for (int level = 4; level > 1; level--) {
+		e = shadow_table(m, *page)[pt_index(va.v, level)];
+		if ((e & (PTE_P | PTE_PS)) != PTE_P)
+			return NULL;
+		all &= e;
+		any |= e;
+		*page = shadow_linked(m, e);
+	}
+	*rights = (all & (PTE_W | PTE_U)) | (any & PTE_NX);
+	return m->shadow[*page].key ? shadow_table(m, *page) : NULL;
+}
+
+/* The common case: all tables above have shadows, so only the last entry must be read. Shadows may
+ * lag as a TLB may, and what they forbid is asked again in full. False: do it the long way. */
+static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access,
+				enum mmu_result *result, unsigned *error)
+{
+	struct mmu *m = view->mmu;
+	unsigned page, index = pt_index(va.v, 1);
+	uint64_t rights, *table = last_table(view, va, &page, &rights);
+
+	if (!table || !shadow_allows(rights, access))
+		return false;
+	uint64_t *from = guest_table(m, m->shadow[page].key & PTE_ADDR) + index;
+	uint64_t e = guest_entry(from), bits = PTE_A | (access & PF_WRITE ? PTE_D : 0);
+
+	if (!(e & PTE_P)) {
+		shadow_table(m, page)[index] = 0;
+		mark_ahead(m, page, index);
+		*error = access;
+		*result = MMU_GUEST_FAULT;
+		return true;
+	}
+	if (e & PTE_RESERVED)
+		return false;
+	if (!shadow_allows(e, access)) {
+		*error = access | PF_PRESENT;
+		*result = MMU_GUEST_FAULT;
+		return true;
+	}
+	uint64_t leaf = shadow_leaf(m, e | bits, 1);
+	if (!leaf)
+		return false;
+	if ((e & bits) != bits && !mmu_set_bits(from, e, bits))
+		return false;
+	/* Where a page was known to be missing and is written, the guest has made that one page;
+	 * else it may have made several, or all of them have been there. */
+	bool one = m->not_present && table[index] == m->not_present && (access & PF_WRITE);
+	shadow_set(m, page, index, leaf);
+	if (!one)
+		fill_neighbours(m, page, index);
+	*result = MMU_FILLED;
+	return true;
+}
+
+/* The tables are walked with the lock held: if one is changed afterwards, the flush for it comes
+ * afterwards too, and sees what was filled. */
+HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned *error)
+{
+	unsigned access = *error & (PF_WRITE | PF_USER | PF_FETCH);
+	struct mmu *m = view->mmu;
+	enum mmu_result result;
+	struct translation t;
+
+	if (m->shadow[view->root].key && fault_in_last_table(view, va, access, &result, error))
+		return result;
+	if (m->window_bytes && shadow_in_window(m, va))
+		return window_fault(view, va, *error);
+	if (mmu_walk(m, &view->paging, va, access, &t, error))
+		return MMU_GUEST_FAULT;
+	mpa_t frame = mmu_frame(m, t.gpa);
+	if (!frame.v)
+		return MMU_NO_MEMORY;
+	int own = t.size >= LARGE_SIZE ? 2 : 1; /* where the guest has its leaf */
+	uint64_t rights = leaf_rights(view, &t, own, access);
+	if (can_be_large(m, va, &t))
+		return install(view, va, 2, ALIGN_DOWN(frame.v, LARGE_SIZE) | rights | PTE_PS, &t);
+	return install(view, va, 1, frame.v | rights, &t);
+}
+
+enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)
+{
+	if (!canonical(va.v) || pt_index(va.v, 4) == GATE_SLOT)
+		return MMU_GUEST_FAULT;
+	shadow_lock(view->mmu);
+	enum mmu_result result = fault(view, va, error);
+	shadow_unlock(view->mmu);
+	return result;
+}

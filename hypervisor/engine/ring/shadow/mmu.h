@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The shadow MMU of the ring engine.
+ *
+ * The tables the processor walks are the hypervisor's own, filled on demand from what the guest's
+ * tables say, so no guest page is ever a page table. One module decides what may be mapped:
+ * mmu_frame(). Invariant (shadow.h, mmu_check): each leaf maps a frame of the guest's partition,
+ * its vCPU pages, or its patch window; slot 256 of every root is the gate area of that root's CPU.
+ *
+ * A PV guest's tables are mirrored: each has one shadow, found by its guest-physical address and
+ * level, with the guest's own rights at every level, shared by all that link to it: the kernel's
+ * half by all roots, the whole by all vCPUs. Roots are kept until the guest drops them. A flush
+ * makes the shadows of a range say what the tables say now; between flushes they may lag, like a
+ * TLB. A legacy guest's shadow is a private tree with the rights worked out in the leaf, emptied at
+ * each CR3 load: a virtual TLB.
+ *
+ * Shadow pages come from a fixed pool. When it is empty, the roots loaded longest ago go, then the
+ * rest of the guest's shadows; nobody else notices.
+ *
+ * No entry is global and every guest entry loads CR3, so changed entries need no INVLPG.
+ */
+#ifndef VENEER_MMU_H
+#define VENEER_MMU_H
+
+#include "arch/cpu.h"
+#include "arch/speculation.h"
+#include "lib/types.h"
+
+enum paging_mode {
+	PAGING_OFF, /* identity */
+	PAGING_32,  /* two levels of 4-byte entries, 4 KiB and 4 MiB pages */
+	PAGING_PAE, /* three levels */
+	PAGING_64,  /* four levels */
+};
+
+/* How one vCPU translates: the guest's registers. */
+struct paging {
+	enum paging_mode mode;
+	gpa_t root;	    /* CR3 */
+	bool write_protect; /* CR0.WP */
+	bool large_pages;   /* CR4.PSE, for PAGING_32 */
+	bool no_execute;    /* EFER.NXE */
+};
+
+static inline struct paging paging_of(uint64_t cr0, gpa_t cr3, uint64_t cr4, uint64_t efer)
+{
+	return (struct paging){
+		.mode = !(cr0 & CR0_PG)	  ? PAGING_OFF
+			: efer & EFER_LMA ? PAGING_64
+			: cr4 & CR4_PAE	  ? PAGING_PAE
+					  : PAGING_32,
+		.root = cr3,
+		.write_protect = cr0 & CR0_WP,
+		.large_pages = cr4 & CR4_PSE,
+		.no_execute = efer & EFER_NXE,
+	};
+}
+
+/* What a page of the pool is for: a table of level 1 to 4, or lent to somebody. See shadow.h. */
+enum shadow_kind {
+	SHADOW_ANY,	 /* nothing yet */
+	SHADOW_LENT = 5, /* by mmu_take_page */
+	SHADOW_KINDS
+};
+
+enum shadow_state {
+	SHADOW_FREE,	/* all zero */
+	SHADOW_USED,	/* found by its key or by a link */
+	SHADOW_DYING,	/* nothing links to it, but it has entries still */
+	SHADOW_RESTING, /* all zero, but another vCPU may still be walking it */
+};
+
+struct shadow {
+	uint64_t key;	   /* the guest's table | level | CPU << 3 for roots; 0: private */
+	uint64_t used;	   /* bit i: entries 8 i to 8 i + 7 may be set; the others are 0 */
+	uint64_t time;	   /* of a root: its last load; of others: the last sync of all of it */
+	uint32_t links;	   /* entries that point here */
+	uint16_t next;	   /* in its hash chain, or the list of its state; index + 1 */
+	uint8_t kind;	   /* enum shadow_kind */
+	uint8_t state : 6; /* enum shadow_state */
+	bool kernel : 1;   /* mmu.kernel names it */
+	bool marked : 1;   /* for a scan: something leads here */
+};
+
+/* Pages of a pool: at least what makes progress certain, at most what a uint16_t can name. */
+#define MMU_POOL_MIN   32
+#define MMU_POOL_MAX   1024
+#define MMU_LENT_SHARE 4 /* one page in 4 may be lent */
+#define MMU_PATH       3 /* pages that a fault may need at once, below its root */
+
+#define MMU_BUCKETS    256
+
+struct mmu {
+	/* what the guest owns */
+	mpa_t memory;
+	uint64_t memory_bytes; /* gpa [0, memory_bytes) */
+	mpa_t vcpu_pages;
+	uint64_t vcpu_pages_bytes; /* gpa [memory_bytes, ...) */
+
+	/* the patch window of a rewritten guest, or bytes == 0 */
+	uint64_t window, window_bytes;
+	mpa_t window_memory; /* what follows the first two pages */
+	bool window_armed;   /* the page for unmasking is taken away */
+
+	/* the pool; lists end with 0, else index + 1 */
+	uint8_t lock; /* all that follows, the shadow pages, and the views' roots */
+	mpa_t pool;
+	unsigned pool_pages, pool_free, lent;
+	struct shadow *shadow;
+	int budget; /* what whoever has the lock may still do before others get a turn */
+	uint16_t free[SHADOW_KINDS], dying;
+	uint16_t resting, rested;	 /* the latter: every other vCPU has left the guest since */
+	uint16_t unkinded[SHADOW_KINDS]; /* free pages that a scan is about, by their old kinds */
+	unsigned scan_at;		 /* the group that it has come to, of all in the pool */
+	bool scanning, scanned;		 /* ...; all free pages keep their kinds */
+	uint16_t oldest_at, oldest;	 /* of the roots before that page; index + 1, or 0 */
+	uint16_t bucket[MMU_BUCKETS];
+	uint16_t kernel[256];	    /* of root slots 256 on: the table that all roots link to */
+	uint64_t kernel_used;	    /* as shadow.used, of those slots */
+	unsigned retiring, retired; /* the slot whose table is taken from all roots, or 0, and as
+				       far as which page that is done */
+	uint64_t clock;		    /* counts loads and flushes */
+	struct mmu_view *views;
+	uint64_t not_present; /* what an entry says that the guest has not either: 0, or a mark */
+	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
+	void (*quiesce)(struct mmu *m);
+
+	uint32_t changes; /* counts up when entries are taken away or changed; atomic */
+
+	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
+};
+
+/* One vCPU's view of its guest's memory. */
+struct mmu_view {
+	struct mmu *mmu;
+	struct mmu_view *next; /* of the same guest */
+	struct paging paging;
+	uint64_t gate_pdpt; /* for slot 256 */
+	unsigned cpu;	    /* whose that is */
+	unsigned root;	    /* index of the shadow page in use; MMU_NO_ROOT: none */
+
+	/* The page last written through mmu_direct, good while the shadows have not changed: the
+	 * kernel's stack, nearly always. */
+	uint64_t written_page;
+	char *written_at;
+	uint32_t written_changes;
+};
+#define MMU_NO_ROOT (~0u)
+#define USER_LAST   0x00007fffffffffffull /* the last address of the user half */
+
+/* A guest translation, as mmu_walk finds it. */
+struct translation {
+	gpa_t gpa;
+	uint64_t size; /* of the guest's page: 4 KiB, 2 MiB, 4 MiB; PAGING_OFF says 2 MiB */
+	bool writable, user, no_execute, dirty;
+	uint64_t entry[5]; /* PAGING_64 alone: the entries passed, by level, 1 to 4 */
+};
+
+enum mmu_result {
+	MMU_FILLED,	 /* try the instruction again */
+	MMU_AGAIN,	 /* the same: nothing is filled yet, but a part of the work is done */
+	MMU_GUEST_FAULT, /* the guest's own page fault: send it on */
+	MMU_NO_MEMORY,	 /* the address translates to something outside the guest's memory */
+	MMU_UNMASK,	 /* a store to the armed page of the patch window */
+	MMU_WINDOW,	 /* any other access to the patch window that is not allowed */
+};
+
+/* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
+extern bool mmu_can_mark;
+
+/* An odd number of each boot, by which tables find their shadows: a guest must measure which of its
+ * tables are looked for in the same place, and what that costs is charged. */
+extern uint64_t mmu_secret;
+
+/* pool is zeroed and holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. No view has a
+ * root. */
+void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow);
+
+/* Back to that, with no view in use, in parts: until mmu_zero_part has returned true, no page may
+ * be taken, and mmu_check finds nothing. */
+void mmu_reset(struct mmu *m);
+bool mmu_zero_part(struct mmu *m);
+
+/* Makes view one of m's, for good. It has no root yet. */
+void mmu_attach(struct mmu *m, struct mmu_view *view);
+
+/* The frame behind a guest-physical page, or v == 0: the one place that decides. */
+static inline mpa_t mmu_frame(const struct mmu *m, gpa_t gpa)
+{
+	uint64_t at = gpa.v & PAGE_MASK;
+
+	if (at < m->memory_bytes)
+		return MPA(m->memory.v + index_nospec(at, m->memory_bytes));
+	at -= m->memory_bytes;
+	if (at < m->vcpu_pages_bytes)
+		return MPA(m->vcpu_pages.v + index_nospec(at, m->vcpu_pages_bytes));
+	return MPA(0);
+}
+
+/* Walks the guest's tables for an access (PF_WRITE, PF_USER, PF_FETCH), setting A and D as the
+ * processor would. 0, or -EFAULT with the page fault's error code in *error. */
+int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+	     struct translation *t, unsigned *error);
+
+/* Sets bits in a table's entry if it is still old; else false. */
+bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
+
+/* Makes p the view's way of translating. */
+enum mmu_root {
+	MMU_ROOT_EMPTY, /* as a private tree always is */
+	MMU_ROOT_KEPT,	/* a mirrored one, which may have to be flushed */
+	MMU_ROOT_AGAIN, /* a part of the work is done; until all is, the view has no root */
+};
+enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p);
+mpa_t mmu_root(const struct mmu_view *view);
+void mmu_unload(struct mmu_view *view); /* the view has no root until the next load */
+
+/* The guest will not load that root again before it is a new one. False: a part is done. */
+bool mmu_drop_root(struct mmu *m, gpa_t root);
+
+/* What the shadows say of [va, va + bytes), in the view's root, is what the tables say now; in the
+ * kernel's half, below all roots. */
+void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes);
+
+/* The same in parts (MMU_PART); bytes not 0. True when it is done. The lock is
+ * free between two parts, but the view's root must stay. */
+struct mmu_flush {
+	uint64_t at, last; /* what is left of it */
+	uint64_t since;	   /* by mmu.clock, when it began */
+	unsigned whole[5]; /* by level: the table that it has seen from the first entry on; index +
+			      1 */
+};
+void mmu_flush_begin(struct mmu_view *view, struct mmu_flush *f, gva_t va, uint64_t bytes);
+bool mmu_flush_part(struct mmu_view *view, struct mmu_flush *f);
+
+/* A zeroed page of the pool for something else that the guest makes us keep. NULL: it has as many
+ * as it may, or, with *again, a part of the work is done. */
+void *mmu_take_page(struct mmu *m, bool *again);
+void mmu_give_page(struct mmu *m, void *page);
+
+/* Handles a page fault with the processor's error code; *error is what the guest should see. */
+enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error);
+
+/* Copies between the hypervisor and guest-virtual memory with the rights of access (PF_USER or 0).
+ * 0, or -EFAULT with the address and the error code of the page fault. */
+struct mmu_failure {
+	gva_t va;
+	unsigned error;
+};
+int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	     struct mmu_failure *f);
+int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes, unsigned access,
+	      struct mmu_failure *f);
+
+/* Where the kernel may write bytes at va, if they lie in one page; else NULL. */
+void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);
+
+/* Guest-physical memory as a pointer, if [gpa, gpa + bytes) is the guest's RAM; else NULL. */
+void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes);
+
+/* Checks every page of the pool against the invariant in shadow.h, with the lock held throughout:
+ * some ten instructions for each entry. False: what is wrong, and where. */
+struct mmu_report {
+	unsigned tables, leaves;
+	const char *what; /* NULL: nothing */
+	unsigned page, level, index;
+};
+bool mmu_check(struct mmu *m, struct mmu_report *r);
+
+#endif

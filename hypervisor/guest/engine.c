@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/engine.h"
+
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "lib/string.h"
+
+/* In the order of preference of engine = auto. */
+static const struct engine *const engines[] = { &vmx_engine, &svm_engine, &ring_engine };
+
+const struct engine *engine_choose(const struct guest *g, const char **why)
+{
+	enum engine_choice choice = g->config->engine;
+
+	*why = NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
+		const struct engine *e = engines[i];
+
+		if (choice != ENGINE_AUTO && strcmp(e->name, engine_names[choice]))
+			continue;
+		*why = e->missing ? e->missing() : NULL;
+		if (!*why && e->refuses)
+			*why = e->refuses(g);
+		if (!*why)
+			return e;
+	}
+	return NULL;
+}
+
+static bool in_use(const struct engine *e)
+{
+	for (unsigned i = 0; i < guest_count; i++)
+		if (guests[i].engine == e)
+			return true;
+	return false;
+}
+
+void engines_start_cpu(struct cpu *cpu)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
+		if (engines[i]->start_cpu && in_use(engines[i]))
+			engines[i]->start_cpu(cpu);
+}

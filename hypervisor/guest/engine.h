@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An engine runs vCPUs until something needs the hypervisor. Everything above this header is the
+ * same for all of them: scheduling, devices, hypercalls, the console.
+ *
+ * All functions are called on the vCPU's own CPU, but for create and the first start of a guest's
+ * first vCPU, which the boot CPU does before others run.
+ */
+#ifndef VENEER_ENGINE_H
+#define VENEER_ENGINE_H
+
+#include "lib/types.h"
+#include "load/config.h"
+
+struct cpu;
+struct mmu_report;
+struct guest;
+struct vcpu;
+struct veneer_vcpu_page;
+
+/* Of a segment, from an offset. */
+struct span {
+	uint64_t offset;
+	unsigned bytes;
+	bool write;
+};
+
+#define NO_ERROR (-1) /* an exception without an error code */
+#define HVM_MSRS 5    /* exchanged with the vCPU, not at every exit */
+
+struct engine {
+	const char *name;
+	unsigned hypercall_bytes; /* of the instruction in the hypercall page */
+
+	/* What this processor lacks for it, or NULL; no function: nothing. */
+	const char *(*missing)(void);
+	/* Why it cannot run this guest, or NULL; no function: it can run all. */
+	const char *(*refuses)(const struct guest *g);
+	/* Makes this CPU ready for it; NULL: nothing to do. */
+	void (*start_cpu)(struct cpu *cpu);
+	const struct hvm_vendor *hvm; /* of hardware virtualization, engine/hvm/hvm.h; else NULL */
+
+	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
+	int (*create_guest)(struct guest *g);
+	int (*create_vcpu)(struct vcpu *v);
+	/* Before the image is loaded again: all vCPUs are stopped. NULL: nothing to do. */
+	void (*reset_guest)(struct guest *g);
+
+	/* Whether what the processor walks on the guest's behalf leads to nothing but the guest's;
+	 * its vCPUs may be running. */
+	bool (*check)(struct guest *g, struct mmu_report *r);
+
+	/* Puts a vCPU at its first instruction. Its general registers are in v->regs. PV: in the
+	 * kernel, on root, ~0 for the identity map. Legacy: flat 32-bit code with paging off. What
+	 * takes long is left for REQUEST_WORK. */
+	void (*start)(struct vcpu *v, gpa_t root);
+
+	/* Its registers into the processor, and out of it. */
+	void (*load)(struct cpu *cpu, struct vcpu *v);
+	void (*unload)(struct cpu *cpu, struct vcpu *v);
+
+	/* Before entry: sends what is pending. False when the vCPU is no longer runnable. */
+	bool (*deliver)(struct vcpu *v);
+	/* Runs the guest until it has left the processor, and sees to the reason. */
+	void (*run)(struct cpu *cpu, struct vcpu *v);
+
+	/* Before they are shown: registers that only the processor or its control block has, into
+	 * v->legacy and v->mmu. NULL: they are there. */
+	void (*gather)(struct vcpu *v);
+
+	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), the flags as the guest
+	 * sees them, and faults sent to the guest. */
+	uint64_t (*segment_base)(const struct vcpu *v, unsigned seg);
+	/* Whether a segment's limit and rights let bytes at an offset be read or written; NULL:
+	 * they do. */
+	bool (*segment_holds)(const struct vcpu *v, unsigned seg, const struct span *s);
+	uint32_t (*flags)(const struct vcpu *v);
+	void (*exception)(struct vcpu *v, unsigned vector, int64_t error);
+	void (*page_fault)(struct vcpu *v, gva_t va, unsigned error);
+
+	/* What a PV guest may set of its vCPU. Errors as in abi/veneer.h. */
+	void (*load_entries)(struct vcpu *v); /* handlers and entries have changed */
+	void (*load_root)(struct vcpu *v, gpa_t root, bool flush);
+	bool (*drop_root)(struct vcpu *v, gpa_t root); /* false: a part is done */
+	void (*flush)(struct vcpu *v, gva_t va, uint64_t bytes);
+	void (*work_part)(struct vcpu *v); /* of a root's load, a flush, set_ldt: REQUEST_WORK */
+	void (*use_page)(struct vcpu *v, struct veneer_vcpu_page *page);
+	int (*set_ldt)(struct vcpu *v, gva_t at, uint64_t entries);
+	void (*debug_changed)(struct vcpu *v); /* v->dr; NULL: nothing to do */
+	void (*set_softint)(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
+};
+
+extern const struct engine ring_engine, svm_engine, vmx_engine;
+
+/* The engine that the guest's configuration asks for; NULL with the reason in *why. */
+const struct engine *engine_choose(const struct guest *g, const char **why);
+
+/* On a CPU itself, when all guests have been created: what their engines want. */
+void engines_start_cpu(struct cpu *cpu);
+
+#endif

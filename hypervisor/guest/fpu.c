@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/fpu.h"
+
+#include "arch/cpu.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "lib/string.h"
+
+void fpu_reset(struct vcpu *v)
+{
+	uint16_t fcw = 0x37f;
+	uint32_t mxcsr = 0x1f80;
+
+	memset(v->fpu, 0, ALIGN_UP(cpu_features.xsave_bytes, PAGE_SIZE));
+	memcpy(v->fpu, &fcw, 2);
+	memcpy((char *)v->fpu + 24, &mxcsr, 4);
+	v->xcr0 = cpu_features.xcr0;
+}
+
+/* A guest may choose its own XCR0; state is saved and loaded with all of ours. */
+static void set_xcr0(const struct vcpu *v, bool own)
+{
+	if (cpu_features.xsave && v->xcr0 != cpu_features.xcr0)
+		xsetbv(0, own ? v->xcr0 : cpu_features.xcr0);
+}
+
+void fpu_save(const struct vcpu *v)
+{
+	__asm__ volatile("clts");
+	set_xcr0(v, false);
+	if (cpu_features.xsave)
+		__asm__ volatile("xsave64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" ::"r"(v->fpu) : "memory");
+}
+
+/* AMD's FXRSTOR and XRSTOR leave the last x87 instruction's and operand's addresses alone unless an
+ * exception is pending in what they load: they would stay another guest's (XSA-52). An x87
+ * instruction of ours takes their place. No pending exception may stop it. */
+void fpu_load(const struct vcpu *v)
+{
+	static const uint32_t zero;
+
+	__asm__ volatile("clts; fnclex; ffree %%st(7); fildl %0" ::"m"(zero));
+	if (cpu_features.xsave)
+		__asm__ volatile("xrstor64 (%0)" ::"r"(v->fpu), "a"(~0u), "d"(~0u) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" ::"r"(v->fpu) : "memory");
+	set_xcr0(v, true);
+}
+
+/* Bit 0 is fixed, AVX needs SSE, and the three parts of AVX-512 come together. */
+static bool xcr0_is_good(uint64_t value)
+{
+	const uint64_t avx512 = 0xe0;
+
+	return (value & 1) && !(value & ~cpu_features.xcr0) && !((value & 4) && !(value & 2)) &&
+	       (!(value & avx512) || ((value & avx512) == avx512 && (value & 4)));
+}
+
+/* State that is not saved here must not be there for the next guest. */
+void fpu_take_xcr0(struct vcpu *v)
+{
+	if (!cpu_features.xsave)
+		return;
+	v->xcr0 = xgetbv(0);
+	if (xcr0_is_good(v->xcr0))
+		return;
+	v->xcr0 = cpu_features.xcr0;
+	xsetbv(0, v->xcr0);
+}
+
+bool fpu_set_xcr0(struct vcpu *v, uint32_t n, uint64_t value)
+{
+	if (!cpu_features.xsave || n || !xcr0_is_good(value))
+		return false;
+	v->xcr0 = value;
+	xsetbv(0, value);
+	return true;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Floating-point and vector state of a vCPU: in the processor while it is loaded there, for the
+ * hypervisor itself uses none. Nothing of it is left behind for the next guest. */
+#ifndef VENEER_FPU_H
+#define VENEER_FPU_H
+
+#include "lib/types.h"
+
+struct vcpu;
+
+void fpu_reset(struct vcpu *v); /* as after FNINIT, SDM 1 sections 8.1.4 and 13.6 */
+void fpu_save(const struct vcpu *v);
+void fpu_load(const struct vcpu *v);
+
+/* While it is loaded: takes over what the guest has set without an exit. */
+void fpu_take_xcr0(struct vcpu *v);
+
+/* A guest's XSETBV: false for a value that the processor would refuse, SDM 1 section 13.3. */
+bool fpu_set_xcr0(struct vcpu *v, uint32_t n, uint64_t value);
+
+#endif

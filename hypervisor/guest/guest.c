@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A guest and its vCPUs: creation, start, what others ask of them. Its life is in life.c. */
+#include "guest/guest.h"
+
+#include "arch/cpu.h"
+#include "console/console.h"
+#include "guest/fpu.h"
+#include "guest/sched.h"
+#include "guest/speculation.h"
+#include "kernel/cpu.h"
+#include "kernel/memory.h"
+#include "lib/string.h"
+#include "load/load.h"
+#include "pc/pc.h"
+
+struct guest guests[GUESTS_MAX];
+unsigned guest_count;
+
+const char *const counter_names[COUNTERS] = {
+	"exits",   "hypercall", "fill",	     "io",	 "privileged", "step",
+	"softint", "exception", "interrupt", "injected", "flush",
+};
+
+mpa_t guest_take(struct guest *g, uint64_t bytes)
+{
+	mpa_t pa = memory_alloc(bytes);
+
+	if (pa.v)
+		g->overhead += ALIGN_UP(bytes, PAGE_SIZE);
+	return pa;
+}
+
+static bool take_memory(struct guest *g, uint64_t bytes)
+{
+	struct mmu *m = &g->mmu;
+
+	m->memory = memory_take(bytes, LARGE_SIZE); /* guest_load zeroes it */
+	m->vcpu_pages = guest_take(g, g->vcpus * PAGE_SIZE);
+	m->memory_bytes = bytes;
+	m->vcpu_pages_bytes = g->vcpus * PAGE_SIZE;
+	return m->memory.v && m->vcpu_pages.v && !g->engine->create_guest(g);
+}
+
+/* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
+static void quiesce(struct mmu *m)
+{
+	struct guest *g = container_of(m, struct guest, mmu);
+
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vcpu *v = &g->vcpu[i];
+		uint64_t exits = __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE);
+
+		if (v->cpu == this_cpu() || !__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST))
+			continue;
+		cpu_kick(v->cpu);
+		while (__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST) &&
+		       __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE) == exits)
+			cpu_relax();
+	}
+}
+
+static bool create_vcpu(struct guest *g, unsigned id)
+{
+	struct vcpu *v = &g->vcpu[id];
+	mpa_t fpu = guest_take(g, MAX(cpu_features.xsave_bytes, 512u));
+
+	if (!fpu.v)
+		return false;
+	v->guest = g;
+	v->engine = g->engine;
+	v->id = id;
+	v->cpu = sched_choose_cpu(g->config->cpus);
+	v->state = VCPU_STOPPED;
+	v->regs = &v->saved;
+	v->fpu = direct(fpu);
+	v->own_page = direct(MPA(g->mmu.vcpu_pages.v + id * PAGE_SIZE));
+	v->page = v->own_page;
+	v->mmu = (struct mmu_view){
+		.mmu = &g->mmu,
+		.cpu = v->cpu->id,
+		.root = MMU_NO_ROOT,
+	};
+	if (g->engine->create_vcpu(v))
+		return false;
+	sched_add(v->cpu, v);
+	return true;
+}
+
+static bool create_vcpus(struct guest *g)
+{
+	mpa_t array = guest_take(g, g->vcpus * sizeof(struct vcpu));
+
+	if (!array.v)
+		return false;
+	g->vcpu = direct(array);
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		if (!create_vcpu(g, i))
+			return false;
+		if (g->vcpu[i].cpu != g->vcpu[0].cpu)
+			g->mmu.quiesce = quiesce;
+	}
+	return true;
+}
+
+int guest_create(struct guest *g, const struct guest_config *config)
+{
+	const char *why;
+
+	g->config = config;
+	g->vcpus = config->vcpus;
+	why = load_identify(g);
+	if (why) {
+		console_guest_notice(g, "%s: %s", config->image, why);
+		return -EINVAL;
+	}
+	g->engine = engine_choose(g, &why);
+	if (!g->engine) {
+		console_guest_notice(g, "engine = %s: %s", engine_names[config->engine], why);
+		return -ENODEV;
+	}
+	if (g->vcpus > 1 && !guest_is_pv(g) && !g->engine->hvm) {
+		console_guest_notice(g, "vcpus = %u: under ring only a PV guest can have several",
+				     g->vcpus);
+		return -EINVAL;
+	}
+	if (config->memory > PLATFORM_DEVICES_AT && !guest_is_pv(g)) {
+		console_guest_notice(g, "memory = %lu MiB: a PC's devices begin at %lu MiB",
+				     config->memory >> 20, PLATFORM_DEVICES_AT >> 20);
+		return -EINVAL;
+	}
+	if (!take_memory(g, config->memory) || !create_vcpus(g)) {
+		console_guest_notice(g,
+				     "%lu MiB of memory wanted, %lu MiB free: lower memory = in "
+				     "the configuration, or give the machine more",
+				     config->memory >> 20, memory_free_bytes() >> 20);
+		return -ENOMEM;
+	}
+	g->device[0].kind = &virtio_console;
+	g->device[0].guest = g;
+	g->device[0].event = VENEER_EVENT_DEVICES;
+	if (!guest_is_pv(g)) {
+		mpa_t pa = guest_take(g, platform_bytes(g->vcpus));
+
+		if (!pa.v)
+			return -ENOMEM;
+		g->platform = direct(pa);
+	}
+	if (load_window(g))
+		return -EINVAL;
+	g->phase = GUEST_LOADING;
+	guest_load_begin(g);
+	while (!guest_load_part(g))
+		;
+	return g->phase == GUEST_RUNNING ? 0 : -EINVAL;
+}
+
+/* What every vCPU starts from, whatever runs it. */
+static void vcpu_reset(struct vcpu *v)
+{
+	fpu_reset(v);
+	memset(&v->handlers, 0, sizeof(v->handlers));
+	memset(&v->legacy, 0, sizeof(v->legacy));
+	memset(v->regs, 0, sizeof(*v->regs));
+	v->page->irq_mask = VENEER_IRQ_MASKED;
+	v->page->id = v->id;
+	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
+	v->io_bitmap = 0;
+	v->pat = PAT_RESET;
+	v->spec_ctrl = 0;
+	memset(v->dr, 0, sizeof(v->dr));
+	v->dr6 = DR6_FIXED;
+	v->dr7 = DR7_FIXED;
+}
+
+void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root)
+{
+	vcpu_reset(v);
+	v->regs->rip = rip;
+	v->regs->rdi = rdi;
+	v->regs->rsp = rsp;
+	v->engine->start(v, root);
+}
+
+void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
+{
+	vcpu_reset(v);
+	v->regs->rip = s->eip;
+	v->regs->rax = s->eax;
+	v->regs->rbx = s->ebx;
+	v->regs->rsi = s->esi;
+	v->legacy.gdt_base = s->gdt;
+	v->engine->start(v, GPA(~0ull));
+}
+
+/* Many may be asked for at once. So each has its turn, before those that run on. */
+void vcpu_start(struct vcpu *v)
+{
+	v->runnable_since = rdtsc();
+	vcpu_request_from(v, REQUEST_BEGIN);
+}
+
+static void begin_pv(struct vcpu *v)
+{
+	const struct veneer_vcpu_start s = v->start;
+	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(s.vcpu_page), PAGE_SIZE);
+
+	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
+	vcpu_use_page(v, page);
+	vcpu_start_pv(v, s.rip, s.rdi, s.rsp, GPA(s.root));
+}
+
+/* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
+static void begin_in_real_mode(struct vcpu *v)
+{
+	v->real_mode = true;
+	vcpu_start_legacy(v, &(struct legacy_start){ 0 });
+	v->real_mode = false;
+}
+
+/* What is left of it is REQUEST_WORK, without which it does not run. An INIT that has come since
+ * ends it before it begins. */
+void vcpu_begin(struct vcpu *v)
+{
+	if (!guest_is_running(v->guest) ||
+	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
+		return;
+	vcpu_unload(v);
+	if (guest_is_pv(v->guest))
+		begin_pv(v);
+	else
+		begin_in_real_mode(v);
+	/* in this order: until it runs, nobody else may start it */
+	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);
+}
+
+void vcpu_init(struct vcpu *v)
+{
+	vcpu_unload(v);
+	v->state = VCPU_STOPPED;
+	__atomic_and_fetch(&v->requests, ~REQUEST_BEGIN, __ATOMIC_RELAXED);
+	platform_init(v->guest->platform, v->id);
+}
+
+void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
+{
+	__atomic_store_n(&v->page, page, __ATOMIC_RELEASE);
+	if (v->loaded)
+		v->engine->use_page(v, page);
+}
+
+void vcpu_unload(struct vcpu *v)
+{
+	if (!v || !v->loaded)
+		return;
+	v->engine->unload(v->cpu, v);
+	v->loaded = false;
+	v->cpu->current = NULL;
+}
+
+void vcpu_load(struct vcpu *v)
+{
+	vcpu_unload(v->cpu->current);
+	speculation_switch(v->cpu, v);
+	v->engine->load(v->cpu, v);
+	v->loaded = true;
+	v->cpu->current = v;
+}
+
+struct guest *guest_find(const char *name)
+{
+	for (unsigned i = 0; i < guest_count; i++)
+		if (!strcmp(guests[i].config->name, name))
+			return &guests[i];
+	return NULL;
+}
+
+uint64_t guest_count_of(const struct guest *g, enum counter counter)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < g->vcpus; i++)
+		sum += g->vcpu[i].counts[counter];
+	return sum;
+}
+
+bool guest_input(struct guest *g, uint8_t byte)
+{
+	uint32_t head = g->input_head;
+
+	if (head - __atomic_load_n(&g->input_tail, __ATOMIC_ACQUIRE) == INPUT_BYTES)
+		return false;
+	g->input[head % INPUT_BYTES] = byte;
+	__atomic_store_n(&g->input_head, head + 1, __ATOMIC_RELEASE);
+	vcpu_request(g->vcpu, REQUEST_INPUT);
+	return true;
+}
+
+int guest_input_take(struct guest *g)
+{
+	uint32_t tail = g->input_tail;
+
+	if (tail == __atomic_load_n(&g->input_head, __ATOMIC_ACQUIRE))
+		return -EAGAIN;
+	int byte = g->input[tail % INPUT_BYTES];
+	__atomic_store_n(&g->input_tail, tail + 1, __ATOMIC_RELEASE);
+	return byte;
+}
+
+bool guest_input_waits(const struct guest *g)
+{
+	return __atomic_load_n(&g->input_tail, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(&g->input_head, __ATOMIC_ACQUIRE);
+}
+
+uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes)
+{
+	uint8_t *at = to;
+	uint32_t n = 0;
+	int byte;
+
+	spin_lock(&g->console_lock);
+	for (; n < bytes && (byte = guest_input_take(g)) >= 0; n++)
+		at[n] = (uint8_t)byte;
+	spin_unlock(&g->console_lock);
+	return n;
+}
+
+/* An interrupt that STI has held back to here ends it before it begins: nobody tells of it again.
+ */
+void vcpu_halt(struct vcpu *v, bool masked)
+{
+	const struct platform *p = v->guest->platform;
+
+	if (!masked && p && platform_interrupt_pending(p, v->id))
+		return;
+	if (!masked || v->guest->vcpus > 1) /* another may yet start it */
+		v->state = VCPU_HALTED;
+	else
+		guest_end(v->guest, 0, "halted for good, with interrupts masked");
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+	if (v->state == VCPU_HALTED) {
+		v->state = VCPU_RUNNABLE;
+		v->runnable_since = rdtsc();
+	}
+	v->cpu->attention = true;
+}
+
+void vcpu_event(struct vcpu *v, unsigned event)
+{
+	__atomic_or_fetch(&v->page->events, 1ull << event, __ATOMIC_RELEASE);
+	vcpu_wake(v);
+}
+
+void vcpu_event_from(struct vcpu *v, unsigned event)
+{
+	struct veneer_vcpu_page *page = __atomic_load_n(&v->page, __ATOMIC_ACQUIRE);
+
+	__atomic_or_fetch(&page->events, 1ull << event, __ATOMIC_RELEASE);
+	vcpu_request_from(v, REQUEST_EVENT);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guests and their vCPUs. Everything of a vCPU but its request bits and its shared page belongs to
+ * the physical CPU it is pinned to: others post a request and kick. What the vCPUs of a guest share
+ * has its own rule: the shadow MMU and the console line a lock each, the rest is constant between
+ * two starts of the guest.
+ */
+#ifndef VENEER_GUEST_H
+#define VENEER_GUEST_H
+
+#include "abi/veneer.h"
+#include "arch/cpu.h"
+#include "console/console.h"
+#include "engine/ring/shadow/mmu.h"
+#include "guest/engine.h"
+#include "guest/timer.h"
+#include "insn/insn.h"
+#include "kernel/gate.h"
+#include "lib/types.h"
+#include "load/bundle.h"
+#include "load/config.h"
+#include "load/load.h"
+#include "virtio/device.h"
+
+/* What is counted for each guest. */
+enum counter {
+	COUNT_EXITS, /* all; each is two page-table switches */
+	COUNT_HYPERCALL,
+	COUNT_FILL,	  /* page faults that the shadow MMU resolved */
+	COUNT_IO,	  /* port instructions emulated */
+	COUNT_PRIVILEGED, /* other instructions emulated */
+	COUNT_STEP,	  /* single steps of a stock guest with interrupts masked */
+	COUNT_SOFTINT,	  /* INT n */
+	COUNT_EXCEPTION,  /* exceptions sent to the guest */
+	COUNT_INTERRUPT,  /* the machine's interrupts while it ran */
+	COUNT_INJECTED,	  /* interrupts and events sent to the guest */
+	COUNT_FLUSH,	  /* of the TLB, asked for at a VM entry */
+	COUNTERS
+};
+extern const char *const counter_names[COUNTERS];
+
+enum vcpu_state {
+	VCPU_RUNNABLE,
+	VCPU_HALTED,  /* waits for an event */
+	VCPU_STOPPED, /* for good, until a reset */
+};
+
+/* Request bits, set from anywhere and seen to on the vCPU's own CPU (request.c). */
+#define REQUEST_PARK   0x0001 /* stop; the last one to do so goes on with the guest's phase */
+#define REQUEST_PAUSE  0x0002
+#define REQUEST_RESUME 0x0004
+#define REQUEST_RESET  0x0008
+#define REQUEST_STOP   0x0010
+#define REQUEST_INPUT  0x0100  /* console input, or a device's timer to be set */
+#define REQUEST_EVENT  0x0200  /* look at the events in the page */
+#define REQUEST_START  0x0400  /* begin: PV at v->start, a PC at v->startup (SIPI) */
+#define REQUEST_INIT   0x0800  /* back to before its start (INIT) */
+#define REQUEST_ROOM   0x2000  /* the console has room again */
+#define REQUEST_SEND   0x4000  /* console output waits for this CPU's timer */
+#define REQUEST_VIRTIO 0x8000  /* devices have work left */
+#define REQUEST_LOAD   0x10000 /* all are parked: load the image again */
+#define REQUEST_WORK   0x20000 /* its own long work: some is left of it */
+#define REQUEST_BEGIN  0x40000 /* a start that was seen to: to its first instruction */
+
+/* Of the operator, and of the guest's end: whoever runs. */
+#define REQUESTS_AT_ONCE \
+	(REQUEST_PARK | REQUEST_PAUSE | REQUEST_RESUME | REQUEST_RESET | REQUEST_STOP)
+/* Short, paid for by the vCPU, while it has time left. */
+#define REQUESTS_IN_SHARE                                                              \
+	(REQUEST_INPUT | REQUEST_EVENT | REQUEST_START | REQUEST_INIT | REQUEST_ROOM | \
+	 REQUEST_SEND | REQUEST_VIRTIO)
+/* Long, in parts: the vCPU is scheduled for them, and does not run before they are through. */
+#define REQUESTS_IN_TURN (REQUEST_LOAD | REQUEST_WORK | REQUEST_BEGIN)
+
+/* Virtual registers of a kernel that thinks it is in ring 0 */
+struct legacy_state {
+	uint32_t cr0, cr4;
+	uint64_t cr2, cr3;
+	uint32_t gdt_base, idt_base, tr_base, tr_limit;
+	uint16_t gdt_limit, idt_limit, tr, ldtr;
+	uint32_t dr[8];
+	uint64_t efer;
+};
+
+struct vcpu {
+	struct guest *guest;
+	const struct engine *engine; /* of the guest */
+	struct cpu *cpu;
+	unsigned id;
+	enum vcpu_state state;
+	bool paused;	   /* by the monitor: it does nothing, whatever its state */
+	uint32_t requests; /* REQUEST_*, atomic */
+	bool loaded;	   /* its registers are in the processor */
+	uint8_t starting;  /* v->start is taken; atomic */
+	bool in_guest;	   /* it may be walking shadow tables; atomic */
+	struct regs *regs; /* the guest's: saved, or under ring on its entry stack */
+	struct regs saved;
+	struct veneer_vcpu_page *page; /* own_page, or a page of the guest's choice */
+	struct veneer_vcpu_page *own_page;
+	void *fpu; /* XSAVE area */
+	uint64_t xcr0;
+
+	/* kept in the processor while loaded */
+	uint16_t ds, es, fs, gs;
+	uint64_t fs_base, gs_base, kernel_gs_base;
+	uint64_t spec_ctrl; /* as the guest has set it */
+
+	struct mmu_view mmu;
+	/* ring: under way, for REQUEST_WORK */
+	struct mmu_flush flush;
+	bool flush_user; /* when the root is loaded */
+	struct ldt_load {
+		gva_t at;
+		unsigned entries, done;
+	} ldt_load;
+	struct legacy_state legacy;
+	/* PV; all addresses are canonical */
+	struct veneer_handlers handlers;
+	uint64_t syscall32_entry, sysenter_entry, fault_entry;
+	uint64_t pv_gdt_base, pv_gdt_limit; /* what SET_GDT said, for SGDT */
+	uint64_t io_bitmap;		    /* gva, 0: no ports for ring 3 */
+	uint64_t dr[4], dr6, dr7;
+	struct veneer_vcpu_start start; /* for REQUEST_START */
+	uint8_t startup;		/* the same, of a PC: a page number */
+	bool real_mode;			/* it begins there, not in protected mode */
+	uint64_t *gdt;			/* frame of GATE_GDT page 0 */
+	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
+	struct gate64 *idt;   /* frame of GATE_IDT */
+	char *gate_stacks;    /* frame of GATE_STACKS */
+	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
+	unsigned ldt_entries;
+	bool stepping;	      /* TF is ours */
+	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
+
+	/* of hardware virtualization */
+	struct vmcb *vmcb;		 /* svm */
+	mpa_t hvm_block_at, nested_root; /* the former: of the VMCB or VMCS */
+	struct hvm_gate_data *hvm_gate;	 /* PV */
+	bool hvm_launched, hvm_flush;	 /* vmx: VMLAUNCH is done; translations must go */
+	bool hvm_masked;		 /* vmx: entered with interrupts masked */
+	uint64_t hvm_msr[HVM_MSRS];	 /* vmx: while they are not in the processor */
+	uint32_t hvm_asid;		 /* svm: ASID; vmx: VPID */
+	struct code_page {
+		uint64_t page, root;
+		const uint8_t *bytes; /* NULL: none */
+	} hvm_code;		      /* that the last instruction lay in, see engine/hvm/length.c */
+	uint8_t cr8;		      /* vmx */
+	uint64_t efer, pat;	      /* as the guest has set them */
+
+	struct timer timer; /* PV timer */
+	uint64_t timer_period;
+
+	/* scheduling, in TSC ticks */
+	int64_t budget; /* left of its share; less than nothing is debt */
+	uint64_t free;	/* what it has had of the period beyond its share */
+	uint64_t slice;
+	uint64_t ran; /* in all */
+	uint64_t worst_wait;
+	uint64_t runnable_since;
+	uint64_t waits_since; /* it was put off the CPU, or resumed */
+	struct vcpu *next;    /* on its CPU */
+
+	uint64_t counts[COUNTERS];
+};
+
+#define INPUT_BYTES 256
+
+/* Where instructions that no site table lists were emulated; fed to `veneer rewrite --profile`. */
+#define PROFILE_ENTRIES 64
+
+struct profile_entry {
+	uint32_t address, count;
+};
+
+/*
+ * A guest's life (life.c). A restart or the end begins with parking: each vCPU stops on its own
+ * CPU. Then the guest is loaded again, in parts, or has ended. The end can be decided at any time.
+ */
+enum guest_phase { GUEST_RUNNING, GUEST_PARKING, GUEST_LOADING, GUEST_ENDED };
+
+struct guest {
+	const struct guest_config *config;
+	const struct engine *engine;
+	unsigned id;
+	enum preparation prepare;
+	struct mmu mmu;
+	mpa_t nested_root; /* of hardware virtualization */
+	uint64_t overhead; /* bytes of hypervisor memory for it */
+	struct vcpu *vcpu; /* array */
+	unsigned vcpus;
+	uint8_t phase_lock; /* over the next three; taken alone */
+	enum guest_phase phase;
+	bool end_wanted;      /* what parking and loading lead to is the end */
+	unsigned paused;      /* vCPUs that are; atomic */
+	unsigned parking;     /* vCPUs that have still to park; atomic */
+	unsigned started;     /* PV: vCPUs that run or are to begin; atomic */
+	struct load load;     /* how far it is */
+	uint8_t console_lock; /* over the line so far and the taking of input */
+	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
+	struct platform *platform;		     /* legacy devices, or NULL for PV */
+
+	struct file image, module;
+	struct elf_image elf; /* what the image's headers say, if it is no bzImage */
+	/* a rewritten image's tables, in its patch window */
+	bool bzimage;
+	struct veneer_rewrite_note rewrite;
+	const struct veneer_site *sites;
+	const struct veneer_iret_window *iret_windows;
+
+	bool ended;
+	int verdict;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
+	uint64_t first_entry; /* TSC */
+	unsigned restarts;
+	bool warned; /* of a GDT that rewritten code does not like */
+
+	struct profile_entry profile[PROFILE_ENTRIES]; /* what does not fit is not counted */
+
+	/* console output: the line so far */
+	char line[240];
+	uint8_t escape; /* 1: after ESC; 2: in a control sequence */
+	uint8_t line_used, line_shown,
+		line_kept; /* shown: as a prompt; kept: of that, still right */
+	struct console_ring console;
+	uint64_t line_counts[COUNTERS]; /* count-at: at the last line's end, then since */
+
+	/* console input: one producer, one consumer */
+	uint8_t input[INPUT_BYTES];
+	uint32_t input_head, input_tail;
+};
+
+extern struct guest guests[GUESTS_MAX];
+extern unsigned guest_count;
+
+/* Takes memory for the guest and loads it. 0, or negative with the reason on the console. */
+int guest_create(struct guest *g, const struct guest_config *config);
+
+/* life.c. Loading it anew, from zeroed memory to vCPU 0 at its entry: how it begins, and a part of
+ * it at each call; true when it is through. No vCPU may be running. */
+void guest_load_begin(struct guest *g);
+bool guest_load_part(struct guest *g);
+
+/* From any CPU: it starts again from its image, when all its vCPUs have parked. The operator's
+ * reset works on a guest that has ended, too. */
+void guest_restart(struct guest *g);
+void guest_reset(struct guest *g);
+
+/* Zeroed memory of the hypervisor's on behalf of a guest, while it is created; v == 0: none. */
+mpa_t guest_take(struct guest *g, uint64_t bytes);
+
+uint64_t guest_count_of(const struct guest *g, enum counter counter);
+
+/* The guest is through: by its own will (verdict) or not. Prints one line, applies on-crash. */
+void guest_end(struct guest *g, int verdict, const char *how);
+void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct guest *guest_find(const char *name);
+bool guests_all_ended(void);
+void machine_guest_stats(struct guest *g);
+
+/* Prints the summary and powers the machine off; its exit status tells whether all guests were
+ * well, where something can read it (QEMU's isa-debug-exit at port 0xf4: 1 well, 3 not). */
+void machine_off(void);
+
+/* From any CPU */
+void vcpu_request(struct vcpu *v, uint32_t request);	  /* of the operator, or for an end */
+void vcpu_request_from(struct vcpu *v, uint32_t request); /* of a guest: no oftener than it pays */
+void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
+bool guest_input(struct guest *g, uint8_t byte);
+
+/* request.c, on the vCPU's own CPU. What the operator wants, and parking: whoever has the CPU, and
+ * however much the vCPU has run. Then short requests of guests, paid for by the vCPU. Then a part
+ * of the work that was put off, when it is the vCPU's turn to run. */
+void request_at_once(struct vcpu *v);
+void request_in_share(struct vcpu *v);
+void request_in_turn(struct vcpu *v);
+
+/* From its own CPU */
+void hypercall(struct vcpu *v);
+void vcpu_load(struct vcpu *v);	  /* in place of whoever is loaded there */
+void vcpu_unload(struct vcpu *v); /* if it is loaded; NULL: nothing to do */
+void vcpu_start(struct vcpu *v);  /* a further vCPU: it begins in its turn */
+void vcpu_begin(struct vcpu *v);  /* by v->start, or that of a PC by v->startup in real mode */
+void vcpu_init(struct vcpu *v);
+void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+
+/* Puts a stopped vCPU at its first instruction, in the kernel; see struct engine. */
+void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root);
+struct legacy_start {
+	uint32_t eip, eax, ebx, esi;
+	uint32_t gdt; /* has LEGACY_CS and LEGACY_DS, for a kernel that relies on one */
+};
+#define LEGACY_CS 0x10
+#define LEGACY_DS 0x18
+void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s);
+void vcpu_park(struct vcpu *v);
+void vcpu_stop(struct vcpu *v);					      /* by its own wish */
+int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */
+uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes); /* how many there were */
+bool guest_input_waits(const struct guest *g);
+
+void vcpu_wake(struct vcpu *v);
+void vcpu_halt(struct vcpu *v, bool masked);	 /* HLT */
+void vcpu_event(struct vcpu *v, unsigned event); /* PV */
+
+static inline bool guest_is_running(const struct guest *g)
+{
+	return __atomic_load_n(&g->phase, __ATOMIC_ACQUIRE) == GUEST_RUNNING;
+}
+
+static inline bool guest_is_pv(const struct guest *g)
+{
+	return g->prepare == PREPARE_PV;
+}
+
+/* Of a PV kernel, between an INT from ring 3 and the handler's move to its own stack: the one entry
+ * stack must not be left for another thread. The handler's first store masks, and it looks at
+ * irq_pending later. */
+static inline bool on_entry_stack(uint64_t rsp)
+{
+	return rsp <= VENEER_ENTRY_STACK_TOP &&
+	       rsp > VENEER_ENTRY_STACK_TOP - sizeof(((struct veneer_vcpu_page *)0)->entry_stack);
+}
+
+#endif

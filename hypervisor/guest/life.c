@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A guest's phases: it runs, parks, is loaded, runs again, or has ended. Whoever wants a restart or
+ * the end only says so; the guest's own vCPUs do the rest, each on its own CPU and in its own share
+ * of it. The end wins over a restart whenever it is decided.
+ */
+#include "arch/apic.h"
+#include "arch/cpu.h"
+#include "console/console.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "kernel/memory.h"
+#include "lib/string.h"
+#include "load/load.h"
+#include "pc/pc.h"
+
+static void set_phase(struct guest *g, enum guest_phase phase)
+{
+	__atomic_store_n(&g->phase, phase, __ATOMIC_RELEASE);
+}
+
+/* To the phase behind the one that is through: the end if it is wanted, else next. */
+static enum guest_phase go_on(struct guest *g, enum guest_phase next)
+{
+	spin_lock(&g->phase_lock);
+	if (g->end_wanted)
+		next = GUEST_ENDED;
+	set_phase(g, next);
+	spin_unlock(&g->phase_lock);
+	return next;
+}
+
+/* --- parking --- */
+
+/* All vCPUs stop, each on its own CPU; those of this one at once. */
+static void park_all(struct guest *g)
+{
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		if (g->vcpu[i].cpu == this_cpu())
+			g->vcpu[i].state = VCPU_STOPPED;
+		vcpu_request(&g->vcpu[i], REQUEST_PARK);
+	}
+}
+
+/* Under the phase's lock: a guest that runs is to park. */
+static bool to_parking(struct guest *g)
+{
+	if (g->phase != GUEST_RUNNING)
+		return false;
+	__atomic_store_n(&g->parking, g->vcpus, __ATOMIC_RELEASE);
+	set_phase(g, GUEST_PARKING);
+	return true;
+}
+
+/* Decides on a restart or the end. False: it was decided before. */
+static bool decide(struct guest *g, bool end)
+{
+	bool first, decided;
+
+	spin_lock(&g->phase_lock);
+	first = to_parking(g);
+	decided = first || (end && !g->end_wanted && g->phase != GUEST_ENDED);
+	if (decided)
+		g->end_wanted = end;
+	spin_unlock(&g->phase_lock);
+	if (first)
+		park_all(g);
+	return decided;
+}
+
+void vcpu_park(struct vcpu *v)
+{
+	struct guest *g = v->guest;
+
+	v->state = VCPU_STOPPED;
+	__atomic_and_fetch(&v->requests, ~(REQUEST_WORK | REQUEST_BEGIN), __ATOMIC_RELAXED);
+	vcpu_unload(v);
+	timer_cancel(v->cpu, &v->timer);
+	if (!v->id)
+		timer_cancel(v->cpu, &g->device[0].timer);
+	if (g->platform)
+		platform_park(g->platform, v->id);
+	if (!__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) &&
+	    go_on(g, GUEST_LOADING) == GUEST_LOADING) {
+		guest_load_begin(g);
+		vcpu_request_from(g->vcpu, REQUEST_LOAD);
+	}
+}
+
+/* --- loading --- */
+
+void guest_load_begin(struct guest *g)
+{
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vcpu *v = &g->vcpu[i];
+
+		v->page = v->own_page;
+		v->starting = 0;
+		/* what the old life has asked for and was put off */
+		__atomic_and_fetch(&v->requests, ~(REQUESTS_IN_SHARE & ~REQUEST_SEND),
+				   __ATOMIC_RELAXED);
+	}
+	g->started = 1;
+	g->warned = false;
+	if (g->engine->reset_guest)
+		g->engine->reset_guest(g);
+	g->ended = false;
+	g->input_tail = g->input_head;
+	virtio_reset(&g->device[0]);
+	g->load = (struct load){ 0 };
+}
+
+/* A part of [at, at + bytes), as far as load.done says; true: all of it is zero. */
+static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
+{
+	uint64_t left = bytes - l->done, n = MIN(left, LOAD_PART);
+
+	if (n)
+		memset((char *)direct(at) + l->done, 0, n);
+	l->done += n;
+	return n == left;
+}
+
+static void set_clock(struct vcpu *v)
+{
+	struct veneer_clock *c = &v->page->clock;
+	uint64_t mul = (1000000ull << 32) / tsc_khz();
+	int shift = 0;
+
+	for (; mul >> 32; shift++)
+		mul >>= 1;
+	c->tsc_to_system_mul = (uint32_t)mul;
+	c->tsc_shift = (int8_t)shift;
+	c->flags = 1; /* the TSC is the same on all processors */
+}
+
+/* One step of the stage that loading is at; NULL, or what is wrong. */
+static const char *load_step(struct guest *g)
+{
+	struct load *l = &g->load;
+	const struct mmu *m = &g->mmu;
+	const char *why = NULL;
+	bool done = true;
+
+	switch (l->stage) {
+	case LOAD_ZERO_VCPU: done = zero_part(l, m->vcpu_pages, m->vcpu_pages_bytes); break;
+	case LOAD_ZERO: done = zero_part(l, m->memory, m->memory_bytes); break;
+	case LOAD_ZERO_POOL:
+		done = mmu_zero_part(&g->mmu);
+		if (done)
+			why = load_begin(g);
+		break;
+	case LOAD_COPY: done = load_copy_part(g); break;
+	case LOAD_UNDO: why = load_undo_part(g, &done); break;
+	case LOAD_FINISH: break;
+	}
+	if (done && !why) {
+		l->stage++;
+		l->done = 0;
+	}
+	return why;
+}
+
+static void fail_to_load(struct guest *g, const char *why)
+{
+	spin_lock(&g->phase_lock);
+	g->end_wanted = true;
+	set_phase(g, GUEST_ENDED);
+	spin_unlock(&g->phase_lock);
+	g->verdict = -1;
+	console_guest_notice(g, "%s: %s", g->config->image, why);
+	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
+}
+
+static void start(struct guest *g)
+{
+	struct vcpu *v = g->vcpu;
+
+	for (unsigned i = 0; i < g->vcpus; i++)
+		set_clock(&g->vcpu[i]);
+	if (go_on(g, GUEST_RUNNING) != GUEST_RUNNING)
+		return;
+	v->runnable_since = rdtsc();
+	v->cpu->attention = true;
+	v->state = VCPU_RUNNABLE;
+}
+
+bool guest_load_part(struct guest *g)
+{
+	const char *why;
+
+	if (g->end_wanted) {
+		go_on(g, GUEST_ENDED);
+		return true;
+	}
+	why = load_step(g);
+	if (!why && g->load.stage < LOAD_FINISH)
+		return false;
+	if (!why && g->platform)
+		platform_reset(g->platform, g);
+	if (!why)
+		why = load_finish(g);
+	if (why)
+		fail_to_load(g, why);
+	else
+		start(g);
+	return true;
+}
+
+/* --- who decides --- */
+
+void guest_restart(struct guest *g)
+{
+	decide(g, false);
+}
+
+/* Wherever it is on its way to, it goes on to a new life. */
+void guest_reset(struct guest *g)
+{
+	bool runs, ended;
+
+	spin_lock(&g->phase_lock);
+	ended = g->phase == GUEST_ENDED;
+	runs = to_parking(g);
+	g->end_wanted = false;
+	g->ended = false;
+	if (ended)
+		set_phase(g, GUEST_LOADING);
+	spin_unlock(&g->phase_lock);
+	if (runs)
+		park_all(g);
+	if (!ended)
+		return;
+	guest_load_begin(g);
+	vcpu_request_from(g->vcpu, REQUEST_LOAD);
+}
+
+/* A reset that came while its end was being told takes the end back. */
+static void set_ended(struct guest *g)
+{
+	spin_lock(&g->phase_lock);
+	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
+	spin_unlock(&g->phase_lock);
+}
+
+void guest_end(struct guest *g, int verdict, const char *how)
+{
+	if (!decide(g, true))
+		return;
+	g->verdict = verdict;
+	console_guest_flush(g);
+	console_guest_verdict(g, how, verdict);
+	set_ended(g);
+	if (guests_all_ended())
+		machine_off();
+}
+
+void vcpu_stop(struct vcpu *v)
+{
+	struct guest *g = v->guest;
+
+	v->state = VCPU_STOPPED;
+	timer_cancel(v->cpu, &v->timer);
+	if (!__atomic_sub_fetch(&g->started, 1, __ATOMIC_ACQ_REL))
+		guest_end(g, -1, "all its vCPUs have stopped");
+}
+
+static void dump_registers(struct vcpu *v)
+{
+	struct guest *g = v->guest;
+	const struct regs *r = v->regs;
+
+	if (v->engine->gather)
+		v->engine->gather(v);
+	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u vector %lu error %lx", r->cs,
+			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), r->vector,
+			     r->error);
+	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
+			     r->rcx, r->rdx);
+	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,
+			     r->rbp, r->ss, r->rsp);
+	if (guest_is_pv(g))
+		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
+				     r->r10, r->r11);
+	console_guest_notice(g, "root %lx cr0 %08x cr2 %lx cr4 %08x gdt %08x idt %08x",
+			     v->mmu.paging.root.v, v->legacy.cr0,
+			     v->engine->hvm ? v->legacy.cr2 : v->page->cr2, v->legacy.cr4,
+			     v->legacy.gdt_base, v->legacy.idt_base);
+}
+
+#define RESTARTS_MAX 100 /* a guest that crashes at once must not fill the console for ever */
+
+void guest_crash(struct guest *g, const char *fmt, ...)
+{
+	char why[160];
+	va_list args;
+
+	struct vcpu *v = this_cpu()->current;
+
+	if (!guest_is_running(g))
+		return;
+	va_start(args, fmt);
+	format_v(why, sizeof(why), fmt, args);
+	va_end(args);
+	console_guest_notice(g, "CRASH: %s", why);
+	if (v && v->guest == g)
+		dump_registers(v);
+	if (g->config->on_crash == CRASH_RESTART && g->restarts < RESTARTS_MAX) {
+		g->restarts++;
+		console_guest_notice(g, "restart %u", g->restarts);
+		guest_restart(g);
+	} else {
+		guest_end(g, -1, "stopped after a crash");
+	}
+}
+
+/* Where all are optional, all are waited for. */
+bool guests_all_ended(void)
+{
+	unsigned required = 0, left = 0, required_left = 0;
+
+	for (unsigned i = 0; i < guest_count; i++) {
+		bool must = !guests[i].config->optional;
+		bool ended = __atomic_load_n(&guests[i].ended, __ATOMIC_ACQUIRE);
+
+		required += must;
+		left += !ended;
+		required_left += must && !ended;
+	}
+	return required ? !required_left : !left;
+}

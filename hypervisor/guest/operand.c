@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/operand.h"
+
+#include "arch/cpu.h"
+#include "arch/descriptor.h"
+#include "arch/speculation.h"
+#include "guest/guest.h"
+
+uint64_t *operand_register(struct regs *r, unsigned n)
+{
+#define AT(name) offsetof(struct regs, name) / sizeof(uint64_t)
+	static const uint8_t order[] = { AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp),
+					 AT(rsi), AT(rdi), AT(r8),  AT(r9),  AT(r10), AT(r11),
+					 AT(r12), AT(r13), AT(r14), AT(r15), AT(rip) };
+
+	return (uint64_t *)r + order[index_nospec(n, ARRAY_SIZE(order))];
+}
+
+void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width)
+{
+	uint64_t *to = operand_register(v->regs, n);
+
+	if (width == 1) {
+		if (n >= 4 && n < 8) { /* AH CH DH BH */
+			to = operand_register(v->regs, n - 4);
+			*to = (*to & ~0xff00ull) | (value & 0xff) << 8;
+		} else {
+			*to = (*to & ~0xffull) | (value & 0xff);
+		}
+	} else if (width == 2) {
+		*to = (*to & ~0xffffull) | (value & 0xffff);
+	} else {
+		*to = width == 4 ? (uint32_t)value : value;
+	}
+}
+
+uint64_t operand_offset(const struct vcpu *v, const struct insn *i)
+{
+	uint64_t at = (int64_t)(int32_t)i->disp;
+
+	if (i->base != INSN_NO_REG)
+		at += *operand_register(v->regs, i->base);
+	if (i->base == 16)
+		at += i->length;
+	if (i->index != INSN_NO_REG)
+		at += *operand_register(v->regs, i->index) * i->scale;
+	if (i->flags & INSN_CODE64)
+		return at;
+	return i->flags & INSN_SMALL_ADDRESS ? at & 0xffff : (uint32_t)at;
+}
+
+gva_t operand_address(const struct vcpu *v, const struct insn *i)
+{
+	uint64_t at = operand_offset(v, i);
+
+	if (i->flags & INSN_CODE64)
+		return GVA(i->seg < 4 ? at : at + v->engine->segment_base(v, i->seg));
+	return GVA((uint32_t)(at + v->engine->segment_base(v, i->seg)));
+}
+
+bool operand_fits(uint64_t d, uint64_t limit, const struct span *s)
+{
+	uint64_t last = s->offset + s->bytes - 1;
+	bool code = d & DESC_CODE;
+
+	if (!(d & DESC_P) || !(d & DESC_S))
+		return false;
+	if (s->write ? code || !(d & DESC_WRITE) : code && !(d & DESC_WRITE))
+		return false;
+	if (!code && (d & DESC_CONFORM)) /* expands down */
+		return s->offset > limit && last <= (d & DESC_DB ? 0xffffffff : 0xffff);
+	return last <= limit;
+}
+
+unsigned operand_access(const struct vcpu *v)
+{
+	return (v->regs->cs & 3) == 3 ? PF_USER : 0;
+}
+
+HOT_FRAME bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
+{
+	struct mmu_failure f;
+
+	if (!mmu_read(&v->mmu, at, to, bytes, operand_access(v), &f))
+		return true;
+	v->engine->page_fault(v, f.va, f.error);
+	return false;
+}
+
+HOT_FRAME bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
+{
+	struct mmu_failure f;
+
+	if (!mmu_write(&v->mmu, at, from, bytes, operand_access(v), &f))
+		return true;
+	v->engine->page_fault(v, f.va, f.error);
+	return false;
+}
+
+unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES])
+{
+	unsigned in_page = (unsigned)MIN(INSN_BYTES, PAGE_SIZE - (at & ~PAGE_MASK));
+	unsigned access = operand_access(v) | PF_FETCH;
+
+	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
+		return 0;
+	if (in_page < INSN_BYTES && !mmu_read(&v->mmu, GVA(at + in_page), code + in_page,
+					      INSN_BYTES - in_page, access, NULL))
+		return INSN_BYTES;
+	return in_page;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Operands of an emulated instruction: registers, addresses, memory. For every engine. */
+#ifndef VENEER_OPERAND_H
+#define VENEER_OPERAND_H
+
+#include "insn/insn.h"
+#include "lib/types.h"
+
+struct regs;
+struct span;
+struct vcpu;
+
+/* How an emulation ends */
+enum outcome {
+	DONE,	/* go on behind the instruction */
+	JUMPED, /* RIP is set, or a fault was sent */
+	REFUSE, /* the guest gets #GP(0) */
+	INVALID /* the guest gets #UD */
+};
+
+/* By the processor's numbers: RAX RCX RDX RBX RSP RBP RSI RDI R8..R15, and 16 for RIP. */
+uint64_t *operand_register(struct regs *r, unsigned n);
+void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width);
+
+/* Of its memory operand: in its segment, and linear */
+uint64_t operand_offset(const struct vcpu *v, const struct insn *i);
+gva_t operand_address(const struct vcpu *v, const struct insn *i);
+
+/* Whether a 32-bit segment's rights, as in its descriptor, and its limit allow it: SDM 3A 5.3 to
+ * 5.5. */
+bool operand_fits(uint64_t descriptor, uint64_t limit, const struct span *s);
+
+/* With the rights of the code that runs; false: the guest was sent the page fault. */
+bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes);
+bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes);
+/* Code at a linear address: how many bytes could be read, fewer where the next page is not mapped.
+ */
+unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES]);
+unsigned operand_access(const struct vcpu *v); /* PF_USER or 0 */
+
+#endif

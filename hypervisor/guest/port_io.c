@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/port_io.h"
+
+#include "arch/cpu.h"
+#include "guest/guest.h"
+#include "pc/pc.h"
+
+bool port_io_is(unsigned op)
+{
+	return op == INSN_IN || op == INSN_OUT || op == INSN_INS || op == INSN_OUTS;
+}
+
+static uint16_t port_number(const struct vcpu *v, const struct insn *i)
+{
+	bool in_dx = (i->flags & INSN_DX) || i->op == INSN_INS || i->op == INSN_OUTS;
+
+	return in_dx ? (uint16_t)v->regs->rdx : i->imm;
+}
+
+/* As in a TSS: SDM 1 section 19.5.2. */
+bool port_io_permitted(struct vcpu *v, const struct insn *i)
+{
+	unsigned port = port_number(v, i);
+	uint16_t bits = 0xffff;
+
+	if (!guest_is_pv(v->guest) || !v->io_bitmap ||
+	    mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
+		return false;
+	return !(bits >> port % 8 & ((1u << i->width) - 1));
+}
+
+static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned width)
+{
+	return v->guest->platform ? platform_in(v->guest->platform, port, width) : ~0u;
+}
+
+static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value)
+{
+	if (v->guest->platform)
+		platform_out(v->guest->platform, port, width, value);
+}
+
+/* Elements at one exit; then the core may be interrupted. One takes up to 900 instructions, the
+ * exit itself 1 300. */
+#define STRING_STEPS 4
+
+static uint64_t counter_of(const struct insn *i, uint64_t value)
+{
+	bool small = i->flags & INSN_SMALL_ADDRESS;
+
+	if (i->flags & INSN_CODE64)
+		return small ? (uint32_t)value : value;
+	return small ? value & 0xffff : (uint32_t)value;
+}
+
+/* Where the next element is; false: outside its segment, and the guest was sent the fault. */
+static bool string_address(struct vcpu *v, const struct insn *i, uint64_t index, gva_t *at)
+{
+	uint64_t offset = counter_of(i, index);
+	const struct span s = { offset, i->width, i->op == INSN_INS };
+
+	if (!v->engine->segment_holds(v, i->seg, &s)) {
+		v->engine->exception(v, i->seg == 2 ? VECTOR_SS : VECTOR_GP, 0);
+		return false;
+	}
+	if (!(i->flags & INSN_CODE64))
+		*at = GVA((uint32_t)(offset + v->engine->segment_base(v, i->seg)));
+	else
+		*at = GVA(i->seg < 4 ? offset : offset + v->engine->segment_base(v, i->seg));
+	return true;
+}
+
+/* Adds to a string register in its address size. */
+static void advance(const struct insn *i, uint64_t *reg, int64_t by)
+{
+	uint64_t sum = *reg + (uint64_t)by;
+
+	if ((i->flags & INSN_SMALL_ADDRESS) && !(i->flags & INSN_CODE64))
+		*reg = (*reg & ~0xffffull) | (sum & 0xffff);
+	else
+		*reg = counter_of(i, sum);
+}
+
+HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
+{
+	struct regs *r = v->regs;
+	uint64_t *index = in ? &r->rdi : &r->rsi;
+	int64_t by = r->rflags & FLAGS_DF ? -(int64_t)i->width : i->width;
+	uint16_t port = (uint16_t)r->rdx;
+
+	for (unsigned n = 0; n < STRING_STEPS; n++) {
+		uint32_t value = 0;
+
+		if ((i->flags & INSN_REP) && !counter_of(i, r->rcx))
+			return DONE;
+		gva_t at;
+
+		if (!string_address(v, i, *index, &at))
+			return JUMPED;
+		if (in) {
+			value = port_in(v, port, i->width);
+			if (!operand_store(v, at, &value, i->width))
+				return JUMPED;
+		} else {
+			if (!operand_load(v, at, &value, i->width))
+				return JUMPED;
+			port_out(v, port, i->width, value);
+		}
+		advance(i, index, by);
+		if (!(i->flags & INSN_REP))
+			return DONE;
+		advance(i, &r->rcx, -1);
+	}
+	return JUMPED; /* to itself */
+}
+
+HOT_FRAME enum outcome port_io(struct vcpu *v, const struct insn *i)
+{
+	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
+	uint16_t port = port_number(v, i);
+
+	v->counts[COUNT_IO]++;
+	switch (i->op) {
+	case INSN_IN: operand_set_register(v, 0, port_in(v, port, i->width), i->width); return DONE;
+	case INSN_OUT: port_out(v, port, i->width, (uint32_t)(v->regs->rax & mask)); return DONE;
+	default: return string_io(v, i, i->op == INSN_INS);
+	}
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is asked of a vCPU, and how it is seen to. */
+#include "console/console.h"
+#include "guest/guest.h"
+#include "kernel/cpu.h"
+#include "pc/pc.h"
+#include "virtio/device.h"
+
+/* --- asking, from any CPU --- */
+
+void vcpu_request(struct vcpu *v, uint32_t request)
+{
+	__atomic_or_fetch(&v->requests, request, __ATOMIC_RELEASE);
+	cpu_kick(v->cpu);
+}
+
+/*
+ * A guest may ask as often as it likes, but each kick takes time from whoever runs on the other
+ * CPU. So what is on its way already is not sent again, each request that arrives is charged to the
+ * vCPU that gets it, and one that has used up its share waits for the next turn of its CPU.
+ */
+void vcpu_request_from(struct vcpu *v, uint32_t request)
+{
+	uint32_t old = __atomic_fetch_or(&v->requests, request, __ATOMIC_SEQ_CST);
+
+	if ((old & request) == request)
+		return;
+	struct vcpu *running = __atomic_load_n(&v->cpu->running, __ATOMIC_SEQ_CST);
+	if (!running || running == v || v->budget > 0)
+		cpu_kick(v->cpu);
+}
+
+/* --- on the vCPU's own CPU --- */
+
+static uint32_t take(struct vcpu *v, uint32_t which)
+{
+	return __atomic_fetch_and(&v->requests, ~which, __ATOMIC_ACQUIRE) & which;
+}
+
+static void pause(struct vcpu *v, bool paused)
+{
+	struct guest *g = v->guest;
+
+	if (v->paused == paused)
+		return;
+	v->paused = paused;
+	v->waits_since = rdtsc();
+	unsigned n = __atomic_add_fetch(&g->paused, paused ? 1 : -1, __ATOMIC_ACQ_REL);
+	if (n == (paused ? g->vcpus : 0))
+		console_guest_notice(g, paused ? "paused" : "resumed");
+}
+
+void request_at_once(struct vcpu *v)
+{
+	uint32_t r = take(v, REQUESTS_AT_ONCE);
+
+	if (r & (REQUEST_PAUSE | REQUEST_RESUME))
+		pause(v, !(r & REQUEST_RESUME));
+	if (r & REQUEST_PARK)
+		vcpu_park(v);
+	if (r & REQUEST_RESET) {
+		console_guest_notice(v->guest, "reset");
+		guest_reset(v->guest);
+	}
+	if (r & REQUEST_STOP)
+		guest_end(v->guest, 0, "stopped from the monitor");
+}
+
+static void input(struct guest *g)
+{
+	if (guest_is_pv(g)) {
+		vcpu_event(g->vcpu, VENEER_EVENT_CONSOLE);
+		virtio_kick(&g->device[0]);
+	} else {
+		platform_input(g->platform);
+	}
+}
+
+/* Devices are vCPU 0's. */
+static void room(struct vcpu *v)
+{
+	vcpu_wake(v);
+	if (v->id)
+		return;
+	if (guest_is_pv(v->guest))
+		virtio_kick(&v->guest->device[0]);
+	else
+		platform_room(v->guest->platform);
+}
+
+void request_in_share(struct vcpu *v)
+{
+	uint32_t r = take(v, REQUESTS_IN_SHARE);
+
+	if (r & REQUEST_SEND)
+		console_guest_send(v->guest);
+	if (!guest_is_running(v->guest)) /* nothing may begin or be armed again */
+		return;
+	if (r & REQUEST_INIT)
+		vcpu_init(v);
+	if (r & REQUEST_START)
+		vcpu_start(v);
+	if ((r & REQUEST_EVENT) &&
+	    (guest_is_pv(v->guest) || platform_interrupt_pending(v->guest->platform, v->id)))
+		vcpu_wake(v);
+	if (r & REQUEST_ROOM)
+		room(v);
+	if (r & REQUEST_INPUT)
+		input(v->guest);
+	if (r & REQUEST_VIRTIO)
+		virtio_kick(&v->guest->device[0]);
+}
+
+void request_in_turn(struct vcpu *v)
+{
+	uint32_t r = take(v, REQUESTS_IN_TURN);
+
+	if (r & REQUEST_BEGIN)
+		vcpu_begin(v);
+	else if (r & REQUEST_WORK)
+		v->engine->work_part(v);
+	if (!(r & REQUEST_LOAD))
+		return;
+	if (!guest_load_part(v->guest))
+		vcpu_request_from(v, REQUEST_LOAD);
+	else if (guests_all_ended())
+		machine_off();
+}

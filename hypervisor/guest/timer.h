@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Timers of a physical CPU: a short sorted list of absolute TSC values behind the one APIC timer.
+ *
+ * A timer that works for a vCPU names it as its owner. What firing it costs is the owner's, and an
+ * owner that has used up its share waits for its next turn while others want the CPU: its timers
+ * are put off until then.
+ */
+#ifndef VENEER_TIMER_H
+#define VENEER_TIMER_H
+
+#include "lib/types.h"
+
+struct cpu;
+struct vcpu;
+
+struct timer {
+	uint64_t deadline; /* TSC */
+	void (*fire)(struct timer *t);
+	struct vcpu *owner; /* who pays; NULL: the hypervisor itself */
+	struct timer *next;
+	bool armed;
+};
+
+/* All on the CPU's own timer list, from that CPU. Setting an armed timer moves it. */
+void timer_set(struct cpu *cpu, struct timer *t, uint64_t deadline);
+void timer_cancel(struct cpu *cpu, struct timer *t);
+
+/* Fires what is due, a bounded number at a time; false: more is due. */
+bool timers_run(struct cpu *cpu);
+
+/* A new turn has begun: what was put off is due again. */
+void timers_resume(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The hypervisor's own decoder: only the instructions that trap in ring 1 or 3, or would if x86
+ * were kinder. Encodings: Intel SDM 2, chapter 2 and appendix A. The rewriter does not use it
+ * (Zydis knows all), and t/ holds it against Zydis.
+ */
+#include "insn/insn.h"
+#include "lib/string.h"
+#include "lib/types.h"
+
+struct reader {
+	const uint8_t *code;
+	size_t bytes, at;
+	bool code64, opsize16, addr16, over, locked;
+	uint8_t rex, seg; /* seg: 0xff when none was named */
+};
+
+enum { ES, CS, SS, DS, FS, GS };
+
+static uint32_t take(struct reader *r, unsigned n)
+{
+	uint32_t v = 0;
+
+	if (r->at + n > r->bytes || r->at + n > INSN_BYTES) {
+		r->over = true;
+		return 0;
+	}
+	memcpy(&v, r->code + r->at, n);
+	r->at += n;
+	return v;
+}
+
+static uint32_t take_signed(struct reader *r, unsigned n)
+{
+	uint32_t v = take(r, n);
+
+	return n == 1 ? (uint32_t)(int8_t)v : n == 2 ? (uint32_t)(int16_t)v : v;
+}
+
+static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
+{
+	for (;;) {
+		uint8_t b = (uint8_t)take(r, 1);
+
+		if (r->over)
+			return 0;
+		if (r->code64 && (b & 0xf0) == 0x40) { /* only one right before the opcode counts */
+			r->rex = b;
+			continue;
+		}
+		switch (b) {
+		case 0x66: r->opsize16 = true; break;
+		case 0x67: r->addr16 = true; break;
+		case 0xf0: r->locked = true; break;
+		case 0xf2 ... 0xf3: i->flags |= INSN_REP; break;
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+			if (!r->code64) /* without effect there, SDM 2A 2.1.1 */
+				r->seg = b >> 3 & 3;
+			break;
+		case 0x64: r->seg = FS; break;
+		case 0x65: r->seg = GS; break;
+		default: return b;
+		}
+		r->rex = 0;
+	}
+}
+
+unsigned insn_prefixes(const uint8_t *code, size_t bytes, bool code64)
+{
+	struct reader r = { .code = code, .bytes = bytes, .code64 = code64 };
+	struct insn i = { 0 };
+
+	opcode_after_prefixes(&r, &i);
+	return (unsigned)(r.over ? r.at : r.at - 1);
+}
+
+static uint8_t operand_width(const struct reader *r)
+{
+	return r->code64 && (r->rex & 8) ? 8 : r->opsize16 ? 2 : 4;
+}
+
+/* 16-bit addressing: SDM 2A table 2-1. */
+static void modrm_mem16(struct reader *r, struct insn *i, unsigned mod, unsigned rm)
+{
+	static const uint8_t base[] = { 3, 3, 5, 5, 6, 7, 5, 3 };
+	static const uint8_t index[] = { 6,	      7,	   6,		7,
+					 INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG };
+
+	i->flags |= INSN_SMALL_ADDRESS;
+	i->base = mod == 0 && rm == 6 ? INSN_NO_REG : base[rm];
+	i->index = index[rm];
+	i->scale = 1;
+	i->disp = i->base == INSN_NO_REG || mod == 2 ? take_signed(r, 2)
+		  : mod == 1			     ? take_signed(r, 1)
+						     : 0;
+	i->seg = i->base == 5 ? SS : DS;
+}
+
+/* 32- and 64-bit addressing: tables 2-2 and 2-3, RIP-relative section 2.2.1.6. */
+static void modrm_mem(struct reader *r, struct insn *i, unsigned mod, unsigned rm)
+{
+	i->base = rm | (r->rex & 1) << 3;
+	i->index = INSN_NO_REG;
+	i->scale = 1;
+	if (rm == 4) {
+		unsigned sib = take(r, 1), index = ((sib >> 3) & 7) | (r->rex & 2) << 2;
+
+		i->base = (sib & 7) | (r->rex & 1) << 3;
+		i->index = index == 4 ? INSN_NO_REG : index;
+		i->scale = 1 << (sib >> 6);
+		rm = sib & 7;
+		if (mod == 0 && rm == 5)
+			i->base = INSN_NO_REG;
+	} else if (mod == 0 && rm == 5) {
+		i->base = r->code64 ? 16 : INSN_NO_REG; /* 16: RIP */
+	}
+	i->disp = mod == 2 || (mod == 0 && rm == 5) ? take_signed(r, 4)
+		  : mod == 1			    ? take_signed(r, 1)
+						    : 0;
+	i->seg = mod != 3 && (i->base == 4 || i->base == 5) ? SS : DS;
+}
+
+/* Reads ModRM and what hangs on it; returns the reg field without REX. */
+static unsigned modrm(struct reader *r, struct insn *i)
+{
+	unsigned b = take(r, 1), mod = b >> 6, rm = b & 7;
+
+	i->reg = ((b >> 3) & 7) | (r->rex & 4) << 1;
+	if (mod == 3) {
+		i->base = rm | (r->rex & 1) << 3;
+		i->index = INSN_NO_REG;
+	} else {
+		i->flags |= INSN_MEM;
+		if (r->addr16 && !r->code64)
+			modrm_mem16(r, i, mod, rm);
+		else
+			modrm_mem(r, i, mod, rm);
+		if (r->seg != 0xff)
+			i->seg = r->seg;
+	}
+	return (b >> 3) & 7;
+}
+
+static uint8_t group_0f00(struct reader *r, struct insn *i)
+{
+	static const uint8_t ops[] = { INSN_SLDT, INSN_STR,  INSN_LLDT,	 INSN_LTR,
+				       INSN_VERR, INSN_VERW, INSN_OTHER, INSN_OTHER };
+	uint8_t op = ops[modrm(r, i)];
+
+	i->width = i->flags & INSN_MEM || op >= INSN_LLDT ? 2 : operand_width(r);
+	return op;
+}
+
+static uint8_t group_0f01(struct reader *r, struct insn *i)
+{
+	static const uint8_t mem[] = { INSN_SGDT, INSN_SIDT,  INSN_LGDT, INSN_LIDT,
+				       INSN_SMSW, INSN_OTHER, INSN_LMSW, INSN_INVLPG };
+	unsigned b = r->at < r->bytes ? r->code[r->at] : 0, reg = modrm(r, i);
+
+	i->width = i->flags & INSN_MEM || reg == 6 ? 2 : operand_width(r);
+	if (i->flags & INSN_MEM || reg == 4 || reg == 6)
+		return mem[reg];
+	return b == 0xd1 ? INSN_XSETBV : b == 0xf8 && r->code64 ? INSN_SWAPGS : INSN_OTHER;
+}
+
+static uint8_t two_byte(struct reader *r, struct insn *i)
+{
+	uint8_t b = (uint8_t)take(r, 1);
+
+	switch (b) {
+	case 0x00: return group_0f00(r, i);
+	case 0x01: return group_0f01(r, i);
+	case 0x02: modrm(r, i); return INSN_LAR;
+	case 0x03: modrm(r, i); return INSN_LSL;
+	case 0x06: return INSN_CLTS;
+	case 0x07: return INSN_SYSRET;
+	case 0x08: return INSN_INVD;
+	case 0x09: return INSN_WBINVD;
+	case 0x20 ... 0x23: {
+		static const uint8_t ops[] = { INSN_MOV_FROM_CR, INSN_MOV_FROM_DR, INSN_MOV_TO_CR,
+					       INSN_MOV_TO_DR };
+		unsigned m = take(r, 1); /* the mod field is ignored: always a register */
+
+		i->reg = ((m >> 3) & 7) | (r->rex & 4) << 1;
+		i->base = (m & 7) | (r->rex & 1) << 3;
+		i->width = r->code64 ? 8 : 4;
+		return ops[b & 3];
+	}
+	case 0x30: return INSN_WRMSR;
+	case 0x32: return INSN_RDMSR;
+	case 0x34: return INSN_SYSENTER;
+	case 0x35: return INSN_SYSEXIT;
+	case 0xa0 ... 0xa1:
+	case 0xa8 ... 0xa9: i->reg = b & 8 ? GS : FS; return b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
+	case 0xb2:
+	case 0xb4 ... 0xb5:
+		modrm(r, i);
+		i->imm = b == 0xb2 ? SS : b == 0xb4 ? FS : GS;
+		return i->flags & INSN_MEM ? INSN_LOAD_FAR : INSN_OTHER;
+	default: return INSN_OTHER;
+	}
+}
+
+static uint8_t port_io(struct reader *r, struct insn *i, uint8_t b)
+{
+	if (!(b & 1))
+		i->width = 1;
+	else if (i->width == 8)
+		i->width = 4;
+	if ((b & 0xfc) == 0x6c) {
+		i->seg = b >= 0x6e && r->seg != 0xff ? r->seg : b >= 0x6e ? DS : ES;
+		i->flags |= INSN_DX | (r->addr16 ? INSN_SMALL_ADDRESS : 0);
+		return b < 0x6e ? INSN_INS : INSN_OUTS;
+	}
+	if (b & 8)
+		i->flags |= INSN_DX;
+	else
+		i->imm = (uint16_t)take(r, 1);
+	return b & 2 ? INSN_OUT : INSN_IN;
+}
+
+static uint8_t far_pointer(struct reader *r, struct insn *i, uint8_t op)
+{
+	if (r->code64)
+		return INSN_OTHER;
+	i->disp = take(r, i->width);
+	i->imm = (uint16_t)take(r, 2);
+	return op;
+}
+
+static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
+{
+	switch (b) {
+	case 0x06 ... 0x07:
+	case 0x0e: /* no POP CS */
+	case 0x16 ... 0x17:
+	case 0x1e ... 0x1f:
+		i->reg = b >> 3;
+		return r->code64 ? INSN_OTHER : b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
+	case 0x0f: return two_byte(r, i);
+	case 0x6c ... 0x6f:
+	case 0xe4 ... 0xe7:
+	case 0xec ... 0xef: return port_io(r, i, b);
+	case 0x8c: return modrm(r, i) <= GS ? INSN_MOV_FROM_SEG : INSN_OTHER;
+	case 0x8e: {
+		unsigned seg = modrm(r, i);
+
+		return seg <= GS && seg != CS ? INSN_MOV_TO_SEG : INSN_OTHER;
+	}
+	case 0x9a: return far_pointer(r, i, INSN_CALL_FAR);
+	case 0x9c: return INSN_PUSHF;
+	case 0x9d: return INSN_POPF;
+	case 0xc4 ... 0xc5: /* with mod 3, or in 64-bit code, VEX */
+		if (r->code64 || r->at >= r->bytes || r->code[r->at] >= 0xc0)
+			return INSN_OTHER;
+		modrm(r, i);
+		i->imm = b == 0xc4 ? ES : DS;
+		return INSN_LOAD_FAR;
+	case 0xca: i->imm = (uint16_t)take(r, 2); return INSN_RET_FAR;
+	case 0xcb: return INSN_RET_FAR;
+	case 0xcc: i->imm = 3; return INSN_INT;
+	case 0xcd: i->imm = (uint16_t)take(r, 1); return INSN_INT;
+	case 0xcf: return INSN_IRET;
+	case 0xea: return far_pointer(r, i, INSN_JMP_FAR);
+	case 0xf4: return INSN_HLT;
+	case 0xfa: return INSN_CLI;
+	case 0xfb: return INSN_STI;
+	case 0xff: {
+		unsigned reg = modrm(r, i);
+
+		return !(i->flags & INSN_MEM) ? INSN_OTHER
+		       : reg == 3	      ? INSN_CALL_FAR_MEM
+		       : reg == 5	      ? INSN_JMP_FAR_MEM
+					      : INSN_OTHER;
+	}
+	default: return INSN_OTHER;
+	}
+}
+
+int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *insn)
+{
+	struct reader r = { .code = code, .bytes = bytes, .code64 = code64, .seg = 0xff };
+
+	*insn = (struct insn){ .base = INSN_NO_REG, .index = INSN_NO_REG, .scale = 1, .seg = DS };
+	uint8_t b = opcode_after_prefixes(&r, insn);
+	insn->width = operand_width(&r);
+	if (code64)
+		insn->flags |= INSN_CODE64;
+	uint8_t op = one_byte(&r, insn, b);
+	if (r.over)
+		return -EINVAL;
+	/* LOCK on any of these is #UD */
+	insn->op = r.locked ? INSN_OTHER : op;
+	insn->length = (uint8_t)r.at;
+	return 0;
+}
+
+/* MOV with a register: 88 to 8b; with a constant: c6, c7; MOVZX: 0f b6, b7; MOVSX: 0f be, bf;
+ * MOV between AL or eAX and an absolute address: a0 to a3. SDM 2B, MOV; appendix A. */
+static bool one_byte_move(struct reader *r, struct insn *i, uint8_t b, struct insn_move *m)
+{
+	uint8_t wide = operand_width(r);
+
+	m->width = m->reg_width = b & 1 ? wide : 1;
+	switch (b) {
+	case 0x88 ... 0x8b:
+		m->store = b <= 0x89;
+		modrm(r, i);
+		m->reg = i->reg;
+		return i->flags & INSN_MEM;
+	case 0xa0 ... 0xa3:
+		m->store = b >= 0xa2;
+		m->reg = 0;
+		take(r, !r->code64 && r->addr16 ? 2 : 4);
+		if (r->code64 && !r->addr16)
+			take(r, 4);
+		return true;
+	case 0xc6 ... 0xc7:
+		if (modrm(r, i) || !(i->flags & INSN_MEM))
+			return false;
+		m->store = true;
+		m->reg = INSN_NO_REG;
+		m->imm = (uint64_t)(int64_t)(int32_t)take_signed(r, m->width == 8 ? 4 : m->width);
+		return true;
+	default: return false;
+	}
+}
+
+static bool two_byte_move(struct reader *r, struct insn *i, struct insn_move *m)
+{
+	uint8_t b = (uint8_t)take(r, 1);
+
+	if ((b & 0xf6) != 0xb6)
+		return false;
+	m->width = b & 1 ? 2 : 1;
+	m->reg_width = operand_width(r);
+	m->sign = b & 8;
+	modrm(r, i);
+	m->reg = i->reg;
+	return i->flags & INSN_MEM;
+}
+
+int insn_decode_move(const uint8_t *code, size_t bytes, bool code64, struct insn_move *m)
+{
+	struct reader r = { .code = code, .bytes = bytes, .code64 = code64, .seg = 0xff };
+	struct insn i = { .base = INSN_NO_REG };
+
+	*m = (struct insn_move){ 0 };
+	uint8_t b = opcode_after_prefixes(&r, &i);
+	if (!(b == 0x0f ? two_byte_move(&r, &i, m) : one_byte_move(&r, &i, b, m)) || r.over ||
+	    r.locked)
+		return -EINVAL;
+	m->high = m->reg_width == 1 && !r.rex && m->reg >= 4 && m->reg < 8;
+	m->length = (uint8_t)r.at;
+	return 0;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A physical CPU and what belongs to it alone. */
+#ifndef VENEER_CORE_CPU_H
+#define VENEER_CORE_CPU_H
+
+#include "arch/acpi.h"
+#include "guest/engine.h"
+#include "guest/timer.h"
+#include "kernel/gate.h"
+#include "lib/types.h"
+
+struct cpu {
+	uint64_t nmi_count;
+	uint64_t abort_stack; /* top, for machine checks and double faults */
+	unsigned id;
+	uint32_t apic_id;
+	bool online; /* it has come up */
+	bool go;     /* a further one: it may run guests */
+
+	mpa_t root;		/* the hypervisor's page table on this CPU */
+	mpa_t gate_pdpt;	/* of the gate area in guests */
+	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
+	uint64_t *stacks_entry; /* of GATE_STACKS in guests */
+	struct gate_data *gate; /* writable alias */
+	struct tss64 *tss;
+	uint64_t *gdt;	    /* writable alias of our page of it */
+	unsigned ldt_pages; /* mapped at GATE_LDT */
+
+	bool attention;			  /* timers, requests or a new choice of vCPU to look at */
+	struct vcpu *current;		  /* whose registers are loaded */
+	struct vcpu *running;		  /* who has the CPU, NULL when it idles; atomic */
+	struct vcpu *vcpus;		  /* pinned here */
+	const struct guest *predicts_for; /* who has taught its predictors */
+	uint64_t spec_ctrl;		  /* what its MSR has */
+	struct timer slice_timer;
+	struct timer *timers, *timers_put_off; /* by deadline; of those whose share is used up */
+	bool timer_changed;
+	struct vcpu *payer;		/* whose the time is, since: */
+	uint64_t paid_until, unclaimed; /* TSC; ticks of nobody's yet */
+	uint64_t period, period_start;	/* of shares: ticks, TSC */
+	struct vcpu *leftover;		/* who has what is left of the period, or NULL */
+	struct vcpu *turn;		/* whose it is, or was last */
+	bool sysenter_on;
+	mpa_t svm_host;	   /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
+	mpa_t vmxon;	   /* VMXON region */
+	struct vcpu *vmcs; /* whose VMCS is current */
+	uint64_t vmx_msr[HVM_MSRS]; /* the hypervisor's while a guest's are loaded */
+	unsigned asids;		    /* given out: ASIDs or VPIDs */
+	uint64_t stack_top;
+};
+_Static_assert(offsetof(struct cpu, nmi_count) == CPU_NMI_COUNT, "gate.S");
+_Static_assert(offsetof(struct cpu, abort_stack) == CPU_ABORT_STACK, "gate.S");
+
+extern struct cpu cpus[CPUS_MAX];
+extern unsigned cpu_count;
+
+/* The running CPU; the gate area has the answer at a fixed address. */
+#ifdef VENEER_HOST /* a test has its own */
+struct cpu *this_cpu(void);
+#else
+static inline struct cpu *this_cpu(void)
+{
+	return (struct cpu *)((const struct gate_data *)GATE_DATA)->this_cpu;
+}
+#endif
+
+/* What this processor can do, found once at boot. */
+struct cpu_features {
+	bool xsave, umip, fsgsbase, smep, smap, pcid;
+	uint64_t xcr0;
+	uint32_t xsave_bytes;
+	char name[49];
+};
+extern struct cpu_features cpu_features;
+const char *cpu_features_detect(void); /* NULL, or what is missing */
+
+/* Places in the gate, in the order of gate.S: C code cannot reach them by name. */
+enum gate_place {
+	GATE_VECTORS,
+	GATE_SYSCALL,
+	GATE_SYSCALL32,
+	GATE_SYSENTER,
+	GATE_RETURN, /* the return's window */
+	GATE_RETURN_IRET,
+	GATE_RETURN_PENDING, /* UD2: an event waits, and the frame must be moved */
+	GATE_RETURN_END,
+	GATE_NO_SYSCALL,
+	GATE_NO_SYSCALL32,
+	GATE_NMI,
+	GATE_PLACES
+};
+extern const uint64_t gate_entry_points[GATE_PLACES];
+
+extern const struct gate64 *idt_template; /* what every IDT starts from */
+void cpu_prepare(struct cpu *cpu);	  /* tables and stacks, on the boot CPU */
+void cpu_load_tables(struct cpu *cpu);	  /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
+void cpus_start(void); /* the further ones; they wait for cpus_go() */
+void cpus_go(void);    /* all guests have been created */
+void cpu_main(struct cpu *cpu) __attribute__((noreturn));
+void cpu_kick(struct cpu *cpu);
+
+/* One of the machine's interrupts: vector 32 and up. */
+void interrupt_handle(unsigned vector);
+
+/* Looks over the page tables of all CPUs (kernel/tables.h) and prints what it finds, in one line. */
+void cpus_check_tables(void);
+
+#endif

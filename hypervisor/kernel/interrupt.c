@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The machine's own interrupts and exceptions, whoever was running. */
+#include "kernel/cpu.h"
+
+#include "arch/apic.h"
+#include "arch/cpu.h"
+#include "console/console.h"
+#include "guest/sched.h"
+#include "kernel/memory.h"
+#include "kernel/panic.h"
+
+void interrupt_handle(unsigned vector)
+{
+	switch (vector) {
+	case VECTOR_CONSOLE: console_interrupt(); break;
+	case VECTOR_TIMER:
+		this_cpu()->timer_changed = true; /* it may have come before its time */
+		__attribute__((fallthrough));
+	case VECTOR_KICK:
+		sched_interrupt(this_cpu());
+		this_cpu()->attention = true;
+		break;
+	default: break; /* spurious, or a device left on by the firmware */
+	}
+	if (vector != VECTOR_SPURIOUS)
+		apic_eoi();
+}
+
+/* Called by gate.S for traps in ring 0: interrupts in the idle loop, or our own mistakes. */
+void ring0_trap(struct regs *r);
+void ring0_trap(struct regs *r)
+{
+	if (r->vector >= 32)
+		interrupt_handle((unsigned)r->vector);
+	else
+		panic("exception %u, error %lx, at %lx, address %lx, stack %lx",
+		      (unsigned)r->vector, r->error, r->rip, read_cr2(), r->rsp);
+}
+
+/* MCG_STATUS.RIPV: the interrupted code can go on (SDM 3B, 15.3.1.2). */
+#define MCG_STATUS_RIPV 1
+
+#define MC_BANKS	32
+
+/* MCG_STATUS is cleared before anything slow: a second check while it is set stops the processor.
+ */
+static void machine_check(void)
+{
+	unsigned banks = MIN(rdmsr(MSR_MCG_CAP) & 0xff, MC_BANKS);
+	bool fatal = !(rdmsr(MSR_MCG_STATUS) & MCG_STATUS_RIPV);
+	uint64_t status[MC_BANKS];
+
+	for (unsigned i = 0; i < banks; i++) {
+		status[i] = rdmsr(MSR_MC0_STATUS + 4 * i);
+		if (status[i] >> 63)
+			wrmsr(MSR_MC0_STATUS + 4 * i, 0);
+	}
+	wrmsr(MSR_MCG_STATUS, 0);
+	for (unsigned i = 0; i < banks; i++) {
+		if (!(status[i] >> 63))
+			continue;
+		fatal |= (status[i] >> 57) & 1; /* processor context corrupt */
+		console_print_now("machine check: bank %u status %lx", i, status[i]);
+	}
+	if (fatal)
+		panic("machine check that cannot be survived");
+}
+
+/* Called by gate.S on the abort stack. */
+void ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp);
+void ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp)
+{
+	if (vector == VECTOR_MC)
+		machine_check();
+	else if (hv_is_guard(read_cr2()))
+		panic("stack overflow at %lx, stack %lx", rip, rsp);
+	else
+		panic("double fault at %lx, stack %lx, address %lx", rip, rsp, read_cr2());
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bundle: a cpio archive in the "newc" format (cpio(5)), which holds veneer.conf and the
+ * images. */
+#ifndef VENEER_BUNDLE_H
+#define VENEER_BUNDLE_H
+
+#include "lib/types.h"
+
+struct file {
+	const uint8_t *data;
+	uint64_t bytes;
+};
+
+/* 0; -ENOENT when it is not there; -EINVAL when the archive is broken. */
+int bundle_find(const void *bundle, uint64_t bytes, const char *name, struct file *file);
+
+#endif

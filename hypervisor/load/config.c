@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The parser of the configuration, see config.h. */
+#include "load/config.h"
+
+#include "arch/acpi.h"
+#include "lib/string.h"
+
+const char *const engine_names[] = { "auto", "ring", "vmx", "svm", NULL };
+const char *const preparation_names[] = { "detect", "pv", "rewritten", "stock", NULL };
+const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-exit", "verw",
+					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
+static const char *const crash_names[] = { "stop", "restart", NULL };
+static const char *const yes_no[] = { "no", "yes", NULL };
+static const char *const device_names[] = { "virtio-console", NULL };
+
+static bool name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_';
+}
+
+static bool digits(const char **s, uint64_t *value)
+{
+	const char *p = *s;
+
+	for (*value = 0; *p >= '0' && *p <= '9'; p++) {
+		if (*value > 1000000000000ull)
+			return false;
+		*value = *value * 10 + (*p - '0');
+	}
+	bool any = p != *s;
+	*s = p;
+	return any;
+}
+
+static bool parse_size(const char *s, uint64_t *value)
+{
+	if (!digits(&s, value))
+		return false;
+	if (*s == 'K')
+		*value <<= 10;
+	else if (*s == 'M')
+		*value <<= 20;
+	else if (*s == 'G')
+		*value <<= 30;
+	else if (*s)
+		return false;
+	return !*s || !s[1];
+}
+
+static int choice(const char *const *names, const char *s)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], s))
+			return i;
+	return -EINVAL;
+}
+
+/* A key of a guest: how its value gets into a field, and what is wanted where that is not one. */
+struct key {
+	const char *name, *want;
+	enum { TEXT, MEMORY, NUMBER, CPUS, CHOICE } kind;
+	size_t at, size;	  /* of the field; 0: there is none */
+	unsigned lowest, highest; /* of a number, or of a choice's index */
+	const char *const *choices;
+};
+
+static const char *set_text(const struct key *k, void *field, const char *s)
+{
+	copy_string(field, s, k->size);
+	return strlen(s) < k->size ? NULL : k->want;
+}
+
+static const char *set_memory(const struct key *k, void *field, const char *s)
+{
+	uint64_t *bytes = field;
+
+	if (!parse_size(s, bytes))
+		return "not a size, want a number with K, M or G";
+	return *bytes < MIB(2) || *bytes > MIB(1 << 18) || (*bytes & 4095) ? k->want : NULL;
+}
+
+static const char *set_number(const struct key *k, void *field, const char *s)
+{
+	uint64_t v;
+
+	if (!digits(&s, &v) || *s || v < k->lowest || v > k->highest)
+		return k->want;
+	*(unsigned *)field = (unsigned)v;
+	return NULL;
+}
+
+static const char *set_choice(const struct key *k, void *field, const char *s)
+{
+	int n = choice(k->choices, s);
+
+	if (n < (int)k->lowest)
+		return k->want;
+	memcpy(field, &n, k->size); /* an enum, or a bool */
+	return NULL;
+}
+
+static const char *set_cpus(const struct key *k, void *field, const char *s)
+{
+	uint32_t *mask = field;
+
+	for (*mask = 0;;) {
+		uint64_t from, to;
+
+		if (!digits(&s, &from))
+			return k->want;
+		to = from;
+		if ((*s == '-' && (s++, !digits(&s, &to))) || to >= CPUS_MAX || from > to)
+			return k->want;
+		for (; from <= to; from++)
+			*mask |= 1u << from;
+		if (!*s)
+			return NULL;
+		if (*s++ != ',')
+			return k->want;
+		while (*s == ' ')
+			s++;
+	}
+}
+
+/* What is wrong, or NULL. Without pointers to functions: no thunk is chosen yet (speculation.c). */
+static const char *set_value(const struct key *k, void *field, const char *s)
+{
+	switch (k->kind) {
+	case TEXT: return set_text(k, field, s);
+	case MEMORY: return set_memory(k, field, s);
+	case NUMBER: return set_number(k, field, s);
+	case CPUS: return set_cpus(k, field, s);
+	default: return set_choice(k, field, s);
+	}
+}
+
+_Static_assert(CPUS_MAX == 16 && VCPUS_MAX == 8, "bits of a mask, and the words of keys");
+
+#define FIELD(name) offsetof(struct guest_config, name), sizeof(((struct guest_config *)0)->name)
+
+static const struct key keys[] = {
+	{ "image", "name too long", TEXT, FIELD(image), 0, 0, NULL },
+	{ "module", "name too long", TEXT, FIELD(module), 0, 0, NULL },
+	{ "cmdline", "text too long", TEXT, FIELD(cmdline), 0, 0, NULL },
+	{ "count-at", "text too long", TEXT, FIELD(count_at), 0, 0, NULL },
+	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory), 0, 0,
+	  NULL },
+	{ "vcpus", "want 1 to 8", NUMBER, FIELD(vcpus), 1, VCPUS_MAX, NULL },
+	{ "cpus", "want cores 0 to 15, as 1 or 0,2-3", CPUS, FIELD(cpus), 0, 0, NULL },
+	{ "share", "want a percentage, 1 to 100", NUMBER, FIELD(share), 1, 100, NULL },
+	{ "engine", "want ring, vmx, svm or auto", CHOICE, FIELD(engine), 0, 0, engine_names },
+	{ "prepare", "want pv, rewritten or stock", CHOICE, FIELD(prepare), PREPARE_PV, 0,
+	  preparation_names },
+	{ "on-crash", "want stop or restart", CHOICE, FIELD(on_crash), 0, 0, crash_names },
+	{ "optional", "want yes or no", CHOICE, FIELD(optional), 0, 0, yes_no },
+	{ "device", "want virtio-console", CHOICE, 0, 0, 0, 0, device_names },
+};
+
+struct parser {
+	struct config *config;
+	struct guest_config *guest;	  /* of the section we are in */
+	bool machine;			  /* the section is [machine] */
+	bool passed_over;		  /* what begins it is wrong, and that is said */
+	unsigned given[ARRAY_SIZE(keys)]; /* the line that has a key of the section; or 0 */
+	char already[40];
+	unsigned line;
+	config_error_fn *fn;
+	void *arg;
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(struct parser *p, const char *fmt, ...)
+{
+	char message[160];
+	va_list args;
+
+	va_start(args, fmt);
+	format_v(message, sizeof(message), fmt, args);
+	va_end(args);
+	if (p->guest)
+		p->guest->broken = true;
+	p->config->errors++;
+	p->fn(p->arg, p->line, message);
+}
+
+/* One key; what is wrong with its value, or NULL. Of two values none is right for sure. */
+static const char *set_key(struct parser *p, const char *name, const char *value)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+		const struct key *k = &keys[i];
+
+		if (strcmp(k->name, name))
+			continue;
+		format(p->already, sizeof(p->already), "stands in line %u already", p->given[i]);
+		if (p->given[i])
+			return p->already;
+		p->given[i] = p->line;
+		return set_value(k, (char *)p->guest + k->at, value);
+	}
+	return "unknown key";
+}
+
+#define MITIGATIONS_WANT                                                                        \
+	"want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, " \
+	"spec-ctrl"
+
+/* The machine's one key: spaces or commas between names. */
+static const char *set_machine_key(struct config *c, const char *key, char *list)
+{
+	uint32_t forced = 0;
+
+	if (strcmp(key, "mitigations"))
+		return "unknown key";
+	if (!strcmp(list, "auto") || !strcmp(list, "off")) {
+		c->mitigations_off = !strcmp(list, "off");
+		c->mitigations = 0;
+		return NULL;
+	}
+	while (*list) {
+		char *end = list;
+
+		while (*end && *end != ' ' && *end != ',')
+			end++;
+		bool more = *end;
+		*end = 0;
+		int n = choice(mitigation_names, list);
+		if (n < 0 && *list)
+			return MITIGATIONS_WANT;
+		if (n >= 0)
+			forced |= 1u << n;
+		list = end + more;
+	}
+	c->mitigations_off = false;
+	c->mitigations = forced;
+	return forced ? NULL : MITIGATIONS_WANT;
+}
+
+static void open_section(struct parser *p, char *s)
+{
+	char *name = s + 1, *end = strchr(s, ']');
+
+	p->guest = NULL;
+	p->machine = !strcmp(s, "[machine]");
+	p->passed_over = !p->machine;
+	memset(p->given, 0, sizeof(p->given));
+	if (p->machine)
+		return;
+	if (!end || end[1] || strncmp(name, "guest ", 6)) {
+		complain(p, "\"%s\" is not a section, want [machine] or [guest NAME]", s);
+		return;
+	}
+	*end = 0;
+	for (name += 6; *name == ' '; name++)
+		;
+	for (const char *c = name; *c; c++)
+		if (!name_char(*c))
+			*name = 0;
+	if (!strcmp(name, "veneer")) {
+		complain(p, "guest name \"%s\": the console's own lines begin so", name);
+		return;
+	}
+	if (!*name || strlen(name) >= NAME_MAX) {
+		complain(p, "guest name: want 1 to 23 of letters, digits, - and _");
+		return;
+	}
+	if (p->config->guests == GUESTS_MAX) {
+		complain(p, "too many guests at \"%s\", 8 are possible", name);
+		return;
+	}
+	struct guest_config *g = &p->config->guest[p->config->guests++];
+	*g = (struct guest_config){
+		.memory = MIB(16),
+		.vcpus = 1,
+		.cpus = 1,
+		.engine = ENGINE_RING,
+		.line = p->line,
+	};
+	copy_string(g->name, name, sizeof(g->name));
+	p->guest = g;
+	p->passed_over = false;
+	for (unsigned i = 0; i + 1 < p->config->guests; i++)
+		if (!strcmp(p->config->guest[i].name, name))
+			complain(p, "a second guest \"%s\"", name);
+}
+
+static char *trim(char *s)
+{
+	while (*s == ' ' || *s == '\t')
+		s++;
+	char *end = s + strlen(s);
+	while (end > s && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+		*--end = 0;
+	return s;
+}
+
+static void read_line(struct parser *p, char *s)
+{
+	for (char *c = s; *c; c++)
+		if ((*c == '#' || *c == ';') && (c == s || c[-1] == ' ' || c[-1] == '\t'))
+			*c = 0;
+	s = trim(s);
+	if (*s == '[')
+		open_section(p, s);
+	if (!*s || *s == '[' || p->passed_over)
+		return;
+	char *value = strchr(s, '=');
+	if (!value) {
+		complain(p, "\"%s\": want KEY = VALUE", s);
+		return;
+	}
+	*value++ = 0;
+	char *key = trim(s);
+	if (!p->guest && !p->machine) {
+		complain(p, "\"%s\" stands outside any [guest NAME]", key);
+		return;
+	}
+	value = trim(value);
+	const char *wrong =
+		p->machine ? set_machine_key(p->config, key, value) : set_key(p, key, value);
+	if (wrong)
+		complain(p, "%s: %s", key, wrong);
+}
+
+void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg)
+{
+	struct parser p = { .config = c, .fn = fn, .arg = arg };
+	char line[400];
+
+	*c = (struct config){ 0 };
+	for (size_t at = 0; at < bytes;) {
+		size_t n = 0;
+		bool too_long = false, control = false;
+
+		p.line++;
+		for (; at < bytes && text[at] != '\n'; at++) {
+			control |= (unsigned char)text[at] < ' ' && text[at] != '\t' &&
+				   text[at] != '\r';
+			if (n + 1 < sizeof(line))
+				line[n++] = text[at];
+			else
+				too_long = true;
+		}
+		at++;
+		line[n] = 0;
+		if (too_long || control)
+			complain(&p, too_long ? "line too long" : "a control character");
+		else
+			read_line(&p, line);
+	}
+	for (unsigned i = 0; i < c->guests; i++) {
+		p.guest = &c->guest[i];
+		p.line = p.guest->line;
+		if (!p.guest->image[0])
+			complain(&p, "guest \"%s\" has no image", p.guest->name);
+	}
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration: INI text that people write by hand. The host command and the hypervisor read
+ * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank.
+ *
+ *	[machine]		the whole machine
+ *	mitigations = auto | off | LIST		against attacks by speculative execution: what the
+ *				processor wants (default); none; that, and LIST forced on. LIST: of
+ *				retpoline rsb ibpb ibpb-exit verw l1d-flush ssbd spec-ctrl
+ *
+ *	[guest NAME]		a guest, NAME of letters, digits, '-' and '_'; each key once
+ *	image	 = FILE		in the bundle; required
+ *	module	 = FILE		given to the guest beside its image
+ *	cmdline	 = TEXT		given to the guest
+ *	memory	 = SIZE		bytes, with K, M or G; default 16M
+ *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
+ *	cpus	 = LIST		physical cores it may use, of 0 to 15: 1 or 0,2-3; default 0
+ *	engine	 = ring | vmx | svm | auto		default ring
+ *	prepare	 = pv | rewritten | stock		default: what the image says
+ *	on-crash = stop | restart			default stop
+ *	share	 = PERCENT	of its core, guaranteed, when others share it; default: equal parts
+ *	device	 = virtio-console	a PV guest has it in any case
+ *	optional = yes | no	yes: the machine does not wait for it to end, and is well
+ *				however it ends, or if it cannot be started; default no
+ *	count-at = TEXT		exit counters are printed after each line that begins with TEXT
+ */
+#ifndef VENEER_CONFIG_H
+#define VENEER_CONFIG_H
+
+#include "lib/types.h"
+
+#define GUESTS_MAX 8
+#define VCPUS_MAX  8
+#define NAME_MAX   24
+
+enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };
+enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK };
+/* guest/speculation.c; README.md tells what each does */
+enum mitigation {
+	MITIGATION_RETPOLINE,
+	MITIGATION_RSB,
+	MITIGATION_IBPB,
+	MITIGATION_IBPB_EXIT,
+	MITIGATION_VERW,
+	MITIGATION_L1D_FLUSH,
+	MITIGATION_SSBD,
+	MITIGATION_SPEC_CTRL,
+	MITIGATIONS
+};
+enum on_crash { CRASH_STOP, CRASH_RESTART };
+
+struct guest_config {
+	char name[NAME_MAX];
+	char image[64];
+	char module[64];
+	char cmdline[256];
+	char count_at[32];
+	uint64_t memory;
+	uint32_t cpus; /* bit per physical core */
+	unsigned vcpus;
+	unsigned share;
+	enum engine_choice engine;
+	enum preparation prepare;
+	enum on_crash on_crash;
+	bool optional;
+	bool broken; /* a line of it was wrong: not started */
+	unsigned line;
+};
+
+struct config {
+	struct guest_config guest[GUESTS_MAX];
+	unsigned guests;
+	bool mitigations_off;
+	uint32_t mitigations; /* forced on, a bit for each */
+	unsigned errors;
+};
+
+/* Called for each wrong line. */
+typedef void config_error_fn(void *arg, unsigned line, const char *message);
+
+/* Reads bytes of text. A wrong line marks its guest broken and is reported; the rest goes on. */
+void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg);
+
+extern const char *const engine_names[];      /* by enum engine_choice */
+extern const char *const preparation_names[]; /* by enum preparation */
+extern const char *const mitigation_names[];  /* by enum mitigation */
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "pc/i8042.h"
+
+#define STATUS_OUTPUT_FULL 0x01
+#define STATUS_SYSTEM	   0x04
+#define STATUS_COMMAND	   0x08
+#define STATUS_UNLOCKED	   0x10
+#define CONFIG_IRQ1	   0x01
+#define CONFIG_SYSTEM	   0x04
+#define CONFIG_DISABLED	   0x10
+#define CONFIG_TRANSLATE   0x40
+#define KEY_ACK		   0xfa
+
+void i8042_reset(struct i8042 *k)
+{
+	*k = (struct i8042){
+		.config = CONFIG_IRQ1 | CONFIG_SYSTEM | CONFIG_TRANSLATE,
+		.output_port = 3, /* no reset, A20 on */
+		.scanning = true,
+	};
+}
+
+static void queue(struct i8042 *k, uint8_t byte)
+{
+	if (k->used < KEY_QUEUE)
+		k->queue[(k->head + k->used++) % KEY_QUEUE] = byte;
+}
+
+bool i8042_ready(const struct i8042 *k)
+{
+	return k->used + 8 <= KEY_QUEUE && !k->down;
+}
+
+bool i8042_key_is_down(const struct i8042 *k)
+{
+	return k->down;
+}
+
+bool i8042_irq(const struct i8042 *k)
+{
+	return k->used && (k->config & CONFIG_IRQ1) && !(k->config & CONFIG_DISABLED);
+}
+
+/* Set 1 make codes by ASCII; 0x80 marks shift. US layout. */
+static uint8_t make_code(uint8_t c)
+{
+	static const char plain[] =
+		"\0\0331234567890-=\b\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
+	static const char shifted[] =
+		"\0\0!@#$%^&*()_+\0\0QWERTYUIOP{}\0\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0\0\0\0";
+
+	if (c == '\n')
+		c = '\r';
+	if (c == 0x7f)
+		c = '\b';
+	for (unsigned i = 1; c && i < sizeof(plain) - 1; i++) {
+		if ((uint8_t)plain[i] == c)
+			return (uint8_t)i;
+		if ((uint8_t)shifted[i] == c)
+			return (uint8_t)(i | 0x80);
+	}
+	return 0;
+}
+
+static void press(struct i8042 *k, uint8_t code, bool extended)
+{
+	i8042_release(k);
+	k->down = code;
+	k->down_extended = extended;
+	if (code & 0x80)
+		queue(k, 0x2a); /* left shift */
+	if (extended)
+		queue(k, 0xe0);
+	queue(k, code & 0x7f);
+}
+
+void i8042_release(struct i8042 *k)
+{
+	if (!k->down)
+		return;
+	if (k->down_extended)
+		queue(k, 0xe0);
+	queue(k, k->down | 0x80);
+	if (k->down & 0x80)
+		queue(k, 0xaa);
+	k->down = 0;
+}
+
+/* ESC [ A and its kin are the arrow keys; up, down, right, left. */
+static bool arrow(struct i8042 *k, uint8_t c)
+{
+	static const uint8_t code[] = { 0x48, 0x50, 0x4d, 0x4b };
+
+	if (k->escape == 2) {
+		k->escape = 0;
+		if (c >= 'A' && c <= 'D')
+			press(k, code[c - 'A'], true);
+		return true;
+	}
+	if (k->escape == 1) {
+		k->escape = 0;
+		if (c == '[' || c == 'O') {
+			k->escape = 2;
+			return true;
+		}
+		press(k, 1, false); /* it was the Esc key */
+	}
+	if (c == 0x1b) {
+		k->escape = 1;
+		return true;
+	}
+	return false;
+}
+
+void i8042_type(struct i8042 *k, uint8_t c)
+{
+	if (!k->scanning || (k->config & CONFIG_DISABLED) || arrow(k, c))
+		return;
+	uint8_t code = make_code(c);
+	if (code)
+		press(k, code, false);
+}
+
+uint8_t i8042_read(struct i8042 *k, uint16_t port)
+{
+	if (port == 0x64)
+		return (k->used ? STATUS_OUTPUT_FULL : 0) | (k->config & CONFIG_SYSTEM) |
+		       (k->last_was_command ? STATUS_COMMAND : 0) | STATUS_UNLOCKED;
+	if (!k->used)
+		return 0;
+	uint8_t byte = k->queue[k->head];
+	k->head = (k->head + 1) % KEY_QUEUE;
+	k->used--;
+	return byte;
+}
+
+static void controller_command(struct i8042 *k, uint8_t v)
+{
+	k->pending = 0;
+	switch (v) {
+	case 0x20: queue(k, k->config); break;
+	case 0x60:
+	case 0xd1:
+	case 0xd2: k->pending = v; break;
+	case 0xaa:
+		k->config |= CONFIG_SYSTEM;
+		queue(k, 0x55);
+		break;
+	case 0xab: queue(k, 0); break;
+	case 0xad: k->config |= CONFIG_DISABLED; break;
+	case 0xae: k->config &= ~CONFIG_DISABLED; break;
+	case 0xd0: queue(k, k->output_port | (k->used ? 0x10 : 0)); break;
+	case 0xf0 ... 0xff: k->reset_wanted |= !(v & 1); break; /* pulse the output port's bits */
+	default: break;						/* no second port */
+	}
+}
+
+static void keyboard_command(struct i8042 *k, uint8_t v)
+{
+	if (k->keyboard_pending) {
+		uint8_t command = k->keyboard_pending;
+
+		k->keyboard_pending = 0;
+		queue(k, KEY_ACK);
+		if (command == 0xf0 && !v)
+			queue(k, 2);
+		return;
+	}
+	switch (v) {
+	case 0xed: /* LEDs */
+	case 0xf0: /* scan code set */
+	case 0xf3: /* typing rate */
+		k->keyboard_pending = v;
+		queue(k, KEY_ACK);
+		break;
+	case 0xee: queue(k, 0xee); break;
+	case 0xf2:
+		queue(k, KEY_ACK);
+		queue(k, 0xab);
+		queue(k, k->config & CONFIG_TRANSLATE ? 0x41 : 0x83);
+		break;
+	case 0xf4:
+	case 0xf5:
+	case 0xf6:
+		k->scanning = v != 0xf5;
+		queue(k, KEY_ACK);
+		break;
+	case 0xff:
+		k->scanning = true;
+		k->used = 0;
+		queue(k, KEY_ACK);
+		queue(k, 0xaa);
+		break;
+	default: queue(k, 0xfe); /* resend */
+	}
+}
+
+void i8042_write(struct i8042 *k, uint16_t port, uint8_t v)
+{
+	k->last_was_command = port == 0x64;
+	if (port == 0x64) {
+		controller_command(k, v);
+		return;
+	}
+	switch (k->pending) {
+	case 0x60: k->config = v & 0x7f; break;
+	case 0xd1:
+		k->output_port = v;
+		k->reset_wanted |= !(v & 1);
+		break;
+	case 0xd2: queue(k, v); break;
+	default: keyboard_command(k, v);
+	}
+	k->pending = 0;
+}

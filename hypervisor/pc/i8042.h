@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* An Intel 8042 keyboard controller with an AT keyboard; IBM PS/2 technical reference, 1990.
+ * Scan codes are set 1, which the controller's translation makes of the keyboard's set 2. */
+#ifndef VENEER_I8042_H
+#define VENEER_I8042_H
+
+#include "lib/types.h"
+
+#define KEY_QUEUE 64
+
+struct i8042 {
+	uint8_t config; /* command byte */
+	uint8_t output_port;
+	uint8_t pending; /* command that waits for its data byte, to the controller */
+	uint8_t keyboard_pending;
+	uint8_t queue[KEY_QUEUE];
+	unsigned head, used;
+	bool scanning, last_was_command;
+	uint8_t escape; /* of a terminal's sequence: 0, 1 after ESC, 2 after ESC [ */
+	uint8_t down;	/* make code of the key that is down, or 0; 0x80 marks shift */
+	bool down_extended;
+	bool reset_wanted;
+};
+
+void i8042_reset(struct i8042 *k);
+uint8_t i8042_read(struct i8042 *k, uint16_t port);
+void i8042_write(struct i8042 *k, uint16_t port, uint8_t value);
+
+/* A terminal's byte: the key goes down, and stays until i8042_release. */
+bool i8042_ready(const struct i8042 *k); /* for another key */
+void i8042_type(struct i8042 *k, uint8_t ascii);
+bool i8042_key_is_down(const struct i8042 *k);
+void i8042_release(struct i8042 *k);
+bool i8042_irq(const struct i8042 *k);
+
+#endif

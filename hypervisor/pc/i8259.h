@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A pair of Intel 8259A interrupt controllers, as in a PC (data sheet 231468). */
+#ifndef VENEER_I8259_H
+#define VENEER_I8259_H
+
+#include "lib/types.h"
+
+struct pic_chip {
+	uint8_t irr, isr, imr, lines, elcr;
+	uint8_t base;	   /* ICW2 */
+	uint8_t init_step; /* 0: operating; 2, 3, 4: that ICW is expected */
+	uint8_t lowest;	   /* IRQ of lowest priority */
+	bool icw4_wanted, read_isr, poll, auto_eoi, rotate_aeoi, special_mask, special_nested;
+};
+
+struct pic {
+	struct pic_chip chip[2]; /* master, slave on its IRQ 2 */
+	bool intr;
+};
+
+void pic_reset(struct pic *p);
+void pic_set_line(struct pic *p, unsigned irq, bool level);
+unsigned pic_acknowledge(struct pic *p); /* vector; the spurious one if nothing is left */
+uint8_t pic_read(struct pic *p, uint16_t port);
+void pic_write(struct pic *p, uint16_t port, uint8_t value);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A Motorola MC146818 clock with 128 bytes of CMOS RAM, without its interrupts. */
+#ifndef VENEER_RTC_H
+#define VENEER_RTC_H
+
+#include "lib/types.h"
+
+struct rtc {
+	uint8_t index;
+	uint8_t ram[128];
+	uint64_t base; /* seconds since 2000-01-01 at time 0 */
+};
+
+void rtc_reset(struct rtc *r, uint64_t base_seconds, uint64_t memory_bytes);
+uint8_t rtc_read(struct rtc *r, uint16_t port, uint64_t now_ns);
+void rtc_write(struct rtc *r, uint16_t port, uint8_t value);
+
+/* Seconds since 2000-01-01 of a date, and back. */
+uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m,
+		     unsigned s);
+
+#endif

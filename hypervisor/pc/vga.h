@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The registers of a VGA in its 80x25 text mode (IBM VGA reference). Its memory is plain RAM at
+ * guest-physical 0xb8000, so drawing costs nothing. */
+#ifndef VENEER_VGA_H
+#define VENEER_VGA_H
+
+#include "lib/types.h"
+
+#define VGA_TEXT_AT 0xb8000
+
+struct vga {
+	uint8_t crtc_index, crtc[32];
+	uint8_t sequencer_index, sequencer[8];
+	uint8_t graphics_index, graphics[16];
+	uint8_t attribute_index, attribute[32];
+	uint8_t misc;
+	bool attribute_data; /* the next write to 0x3c0 is data */
+	uint8_t dac[768];
+	unsigned dac_read, dac_write;
+};
+
+void vga_reset(struct vga *v);
+uint8_t vga_read(struct vga *v, uint16_t port, uint64_t now_ns);
+void vga_write(struct vga *v, uint16_t port, uint8_t value);
+unsigned vga_start(const struct vga *v); /* first character shown */
+
+#endif
