@@ -5,10 +5,10 @@
 #include <linux/virtio_config.h>
 
 #include "abi/veneer.h"
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 
 static void reset(struct virtio_device *d)

@@ -6,7 +6,7 @@
 #ifndef VENEER_VIRTIO_DEVICE_H
 #define VENEER_VIRTIO_DEVICE_H
 
-#include "guest/timer.h"
+#include "kernel/timer.h"
 #include "lib/types.h"
 #include "virtio/virtqueue.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "arch/acpi.h"
 
-#include "kernel/memory.h"
+#include "arch/layout.h"
 #include "lib/string.h"
 
 struct header {

@@ -16,4 +16,26 @@
 #define BOOT_MAGIC_PVH	0x336ec578 /* the start info's own magic value */
 #define BOOT_MAGIC_MB2	0x36d76289
 
+#ifndef __ASSEMBLER__
+#include "lib/types.h"
+
+/* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. */
+#ifdef VENEER_HOST
+extern char *host_memory;
+#define DIRECT_BASE ((uint64_t)host_memory)
+#else
+#define DIRECT_BASE DIRECT_MAP
+#endif
+
+static inline void *direct(mpa_t pa)
+{
+	return (void *)(pa.v + DIRECT_BASE);
+}
+
+static inline mpa_t direct_mpa(const void *p)
+{
+	return MPA((uint64_t)p - DIRECT_BASE);
+}
+#endif
+
 #endif

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From the boot loader's jump to the first guest, in order. */
 #include "arch/acpi.h"
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "console/console.h"
 #include "guest/engine.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
 #include "guest/speculation.h"
+#include "kernel/apic.h"
 #include "kernel/boot_info.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
@@ -255,6 +255,7 @@ static void prepare_machine(void)
 			      memory_free_bytes() >> 10, MEMORY_MIN >> 10);
 		machine_stop(1);
 	}
+	mmu_can_mark = cpu_features.physical_bits && cpu_features.physical_bits < 52;
 	hv_tables_init();
 	read_acpi();
 	cpu_count = acpi.cpus;
@@ -268,6 +269,12 @@ static void prepare_machine(void)
 	pic_disable();
 	apic_init();
 	clock_calibrate();
+}
+
+static void run_guests(struct cpu *cpu)
+{
+	engines_start_cpu(cpu);
+	sched_run(cpu);
 }
 
 void boot_main(uint32_t magic, uint64_t info);
@@ -292,9 +299,8 @@ void boot_main(uint32_t magic, uint64_t info)
 	speculation_warn_of_threads();
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
-	engines_start_cpu(&cpus[0]);
 	hv_tables_seal();
 	console_start_buffering();
-	cpus_go();
-	sched_run(&cpus[0]);
+	cpus_go(run_guests);
+	run_guests(&cpus[0]);
 }

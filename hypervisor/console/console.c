@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "console/console.h"
 
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "guest/guest.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

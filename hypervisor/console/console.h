@@ -12,7 +12,7 @@
 #ifndef VENEER_CONSOLE_H
 #define VENEER_CONSOLE_H
 
-#include "guest/timer.h"
+#include "kernel/timer.h"
 
 struct guest;
 

@@ -5,12 +5,12 @@
 #include "arch/cpu.h"
 #include "console/console.h"
 #include "guest/fpu.h"
+#include "guest/load.h"
 #include "guest/sched.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
-#include "load/load.h"
 #include "pc/pc.h"
 
 struct guest guests[GUESTS_MAX];

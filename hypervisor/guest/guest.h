@@ -13,13 +13,13 @@
 #include "console/console.h"
 #include "engine/ring/shadow/mmu.h"
 #include "guest/engine.h"
-#include "guest/timer.h"
+#include "guest/load.h"
 #include "insn/insn.h"
 #include "kernel/gate.h"
+#include "kernel/timer.h"
 #include "lib/types.h"
 #include "load/bundle.h"
 #include "load/config.h"
-#include "load/load.h"
 #include "virtio/device.h"
 
 /* What is counted for each guest. */

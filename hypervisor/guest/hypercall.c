@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Hypercalls of PV guests; their meaning is in abi/veneer.h. */
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "arch/speculation.h"
 #include "console/console.h"
 #include "engine/ring/ring.h"
 #include "guest/guest.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"

@@ -4,14 +4,14 @@
  * the end only says so; the guest's own vCPUs do the rest, each on its own CPU and in its own share
  * of it. The end wins over a restart whenever it is decided.
  */
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "console/console.h"
 #include "guest/guest.h"
+#include "guest/load.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
-#include "load/load.h"
 #include "pc/pc.h"
 
 static void set_phase(struct guest *g, enum guest_phase phase)

@@ -3,10 +3,10 @@
  */
 #include "guest/sched.h"
 
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "console/console.h"
 #include "guest/guest.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 
 struct cpu *sched_choose_cpu(uint32_t allowed)

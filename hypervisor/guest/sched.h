@@ -13,6 +13,7 @@
 #ifndef VENEER_SCHED_H
 #define VENEER_SCHED_H
 
+#include "kernel/charge.h"
 #include "lib/types.h"
 
 struct cpu;
@@ -26,15 +27,5 @@ void sched_add(struct cpu *cpu, struct vcpu *v);
 void sched_shares(struct cpu *cpu);	  /* divides the CPU, once its vCPUs are known */
 uint64_t sched_ran(const struct vcpu *v); /* ticks so far, by anyone; a moment old */
 void sched_run(struct cpu *cpu) __attribute__((noreturn));
-
-/* From now on this CPU's time is v's; NULL: nobody's. */
-void sched_charge(struct cpu *cpu, struct vcpu *v);
-
-/* An interrupt has come: its time is nobody's until it is known what it was for. */
-void sched_interrupt(struct cpu *cpu);
-
-/* Whether v has used up its share while another vCPU of its CPU wants to run: what is done for it
- * waits for its next turn. */
-bool sched_must_wait(const struct vcpu *v);
 
 #endif

@@ -4,14 +4,11 @@
 
 #include "abi/veneer.h"
 
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "console/console.h"
-#include "engine/ring/shadow/mmu.h"
-#include "guest/engine.h"
-#include "guest/sched.h"
+#include "kernel/apic.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/tables.h"
@@ -51,7 +48,7 @@ const char *cpu_features_detect(void)
 	cpu_features.smep = r[1] & (1 << 7);
 	cpu_features.smap = r[1] & (1 << 20);
 	cpuid_if_there(0x80000008, 0, r);
-	mmu_can_mark = r[0] && (r[0] & 0xff) < 52;
+	cpu_features.physical_bits = r[0] & 0xff;
 	if (cpu_features.xsave) {
 		cpuid(0xd, 0, r);
 		cpu_features.xcr0 = r[0] & 0xe7; /* x87, SSE, AVX, AVX-512 */
@@ -280,8 +277,11 @@ void cpus_start(void)
 		start_one(&cpus[i], page);
 }
 
-void cpus_go(void)
+static void (*run)(struct cpu *cpu);
+
+void cpus_go(void (*then)(struct cpu *cpu))
 {
+	run = then;
 	for (unsigned i = 1; i < cpu_count; i++)
 		__atomic_store_n(&cpus[i].go, true, __ATOMIC_RELEASE);
 }
@@ -297,8 +297,8 @@ void cpu_main(struct cpu *cpu)
 	while (!__atomic_load_n(&cpu->go, __ATOMIC_ACQUIRE))
 		cpu_relax();
 	write_cr3(read_cr3()); /* the image's pages were writable until now */
-	engines_start_cpu(cpu);
-	sched_run(cpu);
+	run(cpu);
+	__builtin_unreachable();
 }
 
 void cpu_kick(struct cpu *cpu)

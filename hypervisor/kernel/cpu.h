@@ -5,8 +5,8 @@
 
 #include "arch/acpi.h"
 #include "guest/engine.h"
-#include "guest/timer.h"
 #include "kernel/gate.h"
+#include "kernel/timer.h"
 #include "lib/types.h"
 
 struct cpu {
@@ -69,6 +69,7 @@ struct cpu_features {
 	bool xsave, umip, fsgsbase, smep, smap, pcid;
 	uint64_t xcr0;
 	uint32_t xsave_bytes;
+	unsigned physical_bits; /* of addresses; 0: not said */
 	char name[49];
 };
 extern struct cpu_features cpu_features;
@@ -95,7 +96,7 @@ extern const struct gate64 *idt_template; /* what every IDT starts from */
 void cpu_prepare(struct cpu *cpu);	  /* tables and stacks, on the boot CPU */
 void cpu_load_tables(struct cpu *cpu);	  /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
 void cpus_start(void); /* the further ones; they wait for cpus_go() */
-void cpus_go(void);    /* all guests have been created */
+void cpus_go(void (*run)(struct cpu *cpu)); /* all guests have been created; run never returns */
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
 

@@ -2,10 +2,10 @@
 /* The machine's own interrupts and exceptions, whoever was running. */
 #include "kernel/cpu.h"
 
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "console/console.h"
-#include "guest/sched.h"
+#include "kernel/apic.h"
+#include "kernel/charge.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 

@@ -11,29 +11,15 @@
 
 struct boot_info;
 
-/* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. There a test may
- * also let another vCPU go on wherever the shadow MMU takes its lock or reads the guest's tables.
- */
+/* A test on the host may let another vCPU go on wherever the shadow MMU takes its lock or reads the
+ * guest's tables. */
 #ifdef VENEER_HOST
-extern char *host_memory;
-#define DIRECT_BASE ((uint64_t)host_memory)
 void mmu_interleave(void);
 #else
-#define DIRECT_BASE DIRECT_MAP
 static inline void mmu_interleave(void)
 {
 }
 #endif
-
-static inline void *direct(mpa_t pa)
-{
-	return (void *)(pa.v + DIRECT_BASE);
-}
-
-static inline mpa_t direct_mpa(const void *p)
-{
-	return MPA((uint64_t)p - DIRECT_BASE);
-}
 
 /* Takes the loader's map, less the image, the bundle and the first MiB. */
 void memory_init(const struct boot_info *info);

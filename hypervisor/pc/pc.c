@@ -2,13 +2,13 @@
 /* Which device answers to which port, and what the devices need from the outside. */
 #include "pc/pc.h"
 
-#include "arch/apic.h"
 #include "arch/cpu.h"
 #include "console/console.h"
 #include "guest/guest.h"
-#include "guest/timer.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
+#include "kernel/timer.h"
 #include "lib/string.h"
 #include "pc/acpi_tables.h"
 #include "pc/i8042.h"

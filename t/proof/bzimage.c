@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading a Linux kernel: load/bzimage.c, and what load/load.c notes of it. */
+/* Loading a Linux kernel: guest/bzimage.c, and what guest/load.c notes of it. */
 #define VENEER_HOST
 #include "proof.h"
 
 #include "engine/ring/shadow/walk.c"
+#include "guest/bzimage.c"
+#include "guest/load.c"
 #include "lib/string.c"
-#include "load/bzimage.c"
-#include "load/load.c"
 
 char *host_memory;
 

@@ -3,12 +3,12 @@
  * A guest's phases (guest/life.c), with what other CPUs do put where it hurts: an order of the
  * operator comes while the guest's end is being told.
  */
-#include "arch/apic.h"
 #include "console/console.h"
 #include "guest/guest.h"
+#include "guest/load.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "load/load.h"
 #include "pc/pc.h"
 #include "tap.h"
 

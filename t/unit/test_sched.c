@@ -6,11 +6,11 @@
  */
 #include <setjmp.h>
 
-#include "arch/apic.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
-#include "guest/timer.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
+#include "kernel/timer.h"
 #include "pc/pc.h"
 #include "tap.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "arch/apic.h"
+#include "kernel/apic.h"
 
 #include "arch/acpi.h"
 #include "arch/cpu.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/timer.h"
+#include "kernel/timer.h"
 
 #include "arch/cpu.h"
-#include "guest/sched.h"
+#include "kernel/charge.h"
 #include "kernel/cpu.h"
 
 static bool remove_from(struct timer **at, const struct timer *t)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "load/load.h"
+#include "guest/load.h"
 
-#include "arch/apic.h"
 #include "console/console.h"
 #include "guest/guest.h"
+#include "kernel/apic.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
