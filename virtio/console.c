@@ -3,7 +3,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
-#include "console/console.h"
+#include "guest/console.h"
 #include "guest/guest.h"
 #include "virtio/device.h"
 

@@ -2,13 +2,14 @@
 /* From the boot loader's jump to the first guest, in order. */
 #include "arch/acpi.h"
 #include "arch/cpu.h"
-#include "console/console.h"
+#include "console/monitor.h"
 #include "guest/engine.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
 #include "guest/speculation.h"
 #include "kernel/apic.h"
 #include "kernel/boot_info.h"
+#include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
@@ -267,6 +268,7 @@ static void prepare_machine(void)
 	cpu_load_tables(&cpus[0]);
 	cpus[0].online = true;
 	pic_disable();
+	interrupts_init();
 	apic_init();
 	clock_calibrate();
 }
@@ -297,6 +299,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	if (!guest_count)
 		refuse_boot("no guest can be started");
 	speculation_warn_of_threads();
+	console_take_input(monitor_input);
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	hv_tables_seal();

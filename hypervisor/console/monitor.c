@@ -4,11 +4,12 @@
  * guest that gets the input; ':' takes a command line, for people and for scripts. There are guests
  * whenever the console takes input.
  */
-#include "console/console.h"
+#include "console/monitor.h"
 #include "engine/ring/shadow/mmu.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
 #include "kernel/apic.h"
+#include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 #include "pc/pc.h"

@@ -3,7 +3,7 @@
 #include "guest/guest.h"
 
 #include "arch/cpu.h"
-#include "console/console.h"
+#include "guest/console.h"
 #include "guest/fpu.h"
 #include "guest/load.h"
 #include "guest/sched.h"
@@ -108,6 +108,7 @@ int guest_create(struct guest *g, const struct guest_config *config)
 
 	g->config = config;
 	g->vcpus = config->vcpus;
+	console_guest_init(g);
 	why = load_identify(g);
 	if (why) {
 		console_guest_notice(g, "%s: %s", config->image, why);

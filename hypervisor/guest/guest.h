@@ -10,8 +10,8 @@
 
 #include "abi/veneer.h"
 #include "arch/cpu.h"
-#include "console/console.h"
 #include "engine/ring/shadow/mmu.h"
+#include "guest/console.h"
 #include "guest/engine.h"
 #include "guest/load.h"
 #include "insn/insn.h"
@@ -143,9 +143,9 @@ struct vcpu {
 	struct code_page {
 		uint64_t page, root;
 		const uint8_t *bytes; /* NULL: none */
-	} hvm_code;		      /* that the last instruction lay in, see engine/hvm/length.c */
-	uint8_t cr8;		      /* vmx */
-	uint64_t efer, pat;	      /* as the guest has set them */
+	} hvm_code;	    /* that the last instruction lay in, see engine/hvm/length.c */
+	uint8_t cr8;	    /* vmx */
+	uint64_t efer, pat; /* as the guest has set them */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;

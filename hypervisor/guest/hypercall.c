@@ -2,8 +2,8 @@
 /* Hypercalls of PV guests; their meaning is in abi/veneer.h. */
 #include "arch/cpu.h"
 #include "arch/speculation.h"
-#include "console/console.h"
 #include "engine/ring/ring.h"
+#include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/apic.h"
 #include "kernel/cpu.h"

@@ -5,7 +5,7 @@
  * of it. The end wins over a restart whenever it is decided.
  */
 #include "arch/cpu.h"
-#include "console/console.h"
+#include "guest/console.h"
 #include "guest/guest.h"
 #include "guest/load.h"
 #include "kernel/apic.h"

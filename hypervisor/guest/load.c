@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/load.h"
 
-#include "console/console.h"
+#include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/apic.h"
 #include "kernel/cpu.h"

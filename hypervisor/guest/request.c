@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is asked of a vCPU, and how it is seen to. */
-#include "console/console.h"
+#include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "pc/pc.h"

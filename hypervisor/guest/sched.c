@@ -4,9 +4,9 @@
 #include "guest/sched.h"
 
 #include "arch/cpu.h"
-#include "console/console.h"
 #include "guest/guest.h"
 #include "kernel/apic.h"
+#include "kernel/console.h"
 #include "kernel/cpu.h"
 
 struct cpu *sched_choose_cpu(uint32_t allowed)

@@ -92,18 +92,22 @@ enum gate_place {
 };
 extern const uint64_t gate_entry_points[GATE_PLACES];
 
-extern const struct gate64 *idt_template; /* what every IDT starts from */
-void cpu_prepare(struct cpu *cpu);	  /* tables and stacks, on the boot CPU */
-void cpu_load_tables(struct cpu *cpu);	  /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
-void cpus_start(void); /* the further ones; they wait for cpus_go() */
+extern const struct gate64 *idt_template;   /* what every IDT starts from */
+void cpu_prepare(struct cpu *cpu);	    /* tables and stacks, on the boot CPU */
+void cpu_load_tables(struct cpu *cpu);	    /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
+void cpus_start(void);			    /* the further ones; they wait for cpus_go() */
 void cpus_go(void (*run)(struct cpu *cpu)); /* all guests have been created; run never returns */
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
 
-/* One of the machine's interrupts: vector 32 and up. */
+/* One of the machine's interrupts: vector 32 and up. Each of its own vectors has one handler, which
+ * is registered before the first guest runs. */
 void interrupt_handle(unsigned vector);
+void interrupt_register(unsigned vector, void (*handler)(void));
+void interrupts_init(void);
 
-/* Looks over the page tables of all CPUs (kernel/tables.h) and prints what it finds, in one line. */
+/* Looks over the page tables of all CPUs (kernel/tables.h) and prints what it finds, in one line.
+ */
 void cpus_check_tables(void);
 
 #endif

@@ -3,25 +3,44 @@
 #include "kernel/cpu.h"
 
 #include "arch/cpu.h"
-#include "console/console.h"
 #include "kernel/apic.h"
 #include "kernel/charge.h"
+#include "kernel/console.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 
+static void (*handlers[256 - VECTOR_MACHINE_FIRST])(void);
+
+void interrupt_register(unsigned vector, void (*handler)(void))
+{
+	assert(vector >= VECTOR_MACHINE_FIRST && !handlers[vector - VECTOR_MACHINE_FIRST]);
+	handlers[vector - VECTOR_MACHINE_FIRST] = handler;
+}
+
+static void kick_interrupt(void)
+{
+	sched_interrupt(this_cpu());
+	this_cpu()->attention = true;
+}
+
+/* It may have come before its time. */
+static void timer_interrupt(void)
+{
+	this_cpu()->timer_changed = true;
+	kick_interrupt();
+}
+
+void interrupts_init(void)
+{
+	interrupt_register(VECTOR_KICK, kick_interrupt);
+	interrupt_register(VECTOR_TIMER, timer_interrupt);
+}
+
+/* One without a handler is spurious, or of a device that the firmware has left on. */
 void interrupt_handle(unsigned vector)
 {
-	switch (vector) {
-	case VECTOR_CONSOLE: console_interrupt(); break;
-	case VECTOR_TIMER:
-		this_cpu()->timer_changed = true; /* it may have come before its time */
-		__attribute__((fallthrough));
-	case VECTOR_KICK:
-		sched_interrupt(this_cpu());
-		this_cpu()->attention = true;
-		break;
-	default: break; /* spurious, or a device left on by the firmware */
-	}
+	if (vector >= VECTOR_MACHINE_FIRST && handlers[vector - VECTOR_MACHINE_FIRST])
+		handlers[vector - VECTOR_MACHINE_FIRST]();
 	if (vector != VECTOR_SPURIOUS)
 		apic_eoi();
 }

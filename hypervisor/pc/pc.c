@@ -3,7 +3,7 @@
 #include "pc/pc.h"
 
 #include "arch/cpu.h"
-#include "console/console.h"
+#include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/apic.h"
 #include "kernel/cpu.h"

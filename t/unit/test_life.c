@@ -3,7 +3,7 @@
  * A guest's phases (guest/life.c), with what other CPUs do put where it hurts: an order of the
  * operator comes while the guest's end is being told.
  */
-#include "console/console.h"
+#include "guest/console.h"
 #include "guest/guest.h"
 #include "guest/load.h"
 #include "kernel/apic.h"

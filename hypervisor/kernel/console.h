@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The console: the machine's first serial port, shared by the hypervisor ("veneer: ...") and every
+ * guest ("name: ..."), a line at a time.
+ *
+ * Nobody waits for the port. Each guest has a ring of finished lines (guest/console.h), and the
+ * hypervisor has one. Whoever adds a line sends as much as the port takes at once, within a bound;
+ * the rest is sent by a timer that is the guest's own, in the guest's own time. A part of each ring
+ * is kept for what the hypervisor says about the guest.
+ */
+#ifndef VENEER_CONSOLE_H
+#define VENEER_CONSOLE_H
+
+#include "kernel/timer.h"
+
+#define CONSOLE_RINGS	32   /* at most */
+#define CONSOLE_RING	8192 /* bytes, a power of two */
+#define CONSOLE_LINE	480  /* bytes of an entry's text, at most */
+
+#define CONSOLE_RESERVE 2048 /* of a ring, for notices */
+#define CONSOLE_VERDICT 512  /* of that, for the last one */
+
+struct console_ring {
+	const char *name; /* in front of its lines */
+	uint32_t turn;	  /* a bit of its own */
+	uint8_t lock;
+	uint32_t head, tail; /* count up without an end */
+	uint32_t dropped;    /* lines that found no room */
+	bool waiting;	     /* somebody wants to know when there is room; atomic */
+	struct timer timer;  /* sends what the port did not take */
+	uint8_t bytes[CONSOLE_RING];
+};
+
+/* A ring holds entries: struct console_entry, then the text. */
+enum console_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_VERDICT, ENTRY_MORE };
+
+struct console_entry {
+	uint8_t kind;
+	uint8_t kept;  /* bytes of a prompt on the screen that still stand */
+	uint8_t erase; /* and bytes behind them to take back */
+	uint16_t bytes;
+} __attribute__((packed));
+
+void console_init(void);
+void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same; more: nobody's line comes between it and the hypervisor's next, which must follow. */
+void console_print_list(bool more, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Until the guests run, and from the machine's end on, every line goes to the port at once. */
+void console_start_buffering(void);
+void console_stop_buffering(void);
+bool console_is_buffering(void);
+
+/* A last line, whatever state the console is in: from a panic or a machine check. */
+void console_print_now(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Makes r the ring of that number, empty. */
+void console_ring_init(struct console_ring *r, unsigned number, const char *name);
+
+/* False: there is no room for it, and it is counted as dropped. */
+bool console_append(struct console_ring *r, const struct console_entry *e, const char *text);
+uint32_t console_room(const struct console_ring *r); /* bytes */
+
+/* Sends the ring's lines, within a bound; false: some are left, or another CPU is at it. */
+bool console_send(struct console_ring *r);
+bool console_has_sent(const struct console_ring *r); /* nothing is left, of nobody's line */
+
+#define CONSOLE_SEND_AGAIN_NS 1400000 /* the port's FIFO is empty again at 115200 bits a second */
+
+/* On CPU 0: what the port did not take of the hypervisor's own lines. */
+void console_attend(void);
+
+/* From now on each byte that is typed is taken, on CPU 0. */
+void console_take_input(void (*input)(uint8_t byte));
+
+#endif
