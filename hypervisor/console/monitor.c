@@ -5,7 +5,6 @@
  * whenever the console takes input.
  */
 #include "console/monitor.h"
-#include "engine/ring/shadow/mmu.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
 #include "kernel/apic.h"
@@ -49,7 +48,7 @@ static void command_list(struct guest *g)
 static void command_check(struct guest *g)
 {
 	bool ended = __atomic_load_n(&g->ended, __ATOMIC_ACQUIRE);
-	struct mmu_report r;
+	struct table_report r;
 
 	if (!g->engine->check(g, &r))
 		console_print("check %s: BROKEN: %s, page %u, level %u, index %u", g->config->name,

@@ -13,7 +13,6 @@
 #include "load/config.h"
 
 struct cpu;
-struct mmu_report;
 struct guest;
 struct vcpu;
 struct veneer_vcpu_page;
@@ -27,6 +26,13 @@ struct span {
 
 #define NO_ERROR (-1) /* an exception without an error code */
 #define HVM_MSRS 5    /* exchanged with the vCPU, not at every exit */
+
+/* What a look over a guest's tables has found. */
+struct table_report {
+	unsigned tables, leaves;
+	const char *what; /* is wrong; NULL: nothing */
+	unsigned page, level, index;
+};
 
 struct engine {
 	const char *name;
@@ -48,7 +54,7 @@ struct engine {
 
 	/* Whether what the processor walks on the guest's behalf leads to nothing but the guest's;
 	 * its vCPUs may be running. */
-	bool (*check)(struct guest *g, struct mmu_report *r);
+	bool (*check)(struct guest *g, struct table_report *r);
 
 	/* Puts a vCPU at its first instruction. Its general registers are in v->regs. PV: in the
 	 * kernel, on root, ~0 for the identity map. Legacy: flat 32-bit code with paging off. What

@@ -26,7 +26,7 @@ static struct mmu_view view = { .gate_pdpt = GATE_PDPT };
 
 static bool is_sound(void)
 {
-	struct mmu_report r;
+	struct table_report r;
 
 	if (mmu_check(&m, &r))
 		return true;

@@ -446,7 +446,7 @@ static void drop_something(void)
 
 static void check(void)
 {
-	struct mmu_report r;
+	struct table_report r;
 
 	if (mmu_check(&m, &r))
 		return;

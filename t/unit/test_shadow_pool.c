@@ -105,7 +105,7 @@ static uint64_t touch(unsigned vcpu, uint64_t va)
 
 static const char *wrong_with_it(void)
 {
-	struct mmu_report r;
+	struct table_report r;
 
 	return mmu_check(&m, &r) ? "nothing" : r.what;
 }

@@ -6,11 +6,11 @@
 #ifndef VENEER_HVM_H
 #define VENEER_HVM_H
 
+#include "guest/engine.h"
 #include "guest/operand.h"
 #include "lib/types.h"
 
 struct guest;
-struct mmu_report;
 struct span;
 struct vcpu;
 struct veneer_vcpu_page;
@@ -185,7 +185,7 @@ mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at);
 
 /* Whether the tables of all vCPUs map what they should; see struct engine. In the report a page is
  * a guest-physical one. */
-bool nested_check(struct guest *g, struct mmu_report *r);
+bool nested_check(struct guest *g, struct table_report *r);
 
 /* pv.c: PV guests in a virtual machine, the parts of struct engine that serve them */
 int hvm_pv_create_guest(struct guest *g);

@@ -116,7 +116,7 @@ static const char *check_leaf(const struct guest *g, uint64_t at, uint64_t e, in
 }
 
 static bool check_table(const struct guest *g, mpa_t table, uint64_t base, int level,
-			struct mmu_report *r)
+			struct table_report *r)
 {
 	const struct nested_format *f = &g->engine->hvm->format;
 
@@ -145,9 +145,9 @@ static bool check_table(const struct guest *g, mpa_t table, uint64_t base, int l
 	return true;
 }
 
-bool nested_check(struct guest *g, struct mmu_report *r)
+bool nested_check(struct guest *g, struct table_report *r)
 {
-	*r = (struct mmu_report){ 0 };
+	*r = (struct table_report){ 0 };
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		mpa_t root = g->vcpu[i].nested_root;
 

@@ -390,7 +390,7 @@ static void reset_guest(struct guest *g)
 	mmu_reset(&g->mmu);
 }
 
-static bool check(struct guest *g, struct mmu_report *r)
+static bool check(struct guest *g, struct table_report *r)
 {
 	return mmu_check(&g->mmu, r);
 }

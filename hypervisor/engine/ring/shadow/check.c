@@ -9,7 +9,7 @@
 static uint8_t check_lock;
 static uint32_t counted[MMU_POOL_MAX];
 
-static bool broken(struct mmu_report *r, const char *what, unsigned page, unsigned index)
+static bool broken(struct table_report *r, const char *what, unsigned page, unsigned index)
 {
 	r->what = what;
 	r->page = page;
@@ -53,7 +53,7 @@ static bool check_gate(const struct mmu *m, unsigned page)
 }
 
 static const char *check_entry(const struct mmu *m, unsigned page, unsigned index,
-			       struct mmu_report *r)
+			       struct table_report *r)
 {
 	uint64_t e = shadow_table(m, page)[index];
 	int level = m->shadow[page].kind;
@@ -81,7 +81,7 @@ static const char *check_entry(const struct mmu *m, unsigned page, unsigned inde
 	return m->shadow[below].kind == level - 1 ? NULL : "a link to a table of another level";
 }
 
-static bool check_table(struct mmu *m, unsigned page, struct mmu_report *r)
+static bool check_table(struct mmu *m, unsigned page, struct table_report *r)
 {
 	const struct shadow *s = &m->shadow[page];
 
@@ -105,7 +105,7 @@ static bool check_table(struct mmu *m, unsigned page, struct mmu_report *r)
 	return true;
 }
 
-static bool check_zero(const struct mmu *m, unsigned page, struct mmu_report *r)
+static bool check_zero(const struct mmu *m, unsigned page, struct table_report *r)
 {
 	const struct shadow *s = &m->shadow[page];
 
@@ -120,7 +120,7 @@ static bool check_zero(const struct mmu *m, unsigned page, struct mmu_report *r)
 
 /* A list ends, and all on it are of its state and kind. */
 static bool check_list(const struct mmu *m, uint16_t at, enum shadow_state state, int kind,
-		       unsigned *sum, struct mmu_report *r)
+		       unsigned *sum, struct table_report *r)
 {
 	for (; at; at = m->shadow[at - 1].next) {
 		const struct shadow *s = &m->shadow[at - 1];
@@ -134,7 +134,7 @@ static bool check_list(const struct mmu *m, uint16_t at, enum shadow_state state
 	return true;
 }
 
-static bool check_buckets(const struct mmu *m, unsigned *keyed, struct mmu_report *r)
+static bool check_buckets(const struct mmu *m, unsigned *keyed, struct table_report *r)
 {
 	unsigned seen = 0;
 
@@ -152,7 +152,7 @@ static bool check_buckets(const struct mmu *m, unsigned *keyed, struct mmu_repor
 }
 
 /* Each page is on exactly one list, or in use; of these, those with a key are in their chains. */
-static bool check_lists(const struct mmu *m, struct mmu_report *r)
+static bool check_lists(const struct mmu *m, struct table_report *r)
 {
 	unsigned free = 0, others = 0, keyed, state[4] = { 0 }, keys = 0, lent = 0;
 
@@ -180,7 +180,7 @@ static bool check_lists(const struct mmu *m, struct mmu_report *r)
 	return true;
 }
 
-static bool check_views(const struct mmu *m, struct mmu_report *r)
+static bool check_views(const struct mmu *m, struct table_report *r)
 {
 	for (const struct mmu_view *v = m->views; v; v = v->next) {
 		if (v->root == MMU_NO_ROOT)
@@ -195,7 +195,7 @@ static bool check_views(const struct mmu *m, struct mmu_report *r)
 }
 
 /* In a slot of the kernel's half all mirrored roots link to the same page, or to none. */
-static bool check_kernel(const struct mmu *m, struct mmu_report *r)
+static bool check_kernel(const struct mmu *m, struct table_report *r)
 {
 	r->level = 4;
 	for (unsigned i = 0; i < m->pool_pages; i++)
@@ -218,7 +218,7 @@ static bool check_kernel(const struct mmu *m, struct mmu_report *r)
 	return true;
 }
 
-static bool check_counts(const struct mmu *m, struct mmu_report *r)
+static bool check_counts(const struct mmu *m, struct table_report *r)
 {
 	for (unsigned i = 0; i < m->pool_pages; i++) {
 		const struct shadow *s = &m->shadow[i];
@@ -231,7 +231,7 @@ static bool check_counts(const struct mmu *m, struct mmu_report *r)
 	return true;
 }
 
-static bool check_all(struct mmu *m, struct mmu_report *r)
+static bool check_all(struct mmu *m, struct table_report *r)
 {
 	memset(counted, 0, sizeof(counted));
 	if (!check_lists(m, r))
@@ -246,9 +246,9 @@ static bool check_all(struct mmu *m, struct mmu_report *r)
 	return check_counts(m, r) && check_views(m, r) && check_kernel(m, r);
 }
 
-bool mmu_check(struct mmu *m, struct mmu_report *r)
+bool mmu_check(struct mmu *m, struct table_report *r)
 {
-	*r = (struct mmu_report){ 0 };
+	*r = (struct table_report){ 0 };
 	shadow_spin(&check_lock);
 	shadow_lock(m);
 	bool good = m->zeroed < m->pool_pages || check_all(m, r);

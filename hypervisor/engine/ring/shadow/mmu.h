@@ -24,6 +24,7 @@
 
 #include "arch/cpu.h"
 #include "arch/speculation.h"
+#include "guest/engine.h"
 #include "lib/types.h"
 
 enum paging_mode {
@@ -259,12 +260,7 @@ void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);
 void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes);
 
 /* Checks every page of the pool against the invariant in shadow.h, with the lock held throughout:
- * some ten instructions for each entry. False: what is wrong, and where. */
-struct mmu_report {
-	unsigned tables, leaves;
-	const char *what; /* NULL: nothing */
-	unsigned page, level, index;
-};
-bool mmu_check(struct mmu *m, struct mmu_report *r);
+ * some ten instructions for each entry. False: *r says what is wrong, and where. */
+bool mmu_check(struct mmu *m, struct table_report *r);
 
 #endif
