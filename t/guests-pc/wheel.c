@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * While a stock kernel has its interrupts masked, ring_step does its PUSHF, POPF and IRET in the
+ * hypervisor: 16 of them, "then others may have the processor". But what it says then (deliver is
+ * false) only makes sched_run call it again, with the machine's interrupts masked and nobody looked
+ * after. Tried: an IRET that goes to itself with interrupts masked, on a stack that never ends: all
+ * of the address space from 4 MiB up is one page of 8s, which are EIP, CS and EFLAGS of every frame;
+ * the IRET is at address 8. Must happen: the neighbour keeps its rhythm, and the operator's stop is
+ * done.
+ */
+#include "pc.h"
+
+static uint32_t directory[1024] __attribute__((aligned(4096)));
+static uint32_t identity[1024] __attribute__((aligned(4096)));
+static uint32_t wheel[1024] __attribute__((aligned(4096)));
+static uint32_t eights[1024] __attribute__((aligned(4096)));
+
+int guest_main(void)
+{
+	volatile uint8_t *code = (volatile uint8_t *)8;
+
+	__asm__("" : "+r"(code));
+	*code = 0xcf; /* IRET */
+	for (unsigned i = 0; i < 1024; i++) {
+		eights[i] = 8;
+		identity[i] = i << 12 | 7;
+		wheel[i] = (uint32_t)eights | 7;
+		directory[i] = (uint32_t)(i ? wheel : identity) | 7;
+	}
+	__asm__ volatile("cli; movl %0, %%cr3; movl %%cr0, %%eax; orl $0x80000000, %%eax; movl %%eax, %%cr0" ::"r"(directory)
+			 : "eax", "memory");
+	say("going\n");
+	__asm__ volatile("movl $0x400000, %%esp; jmp *%0" ::"r"(code));
+	return 1;
+}
