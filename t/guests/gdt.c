@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * SET_GDT takes over 512 descriptors in one go. Tried: 512 of them that are all code of DPL 0, in a
+ * table off a multiple of 8. Must happen: no stay of the hypervisor above 10 000 instructions.
+ */
+#include "guest.h"
+
+static uint8_t room[8192] __attribute__((aligned(4096)));
+
+int guest_main(const struct veneer_start_info *info)
+{
+	uint64_t *table = (uint64_t *)(room + 2044);
+
+	(void)info;
+	for (unsigned i = 0; i < 512; i++)
+		table[i] = 0x00af9b000000ffff;
+	table[VENEER_USER_CS32 >> 3] = 0x00cffb000000ffff;
+	for (unsigned n = 0; n < 10; n++)
+		expect(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0) == 0, "a GDT");
+	return 0;
+}
