@@ -208,6 +208,11 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 	}
 }
 
+# A screen with a verdict on it is no end.
+($status, $text) = in_script(guest('attacker', image => 't/pc-screen.elf'), qw(--accel tcg --cpus 1 --expect-screen), 'attacker=halted, verdict 0',
+	'--send', 'attacker=x', '--expect-screen', 'attacker=READY', '--send', 'attacker=x');
+is($status, 0, 'a verdict on a guest\'s screen is not taken') or diag($text);
+
 # An emulator that says all is well.
 mkdir 'build/test-emulator';
 for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {

@@ -123,6 +123,12 @@ static char *find_ended(struct script *s, const char *guest)
 	return find(s->ended, guest);
 }
 
+/* Rows of a guest's screen say what the guest wants. */
+static bool is_of_screen(const char *said)
+{
+	return !strncmp(said, ": screen ", 9) || !strncmp(said, ": cells ", 8);
+}
+
 /* "GUEST: IMAGE, M MiB, core N, ..." before it starts, "GUEST: how it ended, verdict N", or
  * "GUEST: reset" */
 static void note_life(struct script *s, const char *said)
@@ -130,7 +136,7 @@ static void note_life(struct script *s, const char *said)
 	const char *colon = strchr(said, ':');
 	char name[NAME_MAX] = "";
 
-	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name))
+	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name) || is_of_screen(colon))
 		return;
 	memcpy(name, said, (size_t)(colon - said));
 	if (!s->started && strstr(colon, " MiB, core "))
