@@ -202,7 +202,7 @@ struct guest {
 	struct file image, module;
 	struct elf_image elf; /* what the image's headers say, if it is no bzImage */
 	/* a rewritten image's tables, in its patch window */
-	bool bzimage;
+	bool bzimage, multiboot; /* what kind of image it is */
 	struct veneer_rewrite_note rewrite;
 	const struct veneer_site *sites;
 	const struct veneer_iret_window *iret_windows;

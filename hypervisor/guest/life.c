@@ -152,7 +152,12 @@ static const char *load_step(struct guest *g)
 		break;
 	case LOAD_COPY: done = load_copy_part(g); break;
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;
-	case LOAD_FINISH: break;
+	case LOAD_DEVICES:
+		if (g->platform)
+			platform_reset(g->platform, g);
+		break;
+	case LOAD_FINISH: why = load_finish(g); break;
+	case LOAD_DONE: break;
 	}
 	if (done && !why) {
 		l->stage++;
@@ -194,12 +199,8 @@ bool guest_load_part(struct guest *g)
 		return true;
 	}
 	why = load_step(g);
-	if (!why && g->load.stage < LOAD_FINISH)
+	if (!why && g->load.stage < LOAD_DONE)
 		return false;
-	if (!why && g->platform)
-		platform_reset(g->platform, g);
-	if (!why)
-		why = load_finish(g);
 	if (why)
 		fail_to_load(g, why);
 	else

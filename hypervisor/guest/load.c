@@ -82,12 +82,16 @@ static const char *identify_kind(struct guest *g)
 	why = elf_read(g->image.data, g->image.bytes, &g->elf);
 	if (why)
 		return why;
+	g->multiboot = elf_multiboot(&g->elf) >= 0;
 	if (g->elf.is_64) {
 		if (!read_note(g, VENEER_NOTE_GUEST, &major, sizeof(major)))
 			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit "
 			       "guests only when they are paravirtual";
 		if (major != VENEER_ABI_MAJOR)
 			return "built for another major version of the guest interface";
+		read_note(g, VENEER_NOTE_ENTRY, &g->elf.entry, sizeof(g->elf.entry));
+		if (!canonical(g->elf.entry))
+			return "the note of its entry names no address";
 		g->prepare = PREPARE_PV;
 	} else if (read_note(g, VENEER_NOTE_REWRITE, &g->rewrite.version,
 			     sizeof(g->rewrite.version))) {
@@ -293,11 +297,7 @@ static const char *start_pv(struct guest *g)
 		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	uint64_t entry = g->elf.entry;
-	read_note(g, VENEER_NOTE_ENTRY, &entry, sizeof(entry));
-	if (!canonical(entry))
-		return "the note of its entry names no address";
-	vcpu_start_pv(g->vcpu, entry, at.v, 0, GPA(~0ull));
+	vcpu_start_pv(g->vcpu, g->elf.entry, at.v, 0, GPA(~0ull));
 	return NULL;
 }
 
@@ -349,12 +349,11 @@ const char *load_finish(struct guest *g)
 	}
 	if (guest_is_pv(g))
 		return start_pv(g);
-	bool multiboot = elf_multiboot(&g->elf) >= 0;
-	if (multiboot)
+	if (g->multiboot)
 		fill_multiboot(g);
 	vcpu_start_legacy(g->vcpu,
 			  &(struct legacy_start){ .eip = (uint32_t)g->elf.entry,
-						  .eax = multiboot ? MULTIBOOT_MAGIC : 0,
-						  .ebx = multiboot ? MULTIBOOT_INFO_AT : 0 });
+						  .eax = g->multiboot ? MULTIBOOT_MAGIC : 0,
+						  .ebx = g->multiboot ? MULTIBOOT_INFO_AT : 0 });
 	return NULL;
 }

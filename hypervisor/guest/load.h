@@ -17,7 +17,16 @@ struct guest;
 #define LOAD_PART   KIB(16)	       /* bytes zeroed or copied in one go */
 
 struct load {
-	enum { LOAD_ZERO_VCPU, LOAD_ZERO, LOAD_ZERO_POOL, LOAD_COPY, LOAD_UNDO, LOAD_FINISH } stage;
+	enum {
+		LOAD_ZERO_VCPU,
+		LOAD_ZERO,
+		LOAD_ZERO_POOL,
+		LOAD_COPY,
+		LOAD_UNDO,
+		LOAD_DEVICES,
+		LOAD_FINISH,
+		LOAD_DONE
+	} stage;
 	uint64_t done; /* bytes of the stage, or of the copy under way */
 	struct load_copy {
 		gpa_t to;

@@ -323,10 +323,10 @@ uint64_t platform_boot_seconds(void)
 
 static void clear_screen(struct guest *g)
 {
-	uint16_t *cell = mmu_memory(&g->mmu, GPA(VGA_TEXT_AT), 4000);
+	uint64_t *cell = mmu_memory(&g->mmu, GPA(VGA_TEXT_AT), 4000); /* four cells */
 
-	for (unsigned i = 0; cell && i < PLATFORM_ROWS * PLATFORM_COLUMNS; i++)
-		cell[i] = 0x0720;
+	for (unsigned i = 0; cell && i < PLATFORM_ROWS * PLATFORM_COLUMNS / 4; i++)
+		cell[i] = 0x0720072007200720;
 }
 
 static void reset_apics(struct platform *p)

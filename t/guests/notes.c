@@ -2,8 +2,8 @@
 /*
  * At each start of a 64-bit image its notes are looked through for the one that names the entry
  * (load.c, start_pv), in one go. Tried: an image with 700 000 empty notes of twelve bytes each, and
- * without that one, which restarts again and again. Must happen: no stay of the hypervisor above its
- * goal of 10 000 instructions; the neighbour keeps its rhythm.
+ * without that one, which restarts again and again. Must happen: no stay of the hypervisor above
+ * its goal of 10 000 instructions; the neighbour keeps its rhythm.
  */
 #include "guest.h"
 
