@@ -97,6 +97,18 @@ my @rows = (
 	['notify',       'ring svm',     'well',       qr/^stopped$/],
 	['reboots',      'ring svm',     'stays',      qr/^so far: started again$/, memory => '64M'],
 	['reboots',      'ring',         'stays',      qr/^so far: started again$/, memory => '1000M', core => 0, as => 'reboots-large'],
+	['notes',        'ring svm',     'stays',      qr/^so far: started again$/, core => 0],
+	['pc-reset',     'ring svm',     'stays',      qr/^so far: going$/, core => 0],
+	['pc-wheel',     'ring',         'stays',      qr/^so far: going$/, core => 0],
+	['pc-wheel',     'ring/bochs',   'stays',      qr/^so far: going$/, longer => 10000], # the operator's check: half a million instructions, 10 ms there
+	['pc-irets',     'ring',         'well',       qr/^well so far$/, core => 0],
+	['pc-gdt',       'ring svm',     'well',       qr/^well so far$/, core => 0],
+	['gdt',          'ring svm',     'well',       qr/^well$/, core => 0],
+	['ldt',          'ring svm',     'well',       qr/^well$/, core => 0],
+	['pc-counted',   'ring svm',     'well',       qr/^well so far$/, 'count-at' => 'x', core => 0],
+	['pc-insl',      'svm',          'well',       qr/^well so far$/, core => 0],
+	['pc-lines',     'svm',          'well',       qr/^well so far$/, core => 0],
+	['pc-inits',     'svm vmx',      'well',       qr/^going$/, vcpus => 8, cpus => '0-1', core => 0],
 	['pc-kicks',     'svm vmx',      'well',       qr/^going$/, vcpus => 2, cpus => '0-1', core => 1],
 	['pc-uart',      'svm vmx',      'well',       qr/^[1-9]\d* ticks$/, vcpus => 2, cpus => '0-1', core => 1],
 	['relink',       'ring',         'well',       qr/^6 trees were used again$/, memory => '520M', core => 0],
@@ -257,7 +269,7 @@ sub check_attack {
 	must($text !~ /NOT AS IT MUST|NOT WELL|PANIC/, "$what: every attempt was met as it must");
 	must($text !~ /^veneer: all done.*\nveneer: /m, "$what: fakes no line");
 	# one that is always loaded again has none at times; under svm and vmx tables stay as long as the guest
-	my $none = $row->{name} eq 'reboots' && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
+	my $none = $row->{name} =~ /^(?:reboots|notes|pc-reset)$/ && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
 	must($text =~ /^veneer: check attacker: (?:good, [1-9]\d* tables,$none)/m, "$what: there are tables of the attacker, and good") if HAS_CHECK;
 	must($text =~ /^veneer: check neighbour: good, [1-9]\d* tables, [1-9]\d* leaves$/m, "$what: so are the neighbour's") if HAS_CHECK;
 	diag($text) if @unmet;

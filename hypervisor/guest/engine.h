@@ -65,7 +65,7 @@ struct engine {
 	void (*load)(struct cpu *cpu, struct vcpu *v);
 	void (*unload)(struct cpu *cpu, struct vcpu *v);
 
-	/* Before entry: sends what is pending. False when the vCPU is no longer runnable. */
+	/* Before entry: sends what is pending. False: it does not run now, and others come first. */
 	bool (*deliver)(struct vcpu *v);
 	/* Runs the guest until it has left the processor, and sees to the reason. */
 	void (*run)(struct cpu *cpu, struct vcpu *v);

@@ -40,9 +40,9 @@ static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t val
 		platform_out(v->guest->platform, port, width, value);
 }
 
-/* Elements at one exit; then the core may be interrupted. One takes up to 900 instructions, the
- * exit itself 1 300. */
-#define STRING_STEPS 4
+/* Bytes at one exit; then the core may be interrupted. Each is a register of a device's and takes
+ * up to 900 instructions, the exit itself 1 300. */
+#define STRING_BYTES 4
 
 static uint64_t counter_of(const struct insn *i, uint64_t value)
 {
@@ -87,8 +87,10 @@ HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bo
 	uint64_t *index = in ? &r->rdi : &r->rsi;
 	int64_t by = r->rflags & FLAGS_DF ? -(int64_t)i->width : i->width;
 	uint16_t port = (uint16_t)r->rdx;
+	/* with count-at each may end a line that is counted */
+	unsigned cost = *v->guest->config->count_at ? STRING_BYTES : i->width;
 
-	for (unsigned n = 0; n < STRING_STEPS; n++) {
+	for (unsigned n = 0; n < STRING_BYTES; n += cost) {
 		uint32_t value = 0;
 
 		if ((i->flags & INSN_REP) && !counter_of(i, r->rcx))

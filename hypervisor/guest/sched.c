@@ -309,6 +309,7 @@ static struct vcpu *attend(struct cpu *cpu)
 		v = pick(cpu);
 		if (v && has_requests(v, REQUESTS_IN_TURN)) {
 			begin_turn(cpu, v);
+			take_interrupts();
 			sched_charge(cpu, v);
 			request_in_turn(v);
 			cpu->attention = true;
@@ -350,8 +351,10 @@ void sched_run(struct cpu *cpu)
 			idle(cpu);
 			continue;
 		}
-		if (!v->engine->deliver(v))
+		if (!v->engine->deliver(v)) {
+			cpu->attention = true;
 			continue;
+		}
 		if (!v->guest->first_entry)
 			v->guest->first_entry = rdtsc();
 		v->engine->run(cpu, v);

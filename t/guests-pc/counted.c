@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * guests/counted.c ends lines of `count-at` by hypercalls, where each costs a part of its own. A PC
- * prints by its UART. Tried: such lines by OUTS, several of them in one exit. Must happen: no stay of
- * the hypervisor above 10 000 instructions.
+ * prints by its UART. Tried: such lines by OUTS, several of them in one exit. Must happen: no stay
+ * of the hypervisor above 10 000 instructions.
  */
 #include "pc.h"
 
@@ -14,7 +14,10 @@ int guest_main(void)
 		const char *from = text;
 		uint32_t count = 8;
 
-		__asm__ volatile("cld; rep outsb" : "+S"(from), "+c"(count) : "d"((uint16_t)0x3f8) : "memory");
+		__asm__ volatile("cld; rep outsb"
+				 : "+S"(from), "+c"(count)
+				 : "d"((uint16_t)0x3f8)
+				 : "memory");
 	}
 	say("\nwell so far\n");
 	return 0;

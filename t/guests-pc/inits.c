@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * guests/starts.c starts its vCPUs by hypercalls. Tried: a PC that sends INIT and a startup IPI to
- * seven others at once, again and again, all on the neighbour's core; they go on at once, with their
- * local timers as fast as they can be. Must happen: no stay of the hypervisor above 10 000
+ * seven others at once, again and again, all on the neighbour's core; they go on at once, with
+ * their local timers as fast as they can be. Must happen: no stay of the hypervisor above 10 000
  * instructions; the neighbour keeps its rhythm.
  */
 #include "pc.h"

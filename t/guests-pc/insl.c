@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Four elements of a string instruction are done in one exit. Tried: INS of 32 bits from the UART,
- * four of its registers each time, with pages of 4 KiB and an interrupt of the transmitter's that goes by
- * the I/O APIC and the 8259. Must happen: no stay of the hypervisor above 10 000 instructions.
+ * four of its registers each time, with pages of 4 KiB and an interrupt of the transmitter's that
+ * goes by the I/O APIC and the 8259. Must happen: no stay of the hypervisor above 10 000
+ * instructions.
  */
 #include "pc.h"
 
@@ -28,15 +29,20 @@ int guest_main(void)
 		text[i] = '\n';
 	*(volatile uint32_t *)0xfec00000 = 0x10 + 8;
 	*(volatile uint32_t *)0xfec00010 = 0x40;
-	__asm__ volatile("movl %%cr4, %%eax; orl $0x10, %%eax; movl %%eax, %%cr4; movl %0, %%cr3; movl %%cr0, %%eax; orl $0x80000000, %%eax; movl %%eax, %%cr0" ::"r"(directory)
-			 : "eax", "memory");
+	__asm__ volatile(
+		"movl %%cr4, %%eax; orl $0x10, %%eax; movl %%eax, %%cr4; movl %0, %%cr3; movl "
+		"%%cr0, %%eax; orl $0x80000000, %%eax; movl %%eax, %%cr0" ::"r"(directory)
+		: "eax", "memory");
 	out(0x3f9, 2);
 	out(0x3fc, 8);
 	for (unsigned n = 0; n < 100; n++) {
 		const char *from = text + 4096 - 2;
 		uint32_t count = 4;
 
-		__asm__ volatile("cld; rep insl" : "+D"(from), "+c"(count) : "d"((uint16_t)0x3f8) : "memory");
+		__asm__ volatile("cld; rep insl"
+				 : "+D"(from), "+c"(count)
+				 : "d"((uint16_t)0x3f8)
+				 : "memory");
 	}
 	out(0x3f9, 0);
 	say("\nwell so far\n");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ring engine steps over up to 16 of PUSHF, POPF and IRET in one go while a stock kernel has its
- * interrupts masked (ring_step), and each IRET takes over the whole GDT anew, 512 entries of it.
- * Tried: IRETs that lead to each other, with a GDT as long as can be that does not lie at a multiple
- * of 8. Must happen: no stay of the hypervisor above its goal of 10 000 instructions.
+ * The ring engine steps over up to 16 of PUSHF, POPF and IRET in one go while a stock kernel has
+ * its interrupts masked (ring_step), and each IRET takes over the whole GDT anew, 512 entries of
+ * it. Tried: IRETs that lead to each other, with a GDT as long as can be that does not lie at a
+ * multiple of 8. Must happen: no stay of the hypervisor above its goal of 10 000 instructions.
  */
 #include "pc.h"
 
@@ -24,13 +24,15 @@ int guest_main(void)
 		to[i] = gdt[i];
 	__asm__ volatile("cli; lgdt %0" ::"m"(r));
 	for (unsigned n = 0; n < 20; n++) {
-		__asm__ volatile("movl $1f, %0; movl $2f, %1; jmp 3f; 1: iretl; 2: ud2; 3:" : "=r"(again), "=r"(end));
+		__asm__ volatile("movl $1f, %0; movl $2f, %1; jmp 3f; 1: iretl; 2: ud2; 3:"
+				 : "=r"(again), "=r"(end));
 		for (unsigned i = 0; i < FRAMES; i++) {
 			frames[i][0] = again;
 			frames[i][1] = 0x08;
 			frames[i][2] = 2;
 		}
-		__asm__ volatile("movl $5f, %1; movl %%esp, %%ebx; movl %0, %%esp; jmp *%2; 5: movl %%ebx, %%esp" ::"r"(frames),
+		__asm__ volatile("movl $5f, %1; movl %%esp, %%ebx; movl %0, %%esp; jmp *%2; 5: "
+				 "movl %%ebx, %%esp" ::"r"(frames),
 				 "m"(frames[FRAMES - 1][0]), "r"(again)
 				 : "ebx", "memory");
 	}

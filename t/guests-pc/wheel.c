@@ -4,9 +4,9 @@
  * hypervisor: 16 of them, "then others may have the processor". But what it says then (deliver is
  * false) only makes sched_run call it again, with the machine's interrupts masked and nobody looked
  * after. Tried: an IRET that goes to itself with interrupts masked, on a stack that never ends: all
- * of the address space from 4 MiB up is one page of 8s, which are EIP, CS and EFLAGS of every frame;
- * the IRET is at address 8. Must happen: the neighbour keeps its rhythm, and the operator's stop is
- * done.
+ * of the address space from 4 MiB up is one page of 8s, which are EIP, CS and EFLAGS of every
+ * frame; the IRET is at address 8. Must happen: the neighbour keeps its rhythm, and the operator's
+ * stop is done.
  */
 #include "pc.h"
 
@@ -27,9 +27,10 @@ int guest_main(void)
 		wheel[i] = (uint32_t)eights | 7;
 		directory[i] = (uint32_t)(i ? wheel : identity) | 7;
 	}
-	__asm__ volatile("cli; movl %0, %%cr3; movl %%cr0, %%eax; orl $0x80000000, %%eax; movl %%eax, %%cr0" ::"r"(directory)
+	__asm__ volatile("cli; movl %0, %%cr3; movl %%cr0, %%eax; orl $0x80000000, %%eax; movl "
+			 "%%eax, %%cr0" ::"r"(directory)
 			 : "eax", "memory");
-	say("going\n");
+	say("so far: going\n");
 	__asm__ volatile("movl $0x400000, %%esp; jmp *%0" ::"r"(code));
 	return 1;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * In a virtual machine SET_LDT looks at every page of the table, of up to 8192 entries, in one go;
- * under ring it takes a part at a time. Tried: the longest one, off a multiple of 8, so that what is
- * looked at in each page reaches into the next. Must happen: no stay of the hypervisor above 10 000
- * instructions.
+ * under ring it takes a part at a time. Tried: the longest one, off a multiple of 8, so that what
+ * is looked at in each page reaches into the next. Must happen: no stay of the hypervisor above 10
+ * 000 instructions.
  */
 #include "guest.h"
 

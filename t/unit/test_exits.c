@@ -27,7 +27,8 @@
 char *host_memory;
 struct cpu_features cpu_features;
 static uint8_t memory[MEMORY];
-static struct guest guest;
+static const struct guest_config config;
+static struct guest guest = { .config = &config };
 static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static struct hvm_segment segments[10];

@@ -864,7 +864,7 @@ void ring_iret(struct vcpu *v)
 	execute(v, &iret);
 }
 
-#define STEP_LIMIT 16 /* then others may have the processor */
+#define STEP_LIMIT 2 /* then others may have the processor */
 
 /* PUSHF, POPF and IRET: ring 1 executes them without a trap but with another meaning. */
 bool ring_step(struct vcpu *v)
