@@ -8,7 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"
-#include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 
 static void reset(struct virtio_device *d)

@@ -9,6 +9,7 @@
 #include "guest/speculation.h"
 #include "kernel/apic.h"
 #include "kernel/boot_info.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"

@@ -7,7 +7,7 @@
 #include "console/monitor.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
-#include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"

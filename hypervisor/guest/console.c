@@ -3,7 +3,7 @@
 
 #include "arch/cpu.h"
 #include "guest/guest.h"
-#include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

@@ -5,7 +5,7 @@
 #include "engine/ring/ring.h"
 #include "guest/console.h"
 #include "guest/guest.h"
-#include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"

@@ -8,7 +8,7 @@
 #include "guest/console.h"
 #include "guest/guest.h"
 #include "guest/load.h"
-#include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"

@@ -6,6 +6,7 @@
 #include "arch/cpu.h"
 #include "guest/guest.h"
 #include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 

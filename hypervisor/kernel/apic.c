@@ -3,6 +3,7 @@
 
 #include "arch/acpi.h"
 #include "arch/cpu.h"
+#include "kernel/clock.h"
 #include "kernel/memory.h"
 #include "lib/math.h"
 
@@ -29,9 +30,6 @@
 #define DIVIDE_BY_1	 0x0b
 
 #define PIT_HZ		 1193182
-
-static uint64_t khz;	      /* of the TSC */
-static uint64_t apic_per_tsc; /* APIC timer ticks per TSC tick, 32.32 fixed point */
 
 static uint32_t apic_read(unsigned reg)
 {
@@ -136,8 +134,7 @@ void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, u
 	regs[4] = vector; /* fixed, physical, edge, high */
 }
 
-/* Counts TSC and APIC timer ticks during 1/100 s of the 8254's channel 2. */
-static void calibrate_by_pit(uint64_t *tsc, uint32_t *apic)
+void apic_sample(struct clock_sample *s)
 {
 	const unsigned count = PIT_HZ / 100;
 
@@ -149,51 +146,7 @@ static void calibrate_by_pit(uint64_t *tsc, uint32_t *apic)
 	outb(0x42, count >> 8);
 	while (!(inb(0x61) & 0x20) && rdtsc() - start < 20000000000ull)
 		;
-	*tsc = rdtsc() - start;
-	*apic = 0xffffffff - apic_read(APIC_TIMER_NOW);
+	s->tsc = rdtsc() - start;
+	s->apic = 0xffffffff - apic_read(APIC_TIMER_NOW);
 	apic_write(APIC_TIMER_INIT, 0);
-}
-
-/* CPUID leaf 0x15 (SDM 2A): core crystal clock and its ratio to the TSC. */
-static uint64_t tsc_khz_by_cpuid(void)
-{
-	uint32_t r[4];
-
-	cpuid_if_there(0x15, 0, r);
-	return r[0] && r[1] && r[2] ? (uint64_t)r[2] * r[1] / r[0] / 1000 : 0;
-}
-
-void clock_calibrate(void)
-{
-	uint64_t tsc;
-	uint32_t apic;
-
-	calibrate_by_pit(&tsc, &apic);
-	khz = tsc_khz_by_cpuid();
-	if (!khz)
-		khz = tsc / 10;
-	apic_per_tsc = tsc ? ((uint64_t)apic << 32) / tsc : 1ull << 32;
-}
-
-uint64_t tsc_khz(void)
-{
-	return khz;
-}
-
-uint64_t tsc_from_ns(uint64_t ns)
-{
-	return mul_div(ns, khz, 1000000);
-}
-
-uint64_t ns_from_tsc(uint64_t tsc)
-{
-	return mul_div(tsc, 1000000, khz);
-}
-
-void delay_us(unsigned us)
-{
-	uint64_t end = rdtsc() + tsc_from_ns(us * 1000ull);
-
-	while (rdtsc() < end)
-		cpu_relax();
 }

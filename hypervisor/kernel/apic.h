@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Local APIC (Intel SDM 3A chapter 10), I/O APIC (82093AA data sheet), and the clocks behind them.
- */
+/* Local APIC (Intel SDM 3A chapter 10), I/O APIC (82093AA data sheet). */
 #ifndef VENEER_APIC_H
 #define VENEER_APIC_H
 
 #include "lib/types.h"
 
 struct acpi_platform;
+struct clock_sample;
 
 void pic_disable(void); /* the machine's own 8259 pair: all masked */
 void apic_init(void);	/* this CPU's */
@@ -17,11 +17,7 @@ void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
 /* The one interrupt of a device that we take; all other pins are masked. */
 void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);
 
-/* Finds out TSC and APIC timer rates: from CPUID where it says, else against the 8254. */
-void clock_calibrate(void);
-uint64_t tsc_khz(void);
-uint64_t tsc_from_ns(uint64_t ns);
-uint64_t ns_from_tsc(uint64_t tsc);
-void delay_us(unsigned us);
+/* For clock.c: the TSC's and the APIC timer's ticks in 1/100 s of the 8254's channel 2. */
+void apic_sample(struct clock_sample *s);
 
 #endif

@@ -2,7 +2,7 @@
 #include "kernel/console.h"
 
 #include "arch/cpu.h"
-#include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
 #include "lib/string.h"

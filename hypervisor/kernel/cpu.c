@@ -8,6 +8,7 @@
 #include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"

@@ -9,6 +9,7 @@
 #include "guest/guest.h"
 #include "guest/sched.h"
 #include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/timer.h"
 #include "pc/pc.h"

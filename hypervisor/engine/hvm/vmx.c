@@ -12,7 +12,7 @@
 #include "engine/hvm/hvm.h"
 #include "guest/engine.h"
 #include "guest/guest.h"
-#include "kernel/apic.h"
+#include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How fast the TSC counts, and time by it. */
+#ifndef VENEER_CLOCK_H
+#define VENEER_CLOCK_H
+
+#include "lib/types.h"
+
+/* Ticks in 1/100 s. */
+struct clock_sample {
+	uint64_t tsc;
+	uint32_t apic; /* of the APIC timer */
+};
+
+/* Takes samples until two agree to a thousandth; the best is the shortest, since whatever comes
+ * between (an emulator's host, a machine's firmware) makes one longer. How many it took, and the
+ * longest; CLOCK_SAMPLES: none agreed. */
+#define CLOCK_SAMPLES 16
+unsigned clock_sample(void (*take)(struct clock_sample *s), struct clock_sample *best,
+		      uint64_t *longest);
+
+/* The TSC's rate, from CPUID where it says, else from samples; the APIC timer's from samples. */
+void clock_calibrate(void);
+
+uint64_t tsc_khz(void);
+uint64_t tsc_from_ns(uint64_t ns);
+uint64_t ns_from_tsc(uint64_t tsc);
+extern uint64_t apic_per_tsc; /* ticks of its timer, 32.32 fixed point */
+void delay_us(unsigned us);
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How fast the TSC counts: samples on a host that takes the processor away now and then, which
+ * makes a sample longer and never shorter. One such sample must not be believed.
+ */
+#include "arch/cpu.h"
+#include "kernel/apic.h"
+#include "kernel/clock.h"
+#include "kernel/console.h"
+#include "tap.h"
+
+#define TRUE_TICKS 25960000ull
+
+static const uint64_t *next;
+
+static void take(struct clock_sample *s)
+{
+	s->tsc = *next++;
+	s->apic = (uint32_t)(s->tsc / 25);
+}
+
+/* As many samples as are wanted of these: how many were taken. */
+static unsigned sample(const uint64_t *ticks, struct clock_sample *best, uint64_t *longest)
+{
+	next = ticks;
+	return clock_sample(take, best, longest);
+}
+
+int main(void)
+{
+	static const uint64_t quiet[] = { TRUE_TICKS, TRUE_TICKS + 100 };
+	static const uint64_t late[] = { 237130000, TRUE_TICKS + 5000, TRUE_TICKS };
+	static const uint64_t equal_and_late[] = { 30000000, 237130000, TRUE_TICKS, 30001000,
+						   TRUE_TICKS + 1 };
+	static uint64_t wide[CLOCK_SAMPLES];
+	struct clock_sample s;
+	uint64_t longest;
+
+	ok(sample(quiet, &s, &longest) == 2 && s.tsc == TRUE_TICKS, "two that agree are enough");
+	ok(s.apic == TRUE_TICKS / 25, "the APIC timer's ticks are of the same sample");
+	ok(sample(late, &s, &longest) == 3 && s.tsc == TRUE_TICKS, "a long one is not believed");
+	ok(longest == 237130000, "but known");
+	ok(sample(equal_and_late, &s, &longest) == 5 && s.tsc == TRUE_TICKS,
+	   "nor two long ones with a shorter between");
+	for (unsigned i = 0; i < CLOCK_SAMPLES; i++)
+		wide[i] = TRUE_TICKS + (CLOCK_SAMPLES - i) * 1000000;
+	ok(sample(wide, &s, &longest) == CLOCK_SAMPLES && s.tsc == wide[CLOCK_SAMPLES - 2],
+	   "none agree: the shortest, and that is known");
+	return done_testing();
+}
+
+uint64_t rdtsc(void)
+{
+	return 0;
+}
+void apic_sample(struct clock_sample *s)
+{
+	take(s);
+}
+void console_print(const char *fmt, ...)
+{
+	(void)fmt;
+}
