@@ -118,7 +118,7 @@ int guest_create(struct guest *g, const struct guest_config *config)
 		console_guest_notice(g, "engine = %s: %s", engine_names[config->engine], why);
 		return -ENODEV;
 	}
-	if (g->vcpus > 1 && !guest_is_pv(g) && !g->engine->hvm) {
+	if (g->vcpus > 1 && !guest_is_pv(g) && !g->engine->pc_apics) {
 		console_guest_notice(g, "vcpus = %u: under ring only a PV guest can have several",
 				     g->vcpus);
 		return -EINVAL;

@@ -4,7 +4,7 @@
 #include "arch/cpu.h"
 #include "arch/speculation.h"
 #include "console/console.h"
-#include "engine/ring/ring.h"
+#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
@@ -264,7 +264,7 @@ static int64_t hc_event_send(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 {
-	return pv_set_gdt(v, GVA(r->rdi), r->rsi);
+	return pv_gdt_set(v, GVA(r->rdi), r->rsi);
 }
 
 static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
@@ -274,7 +274,7 @@ static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
 {
-	return pv_set_descriptor(v, r->rdi, r->rsi);
+	return pv_gdt_set_descriptor(v->engine->gdt(v), v->engine->kernel_ring, r->rdi, r->rsi);
 }
 
 static int64_t hc_set_entry(struct vcpu *v, struct regs *r)

@@ -72,8 +72,8 @@ struct hvm_vendor {
 	void (*end_shadow)(struct vcpu *v);
 
 	void (*flush)(struct vcpu *v); /* all the guest's translations on this CPU */
-	/* PV: SYSCALL and SYSENTER lead to engine/hvm/gate.S, or are refused; exceptions without a handler
-	 * exit, and #GP where there is an I/O bitmap */
+	/* PV: SYSCALL and SYSENTER lead to engine/hvm/gate.S, or are refused; exceptions without a
+	 * handler exit, and #GP where there is an I/O bitmap */
 	void (*load_entries)(struct vcpu *v);
 };
 
@@ -198,6 +198,7 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
 bool hvm_drop_root(struct vcpu *v, gpa_t root);
 void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+uint64_t *hvm_gdt(const struct vcpu *v);
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 
@@ -218,7 +219,7 @@ bool hvm_pv_port(struct vcpu *v);
 	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
 	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
 	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
-	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
-	.set_softint = hvm_set_softint
+	.flush = hvm_flush, .use_page = hvm_use_page, .gdt = hvm_gdt, .set_ldt = hvm_set_ldt,     \
+	.set_softint = hvm_set_softint, .pc_apics = true
 
 #endif

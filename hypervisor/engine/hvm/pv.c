@@ -11,6 +11,7 @@
 #include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
+#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "guest/port_io.h"
 #include "kernel/cpu.h"
@@ -242,6 +243,11 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 	v->engine->hvm->flush(v);
 }
 
+uint64_t *hvm_gdt(const struct vcpu *v)
+{
+	return v->gdt;
+}
+
 /* The processor reads the guest's own table. */
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
@@ -281,10 +287,7 @@ void hvm_pv_start(struct vcpu *v, gpa_t root)
 {
 	const struct hvm_vendor *h = v->engine->hvm;
 
-	memset(v->gdt, 0, PAGE_SIZE);
-	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
-	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
-	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+	pv_gdt_start(v->gdt);
 	fill_idt(v);
 	memset(v->hvm_gate, 0, PAGE_SIZE);
 	start_segments(v);

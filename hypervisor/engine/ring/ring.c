@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "arch/paging.h"
+#include "guest/descriptor.h"
 #include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
@@ -188,12 +189,15 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
 }
 
+static uint64_t *gdt(const struct vcpu *v)
+{
+	return v->gdt;
+}
+
 static void start_pv(struct vcpu *v, gpa_t root)
 {
 	load_root_later(v, pv_paging(root), true);
-	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
-	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
-	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+	pv_gdt_start(v->gdt);
 	v->regs->cs = VENEER_KERNEL_CS;
 	v->regs->ss = VENEER_KERNEL_SS;
 }
@@ -323,6 +327,13 @@ static bool deliver(struct vcpu *v)
 	return deliver_legacy(v) && step_if_masked(v);
 }
 
+/* A PV guest's faults come by gate.S, too. */
+static void gather(struct vcpu *v)
+{
+	if (guest_is_pv(v->guest))
+		v->legacy.cr2 = v->page->cr2;
+}
+
 static void run(struct cpu *cpu, struct vcpu *v)
 {
 	bool watched = v->dr7 & DR7_ENABLE;
@@ -406,6 +417,7 @@ static const char *refuses(const struct guest *g)
 const struct engine ring_engine = {
 	.name = "ring",
 	.hypercall_bytes = 2, /* SYSCALL */
+	.kernel_ring = 1,
 	.refuses = refuses,
 	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
@@ -416,6 +428,7 @@ const struct engine ring_engine = {
 	.unload = unload,
 	.deliver = deliver,
 	.run = run,
+	.gather = gather,
 	.segment_base = ring_segment_base,
 	.segment_holds = ring_segment_holds,
 	.flags = ring_flags,
@@ -427,6 +440,7 @@ const struct engine ring_engine = {
 	.flush = flush,
 	.work_part = work_part,
 	.use_page = use_page,
+	.gdt = gdt,
 	.set_ldt = ring_set_ldt,
 	.set_softint = set_softint,
 };

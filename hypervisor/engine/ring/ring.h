@@ -47,10 +47,7 @@ void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t att
  * flushed. */
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user);
 
-/* segments.c: the guest's GDT and LDT, made fit for its kernel's ring; the first two serve PV
- * guests of every engine. Errors as in abi/veneer.h. */
-int pv_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
-int pv_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
+/* segments.c: the guest's GDT and LDT. Errors as in abi/veneer.h. */
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
 void ring_load_ldt(struct vcpu *v);

@@ -1,48 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The guest's descriptor tables, made fit for the ring that its kernel runs in: code and data
- * segments of DPL 0 get DPL 1 under the ring engine, a legacy guest has nothing 64-bit there, and
- * everything is marked accessed (the processor must not write to the gate area). System
- * descriptors, which could hold a way into ring 0, are left out; in a virtual machine, where the
- * kernel could load any segment, it has what it would have elsewhere.
- */
+/* A guest's GDT and LDT under the ring engine; what may stand there is in guest/descriptor.c. */
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "engine/ring/ring.h"
+#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
-
-static uint64_t fit(uint64_t d, unsigned ring, bool allow64)
-{
-	if (!(d & DESC_S))
-		return 0;
-	if (desc_dpl(d) == 0)
-		d |= DESC_DPL(ring);
-	if ((d & DESC_CODE) && !allow64)
-		d &= ~DESC_L;
-	return d | DESC_ACCESSED;
-}
-
-static unsigned kernel_ring(const struct vcpu *v)
-{
-	return v->engine->hvm ? 0 : 1;
-}
-
-#define DESCRIPTORS 128 /* read in one go */
-
-/* Descriptors [from, from + count) of the guest's table at, as they may be used. */
-static int read_fit(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,
-		    uint64_t *to)
-{
-	uint64_t d[DESCRIPTORS];
-
-	if (mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
-		return -EFAULT;
-	for (unsigned i = 0; i < count; i++)
-		to[i] = fit(d[i], kernel_ring(v), allow64);
-	return 0;
-}
 
 /* As many as can be read. */
 void ring_gdt_load(struct vcpu *v)
@@ -55,7 +19,7 @@ void ring_gdt_load(struct vcpu *v)
 		unsigned in_page = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK)) / 8;
 
 		n = MIN(limit - i, MIN(MAX(in_page, 1u), DESCRIPTORS));
-		if (read_fit(v, at, 0, n, false, &v->gdt[i]))
+		if (descriptors_read(v, at, 0, n, false, &v->gdt[i]))
 			break;
 	}
 	if (i < v->gdt_entries)
@@ -71,32 +35,6 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 	if (!at || (selector & 4) || at + 7 > l->gdt_limit)
 		return false;
 	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
-}
-
-int pv_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
-{
-	unsigned n;
-
-	if (entries > SEL_GUEST_MAX / 8)
-		return -EINVAL;
-	for (unsigned i = 0; i < entries; i += n) {
-		n = MIN((unsigned)entries - i, DESCRIPTORS);
-		if (read_fit(v, at, i, n, true, &v->gdt[i]))
-			return -EFAULT;
-		v->gdt[0] = 0;
-	}
-	memset(&v->gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
-	v->pv_gdt_base = at.v;
-	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
-	return 0;
-}
-
-int pv_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
-{
-	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
-		return -EINVAL;
-	v->gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit(descriptor, kernel_ring(v), true);
-	return 0;
 }
 
 /*
@@ -158,7 +96,7 @@ static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 		*page = mmu_take_page(v->mmu.mmu, &again);
 	if (!*page)
 		return again ? -EAGAIN : -ENOMEM;
-	if (read_fit(v, l->at, l->done, n, true, *page + l->done % 512))
+	if (descriptors_read(v, l->at, l->done, n, true, *page + l->done % 512))
 		return -EFAULT;
 	l->done += n;
 	return l->done < l->entries ? -EAGAIN : 0;
