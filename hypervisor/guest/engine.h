@@ -26,7 +26,6 @@ struct span {
 };
 
 #define NO_ERROR (-1) /* an exception without an error code */
-#define HVM_MSRS 5    /* exchanged with the vCPU, not at every exit */
 
 struct engine {
 	const char *name;
@@ -40,7 +39,6 @@ struct engine {
 	const char *(*refuses)(const struct guest *g);
 	/* Makes this CPU ready for it; NULL: nothing to do. */
 	void (*start_cpu)(struct cpu *cpu);
-	const struct hvm_vendor *hvm; /* of hardware virtualization, engine/hvm/hvm.h; else NULL */
 
 	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
 	int (*create_guest)(struct guest *g);

@@ -165,7 +165,6 @@ static void vcpu_reset(struct vcpu *v)
 	v->page->id = v->id;
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
 	v->io_bitmap = 0;
-	v->pat = PAT_RESET;
 	v->spec_ctrl = 0;
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = DR6_FIXED;

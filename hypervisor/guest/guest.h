@@ -84,7 +84,12 @@ struct legacy_state {
 
 struct vcpu {
 	struct guest *guest;
-	const struct engine *engine; /* of the guest */
+	const struct engine *engine;  /* of the guest */
+	union {			      /* what its engine keeps for it */
+		struct hvm_vcpu *hvm; /* the beginning of both that follow */
+		struct svm_vcpu *svm;
+		struct vmx_vcpu *vmx;
+	};
 	struct cpu *cpu;
 	unsigned id;
 	enum vcpu_state state;
@@ -132,21 +137,6 @@ struct vcpu {
 	bool stepping;	      /* TF is ours */
 	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
 
-	/* of hardware virtualization */
-	struct vmcb *vmcb;		 /* svm */
-	mpa_t hvm_block_at, nested_root; /* the former: of the VMCB or VMCS */
-	struct hvm_gate_data *hvm_gate;	 /* PV */
-	bool hvm_launched, hvm_flush;	 /* vmx: VMLAUNCH is done; translations must go */
-	bool hvm_masked;		 /* vmx: entered with interrupts masked */
-	uint64_t hvm_msr[HVM_MSRS];	 /* vmx: while they are not in the processor */
-	uint32_t hvm_asid;		 /* svm: ASID; vmx: VPID */
-	struct code_page {
-		uint64_t page, root;
-		const uint8_t *bytes; /* NULL: none */
-	} hvm_code;		      /* that the last instruction lay in, see engine/hvm/length.c */
-	uint8_t cr8;		      /* vmx */
-	uint64_t efer, pat;	      /* as the guest has set them */
-
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;
 
@@ -184,9 +174,9 @@ struct guest {
 	unsigned id;
 	enum preparation prepare;
 	struct mmu mmu;
-	mpa_t nested_root; /* of hardware virtualization */
-	uint64_t overhead; /* bytes of hypervisor memory for it */
-	struct vcpu *vcpu; /* array */
+	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
+	uint64_t overhead;     /* bytes of hypervisor memory for it */
+	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;
 	uint8_t phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;

@@ -41,11 +41,11 @@ struct cpu {
 	struct vcpu *leftover;		/* who has what is left of the period, or NULL */
 	struct vcpu *turn;		/* whose it is, or was last */
 	bool sysenter_on;
-	mpa_t svm_host;	   /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
-	mpa_t vmxon;	   /* VMXON region */
-	struct vcpu *vmcs; /* whose VMCS is current */
-	uint64_t vmx_msr[HVM_MSRS]; /* the hypervisor's while a guest's are loaded */
-	unsigned asids;		    /* given out: ASIDs or VPIDs */
+	/* what the engines in use on it keep for it */
+	union {
+		struct svm_cpu *svm;
+		struct vmx_cpu *vmx;
+	};
 	uint64_t stack_top;
 };
 _Static_assert(offsetof(struct cpu, nmi_count) == CPU_NMI_COUNT, "gate.S");

@@ -11,10 +11,16 @@
 #include "kernel/memory.h"
 #include "pc/pc.h"
 
-int hvm_create_guest(struct guest *g)
+int hvm_create_guest(struct guest *g, const struct hvm_vendor *vendor)
 {
-	g->nested_root = g->engine->hvm->prepare() ? nested_create(g) : MPA(0);
-	if (!g->nested_root.v)
+	mpa_t at = guest_take(g, sizeof(*g->hvm));
+
+	if (!at.v || !vendor->prepare())
+		return -ENOMEM;
+	g->hvm = direct(at);
+	g->hvm->vendor = vendor;
+	g->hvm->nested_root = nested_create(g);
+	if (!g->hvm->nested_root.v)
 		return -ENOMEM;
 	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
 }
@@ -22,16 +28,26 @@ int hvm_create_guest(struct guest *g)
 uint32_t hvm_asids;
 
 /* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
+static uint32_t next_asid(const struct vcpu *v)
+{
+	uint32_t asid = 1;
+
+	for (const struct vcpu *other = v->cpu->vcpus; other; other = other->next)
+		asid += other->engine == v->engine;
+	return asid;
+}
+
 int hvm_create_vcpu(struct vcpu *v)
 {
-	mpa_t at = guest_take(v->guest, PAGE_SIZE);
+	const struct hvm_guest *of = v->guest->hvm;
+	mpa_t at = guest_take(v->guest, of->vendor->vcpu_bytes);
 
-	if (!at.v || v->cpu->asids + 1 >= hvm_asids)
+	if (!at.v || next_asid(v) >= hvm_asids)
 		return -ENOMEM;
-	v->vmcb = direct(at);
-	v->hvm_block_at = at;
-	v->hvm_asid = ++v->cpu->asids;
-	v->nested_root = v->guest->nested_root;
+	v->hvm = direct(at);
+	v->hvm->vendor = of->vendor;
+	v->hvm->nested_root = of->nested_root;
+	v->hvm->asid = next_asid(v);
 	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
 }
 
@@ -39,8 +55,8 @@ HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 {
 	struct hvm_segment cs;
 
-	v->engine->hvm->get_segment(v, 1, &cs);
-	return (v->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
+	v->hvm->vendor->get_segment(v, 1, &cs);
+	return (v->hvm->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
 }
 
 bool hvm_in_ring0(const struct vcpu *v)
@@ -50,18 +66,18 @@ bool hvm_in_ring0(const struct vcpu *v)
 
 void hvm_paging(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_vendor *h = v->hvm->vendor;
 	uint64_t cr0 = h->get(v, HVM_CR0), cr4 = h->get(v, HVM_CR4);
 	uint64_t root = h->get(v, HVM_CR3);
 
-	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->efer);
+	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->hvm->efer);
 	if (root == HVM_IDENTITY_ROOT)
 		v->mmu.paging.mode = PAGING_OFF;
 }
 
 void hvm_gather(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_vendor *h = v->hvm->vendor;
 	struct hvm_segment gdt, idt;
 
 	h->get_segment(v, HVM_GDTR, &gdt);
@@ -78,7 +94,7 @@ HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 {
 	struct hvm_segment s;
 
-	v->engine->hvm->get_segment(v, seg, &s);
+	v->hvm->vendor->get_segment(v, seg, &s);
 	return s.base;
 }
 
@@ -87,7 +103,7 @@ bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
 	struct hvm_segment d;
 
-	v->engine->hvm->get_segment(v, seg, &d);
+	v->hvm->vendor->get_segment(v, seg, &d);
 	if (hvm_in_code64(v))
 		return canonical(s->offset + (seg < 4 ? 0 : d.base));
 	uint64_t rights = (d.attributes & 0xffull) << 40 | (d.attributes & 0xf00ull) << 44;
@@ -104,19 +120,19 @@ void hvm_exception(struct vcpu *v, unsigned vector, int64_t error)
 	v->counts[COUNT_EXCEPTION]++;
 	if (!((VECTORS_WITH_ERROR >> vector) & 1))
 		error = NO_ERROR;
-	v->engine->hvm->inject(v, HVM_EXCEPTION, vector, error);
+	v->hvm->vendor->inject(v, HVM_EXCEPTION, vector, error);
 }
 
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 {
-	v->engine->hvm->set(v, HVM_CR2, va.v);
+	v->hvm->vendor->set(v, HVM_CR2, va.v);
 	hvm_exception(v, VECTOR_PF, error);
 }
 
 /* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
 static bool deliver_legacy(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_vendor *h = v->hvm->vendor;
 	struct platform *p = v->guest->platform;
 
 	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
@@ -144,7 +160,7 @@ bool hvm_deliver(struct vcpu *v)
  */
 static void start_real_mode(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_vendor *h = v->hvm->vendor;
 	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
 					  (uint64_t)v->startup << 12 };
 	const struct hvm_segment data = { 0, HVM_DATA16, 0xffff, 0 };
@@ -161,7 +177,7 @@ static void start_real_mode(struct vcpu *v)
  * paging. */
 static void start_legacy(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_vendor *h = v->hvm->vendor;
 	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
 	const struct hvm_segment segments[] = {
 		[0] = data,
@@ -182,7 +198,7 @@ static void start_legacy(struct vcpu *v)
 	v->engine->debug_changed(v);
 	v->saved.rflags = FLAGS_ONE;
 	v->xcr0 = 1;
-	v->hvm_code.bytes = NULL;
+	v->hvm->code.bytes = NULL;
 	if (v->real_mode)
 		start_real_mode(v);
 	h->flush(v);

@@ -112,7 +112,7 @@ static bool create_segments(struct guest *g, mpa_t nested)
 
 int hvm_pv_create_guest(struct guest *g)
 {
-	mpa_t root = g->nested_root;
+	mpa_t root = g->hvm->nested_root;
 
 	return create_identity(g, root) && create_gate(g, root) && create_segments(g, root)
 		       ? 0
@@ -124,15 +124,15 @@ int hvm_pv_create_guest(struct guest *g)
 int hvm_pv_create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
+	mpa_t root = nested_copy_path(g, g->hvm->nested_root, gate_gpa(GATE_BASE));
 
 	if (!root.v)
 		return -ENOMEM;
-	v->nested_root = root;
-	v->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
-	v->gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
-	v->hvm_gate = new_page(g, root, gate_gpa(GATE_DATA), false);
-	return v->idt && v->gdt && v->hvm_gate &&
+	v->hvm->nested_root = root;
+	v->hvm->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
+	v->hvm->gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
+	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
+	return v->hvm->idt && v->hvm->gdt && v->hvm->gate &&
 			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
 					  true)
 		       ? 0
@@ -143,34 +143,34 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 
 static void fill_idt(struct vcpu *v)
 {
-	memset(v->idt, 0, PAGE_SIZE);
+	memset(v->hvm->idt, 0, PAGE_SIZE);
 	for (unsigned i = 0; i < 32; i++)
-		v->idt[i] = gate_to(hvm_gate_places[HVM_GATE_VECTORS] + i * HVM_VECTOR_BYTES,
-				    HVM_KERNEL_CS, i == VECTOR_BP || i == VECTOR_OF ? 3 : 0,
-				    DESC_TYPE_TRAP);
-	v->idt[VECTOR_DF].ist = 2;
+		v->hvm->idt[i] = gate_to(hvm_gate_places[HVM_GATE_VECTORS] + i * HVM_VECTOR_BYTES,
+					 HVM_KERNEL_CS, i == VECTOR_BP || i == VECTOR_OF ? 3 : 0,
+					 DESC_TYPE_TRAP);
+	v->hvm->idt[VECTOR_DF].ist = 2;
 }
 
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	uint64_t stub = hvm_gate_places[HVM_GATE_SOFTINTS] + (vector - 32) * HVM_SOFTINT_BYTES;
 
-	v->hvm_gate->softint[vector] = at;
-	v->idt[vector] = (struct gate64){ 0 };
+	v->hvm->gate->softint[vector] = at;
+	v->hvm->idt[vector] = (struct gate64){ 0 };
 	if (at)
-		v->idt[vector] = gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+		v->hvm->idt[vector] = gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP);
 }
 
 void hvm_load_entries(struct vcpu *v)
 {
-	struct hvm_gate_data *d = v->hvm_gate;
+	struct hvm_gate_data *d = v->hvm->gate;
 
 	memcpy(d->exception, v->handlers.exception, sizeof(d->exception));
 	d->event = v->handlers.event;
 	d->syscall = v->handlers.syscall;
 	d->syscall32 = v->syscall32_entry;
 	d->sysenter = v->sysenter_entry;
-	v->engine->hvm->load_entries(v);
+	v->hvm->vendor->load_entries(v);
 }
 
 uint32_t hvm_watched(const struct vcpu *v)
@@ -186,7 +186,7 @@ uint32_t hvm_watched(const struct vcpu *v)
 /* The guest's root gets its way to the gate area; the gate may then load it by itself. */
 void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 {
-	struct hvm_gate_data *d = v->hvm_gate;
+	struct hvm_gate_data *d = v->hvm->gate;
 	uint64_t *table = mmu_memory(&v->guest->mmu, root, PAGE_SIZE);
 
 	(void)flush;
@@ -194,8 +194,8 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
 		d->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)] = root.v;
 	}
-	v->engine->hvm->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
-	v->engine->hvm->flush(v);
+	v->hvm->vendor->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
+	v->hvm->vendor->flush(v);
 }
 
 bool hvm_drop_root(struct vcpu *v, gpa_t root)
@@ -204,7 +204,7 @@ bool hvm_drop_root(struct vcpu *v, gpa_t root)
 
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		uint64_t *known =
-			&g->vcpu[i].hvm_gate->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)];
+			&g->vcpu[i].hvm->gate->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)];
 
 		if (*known == root.v)
 			__atomic_store_n(known, 0, __ATOMIC_RELAXED);
@@ -216,7 +216,7 @@ void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
 {
 	(void)va;
 	(void)bytes;
-	v->engine->hvm->flush(v);
+	v->hvm->vendor->flush(v);
 }
 
 /* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
@@ -239,13 +239,13 @@ _Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
 	complete_tss(page);
-	nested_map(v->guest, v->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
-	v->engine->hvm->flush(v);
+	nested_map(v->guest, v->hvm->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
+	v->hvm->vendor->flush(v);
 }
 
 uint64_t *hvm_gdt(const struct vcpu *v)
 {
-	return v->gdt;
+	return v->hvm->gdt;
 }
 
 /* The processor reads the guest's own table. */
@@ -261,7 +261,7 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };
-	v->engine->hvm->set_segment(v, HVM_LDTR, &ldt);
+	v->hvm->vendor->set_segment(v, HVM_LDTR, &ldt);
 	return 0;
 }
 
@@ -280,16 +280,16 @@ static void start_segments(struct vcpu *v)
 	};
 
 	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
-		v->engine->hvm->set_segment(v, seg, &segments[seg]);
+		v->hvm->vendor->set_segment(v, seg, &segments[seg]);
 }
 
 void hvm_pv_start(struct vcpu *v, gpa_t root)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
+	const struct hvm_vendor *h = v->hvm->vendor;
 
-	pv_gdt_start(v->gdt);
+	pv_gdt_start(v->hvm->gdt);
 	fill_idt(v);
-	memset(v->hvm_gate, 0, PAGE_SIZE);
+	memset(v->hvm->gate, 0, PAGE_SIZE);
 	start_segments(v);
 	h->set(v, HVM_CR0, KERNEL_CR0);
 	h->set(v, HVM_CR4, read_cr4());
@@ -351,7 +351,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 
 	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 		return v->state == VCPU_RUNNABLE;
-	if (!h->event || v->engine->hvm->has_event(v) ||
+	if (!h->event || v->hvm->vendor->has_event(v) ||
 	    (kernel && (v->page->irq_mask || in_gate(r->rip) || on_entry_stack(r->rsp) ||
 			restart_return(r)))) {
 		v->page->irq_pending = 1;
@@ -364,7 +364,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 		v->page->irq_mask = VENEER_IRQ_MASKED;
 	} else {
 		r->rflags |= FLAGS_IF; /* injection wants it, and nothing else looks at it */
-		v->engine->hvm->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
+		v->hvm->vendor->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
 }
