@@ -41,24 +41,6 @@ static bool take_memory(struct guest *g, uint64_t bytes)
 	return m->memory.v && m->vcpu_pages.v && !g->engine->create_guest(g);
 }
 
-/* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
-static void quiesce(struct mmu *m)
-{
-	struct guest *g = container_of(m, struct guest, mmu);
-
-	for (unsigned i = 0; i < g->vcpus; i++) {
-		struct vcpu *v = &g->vcpu[i];
-		uint64_t exits = __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE);
-
-		if (v->cpu == this_cpu() || !__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST))
-			continue;
-		cpu_kick(v->cpu);
-		while (__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST) &&
-		       __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE) == exits)
-			cpu_relax();
-	}
-}
-
 static bool create_vcpu(struct guest *g, unsigned id)
 {
 	struct vcpu *v = &g->vcpu[id];
@@ -93,12 +75,9 @@ static bool create_vcpus(struct guest *g)
 	if (!array.v)
 		return false;
 	g->vcpu = direct(array);
-	for (unsigned i = 0; i < g->vcpus; i++) {
+	for (unsigned i = 0; i < g->vcpus; i++)
 		if (!create_vcpu(g, i))
 			return false;
-		if (g->vcpu[i].cpu != g->vcpu[0].cpu)
-			g->mmu.quiesce = quiesce;
-	}
 	return true;
 }
 

@@ -84,9 +84,10 @@ struct legacy_state {
 
 struct vcpu {
 	struct guest *guest;
-	const struct engine *engine;  /* of the guest */
-	union {			      /* what its engine keeps for it */
-		struct hvm_vcpu *hvm; /* the beginning of both that follow */
+	const struct engine *engine; /* of the guest */
+	union {			     /* what that keeps for it */
+		struct ring_vcpu *ring;
+		struct hvm_vcpu *hvm; /* the beginning of the other two */
 		struct svm_vcpu *svm;
 		struct vmx_vcpu *vmx;
 	};
@@ -97,7 +98,6 @@ struct vcpu {
 	uint32_t requests; /* REQUEST_*, atomic */
 	bool loaded;	   /* its registers are in the processor */
 	uint8_t starting;  /* v->start is taken; atomic */
-	bool in_guest;	   /* it may be walking shadow tables; atomic */
 	struct regs *regs; /* the guest's: saved, or under ring on its entry stack */
 	struct regs saved;
 	struct veneer_vcpu_page *page; /* own_page, or a page of the guest's choice */
@@ -105,19 +105,9 @@ struct vcpu {
 	void *fpu; /* XSAVE area */
 	uint64_t xcr0;
 
-	/* kept in the processor while loaded */
-	uint16_t ds, es, fs, gs;
-	uint64_t fs_base, gs_base, kernel_gs_base;
 	uint64_t spec_ctrl; /* as the guest has set it */
 
 	struct mmu_view mmu;
-	/* ring: under way, for REQUEST_WORK */
-	struct mmu_flush flush;
-	bool flush_user; /* when the root is loaded */
-	struct ldt_load {
-		gva_t at;
-		unsigned entries, done;
-	} ldt_load;
 	struct legacy_state legacy;
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;
@@ -128,13 +118,6 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
-	uint64_t *gdt;			/* frame of GATE_GDT page 0 */
-	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
-	struct gate64 *idt;   /* frame of GATE_IDT */
-	char *gate_stacks;    /* frame of GATE_STACKS */
-	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
-	unsigned ldt_entries;
-	bool stepping;	      /* TF is ours */
 	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
@@ -201,7 +184,6 @@ struct guest {
 	int verdict;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;
-	bool warned; /* of a GDT that rewritten code does not like */
 
 	struct profile_entry profile[PROFILE_ENTRIES]; /* what does not fit is not counted */
 

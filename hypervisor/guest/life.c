@@ -101,7 +101,6 @@ void guest_load_begin(struct guest *g)
 				   __ATOMIC_RELAXED);
 	}
 	g->started = 1;
-	g->warned = false;
 	if (g->engine->reset_guest)
 		g->engine->reset_guest(g);
 	g->ended = false;

@@ -126,7 +126,7 @@ void cpu_prepare(struct cpu *cpu)
 	if (!idt_template)
 		fill_idt_template();
 	cpu->gate_pt = direct(alloc(PAGE_SIZE));
-	cpu->stacks_entry = gate_tables(cpu, &cpu->gate_pdpt);
+	gate_tables(cpu, &cpu->gate_pdpt);
 	*gate_tables(cpu, &own) = alloc(PAGE_SIZE).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 
 	for (uint64_t at = 0; at < text_bytes; at += PAGE_SIZE)
@@ -139,8 +139,7 @@ void cpu_prepare(struct cpu *cpu)
 	gate_map(cpu, GATE_GDT + PAGE_SIZE, gdt, PTE_NX);
 	gate_map(cpu, GATE_DATA, data, PTE_NX);
 
-	cpu->gdt = direct(gdt);
-	fill_gdt(cpu->gdt);
+	fill_gdt(direct(gdt));
 	cpu->tss = direct(tss);
 	cpu->tss->rsp[0] = GATE_STACKS + GATE_ENTRY_STACK_TOP;
 	cpu->tss->rsp[1] = VENEER_ENTRY_STACK_TOP;

@@ -20,11 +20,8 @@ struct cpu {
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
 	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
-	uint64_t *stacks_entry; /* of GATE_STACKS in guests */
 	struct gate_data *gate; /* writable alias */
 	struct tss64 *tss;
-	uint64_t *gdt;	    /* writable alias of our page of it */
-	unsigned ldt_pages; /* mapped at GATE_LDT */
 
 	bool attention;			  /* timers, requests or a new choice of vCPU to look at */
 	struct vcpu *current;		  /* whose registers are loaded */
@@ -40,8 +37,7 @@ struct cpu {
 	uint64_t period, period_start;	/* of shares: ticks, TSC */
 	struct vcpu *leftover;		/* who has what is left of the period, or NULL */
 	struct vcpu *turn;		/* whose it is, or was last */
-	bool sysenter_on;
-	/* what the engines in use on it keep for it */
+	struct ring_cpu *ring;		/* what the engines that it has keep for it */
 	union {
 		struct svm_cpu *svm;
 		struct vmx_cpu *vmx;

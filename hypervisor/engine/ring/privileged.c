@@ -42,6 +42,11 @@ static uint32_t segment_base(const struct vcpu *v, unsigned seg)
 	return desc_base(ring_descriptor(v, segment_register(v, seg)));
 }
 
+static uint32_t code_base(const struct vcpu *v)
+{
+	return desc_base(ring_descriptor(v, v->regs->cs));
+}
+
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg)
 {
 	if (!in_code64(v))
@@ -264,10 +269,12 @@ static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 /* Once in a life of the guest. */
 static void warn_if_not_flat(struct vcpu *v)
 {
-	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->guest->warned; i++) {
-		if (!v->gdt[i] || (v->gdt[i] & DESC_CODE) || !desc_base(v->gdt[i]))
+	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->ring->warned; i++) {
+		uint64_t d = v->ring->gdt[i];
+
+		if (!d || (d & DESC_CODE) || !desc_base(d))
 			continue;
-		v->guest->warned = true;
+		v->ring->warned = true;
 		console_guest_notice(v->guest,
 				     "GDT entry %u has a base: rewritten code that runs with it "
 				     "in DS is not safe",
@@ -796,14 +803,14 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
 	uint8_t code[INSN_BYTES];
 
-	if (site && !segment_base(v, 1)) { /* a table of linear addresses */
+	if (site && !code_base(v)) { /* a table of linear addresses */
 		*insn = site->insn;
 		return true;
 	}
 	if (v->guest->prepare == PREPARE_REWRITTEN)
 		count_unlisted(v->guest, (uint32_t)v->regs->rip);
 	bool code64 = in_code64(v);
-	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
+	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + code_base(v));
 	unsigned bytes = operand_fetch(v, at, code);
 	return bytes && !insn_decode(code, bytes, code64, insn);
 }
@@ -847,7 +854,7 @@ bool ring_emulate_hlt_at(struct vcpu *v)
 {
 	struct insn insn;
 	uint8_t code;
-	uint64_t at = (uint32_t)(v->regs->rip + segment_base(v, 1));
+	uint64_t at = (uint32_t)(v->regs->rip + code_base(v));
 
 	if (mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) || code != 0xf4)
 		return false;
