@@ -83,11 +83,11 @@ void hvm_gather(struct vcpu *v)
 	h->get_segment(v, HVM_GDTR, &gdt);
 	h->get_segment(v, HVM_IDTR, &idt);
 	v->mmu.paging.root = GPA(h->get(v, HVM_CR3));
-	v->legacy.cr0 = (uint32_t)h->get(v, HVM_CR0);
+	v->legacy.cr0 = h->get(v, HVM_CR0);
 	v->legacy.cr2 = h->get(v, HVM_CR2);
-	v->legacy.cr4 = (uint32_t)h->get(v, HVM_CR4);
-	v->legacy.gdt_base = (uint32_t)gdt.base;
-	v->legacy.idt_base = (uint32_t)idt.base;
+	v->legacy.cr4 = h->get(v, HVM_CR4);
+	v->legacy.gdt_base = gdt.base;
+	v->legacy.idt_base = idt.base;
 }
 
 HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)

@@ -253,7 +253,7 @@ struct table_register {
 static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
-	struct table_register t = { l->idt_limit, l->idt_base };
+	struct table_register t = { l->idt_limit, (uint32_t)l->idt_base };
 
 	if (i->op == INSN_SGDT && guest_is_pv(v->guest)) {
 		uint64_t gdt[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
@@ -262,7 +262,7 @@ static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 		return store_memory(v, i, gdt, 10) ? DONE : JUMPED;
 	}
 	if (i->op == INSN_SGDT)
-		t = (struct table_register){ l->gdt_limit, l->gdt_base };
+		t = (struct table_register){ l->gdt_limit, (uint32_t)l->gdt_base };
 	return store_memory(v, i, &t, sizeof(t)) ? DONE : JUMPED;
 }
 
@@ -402,9 +402,9 @@ static void paging_changed(struct vcpu *v)
 	ring_load_root(v, &p, false);
 }
 
-static void set_cr0(struct vcpu *v, uint32_t value)
+static void set_cr0(struct vcpu *v, uint64_t value)
 {
-	uint32_t changed = v->legacy.cr0 ^ value;
+	uint64_t changed = v->legacy.cr0 ^ value;
 
 	v->legacy.cr0 = value | CR0_ET;
 	if (changed & CR0_TS)
@@ -495,14 +495,14 @@ static enum outcome do_lmsw(struct vcpu *v, const struct insn *i)
 
 	if (!load_operand16(v, i, &value))
 		return JUMPED;
-	set_cr0(v, (v->legacy.cr0 & ~0xeu) | (value & 0xf)); /* PE can be set, not cleared */
+	set_cr0(v, (v->legacy.cr0 & ~0xeull) | (value & 0xf)); /* PE can be set, not cleared */
 	return DONE;
 }
 
 static enum outcome do_clts(struct vcpu *v, const struct insn *i)
 {
 	(void)i;
-	set_cr0(v, v->legacy.cr0 & ~CR0_TS);
+	set_cr0(v, v->legacy.cr0 & ~(uint64_t)CR0_TS);
 	return DONE;
 }
 
