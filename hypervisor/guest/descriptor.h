@@ -13,7 +13,8 @@
 
 struct vcpu;
 
-#define DESCRIPTORS 128 /* read in one go */
+#define DESCRIPTORS 128	 /* read in one go */
+#define PV_LDT_MAX  8192 /* entries of an LDT */
 
 /* Descriptors [from, from + count) of the guest's table at, as they may be used. 0 or -EFAULT. */
 int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,

@@ -269,6 +269,8 @@ static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 {
+	if (r->rsi > PV_LDT_MAX)
+		return -EINVAL;
 	return v->engine->set_ldt(v, GVA(r->rdi), r->rsi);
 }
 

@@ -254,8 +254,6 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 	struct hvm_segment ldt = { 0 };
 	uint64_t d;
 
-	if (entries > 8192)
-		return -EINVAL;
 	for (uint64_t n = 0; n < entries; n += PAGE_SIZE / 8) /* it may lie anywhere in its page */
 		if (mmu_read(&v->mmu, GVA(at.v + n * 8), &d, 8, 0, NULL))
 			return -EFAULT;

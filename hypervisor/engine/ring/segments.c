@@ -84,6 +84,7 @@ void ring_load_ldt(struct vcpu *v)
 }
 
 _Static_assert(512 % DESCRIPTORS == 0, "a part lies in one page");
+_Static_assert(512 * GATE_LDT_PAGES == PV_LDT_MAX, "the gate area has room for all");
 
 /* A part; -EAGAIN: some is left. */
 static int fill_ldt(struct vcpu *v, struct ldt_load *l)
@@ -134,11 +135,8 @@ int ring_ldt_part(struct vcpu *v)
 
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
-	bool good = entries <= 512 * GATE_LDT_PAGES;
-
-	v->ring->ldt_load = (struct ldt_load){ .at = at, .entries = good ? (unsigned)entries : 0 };
-	int err = ring_ldt_part(v);
-	return good ? err : -EINVAL;
+	v->ring->ldt_load = (struct ldt_load){ .at = at, .entries = (unsigned)entries };
+	return ring_ldt_part(v);
 }
 
 /* Whether ring 0 may load the selector into DS, ES, FS or GS without a fault: SDM 3A, 5.6. */
