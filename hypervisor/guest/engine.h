@@ -65,7 +65,7 @@ struct engine {
 	void (*run)(struct cpu *cpu, struct vcpu *v);
 
 	/* Before they are shown: registers that only the processor or its control block has, into
-	 * v->legacy and v->mmu. NULL: they are there. */
+	 * v->legacy, v->mmu and, of CR2, v->page. NULL: they are there. */
 	void (*gather)(struct vcpu *v);
 
 	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), the flags as the guest

@@ -198,15 +198,18 @@ void cpus_check_tables(void)
 	console_print("tables: good, %u cores, %u pages", cpu_count, leaves);
 }
 
-static void load_descriptor_tables(void)
+void cpu_load_gdt_idt(void)
 {
-	struct {
+	const struct {
 		uint16_t limit;
 		uint64_t base;
-	} __attribute__((packed)) gdtr = { GDT_LIMIT, GATE_GDT }, idtr = { 4095, GATE_IDT };
+	} __attribute__((packed)) gdt = { GDT_LIMIT, GATE_GDT }, idt = { PAGE_SIZE - 1, GATE_IDT };
 
-	__asm__ volatile("lgdt %0" ::"m"(gdtr));
-	__asm__ volatile("lidt %0" ::"m"(idtr));
+	__asm__ volatile("lgdt %0; lidt %1" ::"m"(gdt), "m"(idt));
+}
+
+static void load_segments(void)
+{
 	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::"i"(SEL_HV_CS)
 			 : "rax", "memory");
 	__asm__ volatile("movl %0, %%ss" ::"r"(SEL_HV_SS));
@@ -219,7 +222,8 @@ void cpu_load_tables(struct cpu *cpu)
 	/* LTR marks the descriptor busy; let it be written for that */
 	uint64_t *gdt_entry = &cpu->gate_pt[pt_index(GATE_GDT + PAGE_SIZE, 1)];
 	*gdt_entry |= PTE_W | PTE_D;
-	load_descriptor_tables();
+	cpu_load_gdt_idt();
+	load_segments();
 	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS) : "memory");
 	*gdt_entry &= ~(PTE_W | PTE_D);
 

@@ -90,6 +90,7 @@ extern const uint64_t gate_entry_points[GATE_PLACES];
 extern const struct gate64 *idt_template; /* what every IDT starts from */
 void cpu_prepare(struct cpu *cpu);	  /* tables and stacks, on the boot CPU */
 void cpu_load_tables(struct cpu *cpu);	  /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
+void cpu_load_gdt_idt(void);		  /* these two alone */
 void cpus_start(void); /* the further ones; they wait for cpus_go() */
 void cpus_go(void);    /* all guests have been created */
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));

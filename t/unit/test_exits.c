@@ -223,7 +223,8 @@ static void fresh(const char *code, unsigned bytes)
 	guest.prepare = PREPARE_STOCK;
 	v->guest = &guest;
 	v->engine = &engine;
-	hvm = (struct hvm_vcpu){ .vendor = &vendor };
+	hvm = (struct hvm_vcpu){ 0 };
+	hvm_vendor = &vendor;
 	v->hvm = &hvm;
 	v->regs = &regs;
 	regs = (struct regs){

@@ -21,8 +21,8 @@ char *host_memory;
 struct guest guests[GUESTS_MAX]; /* nested_check, which is not tested here, looks at all */
 unsigned guest_count;
 static struct hvm_vendor vendor;
-static struct hvm_guest hvm = { .vendor = &vendor };
-static struct guest guest = { .hvm = &hvm };
+const struct hvm_vendor *hvm_vendor = &vendor;
+static struct guest guest;
 static uint64_t taken;
 
 /* As svm.c and vmx.c have them. */

@@ -15,7 +15,7 @@ void hvm_skip(struct vcpu *v, unsigned length)
 	r->rip += length;
 	if (r->rip >> 32 && !hvm_in_code64(v))
 		r->rip = (uint32_t)r->rip;
-	v->hvm->vendor->end_shadow(v);
+	hvm_vendor->end_shadow(v);
 }
 
 unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
@@ -60,7 +60,7 @@ void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t de
 	if (guest_is_pv(v->guest) && pv_exception(v, vector, error, detail))
 		return;
 	if (vector == VECTOR_PF)
-		v->hvm->vendor->set(v, HVM_CR2, detail);
+		hvm_vendor->set(v, HVM_CR2, detail);
 	hvm_exception(v, vector, error);
 }
 
@@ -159,7 +159,7 @@ void hvm_xsetbv(struct vcpu *v, unsigned length)
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
 	v->counts[COUNT_PRIVILEGED]++;
-	if (!(v->hvm->vendor->get(v, HVM_CR4) & CR4_OSXSAVE))
+	if (!(hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE))
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
 	else if (hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		hvm_skip(v, length);

@@ -80,12 +80,10 @@ struct hvm_vendor {
 
 /* Of a guest, and of a vCPU: what svm.h and vmx.h add follows. */
 struct hvm_guest {
-	const struct hvm_vendor *vendor;
 	mpa_t nested_root;
 };
 
 struct hvm_vcpu {
-	const struct hvm_vendor *vendor;
 	mpa_t nested_root;  /* the guest's, or under PV its own */
 	uint64_t efer, pat; /* as the guest has set them */
 	uint32_t asid;	    /* svm: ASID; vmx: VPID */
@@ -108,9 +106,10 @@ struct hvm_vcpu {
 	.load_entries = load_entries
 
 /* hvm.c: the parts of struct engine that are the same */
-int hvm_create_guest(struct guest *g, const struct hvm_vendor *vendor);
+int hvm_create_guest(struct guest *g);
 int hvm_create_vcpu(struct vcpu *v);
-extern uint32_t hvm_asids; /* a CPU has so many, 0 among them; constant after boot */
+extern const struct hvm_vendor *hvm_vendor; /* of this machine; constant once an engine is chosen */
+extern uint32_t hvm_asids;		    /* the same: a CPU has so many, 0 among them */
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
@@ -237,7 +236,7 @@ bool hvm_pv_port(struct vcpu *v);
 #define HVM_ENGINE                                                                               \
 	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,              \
 	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
-	.create_guest = create_guest, .check = nested_check, .deliver = hvm_deliver,             \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
 	.gather = hvm_gather, .segment_base = hvm_segment_base,                                  \
 	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
 	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \

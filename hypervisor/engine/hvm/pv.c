@@ -164,13 +164,15 @@ void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 void hvm_load_entries(struct vcpu *v)
 {
 	struct hvm_gate_data *d = v->hvm->gate;
+	uint64_t efer = v->hvm->efer & ~(uint64_t)EFER_SCE;
 
 	memcpy(d->exception, v->handlers.exception, sizeof(d->exception));
 	d->event = v->handlers.event;
 	d->syscall = v->handlers.syscall;
 	d->syscall32 = v->syscall32_entry;
 	d->sysenter = v->sysenter_entry;
-	v->hvm->vendor->load_entries(v);
+	hvm_vendor->set(v, HVM_EFER, v->handlers.syscall ? efer | EFER_SCE : efer);
+	hvm_vendor->load_entries(v);
 }
 
 uint32_t hvm_watched(const struct vcpu *v)
@@ -194,8 +196,8 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
 		d->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)] = root.v;
 	}
-	v->hvm->vendor->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
-	v->hvm->vendor->flush(v);
+	hvm_vendor->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
+	hvm_vendor->flush(v);
 }
 
 bool hvm_drop_root(struct vcpu *v, gpa_t root)
@@ -216,7 +218,7 @@ void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
 {
 	(void)va;
 	(void)bytes;
-	v->hvm->vendor->flush(v);
+	hvm_vendor->flush(v);
 }
 
 /* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
@@ -240,7 +242,7 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
 	complete_tss(page);
 	nested_map(v->guest, v->hvm->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
-	v->hvm->vendor->flush(v);
+	hvm_vendor->flush(v);
 }
 
 uint64_t *hvm_gdt(const struct vcpu *v)
@@ -259,7 +261,7 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };
-	v->hvm->vendor->set_segment(v, HVM_LDTR, &ldt);
+	hvm_vendor->set_segment(v, HVM_LDTR, &ldt);
 	return 0;
 }
 
@@ -278,20 +280,19 @@ static void start_segments(struct vcpu *v)
 	};
 
 	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
-		v->hvm->vendor->set_segment(v, seg, &segments[seg]);
+		hvm_vendor->set_segment(v, seg, &segments[seg]);
 }
 
 void hvm_pv_start(struct vcpu *v, gpa_t root)
 {
-	const struct hvm_vendor *h = v->hvm->vendor;
 
 	pv_gdt_start(v->hvm->gdt);
 	fill_idt(v);
 	memset(v->hvm->gate, 0, PAGE_SIZE);
 	start_segments(v);
-	h->set(v, HVM_CR0, KERNEL_CR0);
-	h->set(v, HVM_CR4, read_cr4());
-	h->set(v, HVM_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	hvm_vendor->set(v, HVM_CR0, KERNEL_CR0);
+	hvm_vendor->set(v, HVM_CR4, read_cr4());
+	hvm_vendor->set(v, HVM_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
 	hvm_load_root(v, root, true);
 	hvm_load_entries(v);
 	hvm_use_page(v, v->page);
@@ -349,7 +350,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 
 	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 		return v->state == VCPU_RUNNABLE;
-	if (!h->event || v->hvm->vendor->has_event(v) ||
+	if (!h->event || hvm_vendor->has_event(v) ||
 	    (kernel && (v->page->irq_mask || in_gate(r->rip) || on_entry_stack(r->rsp) ||
 			restart_return(r)))) {
 		v->page->irq_pending = 1;
@@ -362,7 +363,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 		v->page->irq_mask = VENEER_IRQ_MASKED;
 	} else {
 		r->rflags |= FLAGS_IF; /* injection wants it, and nothing else looks at it */
-		v->hvm->vendor->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
+		hvm_vendor->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
 }

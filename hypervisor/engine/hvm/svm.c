@@ -28,6 +28,8 @@
 static bool next_rip_saved, segments_said; /* constant after boot */
 static uint32_t flush_guest;		   /* the same: of TLB_CONTROL */
 
+static const struct hvm_vendor vendor;
+
 /* 15.4: CPUID says whether it is there, VM_CR whether the firmware has locked it. */
 static const char *missing(void)
 {
@@ -45,6 +47,7 @@ static const char *missing(void)
 	cpuid(CPUID_SVM, 0, r);
 	if (!(r[3] & SVM_EDX_NP))
 		return "this processor's AMD-V has no nested paging: want engine = ring";
+	hvm_vendor = &vendor;
 	hvm_asids = r[1]; /* 15.16 */
 	next_rip_saved = r[3] & SVM_EDX_NRIPS;
 	segments_said = r[3] & SVM_EDX_DECODES;
@@ -296,8 +299,6 @@ static void load_entries(struct vcpu *v)
 	s->sysenter_cs = v->sysenter_entry ? HVM_KERNEL_CS : 0;
 	s->sysenter_esp = VENEER_ENTRY_STACK_TOP;
 	s->sysenter_eip = hvm_gate_places[HVM_GATE_SYSENTER];
-	set(v, HVM_EFER,
-	    v->handlers.syscall ? v->hvm->efer | EFER_SCE : v->hvm->efer & ~(uint64_t)EFER_SCE);
 	v->svm->vmcb.control.exceptions = hvm_watched(v);
 	v->svm->vmcb.control.clean &= ~SVM_CLEAN_INTERCEPTS;
 }
@@ -311,11 +312,6 @@ static const struct hvm_vendor vendor = {
 	.prepare = create_maps,
 	HVM_VENDOR,
 };
-
-static int create_guest(struct guest *g)
-{
-	return hvm_create_guest(g, &vendor);
-}
 
 /* --- running --- */
 

@@ -91,6 +91,8 @@ static bool fit_controls(void)
 	       fit(MSR_VMX_TRUE_ENTRY, ENTRY, 0, &controls.entry);
 }
 
+static const struct hvm_vendor vendor;
+
 /* 24.6 and 24.7: CPUID says whether it is there, an MSR whether the firmware has locked it. */
 static const char *missing(void)
 {
@@ -108,6 +110,7 @@ static const char *missing(void)
 	    (rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_VPID) != EPT_VPID)
 		return "this processor's VT-x is too old (no EPT, VPID or unrestricted guests): "
 		       "want engine = ring";
+	hvm_vendor = &vendor;
 	hvm_asids = 0x10000; /* VPIDs */
 	strings_said = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
 	return NULL;
@@ -445,8 +448,6 @@ static void load_entries(struct vcpu *v)
 	vmwrite(VMCS_GUEST_SYSENTER_CS, v->sysenter_entry ? HVM_KERNEL_CS : 0);
 	vmwrite(VMCS_GUEST_SYSENTER_ESP, VENEER_ENTRY_STACK_TOP);
 	vmwrite(VMCS_GUEST_SYSENTER_EIP, hvm_gate_places[HVM_GATE_SYSENTER]);
-	set(v, HVM_EFER,
-	    v->handlers.syscall ? v->hvm->efer | EFER_SCE : v->hvm->efer & ~(uint64_t)EFER_SCE);
 	vmwrite(VMCS_EXCEPTIONS, hvm_watched(v));
 }
 
@@ -456,11 +457,6 @@ static const struct hvm_vendor vendor = {
 	.prepare = create_bitmap,
 	HVM_VENDOR,
 };
-
-static int create_guest(struct guest *g)
-{
-	return hvm_create_guest(g, &vendor);
-}
 
 /* --- running --- */
 
@@ -480,18 +476,6 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	vmwrite(VMCS_HOST_CR0, read_cr0());
 }
 
-/* An exit leaves the limits of GDT and IDT at 64 KiB (28.5.2), and what lies behind our tables must
- * not be descriptors for a guest of the ring engine. */
-static void restore_limits(void)
-{
-	const struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) gdt = { GDT_LIMIT, GATE_GDT }, idt = { PAGE_SIZE - 1, GATE_IDT };
-
-	__asm__ volatile("lgdt %0; lidt %1" ::"m"(gdt), "m"(idt));
-}
-
 static void unload(struct cpu *cpu, struct vcpu *v)
 {
 	for (unsigned i = 0; i < LAZY_MSRS; i++) {
@@ -502,7 +486,9 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 	if (!guest_is_pv(v->guest))
 		v->dr6 = read_dr6();
 	hvm_unload(v);
-	restore_limits();
+	/* An exit leaves the limits of GDT and IDT at 64 KiB (28.5.2), and what lies behind our
+	 * tables must not be descriptors for a guest of the ring engine. */
+	cpu_load_gdt_idt();
 }
 
 static unsigned length(void)

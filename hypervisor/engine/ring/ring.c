@@ -343,13 +343,6 @@ static bool deliver(struct vcpu *v)
 	return deliver_legacy(v) && step_if_masked(v);
 }
 
-/* A PV guest's faults come by gate.S, too. */
-static void gather(struct vcpu *v)
-{
-	if (guest_is_pv(v->guest))
-		v->legacy.cr2 = v->page->cr2;
-}
-
 static void run(struct cpu *cpu, struct vcpu *v)
 {
 	bool watched = v->dr7 & DR7_ENABLE;
@@ -478,7 +471,6 @@ const struct engine ring_engine = {
 	.unload = unload,
 	.deliver = deliver,
 	.run = run,
-	.gather = gather,
 	.segment_base = ring_segment_base,
 	.segment_holds = ring_segment_holds,
 	.flags = ring_flags,

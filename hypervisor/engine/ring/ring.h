@@ -38,8 +38,6 @@ struct ring_vcpu {
 		unsigned entries, done;
 	} ldt_load;
 };
-_Static_assert(offsetof(struct ring_vcpu, idt) == PAGE_SIZE, "a page of its own");
-_Static_assert(offsetof(struct ring_vcpu, stacks) == 2 * PAGE_SIZE, "a page of its own");
 _Static_assert(offsetof(struct ring_vcpu, gdt_entries) == 3 * PAGE_SIZE, "not in the gate area");
 
 /* And for a CPU. */
