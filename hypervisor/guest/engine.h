@@ -25,7 +25,6 @@ struct span {
 };
 
 #define NO_ERROR (-1) /* an exception without an error code */
-#define HVM_MSRS 5    /* exchanged with the vCPU, not at every exit */
 
 /* What a look over a guest's tables has found. */
 struct table_report {
@@ -37,6 +36,8 @@ struct table_report {
 struct engine {
 	const char *name;
 	unsigned hypercall_bytes; /* of the instruction in the hypercall page */
+	unsigned kernel_ring;	  /* that guests' kernels run in: 0, or 1 */
+	bool pc_apics;		  /* a PC has APICs, and any number of vCPUs */
 
 	/* What this processor lacks for it, or NULL; no function: nothing. */
 	const char *(*missing)(void);
@@ -44,7 +45,6 @@ struct engine {
 	const char *(*refuses)(const struct guest *g);
 	/* Makes this CPU ready for it; NULL: nothing to do. */
 	void (*start_cpu)(struct cpu *cpu);
-	const struct hvm_vendor *hvm; /* of hardware virtualization, engine/hvm/hvm.h; else NULL */
 
 	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
 	int (*create_guest)(struct guest *g);
@@ -71,7 +71,7 @@ struct engine {
 	void (*run)(struct cpu *cpu, struct vcpu *v);
 
 	/* Before they are shown: registers that only the processor or its control block has, into
-	 * v->legacy and v->mmu. NULL: they are there. */
+	 * v->legacy, v->mmu and, of CR2, v->page. NULL: they are there. */
 	void (*gather)(struct vcpu *v);
 
 	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), the flags as the guest
@@ -91,6 +91,7 @@ struct engine {
 	void (*flush)(struct vcpu *v, gva_t va, uint64_t bytes);
 	void (*work_part)(struct vcpu *v); /* of a root's load, a flush, set_ldt: REQUEST_WORK */
 	void (*use_page)(struct vcpu *v, struct veneer_vcpu_page *page);
+	uint64_t *(*gdt)(const struct vcpu *v); /* the guest's part of it, SEL_GUEST_MAX bytes */
 	int (*set_ldt)(struct vcpu *v, gva_t at, uint64_t entries);
 	void (*debug_changed)(struct vcpu *v); /* v->dr; NULL: nothing to do */
 	void (*set_softint)(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);

@@ -41,24 +41,6 @@ static bool take_memory(struct guest *g, uint64_t bytes)
 	return m->memory.v && m->vcpu_pages.v && !g->engine->create_guest(g);
 }
 
-/* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
-static void quiesce(struct mmu *m)
-{
-	struct guest *g = container_of(m, struct guest, mmu);
-
-	for (unsigned i = 0; i < g->vcpus; i++) {
-		struct vcpu *v = &g->vcpu[i];
-		uint64_t exits = __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE);
-
-		if (v->cpu == this_cpu() || !__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST))
-			continue;
-		cpu_kick(v->cpu);
-		while (__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST) &&
-		       __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE) == exits)
-			cpu_relax();
-	}
-}
-
 static bool create_vcpu(struct guest *g, unsigned id)
 {
 	struct vcpu *v = &g->vcpu[id];
@@ -93,12 +75,9 @@ static bool create_vcpus(struct guest *g)
 	if (!array.v)
 		return false;
 	g->vcpu = direct(array);
-	for (unsigned i = 0; i < g->vcpus; i++) {
+	for (unsigned i = 0; i < g->vcpus; i++)
 		if (!create_vcpu(g, i))
 			return false;
-		if (g->vcpu[i].cpu != g->vcpu[0].cpu)
-			g->mmu.quiesce = quiesce;
-	}
 	return true;
 }
 
@@ -119,7 +98,7 @@ int guest_create(struct guest *g, const struct guest_config *config)
 		console_guest_notice(g, "engine = %s: %s", engine_names[config->engine], why);
 		return -ENODEV;
 	}
-	if (g->vcpus > 1 && !guest_is_pv(g) && !g->engine->hvm) {
+	if (g->vcpus > 1 && !guest_is_pv(g) && !g->engine->pc_apics) {
 		console_guest_notice(g, "vcpus = %u: under ring only a PV guest can have several",
 				     g->vcpus);
 		return -EINVAL;
@@ -166,7 +145,6 @@ static void vcpu_reset(struct vcpu *v)
 	v->page->id = v->id;
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
 	v->io_bitmap = 0;
-	v->pat = PAT_RESET;
 	v->spec_ctrl = 0;
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = DR6_FIXED;

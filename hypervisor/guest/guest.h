@@ -74,17 +74,22 @@ enum vcpu_state {
 
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
-	uint32_t cr0, cr4;
-	uint64_t cr2, cr3;
-	uint32_t gdt_base, idt_base, tr_base, tr_limit;
+	uint64_t cr0, cr2, cr3, cr4, efer;
+	uint64_t gdt_base, idt_base, tr_base;
+	uint32_t tr_limit;
 	uint16_t gdt_limit, idt_limit, tr, ldtr;
-	uint32_t dr[8];
-	uint64_t efer;
+	uint64_t dr[8];
 };
 
 struct vcpu {
 	struct guest *guest;
 	const struct engine *engine; /* of the guest */
+	union {			     /* what that keeps for it */
+		struct ring_vcpu *ring;
+		struct hvm_vcpu *hvm; /* the beginning of the other two */
+		struct svm_vcpu *svm;
+		struct vmx_vcpu *vmx;
+	};
 	struct cpu *cpu;
 	unsigned id;
 	enum vcpu_state state;
@@ -92,7 +97,6 @@ struct vcpu {
 	uint32_t requests; /* REQUEST_*, atomic */
 	bool loaded;	   /* its registers are in the processor */
 	uint8_t starting;  /* v->start is taken; atomic */
-	bool in_guest;	   /* it may be walking shadow tables; atomic */
 	struct regs *regs; /* the guest's: saved, or under ring on its entry stack */
 	struct regs saved;
 	struct veneer_vcpu_page *page; /* own_page, or a page of the guest's choice */
@@ -100,19 +104,9 @@ struct vcpu {
 	void *fpu; /* XSAVE area */
 	uint64_t xcr0;
 
-	/* kept in the processor while loaded */
-	uint16_t ds, es, fs, gs;
-	uint64_t fs_base, gs_base, kernel_gs_base;
 	uint64_t spec_ctrl; /* as the guest has set it */
 
 	struct mmu_view mmu;
-	/* ring: under way, for REQUEST_WORK */
-	struct mmu_flush flush;
-	bool flush_user; /* when the root is loaded */
-	struct ldt_load {
-		gva_t at;
-		unsigned entries, done;
-	} ldt_load;
 	struct legacy_state legacy;
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;
@@ -123,29 +117,7 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
-	uint64_t *gdt;			/* frame of GATE_GDT page 0 */
-	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
-	struct gate64 *idt;   /* frame of GATE_IDT */
-	char *gate_stacks;    /* frame of GATE_STACKS */
-	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
-	unsigned ldt_entries;
-	bool stepping;	      /* TF is ours */
 	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
-
-	/* of hardware virtualization */
-	struct vmcb *vmcb;		 /* svm */
-	mpa_t hvm_block_at, nested_root; /* the former: of the VMCB or VMCS */
-	struct hvm_gate_data *hvm_gate;	 /* PV */
-	bool hvm_launched, hvm_flush;	 /* vmx: VMLAUNCH is done; translations must go */
-	bool hvm_masked;		 /* vmx: entered with interrupts masked */
-	uint64_t hvm_msr[HVM_MSRS];	 /* vmx: while they are not in the processor */
-	uint32_t hvm_asid;		 /* svm: ASID; vmx: VPID */
-	struct code_page {
-		uint64_t page, root;
-		const uint8_t *bytes; /* NULL: none */
-	} hvm_code;	    /* that the last instruction lay in, see engine/hvm/length.c */
-	uint8_t cr8;	    /* vmx */
-	uint64_t efer, pat; /* as the guest has set them */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;
@@ -184,9 +156,9 @@ struct guest {
 	unsigned id;
 	enum preparation prepare;
 	struct mmu mmu;
-	mpa_t nested_root; /* of hardware virtualization */
-	uint64_t overhead; /* bytes of hypervisor memory for it */
-	struct vcpu *vcpu; /* array */
+	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
+	uint64_t overhead;     /* bytes of hypervisor memory for it */
+	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;
 	uint8_t phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
@@ -211,7 +183,6 @@ struct guest {
 	int verdict;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;
-	bool warned; /* of a GDT that rewritten code does not like */
 
 	struct profile_entry profile[PROFILE_ENTRIES]; /* what does not fit is not counted */
 

@@ -2,8 +2,8 @@
 /* Hypercalls of PV guests; their meaning is in abi/veneer.h. */
 #include "arch/cpu.h"
 #include "arch/speculation.h"
-#include "engine/ring/ring.h"
 #include "guest/console.h"
+#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
@@ -264,17 +264,19 @@ static int64_t hc_event_send(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 {
-	return pv_set_gdt(v, GVA(r->rdi), r->rsi);
+	return pv_gdt_set(v, GVA(r->rdi), r->rsi);
 }
 
 static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 {
+	if (r->rsi > PV_LDT_MAX)
+		return -EINVAL;
 	return v->engine->set_ldt(v, GVA(r->rdi), r->rsi);
 }
 
 static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
 {
-	return pv_set_descriptor(v, r->rdi, r->rsi);
+	return pv_gdt_set_descriptor(v->engine->gdt(v), v->engine->kernel_ring, r->rdi, r->rsi);
 }
 
 static int64_t hc_set_entry(struct vcpu *v, struct regs *r)

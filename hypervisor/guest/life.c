@@ -101,7 +101,6 @@ void guest_load_begin(struct guest *g)
 				   __ATOMIC_RELAXED);
 	}
 	g->started = 1;
-	g->warned = false;
 	if (g->engine->reset_guest)
 		g->engine->reset_guest(g);
 	g->ended = false;
@@ -283,9 +282,8 @@ static void dump_registers(struct vcpu *v)
 	if (guest_is_pv(g))
 		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
 				     r->r10, r->r11);
-	console_guest_notice(g, "root %lx cr0 %08x cr2 %lx cr4 %08x gdt %08x idt %08x",
-			     v->mmu.paging.root.v, v->legacy.cr0,
-			     v->engine->hvm ? v->legacy.cr2 : v->page->cr2, v->legacy.cr4,
+	console_guest_notice(g, "root %lx cr0 %08lx cr2 %lx cr4 %08lx gdt %08lx idt %08lx",
+			     v->mmu.paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
 			     v->legacy.gdt_base, v->legacy.idt_base);
 }
 

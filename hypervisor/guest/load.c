@@ -125,7 +125,7 @@ int load_window(struct guest *g)
 {
 	struct veneer_rewrite_note *n = &g->rewrite;
 
-	if (g->prepare != PREPARE_REWRITTEN || g->engine->hvm)
+	if (g->prepare != PREPARE_REWRITTEN || !g->engine->kernel_ring)
 		return 0;
 	uint64_t bytes = n->window_bytes - VENEER_WINDOW_STUBS;
 	mpa_t pa = guest_take(g, bytes);
@@ -260,7 +260,7 @@ const char *load_undo_part(struct guest *g, bool *done)
 	struct load *l = &g->load;
 
 	*done = true;
-	if (g->prepare != PREPARE_REWRITTEN || !g->engine->hvm)
+	if (g->prepare != PREPARE_REWRITTEN || g->engine->kernel_ring)
 		return NULL;
 	const uint8_t *table = at_address(&g->elf, n->originals, bytes, &paddr);
 	if (!table)

@@ -9,15 +9,14 @@
 static uint64_t khz; /* of the TSC */
 uint64_t apic_per_tsc;
 
-unsigned clock_sample(void (*take)(struct clock_sample *s), struct clock_sample *best,
-		      uint64_t *longest)
+unsigned clock_sample(struct clock_sample *best, uint64_t *longest)
 {
 	*best = (struct clock_sample){ .tsc = ~0ull };
 	*longest = 0;
 	for (unsigned n = 0; n < CLOCK_SAMPLES - 1; n++) {
 		struct clock_sample s;
 
-		take(&s);
+		apic_sample(&s);
 		uint64_t apart = MAX(s.tsc, best->tsc) - MIN(s.tsc, best->tsc);
 		bool agree = n && apart <= best->tsc >> 10;
 
@@ -43,7 +42,7 @@ void clock_calibrate(void)
 {
 	struct clock_sample s;
 	uint64_t longest;
-	bool unsure = clock_sample(apic_sample, &s, &longest) == CLOCK_SAMPLES;
+	bool unsure = clock_sample(&s, &longest) == CLOCK_SAMPLES;
 
 	khz = tsc_khz_by_cpuid();
 	if (!khz && unsure)

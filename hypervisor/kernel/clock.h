@@ -15,8 +15,7 @@ struct clock_sample {
  * between (an emulator's host, a machine's firmware) makes one longer. How many it took, and the
  * longest; CLOCK_SAMPLES: none agreed. */
 #define CLOCK_SAMPLES 16
-unsigned clock_sample(void (*take)(struct clock_sample *s), struct clock_sample *best,
-		      uint64_t *longest);
+unsigned clock_sample(struct clock_sample *best, uint64_t *longest);
 
 /* The TSC's rate, from CPUID where it says, else from samples; the APIC timer's from samples. */
 void clock_calibrate(void);

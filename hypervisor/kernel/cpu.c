@@ -124,7 +124,7 @@ void cpu_prepare(struct cpu *cpu)
 	if (!idt_template)
 		fill_idt_template();
 	cpu->gate_pt = direct(alloc(PAGE_SIZE));
-	cpu->stacks_entry = gate_tables(cpu, &cpu->gate_pdpt);
+	gate_tables(cpu, &cpu->gate_pdpt);
 	*gate_tables(cpu, &own) = alloc(PAGE_SIZE).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 
 	for (uint64_t at = 0; at < text_bytes; at += PAGE_SIZE)
@@ -137,8 +137,7 @@ void cpu_prepare(struct cpu *cpu)
 	gate_map(cpu, GATE_GDT + PAGE_SIZE, gdt, PTE_NX);
 	gate_map(cpu, GATE_DATA, data, PTE_NX);
 
-	cpu->gdt = direct(gdt);
-	fill_gdt(cpu->gdt);
+	fill_gdt(direct(gdt));
 	cpu->tss = direct(tss);
 	cpu->tss->rsp[0] = GATE_STACKS + GATE_ENTRY_STACK_TOP;
 	cpu->tss->rsp[1] = VENEER_ENTRY_STACK_TOP;
@@ -197,15 +196,18 @@ void cpus_check_tables(void)
 	console_print("tables: good, %u cores, %u pages", cpu_count, leaves);
 }
 
-static void load_descriptor_tables(void)
+void cpu_load_gdt_idt(void)
 {
-	struct {
+	const struct {
 		uint16_t limit;
 		uint64_t base;
-	} __attribute__((packed)) gdtr = { GDT_LIMIT, GATE_GDT }, idtr = { 4095, GATE_IDT };
+	} __attribute__((packed)) gdt = { GDT_LIMIT, GATE_GDT }, idt = { PAGE_SIZE - 1, GATE_IDT };
 
-	__asm__ volatile("lgdt %0" ::"m"(gdtr));
-	__asm__ volatile("lidt %0" ::"m"(idtr));
+	__asm__ volatile("lgdt %0; lidt %1" ::"m"(gdt), "m"(idt));
+}
+
+static void load_segments(void)
+{
 	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::"i"(SEL_HV_CS)
 			 : "rax", "memory");
 	__asm__ volatile("movl %0, %%ss" ::"r"(SEL_HV_SS));
@@ -218,7 +220,8 @@ void cpu_load_tables(struct cpu *cpu)
 	/* LTR marks the descriptor busy; let it be written for that */
 	uint64_t *gdt_entry = &cpu->gate_pt[pt_index(GATE_GDT + PAGE_SIZE, 1)];
 	*gdt_entry |= PTE_W | PTE_D;
-	load_descriptor_tables();
+	cpu_load_gdt_idt();
+	load_segments();
 	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS) : "memory");
 	*gdt_entry &= ~(PTE_W | PTE_D);
 

@@ -4,7 +4,6 @@
 #define VENEER_CORE_CPU_H
 
 #include "arch/acpi.h"
-#include "guest/engine.h"
 #include "kernel/gate.h"
 #include "kernel/timer.h"
 #include "lib/types.h"
@@ -20,11 +19,8 @@ struct cpu {
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
 	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
-	uint64_t *stacks_entry; /* of GATE_STACKS in guests */
 	struct gate_data *gate; /* writable alias */
 	struct tss64 *tss;
-	uint64_t *gdt;	    /* writable alias of our page of it */
-	unsigned ldt_pages; /* mapped at GATE_LDT */
 
 	bool attention;			  /* timers, requests or a new choice of vCPU to look at */
 	struct vcpu *current;		  /* whose registers are loaded */
@@ -40,12 +36,11 @@ struct cpu {
 	uint64_t period, period_start;	/* of shares: ticks, TSC */
 	struct vcpu *leftover;		/* who has what is left of the period, or NULL */
 	struct vcpu *turn;		/* whose it is, or was last */
-	bool sysenter_on;
-	mpa_t svm_host;	   /* its FS, GS, TR, LDTR and system-call MSRs, as VMSAVE leaves them */
-	mpa_t vmxon;	   /* VMXON region */
-	struct vcpu *vmcs; /* whose VMCS is current */
-	uint64_t vmx_msr[HVM_MSRS]; /* the hypervisor's while a guest's are loaded */
-	unsigned asids;		    /* given out: ASIDs or VPIDs */
+	struct ring_cpu *ring;		/* what the engines that it has keep for it */
+	union {
+		struct svm_cpu *svm;
+		struct vmx_cpu *vmx;
+	};
 	uint64_t stack_top;
 };
 _Static_assert(offsetof(struct cpu, nmi_count) == CPU_NMI_COUNT, "gate.S");
@@ -95,6 +90,7 @@ extern const uint64_t gate_entry_points[GATE_PLACES];
 extern const struct gate64 *idt_template;   /* what every IDT starts from */
 void cpu_prepare(struct cpu *cpu);	    /* tables and stacks, on the boot CPU */
 void cpu_load_tables(struct cpu *cpu);	    /* CR3, GDT, IDT, TSS, MSRs, on the CPU itself */
+void cpu_load_gdt_idt(void);		    /* these two alone */
 void cpus_start(void);			    /* the further ones; they wait for cpus_go() */
 void cpus_go(void (*run)(struct cpu *cpu)); /* all guests have been created; run never returns */
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));

@@ -334,7 +334,7 @@ static void reset_apics(struct platform *p)
 	struct guest *g = p->guest;
 	void *tables = mmu_memory(&g->mmu, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
 
-	p->has_apic = g->engine->hvm;
+	p->has_apic = g->engine->pc_apics;
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		struct apic *a = &p->apic[i];
 

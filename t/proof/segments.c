@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which descriptors a guest may have: engine/ring/segments.c. */
+/* Which descriptors a guest may have: guest/descriptor.c. */
 #define VENEER_HOST
 #include "proof.h"
 
-#include "engine/ring/segments.c"
+#include "guest/descriptor.c"
 
 char *host_memory;
 
@@ -35,17 +35,11 @@ PROOF(hvm_descriptor, "a descriptor of a PV guest in a virtual machine is none, 
 PROOF(set_descriptor, "a descriptor that a PV guest sets goes to its page of the GDT, and not to "
 		      "entry 0, in both engines: every selector, every descriptor")
 {
-	const struct hvm_vendor *const vendors[] = { NULL,
-						     (const struct hvm_vendor *)&host_memory };
-	struct engine engine;
-	struct vcpu v;
 	uint64_t selector = any_u64(), d = any_u64();
 	uint64_t *but_0 = any_memory(SEL_GUEST_MAX - 8, 8);
 
-	v.gdt = but_0 - 1; /* so a write to entry 0 is one outside */
-	engine.hvm = vendors[any_u8() & 1];
-	v.engine = &engine;
-	int err = pv_set_descriptor(&v, selector, d);
+	/* so a write to entry 0 is one outside */
+	int err = pv_gdt_set_descriptor(but_0 - 1, any_u8() & 1, selector, d);
 
 	prove(!err == (selector && selector < SEL_GUEST_MAX && !(selector & 7)));
 	possible(!err && selector == SEL_GUEST_MAX - 8);

@@ -13,7 +13,7 @@
 
 static const uint64_t *next;
 
-static void take(struct clock_sample *s)
+void apic_sample(struct clock_sample *s)
 {
 	s->tsc = *next++;
 	s->apic = (uint32_t)(s->tsc / 25);
@@ -23,7 +23,7 @@ static void take(struct clock_sample *s)
 static unsigned sample(const uint64_t *ticks, struct clock_sample *best, uint64_t *longest)
 {
 	next = ticks;
-	return clock_sample(take, best, longest);
+	return clock_sample(best, longest);
 }
 
 int main(void)
@@ -52,10 +52,6 @@ int main(void)
 uint64_t rdtsc(void)
 {
 	return 0;
-}
-void apic_sample(struct clock_sample *s)
-{
-	take(s);
 }
 void console_print(const char *fmt, ...)
 {

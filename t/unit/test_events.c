@@ -25,7 +25,7 @@ static struct guest guest;
 static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static char crashed[200];
-static uint64_t gdt[512];
+static struct ring_vcpu ring;
 
 const uint64_t gate_entry_points[GATE_PLACES] = {
 	[GATE_RETURN] = 0xffff800000030f20,	    [GATE_RETURN_IRET] = 0xffff800000030f30,
@@ -64,7 +64,8 @@ static void fresh(enum preparation prepare, uint64_t cs, uint64_t rsp)
 	v->regs = &regs;
 	v->page = (void *)(host_memory + VCPU_PAGE_AT);
 	v->page->kernel_sp = KERNEL_STACK;
-	v->gdt = gdt;
+	memset(&ring, 0, sizeof(ring));
+	v->ring = &ring;
 	v->mmu = (struct mmu_view){ .mmu = &guest.mmu, .root = MMU_NO_ROOT };
 	regs = (struct regs){
 		.rip = 0x123456, .cs = cs, .rsp = rsp, .ss = cs + 8, .rflags = 0x246
@@ -243,7 +244,7 @@ static void flags(void)
 	ring_set_flags(v, 0x2);
 	ok(v->page->irq_mask && (regs.rflags & FLAGS_IF) && !(ring_flags(v) & FLAGS_IF),
 	   "flags: without IF it masks, and the real IF stays");
-	v->stepping = true;
+	ring.stepping = true;
 	regs.rflags |= FLAGS_TF;
 	ok(!(ring_flags(v) & FLAGS_TF), "flags: our TF is not shown");
 }

@@ -77,8 +77,8 @@ static const struct hvm_vendor vendor = {
 	.end_shadow = nothing,
 	.flush = nothing,
 };
-static const struct engine engine = { .hvm = &vendor,
-				      .segment_base = hvm_segment_base,
+static struct hvm_vcpu hvm;
+static const struct engine engine = { .segment_base = hvm_segment_base,
 				      .segment_holds = hvm_segment_holds,
 				      .exception = hvm_exception,
 				      .page_fault = hvm_page_fault };
@@ -224,6 +224,9 @@ static void fresh(const char *code, unsigned bytes)
 	guest.prepare = PREPARE_STOCK;
 	v->guest = &guest;
 	v->engine = &engine;
+	hvm = (struct hvm_vcpu){ 0 };
+	hvm_vendor = &vendor;
+	v->hvm = &hvm;
 	v->regs = &regs;
 	regs = (struct regs){
 		.rip = CODE, .rsi = DATA, .rdi = DATA, .rdx = PORT, .rcx = 100, .cs = 0x1b

@@ -6,7 +6,6 @@
  */
 #include "arch/paging.h"
 #include "engine/hvm/hvm.h"
-#include "guest/engine.h"
 #include "guest/guest.h"
 #include "kernel/memory.h"
 #include "tap.h"
@@ -22,8 +21,8 @@ char *host_memory;
 struct guest guests[GUESTS_MAX]; /* nested_check, which is not tested here, looks at all */
 unsigned guest_count;
 static struct hvm_vendor vendor;
-static const struct engine engine = { .hvm = &vendor };
-static struct guest guest = { .engine = &engine };
+const struct hvm_vendor *hvm_vendor = &vendor;
+static struct guest guest;
 static uint64_t taken;
 
 /* As svm.c and vmx.c have them. */

@@ -25,41 +25,40 @@ static uint64_t cr4_defined(void)
 
 static bool set_cr0(struct vcpu *v, uint64_t value)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
-	uint64_t changed = h->get(v, HVM_CR0) ^ value;
+	uint64_t changed = hvm_vendor->get(v, HVM_CR0) ^ value;
 
 	value |= CR0_ET;
 	if ((value & ~(uint64_t)CR0_DEFINED) || ((value & CR0_PG) && !(value & CR0_PE)) ||
 	    ((value & CR0_NW) && !(value & CR0_CD)))
 		return false;
-	if ((changed & CR0_PG) && (v->efer & EFER_LME)) {
-		if (hvm_in_code64(v) || !(h->get(v, HVM_CR4) & CR4_PAE))
+	if ((changed & CR0_PG) && (v->hvm->efer & EFER_LME)) {
+		if (hvm_in_code64(v) || !(hvm_vendor->get(v, HVM_CR4) & CR4_PAE))
 			return false;
-		v->efer ^= EFER_LMA;
+		v->hvm->efer ^= EFER_LMA;
 	}
-	h->set(v, HVM_CR0, value & ~(uint64_t)(CR0_NW | CR0_CD)); /* its memory is cached */
+	hvm_vendor->set(v, HVM_CR0,
+			value & ~(uint64_t)(CR0_NW | CR0_CD)); /* its memory is cached */
 	if (changed & (CR0_PG | CR0_WP))
-		h->flush(v);
+		hvm_vendor->flush(v);
 	return true;
 }
 
 /* MCE stays set whatever the guest says: a machine check is ours to see. */
 static bool set_cr4(struct vcpu *v, uint64_t value)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
 
-	if ((value & ~cr4_defined()) || ((v->efer & EFER_LMA) && !(value & CR4_PAE)) ||
-	    ((value & CR4_PCIDE) && !(v->efer & EFER_LMA)))
+	if ((value & ~cr4_defined()) || ((v->hvm->efer & EFER_LMA) && !(value & CR4_PAE)) ||
+	    ((value & CR4_PCIDE) && !(v->hvm->efer & EFER_LMA)))
 		return false;
-	h->set(v, HVM_CR4, value | CR4_MCE);
-	h->flush(v);
+	hvm_vendor->set(v, HVM_CR4, value | CR4_MCE);
+	hvm_vendor->flush(v);
 	return true;
 }
 
 /* It sets the low four bits, and cannot clear PE. */
 uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word)
 {
-	return (v->engine->hvm->get(v, HVM_CR0) & ~0xeull) | (word & 0xf);
+	return (hvm_vendor->get(v, HVM_CR0) & ~0xeull) | (word & 0xf);
 }
 
 void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length)
@@ -95,13 +94,12 @@ void hvm_decode_cr(struct vcpu *v, unsigned n)
 /* SCE, LME and NXE can be set; LMA follows from paging. */
 bool hvm_write_efer(struct vcpu *v, uint64_t value)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
 	uint64_t may = EFER_SCE | EFER_LME | EFER_NXE;
 
 	if (value & ~(may | EFER_LMA))
 		return false;
-	if (((value ^ v->efer) & EFER_LME) && (h->get(v, HVM_CR0) & CR0_PG))
+	if (((value ^ v->hvm->efer) & EFER_LME) && (hvm_vendor->get(v, HVM_CR0) & CR0_PG))
 		return false;
-	h->set(v, HVM_EFER, (value & may) | (v->efer & EFER_LMA));
+	hvm_vendor->set(v, HVM_EFER, (value & may) | (v->hvm->efer & EFER_LMA));
 	return true;
 }

@@ -44,7 +44,7 @@ static void leaf_1(const struct vcpu *v, uint32_t r[4])
 {
 	r[EBX] = (r[EBX] & 0xffff) | v->guest->vcpus << 16 | v->id << 24;
 	r[ECX] = (r[ECX] & ECX1_SHOWN) | ECX1_HYPERVISOR;
-	if (v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE)
+	if (hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE)
 		r[ECX] |= ECX1_OSXSAVE;
 	r[EDX] &= EDX1_SHOWN;
 	if (v->guest->platform)

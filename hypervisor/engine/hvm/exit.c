@@ -15,7 +15,7 @@ void hvm_skip(struct vcpu *v, unsigned length)
 	r->rip += length;
 	if (r->rip >> 32 && !hvm_in_code64(v))
 		r->rip = (uint32_t)r->rip;
-	v->engine->hvm->end_shadow(v);
+	hvm_vendor->end_shadow(v);
 }
 
 unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
@@ -60,7 +60,7 @@ void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t de
 	if (guest_is_pv(v->guest) && pv_exception(v, vector, error, detail))
 		return;
 	if (vector == VECTOR_PF)
-		v->engine->hvm->set(v, HVM_CR2, detail);
+		hvm_vendor->set(v, HVM_CR2, detail);
 	hvm_exception(v, vector, error);
 }
 
@@ -95,10 +95,10 @@ static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	switch (msr) {
 	case MSR_TSC: *value = rdtsc(); return true;
-	case MSR_EFER: *value = v->efer; return true;
+	case MSR_EFER: *value = v->hvm->efer; return true;
 	case MSR_MISC_ENABLE:
 	case MSR_AMD_INT_PENDING: *value = 0; return true;
-	case MSR_PAT: *value = v->pat; return true;
+	case MSR_PAT: *value = v->hvm->pat; return true;
 	case MSR_APIC_BASE: *value = apic_base(v); return v->guest->platform;
 	default: return speculation_rdmsr(v, msr, value);
 	}
@@ -122,7 +122,7 @@ static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 	case MSR_PAT:
 		if (!good_pat(value))
 			return false;
-		v->pat = value; /* what it asks for, not what it gets: its memory is cached */
+		v->hvm->pat = value; /* what it asks for, not what it gets: its memory is cached */
 		return true;
 	case MSR_APIC_BASE: return v->guest->platform && value == apic_base(v);
 	default: return speculation_wrmsr(v, msr, value);
@@ -159,7 +159,7 @@ void hvm_xsetbv(struct vcpu *v, unsigned length)
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
 	v->counts[COUNT_PRIVILEGED]++;
-	if (!(v->engine->hvm->get(v, HVM_CR4) & CR4_OSXSAVE))
+	if (!(hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE))
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
 	else if (hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		hvm_skip(v, length);

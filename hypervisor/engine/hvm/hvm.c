@@ -13,25 +13,33 @@
 
 int hvm_create_guest(struct guest *g)
 {
-	g->nested_root = g->engine->hvm->prepare() ? nested_create(g) : MPA(0);
-	if (!g->nested_root.v)
+	mpa_t at = guest_take(g, sizeof(*g->hvm));
+
+	if (!at.v || !hvm_vendor->prepare())
+		return -ENOMEM;
+	g->hvm = direct(at);
+	g->hvm->nested_root = nested_create(g);
+	if (!g->hvm->nested_root.v)
 		return -ENOMEM;
 	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
 }
 
+const struct hvm_vendor *hvm_vendor;
 uint32_t hvm_asids;
 
 /* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
 int hvm_create_vcpu(struct vcpu *v)
 {
-	mpa_t at = guest_take(v->guest, PAGE_SIZE);
+	mpa_t at = guest_take(v->guest, hvm_vendor->vcpu_bytes);
+	uint32_t asid = 1;
 
-	if (!at.v || v->cpu->asids + 1 >= hvm_asids)
+	for (const struct vcpu *other = v->cpu->vcpus; other; other = other->next)
+		asid += other->engine == v->engine;
+	if (!at.v || asid >= hvm_asids)
 		return -ENOMEM;
-	v->vmcb = direct(at);
-	v->hvm_block_at = at;
-	v->hvm_asid = ++v->cpu->asids;
-	v->nested_root = v->guest->nested_root;
+	v->hvm = direct(at);
+	v->hvm->asid = asid;
+	v->hvm->nested_root = v->guest->hvm->nested_root;
 	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
 }
 
@@ -39,8 +47,8 @@ HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 {
 	struct hvm_segment cs;
 
-	v->engine->hvm->get_segment(v, 1, &cs);
-	return (v->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
+	hvm_vendor->get_segment(v, 1, &cs);
+	return (v->hvm->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
 }
 
 bool hvm_in_ring0(const struct vcpu *v)
@@ -50,35 +58,33 @@ bool hvm_in_ring0(const struct vcpu *v)
 
 void hvm_paging(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
-	uint64_t cr0 = h->get(v, HVM_CR0), cr4 = h->get(v, HVM_CR4);
-	uint64_t root = h->get(v, HVM_CR3);
+	uint64_t cr0 = hvm_vendor->get(v, HVM_CR0), cr4 = hvm_vendor->get(v, HVM_CR4);
+	uint64_t root = hvm_vendor->get(v, HVM_CR3);
 
-	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->efer);
+	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->hvm->efer);
 	if (root == HVM_IDENTITY_ROOT)
 		v->mmu.paging.mode = PAGING_OFF;
 }
 
 void hvm_gather(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
 	struct hvm_segment gdt, idt;
 
-	h->get_segment(v, HVM_GDTR, &gdt);
-	h->get_segment(v, HVM_IDTR, &idt);
-	v->mmu.paging.root = GPA(h->get(v, HVM_CR3));
-	v->legacy.cr0 = (uint32_t)h->get(v, HVM_CR0);
-	v->legacy.cr2 = h->get(v, HVM_CR2);
-	v->legacy.cr4 = (uint32_t)h->get(v, HVM_CR4);
-	v->legacy.gdt_base = (uint32_t)gdt.base;
-	v->legacy.idt_base = (uint32_t)idt.base;
+	hvm_vendor->get_segment(v, HVM_GDTR, &gdt);
+	hvm_vendor->get_segment(v, HVM_IDTR, &idt);
+	v->mmu.paging.root = GPA(hvm_vendor->get(v, HVM_CR3));
+	v->legacy.cr0 = hvm_vendor->get(v, HVM_CR0);
+	v->page->cr2 = hvm_vendor->get(v, HVM_CR2);
+	v->legacy.cr4 = hvm_vendor->get(v, HVM_CR4);
+	v->legacy.gdt_base = gdt.base;
+	v->legacy.idt_base = idt.base;
 }
 
 HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 {
 	struct hvm_segment s;
 
-	v->engine->hvm->get_segment(v, seg, &s);
+	hvm_vendor->get_segment(v, seg, &s);
 	return s.base;
 }
 
@@ -87,7 +93,7 @@ bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
 	struct hvm_segment d;
 
-	v->engine->hvm->get_segment(v, seg, &d);
+	hvm_vendor->get_segment(v, seg, &d);
 	if (hvm_in_code64(v))
 		return canonical(s->offset + (seg < 4 ? 0 : d.base));
 	uint64_t rights = (d.attributes & 0xffull) << 40 | (d.attributes & 0xf00ull) << 44;
@@ -104,32 +110,31 @@ void hvm_exception(struct vcpu *v, unsigned vector, int64_t error)
 	v->counts[COUNT_EXCEPTION]++;
 	if (!((VECTORS_WITH_ERROR >> vector) & 1))
 		error = NO_ERROR;
-	v->engine->hvm->inject(v, HVM_EXCEPTION, vector, error);
+	hvm_vendor->inject(v, HVM_EXCEPTION, vector, error);
 }
 
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 {
-	v->engine->hvm->set(v, HVM_CR2, va.v);
+	hvm_vendor->set(v, HVM_CR2, va.v);
 	hvm_exception(v, VECTOR_PF, error);
 }
 
 /* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
 static bool deliver_legacy(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
 	struct platform *p = v->guest->platform;
 
 	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
-		h->window(v, false);
-	} else if (!h->interruptible(v)) {
-		h->window(v, true);
+		hvm_vendor->window(v, false);
+	} else if (!hvm_vendor->interruptible(v)) {
+		hvm_vendor->window(v, true);
 	} else {
 		int vector = platform_interrupt_acknowledge(p, v->id);
 
-		h->window(v, false);
+		hvm_vendor->window(v, false);
 		if (vector >= 0) {
 			v->counts[COUNT_INJECTED]++;
-			h->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
+			hvm_vendor->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
 		}
 	}
 	return v->state == VCPU_RUNNABLE;
@@ -144,24 +149,22 @@ bool hvm_deliver(struct vcpu *v)
  */
 static void start_real_mode(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
 	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
 					  (uint64_t)v->startup << 12 };
 	const struct hvm_segment data = { 0, HVM_DATA16, 0xffff, 0 };
 	const struct hvm_segment table = { .limit = 0xffff };
 
 	for (unsigned seg = 0; seg < 6; seg++)
-		h->set_segment(v, seg, seg == 1 ? &code : &data);
-	h->set_segment(v, HVM_GDTR, &table);
-	h->set_segment(v, HVM_IDTR, &table);
-	h->set(v, HVM_CR0, CR0_ET);
+		hvm_vendor->set_segment(v, seg, seg == 1 ? &code : &data);
+	hvm_vendor->set_segment(v, HVM_GDTR, &table);
+	hvm_vendor->set_segment(v, HVM_IDTR, &table);
+	hvm_vendor->set(v, HVM_CR0, CR0_ET);
 }
 
 /* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
  * paging. */
 static void start_legacy(struct vcpu *v)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
 	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
 	const struct hvm_segment segments[] = {
 		[0] = data,
@@ -173,19 +176,19 @@ static void start_legacy(struct vcpu *v)
 	};
 
 	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
-		h->set_segment(v, seg, &segments[seg]);
-	h->set(v, HVM_CR0, CR0_PE | CR0_ET | CR0_NE);
-	h->set(v, HVM_CR2, 0);
-	h->set(v, HVM_CR3, 0);
-	h->set(v, HVM_CR4, CR4_MCE);
-	h->set(v, HVM_EFER, 0);
+		hvm_vendor->set_segment(v, seg, &segments[seg]);
+	hvm_vendor->set(v, HVM_CR0, CR0_PE | CR0_ET | CR0_NE);
+	hvm_vendor->set(v, HVM_CR2, 0);
+	hvm_vendor->set(v, HVM_CR3, 0);
+	hvm_vendor->set(v, HVM_CR4, CR4_MCE);
+	hvm_vendor->set(v, HVM_EFER, 0);
 	v->engine->debug_changed(v);
 	v->saved.rflags = FLAGS_ONE;
 	v->xcr0 = 1;
-	v->hvm_code.bytes = NULL;
+	v->hvm->code.bytes = NULL;
 	if (v->real_mode)
 		start_real_mode(v);
-	h->flush(v);
+	hvm_vendor->flush(v);
 }
 
 void hvm_start(struct vcpu *v, gpa_t root)

@@ -54,6 +54,7 @@ struct nested_format {
 };
 
 struct hvm_vendor {
+	unsigned vcpu_bytes; /* of its structure for a vCPU; the first member is struct hvm_vcpu */
 	struct nested_format format;
 	bool (*prepare)(void); /* before a guest is created; false: no memory */
 	uint64_t (*get)(const struct vcpu *v, enum hvm_register r);
@@ -72,9 +73,29 @@ struct hvm_vendor {
 	void (*end_shadow)(struct vcpu *v);
 
 	void (*flush)(struct vcpu *v); /* all the guest's translations on this CPU */
-	/* PV: SYSCALL and SYSENTER lead to engine/hvm/gate.S, or are refused; exceptions without a handler
-	 * exit, and #GP where there is an I/O bitmap */
+	/* PV: SYSCALL and SYSENTER lead to engine/hvm/gate.S, or are refused; exceptions without a
+	 * handler exit, and #GP where there is an I/O bitmap */
 	void (*load_entries)(struct vcpu *v);
+};
+
+/* Of a guest, and of a vCPU: what svm.h and vmx.h add follows. */
+struct hvm_guest {
+	mpa_t nested_root;
+};
+
+struct hvm_vcpu {
+	mpa_t nested_root;  /* the guest's, or under PV its own */
+	uint64_t efer, pat; /* as the guest has set them */
+	uint32_t asid;	    /* svm: ASID; vmx: VPID */
+	struct code_page {
+		uint64_t page, root;
+		const uint8_t *bytes; /* NULL: none */
+	} code;			      /* that the last instruction lay in, see length.c */
+
+	/* PV: frames of GATE_GDT, GATE_IDT and GATE_DATA */
+	uint64_t *gdt;
+	struct gate64 *idt;
+	struct hvm_gate_data *gate;
 };
 
 /* svm.c and vmx.c have functions of the same names. */
@@ -87,7 +108,8 @@ struct hvm_vendor {
 /* hvm.c: the parts of struct engine that are the same */
 int hvm_create_guest(struct guest *g);
 int hvm_create_vcpu(struct vcpu *v);
-extern uint32_t hvm_asids; /* a CPU has so many, 0 among them; constant after boot */
+extern const struct hvm_vendor *hvm_vendor; /* of this machine; constant once an engine is chosen */
+extern uint32_t hvm_asids;		    /* the same: a CPU has so many, 0 among them */
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
@@ -189,7 +211,7 @@ bool nested_check(struct guest *g, struct table_report *r);
 
 /* pv.c: PV guests in a virtual machine, the parts of struct engine that serve them */
 int hvm_pv_create_guest(struct guest *g);
-int hvm_pv_create_vcpu(struct vcpu *v); /* v->nested_root is then its own */
+int hvm_pv_create_vcpu(struct vcpu *v); /* v->hvm->nested_root is then its own */
 void hvm_pv_start(struct vcpu *v, gpa_t root);
 bool hvm_pv_deliver(struct vcpu *v);
 
@@ -198,6 +220,7 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
 bool hvm_drop_root(struct vcpu *v, gpa_t root);
 void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
+uint64_t *hvm_gdt(const struct vcpu *v);
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 
@@ -210,15 +233,15 @@ bool hvm_pv_port(struct vcpu *v);
 
 /* Of struct engine: what is the same for both, and what knows the control block, by functions of
  * the same names in svm.c and vmx.c. */
-#define HVM_ENGINE                                                                                \
-	.hvm = &vendor, .missing = missing, .start_cpu = start_cpu,                               \
-	.create_vcpu = hvm_create_vcpu, .start = start, .load = load, .unload = unload,           \
-	.run = run, .debug_changed = load_debug, .create_guest = hvm_create_guest,                \
-	.check = nested_check, .deliver = hvm_deliver, .gather = hvm_gather,                      \
-	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
-	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
-	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
-	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
-	.set_softint = hvm_set_softint
+#define HVM_ENGINE                                                                               \
+	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,              \
+	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
+	.gather = hvm_gather, .segment_base = hvm_segment_base,                                  \
+	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
+	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
+	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
+	.use_page = hvm_use_page, .gdt = hvm_gdt, .set_ldt = hvm_set_ldt,                        \
+	.set_softint = hvm_set_softint, .pc_apics = true
 
 #endif

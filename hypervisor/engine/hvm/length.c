@@ -14,10 +14,10 @@ static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 	struct translation t;
 	unsigned error;
 
-	v->hvm_code.bytes = NULL;
+	v->hvm->code.bytes = NULL;
 	if (mmu_walk(m, &v->mmu.paging, GVA(at), operand_access(v) | PF_FETCH, &t, &error))
 		return;
-	v->hvm_code =
+	v->hvm->code =
 		(struct code_page){ .page = at >> PAGE_SHIFT,
 				    .root = root,
 				    .bytes = mmu_memory(m, GPA(t.gpa.v & PAGE_MASK), PAGE_SIZE) };

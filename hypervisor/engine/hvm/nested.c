@@ -21,7 +21,7 @@ static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
 
 			if (!next.v)
 				return false;
-			*e = next.v | g->engine->hvm->format.table;
+			*e = next.v | hvm_vendor->format.table;
 		}
 		table = direct(MPA(*e & PTE_ADDR));
 	}
@@ -31,7 +31,7 @@ static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
 
 bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
 {
-	const struct nested_format *f = &g->engine->hvm->format;
+	const struct nested_format *f = &hvm_vendor->format;
 	uint64_t bits = writable ? f->leaf : f->leaf & ~f->read_only;
 
 	return page.v && map(g, root, at, 1, page.v | bits);
@@ -39,7 +39,7 @@ bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable
 
 mpa_t nested_create(struct guest *g)
 {
-	const struct nested_format *f = &g->engine->hvm->format;
+	const struct nested_format *f = &hvm_vendor->format;
 	uint64_t memory = g->mmu.memory_bytes, end = memory + g->mmu.vcpu_pages_bytes;
 	mpa_t root = guest_take(g, PAGE_SIZE);
 	bool fits = root.v;
@@ -94,7 +94,7 @@ static const struct guest *owner(mpa_t page)
 
 static const char *check_leaf(const struct guest *g, uint64_t at, uint64_t e, int level)
 {
-	const struct nested_format *f = &g->engine->hvm->format;
+	const struct nested_format *f = &hvm_vendor->format;
 	bool writable = (e & f->read_only) == f->read_only;
 	mpa_t frame = MPA(e & PTE_ADDR);
 
@@ -118,7 +118,7 @@ static const char *check_leaf(const struct guest *g, uint64_t at, uint64_t e, in
 static bool check_table(const struct guest *g, mpa_t table, uint64_t base, int level,
 			struct table_report *r)
 {
-	const struct nested_format *f = &g->engine->hvm->format;
+	const struct nested_format *f = &hvm_vendor->format;
 
 	r->tables++;
 	for (unsigned i = 0; i < PT_ENTRIES; i++) {
@@ -149,9 +149,9 @@ bool nested_check(struct guest *g, struct table_report *r)
 {
 	*r = (struct table_report){ 0 };
 	for (unsigned i = 0; i < g->vcpus; i++) {
-		mpa_t root = g->vcpu[i].nested_root;
+		mpa_t root = g->vcpu[i].hvm->nested_root;
 
-		if ((!i || root.v != g->vcpu[i - 1].nested_root.v) &&
+		if ((!i || root.v != g->vcpu[i - 1].hvm->nested_root.v) &&
 		    !check_table(g, root, 0, 4, r))
 			return false;
 	}

@@ -25,7 +25,7 @@ static bool in_code32(const struct vcpu *v)
 {
 	struct hvm_segment cs;
 
-	v->engine->hvm->get_segment(v, 1, &cs);
+	hvm_vendor->get_segment(v, 1, &cs);
 	return cs.attributes & HVM_BIG;
 }
 
@@ -53,7 +53,7 @@ static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
 {
 	if (port_io(v, i) == DONE) {
 		v->regs->rip = next_rip;
-		v->engine->hvm->end_shadow(v);
+		hvm_vendor->end_shadow(v);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
+#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "guest/port_io.h"
 #include "kernel/cpu.h"
@@ -111,7 +112,7 @@ static bool create_segments(struct guest *g, mpa_t nested)
 
 int hvm_pv_create_guest(struct guest *g)
 {
-	mpa_t root = g->nested_root;
+	mpa_t root = g->hvm->nested_root;
 
 	return create_identity(g, root) && create_gate(g, root) && create_segments(g, root)
 		       ? 0
@@ -123,15 +124,15 @@ int hvm_pv_create_guest(struct guest *g)
 int hvm_pv_create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
+	mpa_t root = nested_copy_path(g, g->hvm->nested_root, gate_gpa(GATE_BASE));
 
 	if (!root.v)
 		return -ENOMEM;
-	v->nested_root = root;
-	v->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
-	v->gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
-	v->hvm_gate = new_page(g, root, gate_gpa(GATE_DATA), false);
-	return v->idt && v->gdt && v->hvm_gate &&
+	v->hvm->nested_root = root;
+	v->hvm->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
+	v->hvm->gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
+	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
+	return v->hvm->idt && v->hvm->gdt && v->hvm->gate &&
 			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
 					  true)
 		       ? 0
@@ -142,34 +143,36 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 
 static void fill_idt(struct vcpu *v)
 {
-	memset(v->idt, 0, PAGE_SIZE);
+	memset(v->hvm->idt, 0, PAGE_SIZE);
 	for (unsigned i = 0; i < 32; i++)
-		v->idt[i] = gate_to(hvm_gate_places[HVM_GATE_VECTORS] + i * HVM_VECTOR_BYTES,
-				    HVM_KERNEL_CS, i == VECTOR_BP || i == VECTOR_OF ? 3 : 0,
-				    DESC_TYPE_TRAP);
-	v->idt[VECTOR_DF].ist = 2;
+		v->hvm->idt[i] = gate_to(hvm_gate_places[HVM_GATE_VECTORS] + i * HVM_VECTOR_BYTES,
+					 HVM_KERNEL_CS, i == VECTOR_BP || i == VECTOR_OF ? 3 : 0,
+					 DESC_TYPE_TRAP);
+	v->hvm->idt[VECTOR_DF].ist = 2;
 }
 
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	uint64_t stub = hvm_gate_places[HVM_GATE_SOFTINTS] + (vector - 32) * HVM_SOFTINT_BYTES;
 
-	v->hvm_gate->softint[vector] = at;
-	v->idt[vector] = (struct gate64){ 0 };
+	v->hvm->gate->softint[vector] = at;
+	v->hvm->idt[vector] = (struct gate64){ 0 };
 	if (at)
-		v->idt[vector] = gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+		v->hvm->idt[vector] = gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP);
 }
 
 void hvm_load_entries(struct vcpu *v)
 {
-	struct hvm_gate_data *d = v->hvm_gate;
+	struct hvm_gate_data *d = v->hvm->gate;
+	uint64_t efer = v->hvm->efer & ~(uint64_t)EFER_SCE;
 
 	memcpy(d->exception, v->handlers.exception, sizeof(d->exception));
 	d->event = v->handlers.event;
 	d->syscall = v->handlers.syscall;
 	d->syscall32 = v->syscall32_entry;
 	d->sysenter = v->sysenter_entry;
-	v->engine->hvm->load_entries(v);
+	hvm_vendor->set(v, HVM_EFER, v->handlers.syscall ? efer | EFER_SCE : efer);
+	hvm_vendor->load_entries(v);
 }
 
 uint32_t hvm_watched(const struct vcpu *v)
@@ -185,7 +188,7 @@ uint32_t hvm_watched(const struct vcpu *v)
 /* The guest's root gets its way to the gate area; the gate may then load it by itself. */
 void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 {
-	struct hvm_gate_data *d = v->hvm_gate;
+	struct hvm_gate_data *d = v->hvm->gate;
 	uint64_t *table = mmu_memory(&v->guest->mmu, root, PAGE_SIZE);
 
 	(void)flush;
@@ -193,8 +196,8 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
 		d->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)] = root.v;
 	}
-	v->engine->hvm->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
-	v->engine->hvm->flush(v);
+	hvm_vendor->set(v, HVM_CR3, table ? root.v : HVM_IDENTITY_ROOT);
+	hvm_vendor->flush(v);
 }
 
 bool hvm_drop_root(struct vcpu *v, gpa_t root)
@@ -203,7 +206,7 @@ bool hvm_drop_root(struct vcpu *v, gpa_t root)
 
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		uint64_t *known =
-			&g->vcpu[i].hvm_gate->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)];
+			&g->vcpu[i].hvm->gate->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)];
 
 		if (*known == root.v)
 			__atomic_store_n(known, 0, __ATOMIC_RELAXED);
@@ -215,7 +218,7 @@ void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
 {
 	(void)va;
 	(void)bytes;
-	v->engine->hvm->flush(v);
+	hvm_vendor->flush(v);
 }
 
 /* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
@@ -238,8 +241,13 @@ _Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
 	complete_tss(page);
-	nested_map(v->guest, v->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
-	v->engine->hvm->flush(v);
+	nested_map(v->guest, v->hvm->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
+	hvm_vendor->flush(v);
+}
+
+uint64_t *hvm_gdt(const struct vcpu *v)
+{
+	return v->hvm->gdt;
 }
 
 /* The processor reads the guest's own table. */
@@ -248,14 +256,12 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 	struct hvm_segment ldt = { 0 };
 	uint64_t d;
 
-	if (entries > 8192)
-		return -EINVAL;
 	for (uint64_t n = 0; n < entries; n += PAGE_SIZE / 8) /* it may lie anywhere in its page */
 		if (mmu_read(&v->mmu, GVA(at.v + n * 8), &d, 8, 0, NULL))
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };
-	v->engine->hvm->set_segment(v, HVM_LDTR, &ldt);
+	hvm_vendor->set_segment(v, HVM_LDTR, &ldt);
 	return 0;
 }
 
@@ -274,23 +280,19 @@ static void start_segments(struct vcpu *v)
 	};
 
 	for (unsigned seg = 0; seg < ARRAY_SIZE(segments); seg++)
-		v->engine->hvm->set_segment(v, seg, &segments[seg]);
+		hvm_vendor->set_segment(v, seg, &segments[seg]);
 }
 
 void hvm_pv_start(struct vcpu *v, gpa_t root)
 {
-	const struct hvm_vendor *h = v->engine->hvm;
 
-	memset(v->gdt, 0, PAGE_SIZE);
-	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
-	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
-	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+	pv_gdt_start(v->hvm->gdt);
 	fill_idt(v);
-	memset(v->hvm_gate, 0, PAGE_SIZE);
+	memset(v->hvm->gate, 0, PAGE_SIZE);
 	start_segments(v);
-	h->set(v, HVM_CR0, KERNEL_CR0);
-	h->set(v, HVM_CR4, read_cr4());
-	h->set(v, HVM_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
+	hvm_vendor->set(v, HVM_CR0, KERNEL_CR0);
+	hvm_vendor->set(v, HVM_CR4, read_cr4());
+	hvm_vendor->set(v, HVM_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
 	hvm_load_root(v, root, true);
 	hvm_load_entries(v);
 	hvm_use_page(v, v->page);
@@ -348,7 +350,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 
 	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 		return v->state == VCPU_RUNNABLE;
-	if (!h->event || v->engine->hvm->has_event(v) ||
+	if (!h->event || hvm_vendor->has_event(v) ||
 	    (kernel && (v->page->irq_mask || in_gate(r->rip) || on_entry_stack(r->rsp) ||
 			restart_return(r)))) {
 		v->page->irq_pending = 1;
@@ -361,7 +363,7 @@ bool hvm_pv_deliver(struct vcpu *v)
 		v->page->irq_mask = VENEER_IRQ_MASKED;
 	} else {
 		r->rflags |= FLAGS_IF; /* injection wants it, and nothing else looks at it */
-		v->engine->hvm->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
+		hvm_vendor->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
 }

@@ -28,6 +28,8 @@
 static bool next_rip_saved, segments_said; /* constant after boot */
 static uint32_t flush_guest;		   /* the same: of TLB_CONTROL */
 
+static const struct hvm_vendor vendor;
+
 /* 15.4: CPUID says whether it is there, VM_CR whether the firmware has locked it. */
 static const char *missing(void)
 {
@@ -45,6 +47,7 @@ static const char *missing(void)
 	cpuid(CPUID_SVM, 0, r);
 	if (!(r[3] & SVM_EDX_NP))
 		return "this processor's AMD-V has no nested paging: want engine = ring";
+	hvm_vendor = &vendor;
 	hvm_asids = r[1]; /* 15.16 */
 	next_rip_saved = r[3] & SVM_EDX_NRIPS;
 	segments_said = r[3] & SVM_EDX_DECODES;
@@ -85,11 +88,9 @@ static bool create_maps(void)
 
 static void start_cpu(struct cpu *cpu)
 {
-	mpa_t pages = memory_need(2 * PAGE_SIZE, "AMD-V's host state");
-
+	cpu->svm = direct(memory_need(sizeof(*cpu->svm), "AMD-V's host state"));
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
-	wrmsr(MSR_VM_HSAVE_PA, pages.v);
-	cpu->svm_host = MPA(pages.v + PAGE_SIZE);
+	wrmsr(MSR_VM_HSAVE_PA, direct_mpa(cpu->svm->save).v);
 }
 
 /* --- a vCPU's control block --- */
@@ -117,19 +118,20 @@ static void set_intercepts(struct vmcb_control *c)
  * processor. After a shutdown all of it is undefined (15.14.3). */
 static void begin(struct vcpu *v)
 {
-	struct vmcb *b = v->vmcb;
+	struct vmcb *b = &v->svm->vmcb;
 	struct vmcb_control *c = &b->control;
 
 	memset(b, 0, sizeof(*b));
+	v->svm->vmcb_at = direct_mpa(b);
 	set_intercepts(c);
 	c->iopm_base = iopm.v;
 	c->msrpm_base = msrpm.v;
-	c->asid = v->hvm_asid;
+	c->asid = v->hvm->asid;
 	c->tlb_control = flush_guest;
 	c->virtual_interrupt = SVM_V_INTR_MASKING;
 	c->nested_paging = 1;
-	c->nested_cr3 = v->nested_root.v;
-	b->save.pat = v->pat;
+	c->nested_cr3 = v->hvm->nested_root.v;
+	b->save.pat = v->hvm->pat = PAT_RESET;
 }
 
 static void start(struct vcpu *v, gpa_t root)
@@ -142,14 +144,14 @@ static void start(struct vcpu *v, gpa_t root)
 
 static uint64_t get(const struct vcpu *v, enum hvm_register r)
 {
-	const struct vmcb_save *s = &v->vmcb->save;
+	const struct vmcb_save *s = &v->svm->vmcb.save;
 
 	switch (r) {
 	case HVM_CR0: return s->cr0;
 	case HVM_CR2: return s->cr2;
 	case HVM_CR3: return s->cr3;
 	case HVM_CR4: return s->cr4;
-	default: return v->efer;
+	default: return v->hvm->efer;
 	}
 }
 
@@ -157,14 +159,14 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
  * with PAE off too, its exit leaves the host without paging. MOV to CR0 exits. */
 static void load_efer(struct vcpu *v)
 {
-	struct vmcb_save *s = &v->vmcb->save;
+	struct vmcb_save *s = &v->svm->vmcb.save;
 
-	s->efer = (s->cr0 & CR0_PG ? v->efer : v->efer & ~(uint64_t)EFER_LME) | EFER_SVME;
+	s->efer = (s->cr0 & CR0_PG ? v->hvm->efer : v->hvm->efer & ~(uint64_t)EFER_LME) | EFER_SVME;
 }
 
 static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 {
-	struct vmcb *b = v->vmcb;
+	struct vmcb *b = &v->svm->vmcb;
 
 	b->control.clean &= ~(r == HVM_CR2 ? SVM_CLEAN_CR2 : SVM_CLEAN_CR);
 	switch (r) {
@@ -172,7 +174,7 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 	case HVM_CR2: b->save.cr2 = value; break;
 	case HVM_CR3: b->save.cr3 = value; break;
 	case HVM_CR4: b->save.cr4 = value; break;
-	default: v->efer = value;
+	default: v->hvm->efer = value;
 	}
 	load_efer(v);
 }
@@ -185,7 +187,7 @@ static struct hvm_segment *segment(const struct vcpu *v, unsigned seg)
 				      SEGMENT(fs),   SEGMENT(gs),  SEGMENT(ldtr), SEGMENT(tr),
 				      SEGMENT(gdtr), SEGMENT(idtr) };
 
-	return (struct hvm_segment *)((char *)&v->vmcb->save + at[seg]);
+	return (struct hvm_segment *)((char *)&v->svm->vmcb.save + at[seg]);
 }
 
 static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
@@ -197,8 +199,8 @@ static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *
 {
 	*segment(v, seg) = *from;
 	if (seg == 2)
-		v->vmcb->save.cpl = from->attributes >> 5 & 3;
-	v->vmcb->control.clean &= ~(SVM_CLEAN_SEG | SVM_CLEAN_DT);
+		v->svm->vmcb.save.cpl = from->attributes >> 5 & 3;
+	v->svm->vmcb.control.clean &= ~(SVM_CLEAN_SEG | SVM_CLEAN_DT);
 }
 
 #define VIRTUAL_IRQ (SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR)
@@ -222,7 +224,7 @@ static void raise_interrupt(struct vmcb_control *c, unsigned vector)
 
 static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error)
 {
-	struct vmcb_control *c = &v->vmcb->control;
+	struct vmcb_control *c = &v->svm->vmcb.control;
 	uint64_t e = vector | SVM_EVENT_VALID | SVM_EVENT_EXCEPTION;
 
 	if (type == HVM_INTERRUPT) {
@@ -236,21 +238,21 @@ static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t
 
 static bool has_event(const struct vcpu *v)
 {
-	const struct vmcb_control *c = &v->vmcb->control;
+	const struct vmcb_control *c = &v->svm->vmcb.control;
 
 	return (c->event & SVM_EVENT_VALID) || interrupt_waits(c);
 }
 
 static bool interruptible(const struct vcpu *v)
 {
-	return (v->regs->rflags & FLAGS_IF) && !(v->vmcb->control.interrupt_shadow & 1) &&
+	return (v->regs->rflags & FLAGS_IF) && !(v->svm->vmcb.control.interrupt_shadow & 1) &&
 	       !has_event(v);
 }
 
 /* A virtual interrupt that is never taken: it exits when it could be. */
 static void window(struct vcpu *v, bool wanted)
 {
-	struct vmcb_control *c = &v->vmcb->control;
+	struct vmcb_control *c = &v->svm->vmcb.control;
 
 	if (interrupt_waits(c) || wanted == !!(c->intercept1 & SVM_INTERCEPT1_VINTR))
 		return;
@@ -266,18 +268,18 @@ static void window(struct vcpu *v, bool wanted)
 
 static void end_shadow(struct vcpu *v)
 {
-	v->vmcb->control.interrupt_shadow &= ~1ull;
+	v->svm->vmcb.control.interrupt_shadow &= ~1ull;
 }
 
 static void flush(struct vcpu *v)
 {
 	v->counts[COUNT_FLUSH]++;
-	v->vmcb->control.tlb_control = flush_guest;
+	v->svm->vmcb.control.tlb_control = flush_guest;
 }
 
 static void load_debug(struct vcpu *v)
 {
-	struct vmcb *b = v->vmcb;
+	struct vmcb *b = &v->svm->vmcb;
 
 	b->save.dr6 = v->dr6;
 	b->save.dr7 = v->dr7;
@@ -288,7 +290,7 @@ static void load_debug(struct vcpu *v)
 
 static void load_entries(struct vcpu *v)
 {
-	struct vmcb_save *s = &v->vmcb->save;
+	struct vmcb_save *s = &v->svm->vmcb.save;
 
 	s->star = (uint64_t)HVM_KERNEL_CS << 32;
 	s->lstar = hvm_gate_places[HVM_GATE_SYSCALL];
@@ -297,12 +299,12 @@ static void load_entries(struct vcpu *v)
 	s->sysenter_cs = v->sysenter_entry ? HVM_KERNEL_CS : 0;
 	s->sysenter_esp = VENEER_ENTRY_STACK_TOP;
 	s->sysenter_eip = hvm_gate_places[HVM_GATE_SYSENTER];
-	set(v, HVM_EFER, v->handlers.syscall ? v->efer | EFER_SCE : v->efer & ~(uint64_t)EFER_SCE);
-	v->vmcb->control.exceptions = hvm_watched(v);
-	v->vmcb->control.clean &= ~SVM_CLEAN_INTERCEPTS;
+	v->svm->vmcb.control.exceptions = hvm_watched(v);
+	v->svm->vmcb.control.clean &= ~SVM_CLEAN_INTERCEPTS;
 }
 
 static const struct hvm_vendor vendor = {
+	.vcpu_bytes = sizeof(struct svm_vcpu),
 	.format = { .table = PTE_P | PTE_W | PTE_U | PTE_A,
 		    .leaf = PTE_P | PTE_W | PTE_U | PTE_A | PTE_D,
 		    .large = PTE_PS,
@@ -315,8 +317,9 @@ static const struct hvm_vendor vendor = {
 
 static void load(struct cpu *cpu, struct vcpu *v)
 {
-	__asm__ volatile("vmsave %0" ::"a"(cpu->svm_host.v) : "memory");
-	v->vmcb->control.clean = 0;
+	v->svm->host_at = direct_mpa(cpu->svm->host);
+	__asm__ volatile("vmsave %0" ::"a"(v->svm->host_at.v) : "memory");
+	v->svm->vmcb.control.clean = 0;
 	hvm_load(v);
 }
 
@@ -344,8 +347,8 @@ static bool remembered(const struct code_page *c, const struct code_place *at, u
 /* Of the instruction that exited: from the processor where it says so, 15.7.1. */
 HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes)
 {
-	const struct vmcb *b = v->vmcb;
-	bool code64 = (v->efer & EFER_LMA) && (b->save.cs.attributes & HVM_LONG);
+	const struct vmcb *b = &v->svm->vmcb;
+	bool code64 = (v->hvm->efer & EFER_LMA) && (b->save.cs.attributes & HVM_LONG);
 	const struct code_place at = {
 		.linear = code64 ? b->save.rip : (uint32_t)(b->save.rip + b->save.cs.base),
 		.root = b->save.cr3,
@@ -354,7 +357,7 @@ HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes
 
 	if (next_rip_saved)
 		return (unsigned)(b->control.next_rip - b->save.rip);
-	if (remembered(&v->hvm_code, &at, opcode, bytes))
+	if (remembered(&v->hvm->code, &at, opcode, bytes))
 		return bytes;
 	return hvm_length(v, &at, bytes);
 }
@@ -362,7 +365,7 @@ HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes
 /* EXITINFO1 is in 15.10.2; QEMU 7.2 says no size of the address. */
 static void port_exit(struct vcpu *v)
 {
-	const struct vmcb_control *c = &v->vmcb->control;
+	const struct vmcb_control *c = &v->svm->vmcb.control;
 	uint64_t info = c->exit_info1;
 	const struct hvm_port p = {
 		.port = (uint16_t)(info >> 16),
@@ -385,7 +388,7 @@ static void port_exit(struct vcpu *v)
 
 static void exception_exit(struct vcpu *v, unsigned vector)
 {
-	struct vmcb *b = v->vmcb;
+	struct vmcb *b = &v->svm->vmcb;
 
 	if (vector == VECTOR_MC) {
 		__asm__ volatile("int $18"); /* the machine's, 15.12.16 */
@@ -436,7 +439,7 @@ instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
 
 static void msr_exit(struct vcpu *v)
 {
-	bool write = v->vmcb->control.exit_info1;
+	bool write = v->svm->vmcb.control.exit_info1;
 
 	instruction_exit(v, write ? 0x300f : 0x320f, 2, write ? hvm_wrmsr : hvm_rdmsr);
 }
@@ -445,7 +448,7 @@ static void msr_exit(struct vcpu *v)
  * there when it has left. General detect is not offered. */
 static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
 {
-	struct vmcb *b = v->vmcb;
+	struct vmcb *b = &v->svm->vmcb;
 
 	if (n < 4) {
 		v->dr[n] = value;
@@ -468,7 +471,7 @@ static void dr_exit(struct vcpu *v, uint64_t n)
 	uint64_t value = *operand_register(v->regs, i.base);
 	if (i.width == 4)
 		value = (uint32_t)value;
-	if (n == 5 && (v->vmcb->save.cr4 & CR4_DE))
+	if (n == 5 && (v->svm->vmcb.save.cr4 & CR4_DE))
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
 	else if (hvm_in_ring0(v) && set_debug(v, n, value))
 		hvm_skip(v, i.length);
@@ -478,7 +481,7 @@ static void dr_exit(struct vcpu *v, uint64_t n)
 
 static void handle_exit(struct vcpu *v)
 {
-	const struct vmcb_control *c = &v->vmcb->control;
+	const struct vmcb_control *c = &v->svm->vmcb.control;
 	uint64_t code = c->exit_code;
 
 	switch (code) {
@@ -520,14 +523,16 @@ static void handle_exit(struct vcpu *v)
 
 HOT_FRAME static void run(struct cpu *cpu, struct vcpu *v)
 {
-	struct vmcb *b = v->vmcb;
+	struct svm_vcpu *s = v->svm;
+	struct vmcb *b = &s->vmcb;
 	struct regs *r = v->regs;
 
+	(void)cpu;
 	b->save.rax = r->rax;
 	b->save.rsp = r->rsp;
 	b->save.rip = r->rip;
 	b->save.rflags = r->rflags;
-	svm_enter(r, v->hvm_block_at.v, cpu->svm_host.v, b);
+	svm_enter(r, s->vmcb_at.v, s->host_at.v, b);
 	r->rax = b->save.rax;
 	r->rsp = b->save.rsp;
 	r->rip = b->save.rip;

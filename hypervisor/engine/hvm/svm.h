@@ -60,6 +60,19 @@ struct vmcb {
 	struct vmcb_save save;
 };
 _Static_assert(sizeof(struct vmcb) == 4096, "VMCB");
+
+/* What the engine keeps for a vCPU, and for a CPU. */
+struct svm_vcpu {
+	struct hvm_vcpu hvm;
+	mpa_t vmcb_at, host_at; /* of what follows, and of its CPU's host */
+	_Alignas(PAGE_SIZE) struct vmcb vmcb;
+};
+
+struct svm_cpu {
+	_Alignas(PAGE_SIZE) uint8_t save[PAGE_SIZE]; /* the processor's own, VM_HSAVE_PA */
+	uint8_t host[PAGE_SIZE]; /* FS, GS, TR, LDTR and system-call MSRs, as VMSAVE has them */
+};
+
 #define VMCB_AT(part, field, offset) \
 	_Static_assert(__builtin_offsetof(struct vmcb, part.field) == (offset), #field)
 VMCB_AT(control, iopm_base, 0x40);

@@ -91,6 +91,8 @@ static bool fit_controls(void)
 	       fit(MSR_VMX_TRUE_ENTRY, ENTRY, 0, &controls.entry);
 }
 
+static const struct hvm_vendor vendor;
+
 /* 24.6 and 24.7: CPUID says whether it is there, an MSR whether the firmware has locked it. */
 static const char *missing(void)
 {
@@ -108,31 +110,34 @@ static const char *missing(void)
 	    (rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_VPID) != EPT_VPID)
 		return "this processor's VT-x is too old (no EPT, VPID or unrestricted guests): "
 		       "want engine = ring";
+	hvm_vendor = &vendor;
 	hvm_asids = 0x10000; /* VPIDs */
 	strings_said = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
 	return NULL;
 }
 
 /* A VMXON region or a VMCS begins with the revision, 25.2. */
-static void write_revision(mpa_t at)
+static void write_revision(void *at)
 {
-	*(uint32_t *)direct(at) = (uint32_t)(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_REVISION);
+	*(uint32_t *)at = (uint32_t)(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_REVISION);
 }
 
 static void start_cpu(struct cpu *cpu)
 {
 	uint64_t firmware = rdmsr(MSR_FEATURE_CONTROL);
+	mpa_t vmxon;
 	bool failed;
 
-	if (cpu->vmxon.v)
+	if (cpu->vmx)
 		return;
-	cpu->vmxon = memory_need(PAGE_SIZE, "VT-x");
-	write_revision(cpu->vmxon);
+	cpu->vmx = direct(memory_need(sizeof(*cpu->vmx), "VT-x"));
+	vmxon = direct_mpa(cpu->vmx->vmxon);
+	write_revision(cpu->vmx->vmxon);
 	if (!(firmware & FEATURE_CONTROL_LOCK))
 		wrmsr(MSR_FEATURE_CONTROL, firmware | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
 	write_cr0(read_cr0() | rdmsr(MSR_VMX_CR0_FIXED0));
 	write_cr4(read_cr4() | rdmsr(MSR_VMX_CR4_FIXED0));
-	__asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(cpu->vmxon.v) : "memory");
+	__asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(vmxon.v) : "memory");
 	if (failed)
 		panic("VMXON on core %u", cpu->id);
 }
@@ -150,8 +155,8 @@ static void msr_permit(uint32_t msr)
 }
 
 /* What VT-x does not exchange by itself, and no exit needs; the guest has them for itself. */
-static const uint32_t lazy_msrs[HVM_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
-					      MSR_KERNEL_GS_BASE };
+static const uint32_t lazy_msrs[LAZY_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+					       MSR_KERNEL_GS_BASE };
 
 static bool create_bitmap(void)
 {
@@ -165,7 +170,7 @@ static bool create_bitmap(void)
 		return false;
 	start_cpu(this_cpu()); /* the first instructions of guests are prepared here */
 	memset(direct(msr_bitmap), 0xff, PAGE_SIZE);
-	for (unsigned i = 0; i < HVM_MSRS; i++)
+	for (unsigned i = 0; i < LAZY_MSRS; i++)
 		msr_permit(lazy_msrs[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(exchanged); i++)
 		msr_permit(exchanged[i]);
@@ -181,12 +186,12 @@ static void use(struct vcpu *v)
 	struct cpu *cpu = this_cpu();
 	bool failed;
 
-	if (cpu->vmcs == v)
+	if (cpu->vmx->vmcs == v)
 		return;
-	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(v->hvm_block_at.v) : "memory");
+	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(v->vmx->vmcs_at.v) : "memory");
 	if (failed)
 		panic("VMPTRLD");
-	cpu->vmcs = v;
+	cpu->vmx->vmcs = v;
 }
 
 /* Back to memory and to its beginning, 25.11.3: another CPU may use it next. */
@@ -195,12 +200,12 @@ static void clear(struct vcpu *v)
 	struct cpu *cpu = this_cpu();
 	bool failed;
 
-	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(v->hvm_block_at.v) : "memory");
+	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(v->vmx->vmcs_at.v) : "memory");
 	if (failed)
 		panic("VMCLEAR");
-	if (cpu->vmcs == v)
-		cpu->vmcs = NULL;
-	v->hvm_launched = false;
+	if (cpu->vmx->vmcs == v)
+		cpu->vmx->vmcs = NULL;
+	v->vmx->launched = false;
 }
 
 /* The guest changes these bits of CR0 by itself; all of CR4 is ours. */
@@ -218,8 +223,8 @@ static void write_controls(const struct vcpu *v)
 	vmwrite(VMCS_ENTRY, controls.entry);
 	vmwrite(VMCS_EXCEPTIONS, HVM_EXCEPTIONS);
 	vmwrite(VMCS_MSR_BITMAP, msr_bitmap.v);
-	vmwrite(VMCS_EPT_POINTER, v->nested_root.v | VMX_EPT_WALK_4_WB);
-	vmwrite(VMCS_VPID, v->hvm_asid);
+	vmwrite(VMCS_EPT_POINTER, v->hvm->nested_root.v | VMX_EPT_WALK_4_WB);
+	vmwrite(VMCS_VPID, v->hvm->asid);
 	vmwrite(VMCS_CR0_MASK, ~(uint64_t)CR0_GUESTS);
 	vmwrite(VMCS_CR4_MASK, ~0ull);
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
@@ -267,23 +272,25 @@ static void write_zeros(void)
 /* An empty one, for a vCPU that begins. */
 static void begin(struct vcpu *v)
 {
+	v->vmx->vmcs_at = direct_mpa(v->vmx->vmcs);
 	clear(v);
-	memset(direct(v->hvm_block_at), 0, PAGE_SIZE);
-	write_revision(v->hvm_block_at);
+	memset(v->vmx->vmcs, 0, PAGE_SIZE);
+	write_revision(v->vmx->vmcs);
 	clear(v);
 	use(v);
-	memset(v->hvm_msr, 0, sizeof(v->hvm_msr));
-	v->hvm_masked = false;
+	memset(v->vmx->msr, 0, sizeof(v->vmx->msr));
+	v->vmx->masked = false;
 	write_zeros();
 	write_controls(v);
 	write_host(v->cpu);
-	vmwrite(VMCS_GUEST_PAT, v->pat);
+	v->hvm->pat = PAT_RESET;
+	vmwrite(VMCS_GUEST_PAT, PAT_RESET);
 }
 
 /* At boot this is not the vCPU's own CPU; later another's structure may be in use on it. */
 static void start(struct vcpu *v, gpa_t root)
 {
-	struct vcpu *before = this_cpu()->vmcs;
+	struct vcpu *before = this_cpu()->vmx->vmcs;
 
 	begin(v);
 	hvm_start(v, root);
@@ -303,7 +310,7 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 	case HVM_CR2: return v->loaded ? read_cr2() : v->legacy.cr2;
 	case HVM_CR3: return vmread(VMCS_GUEST_CR3);
 	case HVM_CR4: return vmread(VMCS_CR4_SHADOW);
-	default: return v->efer;
+	default: return v->hvm->efer;
 	}
 }
 
@@ -314,7 +321,7 @@ static void load_pdptes(struct vcpu *v)
 		mmu_memory(&v->guest->mmu, GPA(vmread(VMCS_GUEST_CR3) & 0xffffffe0), 32);
 
 	if (!(vmread(VMCS_GUEST_CR0) & CR0_PG) || !(vmread(VMCS_GUEST_CR4) & CR4_PAE) ||
-	    (v->efer & EFER_LMA))
+	    (v->hvm->efer & EFER_LMA))
 		return;
 	for (unsigned i = 0; i < 4; i++)
 		vmwrite(VMCS_GUEST_PDPTE(i), table ? table[i] : 0);
@@ -337,10 +344,10 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 		vmwrite(VMCS_CR4_SHADOW, value & ~(uint64_t)CR4_VMXE);
 		vmwrite(VMCS_GUEST_CR4, value | CR4_VMXE | CR4_MCE);
 		break;
-	default: v->efer = value;
+	default: v->hvm->efer = value;
 	}
-	vmwrite(VMCS_GUEST_EFER, v->efer);
-	set_bits(VMCS_ENTRY, VMX_ENTRY_LONG_MODE, v->efer & EFER_LMA);
+	vmwrite(VMCS_GUEST_EFER, v->hvm->efer);
+	set_bits(VMCS_ENTRY, VMX_ENTRY_LONG_MODE, v->hvm->efer & EFER_LMA);
 	load_pdptes(v);
 }
 
@@ -414,7 +421,7 @@ static void window(struct vcpu *v, bool wanted)
 static void flush(struct vcpu *v)
 {
 	v->counts[COUNT_FLUSH]++;
-	v->hvm_flush = true;
+	v->vmx->flush = true;
 }
 
 static void load_debug(struct vcpu *v)
@@ -426,7 +433,7 @@ static void load_debug(struct vcpu *v)
 
 static void load_entries(struct vcpu *v)
 {
-	const uint64_t lazy[HVM_MSRS] = {
+	const uint64_t lazy[LAZY_MSRS] = {
 		(uint64_t)HVM_KERNEL_CS << 32,
 		hvm_gate_places[HVM_GATE_SYSCALL],
 		hvm_gate_places[HVM_GATE_SYSCALL32],
@@ -434,18 +441,18 @@ static void load_entries(struct vcpu *v)
 	};
 
 	for (unsigned i = 0; i < 4; i++) {
-		v->hvm_msr[i] = lazy[i];
+		v->vmx->msr[i] = lazy[i];
 		if (v->loaded)
 			wrmsr(lazy_msrs[i], lazy[i]);
 	}
 	vmwrite(VMCS_GUEST_SYSENTER_CS, v->sysenter_entry ? HVM_KERNEL_CS : 0);
 	vmwrite(VMCS_GUEST_SYSENTER_ESP, VENEER_ENTRY_STACK_TOP);
 	vmwrite(VMCS_GUEST_SYSENTER_EIP, hvm_gate_places[HVM_GATE_SYSENTER]);
-	set(v, HVM_EFER, v->handlers.syscall ? v->efer | EFER_SCE : v->efer & ~(uint64_t)EFER_SCE);
 	vmwrite(VMCS_EXCEPTIONS, hvm_watched(v));
 }
 
 static const struct hvm_vendor vendor = {
+	.vcpu_bytes = sizeof(struct vmx_vcpu),
 	.format = { .table = 7, .leaf = 7 | 6 << 3, .large = 1 << 7, .read_only = 2 }, /* 29.3.2 */
 	.prepare = create_bitmap,
 	HVM_VENDOR,
@@ -456,9 +463,9 @@ static const struct hvm_vendor vendor = {
 static void load(struct cpu *cpu, struct vcpu *v)
 {
 	use(v);
-	for (unsigned i = 0; i < HVM_MSRS; i++) {
-		cpu->vmx_msr[i] = rdmsr(lazy_msrs[i]);
-		wrmsr(lazy_msrs[i], v->hvm_msr[i]);
+	for (unsigned i = 0; i < LAZY_MSRS; i++) {
+		cpu->vmx->msr[i] = rdmsr(lazy_msrs[i]);
+		wrmsr(lazy_msrs[i], v->vmx->msr[i]);
 	}
 	vmwrite(VMCS_HOST_SYSENTER_CS, rdmsr(MSR_SYSENTER_CS));
 	vmwrite(VMCS_HOST_SYSENTER_ESP, rdmsr(MSR_SYSENTER_ESP));
@@ -469,29 +476,19 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	vmwrite(VMCS_HOST_CR0, read_cr0());
 }
 
-/* An exit leaves the limits of GDT and IDT at 64 KiB (28.5.2), and what lies behind our tables must
- * not be descriptors for a guest of the ring engine. */
-static void restore_limits(void)
-{
-	const struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) gdt = { GDT_LIMIT, GATE_GDT }, idt = { PAGE_SIZE - 1, GATE_IDT };
-
-	__asm__ volatile("lgdt %0; lidt %1" ::"m"(gdt), "m"(idt));
-}
-
 static void unload(struct cpu *cpu, struct vcpu *v)
 {
-	for (unsigned i = 0; i < HVM_MSRS; i++) {
-		v->hvm_msr[i] = rdmsr(lazy_msrs[i]);
-		wrmsr(lazy_msrs[i], cpu->vmx_msr[i]);
+	for (unsigned i = 0; i < LAZY_MSRS; i++) {
+		v->vmx->msr[i] = rdmsr(lazy_msrs[i]);
+		wrmsr(lazy_msrs[i], cpu->vmx->msr[i]);
 	}
 	v->legacy.cr2 = read_cr2();
 	if (!guest_is_pv(v->guest))
 		v->dr6 = read_dr6();
 	hvm_unload(v);
-	restore_limits();
+	/* An exit leaves the limits of GDT and IDT at 64 KiB (28.5.2), and what lies behind our
+	 * tables must not be descriptors for a guest of the ring engine. */
+	cpu_load_gdt_idt();
 }
 
 static unsigned length(void)
@@ -538,12 +535,12 @@ static void cr_exit(struct vcpu *v)
 		return;
 	}
 	if (type == 1) { /* from CR8 */
-		operand_set_register(v, reg, v->cr8, 8);
+		operand_set_register(v, reg, v->vmx->cr8, 8);
 	} else if (value & ~15ull) {
 		hvm_exception(v, VECTOR_GP, 0);
 		return;
 	} else {
-		v->cr8 = (uint8_t)value;
+		v->vmx->cr8 = (uint8_t)value;
 	}
 	hvm_skip(v, length());
 }
@@ -631,7 +628,7 @@ static void do_flush(struct vcpu *v)
 {
 	const struct {
 		uint64_t what, reserved;
-	} ept = { v->nested_root.v | VMX_EPT_WALK_4_WB, 0 }, vpid = { v->hvm_asid, 0 };
+	} ept = { v->hvm->nested_root.v | VMX_EPT_WALK_4_WB, 0 }, vpid = { v->hvm->asid, 0 };
 
 	bool ept_failed, vpid_failed;
 
@@ -642,7 +639,7 @@ static void do_flush(struct vcpu *v)
 			 : "memory");
 	if (ept_failed || vpid_failed)
 		panic("INVEPT or INVVPID");
-	v->hvm_flush = false;
+	v->vmx->flush = false;
 }
 
 /* An interrupt of ours is an exit whether the guest masks its own or not (26.2). Bochs 2.7 takes
@@ -651,9 +648,9 @@ static void watch_masked(struct vcpu *v)
 {
 	bool masked = !(v->regs->rflags & FLAGS_IF);
 
-	if (masked == v->hvm_masked)
+	if (masked == v->vmx->masked)
 		return;
-	v->hvm_masked = masked;
+	v->vmx->masked = masked;
 	vmwrite(VMCS_PIN, masked ? controls.pin : controls.pin & ~VMX_PIN_PREEMPTION);
 }
 
@@ -663,16 +660,16 @@ static void run(struct cpu *cpu, struct vcpu *v)
 
 	(void)cpu;
 	watch_masked(v);
-	if (v->hvm_flush)
+	if (v->vmx->flush)
 		do_flush(v);
 	vmwrite(VMCS_GUEST_RSP, r->rsp);
 	vmwrite(VMCS_GUEST_RIP, r->rip);
 	vmwrite(VMCS_GUEST_RFLAGS, r->rflags);
-	if (!vmx_enter(r, v->hvm_launched)) {
+	if (!vmx_enter(r, v->vmx->launched)) {
 		guest_crash(v->guest, "VT-x refuses its own control structure");
 		return;
 	}
-	v->hvm_launched = true;
+	v->vmx->launched = true;
 	r->rsp = vmread(VMCS_GUEST_RSP);
 	r->rip = vmread(VMCS_GUEST_RIP);
 	r->rflags = vmread(VMCS_GUEST_RFLAGS);

@@ -35,7 +35,7 @@ static void debug_exception(struct vcpu *v)
 {
 	v->dr6 = (read_dr6() & DR6_STATUS) | DR6_FIXED;
 	write_dr6(DR6_FIXED);
-	if (v->stepping)
+	if (v->ring->stepping)
 		v->counts[COUNT_STEP]++;
 	else
 		ring_debug(v);

@@ -42,6 +42,11 @@ static uint32_t segment_base(const struct vcpu *v, unsigned seg)
 	return desc_base(ring_descriptor(v, segment_register(v, seg)));
 }
 
+static uint32_t code_base(const struct vcpu *v)
+{
+	return desc_base(ring_descriptor(v, v->regs->cs));
+}
+
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg)
 {
 	if (!in_code64(v))
@@ -248,7 +253,7 @@ struct table_register {
 static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
-	struct table_register t = { l->idt_limit, l->idt_base };
+	struct table_register t = { l->idt_limit, (uint32_t)l->idt_base };
 
 	if (i->op == INSN_SGDT && guest_is_pv(v->guest)) {
 		uint64_t gdt[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
@@ -257,17 +262,19 @@ static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 		return store_memory(v, i, gdt, 10) ? DONE : JUMPED;
 	}
 	if (i->op == INSN_SGDT)
-		t = (struct table_register){ l->gdt_limit, l->gdt_base };
+		t = (struct table_register){ l->gdt_limit, (uint32_t)l->gdt_base };
 	return store_memory(v, i, &t, sizeof(t)) ? DONE : JUMPED;
 }
 
 /* Once in a life of the guest. */
 static void warn_if_not_flat(struct vcpu *v)
 {
-	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->guest->warned; i++) {
-		if (!v->gdt[i] || (v->gdt[i] & DESC_CODE) || !desc_base(v->gdt[i]))
+	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->ring->warned; i++) {
+		uint64_t d = v->ring->gdt[i];
+
+		if (!d || (d & DESC_CODE) || !desc_base(d))
 			continue;
-		v->guest->warned = true;
+		v->ring->warned = true;
 		console_guest_notice(v->guest,
 				     "GDT entry %u has a base: rewritten code that runs with it "
 				     "in DS is not safe",
@@ -395,9 +402,9 @@ static void paging_changed(struct vcpu *v)
 	ring_load_root(v, &p, false);
 }
 
-static void set_cr0(struct vcpu *v, uint32_t value)
+static void set_cr0(struct vcpu *v, uint64_t value)
 {
-	uint32_t changed = v->legacy.cr0 ^ value;
+	uint64_t changed = v->legacy.cr0 ^ value;
 
 	v->legacy.cr0 = value | CR0_ET;
 	if (changed & CR0_TS)
@@ -488,14 +495,14 @@ static enum outcome do_lmsw(struct vcpu *v, const struct insn *i)
 
 	if (!load_operand16(v, i, &value))
 		return JUMPED;
-	set_cr0(v, (v->legacy.cr0 & ~0xeu) | (value & 0xf)); /* PE can be set, not cleared */
+	set_cr0(v, (v->legacy.cr0 & ~0xeull) | (value & 0xf)); /* PE can be set, not cleared */
 	return DONE;
 }
 
 static enum outcome do_clts(struct vcpu *v, const struct insn *i)
 {
 	(void)i;
-	set_cr0(v, v->legacy.cr0 & ~CR0_TS);
+	set_cr0(v, v->legacy.cr0 & ~(uint64_t)CR0_TS);
 	return DONE;
 }
 
@@ -796,14 +803,14 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
 	uint8_t code[INSN_BYTES];
 
-	if (site && !segment_base(v, 1)) { /* a table of linear addresses */
+	if (site && !code_base(v)) { /* a table of linear addresses */
 		*insn = site->insn;
 		return true;
 	}
 	if (v->guest->prepare == PREPARE_REWRITTEN)
 		count_unlisted(v->guest, (uint32_t)v->regs->rip);
 	bool code64 = in_code64(v);
-	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + segment_base(v, 1));
+	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + code_base(v));
 	unsigned bytes = operand_fetch(v, at, code);
 	return bytes && !insn_decode(code, bytes, code64, insn);
 }
@@ -847,7 +854,7 @@ bool ring_emulate_hlt_at(struct vcpu *v)
 {
 	struct insn insn;
 	uint8_t code;
-	uint64_t at = (uint32_t)(v->regs->rip + segment_base(v, 1));
+	uint64_t at = (uint32_t)(v->regs->rip + code_base(v));
 
 	if (mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) || code != 0xf4)
 		return false;

@@ -8,6 +8,7 @@
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "arch/paging.h"
+#include "guest/descriptor.h"
 #include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
@@ -44,13 +45,15 @@ static uint16_t fit(const struct vcpu *v, uint16_t selector)
 
 static void unload(struct cpu *cpu, struct vcpu *v)
 {
+	struct ring_vcpu *own = v->ring;
+
 	(void)cpu;
-	v->ds = READ_SEG(ds);
-	v->es = READ_SEG(es);
-	v->fs = READ_SEG(fs);
-	v->gs = READ_SEG(gs);
-	v->fs_base = rdmsr(MSR_FS_BASE);
-	v->gs_base = rdmsr(MSR_GS_BASE);
+	own->ds = READ_SEG(ds);
+	own->es = READ_SEG(es);
+	own->fs = READ_SEG(fs);
+	own->gs = READ_SEG(gs);
+	own->fs_base = rdmsr(MSR_FS_BASE);
+	own->gs_base = rdmsr(MSR_GS_BASE);
 	fpu_save(v);
 }
 
@@ -75,8 +78,8 @@ static void load_entries(struct vcpu *v)
 	gate->sysenter_entry = v->sysenter_entry;
 	gate->event_entry = v->handlers.event;
 	gate->fault_entry = v->fault_entry;
-	if (cpu->sysenter_on != sysenter) {
-		cpu->sysenter_on = sysenter;
+	if (cpu->ring->sysenter_on != sysenter) {
+		cpu->ring->sysenter_on = sysenter;
 		wrmsr(MSR_SYSENTER_CS, sysenter ? SEL_HV_CS : 0);
 	}
 }
@@ -88,7 +91,7 @@ static void use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 
 static void flush_part(struct vcpu *v)
 {
-	if (!mmu_flush_part(&v->mmu, &v->flush))
+	if (!mmu_flush_part(&v->mmu, &v->ring->flush))
 		vcpu_request_from(v, REQUEST_WORK);
 }
 
@@ -98,7 +101,7 @@ static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
 		mmu_flush(&v->mmu, va, bytes);
 		return;
 	}
-	mmu_flush_begin(&v->mmu, &v->flush, va, bytes);
+	mmu_flush_begin(&v->mmu, &v->ring->flush, va, bytes);
 	flush_part(v);
 }
 
@@ -110,7 +113,7 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 		if (flush_user)
 			flush(v, GVA(0), USER_LAST + 1);
 		break;
-	case MMU_ROOT_AGAIN: v->flush_user = flush_user; vcpu_request_from(v, REQUEST_WORK);
+	case MMU_ROOT_AGAIN: v->ring->flush_user = flush_user; vcpu_request_from(v, REQUEST_WORK);
 	}
 }
 
@@ -119,7 +122,7 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 {
 	mmu_unload(&v->mmu);
 	v->mmu.paging = p;
-	v->flush_user = flush_user;
+	v->ring->flush_user = flush_user;
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
 
@@ -127,8 +130,8 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 static void work_part(struct vcpu *v)
 {
 	if (v->mmu.root == MMU_NO_ROOT)
-		ring_load_root(v, &v->mmu.paging, v->flush_user);
-	else if (v->ldt_load.entries)
+		ring_load_root(v, &v->mmu.paging, v->ring->flush_user);
+	else if (v->ring->ldt_load.entries)
 		v->regs->rax = (uint64_t)(int64_t)ring_ldt_part(v);
 	else
 		flush_part(v);
@@ -157,66 +160,76 @@ static bool drop_root(struct vcpu *v, gpa_t root)
 static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	assert(vector_is_guests(vector));
-	v->idt[vector] = idt_template[vector];
+	v->ring->idt[vector] = idt_template[vector];
 	if (at)
-		v->idt[vector] = gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+		v->ring->idt[vector] = gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP);
 }
 
 static void load(struct cpu *cpu, struct vcpu *v)
 {
-	ring_gate_page(cpu, GATE_GDT, v->gdt, 0);
-	ring_gate_page(cpu, GATE_IDT, v->idt, 0);
+	struct ring_vcpu *own = v->ring;
+
+	ring_gate_page(cpu, GATE_GDT, own->gdt, 0);
+	ring_gate_page(cpu, GATE_IDT, own->idt, 0);
 	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
 	/* not in our own tables: the guest's CR3 will make it be seen */
-	*cpu->stacks_entry = direct_mpa(v->gate_stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	*cpu->ring->stacks_entry =
+		direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
 	ring_load_selectors(cpu, guest_is_pv(v->guest));
 	load_entries(v);
 
 	write_dr6(DR6_FIXED); /* status bits stay set: whoever ran before may have left some */
 
-	LOAD_SEG(ds, fit(v, v->ds));
-	LOAD_SEG(es, fit(v, v->es));
-	LOAD_SEG(fs, fit(v, v->fs));
-	LOAD_SEG(gs, fit(v, v->gs));
+	LOAD_SEG(ds, fit(v, own->ds));
+	LOAD_SEG(es, fit(v, own->es));
+	LOAD_SEG(fs, fit(v, own->fs));
+	LOAD_SEG(gs, fit(v, own->gs));
 	if (guest_is_pv(v->guest)) {
-		wrmsr(MSR_FS_BASE, v->fs_base);
-		wrmsr(MSR_GS_BASE, v->gs_base);
-		wrmsr(MSR_KERNEL_GS_BASE, v->kernel_gs_base);
+		wrmsr(MSR_FS_BASE, own->fs_base);
+		wrmsr(MSR_GS_BASE, own->gs_base);
+		wrmsr(MSR_KERNEL_GS_BASE, own->kernel_gs_base);
 	}
 	fpu_load(v);
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
 }
 
+static uint64_t *gdt(const struct vcpu *v)
+{
+	return v->ring->gdt;
+}
+
 static void start_pv(struct vcpu *v, gpa_t root)
 {
 	load_root_later(v, pv_paging(root), true);
-	v->gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
-	v->gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
-	v->gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+	pv_gdt_start(v->ring->gdt);
 	v->regs->cs = VENEER_KERNEL_CS;
 	v->regs->ss = VENEER_KERNEL_SS;
 }
 
 static void start_legacy(struct vcpu *v)
 {
+	struct ring_vcpu *own = v->ring;
+
 	v->regs->cs = SEL_BOOT_CS32;
 	v->regs->ss = SEL_BOOT_DS32;
-	v->ds = v->es = v->fs = v->gs = SEL_BOOT_DS32;
+	memset(own->gdt, 0, PAGE_SIZE);
+	own->gdt_entries = 0;
+	own->ds = own->es = own->fs = own->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
 	load_root_later(v, (struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
 }
 
 static void start(struct vcpu *v, gpa_t root)
 {
-	memset(v->gdt, 0, PAGE_SIZE);
-	v->gdt_entries = 0;
+	struct ring_vcpu *own = v->ring;
+
 	ring_set_ldt(v, GVA(0), 0);
-	memcpy(v->idt, idt_template, PAGE_SIZE);
+	memcpy(own->idt, idt_template, PAGE_SIZE);
 	v->regs->rflags = FLAGS_ONE | FLAGS_IF;
-	v->ds = v->es = v->fs = v->gs = 0;
-	v->fs_base = v->gs_base = v->kernel_gs_base = 0;
-	v->stepping = false;
+	own->ds = own->es = own->fs = own->gs = 0;
+	own->fs_base = own->gs_base = own->kernel_gs_base = 0;
+	own->stepping = own->warned = false;
 	if (guest_is_pv(v->guest))
 		start_pv(v, root);
 	else
@@ -284,18 +297,25 @@ static bool deliver_legacy(struct vcpu *v)
 	return ring_legacy_interrupt(v, (unsigned)platform_interrupt_acknowledge(p, v->id));
 }
 
+static bool masked_kernel(const struct vcpu *v)
+{
+	return v->page->irq_mask && (v->regs->cs & 3) != 3;
+}
+
 /* A stock kernel with interrupts masked is stepped, because POPF would not trap. */
 static bool step_if_masked(struct vcpu *v)
 {
 	if (v->guest->prepare != PREPARE_STOCK)
 		return true;
-	v->stepping = v->page->irq_mask && (v->regs->cs & 3) != 3;
-	if (v->stepping) {
+	bool masked = masked_kernel(v);
+	v->ring->stepping = masked;
+	if (masked) {
 		if (!ring_step(v))
 			return false;
-		v->stepping = v->page->irq_mask && (v->regs->cs & 3) != 3;
+		masked = masked_kernel(v);
+		v->ring->stepping = masked;
 	}
-	if (v->stepping)
+	if (masked)
 		v->regs->rflags |= FLAGS_TF;
 	else
 		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
@@ -332,9 +352,9 @@ static void run(struct cpu *cpu, struct vcpu *v)
 		write_dr7(v->dr7);
 	}
 	if (v->mmu.mmu->quiesce) {
-		__atomic_store_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&v->ring->in_guest, true, __ATOMIC_SEQ_CST);
 		enter(cpu, v);
-		__atomic_store_n(&v->in_guest, false, __ATOMIC_RELEASE);
+		__atomic_store_n(&v->ring->in_guest, false, __ATOMIC_RELEASE);
 	} else {
 		enter(cpu, v);
 	}
@@ -342,6 +362,21 @@ static void run(struct cpu *cpu, struct vcpu *v)
 	if (watched)
 		write_dr7(DR7_FIXED);
 	ring_exit(v);
+}
+
+static uint64_t *next_table(uint64_t entry)
+{
+	return direct(MPA(entry & PTE_ADDR));
+}
+
+static void start_cpu(struct cpu *cpu)
+{
+	uint64_t *pd = next_table(*(uint64_t *)direct(cpu->gate_pdpt));
+	uint64_t *stacks_pt = next_table(pd[pt_index(GATE_STACKS, 2)]);
+
+	cpu->ring = direct(memory_need(sizeof(*cpu->ring), "the ring engine"));
+	cpu->ring->stacks_entry = &stacks_pt[pt_index(GATE_STACKS, 1)];
+	cpu->ring->gdt = next_table(cpu->gate_pt[pt_index(GATE_GDT + PAGE_SIZE, 1)]);
 }
 
 /* See engine/ring/shadow/shadow.h: what is neither lent nor a root in use must do for a fault. */
@@ -362,19 +397,37 @@ static int create_guest(struct guest *g)
 	return 0;
 }
 
+/* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
+static void quiesce(struct mmu *m)
+{
+	struct guest *g = container_of(m, struct guest, mmu);
+
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		struct vcpu *v = &g->vcpu[i];
+		uint64_t exits = __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE);
+
+		if (v->cpu == this_cpu() || !__atomic_load_n(&v->ring->in_guest, __ATOMIC_SEQ_CST))
+			continue;
+		cpu_kick(v->cpu);
+		while (__atomic_load_n(&v->ring->in_guest, __ATOMIC_SEQ_CST) &&
+		       __atomic_load_n(&v->counts[COUNT_EXITS], __ATOMIC_ACQUIRE) == exits)
+			cpu_relax();
+	}
+}
+
 static int create_vcpu(struct vcpu *v)
 {
-	mpa_t gdt = guest_take(v->guest, PAGE_SIZE), idt = guest_take(v->guest, PAGE_SIZE);
-	mpa_t stacks = guest_take(v->guest, PAGE_SIZE);
+	struct guest *g = v->guest;
+	mpa_t at = guest_take(g, sizeof(*v->ring));
 
-	if (!gdt.v || !idt.v || !stacks.v)
+	if (!at.v)
 		return -ENOMEM;
-	v->gate_stacks = direct(stacks);
-	v->regs = (struct regs *)(v->gate_stacks + GATE_FRAME);
-	v->gdt = direct(gdt);
-	v->idt = direct(idt);
+	v->ring = direct(at);
+	v->regs = (struct regs *)(v->ring->stacks + GATE_FRAME);
 	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;
-	mmu_attach(&v->guest->mmu, &v->mmu);
+	if (v->cpu != g->vcpu->cpu)
+		g->mmu.quiesce = quiesce;
+	mmu_attach(&g->mmu, &v->mmu);
 	return 0;
 }
 
@@ -384,8 +437,8 @@ static void reset_guest(struct guest *g)
 		struct vcpu *v = &g->vcpu[i];
 
 		mmu_unload(&v->mmu);
-		v->ldt_entries = 0; /* its pages go with the pool */
-		memset(v->ldt, 0, sizeof(v->ldt));
+		v->ring->ldt_entries = 0; /* its pages go with the pool */
+		memset(v->ring->ldt, 0, sizeof(v->ring->ldt));
 	}
 	mmu_reset(&g->mmu);
 }
@@ -406,7 +459,9 @@ static const char *refuses(const struct guest *g)
 const struct engine ring_engine = {
 	.name = "ring",
 	.hypercall_bytes = 2, /* SYSCALL */
+	.kernel_ring = 1,
 	.refuses = refuses,
+	.start_cpu = start_cpu,
 	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
 	.reset_guest = reset_guest,
@@ -427,6 +482,7 @@ const struct engine ring_engine = {
 	.flush = flush,
 	.work_part = work_part,
 	.use_page = use_page,
+	.gdt = gdt,
 	.set_ldt = ring_set_ldt,
 	.set_softint = set_softint,
 };

@@ -3,12 +3,50 @@
 #ifndef VENEER_RING_H
 #define VENEER_RING_H
 
+#include "arch/descriptor.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"
+#include "kernel/gate.h"
 #include "lib/types.h"
 
 struct cpu;
 struct span;
+
+/* What the engine keeps for a vCPU. The gate area shows the first three pages of it, while it is
+ * loaded: nothing else may lie in them. */
+struct ring_vcpu {
+	_Alignas(PAGE_SIZE) uint64_t gdt[PAGE_SIZE / 8]; /* page 0 of GATE_GDT */
+	struct gate64 idt[256];				 /* GATE_IDT */
+	char stacks[PAGE_SIZE];				 /* GATE_STACKS; v->regs is in it */
+
+	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
+	unsigned ldt_entries;
+	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
+	bool stepping;		       /* TF is ours */
+	bool warned;		       /* of a GDT that rewritten code does not like */
+	bool in_guest;		       /* it may be walking shadow tables; atomic */
+
+	/* kept in the processor while loaded */
+	uint16_t ds, es, fs, gs;
+	uint64_t fs_base, gs_base, kernel_gs_base;
+
+	/* under way, for REQUEST_WORK */
+	struct mmu_flush flush;
+	bool flush_user; /* when the root is loaded */
+	struct ldt_load {
+		gva_t at;
+		unsigned entries, done;
+	} ldt_load;
+};
+_Static_assert(offsetof(struct ring_vcpu, gdt_entries) == 3 * PAGE_SIZE, "not in the gate area");
+
+/* And for a CPU. */
+struct ring_cpu {
+	uint64_t *gdt;		/* writable alias of our page of it */
+	uint64_t *stacks_entry; /* of GATE_STACKS, in guests */
+	unsigned ldt_pages;	/* mapped at GATE_LDT */
+	bool sysenter_on;
+};
 
 /* A store to the armed page of the patch window: unmask, then deliver. */
 void ring_unmask_trap(struct vcpu *v);
@@ -47,10 +85,7 @@ void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t att
  * flushed. */
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user);
 
-/* segments.c: the guest's GDT and LDT, made fit for its kernel's ring; the first two serve PV
- * guests of every engine. Errors as in abi/veneer.h. */
-int pv_set_gdt(struct vcpu *v, gva_t at, uint64_t entries);
-int pv_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor);
+/* segments.c: the guest's GDT and LDT. Errors as in abi/veneer.h. */
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
 void ring_load_ldt(struct vcpu *v);
@@ -61,10 +96,10 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
 
 static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
 {
-	if (index >= v->ldt_entries)
+	if (index >= v->ring->ldt_entries)
 		return 0;
-	index = (unsigned)index_nospec(index, v->ldt_entries);
-	return v->ldt[index / 512][index % 512];
+	index = (unsigned)index_nospec(index, v->ring->ldt_entries);
+	return v->ring->ldt[index / 512][index % 512];
 }
 
 /* A descriptor as the processor has it; 0: none. */
@@ -76,7 +111,7 @@ static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
 		return ring_ldt_entry(v, index);
 	if (index >= SEL_GUEST_MAX / 8)
 		return 0;
-	return v->gdt[index_nospec(index, SEL_GUEST_MAX / 8)];
+	return v->ring->gdt[index_nospec(index, SEL_GUEST_MAX / 8)];
 }
 
 static inline unsigned virtual_cpl(uint64_t cs)

@@ -1,52 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The guest's descriptor tables, made fit for the ring that its kernel runs in: code and data
- * segments of DPL 0 get DPL 1 under the ring engine, a legacy guest has nothing 64-bit there, and
- * everything is marked accessed (the processor must not write to the gate area). System
- * descriptors, which could hold a way into ring 0, are left out; in a virtual machine, where the
- * kernel could load any segment, it has what it would have elsewhere.
- */
+/* A guest's GDT and LDT under the ring engine; what may stand there is in guest/descriptor.c. */
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "engine/ring/ring.h"
+#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
-static uint64_t fit(uint64_t d, unsigned ring, bool allow64)
-{
-	if (!(d & DESC_S))
-		return 0;
-	if (desc_dpl(d) == 0)
-		d |= DESC_DPL(ring);
-	if ((d & DESC_CODE) && !allow64)
-		d &= ~DESC_L;
-	return d | DESC_ACCESSED;
-}
-
-static unsigned kernel_ring(const struct vcpu *v)
-{
-	return v->engine->hvm ? 0 : 1;
-}
-
-#define DESCRIPTORS 128 /* read in one go */
-
-/* Descriptors [from, from + count) of the guest's table at, as they may be used. */
-static int read_fit(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,
-		    uint64_t *to)
-{
-	uint64_t d[DESCRIPTORS];
-
-	if (mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
-		return -EFAULT;
-	for (unsigned i = 0; i < count; i++)
-		to[i] = fit(d[i], kernel_ring(v), allow64);
-	return 0;
-}
-
 /* As many as can be read. */
 void ring_gdt_load(struct vcpu *v)
 {
+	struct ring_vcpu *own = v->ring;
 	const struct legacy_state *l = &v->legacy;
 	unsigned limit = MIN((l->gdt_limit + 1u) / 8, PAGE_SIZE / 8), i, n;
 
@@ -55,12 +20,12 @@ void ring_gdt_load(struct vcpu *v)
 		unsigned in_page = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK)) / 8;
 
 		n = MIN(limit - i, MIN(MAX(in_page, 1u), DESCRIPTORS));
-		if (read_fit(v, at, 0, n, false, &v->gdt[i]))
+		if (descriptors_read(v, at, 0, n, false, &own->gdt[i]))
 			break;
 	}
-	if (i < v->gdt_entries)
-		memset(&v->gdt[i], 0, 8 * (v->gdt_entries - i));
-	v->gdt_entries = i;
+	if (i < own->gdt_entries)
+		memset(&own->gdt[i], 0, 8 * (own->gdt_entries - i));
+	own->gdt_entries = i;
 }
 
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
@@ -73,32 +38,6 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
 }
 
-int pv_set_gdt(struct vcpu *v, gva_t at, uint64_t entries)
-{
-	unsigned n;
-
-	if (entries > SEL_GUEST_MAX / 8)
-		return -EINVAL;
-	for (unsigned i = 0; i < entries; i += n) {
-		n = MIN((unsigned)entries - i, DESCRIPTORS);
-		if (read_fit(v, at, i, n, true, &v->gdt[i]))
-			return -EFAULT;
-		v->gdt[0] = 0;
-	}
-	memset(&v->gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
-	v->pv_gdt_base = at.v;
-	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
-	return 0;
-}
-
-int pv_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
-{
-	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
-		return -EINVAL;
-	v->gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit(descriptor, kernel_ring(v), true);
-	return 0;
-}
-
 /*
  * What a kernel has of our page of the GDT. A PV kernel has a 64-bit code segment. A legacy one
  * must not: 64-bit mode is the way to the gate area, and to hypercalls. It has the segments that it
@@ -107,11 +46,12 @@ int pv_set_descriptor(struct vcpu *v, uint64_t selector, uint64_t descriptor)
 void ring_load_selectors(struct cpu *cpu, bool pv)
 {
 	uint64_t efer = rdmsr(MSR_EFER), wanted = pv ? efer | EFER_SCE : efer & ~(uint64_t)EFER_SCE;
+	uint64_t *gdt = cpu->ring->gdt;
 
-	cpu->gdt[SEL_OWN(SEL_BOOT_CS32)] = pv ? 0 : DESC_CODE32(1);
-	cpu->gdt[SEL_OWN(SEL_BOOT_DS32)] = pv ? 0 : DESC_DATA(1);
-	cpu->gdt[SEL_OWN(SEL_PV_CS)] = pv ? DESC_CODE64(1) : 0;
-	cpu->gdt[SEL_OWN(SEL_PV_SS)] = pv ? DESC_DATA(1) : 0;
+	gdt[SEL_OWN(SEL_BOOT_CS32)] = pv ? 0 : DESC_CODE32(1);
+	gdt[SEL_OWN(SEL_BOOT_DS32)] = pv ? 0 : DESC_DATA(1);
+	gdt[SEL_OWN(SEL_PV_CS)] = pv ? DESC_CODE64(1) : 0;
+	gdt[SEL_OWN(SEL_PV_SS)] = pv ? DESC_DATA(1) : 0;
 	if (efer != wanted)
 		wrmsr(MSR_EFER, wanted);
 }
@@ -119,37 +59,38 @@ void ring_load_selectors(struct cpu *cpu, bool pv)
 /* The LDT's own descriptor, SDM 3A 3.5; its pages are mapped as far as they are in use. */
 void ring_load_ldt(struct vcpu *v)
 {
+	const struct ring_vcpu *own = v->ring;
 	struct cpu *cpu = v->cpu;
-	uint64_t *d = &cpu->gdt[SEL_OWN(SEL_LDT)];
+	uint64_t *d = &cpu->ring->gdt[SEL_OWN(SEL_LDT)];
+	unsigned pages = (own->ldt_entries + 511) / 512;
 
-	unsigned pages = (v->ldt_entries + 511) / 512;
-
-	if (!pages && !cpu->ldt_pages)
+	if (!pages && !cpu->ring->ldt_pages)
 		return;
 	for (unsigned i = 0; i < pages; i++)
-		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, v->ldt[i], 0);
+		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, own->ldt[i], 0);
 	/* nothing of the last one stays: ring 1 can read the gate area */
-	for (unsigned i = pages; i < cpu->ldt_pages; i++)
+	for (unsigned i = pages; i < cpu->ring->ldt_pages; i++)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, NULL, 0);
-	cpu->ldt_pages = pages;
+	cpu->ring->ldt_pages = pages;
 	if (!pages) {
 		d[0] = d[1] = 0;
 		__asm__ volatile("lldt %w0" ::"r"(0));
 		return;
 	}
-	d[0] = (v->ldt_entries * 8 - 1) | (GATE_LDT & 0xffffff) << 16 |
+	d[0] = (own->ldt_entries * 8 - 1) | (GATE_LDT & 0xffffff) << 16 |
 	       (uint64_t)DESC_TYPE_LDT << 40 | DESC_P | (GATE_LDT >> 24 & 0xff) << 56;
 	d[1] = GATE_LDT >> 32;
 	__asm__ volatile("lldt %w0" ::"r"(SEL_LDT));
 }
 
 _Static_assert(512 % DESCRIPTORS == 0, "a part lies in one page");
+_Static_assert(512 * GATE_LDT_PAGES == PV_LDT_MAX, "the gate area has room for all");
 
 /* A part; -EAGAIN: some is left. */
 static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 {
 	unsigned n = MIN(l->entries - l->done, DESCRIPTORS);
-	uint64_t **page = &v->ldt[l->done / 512];
+	uint64_t **page = &v->ring->ldt[l->done / 512];
 	bool again = false;
 
 	if (!n)
@@ -158,7 +99,7 @@ static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 		*page = mmu_take_page(v->mmu.mmu, &again);
 	if (!*page)
 		return again ? -EAGAIN : -ENOMEM;
-	if (read_fit(v, l->at, l->done, n, true, *page + l->done % 512))
+	if (descriptors_read(v, l->at, l->done, n, true, *page + l->done % 512))
 		return -EFAULT;
 	l->done += n;
 	return l->done < l->entries ? -EAGAIN : 0;
@@ -166,36 +107,36 @@ static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 
 static void use_ldt(struct vcpu *v, unsigned entries)
 {
-	v->ldt_entries = entries;
+	struct ring_vcpu *own = v->ring;
+
+	own->ldt_entries = entries;
 	if (v->loaded)
 		ring_load_ldt(v); /* the processor uses none of what is given back */
-	for (unsigned i = (v->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
-		if (v->ldt[i])
-			mmu_give_page(v->mmu.mmu, v->ldt[i]);
-		v->ldt[i] = NULL;
+	for (unsigned i = (own->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
+		if (own->ldt[i])
+			mmu_give_page(v->mmu.mmu, own->ldt[i]);
+		own->ldt[i] = NULL;
 	}
 }
 
 int ring_ldt_part(struct vcpu *v)
 {
-	int err = fill_ldt(v, &v->ldt_load);
+	struct ring_vcpu *own = v->ring;
+	int err = fill_ldt(v, &own->ldt_load);
 
 	if (err == -EAGAIN) {
 		vcpu_request_from(v, REQUEST_WORK);
 		return err;
 	}
-	use_ldt(v, err ? 0 : v->ldt_load.entries);
-	v->ldt_load.entries = 0;
+	use_ldt(v, err ? 0 : own->ldt_load.entries);
+	own->ldt_load.entries = 0;
 	return err;
 }
 
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
-	bool good = entries <= 512 * GATE_LDT_PAGES;
-
-	v->ldt_load = (struct ldt_load){ .at = at, .entries = good ? (unsigned)entries : 0 };
-	int err = ring_ldt_part(v);
-	return good ? err : -EINVAL;
+	v->ring->ldt_load = (struct ldt_load){ .at = at, .entries = (unsigned)entries };
+	return ring_ldt_part(v);
 }
 
 /* Whether ring 0 may load the selector into DS, ES, FS or GS without a fault: SDM 3A, 5.6. */

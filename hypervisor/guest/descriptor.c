@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "guest/descriptor.h"
+
+#include "arch/cpu.h"
+#include "arch/descriptor.h"
+#include "arch/speculation.h"
+#include "guest/guest.h"
+#include "kernel/gate.h"
+#include "lib/string.h"
+
+static uint64_t fit(uint64_t d, unsigned ring, bool allow64)
+{
+	if (!(d & DESC_S))
+		return 0;
+	if (desc_dpl(d) == 0)
+		d |= DESC_DPL(ring);
+	if ((d & DESC_CODE) && !allow64)
+		d &= ~DESC_L;
+	return d | DESC_ACCESSED;
+}
+
+int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,
+		     uint64_t *to)
+{
+	uint64_t d[DESCRIPTORS];
+
+	if (mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
+		return -EFAULT;
+	for (unsigned i = 0; i < count; i++)
+		to[i] = fit(d[i], v->engine->kernel_ring, allow64);
+	return 0;
+}
+
+void pv_gdt_start(uint64_t *gdt)
+{
+	memset(gdt, 0, SEL_GUEST_MAX);
+	gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
+	gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
+	gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
+}
+
+int pv_gdt_set(struct vcpu *v, gva_t at, uint64_t entries)
+{
+	uint64_t *gdt = v->engine->gdt(v);
+	unsigned n;
+
+	if (entries > SEL_GUEST_MAX / 8)
+		return -EINVAL;
+	for (unsigned i = 0; i < entries; i += n) {
+		n = MIN((unsigned)entries - i, DESCRIPTORS);
+		if (descriptors_read(v, at, i, n, true, &gdt[i]))
+			return -EFAULT;
+		gdt[0] = 0;
+	}
+	memset(&gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
+	v->pv_gdt_base = at.v;
+	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
+	return 0;
+}
+
+int pv_gdt_set_descriptor(uint64_t *gdt, unsigned ring, uint64_t selector, uint64_t descriptor)
+{
+	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
+		return -EINVAL;
+	gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit(descriptor, ring, true);
+	return 0;
+}

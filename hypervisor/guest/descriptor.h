@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's descriptors, made fit for the ring that its kernel runs in: code and data segments of
+ * DPL 0 get DPL 1 under the ring engine, a legacy guest has nothing 64-bit there, and everything is
+ * marked accessed (the processor must not write to the gate area). System descriptors, which could
+ * hold a way into ring 0, are left out; in a virtual machine, where the kernel could load any
+ * segment, it has what it would have elsewhere.
+ */
+#ifndef VENEER_DESCRIPTOR_H
+#define VENEER_DESCRIPTOR_H
+
+#include "lib/types.h"
+
+struct vcpu;
+
+#define DESCRIPTORS 128	 /* read in one go */
+#define PV_LDT_MAX  8192 /* entries of an LDT */
+
+/* Descriptors [from, from + count) of the guest's table at, as they may be used. 0 or -EFAULT. */
+int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,
+		     uint64_t *to);
+
+/* A PV guest's page of the GDT, SEL_GUEST_MAX bytes: what it starts with, and the hypercalls that
+ * change it. Errors as in abi/veneer.h. */
+void pv_gdt_start(uint64_t *gdt);
+int pv_gdt_set(struct vcpu *v, gva_t at, uint64_t entries);
+int pv_gdt_set_descriptor(uint64_t *gdt, unsigned ring, uint64_t selector, uint64_t descriptor);
+
+#endif
