@@ -8,26 +8,36 @@
 #include "kernel/gate.h"
 #include "lib/string.h"
 
-static uint64_t fit(uint64_t d, unsigned ring, bool allow64)
+static inline uint64_t fit(uint64_t d, unsigned ring, bool allow64)
 {
-	if (!(d & DESC_S))
-		return 0;
-	if (desc_dpl(d) == 0)
-		d |= DESC_DPL(ring);
-	if ((d & DESC_CODE) && !allow64)
-		d &= ~DESC_L;
-	return d | DESC_ACCESSED;
+	uint64_t fits = d | DESC_ACCESSED | (d & DESC_DPL(3) ? 0 : DESC_DPL(ring));
+
+	if (!allow64 && (d & DESC_CODE))
+		fits &= ~DESC_L;
+	return d & DESC_S ? fits : 0;
 }
 
-int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,
-		     uint64_t *to)
+/* A whole table is one stay of the hypervisor: the usual case has a loop of its own. */
+void descriptors_fit(uint64_t *to, const uint64_t *from, unsigned count, unsigned ring,
+		     bool allow64)
+{
+	if (allow64) {
+#pragma GCC unroll 4
+		for (unsigned i = 0; i < count; i++)
+			to[i] = fit(from[i], ring, true);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++)
+		to[i] = fit(from[i], ring, false);
+}
+
+int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, uint64_t *to)
 {
 	uint64_t d[DESCRIPTORS];
 
 	if (mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
 		return -EFAULT;
-	for (unsigned i = 0; i < count; i++)
-		to[i] = fit(d[i], v->engine->kernel_ring, allow64);
+	descriptors_fit(to, d, count, v->engine->kernel_ring, true);
 	return 0;
 }
 
@@ -48,7 +58,7 @@ int pv_gdt_set(struct vcpu *v, gva_t at, uint64_t entries)
 		return -EINVAL;
 	for (unsigned i = 0; i < entries; i += n) {
 		n = MIN((unsigned)entries - i, DESCRIPTORS);
-		if (descriptors_read(v, at, i, n, true, &gdt[i]))
+		if (descriptors_read(v, at, i, n, &gdt[i]))
 			return -EFAULT;
 		gdt[0] = 0;
 	}

@@ -16,9 +16,12 @@ struct vcpu;
 #define DESCRIPTORS 128	 /* read in one go */
 #define PV_LDT_MAX  8192 /* entries of an LDT */
 
-/* Descriptors [from, from + count) of the guest's table at, as they may be used. 0 or -EFAULT. */
-int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, bool allow64,
-		     uint64_t *to);
+/* As they may be used by a kernel in that ring. */
+void descriptors_fit(uint64_t *to, const uint64_t *from, unsigned count, unsigned ring,
+		     bool allow64);
+
+/* Descriptors [from, from + count) of a PV guest's table at, made fit. 0 or -EFAULT. */
+int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, uint64_t *to);
 
 /* A PV guest's page of the GDT, SEL_GUEST_MAX bytes: what it starts with, and the hypercalls that
  * change it. Errors as in abi/veneer.h. */

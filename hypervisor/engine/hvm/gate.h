@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The gate area of a PV guest in a virtual machine: the same addresses as under the ring engine
- * (kernel/gate.h), but all of it belongs to the guest. What ring 0 of the hypervisor does there, ring
- * 0 of the virtual machine does here, next to the guest's kernel and on its page table, so a system
- * call, an exception or a page fault costs no exit. Whatever a guest does to it, it does to itself.
+ * (kernel/gate.h), but all of it belongs to the guest. What ring 0 of the hypervisor does there,
+ * ring 0 of the virtual machine does here, next to the guest's kernel and on its page table, so a
+ * system call, an exception or a page fault costs no exit. Whatever a guest does to it, it does to
+ * itself.
  *
  * Guest-physical, the area and the tables that lead to it lie at HVM_GATE_GPA, where no guest has
  * memory.

@@ -254,10 +254,17 @@ uint64_t *hvm_gdt(const struct vcpu *v)
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
 	struct hvm_segment ldt = { 0 };
-	uint64_t d;
+	uint64_t end = at.v + 8 * entries;
+	struct translation t;
+	unsigned error;
 
-	for (uint64_t n = 0; n < entries; n += PAGE_SIZE / 8) /* it may lie anywhere in its page */
-		if (mmu_read(&v->mmu, GVA(at.v + n * 8), &d, 8, 0, NULL))
+	if (end < at.v)
+		return -EFAULT;
+	/* each of its pages */
+	for (uint64_t va = at.v; va < end; va = (va & PAGE_MASK) + PAGE_SIZE)
+		if (!canonical(va) ||
+		    mmu_walk(v->mmu.mmu, &v->mmu.paging, GVA(va), 0, &t, &error) ||
+		    !mmu_frame(v->mmu.mmu, t.gpa).v)
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };

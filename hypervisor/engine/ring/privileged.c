@@ -219,7 +219,8 @@ static enum outcome do_iret(struct vcpu *v, const struct insn *i)
 	bool user = (cs & 3) == 3;
 	if (user && !pop(v, frame, 5, i->width))
 		return JUMPED;
-	ring_gdt_load(v);
+	if (!ring_gdt_load(v))
+		return JUMPED;
 	if (!code_fits(v, cs, frame[0], user ? 3 : 0) ||
 	    (user && !stack_fits(v, (uint16_t)frame[4], 3))) {
 		ring_exception(v, VECTOR_GP, cs & ~3u);
@@ -295,7 +296,8 @@ static enum outcome do_load_table(struct vcpu *v, const struct insn *i)
 	}
 	v->legacy.gdt_base = t.base;
 	v->legacy.gdt_limit = t.limit;
-	ring_gdt_load(v);
+	if (!ring_gdt_load(v))
+		return JUMPED;
 	if (v->guest->prepare == PREPARE_REWRITTEN)
 		warn_if_not_flat(v);
 	return DONE;
@@ -579,7 +581,8 @@ static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 {
 	uint32_t s = selector;
 
-	ring_gdt_load(v); /* it may have changed since */
+	if (!ring_gdt_load(v)) /* it may have changed since */
+		return false;
 	if (seg == 2) {
 		if (selector >= SEL_GUEST_MAX || !stack_fits(v, selector, 0))
 			goto fault;
@@ -651,7 +654,8 @@ static enum outcome do_load_far(struct vcpu *v, const struct insn *i)
 
 static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 {
-	ring_gdt_load(v);
+	if (!ring_gdt_load(v))
+		return false;
 	if ((selector & 3) > virtual_cpl(v->regs->cs) ||
 	    !code_fits(v, selector, offset, virtual_cpl(v->regs->cs))) {
 		ring_exception(v, VECTOR_GP, selector & ~3u);

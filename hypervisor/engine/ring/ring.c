@@ -283,6 +283,8 @@ static bool deliver_legacy(struct vcpu *v)
 	/* a stub that ring 3 has jumped to means nothing */
 	if (!user && v->guest->prepare == PREPARE_REWRITTEN &&
 	    iret_window(v->guest, v->regs->rip)) {
+		if (!ring_gdt_load(v))
+			return false;
 		ring_iret(v);
 		if (v->state != VCPU_RUNNABLE)
 			return false;
@@ -418,7 +420,7 @@ static void quiesce(struct mmu *m)
 static int create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t at = guest_take(g, sizeof(*v->ring));
+	mpa_t at = guest_take(g, sizeof(*v->ring) + (guest_is_pv(g) ? 0 : PAGE_SIZE));
 
 	if (!at.v)
 		return -ENOMEM;

@@ -37,6 +37,8 @@ struct ring_vcpu {
 		gva_t at;
 		unsigned entries, done;
 	} ldt_load;
+
+	uint64_t guest_gdt[]; /* of a legacy guest: its own table, as far as gdt has it */
 };
 _Static_assert(offsetof(struct ring_vcpu, gdt_entries) == 3 * PAGE_SIZE, "not in the gate area");
 
@@ -90,7 +92,9 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
 void ring_load_ldt(struct vcpu *v);
 void ring_load_selectors(struct cpu *cpu, bool pv);
-void ring_gdt_load(struct vcpu *v);
+/* Takes over what has changed of the table of a legacy guest, as far as it can be read. False: a
+ * part of it; what wants it is executed again. */
+bool ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
 

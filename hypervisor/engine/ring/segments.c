@@ -8,24 +8,43 @@
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
-/* As many as can be read. */
-void ring_gdt_load(struct vcpu *v)
+static bool are_same(const uint64_t *a, const uint64_t *b, uint64_t n)
+{
+	bool same;
+
+	__asm__ volatile("cmp %%ecx, %%ecx; repe cmpsq"
+			 : "=@cce"(same), "+S"(a), "+D"(b), "+c"(n)::"memory");
+	return same;
+}
+
+#define CHANGED_PARTS 2 /* in one go */
+
+bool ring_gdt_load(struct vcpu *v)
 {
 	struct ring_vcpu *own = v->ring;
 	const struct legacy_state *l = &v->legacy;
-	unsigned limit = MIN((l->gdt_limit + 1u) / 8, PAGE_SIZE / 8), i, n;
+	unsigned limit = MIN((l->gdt_limit + 1u) / 8, PAGE_SIZE / 8), i, n, changed = 0;
+	uint64_t d[DESCRIPTORS];
 
 	for (i = 1; i < limit; i += n) {
 		gva_t at = GVA((uint32_t)(l->gdt_base + 8 * i));
 		unsigned in_page = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK)) / 8;
 
 		n = MIN(limit - i, MIN(MAX(in_page, 1u), DESCRIPTORS));
-		if (descriptors_read(v, at, 0, n, false, &own->gdt[i]))
+		if (mmu_read(&v->mmu, at, d, 8 * n, 0, NULL))
 			break;
+		if (i + n <= own->gdt_entries && are_same(d, &own->guest_gdt[i], n))
+			continue;
+		if (changed++ == CHANGED_PARTS)
+			return false;
+		memcpy(&own->guest_gdt[i], d, 8 * n);
+		descriptors_fit(&own->gdt[i], d, n, 1, false);
+		own->gdt_entries = MAX(own->gdt_entries, i + n);
 	}
 	if (i < own->gdt_entries)
 		memset(&own->gdt[i], 0, 8 * (own->gdt_entries - i));
 	own->gdt_entries = i;
+	return true;
 }
 
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
@@ -99,7 +118,7 @@ static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 		*page = mmu_take_page(v->mmu.mmu, &again);
 	if (!*page)
 		return again ? -EAGAIN : -ENOMEM;
-	if (descriptors_read(v, l->at, l->done, n, true, *page + l->done % 512))
+	if (descriptors_read(v, l->at, l->done, n, *page + l->done % 512))
 		return -EFAULT;
 	l->done += n;
 	return l->done < l->entries ? -EAGAIN : 0;
