@@ -24,4 +24,7 @@ uint64_t tsc_from_ns(uint64_t ns);
 uint64_t ns_from_tsc(uint64_t tsc);
 void delay_us(unsigned us);
 
+/* The machine's own clock, read once: seconds since 1970, UTC, when its TSC was 0. */
+uint64_t clock_boot_seconds(void);
+
 #endif

@@ -10,8 +10,7 @@
 #include "load/elf.h"
 #include "pc/pc.h"
 
-#define SECONDS_TO_2000	  946684800 /* from 1970 */
-#define MULTIBOOT_INFO_AT 0x9000    /* below the image, above the BIOS's own places */
+#define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
 
 /* Multiboot 0.6.96, section 3.3 */
 struct multiboot_info {
@@ -290,7 +289,7 @@ static const char *start_pv(struct guest *g)
 		.module = g->load.module.v,
 		.module_bytes = g->module.bytes,
 		.reserved_end = at.v + PAGE_SIZE,
-		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
+		.wall_clock = clock_boot_seconds() * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
 	uint64_t entry = g->elf.entry;

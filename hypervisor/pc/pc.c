@@ -292,33 +292,12 @@ static bool transmit(void *arg, uint8_t byte)
 	return console_guest_room(g);
 }
 
-static unsigned from_bcd(uint8_t v)
-{
-	return (v >> 4) * 10u + (v & 15);
-}
+#define SECONDS_TO_2000 946684800 /* from 1970 */
 
-static uint8_t machine_cmos(uint8_t index)
-{
-	outb(0x70, index);
-	return inb(0x71);
-}
-
-/* The machine's own clock, read once; guests go on from there by TSC. */
+/* Guests go on from the machine's own clock by TSC. */
 static uint64_t machine_seconds(void)
 {
-	return platform_boot_seconds() + ns_from_tsc(rdtsc()) / 1000000000;
-}
-
-uint64_t platform_boot_seconds(void)
-{
-	static uint64_t at_boot;
-
-	if (!at_boot)
-		at_boot = rtc_seconds(2000 + from_bcd(machine_cmos(9)), from_bcd(machine_cmos(8)),
-				      from_bcd(machine_cmos(7)), from_bcd(machine_cmos(4)),
-				      from_bcd(machine_cmos(2)), from_bcd(machine_cmos(0))) -
-			  ns_from_tsc(rdtsc()) / 1000000000;
-	return at_boot;
+	return clock_boot_seconds() - SECONDS_TO_2000 + ns_from_tsc(rdtsc()) / 1000000000;
 }
 
 static void clear_screen(struct guest *g)

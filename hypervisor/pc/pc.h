@@ -19,9 +19,6 @@ struct platform;
 #define PLATFORM_LOW_BYTES  (639 << 10) /* RAM below the BIOS's data and the screen */
 
 uint64_t platform_bytes(unsigned vcpus);
-
-/* The machine's own clock, in seconds since 2000-01-01 UTC when its TSC was 0. */
-uint64_t platform_boot_seconds(void);
 void platform_reset(struct platform *p, struct guest *g);
 /* On that vCPU's own CPU: no more timers; and before its start, as INIT leaves it. */
 void platform_park(struct platform *p, unsigned vcpu);

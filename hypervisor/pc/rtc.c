@@ -33,18 +33,6 @@ static unsigned month_days(unsigned year, unsigned month)
 	return days[month - 1] + (month == 2 && leap(year));
 }
 
-uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m,
-		     unsigned s)
-{
-	uint64_t days = day - 1;
-
-	for (unsigned y = 2000; y < year; y++)
-		days += 365 + leap(y);
-	for (unsigned i = 1; i < month && i < 13; i++)
-		days += month_days(year, i);
-	return days * DAY_SECONDS + h * 3600 + m * 60 + s;
-}
-
 void rtc_reset(struct rtc *r, uint64_t base, uint64_t memory_bytes)
 {
 	uint64_t above_1m =

@@ -15,8 +15,4 @@ void rtc_reset(struct rtc *r, uint64_t base_seconds, uint64_t memory_bytes);
 uint8_t rtc_read(struct rtc *r, uint16_t port, uint64_t now_ns);
 void rtc_write(struct rtc *r, uint16_t port, uint8_t value);
 
-/* Seconds since 2000-01-01 of a date, and back. */
-uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m,
-		     unsigned s);
-
 #endif
