@@ -12,6 +12,7 @@
 #include "arch/cpu.h"
 #include "console/console.h"
 #include "engine/ring/shadow/mmu.h"
+#include "guest/board.h"
 #include "guest/engine.h"
 #include "guest/timer.h"
 #include "insn/insn.h"
@@ -130,7 +131,7 @@ struct vcpu {
 	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
 	unsigned ldt_entries;
 	bool stepping;	      /* TF is ours */
-	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
+	bool interrupt_waits; /* the board may have one; written under its lock */
 
 	/* of hardware virtualization */
 	struct vmcb *vmcb;		 /* svm */
@@ -197,7 +198,8 @@ struct guest {
 	struct load load;     /* how far it is */
 	uint8_t console_lock; /* over the line so far and the taking of input */
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
-	struct platform *platform;		     /* legacy devices, or NULL for PV */
+	const struct board *board;		     /* NULL for PV */
+	void *board_state;			     /* the board's own */
 
 	struct file image, module;
 	struct elf_image elf; /* what the image's headers say, if it is no bzImage */

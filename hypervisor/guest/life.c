@@ -12,7 +12,6 @@
 #include "kernel/memory.h"
 #include "lib/string.h"
 #include "load/load.h"
-#include "pc/pc.h"
 
 static void set_phase(struct guest *g, enum guest_phase phase)
 {
@@ -78,8 +77,8 @@ void vcpu_park(struct vcpu *v)
 	timer_cancel(v->cpu, &v->timer);
 	if (!v->id)
 		timer_cancel(v->cpu, &g->device[0].timer);
-	if (g->platform)
-		platform_park(g->platform, v->id);
+	if (g->board)
+		g->board->park(v);
 	if (!__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) &&
 	    go_on(g, GUEST_LOADING) == GUEST_LOADING) {
 		guest_load_begin(g);
@@ -196,8 +195,8 @@ bool guest_load_part(struct guest *g)
 	why = load_step(g);
 	if (!why && g->load.stage < LOAD_FINISH)
 		return false;
-	if (!why && g->platform)
-		platform_reset(g->platform, g);
+	if (!why && g->board)
+		g->board->reset(g);
 	if (!why)
 		why = load_finish(g);
 	if (why)

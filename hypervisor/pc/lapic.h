@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A vCPU's local APIC, Intel SDM 3A chapter 11, as seen through its page of registers. Its timer
  * counts nanoseconds. */
-#ifndef VENEER_PLATFORM_LAPIC_H
-#define VENEER_PLATFORM_LAPIC_H
+#ifndef VENEER_PC_LAPIC_H
+#define VENEER_PC_LAPIC_H
 
 #include "lib/types.h"
 

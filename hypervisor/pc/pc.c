@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which device answers to which port, and what the devices need from the outside. */
-#include "pc/pc.h"
-
 #include "arch/apic.h"
 #include "arch/cpu.h"
 #include "console/console.h"
+#include "guest/board.h"
 #include "guest/guest.h"
 #include "guest/timer.h"
 #include "kernel/cpu.h"
@@ -25,7 +24,7 @@
 struct apic {
 	struct lapic lapic;
 	struct timer timer;
-	struct platform *platform;
+	struct pc *pc;
 	struct vcpu *vcpu;
 	bool waits; /* for a startup IPI */
 };
@@ -35,7 +34,7 @@ struct apic {
  * Whoever holds it may take the locks of consoles. Timers but the local APICs' are of vCPU 0's CPU;
  * others ask it to arm them. Who gets an interrupt is told when the lock is given back.
  */
-struct platform {
+struct pc {
 	uint8_t lock;
 	uint8_t news; /* vCPUs that have been sent something, as bits */
 	bool intr_told, rearm;
@@ -60,8 +59,10 @@ struct platform {
 	struct apic apic[];
 };
 
-_Static_assert(IOAPIC_AT >= PLATFORM_DEVICES_AT && LAPIC_AT >= PLATFORM_DEVICES_AT,
-	       "behind the end of RAM");
+#define DEVICES_AT 0xfec00000ul /* of the APICs, in memory */
+#define LOW_BYTES  (639 << 10)	/* below the BIOS's data and the screen */
+
+_Static_assert(IOAPIC_AT >= DEVICES_AT && LAPIC_AT >= DEVICES_AT, "behind the end of RAM");
 
 /* Edges nearer together than this become one: a timer can ask for more than a million interrupts a
  * second, and they would come out of the neighbours' time. */
@@ -71,34 +72,36 @@ _Static_assert(IOAPIC_AT >= PLATFORM_DEVICES_AT && LAPIC_AT >= PLATFORM_DEVICES_
 
 enum { IRQ_TIMER = 0, IRQ_KEYBOARD = 1, IRQ_COM1 = 4 };
 
-uint64_t platform_bytes(unsigned vcpus)
+static struct pc *pc_of(const struct guest *g)
 {
-	return sizeof(struct platform) + vcpus * sizeof(struct apic);
+	return g->board_state;
 }
 
-static uint64_t now_ns(const struct platform *p)
+static uint64_t now_ns(const struct pc *p)
 {
 	return ns_from_tsc(rdtsc() - p->start);
 }
 
-static struct cpu *cpu_of(const struct platform *p)
+static struct cpu *cpu_of(const struct pc *p)
 {
 	return p->guest->vcpu->cpu;
 }
 
 /* The 8259s' line, which reaches vCPU 0 alone. */
-static bool intr(const struct platform *p, unsigned vcpu)
+static bool intr(const struct pc *p, unsigned vcpu)
 {
 	return !vcpu && p->pic.intr && (!p->has_apic || lapic_passes_intr(&p->apic[0].lapic));
 }
 
 /* Without the lock: what others change meanwhile they tell. */
-bool platform_interrupt_pending(const struct platform *p, unsigned vcpu)
+static bool interrupt_pending(const struct vcpu *v)
 {
-	return intr(p, vcpu) || (p->has_apic && lapic_pending(&p->apic[vcpu].lapic) >= 0);
+	const struct pc *p = pc_of(v->guest);
+
+	return intr(p, v->id) || (p->has_apic && lapic_pending(&p->apic[v->id].lapic) >= 0);
 }
 
-static void enter(struct platform *p)
+static void enter(struct pc *p)
 {
 	spin_lock(&p->lock);
 }
@@ -107,12 +110,12 @@ static void tell(struct vcpu *v)
 {
 	if (v->cpu != this_cpu())
 		vcpu_request_from(v, REQUEST_EVENT);
-	else if (platform_interrupt_pending(v->guest->platform, v->id))
+	else if (interrupt_pending(v))
 		vcpu_wake(v);
 }
 
 /* Gives the lock back, and tells who has been sent something. */
-static void leave(struct platform *p)
+static void leave(struct pc *p)
 {
 	unsigned news = p->news | (p->pic.intr & !p->intr_told);
 
@@ -126,31 +129,32 @@ static void leave(struct platform *p)
 }
 
 /* What the 8259s have comes first: the local APIC keeps what it has. */
-int platform_interrupt_acknowledge(struct platform *p, unsigned vcpu)
+static int acknowledge(struct vcpu *v)
 {
+	struct pc *p = pc_of(v->guest);
+	struct lapic *l = &p->apic[v->id].lapic;
 	int vector;
 
 	enter(p);
-	if (intr(p, vcpu)) {
+	if (intr(p, v->id)) {
 		vector = (int)pic_acknowledge(&p->pic);
 	} else {
-		vector = p->has_apic ? lapic_pending(&p->apic[vcpu].lapic) : -1;
+		vector = p->has_apic ? lapic_pending(l) : -1;
 		if (vector >= 0)
-			lapic_acknowledge(&p->apic[vcpu].lapic, (unsigned)vector);
+			lapic_acknowledge(l, (unsigned)vector);
 	}
-	p->guest->vcpu[vcpu].interrupt_waits =
-		(!vcpu && p->pic.intr) || p->apic[vcpu].lapic.irr_words;
+	v->interrupt_waits = (!v->id && p->pic.intr) || l->irr_words;
 	leave(p);
 	return vector;
 }
 
-static void note(struct platform *p, struct apic *a)
+static void note(struct pc *p, struct apic *a)
 {
 	a->vcpu->interrupt_waits = true;
 	p->news |= (uint8_t)(1 << a->vcpu->id);
 }
 
-static void accept(struct platform *p, unsigned vcpu, unsigned vector, bool level)
+static void accept(struct pc *p, unsigned vcpu, unsigned vector, bool level)
 {
 	lapic_accept(&p->apic[vcpu].lapic, vector, level);
 	note(p, &p->apic[vcpu]);
@@ -162,7 +166,7 @@ static void accept(struct platform *p, unsigned vcpu, unsigned vector, bool leve
 #define MODE_STARTUP 6
 
 /* To all of these vCPUs, or, where the lowest priority is to have it, to the first. */
-static void send(struct platform *p, unsigned vcpus, unsigned mode, unsigned vector, bool level)
+static void send(struct pc *p, unsigned vcpus, unsigned mode, unsigned vector, bool level)
 {
 	if (mode == MODE_LOWEST)
 		vcpus &= -vcpus;
@@ -172,7 +176,7 @@ static void send(struct platform *p, unsigned vcpus, unsigned mode, unsigned vec
 		accept(p, (unsigned)__builtin_ctz(vcpus), vector, level);
 }
 
-static unsigned destinations(const struct platform *p, uint8_t destination, bool logical)
+static unsigned destinations(const struct pc *p, uint8_t destination, bool logical)
 {
 	unsigned vcpus = 0;
 
@@ -183,7 +187,7 @@ static unsigned destinations(const struct platform *p, uint8_t destination, bool
 }
 
 /* Interrupts of the I/O APIC's pins, to whom they are for. */
-static void send_pins(struct platform *p, uint32_t pins)
+static void send_pins(struct pc *p, uint32_t pins)
 {
 	for (; pins; pins &= pins - 1) {
 		uint64_t r = p->ioapic.redirect[__builtin_ctz(pins)];
@@ -194,7 +198,7 @@ static void send_pins(struct platform *p, uint32_t pins)
 }
 
 /* A device's line goes to both controllers; the timer's to pin 2 of the second. */
-static void set_line(struct platform *p, unsigned irq, bool high)
+static void set_line(struct pc *p, unsigned irq, bool high)
 {
 	pic_set_line(&p->pic, irq, high);
 	if (p->has_apic)
@@ -203,7 +207,7 @@ static void set_line(struct platform *p, unsigned irq, bool high)
 
 /* Only while the guest runs: a vCPU that parks cancels its timers, and another may still be on its
  * way there. */
-static void arm(struct platform *p, struct vcpu *v, struct timer *t, uint64_t deadline)
+static void arm(struct pc *p, struct vcpu *v, struct timer *t, uint64_t deadline)
 {
 	if (guest_is_running(p->guest))
 		timer_set(v->cpu, t, deadline);
@@ -216,13 +220,13 @@ static void arm_lapic(struct apic *a, uint64_t since)
 	if (at == LAPIC_NEVER)
 		timer_cancel(a->vcpu->cpu, &a->timer);
 	else
-		arm(a->platform, a->vcpu, &a->timer, a->platform->start + tsc_from_ns(at) + 1);
+		arm(a->pc, a->vcpu, &a->timer, a->pc->start + tsc_from_ns(at) + 1);
 }
 
 static void lapic_fired(struct timer *t)
 {
 	struct apic *a = container_of(t, struct apic, timer);
-	struct platform *p = a->platform;
+	struct pc *p = a->pc;
 
 	enter(p);
 	lapic_timer_fired(&a->lapic);
@@ -232,7 +236,7 @@ static void lapic_fired(struct timer *t)
 }
 
 /* Whether this is not vCPU 0's CPU, whose timers the devices use; then it is asked. */
-static bool is_elsewhere(const struct platform *p)
+static bool is_elsewhere(const struct pc *p)
 {
 	if (cpu_of(p) == this_cpu())
 		return false;
@@ -241,7 +245,7 @@ static bool is_elsewhere(const struct platform *p)
 }
 
 /* The next edge after since; one that is past by now, for we are slow, is raised at once. */
-static void arm_pit(struct platform *p, uint64_t since)
+static void arm_pit(struct pc *p, uint64_t since)
 {
 	uint64_t at = pit_next_edge(&p->pit.channel[0], since);
 
@@ -256,7 +260,7 @@ static void arm_pit(struct platform *p, uint64_t since)
 
 static void pit_fired(struct timer *t)
 {
-	struct platform *p = container_of(t, struct platform, pit_timer);
+	struct pc *p = container_of(t, struct pc, pit_timer);
 
 	enter(p);
 	set_line(p, IRQ_TIMER, false);
@@ -265,11 +269,11 @@ static void pit_fired(struct timer *t)
 	leave(p);
 }
 
-static void feed(struct platform *p);
+static void feed(struct pc *p);
 
 static void key_up(struct timer *t)
 {
-	struct platform *p = container_of(t, struct platform, key_timer);
+	struct pc *p = container_of(t, struct pc, key_timer);
 
 	enter(p);
 	i8042_release(&p->keyboard);
@@ -277,12 +281,12 @@ static void key_up(struct timer *t)
 	leave(p);
 }
 
-/* Without room the transmitter stays full until platform_room. */
+/* Without room the transmitter stays full until the board is told of some. */
 static bool transmit(void *arg, uint8_t byte)
 {
 	struct guest *g = arg;
 
-	g->platform->printed = true;
+	pc_of(g)->printed = true;
 	spin_lock(&g->console_lock);
 	bool room = console_guest_put(g, (char)byte);
 	spin_unlock(&g->console_lock);
@@ -304,11 +308,11 @@ static void clear_screen(struct guest *g)
 {
 	uint16_t *cell = mmu_memory(&g->mmu, GPA(VGA_TEXT_AT), 4000);
 
-	for (unsigned i = 0; cell && i < PLATFORM_ROWS * PLATFORM_COLUMNS; i++)
+	for (unsigned i = 0; cell && i < BOARD_ROWS * BOARD_COLUMNS; i++)
 		cell[i] = 0x0720;
 }
 
-static void reset_apics(struct platform *p)
+static void reset_apics(struct pc *p)
 {
 	struct guest *g = p->guest;
 	void *tables = mmu_memory(&g->mmu, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
@@ -317,7 +321,7 @@ static void reset_apics(struct platform *p)
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		struct apic *a = &p->apic[i];
 
-		a->platform = p;
+		a->pc = p;
 		a->vcpu = &g->vcpu[i];
 		a->waits = i;
 		a->timer.fire = lapic_fired;
@@ -331,9 +335,21 @@ static void reset_apics(struct platform *p)
 		acpi_tables_write(tables, g->vcpus);
 }
 
-void platform_reset(struct platform *p, struct guest *g)
+static int create(struct guest *g)
 {
-	p->guest = g;
+	mpa_t at = guest_take(g, sizeof(struct pc) + g->vcpus * sizeof(struct apic));
+
+	if (!at.v)
+		return -ENOMEM;
+	g->board_state = direct(at);
+	pc_of(g)->guest = g;
+	return 0;
+}
+
+static void reset(struct guest *g)
+{
+	struct pc *p = pc_of(g);
+
 	p->pit_timer.fire = pit_fired;
 	p->key_timer.fire = key_up;
 	p->pit_timer.owner = p->key_timer.owner = g->vcpu;
@@ -353,31 +369,35 @@ void platform_reset(struct platform *p, struct guest *g)
 	reset_apics(p);
 }
 
-void platform_park(struct platform *p, unsigned vcpu)
+static void park(struct vcpu *v)
 {
-	timer_cancel(p->guest->vcpu[vcpu].cpu, &p->apic[vcpu].timer);
-	if (vcpu)
+	struct pc *p = pc_of(v->guest);
+
+	timer_cancel(v->cpu, &p->apic[v->id].timer);
+	if (v->id)
 		return;
-	timer_cancel(cpu_of(p), &p->pit_timer);
-	timer_cancel(cpu_of(p), &p->key_timer);
+	timer_cancel(v->cpu, &p->pit_timer);
+	timer_cancel(v->cpu, &p->key_timer);
 }
 
-void platform_init(struct platform *p, unsigned vcpu)
+static void init(struct vcpu *v)
 {
+	struct pc *p = pc_of(v->guest);
+
 	enter(p);
-	timer_cancel(p->apic[vcpu].vcpu->cpu, &p->apic[vcpu].timer);
-	lapic_reset(&p->apic[vcpu].lapic, (uint8_t)vcpu);
+	timer_cancel(v->cpu, &p->apic[v->id].timer);
+	lapic_reset(&p->apic[v->id].lapic, (uint8_t)v->id);
 	leave(p);
 }
 
-static void update_lines(struct platform *p)
+static void update_lines(struct pc *p)
 {
 	set_line(p, IRQ_COM1, uart_irq(&p->uart));
 	set_line(p, IRQ_KEYBOARD, i8042_irq(&p->keyboard));
 }
 
 /* Takes as much of the waiting console input as the device has room for. */
-static void feed(struct platform *p)
+static void feed(struct pc *p)
 {
 	int byte;
 
@@ -393,8 +413,10 @@ static void feed(struct platform *p)
 	update_lines(p);
 }
 
-void platform_input(struct platform *p)
+static void input(struct guest *g)
 {
+	struct pc *p = pc_of(g);
+
 	enter(p);
 	if (p->rearm)
 		arm_pit(p, p->pit.channel[0].start);
@@ -402,15 +424,17 @@ void platform_input(struct platform *p)
 	leave(p);
 }
 
-void platform_room(struct platform *p)
+static void room(struct guest *g)
 {
+	struct pc *p = pc_of(g);
+
 	enter(p);
 	uart_transmitted(&p->uart);
 	update_lines(p);
 	leave(p);
 }
 
-static uint8_t in_byte(struct platform *p, uint16_t port)
+static uint8_t in_byte(struct pc *p, uint16_t port)
 {
 	uint8_t v;
 
@@ -445,7 +469,7 @@ static uint8_t in_byte(struct platform *p, uint16_t port)
 #define ACPI_PM_TIMER_HZ  3579545
 
 /* ACPI's fixed hardware, 4.8.3: no event ever happens, the timer of 24 bits runs. */
-static bool acpi_in(const struct platform *p, uint16_t port, unsigned width, uint32_t *value)
+static bool acpi_in(const struct pc *p, uint16_t port, unsigned width, uint32_t *value)
 {
 	if (port == ACPI_PM1A_EVENT && width == 2)
 		*value = 0;
@@ -460,14 +484,14 @@ static bool acpi_in(const struct platform *p, uint16_t port, unsigned width, uin
 	return true;
 }
 
-static void want_end(struct platform *p, uint8_t code, const char *how)
+static void want_end(struct pc *p, uint8_t code, const char *how)
 {
 	p->ending = true;
 	p->ending_how = how;
 	p->exit_code = code;
 }
 
-static void out_byte(struct platform *p, uint16_t port, uint8_t v)
+static void out_byte(struct pc *p, uint16_t port, uint8_t v)
 {
 	switch (port) {
 	case 0x20 ... 0x21:
@@ -498,8 +522,9 @@ static void out_byte(struct platform *p, uint16_t port, uint8_t v)
 	}
 }
 
-uint32_t platform_in(struct platform *p, uint16_t port, unsigned width)
+static uint32_t port_in(struct vcpu *vcpu, uint16_t port, unsigned width)
 {
+	struct pc *p = pc_of(vcpu->guest);
 	uint32_t v = 0;
 
 	enter(p);
@@ -510,7 +535,7 @@ uint32_t platform_in(struct platform *p, uint16_t port, unsigned width)
 	return v;
 }
 
-static void out(struct platform *p, uint16_t port, unsigned width, uint32_t value)
+static void out(struct pc *p, uint16_t port, unsigned width, uint32_t value)
 {
 	if (port == ACPI_PM1A_CONTROL && width == 2 && (value & ACPI_SLEEP_ENABLE))
 		want_end(p, 0, "powered off");
@@ -524,8 +549,10 @@ static void out(struct platform *p, uint16_t port, unsigned width, uint32_t valu
 		out_byte(p, (uint16_t)(port + i), (uint8_t)(value >> (8 * i)));
 }
 
-void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value)
+static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value)
 {
+	struct pc *p = pc_of(v->guest);
+
 	enter(p);
 	out(p, port, width, value);
 	bool ending = p->ending, reset = p->reset_wanted;
@@ -545,7 +572,7 @@ void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t va
 
 /* 9.4.4.1: INIT puts a processor before its start; the first startup IPI after it says where that
  * is. The boot processor is started by nobody. */
-static void send_init(struct platform *p, unsigned vcpus)
+static void send_init(struct pc *p, unsigned vcpus)
 {
 	for (vcpus &= ~1u; vcpus; vcpus &= vcpus - 1) {
 		struct apic *a = &p->apic[__builtin_ctz(vcpus)];
@@ -556,7 +583,7 @@ static void send_init(struct platform *p, unsigned vcpus)
 	}
 }
 
-static void send_startup(struct platform *p, unsigned vcpus, uint8_t page)
+static void send_startup(struct pc *p, unsigned vcpus, uint8_t page)
 {
 	for (; vcpus; vcpus &= vcpus - 1) {
 		struct apic *a = &p->apic[__builtin_ctz(vcpus)];
@@ -573,7 +600,7 @@ static void send_startup(struct platform *p, unsigned vcpus, uint8_t page)
 #define ICR_LEVEL  0x8000
 
 /* 11.6.1: by the shorthand, or by the destination field. */
-static unsigned ipi_destinations(const struct platform *p, const struct apic *from)
+static unsigned ipi_destinations(const struct pc *p, const struct apic *from)
 {
 	unsigned all = (1u << p->guest->vcpus) - 1, self = 1u << from->vcpu->id;
 
@@ -587,7 +614,7 @@ static unsigned ipi_destinations(const struct platform *p, const struct apic *fr
 	}
 }
 
-static void send_ipi(struct platform *p, const struct apic *from)
+static void send_ipi(struct pc *p, const struct apic *from)
 {
 	uint32_t low = from->lapic.icr_low;
 	unsigned mode = low >> 8 & 7, to = ipi_destinations(p, from);
@@ -600,7 +627,7 @@ static void send_ipi(struct platform *p, const struct apic *from)
 		send(p, to, mode, low & 0xff, false);
 }
 
-static void lapic_mmio_write(struct platform *p, struct apic *a, unsigned offset, uint32_t value)
+static void lapic_mmio_write(struct pc *p, struct apic *a, unsigned offset, uint32_t value)
 {
 	unsigned vector = 0;
 
@@ -612,7 +639,7 @@ static void lapic_mmio_write(struct platform *p, struct apic *a, unsigned offset
 	}
 }
 
-static uint32_t mmio_read(struct platform *p, const struct apic *a, uint64_t at)
+static uint32_t mmio_read(struct pc *p, const struct apic *a, uint64_t at)
 {
 	unsigned offset = at & ~PAGE_MASK;
 
@@ -624,51 +651,58 @@ static uint32_t mmio_read(struct platform *p, const struct apic *a, uint64_t at)
 }
 
 /* Registers are 4 bytes wide, 16 apart; other accesses are undefined (SDM 3A 11.4.1). */
-uint64_t platform_mmio_read(struct platform *p, unsigned vcpu, uint64_t at, unsigned width)
+static uint64_t mmio_in(struct vcpu *v, gpa_t at, unsigned width)
 {
+	struct pc *p = pc_of(v->guest);
 	uint32_t value;
 
-	if (!p->has_apic || at & 3 || width != 4)
+	if (!p->has_apic || at.v & 3 || width != 4)
 		return ~0ull;
 	enter(p);
-	value = mmio_read(p, &p->apic[vcpu], at);
+	value = mmio_read(p, &p->apic[v->id], at.v);
 	leave(p);
 	return value;
 }
 
-void platform_mmio_write(struct platform *p, unsigned vcpu, uint64_t at, uint64_t value,
-			 unsigned width)
+static void mmio_out(struct vcpu *v, gpa_t at, unsigned width, uint64_t value)
 {
-	unsigned offset = at & ~PAGE_MASK;
+	struct pc *p = pc_of(v->guest);
+	unsigned offset = at.v & ~PAGE_MASK;
 
-	if (!p->has_apic || at & 3 || width != 4)
+	if (!p->has_apic || at.v & 3 || width != 4)
 		return;
 	enter(p);
-	switch (at & PAGE_MASK) {
-	case LAPIC_AT: lapic_mmio_write(p, &p->apic[vcpu], offset, (uint32_t)value); break;
+	switch (at.v & PAGE_MASK) {
+	case LAPIC_AT: lapic_mmio_write(p, &p->apic[v->id], offset, (uint32_t)value); break;
 	case IOAPIC_AT: send_pins(p, ioapic_write(&p->ioapic, offset, (uint32_t)value)); break;
 	}
 	leave(p);
 }
 
-void platform_screen_cells(const struct platform *p, unsigned row, uint16_t *cell)
+/* Blank outside the guest's memory. */
+static void screen(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLUMNS])
 {
-	uint64_t at = VGA_TEXT_AT + 2ull * (vga_start(&p->vga) + row * PLATFORM_COLUMNS);
-	const uint16_t *from = mmu_memory(&p->guest->mmu, GPA(at), 2 * PLATFORM_COLUMNS);
+	uint64_t at = VGA_TEXT_AT + 2ull * (vga_start(&pc_of(g)->vga) + row * BOARD_COLUMNS);
+	const uint16_t *from = mmu_memory(&g->mmu, GPA(at), 2 * BOARD_COLUMNS);
 
-	for (unsigned i = 0; i < PLATFORM_COLUMNS; i++)
+	for (unsigned i = 0; i < BOARD_COLUMNS; i++)
 		cell[i] = from ? from[i] : 0x0720;
 }
 
-void platform_screen_row(const struct platform *p, unsigned row, char *text)
-{
-	uint16_t cell[PLATFORM_COLUMNS];
-
-	platform_screen_cells(p, row, cell);
-	for (unsigned i = 0; i < PLATFORM_COLUMNS; i++) {
-		char c = (char)cell[i];
-
-		text[i] = c >= ' ' && c < 0x7f ? c : c == 0 ? ' ' : '#';
-	}
-	text[PLATFORM_COLUMNS] = 0;
-}
+const struct board pc_board = {
+	.memory_max = DEVICES_AT,
+	.low_bytes = LOW_BYTES,
+	.create = create,
+	.reset = reset,
+	.park = park,
+	.init = init,
+	.input = input,
+	.room = room,
+	.in = port_in,
+	.out = port_out,
+	.read = mmio_in,
+	.write = mmio_out,
+	.interrupt_pending = interrupt_pending,
+	.acknowledge = acknowledge,
+	.screen = screen,
+};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PCI configuration by ports 0xcf8 and 0xcfc (PCI Local Bus 3.0, 3.2.2.3.2): a host bridge, so that
  * guests trust the mechanism, and nothing else on its bus. */
-#ifndef VENEER_PLATFORM_PCI_H
-#define VENEER_PLATFORM_PCI_H
+#ifndef VENEER_PC_PCI_H
+#define VENEER_PC_PCI_H
 
 #include "lib/types.h"
 
