@@ -6,15 +6,21 @@
 
 #include "lib/types.h"
 
+struct bus;
+
 struct pci {
 	uint32_t address; /* CONFIG_ADDRESS */
+	struct bus *bus;
 };
 
 #define PCI_ADDRESS_PORT 0xcf8
+#define PCI_RESET_PORT	 0xcf9 /* reset control, in bytes */
 #define PCI_DATA_PORT	 0xcfc
 
 uint8_t pci_read(const struct pci *p, uint16_t port);
 /* Of the whole of CONFIG_ADDRESS; smaller writes go to what else is at these ports. */
 void pci_set_address(struct pci *p, uint32_t value);
+
+void pci_attach(struct pci *p, struct bus *b);
 
 #endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The legacy PC of a guest that thinks it has one: what its devices need from the outside. The
+ * devices are plain state machines with time handed in, so that tests run them on the host; they
+ * know the bus alone. This header is for the files that put them together.
+ */
+#ifndef VENEER_PC_H
+#define VENEER_PC_H
+
+#include "arch/cpu.h"
+#include "guest/guest.h"
+#include "guest/timer.h"
+#include "pc/acpi_pm.h"
+#include "pc/bus.h"
+#include "pc/i8042.h"
+#include "pc/i8254.h"
+#include "pc/i8259.h"
+#include "pc/ioapic.h"
+#include "pc/lapic.h"
+#include "pc/ns16550.h"
+#include "pc/pci.h"
+#include "pc/rtc.h"
+#include "pc/vga.h"
+
+/* A vCPU's local APIC and its timer, which is of that vCPU's CPU. */
+struct apic {
+	struct lapic lapic;
+	struct timer timer;
+	struct pc *pc;
+	struct vcpu *vcpu;
+	bool waits; /* for a startup IPI */
+};
+
+/* A timer of the bus, of vCPU 0's CPU; other CPUs ask that one to arm it. */
+struct pc_timer {
+	struct timer timer;
+	struct pc *pc;
+};
+
+/* What an access leads to, seen to without the lock. */
+#define PC_SEND	   1u /* lines of the console have been printed */
+#define PC_END	   2u /* the guest wants its end, with exit_code */
+#define PC_RESTART 4u
+
+/*
+ * The vCPUs of a guest meet here, each on its own CPU: lock is over all but what is set once, the
+ * tables of the bus among it. Whoever holds it may take the locks of consoles. Wakeups are sent
+ * after unlocking.
+ */
+struct pc {
+	uint8_t lock;
+	uint8_t news;	/* vCPUs that have been sent something, as bits */
+	uint8_t wanted; /* PC_* */
+	bool intr_told;
+	bool rearm; /* timers of the bus were set on another CPU */
+	uint8_t exit_code;
+	const char *ending_how;
+	struct guest *guest;
+	uint64_t start; /* TSC at reset: time 0 of the devices */
+	struct bus bus;
+	struct pic pic;
+	struct pit pit;
+	struct uart uart;
+	struct i8042 keyboard;
+	struct rtc rtc;
+	struct vga vga;
+	struct pci pci;
+	struct acpi_pm acpi_pm;
+	bool has_apic; /* and ACPI's tables: in a virtual machine */
+	struct ioapic ioapic;
+	struct pc_timer timer[BUS_TIMERS];
+	struct apic apic[];
+};
+
+static inline struct pc *pc_of(const struct guest *g)
+{
+	return g->board_state;
+}
+
+static inline struct pc *pc_of_bus(const struct bus *b)
+{
+	return container_of(b, struct pc, bus);
+}
+
+/* interrupts.c. Gives the lock back; then wakes who has been sent something, and sees to what else
+ * is wanted. */
+void pc_leave(struct pc *p);
+void pc_attach_apics(struct pc *p);
+void pc_reset_apics(struct pc *p);
+void pc_set_line(struct bus *b, unsigned irq, bool high);
+void pc_note(struct pc *p, struct apic *a); /* it may have an interrupt for its vCPU */
+bool pc_interrupt_pending(const struct vcpu *v);
+int pc_acknowledge(struct vcpu *v);
+void pc_init(struct vcpu *v);
+
+/* timers.c */
+uint64_t pc_now(const struct bus *b); /* ns */
+void pc_set_timer(struct bus *b, unsigned timer);
+void pc_arm_lapic(struct apic *a, uint64_t since);
+void pc_create_timers(struct pc *p);
+void pc_rearm(struct pc *p); /* on vCPU 0's CPU */
+void pc_park(struct vcpu *v);
+
+/* ports.c, mmio.c */
+uint32_t pc_in(struct vcpu *v, uint16_t port, unsigned width);
+void pc_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
+uint64_t pc_read(struct vcpu *v, gpa_t at, unsigned width);
+void pc_write(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
+
+#endif
