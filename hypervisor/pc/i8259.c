@@ -19,7 +19,7 @@ static unsigned rank(const struct pic_chip *c, unsigned irq)
 
 static unsigned highest(const struct pic_chip *c, uint8_t bits)
 {
-	for (unsigned n = 1; n <= 8; n++) {
+	for (unsigned n = 1; bits && n <= 8; n++) {
 		unsigned irq = (c->lowest + n) & 7;
 
 		if (bits >> irq & 1)
