@@ -192,13 +192,18 @@ __attribute__((noinline)) static void send_ipi(struct pc *p, const struct apic *
 		send(p, to, mode, low & 0xff, false);
 }
 
+static uint64_t now_for(const struct pc *p, unsigned offset)
+{
+	return offset < LAPIC_TIMED ? LAPIC_NEVER : pc_now(&p->bus);
+}
+
 /* Registers are 4 bytes wide, 16 apart; other accesses are undefined (11.4.1). */
 static uint64_t read_lapic(void *device, struct bus_access a)
 {
 	struct pc *p = device;
 	unsigned offset = a.at & ~PAGE_MASK;
 
-	return offset & 3 ? ~0ull : lapic_read(&p->apic[a.vcpu].lapic, offset, pc_now(&p->bus));
+	return offset & 3 ? ~0ull : lapic_read(&p->apic[a.vcpu].lapic, offset, now_for(p, offset));
 }
 
 HOT_FRAME static void write_lapic(void *device, struct bus_access access, uint64_t value)
@@ -209,7 +214,7 @@ HOT_FRAME static void write_lapic(void *device, struct bus_access access, uint64
 
 	if (offset & 3)
 		return;
-	switch (lapic_write(&a->lapic, offset, (uint32_t)value, pc_now(&p->bus), &vector)) {
+	switch (lapic_write(&a->lapic, offset, (uint32_t)value, now_for(p, offset), &vector)) {
 	case LAPIC_TIMER: pc_arm_lapic(a, pc_now(&p->bus)); break;
 	case LAPIC_EOI: send_pins(p, ioapic_end_of_interrupt(&p->ioapic, vector)); break;
 	case LAPIC_SEND: send_ipi(p, a); break;

@@ -9,6 +9,8 @@
 #define LAPIC_AT    0xfee00000
 #define LAPIC_NEVER (~0ull)
 
+#define LAPIC_TIMED 0x320 /* registers below need no time: LAPIC_NEVER will do */
+
 enum {
 	LAPIC_LVT_TIMER,
 	LAPIC_LVT_THERMAL,
