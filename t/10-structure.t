@@ -20,7 +20,6 @@ my %debts = map { $_ => 1 } (
 	'guest -> engine/ring/shadow', # guest/guest.h has struct mmu: guest memory is to stand apart from shadows
 	'virtio -> engine/ring/shadow', # the same: where a queue looks at guest memory
 	'guest -> virtio', # struct guest has its devices in place
-	'guest -> pc', # the board, of which a guest is to know functions alone
 );
 
 my %text;

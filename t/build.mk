@@ -43,9 +43,8 @@ $(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c hypervisor/engine/ri
 $(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port mmio length hvm control) \
 	$(patsubst %,hypervisor/%.c,guest/port_io guest/operand insn/decode)
 $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
-$(BUILD)/t/unit/test_devices: hypervisor/pc/i8042.c hypervisor/pc/i8254.c \
-	hypervisor/pc/i8259.c hypervisor/pc/ns16550.c hypervisor/pc/rtc.c hypervisor/pc/vga.c \
-	hypervisor/pc/ioapic.c hypervisor/pc/lapic.c hypervisor/pc/pci.c
+PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus i8042 i8254 i8259 ioapic lapic ns16550 pci rtc system vga)
+$(BUILD)/t/unit/test_devices $(BUILD)/t/unit/test_bus: $(PC_DEVICES)
 
 $(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h hypervisor/*/*/*/*.h rewriter/*.h) | packages
 	@mkdir -p $(@D)

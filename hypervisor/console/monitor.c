@@ -11,7 +11,6 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
-#include "pc/pc.h"
 
 #define CTRL_A 1
 
@@ -126,20 +125,28 @@ static void command_stop(struct guest *g)
 
 static bool has_screen(const struct guest *g)
 {
-	if (!g->platform)
+	if (!g->board)
 		console_print("%s has no screen", g->config->name);
-	return g->platform;
+	return g->board;
+}
+
+static char printable(char c)
+{
+	return c >= ' ' && c < 0x7f ? c : c == 0 ? ' ' : '#';
 }
 
 /* The text screen, a line of the console for each of its 25, so that a script can read it. */
 static void command_screen(struct guest *g)
 {
-	char text[PLATFORM_COLUMNS + 1];
+	uint16_t cell[BOARD_COLUMNS];
+	char text[BOARD_COLUMNS + 1] = "";
 
 	if (!has_screen(g))
 		return;
-	for (unsigned row = 0; row < PLATFORM_ROWS; row++) {
-		platform_screen_row(g->platform, row, text);
+	for (unsigned row = 0; row < BOARD_ROWS; row++) {
+		g->board->screen(g, row, cell);
+		for (unsigned i = 0; i < BOARD_COLUMNS; i++)
+			text[i] = printable((char)cell[i]);
 		console_print("%s: screen %02u |%s|", g->config->name, row, text);
 	}
 }
@@ -147,14 +154,14 @@ static void command_screen(struct guest *g)
 /* The same for programs: character and attribute of each cell, in hexadecimal. */
 static void command_cells(struct guest *g)
 {
-	uint16_t cell[PLATFORM_COLUMNS];
-	char text[4 * PLATFORM_COLUMNS + 1];
+	uint16_t cell[BOARD_COLUMNS];
+	char text[4 * BOARD_COLUMNS + 1];
 
 	if (!has_screen(g))
 		return;
-	for (unsigned row = 0; row < PLATFORM_ROWS; row++) {
-		platform_screen_cells(g->platform, row, cell);
-		for (unsigned i = 0; i < PLATFORM_COLUMNS; i++)
+	for (unsigned row = 0; row < BOARD_ROWS; row++) {
+		g->board->screen(g, row, cell);
+		for (unsigned i = 0; i < BOARD_COLUMNS; i++)
 			format(text + 4 * i, 5, "%04x", cell[i]);
 		console_print("%s: cells %02u %s", g->config->name, row, text);
 	}

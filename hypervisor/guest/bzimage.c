@@ -6,7 +6,6 @@
 #include "arch/descriptor.h"
 #include "guest/guest.h"
 #include "lib/string.h"
-#include "pc/pc.h"
 
 #define HEADER_AT	offsetof(struct boot_params, hdr) /* in the file too */
 #define SIGNATURE	0x53726448			  /* "HdrS" */
@@ -78,18 +77,19 @@ static const char *add_initrd(struct guest *g, const struct setup_header *h)
 
 static void fill_params(struct guest *g, struct boot_params *p)
 {
+	uint64_t low = g->board->low_bytes;
+
 	p->hdr.type_of_loader = 0xff;
 	p->hdr.vid_mode = 0xffff; /* as it is */
 	p->hdr.cmd_line_ptr = CMDLINE_AT;
 	p->screen_info.orig_video_isVGA = 1;
 	p->screen_info.orig_video_mode = 3;
-	p->screen_info.orig_video_cols = PLATFORM_COLUMNS;
-	p->screen_info.orig_video_lines = PLATFORM_ROWS;
+	p->screen_info.orig_video_cols = BOARD_COLUMNS;
+	p->screen_info.orig_video_lines = BOARD_ROWS;
 	p->screen_info.orig_video_points = 16;
 	p->e820_entries = 3;
-	p->e820_table[0] = (struct boot_e820_entry){ 0, PLATFORM_LOW_BYTES, 1 };
-	p->e820_table[1] =
-		(struct boot_e820_entry){ PLATFORM_LOW_BYTES, MIB(1) - PLATFORM_LOW_BYTES, 2 };
+	p->e820_table[0] = (struct boot_e820_entry){ 0, low, 1 };
+	p->e820_table[1] = (struct boot_e820_entry){ low, MIB(1) - low, 2 };
 	p->e820_table[2] = (struct boot_e820_entry){ MIB(1), g->mmu.memory_bytes - MIB(1), 1 };
 }
 

@@ -11,7 +11,6 @@
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
-#include "pc/pc.h"
 
 struct guest guests[GUESTS_MAX];
 unsigned guest_count;
@@ -103,9 +102,10 @@ int guest_create(struct guest *g, const struct guest_config *config)
 				     g->vcpus);
 		return -EINVAL;
 	}
-	if (config->memory > PLATFORM_DEVICES_AT && !guest_is_pv(g)) {
+	g->board = guest_is_pv(g) ? NULL : &pc_board;
+	if (g->board && config->memory > g->board->memory_max) {
 		console_guest_notice(g, "memory = %lu MiB: a PC's devices begin at %lu MiB",
-				     config->memory >> 20, PLATFORM_DEVICES_AT >> 20);
+				     config->memory >> 20, g->board->memory_max >> 20);
 		return -EINVAL;
 	}
 	if (!take_memory(g, config->memory) || !create_vcpus(g)) {
@@ -118,13 +118,8 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	g->device[0].kind = &virtio_console;
 	g->device[0].guest = g;
 	g->device[0].event = VENEER_EVENT_DEVICES;
-	if (!guest_is_pv(g)) {
-		mpa_t pa = guest_take(g, platform_bytes(g->vcpus));
-
-		if (!pa.v)
-			return -ENOMEM;
-		g->platform = direct(pa);
-	}
+	if (g->board && g->board->create(g))
+		return -ENOMEM;
 	if (load_window(g))
 		return -EINVAL;
 	g->phase = GUEST_LOADING;
@@ -218,7 +213,7 @@ void vcpu_init(struct vcpu *v)
 	vcpu_unload(v);
 	v->state = VCPU_STOPPED;
 	__atomic_and_fetch(&v->requests, ~REQUEST_BEGIN, __ATOMIC_RELAXED);
-	platform_init(v->guest->platform, v->id);
+	v->guest->board->init(v);
 }
 
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
@@ -309,9 +304,9 @@ uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes)
  */
 void vcpu_halt(struct vcpu *v, bool masked)
 {
-	const struct platform *p = v->guest->platform;
+	const struct board *b = v->guest->board;
 
-	if (!masked && p && platform_interrupt_pending(p, v->id))
+	if (!masked && b && b->interrupt_pending(v))
 		return;
 	if (!masked || v->guest->vcpus > 1) /* another may yet start it */
 		v->state = VCPU_HALTED;

@@ -11,6 +11,7 @@
 #include "abi/veneer.h"
 #include "arch/cpu.h"
 #include "engine/ring/shadow/mmu.h"
+#include "guest/board.h"
 #include "guest/console.h"
 #include "guest/engine.h"
 #include "guest/load.h"
@@ -117,7 +118,7 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
-	bool interrupt_waits; /* of a PC: the platform may have one; written under its lock */
+	bool interrupt_waits; /* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;
@@ -169,7 +170,8 @@ struct guest {
 	struct load load;     /* how far it is */
 	uint8_t console_lock; /* over the line so far and the taking of input */
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
-	struct platform *platform;		     /* legacy devices, or NULL for PV */
+	const struct board *board;		     /* NULL for PV */
+	void *board_state;			     /* the board's own */
 
 	struct file image, module;
 	struct elf_image elf; /* what the image's headers say, if it is no bzImage */

@@ -12,7 +12,6 @@
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
-#include "pc/pc.h"
 
 static void set_phase(struct guest *g, enum guest_phase phase)
 {
@@ -78,8 +77,8 @@ void vcpu_park(struct vcpu *v)
 	timer_cancel(v->cpu, &v->timer);
 	if (!v->id)
 		timer_cancel(v->cpu, &g->device[0].timer);
-	if (g->platform)
-		platform_park(g->platform, v->id);
+	if (g->board)
+		g->board->park(v);
 	if (!__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) &&
 	    go_on(g, GUEST_LOADING) == GUEST_LOADING) {
 		guest_load_begin(g);
@@ -152,8 +151,8 @@ static const char *load_step(struct guest *g)
 	case LOAD_COPY: done = load_copy_part(g); break;
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;
 	case LOAD_DEVICES:
-		if (g->platform)
-			platform_reset(g->platform, g);
+		if (g->board)
+			g->board->reset(g);
 		break;
 	case LOAD_FINISH: why = load_finish(g); break;
 	case LOAD_DONE: break;

@@ -8,10 +8,8 @@
 #include "kernel/memory.h"
 #include "lib/string.h"
 #include "load/elf.h"
-#include "pc/pc.h"
 
-#define SECONDS_TO_2000	  946684800 /* from 1970 */
-#define MULTIBOOT_INFO_AT 0x9000    /* below the image, above the BIOS's own places */
+#define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
 
 /* Multiboot 0.6.96, section 3.3 */
 struct multiboot_info {
@@ -294,7 +292,7 @@ static const char *start_pv(struct guest *g)
 		.module = g->load.module.v,
 		.module_bytes = g->module.bytes,
 		.reserved_end = at.v + PAGE_SIZE,
-		.wall_clock = (platform_boot_seconds() + SECONDS_TO_2000) * 1000000000,
+		.wall_clock = clock_boot_seconds() * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
 	vcpu_start_pv(g->vcpu, g->elf.entry, at.v, 0, GPA(~0ull));
@@ -308,19 +306,19 @@ static void fill_multiboot(struct guest *g)
 	struct multiboot_info *mb = mmu_memory(&g->mmu, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
 	struct multiboot_module *mod = (void *)(mb + 1);
 	struct multiboot_mmap *map = (void *)(mod + 1);
-	uint64_t high = g->mmu.memory_bytes - MIB(1);
+	uint64_t low = g->board->low_bytes, high = g->mmu.memory_bytes - MIB(1);
 	char *cmdline = (char *)mb + 1024, *name = cmdline + 256;
 
 	*mb = (struct multiboot_info){
 		.flags = MULTIBOOT_MEMORY | MULTIBOOT_CMDLINE | MULTIBOOT_MMAP,
-		.mem_lower = PLATFORM_LOW_BYTES >> 10,
+		.mem_lower = (uint32_t)(low >> 10),
 		.mem_upper = (uint32_t)(high >> 10),
 		.cmdline = MULTIBOOT_INFO_AT + 1024,
 		.mmap_length = 2 * sizeof(*map),
 		.mmap_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)map - (char *)mb),
 	};
 	copy_string(cmdline, g->config->cmdline, 256);
-	map[0] = (struct multiboot_mmap){ 20, 0, PLATFORM_LOW_BYTES, 1 };
+	map[0] = (struct multiboot_mmap){ 20, 0, low, 1 };
 	map[1] = (struct multiboot_mmap){ 20, MIB(1), high, 1 };
 	if (g->module.bytes) {
 		copy_string(name, g->config->module, 256);

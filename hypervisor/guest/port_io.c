@@ -3,7 +3,6 @@
 
 #include "arch/cpu.h"
 #include "guest/guest.h"
-#include "pc/pc.h"
 
 bool port_io_is(unsigned op)
 {
@@ -31,13 +30,17 @@ bool port_io_permitted(struct vcpu *v, const struct insn *i)
 
 static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned width)
 {
-	return v->guest->platform ? platform_in(v->guest->platform, port, width) : ~0u;
+	const struct board *b = v->guest->board;
+
+	return b ? b->in(v, port, width) : ~0u;
 }
 
 static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value)
 {
-	if (v->guest->platform)
-		platform_out(v->guest->platform, port, width, value);
+	const struct board *b = v->guest->board;
+
+	if (b)
+		b->out(v, port, width, value);
 }
 
 /* Bytes at one exit; then the core may be interrupted. Each is a register of a device's and takes

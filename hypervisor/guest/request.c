@@ -3,7 +3,6 @@
 #include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
-#include "pc/pc.h"
 #include "virtio/device.h"
 
 /* --- asking, from any CPU --- */
@@ -68,11 +67,11 @@ void request_at_once(struct vcpu *v)
 
 static void input(struct guest *g)
 {
-	if (guest_is_pv(g)) {
+	if (g->board) {
+		g->board->input(g);
+	} else {
 		vcpu_event(g->vcpu, VENEER_EVENT_CONSOLE);
 		virtio_kick(&g->device[0]);
-	} else {
-		platform_input(g->platform);
 	}
 }
 
@@ -82,14 +81,15 @@ static void room(struct vcpu *v)
 	vcpu_wake(v);
 	if (v->id)
 		return;
-	if (guest_is_pv(v->guest))
-		virtio_kick(&v->guest->device[0]);
+	if (v->guest->board)
+		v->guest->board->room(v->guest);
 	else
-		platform_room(v->guest->platform);
+		virtio_kick(&v->guest->device[0]);
 }
 
 void request_in_share(struct vcpu *v)
 {
+	const struct board *b = v->guest->board;
 	uint32_t r = take(v, REQUESTS_IN_SHARE);
 
 	if (r & REQUEST_SEND)
@@ -100,8 +100,7 @@ void request_in_share(struct vcpu *v)
 		vcpu_init(v);
 	if (r & REQUEST_START)
 		vcpu_start(v);
-	if ((r & REQUEST_EVENT) &&
-	    (guest_is_pv(v->guest) || platform_interrupt_pending(v->guest->platform, v->id)))
+	if ((r & REQUEST_EVENT) && (!b || b->interrupt_pending(v)))
 		vcpu_wake(v);
 	if (r & REQUEST_ROOM)
 		room(v);

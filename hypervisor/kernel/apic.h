@@ -20,4 +20,5 @@ void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, u
 /* For clock.c: the TSC's and the APIC timer's ticks in 1/100 s of the 8254's channel 2. */
 void apic_sample(struct clock_sample *s);
 
+
 #endif

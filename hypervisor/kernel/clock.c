@@ -76,3 +76,31 @@ void delay_us(unsigned us)
 	while (rdtsc() < end)
 		cpu_relax();
 }
+
+static unsigned cmos(uint8_t index)
+{
+	outb(0x70, index);
+	uint8_t bcd = inb(0x71);
+	return (bcd >> 4) * 10u + (bcd & 15);
+}
+
+#define DAYS_TO_2000 10957 /* from 1970 */
+
+/* Years of the 21st century. */
+static uint64_t days(unsigned year, unsigned month, unsigned day)
+{
+	static const uint16_t before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+
+	return DAYS_TO_2000 + year * 365 + (year + 3) / 4 + before[(month - 1) % 12] +
+	       (year % 4 == 0 && month > 2) + day - 1;
+}
+
+uint64_t clock_boot_seconds(void)
+{
+	static uint64_t at_boot;
+
+	if (!at_boot)
+		at_boot = days(cmos(9), cmos(8), cmos(7)) * 86400 + cmos(4) * 3600 + cmos(2) * 60 +
+			  cmos(0) - ns_from_tsc(rdtsc()) / 1000000000;
+	return at_boot;
+}

@@ -26,4 +26,7 @@ uint64_t ns_from_tsc(uint64_t tsc);
 extern uint64_t apic_per_tsc; /* ticks of its timer, 32.32 fixed point */
 void delay_us(unsigned us);
 
+/* The machine's own clock, read once: seconds since 1970, UTC, when its TSC was 0. */
+uint64_t clock_boot_seconds(void);
+
 #endif

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc/i8042.h"
 
+#include "pc/bus.h"
+
+#define IRQ		   1
+#define KEY_DOWN_NS	   100000000 /* how long a typed key stays down */
 #define STATUS_OUTPUT_FULL 0x01
 #define STATUS_SYSTEM	   0x04
 #define STATUS_COMMAND	   0x08
@@ -17,6 +21,8 @@ void i8042_reset(struct i8042 *k)
 		.config = CONFIG_IRQ1 | CONFIG_SYSTEM | CONFIG_TRANSLATE,
 		.output_port = 3, /* no reset, A20 on */
 		.scanning = true,
+		.bus = k->bus,
+		.timer = k->timer,
 	};
 }
 
@@ -212,4 +218,61 @@ void i8042_write(struct i8042 *k, uint16_t port, uint8_t v)
 	default: keyboard_command(k, v);
 	}
 	k->pending = 0;
+}
+
+void i8042_update_line(struct i8042 *k)
+{
+	struct bus *b = k->bus;
+
+	b->owner->set_line(b, IRQ, i8042_irq(k));
+	if (k->down && b->timer[k->timer].at == BUS_NEVER)
+		bus_set_timer(b, k->timer, b->owner->now(b) + KEY_DOWN_NS);
+}
+
+static uint64_t in(void *device, struct bus_access a)
+{
+	struct i8042 *k = device;
+	struct bus *b = k->bus;
+	uint8_t v = i8042_read(k, (uint16_t)a.at);
+
+	if (a.at == 0x60) { /* a byte that is left is an edge of its own */
+		b->owner->set_line(b, IRQ, false);
+		b->owner->input(b);
+	}
+	return v;
+}
+
+static void out(void *device, struct bus_access a, uint64_t value)
+{
+	struct i8042 *k = device;
+
+	i8042_write(k, (uint16_t)a.at, (uint8_t)value);
+	if (k->reset_wanted)
+		k->bus->owner->restart(k->bus);
+	i8042_update_line(k);
+}
+
+static void key_up(void *device)
+{
+	struct i8042 *k = device;
+
+	i8042_release(k);
+	k->bus->owner->input(k->bus);
+}
+
+static void reset(void *device)
+{
+	i8042_reset(device);
+}
+
+void i8042_attach(struct i8042 *k, struct bus *b)
+{
+	static const struct bus_functions functions = { in, out, 1 };
+
+	k->bus = b;
+	bus_add_ports(b, 0x60, 1, &functions, k);
+	bus_add_ports(b, 0x64, 1, &functions, k);
+	bus_add_line(b, IRQ);
+	k->timer = bus_add_timer(b, key_up, k);
+	bus_add_reset(b, reset, k);
 }

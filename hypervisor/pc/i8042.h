@@ -6,6 +6,8 @@
 
 #include "lib/types.h"
 
+struct bus;
+
 #define KEY_QUEUE 64
 
 struct i8042 {
@@ -20,6 +22,8 @@ struct i8042 {
 	uint8_t down;	/* make code of the key that is down, or 0; 0x80 marks shift */
 	bool down_extended;
 	bool reset_wanted;
+	struct bus *bus;
+	unsigned timer; /* until the key that is down goes up */
 };
 
 void i8042_reset(struct i8042 *k);
@@ -32,5 +36,8 @@ void i8042_type(struct i8042 *k, uint8_t ascii);
 bool i8042_key_is_down(const struct i8042 *k);
 void i8042_release(struct i8042 *k);
 bool i8042_irq(const struct i8042 *k);
+
+void i8042_attach(struct i8042 *k, struct bus *b);
+void i8042_update_line(struct i8042 *k); /* and the key's timer */
 
 #endif

@@ -2,7 +2,9 @@
 #include "pc/i8254.h"
 
 #include "lib/math.h"
+#include "pc/bus.h"
 
+#define IRQ	 0
 #define NS_PER_S 1000000000ull
 
 static uint64_t ticks_from_ns(uint64_t ns)
@@ -17,7 +19,7 @@ static uint64_t ns_from_ticks(uint64_t ticks) /* rounded up: not before the edge
 
 void pit_reset(struct pit *p)
 {
-	*p = (struct pit){ 0 };
+	p->port61 = 0;
 	for (unsigned i = 0; i < 3; i++)
 		p->channel[i] = (struct pit_channel){
 			.reload = 65536, .access = 3, .mode = 3, .gate = i < 2
@@ -197,4 +199,51 @@ void pit_write(struct pit *p, uint16_t port, uint8_t value, uint64_t now)
 	} else {
 		write_count(&p->channel[port & 3], value, now);
 	}
+}
+
+_Static_assert(PIT_NEVER == BUS_NEVER, "a timer that is not set");
+
+static uint64_t in(void *device, struct bus_access a)
+{
+	struct pit *p = device;
+
+	return pit_read(p, (uint16_t)a.at, p->bus->owner->now(p->bus));
+}
+
+static void out(void *device, struct bus_access a, uint64_t value)
+{
+	struct pit *p = device;
+	const struct pit_channel *c = &p->channel[0];
+
+	pit_write(p, (uint16_t)a.at, (uint8_t)value, p->bus->owner->now(p->bus));
+	if (a.at == 0x40 || a.at == 0x43) /* an edge that is past by now is raised at once */
+		bus_set_timer(p->bus, p->timer, pit_next_edge(c, c->start));
+}
+
+static void fire(void *device)
+{
+	struct pit *p = device;
+	struct bus *b = p->bus;
+
+	b->owner->set_line(b, IRQ, false);
+	b->owner->set_line(b, IRQ, true);
+	bus_set_timer(b, p->timer,
+		      pit_next_edge(&p->channel[0], b->owner->now(b) + BUS_TIMER_REST_NS));
+}
+
+static void reset(void *device)
+{
+	pit_reset(device);
+}
+
+void pit_attach(struct pit *p, struct bus *b)
+{
+	static const struct bus_functions functions = { in, out, 1 };
+
+	p->bus = b;
+	bus_add_ports(b, 0x40, 4, &functions, p);
+	bus_add_ports(b, 0x61, 1, &functions, p);
+	bus_add_line(b, IRQ);
+	p->timer = bus_add_timer(b, fire, p);
+	bus_add_reset(b, reset, p);
 }

@@ -5,6 +5,8 @@
 
 #include "lib/types.h"
 
+struct bus;
+
 #define PIT_HZ 1193182
 
 struct pit_channel {
@@ -19,6 +21,8 @@ struct pit_channel {
 struct pit {
 	struct pit_channel channel[3];
 	uint8_t port61;
+	struct bus *bus;
+	unsigned timer; /* for the next edge of channel 0 */
 };
 
 #define PIT_NEVER (~0ull)
@@ -30,5 +34,7 @@ bool pit_output(const struct pit_channel *c, uint64_t now);
 
 /* When OUT of a channel next rises, after now; PIT_NEVER if it does not. */
 uint64_t pit_next_edge(const struct pit_channel *c, uint64_t now);
+
+void pit_attach(struct pit *p, struct bus *b);
 
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc/i8259.h"
 
+#include "pc/bus.h"
+
 #define SLAVE_IRQ 2
 
 void pic_reset(struct pic *p)
@@ -17,7 +19,7 @@ static unsigned rank(const struct pic_chip *c, unsigned irq)
 
 static unsigned highest(const struct pic_chip *c, uint8_t bits)
 {
-	for (unsigned n = 1; n <= 8; n++) {
+	for (unsigned n = 1; bits && n <= 8; n++) {
 		unsigned irq = (c->lowest + n) & 7;
 
 		if (bits >> irq & 1)
@@ -189,4 +191,30 @@ void pic_write(struct pic *p, uint16_t port, uint8_t value)
 	else
 		write_ocw2(c, value);
 	update(p);
+}
+
+static uint64_t in(void *device, struct bus_access a)
+{
+	return pic_read(device, (uint16_t)a.at);
+}
+
+static void out(void *device, struct bus_access a, uint64_t value)
+{
+	pic_write(device, (uint16_t)a.at, (uint8_t)value);
+}
+
+static void reset(void *device)
+{
+	pic_reset(device);
+}
+
+void pic_attach(struct pic *p, struct bus *b)
+{
+	static const struct bus_functions functions = { in, out, 1 };
+
+	bus_add_ports(b, 0x20, 2, &functions, p);
+	bus_add_ports(b, 0xa0, 2, &functions, p);
+	bus_add_ports(b, 0x4d0, 2, &functions, p);
+	bus_add_line(b, SLAVE_IRQ);
+	bus_add_reset(b, reset, p);
 }

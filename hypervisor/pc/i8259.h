@@ -5,6 +5,8 @@
 
 #include "lib/types.h"
 
+struct bus;
+
 struct pic_chip {
 	uint8_t irr, isr, imr, lines, elcr;
 	uint8_t base;	   /* ICW2 */
@@ -23,5 +25,7 @@ void pic_set_line(struct pic *p, unsigned irq, bool level);
 unsigned pic_acknowledge(struct pic *p); /* vector; the spurious one if nothing is left */
 uint8_t pic_read(struct pic *p, uint16_t port);
 void pic_write(struct pic *p, uint16_t port, uint8_t value);
+
+void pic_attach(struct pic *p, struct bus *b);
 
 #endif

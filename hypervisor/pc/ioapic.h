@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An I/O APIC (Intel 82093AA data sheet): 24 pins, each with where its interrupt goes. */
-#ifndef VENEER_PLATFORM_IOAPIC_H
-#define VENEER_PLATFORM_IOAPIC_H
+#ifndef VENEER_PC_IOAPIC_H
+#define VENEER_PC_IOAPIC_H
 
 #include "lib/types.h"
 

@@ -19,7 +19,7 @@ enum {
 	ESR = 0x280,
 	ICR_LOW = 0x300,
 	ICR_HIGH = 0x310,
-	LVT = 0x320,
+	LVT = LAPIC_TIMED,
 	INITIAL = 0x380,
 	CURRENT = 0x390,
 	DIVIDE = 0x3e0

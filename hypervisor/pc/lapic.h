@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A vCPU's local APIC, Intel SDM 3A chapter 11, as seen through its page of registers. Its timer
  * counts nanoseconds. */
-#ifndef VENEER_PLATFORM_LAPIC_H
-#define VENEER_PLATFORM_LAPIC_H
+#ifndef VENEER_PC_LAPIC_H
+#define VENEER_PC_LAPIC_H
 
 #include "lib/types.h"
 
 #define LAPIC_AT    0xfee00000
 #define LAPIC_NEVER (~0ull)
+
+#define LAPIC_TIMED 0x320 /* registers below need no time: LAPIC_NEVER will do */
 
 enum {
 	LAPIC_LVT_TIMER,

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc/ns16550.h"
 
+#include "pc/bus.h"
+
+#define COM1 0x3f8
+#define IRQ  4
+
 enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 #define LCR_DLAB     0x80
 #define LSR_READY    0x01
@@ -159,4 +164,47 @@ void uart_write(struct uart *u, unsigned reg, uint8_t v)
 	case SCR: u->scratch = v; break;
 	default: break; /* LSR and MSR are read-only */
 	}
+}
+
+void uart_update_line(struct uart *u)
+{
+	u->bus->owner->set_line(u->bus, IRQ, uart_irq(u));
+}
+
+static uint64_t in(void *device, struct bus_access a)
+{
+	struct uart *u = device;
+	uint8_t v = uart_read(u, a.at & 7);
+
+	u->bus->owner->input(u->bus);
+	return v;
+}
+
+static void out(void *device, struct bus_access a, uint64_t value)
+{
+	uart_write(device, a.at & 7, (uint8_t)value);
+	uart_update_line(device);
+}
+
+static void reset(void *device)
+{
+	uart_reset(device);
+}
+
+static bool print(void *bus, uint8_t byte)
+{
+	struct bus *b = bus;
+
+	return b->owner->print(b, byte);
+}
+
+void uart_attach(struct uart *u, struct bus *b)
+{
+	static const struct bus_functions functions = { in, out, 1 };
+
+	u->transmit = print;
+	u->arg = u->bus = b;
+	bus_add_ports(b, COM1, 8, &functions, u);
+	bus_add_line(b, IRQ);
+	bus_add_reset(b, reset, u);
 }

@@ -5,6 +5,8 @@
 
 #include "lib/types.h"
 
+struct bus;
+
 #define UART_FIFO 16
 
 struct uart {
@@ -18,6 +20,7 @@ struct uart {
 	bool full;	   /* the transmitter: what is written to it is lost */
 	bool (*transmit)(void *arg, uint8_t byte); /* false: it is full for now */
 	void *arg;
+	struct bus *bus;
 };
 
 void uart_reset(struct uart *u);
@@ -27,5 +30,8 @@ bool uart_room(const struct uart *u);
 void uart_receive(struct uart *u, uint8_t byte);
 void uart_transmitted(struct uart *u); /* it is full no longer */
 bool uart_irq(const struct uart *u);   /* level of its line */
+
+void uart_attach(struct uart *u, struct bus *b);
+void uart_update_line(struct uart *u);
 
 #endif

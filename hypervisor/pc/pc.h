@@ -1,57 +1,110 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The legacy PC of a guest that thinks it has one: ports, the devices behind them, and their
- * timers. The devices are plain state machines with time handed in, so that tests run them on the
- * host.
+ * The legacy PC of a guest that thinks it has one: what its devices need from the outside. The
+ * devices are plain state machines with time handed in, so that tests run them on the host; they
+ * know the bus alone. This header is for the files that put them together.
  */
-#ifndef VENEER_PLATFORM_H
-#define VENEER_PLATFORM_H
+#ifndef VENEER_PC_H
+#define VENEER_PC_H
 
-#include "lib/types.h"
+#include "arch/cpu.h"
+#include "guest/guest.h"
+#include "kernel/timer.h"
+#include "pc/acpi_pm.h"
+#include "pc/bus.h"
+#include "pc/i8042.h"
+#include "pc/i8254.h"
+#include "pc/i8259.h"
+#include "pc/ioapic.h"
+#include "pc/lapic.h"
+#include "pc/ns16550.h"
+#include "pc/pci.h"
+#include "pc/rtc.h"
+#include "pc/vga.h"
 
-struct guest;
-struct platform;
+/* A vCPU's local APIC and its timer, which is of that vCPU's CPU. */
+struct apic {
+	struct lapic lapic;
+	struct timer timer;
+	struct pc *pc;
+	struct vcpu *vcpu;
+	bool waits; /* for a startup IPI */
+};
 
-#define PLATFORM_DEVICES_AT 0xfec00000ul /* of the APICs, in memory; RAM ends below */
-#define PLATFORM_ROWS	    25
-#define PLATFORM_COLUMNS    80
+/* A timer of the bus, of vCPU 0's CPU; other CPUs ask that one to arm it. */
+struct pc_timer {
+	struct timer timer;
+	struct pc *pc;
+};
 
-#define PLATFORM_LOW_BYTES  (639 << 10) /* RAM below the BIOS's data and the screen */
+/* What an access leads to, seen to without the lock. */
+#define PC_SEND	   1u /* lines of the console have been printed */
+#define PC_END	   2u /* the guest wants its end, with exit_code */
+#define PC_RESTART 4u
 
-uint64_t platform_bytes(unsigned vcpus);
+/*
+ * The vCPUs of a guest meet here, each on its own CPU: lock is over all but what is set once, the
+ * tables of the bus among it. Whoever holds it may take the locks of consoles. Wakeups are sent
+ * after unlocking.
+ */
+struct pc {
+	uint8_t lock;
+	uint8_t news;	/* vCPUs that have been sent something, as bits */
+	uint8_t wanted; /* PC_* */
+	bool intr_told;
+	bool rearm; /* timers of the bus were set on another CPU */
+	uint8_t exit_code;
+	const char *ending_how;
+	struct guest *guest;
+	uint64_t start; /* TSC at reset: time 0 of the devices */
+	struct bus bus;
+	struct pic pic;
+	struct pit pit;
+	struct uart uart;
+	struct i8042 keyboard;
+	struct rtc rtc;
+	struct vga vga;
+	struct pci pci;
+	struct acpi_pm acpi_pm;
+	bool has_apic; /* and ACPI's tables: in a virtual machine */
+	struct ioapic ioapic;
+	struct pc_timer timer[BUS_TIMERS];
+	struct apic apic[];
+};
 
-/* The machine's own clock, in seconds since 2000-01-01 UTC when its TSC was 0. */
-uint64_t platform_boot_seconds(void);
-void platform_reset(struct platform *p, struct guest *g);
-/* On that vCPU's own CPU: no more timers; and before its start, as INIT leaves it. */
-void platform_park(struct platform *p, unsigned vcpu);
-void platform_init(struct platform *p, unsigned vcpu);
+static inline struct pc *pc_of(const struct guest *g)
+{
+	return g->board_state;
+}
 
-/* width is 1, 2 or 4 bytes. What nobody answers reads as all ones. */
-uint32_t platform_in(struct platform *p, uint16_t port, unsigned width);
-void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value);
+static inline struct pc *pc_of_bus(const struct bus *b)
+{
+	return container_of(b, struct pc, bus);
+}
 
-/* Devices whose registers lie in memory: the local APIC of that vCPU, the I/O APIC. Only in a
- * virtual machine; elsewhere there are none. */
-uint64_t platform_mmio_read(struct platform *p, unsigned vcpu, uint64_t at, unsigned width);
-void platform_mmio_write(struct platform *p, unsigned vcpu, uint64_t at, uint64_t value,
-			 unsigned width);
+/* interrupts.c. Gives the lock back; then wakes who has been sent something, and sees to what else
+ * is wanted. */
+void pc_leave(struct pc *p);
+void pc_attach_apics(struct pc *p);
+void pc_reset_apics(struct pc *p);
+void pc_set_line(struct bus *b, unsigned irq, bool high);
+void pc_note(struct pc *p, struct apic *a); /* it may have an interrupt for its vCPU */
+bool pc_interrupt_pending(const struct vcpu *v);
+int pc_acknowledge(struct vcpu *v);
+void pc_init(struct vcpu *v);
 
-/* Whether that vCPU has an interrupt to take, and the acknowledge cycle that returns the vector, or
- * -1: somebody else was faster. */
-bool platform_interrupt_pending(const struct platform *p, unsigned vcpu);
-int platform_interrupt_acknowledge(struct platform *p, unsigned vcpu);
+/* timers.c */
+uint64_t pc_now(const struct bus *b); /* ns */
+void pc_set_timer(struct bus *b, unsigned timer);
+void pc_arm_lapic(struct apic *a, uint64_t since);
+void pc_create_timers(struct pc *p);
+void pc_rearm(struct pc *p); /* on vCPU 0's CPU */
+void pc_park(struct vcpu *v);
 
-/* On vCPU 0's CPU, when console input has arrived for the guest (to its serial port if it uses one,
- * else as keys), or when another vCPU has set a device's timer. */
-void platform_input(struct platform *p);
-
-/* On vCPU 0's CPU: the console has room for what the serial port sends. */
-void platform_room(struct platform *p);
-
-/* One row of the text screen: cells as they are (blank outside the guest's memory), or 80 printable
- * characters and a NUL. */
-void platform_screen_cells(const struct platform *p, unsigned row, uint16_t *cell);
-void platform_screen_row(const struct platform *p, unsigned row, char *text);
+/* ports.c, mmio.c */
+uint32_t pc_in(struct vcpu *v, uint16_t port, unsigned width);
+void pc_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
+uint64_t pc_read(struct vcpu *v, gpa_t at, unsigned width);
+void pc_write(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
 
 #endif

@@ -2,6 +2,7 @@
 #include "pc/rtc.h"
 
 #include "lib/string.h"
+#include "pc/bus.h"
 
 enum {
 	SECONDS = 0,
@@ -33,18 +34,6 @@ static unsigned month_days(unsigned year, unsigned month)
 	return days[month - 1] + (month == 2 && leap(year));
 }
 
-uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned h, unsigned m,
-		     unsigned s)
-{
-	uint64_t days = day - 1;
-
-	for (unsigned y = 2000; y < year; y++)
-		days += 365 + leap(y);
-	for (unsigned i = 1; i < month && i < 13; i++)
-		days += month_days(year, i);
-	return days * DAY_SECONDS + h * 3600 + m * 60 + s;
-}
-
 void rtc_reset(struct rtc *r, uint64_t base, uint64_t memory_bytes)
 {
 	uint64_t above_1m =
@@ -52,7 +41,8 @@ void rtc_reset(struct rtc *r, uint64_t base, uint64_t memory_bytes)
 	uint64_t above_16m =
 		memory_bytes > MIB(16) ? MIN((memory_bytes - MIB(16)) >> 16, 0xffffull) : 0;
 
-	memset(r, 0, sizeof(*r));
+	memset(r->ram, 0, sizeof(r->ram));
+	r->index = 0;
 	r->base = base;
 	r->ram[STATUS_A] = 0x26;
 	r->ram[STATUS_B] = B_24_HOURS;
@@ -124,4 +114,33 @@ void rtc_write(struct rtc *r, uint16_t port, uint8_t value)
 		r->ram[STATUS_B] = value & (B_24_HOURS | B_BINARY);
 	else if (r->index > STATUS_D && r->index != CENTURY)
 		r->ram[r->index] = value;
+}
+
+static uint64_t in(void *device, struct bus_access a)
+{
+	struct rtc *r = device;
+
+	return rtc_read(r, (uint16_t)a.at, r->bus->owner->now(r->bus));
+}
+
+static void out(void *device, struct bus_access a, uint64_t value)
+{
+	rtc_write(device, (uint16_t)a.at, (uint8_t)value);
+}
+
+static void reset(void *device)
+{
+	struct rtc *r = device;
+
+	rtc_reset(r, r->bus->owner->seconds(r->bus), r->memory_bytes);
+}
+
+void rtc_attach(struct rtc *r, struct bus *b, uint64_t memory_bytes)
+{
+	static const struct bus_functions functions = { in, out, 1 };
+
+	r->bus = b;
+	r->memory_bytes = memory_bytes;
+	bus_add_ports(b, 0x70, 2, &functions, r);
+	bus_add_reset(b, reset, r);
 }

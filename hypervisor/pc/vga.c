@@ -2,6 +2,7 @@
 #include "pc/vga.h"
 
 #include "lib/string.h"
+#include "pc/bus.h"
 
 enum { CURSOR_START = 10, CURSOR_END, START_HIGH, START_LOW, CURSOR_HIGH, CURSOR_LOW };
 #define FRAME_NS   14268000 /* 70 Hz */
@@ -9,10 +10,11 @@ enum { CURSOR_START = 10, CURSOR_END, START_HIGH, START_LOW, CURSOR_HIGH, CURSOR
 
 void vga_reset(struct vga *v)
 {
-	memset(v, 0, sizeof(*v));
-	v->misc = 0x67;
-	v->crtc[CURSOR_START] = 13;
-	v->crtc[CURSOR_END] = 14;
+	*v = (struct vga){
+		.misc = 0x67,
+		.crtc = { [CURSOR_START] = 13, [CURSOR_END] = 14 },
+		.bus = v->bus,
+	};
 }
 
 unsigned vga_start(const struct vga *v)
@@ -67,4 +69,30 @@ void vga_write(struct vga *v, uint16_t port, uint8_t value)
 	case 0x3d5: v->crtc[v->crtc_index & 31] = value; break;
 	default: break;
 	}
+}
+
+static uint64_t in(void *device, struct bus_access a)
+{
+	struct vga *v = device;
+
+	return vga_read(v, (uint16_t)a.at, v->bus->owner->now(v->bus));
+}
+
+static void out(void *device, struct bus_access a, uint64_t value)
+{
+	vga_write(device, (uint16_t)a.at, (uint8_t)value);
+}
+
+static void reset(void *device)
+{
+	vga_reset(device);
+}
+
+void vga_attach(struct vga *v, struct bus *b)
+{
+	static const struct bus_functions functions = { in, out, 1 };
+
+	v->bus = b;
+	bus_add_ports(b, 0x3b0, 0x30, &functions, v);
+	bus_add_reset(b, reset, v);
 }

@@ -6,6 +6,8 @@
 
 #include "lib/types.h"
 
+struct bus;
+
 #define VGA_TEXT_AT 0xb8000
 
 struct vga {
@@ -17,11 +19,14 @@ struct vga {
 	bool attribute_data; /* the next write to 0x3c0 is data */
 	uint8_t dac[768];
 	unsigned dac_read, dac_write;
+	struct bus *bus;
 };
 
 void vga_reset(struct vga *v);
 uint8_t vga_read(struct vga *v, uint16_t port, uint64_t now_ns);
 void vga_write(struct vga *v, uint16_t port, uint8_t value);
 unsigned vga_start(const struct vga *v); /* first character shown */
+
+void vga_attach(struct vga *v, struct bus *b);
 
 #endif

@@ -50,6 +50,7 @@ PROOF(bzimage,
 {
 	struct guest g;
 	struct guest_config config;
+	const struct board board = { .low_bytes = KIB(639) };
 	uint64_t ram_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
 
 	const char *ram = any_memory(ram_bytes, PAGE_SIZE);
@@ -62,6 +63,7 @@ PROOF(bzimage,
 	g.module.data = any_file(g.module.bytes);
 	g.load.copies = 0;
 	g.config = &config;
+	g.board = &board;
 	assume(bzimage_is(g.image.data, g.image.bytes));
 	assume(!bzimage_begin(&g));
 	prove(g.load.copies == (g.module.bytes ? 2 : 1));

@@ -11,7 +11,6 @@
 #include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
-#include "pc/pc.h"
 #include "tap.h"
 
 #define MEMORY MIB(1)
@@ -116,47 +115,41 @@ void *mmu_memory(const struct mmu *m, gpa_t at, uint64_t bytes)
 	return NULL;
 }
 
-uint32_t platform_in(struct platform *p, uint16_t port, unsigned width)
+static uint32_t board_in(struct vcpu *of, uint16_t port, unsigned width)
 {
-	(void)p, (void)width;
+	(void)of, (void)width;
 	port_reads++;
 	last_port = port;
 	return 0x12345678;
 }
 
-void platform_out(struct platform *p, uint16_t port, unsigned width, uint32_t value)
+static void board_out(struct vcpu *of, uint16_t port, unsigned width, uint32_t value)
 {
-	(void)p, (void)width;
+	(void)of, (void)width;
 	port_writes++;
 	last_port = port;
 	last_value = value;
 }
 
-uint64_t platform_mmio_read(struct platform *p, unsigned id, uint64_t at, unsigned width)
+static uint64_t board_read(struct vcpu *of, gpa_t at, unsigned width)
 {
-	(void)p, (void)id, (void)at, (void)width;
+	(void)of, (void)at, (void)width;
 	mmio_reads++;
 	return 0;
 }
 
-void platform_mmio_write(struct platform *p, unsigned id, uint64_t at, uint64_t value,
-			 unsigned width)
+static void board_write(struct vcpu *of, gpa_t at, unsigned width, uint64_t value)
 {
-	(void)p, (void)id, (void)at, (void)value, (void)width;
+	(void)of, (void)at, (void)width, (void)value;
 	mmio_writes++;
 }
 
-bool platform_interrupt_pending(const struct platform *p, unsigned id)
-{
-	(void)p, (void)id;
-	return false;
-}
-
-int platform_interrupt_acknowledge(struct platform *p, unsigned id)
-{
-	(void)p, (void)id;
-	return -1;
-}
+static const struct board board = {
+	.in = board_in,
+	.out = board_out,
+	.read = board_read,
+	.write = board_write,
+};
 
 bool fpu_set_xcr0(struct vcpu *vc, uint32_t n, uint64_t value)
 {
@@ -220,7 +213,7 @@ static void fresh(const char *code, unsigned bytes)
 	memset(memory + CODE, 0x90, 32);
 	memcpy(memory + CODE, code, bytes);
 	memset(&vcpu, 0, sizeof(vcpu));
-	guest.platform = (void *)memory; /* not looked into */
+	guest.board = &board;
 	guest.prepare = PREPARE_STOCK;
 	v->guest = &guest;
 	v->engine = &engine;

@@ -9,7 +9,6 @@
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "pc/pc.h"
 #include "tap.h"
 
 #define VCPUS 2
@@ -69,16 +68,6 @@ void timer_cancel(struct cpu *cpu, struct timer *t)
 void virtio_reset(struct virtio_device *d)
 {
 	(void)d;
-}
-
-void platform_park(struct platform *p, unsigned id)
-{
-	(void)p, (void)id;
-}
-
-void platform_reset(struct platform *p, struct guest *of)
-{
-	(void)p, (void)of;
 }
 
 bool mmu_zero_part(struct mmu *m)

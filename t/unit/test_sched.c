@@ -12,7 +12,6 @@
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/timer.h"
-#include "pc/pc.h"
 #include "tap.h"
 
 #define US	     1000ull
@@ -110,10 +109,9 @@ void vcpu_wake(struct vcpu *v)
 }
 
 /* Requests of guests wake the vCPU. */
-bool platform_interrupt_pending(const struct platform *p, unsigned id)
+static bool interrupt_pending(const struct vcpu *v)
 {
-	(void)p;
-	(void)id;
+	(void)v;
 	pass(REQUEST_COST);
 	return true;
 }
@@ -174,14 +172,6 @@ void console_print(const char *fmt, ...)
 }
 void console_attend(void)
 {
-}
-void platform_input(struct platform *p)
-{
-	(void)p;
-}
-void platform_room(struct platform *p)
-{
-	(void)p;
 }
 void virtio_kick(struct virtio_device *d)
 {
@@ -257,11 +247,24 @@ static const struct engine halter = { .deliver = deliver, .run = halt };
 static const struct engine overrunner = { .deliver = deliver, .run = overrun };
 static const struct engine spinner = { .deliver = deliver, .run = spin };
 
+static void nothing(struct guest *g)
+{
+	(void)g;
+}
+
+static const struct board board = { .interrupt_pending = interrupt_pending,
+				    .input = nothing,
+				    .room = nothing };
+
 static void add(unsigned i, const struct engine *engine, unsigned share, enum vcpu_state state)
 {
 	config[i].share = share;
 	guest[i] = (struct guest){
-		.config = &config[i], .vcpu = &vcpu[i], .vcpus = 1, .first_entry = 1
+		.config = &config[i],
+		.board = &board,
+		.vcpu = &vcpu[i],
+		.vcpus = 1,
+		.first_entry = 1,
 	};
 	vcpu[i] = (struct vcpu){ .guest = &guest[i],
 				 .engine = engine,

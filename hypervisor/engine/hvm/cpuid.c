@@ -47,7 +47,7 @@ static void leaf_1(const struct vcpu *v, uint32_t r[4])
 	if (hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE)
 		r[ECX] |= ECX1_OSXSAVE;
 	r[EDX] &= EDX1_SHOWN;
-	if (v->guest->platform)
+	if (v->guest->board)
 		r[EDX] |= EDX1_APIC;
 }
 

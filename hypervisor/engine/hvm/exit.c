@@ -99,7 +99,7 @@ static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_MISC_ENABLE:
 	case MSR_AMD_INT_PENDING: *value = 0; return true;
 	case MSR_PAT: *value = v->hvm->pat; return true;
-	case MSR_APIC_BASE: *value = apic_base(v); return v->guest->platform;
+	case MSR_APIC_BASE: *value = apic_base(v); return v->guest->board;
 	default: return speculation_rdmsr(v, msr, value);
 	}
 }
@@ -124,7 +124,7 @@ static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 			return false;
 		v->hvm->pat = value; /* what it asks for, not what it gets: its memory is cached */
 		return true;
-	case MSR_APIC_BASE: return v->guest->platform && value == apic_base(v);
+	case MSR_APIC_BASE: return v->guest->board && value == apic_base(v);
 	default: return speculation_wrmsr(v, msr, value);
 	}
 }

@@ -9,7 +9,6 @@
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "pc/pc.h"
 
 int hvm_create_guest(struct guest *g)
 {
@@ -119,17 +118,17 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 	hvm_exception(v, VECTOR_PF, error);
 }
 
-/* The platform's interrupt goes in when the guest can take it, or an exit is asked for then. */
+/* The board's interrupt goes in when the guest can take it, or an exit is asked for then. */
 static bool deliver_legacy(struct vcpu *v)
 {
-	struct platform *p = v->guest->platform;
+	const struct board *b = v->guest->board;
 
-	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
+	if (!v->interrupt_waits || !b->interrupt_pending(v)) {
 		hvm_vendor->window(v, false);
 	} else if (!hvm_vendor->interruptible(v)) {
 		hvm_vendor->window(v, true);
 	} else {
-		int vector = platform_interrupt_acknowledge(p, v->id);
+		int vector = b->acknowledge(v);
 
 		hvm_vendor->window(v, false);
 		if (vector >= 0) {

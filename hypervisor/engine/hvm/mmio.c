@@ -3,7 +3,6 @@
  * or nothing, which reads as ones. */
 #include "engine/hvm/hvm.h"
 #include "guest/guest.h"
-#include "pc/pc.h"
 
 static uint64_t mask_of(unsigned width)
 {
@@ -36,10 +35,10 @@ static void load_value(struct vcpu *v, const struct insn_move *m, uint64_t value
  * decoded: a width and a register, of the guest's own choice in any case. */
 void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access)
 {
-	struct platform *p = v->guest->platform;
+	const struct board *b = v->guest->board;
 	struct insn_move m;
 	uint8_t code[INSN_BYTES];
-	unsigned bytes = p && access != HVM_NOT_DATA ? hvm_fetch(v, code) : 0;
+	unsigned bytes = b && access != HVM_NOT_DATA ? hvm_fetch(v, code) : 0;
 
 	if (!bytes || insn_decode_move(code, bytes, hvm_in_code64(v), &m)) {
 		guest_crash(v->guest,
@@ -51,8 +50,8 @@ void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access)
 		return; /* changed since: it is executed again */
 	v->counts[COUNT_IO]++;
 	if (m.store)
-		platform_mmio_write(p, v->id, at.v, stored_value(v, &m), m.width);
+		b->write(v, at, m.width, stored_value(v, &m));
 	else
-		load_value(v, &m, platform_mmio_read(p, v->id, at.v, m.width) & mask_of(m.width));
+		load_value(v, &m, b->read(v, at, m.width) & mask_of(m.width));
 	hvm_skip(v, m.length);
 }

@@ -15,7 +15,6 @@
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "lib/string.h"
-#include "pc/pc.h"
 
 /* Into the guest, until it traps: gate.S, ring_enter. */
 static void enter(struct cpu *cpu, struct vcpu *v)
@@ -269,10 +268,10 @@ static const struct veneer_iret_window *iret_window(const struct guest *g, uint6
 
 static bool deliver_legacy(struct vcpu *v)
 {
-	struct platform *p = v->guest->platform;
+	const struct board *b = v->guest->board;
 	bool user = (v->regs->cs & 3) == 3;
 
-	if (!v->interrupt_waits || !platform_interrupt_pending(p, v->id)) {
+	if (!v->interrupt_waits || !b->interrupt_pending(v)) {
 		arm_window(v, false);
 		return true;
 	}
@@ -296,7 +295,7 @@ static bool deliver_legacy(struct vcpu *v)
 		ring_emulate_hlt_at(v); /* the interrupt is what it would have waited for */
 	}
 	arm_window(v, false);
-	return ring_legacy_interrupt(v, (unsigned)platform_interrupt_acknowledge(p, v->id));
+	return ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
 }
 
 static bool masked_kernel(const struct vcpu *v)

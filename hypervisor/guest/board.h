@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The board of a guest that thinks it has a machine: the devices behind ports and memory addresses,
+ * and what they send to its vCPUs. guest/ and the engines reach it through these functions alone.
+ * A PV guest has none: guest->board is NULL.
+ *
+ * Functions that take a vCPU are called on its own CPU, those that take a guest on that of its
+ * vCPU 0, but where it says otherwise. Widths are in bytes. What nobody answers reads as ones.
+ */
+#ifndef VENEER_BOARD_H
+#define VENEER_BOARD_H
+
+#include "lib/types.h"
+
+struct guest;
+struct vcpu;
+
+#define BOARD_ROWS    25 /* of its text screen */
+#define BOARD_COLUMNS 80
+
+struct board {
+	uint64_t memory_max; /* RAM ends here at the latest: devices begin */
+	uint64_t low_bytes;  /* RAM from 0 to here, and from 1 MiB on */
+
+	int (*create)(struct guest *g); /* once; 0, or -ENOMEM */
+	void (*reset)(struct guest *g); /* all vCPUs are stopped */
+	void (*park)(struct vcpu *v);	/* no more timers */
+	void (*init)(struct vcpu *v);	/* it is as before its start */
+	void (*input)(struct guest *g); /* console input is there, or another vCPU set a timer */
+	void (*room)(struct guest *g);	/* the console takes output again */
+
+	uint32_t (*in)(struct vcpu *v, uint16_t port, unsigned width);
+	void (*out)(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
+	uint64_t (*read)(struct vcpu *v, gpa_t at, unsigned width);
+	void (*write)(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
+
+	/* Whether the vCPU has an interrupt to take; from any CPU. */
+	bool (*interrupt_pending)(const struct vcpu *v);
+	/* The acknowledge cycle: its vector, or -1: another vCPU was faster. */
+	int (*acknowledge)(struct vcpu *v);
+
+	/* A row of the text screen, character and attribute; from any CPU. */
+	void (*screen)(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLUMNS]);
+};
+
+extern const struct board pc_board;
+
+#endif
