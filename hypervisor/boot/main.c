@@ -274,9 +274,14 @@ static void prepare_machine(void)
 	clock_calibrate();
 }
 
+/* On each CPU, at once. What engines want of it they take from the machine's memory: one by one. */
 static void run_guests(struct cpu *cpu)
 {
+	static uint8_t lock;
+
+	spin_lock(&lock);
 	engines_start_cpu(cpu);
+	spin_unlock(&lock);
 	sched_run(cpu);
 }
 
