@@ -64,9 +64,14 @@ like($text, qr/nowhere.elf: No such file/, 'is said');
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
 is($status, 2, 'and nothing is started');
 ($status, $text) = run_guests('header', "[guest a b]\nimage = rtos-pv.elf\n");
-is("$status $text", "2 veneer: build/test-header.conf:1: guest name: want 1 to 23 of letters, digits, - and _\n", 'a wrong header: one line');
+is("$status $text", "2 veneer: build/test-header.conf:1: guest name \"a b\": want 1 to 23 of letters, digits, - and _\n", 'a wrong header: one line');
 ($status, $text) = run_guests('twice', guest('a', image => 'rtos-pv.elf') . "cpus = 1\nimage = rtos-pc.elf\n");
 is("$status $text", "2 veneer: build/test-twice.conf:4: image: stands in line 2 already\n", 'a key that stands twice, too');
+for (["rsb, foo\n", 2, 'want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl'], ["rsb\nmitigations = off\n", 3, 'stands in line 2 already']) {
+	my ($value, $line, $why) = @$_;
+	($status, $text) = run_guests('machine', "[machine]\nmitigations = $value" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
+	is("$status $text", "2 veneer: build/test-machine.conf:$line: mitigations: $why\n", 'a wrong line of [machine] starts nothing');
+}
 ($status, $text) = run_guests('cpus', guest('a', image => 'rtos-pv.elf', cpus => 16));
 is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that no machine has here');
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
@@ -295,7 +300,7 @@ is($status, 0, '--engine ring goes into every section') or diag($text);
 is($status, 1, 'a wrong engine is one all the same') or diag($text);
 is(join('', $text =~ /^veneer: the configuration, .*\n/mg), "veneer: the configuration, line 2: engine: want ring, vmx, svm or auto\n", 'and named alone');
 ($status, $text) = run_guests('engine-machine', "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') .
-	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n[machine]\nmitigations = auto\n", '--engine', 'ring');
+	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n", '--engine', 'ring');
 is($status, 0, '--engine ring: but not into that of the machine') or diag($text);
 is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, 'and into those that begin with a blank');
 ($status, $text) = run_guests('engine', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--engine', 'best');

@@ -260,11 +260,11 @@ static void patch(void)
 
 static const char *decide(const struct config *c, enum mitigation m)
 {
-	if (c->mitigations & BIT(m)) {
+	if (c->mitigations.forced & BIT(m)) {
 		on |= BIT(m);
 		return "on (forced)";
 	}
-	if (c->mitigations_off)
+	if (c->mitigations.off)
 		return "configuration";
 	const char *why = why_not(m);
 	if (!why) {
@@ -293,7 +293,7 @@ void speculation_init(const struct config *c)
 	    (processor.capabilities & CAP_RRSBA))
 		always |= SPEC_CTRL_RRSBA;
 	if (is_on(MITIGATION_SPEC_CTRL))
-		guest_bits = c->mitigations & BIT(MITIGATION_SPEC_CTRL)
+		guest_bits = c->mitigations.forced & BIT(MITIGATION_SPEC_CTRL)
 				     ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD
 				     : control_bits();
 	patch();
