@@ -101,6 +101,44 @@ ok(!-e 'build/test-half.out', 'nothing is written');
 ($status, $text) = run_guests('half', guest('a', image => 'rtos-pv.elf') . guest('b', image => 'nowhere.elf'), '--bundle', 'build/test-half.out');
 ok($status == 2 && !-e 'build/test-half.out', 'nor is half a bundle, without an image');
 
+# Several of them: all are done.
+unlink 'build/test-both.cpio', 'build/test-both.iso';
+($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--bundle build/test-both.cpio --iso build/test-both.iso --print));
+is($status, 0, '--bundle, --iso and --print at once') or diag($text);
+like($text, qr/\Aqemu.* -initrd build\/test-both\.cpio$/m, 'the command is shown');
+ok(-s "build/test-both.$_", "the $_ is there") for qw(cpio iso);
+($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--iso build/test-both.iso --print));
+like($text, qr/\Aqemu.* -initrd BUNDLE$/m, '--iso and --print');
+
+# What this host or this build cannot do is refused in a line that says what to change.
+spew('build/test-vmx.conf', guest('a', image => 'rtos-pv.elf', engine => 'vmx'));
+SKIP: {
+	skip 'this processor has VT-x', 6 if slurp('/proc/cpuinfo') =~ /^flags.* vmx /m;
+	refused('--stay under vmx', 'veneer: --stay: QEMU\'s plugins count, and only in tcg: and a guest wants vmx, which runs in Bochs here',
+		qw(run build/test-vmx.conf --accel tcg --stay build/test-stay.json));
+	refused('--print under vmx', 'veneer: --print: Bochs is started with a file of settings: and a guest wants vmx, which runs in Bochs here',
+		qw(run build/test-vmx.conf --accel tcg --print));
+	refused('--print of Bochs', 'veneer: --print: Bochs is started with a file of settings: want --accel tcg', @options_run, qw(--accel bochs --print));
+}
+spew('build/test-huge.conf', guest('small', image => 'rtos-pv.elf') . guest('huge', image => 'rtos-pv.elf', memory => '8G'));
+for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memory = 8192M, the most: this host has no \d+ MiB for a machine: want less\n\z/, ''],
+	['by an option', qr/\Aveneer: --memory 9000: this host has no 9000 MiB for a machine: want less\n\z/, '--memory 9000']) {
+	my ($what, $why, $options) = @$_;
+	($status, $text) = command('bash', '-c', "ulimit -v 4000000; exec build/veneer run build/test-huge.conf --accel tcg $options");
+	is($status, 2, "more memory than the host has, $what: exit status");
+	like($text, $why, 'is said');
+}
+{
+	local $ENV{VENEER_LIB} = '/nowhere';
+	refused('no hypervisor', 'veneer: /nowhere/veneer.elf: No such file or directory: build it, or say with VENEER_LIB in which folder it is', @options_run);
+}
+{
+	local $ENV{PATH} = '/nowhere';
+	($status, $text) = veneer(@options_run, qw(--iso build/test-path.iso));
+	is($status, 1, 'an ISO without programs: exit status');
+	like($text, qr/\Aveneer: cannot start (\S+): No such file or directory\nveneer: .*\n\z/, 'and which is missing');
+}
+
 # What --print shows can be run, where the bundle is kept.
 ($status, $text) = run_guests('print', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 my (undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print));
@@ -123,6 +161,20 @@ for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a fo
 	['--iso', '/nowhere/test.iso', '/nowhere: No such file or directory: want a folder where you may write']) {
 	my ($option, $path, $why) = @$_;
 	refused("$option $path", "veneer: $option $path: $why", @options_run, qw(--accel tcg), $option, $path);
+}
+($status, $text) = command('sh', '-c', 'echo before > build/test-out; build/veneer run build/test-options.conf --accel tcg --stay /dev/stdout >> build/test-out');
+is("$status $text", "2 veneer: --stay /dev/stdout: what is printed goes there: want another name\n", '--stay into standard output is refused');
+is(slurp('build/test-out'), "before\n", 'which is left as it was');
+# The plugin's counts are lost: what cannot be known is not said.
+mkdir 'build/test-emulator';
+spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\necho 'veneer: boot entry_ticks=1'; echo 'veneer: all done, all well'; exit 1\n");
+chmod 0755, 'build/test-emulator/qemu-system-x86_64';
+{
+	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
+	($status, $text) = veneer(@options_run, qw(--accel tcg --stay build/test-stay.json));
+	is($status, 1, 'no counts of the longest stay: exit status');
+	like($text, qr/^veneer: --stay: the emulator ended without the plugin's counts, or had no room for them in /m, 'is said');
+	unlike($text, qr/no guest was entered/, 'and nothing else');
 }
 ($status, $text) = command('bash', '-c', 'trap "" XFSZ; ulimit -f 8; exec build/veneer run build/test-options.conf --accel tcg');
 is($status, 1, 'no room for the bundle: not the fault of the command line') or diag($text);
