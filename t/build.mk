@@ -137,6 +137,14 @@ TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/
 .PHONY: test-inputs
 test-inputs: all check-packages linux $(TEST_INPUTS)
 
+# One hostile guest: make test T=NAME, or T=pc-NAME, with ENGINE=ring, svm or vmx under that alone.
+T ?=
+ENGINE ?=
+.PHONY: test
+test: all $(if $(T),$(BUILD)/t/$(T).elf) $(BUILD)/t/neighbour.elf
+	$(Q)$(if $(T),,echo 'veneer: want the name of a guest: make test T=hypercalls' >&2; exit 2;) \
+		prove -v t/40-hostile.t :: $(T) $(ENGINE)
+
 check: test-inputs
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
 
@@ -148,9 +156,12 @@ check-long: test-inputs
 
 # Today's hostile guests against the hypervisor of another commit: what fails there and passes here.
 BASE ?=
-.PHONY: audit
-audit: all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.elf
-	$(Q)t/audit '$(BASE)'
+.PHONY: audit audit-base
+audit audit-base: export BASE := $(BASE)
+audit-base:
+	$(Q)t/audit --check "$$BASE"
+audit: audit-base all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.elf
+	$(Q)t/audit "$$BASE"
 
 # Proofs: t/proof/README.md. A line for each; it fails if one is not proved.
 .PHONY: proof
