@@ -48,7 +48,8 @@ for (['--timeout', [qw(abc -1 1s), ''], 'a whole number from 0 to 2000000'], ['-
 refused('--worse much', 'veneer: --worse much: want a number', qw(bench --worse much));
 refused('--icount with KVM', 'veneer: --icount: KVM does not count instructions: want --accel tcg', @options_run, qw(--icount --accel kvm --print));
 for (['run', [], 'which configuration?'], ['run', ['a', 'b'], 'want one configuration'], ['rewrite', [], 'want one kernel'],
-	['rewrite', ['a'], 'want -o OUT'], ['inspect', [], 'want one kernel'], ['bench', ['a'], 'it takes options alone'],
+	['rewrite', ['a'], 'want -o OUT'], ['inspect', [], 'want one kernel'], ['bench', ['a'], 'it takes options, and no other word'],
+	['bench', ['--worse', 3], '--worse is for --compare'],
 	['run', ['--nonsense'], q(unrecognized option '--nonsense')]) {
 	my ($command, $words, $want) = @$_;
 	refused("$command @$words", "veneer $command: $want\nveneer $command --help tells how it is used", $command, @$words);
@@ -78,7 +79,7 @@ is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15,
 is($status, 2, 'a kernel is no configuration');
 cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
-is($text, "veneer: build/.: Is a directory\n", 'nor is a folder an image');
+is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: Is a directory\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
 is($status, 1, 'nor is a text a kernel');
