@@ -167,9 +167,8 @@ static void print_guest_start(const struct guest *g)
 {
 	char cores[GUEST_CORES];
 
-	guest_cores(g, cores);
 	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
-		      g->config->memory >> 20, cores, g->engine->name,
+		      g->config->memory >> 20, guest_cores(g, cores), g->engine->name,
 		      preparation_names[g->prepare]);
 }
 

@@ -285,13 +285,14 @@ uint64_t guest_ran(const struct guest *g)
 	return sum;
 }
 
-void guest_cores(const struct guest *g, char text[GUEST_CORES])
+const char *guest_cores(const struct guest *g, char text[GUEST_CORES])
 {
 	int used = 0;
 
 	for (unsigned i = 0; i < g->vcpus; i++)
 		used += format(text + used, GUEST_CORES - (size_t)used, "%s%u", i ? "," : "",
 			       g->vcpu[i].cpu->id);
+	return text;
 }
 
 uint64_t guest_count_of(const struct guest *g, enum counter counter)

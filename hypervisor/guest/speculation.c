@@ -276,13 +276,16 @@ static const char *decide(const struct config *c, enum mitigation m)
 
 void speculation_init(const struct config *c)
 {
+	const char *how = NULL, *before;
+	bool same = true; /* all are off, for one reason */
 	char text[400];
 	int used = 0;
 
 	detect();
 	for (unsigned m = 0; m < MITIGATIONS; m++) {
-		const char *how = decide(c, m);
-
+		before = how;
+		how = decide(c, m);
+		same &= !is_on(m) && (!m || how == before);
 		used += format(text + used, sizeof(text) - (size_t)used,
 			       is_on(m) ? "%s%s %s" : "%s%s off (%s)", m ? ", " : "",
 			       mitigation_names[m], how);
@@ -297,7 +300,8 @@ void speculation_init(const struct config *c)
 				     ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD
 				     : control_bits();
 	patch();
-	console_print("speculation: %s", text);
+	console_print(same ? "speculation: all measures off (%s)" : "speculation: %s",
+		      same ? how : text);
 }
 
 /* The first bits of an APIC ID that name a thread of a core, CPUID 0xb. */

@@ -15,8 +15,8 @@ static const char *const device_names[] = { "virtio-console", NULL };
 
 static bool name_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_';
+	return (c && strchr("-_", c)) || (c >= '0' && c <= '9') ||
+	       ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
 static bool digits(const char **s, uint64_t *value)
@@ -204,12 +204,6 @@ __attribute__((format(printf, 2, 3))) static void complain(struct parser *p, con
 	p->fn(p->arg, p->line, message);
 }
 
-static const char *already(struct parser *p, unsigned line)
-{
-	format(p->already, sizeof(p->already), "stands in line %u already", line);
-	return line ? p->already : NULL;
-}
-
 /* One key; what is wrong with it or its value, or NULL. Of two values none is right for sure, and
  * one of the machine that stands elsewhere is missed there. */
 static const char *set_key(struct parser *p, const char *name, char *value)
@@ -224,8 +218,9 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 		if (of_machine ? !p->machine : !p->guest)
 			return of_machine ? "stands outside [machine]"
 					  : "stands outside any [guest NAME]";
+		format(p->already, sizeof(p->already), "stands in line %u already", p->given[i]);
 		if (p->given[i])
-			return already(p, p->given[i]);
+			return p->already;
 		p->given[i] = p->line;
 		char *to = of_machine ? (char *)p->config : (char *)p->guest;
 		return set_value(k, to + k->at, value);
@@ -242,8 +237,8 @@ static void open_section(struct parser *p, char *s)
 	p->passed_over = !p->machine;
 	memset(p->given, 0, sizeof(p->given));
 	if (p->machine) {
-		if (already(p, p->machine_line))
-			complain(p, "[machine]: %s", p->already);
+		if (p->machine_line)
+			complain(p, "[machine]: stands in line %u already", p->machine_line);
 		p->machine_line = p->line;
 		return;
 	}
