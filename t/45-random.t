@@ -113,6 +113,8 @@ fake('qemu-system-x86_64', 'echo "veneer: boot entry_ticks=1"; echo "veneer: PAN
 	command('rm', '-r', "build/fuzz/$word");
 }
 
+is((command('sh', '-c', 'printf %s ' . Attack::quoted(q(a:check it's\r))))[1], q(a:check it's\r), 'a shell can run the command as it is printed');
+
 # A signal ends the emulators, too, and leaves no file.
 fake('qemu-system-x86_64', 'echo $$ > "build/test-attack-$PPID.pid"; exec sleep 3600');
 for my $how (['--replay', $word], ['--only', '^(ring|svm)-']) {

@@ -237,6 +237,12 @@ sub judge {
 	return undef;
 }
 
+# As a shell takes it for one word.
+sub quoted {
+	my ($word) = @_;
+	return $word =~ m{^[\w/.,:=+-]+\z} ? $word : "'" . $word =~ s/'/'\\''/gr . "'";
+}
+
 # Runs a case. options: limit (seconds of a processor's, which only what hangs gets to), blocks (a file that says what
 # was executed), seen (called with the text so far). Of the answer: failure (undef: none), attempts, text, command, and
 # the files that it ran. Dies with a line when the hypervisor did not get to its guests: nothing was tried then.
@@ -262,7 +268,7 @@ sub run_case {
 	my $failure = judge($text, $late, $signal, $case);
 	$text =~ s/\r//g;
 	return { failure => $failure, attempts => attempts_in($text), text => $text,
-		command => join(' ', @argv), configuration => $path, bundle => $bundle };
+		command => join(' ', map { quoted($_) } @argv), configuration => $path, bundle => $bundle };
 }
 
 1;
