@@ -91,6 +91,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
+	bool worse = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
@@ -105,6 +106,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		case 'w':
 			if (!option_real("--worse", optarg, &o->worse))
 				return 2;
+			worse = true;
 			break;
 		case 'm': o->costs = optarg; break;
 		case 'o': o->output = optarg; break;
@@ -114,7 +116,9 @@ static int take_options(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind != argc)
-		return option_usage("bench", "it takes options alone");
+		return option_usage("bench", "it takes options, and no other word");
+	if (worse && !o->compare)
+		return option_usage("bench", "--worse is for --compare");
 	if (o->log && (o->kvm || o->iso))
 		return option_usage("bench", "--log goes neither with --kvm nor with --iso");
 	return 0;

@@ -114,6 +114,7 @@ static int finish(struct rewrite *r, const struct options *o)
 		return fail(o->in, "not rewritten: --force does it all the same");
 	if (output_write(r, o->out, why, sizeof(why)))
 		return fail(o->out, why);
+	report_warning(r);
 	if (!o->quiet)
 		report_summary(r);
 	return 0;

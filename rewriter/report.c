@@ -42,14 +42,34 @@ static bool first_of_name(unsigned op)
 	return true;
 }
 
-static unsigned unreached(const struct rewrite *r)
+/* Bytes of code ranges that were reached, or were not. */
+static unsigned code_bytes(const struct rewrite *r, bool reached)
 {
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < r->map.bytes; i++)
-		n += !(r->map.at[i] & (AT_START | AT_INSIDE)) &&
+		n += !(r->map.at[i] & (AT_START | AT_INSIDE)) == !reached &&
 		     image_is_code(r->image, r->map.base + i);
 	return n;
+}
+
+static unsigned unreached(const struct rewrite *r)
+{
+	return code_bytes(r, false);
+}
+
+void report_warning(const struct rewrite *r)
+{
+	unsigned yes = code_bytes(r, true), no = unreached(r);
+
+	if (no > 4 * yes)
+		fprintf(stderr,
+			"veneer: %s: %u of %u bytes of code were not reached, and what is "
+			"sensitive "
+			"there stays: run it, keep the console with --log, and rewrite it again "
+			"with "
+			"--profile\n",
+			r->image->path, no, yes + no);
 }
 
 void report_json(const struct rewrite *r, void *file)

@@ -66,6 +66,7 @@ int output_write(struct rewrite *r, const char *path, char *why, size_t why_byte
 int report_write(const struct rewrite *r, const char *path, char *why, size_t why_bytes);
 void report_json(const struct rewrite *r, void *file);
 void report_summary(const struct rewrite *r);
+void report_warning(const struct rewrite *r); /* if most code was not reached */
 extern const char *const treatment_names[TREATMENTS], *const tactic_names[TACTICS];
 
 #endif

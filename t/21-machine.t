@@ -51,6 +51,19 @@ is(scalar(() = $text =~ /^veneer: $_->[1]$/mg), $_->[2] // 1, $_->[0]) or diag($
 	['cells of one without a screen', qr/a has no screen/], ['resume of one that runs', qr/game is not paused/],
 	['pause of one that is paused, and twice before it is', qr/game is paused already/, 2];
 
+# What is the machine's takes no guest's name; a guest that has ended is listed so; one of several vCPUs with all of
+# them, though its first has nothing to do.
+($status, $text) = run_guests('vcpus', guest('a', %spin) . guest('b', image => 't/smp.elf', vcpus => 4, cpus => '0-1') .
+	guest('game', image => 'invaders.elf', cpus => 1), '--cpus', 2, '--expect', 'veneer=a: powered off', '--expect', 'veneer=b: powered off',
+	'--expect-screen', 'game=-[*]-', '--send', 'game=' . join('', map { "\\a:$_ game\\r" } qw(off list tables help)) .
+	'\a:pause game\r', '--expect', 'veneer=game: paused', '--send', 'game=\a:list\r\a:stop   game\r');
+is($status, 0, 'commands of the machine') or diag($text);
+like($text, qr/^veneer: $_ is for the machine: want no guest behind it$/m, "$_ takes no guest") for qw(off list tables help);
+like($text, qr/^veneer: .1 a +ended +core 0, /m, 'one that has ended');
+like($text, qr/^veneer: .2 b +ended +core [01](,[01]){3}, 16 MiB, pv, ran [1-9]\d* ms$/m, 'one of four vCPUs');
+like($text, qr/^veneer: .3 game +paused +core 1, /m, 'one that is paused');
+like($text, qr/^veneer: game: stopped from the monitor/m, 'any number of spaces may stand before a name');
+
 # The firmware says that there is a processor, and it does not come up: its guest is not started, the others are well.
 spew('build/test-no-processor.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0) . guest('b', %spin, cpus => 1) .
 	guest('c', %spin, vcpus => 1, cpus => '0-1'));
@@ -88,8 +101,14 @@ like($text, qr/^legacy: typed: dear$/m, 'and a legacy guest by its serial port')
 ($status, $text) = run_guests('crash', guest('bad', image => 't/outside.elf') . guest('good', %spin, cpus => 0), '--cpus', 1);
 is($status, 1, 'a crash is seen in the exit status');
 like($text, qr/^veneer: bad: CRASH: access to address \w+, which is outside its memory$/m, 'and said');
-like($text, qr/^veneer: bad: rip 1031:\w{16} rflags/m, 'with the registers');
+like($text, qr/^veneer: bad: rip 1031:\w{16} rflags \w{8} cpl 1 vector 0xe error/m, 'with the registers');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
+
+($status, $text) = run_guests('crash-svm', guest('bad', image => 't/outside.elf', engine => 'svm'), '--cpus', 1);
+like($text, qr/^veneer: bad: rip \w+:\w{16} rflags \w{8} cpl 0 exit 0x400 error/m, 'of a virtual machine it is the exit, in hexadecimal');
+
+($status, $text) = run_guests('prepare', guest('bad', image => 'rtos-rewritten.elf', prepare => 'stock'), '--cpus', 1);
+like($text, qr/^veneer: bad: rtos-rewritten\.elf: it is rewritten: prepare = in the configuration says otherwise$/m, 'what an image is, where the configuration is wrong');
 
 ($status, $text) = run_guests('restart', guest('bad', image => 't/outside.elf', on_crash => 'restart') .
 	guest('good', %spin), '--cpus', 1);

@@ -51,6 +51,24 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	is($status, 0, "$how: runs its tests") or diag($text);
 }
 
+# Code that nothing leads to is no success without a word: the kernel's first instruction halts it.
+{
+	my $kernel = slurp('build/t/stripped.elf');
+	my ($entry) = unpack 'x24L<', $kernel;
+	my ($offset, $address) = unpack 'x52x4L<L<', $kernel; # of the first segment
+	substr $kernel, $entry - $address + $offset, 2, "\xeb\xfe"; # jmp .
+	spew('build/test-unreached.elf', $kernel);
+	($status, $text) = veneer('rewrite', 'build/test-unreached.elf', '-o', $out, '--quiet');
+	is($status, 0, 'a kernel whose code is not found');
+	like($text, qr/\Aveneer: build\/test-unreached\.elf: (\d+) of \d+ bytes of code were not reached, .*--profile\n\z/, 'is warned of');
+	($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--quiet');
+	is("$status $text", '0 ', 'one whose code is found is not');
+}
+for ('rewrite', 'inspect') {
+	($status, $text) = veneer($_, '/tmp', $_ eq 'rewrite' ? ('-o', $out) : ());
+	is("$status $text", "1 veneer: /tmp: is a folder\n", "$_ of a folder");
+}
+
 # A profile: addresses that trapped are code.
 ($status, $text) = veneer('inspect', 'build/t/stripped.elf', '--json');
 my $sites = decode_json($text)->{sites};

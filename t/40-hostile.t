@@ -5,7 +5,8 @@
 # stands here; the neighbour keeps its memory, its work and its rhythm; the hypervisor lives.
 #
 #	prove t/40-hostile.t              all of it
-#	prove t/40-hostile.t :: frames    the rows of one guest
+#	prove t/40-hostile.t :: frames    the rows of one guest, with their consoles; `make test T=frames` builds it before
+#	prove ... :: hypercalls svm       those under one engine
 #	VENEER_LIB=DIR prove ...          against the hypervisor in DIR, of an older build
 #	VENEER_TEST_ALONE=1 prove ...     without the rows that have a core beside the neighbour's: these do not repeat
 use strict;
@@ -305,11 +306,20 @@ sub attack_all {
 	return @made;
 }
 
-my %wanted = map { $_ => 1 } @ARGV;
-my @chosen = grep { !%wanted || $wanted{$_->[0]} } @rows;
-for my $name (keys %wanted) {
-	fail("there is a row for $name") unless grep { $_->[0] eq $name } @rows;
+# What is asked for is the names of guests, of engines, or both.
+my %engine_wanted = map { $_ => 1 } grep { /^(ring|svm|vmx)$/ } @ARGV;
+my %wanted = map { $_ => 1 } grep { !$engine_wanted{$_} } @ARGV;
+my @chosen;
+for (@rows) {
+	my ($name, $engines, @more) = @$_;
+	my @of = grep { !%engine_wanted || $engine_wanted{s,/.*,,r} } split ' ', $engines;
+	push @chosen, [$name, join(' ', @of), @more] if @of && (!%wanted || $wanted{$name});
 }
+for my $name (sort keys %wanted) {
+	fail("there is a row for $name" . (%engine_wanted ? " under @{[sort keys %engine_wanted]}" : '')) unless grep { $_->[0] eq $name } @chosen;
+}
+my ($missing) = grep { !-e } map { "build/t/$_.elf" } 'neighbour', map { $_->[0] } @chosen;
+BAIL_OUT("$missing is not there: `make $missing`, or make test T=NAME for one guest") if $missing;
 check_attack($_) for attack_all(@chosen);
 
 # What may be above the goal for the longest stay, as hypervisor/README.md says: what most of it is spent in,
@@ -341,7 +351,8 @@ judge_stay($_) for map { rows_of(@$_) } @chosen;
 	my @by_length = sort { $stay{$b} <=> $stay{$a} || $a cmp $b } keys %stay;
 	diag(sprintf '%-26s %s', $_, $job{$_}{text} =~ /^longest stay (.*)$/m) for @by_length;
 	my @entries = map { my $json = slurp("build/hostile/$_.json"); chomp $json; "{\"row\": \"$_\", \"stay\": $json}" } @by_length;
-	spew('build/longest-stay.json', "[\n" . join(",\n", @entries) . "\n]\n") unless %wanted;
+	# of today's hypervisor, and of all rows
+	spew('build/longest-stay.json', "[\n" . join(",\n", @entries) . "\n]\n") if @entries && !@ARGV && !$ENV{VENEER_LIB};
 }
 
 # The test of the test: an attacker that never starts is noticed.
@@ -353,7 +364,8 @@ judge_stay($_) for map { rows_of(@$_) } @chosen;
 	is(scalar @unmet, 3, 'a guest that is not there fails its row');
 }
 
-if (%wanted) {
+if (@ARGV) {
+	note("--- $_: build/hostile/$_.txt\n", $job{$_}{text} // '') for map { $_->{job} } map { rows_of(@$_) } @chosen;
 	done_testing;
 	exit;
 }
@@ -372,6 +384,35 @@ if (%wanted) {
 		is($code, 2, "new-guest '$_' is refused");
 	}
 	is(join(' ', glob 'build/test-new/guests*/{,.,-}*'), $files, 'and nothing is made');
+}
+
+# What t/audit cannot compare with is refused, before anything is built.
+for ([[], 'want one commit'], [['--help'], 'want one commit'], [['HEAD', '--x'], 'want one commit'], [['no-such'], 'BASE=no-such is not a commit of this repository: \\S'],
+	[["it's"], "BASE=it's is not a commit"]) {
+	my ($words, $why) = @$_;
+	my ($code, $said) = command('t/audit', @$words);
+	is($code, 2, "t/audit @$words is refused");
+	like($said, qr/\Aaudit: $why.*\n\z/, 'in a line');
+}
+{
+	my ($code, $said) = command(qw(make -s audit), q(BASE=it's));
+	like($said, qr/\Aaudit: BASE=it's is not a commit.*\nmake: .*\n\z/, 'make audit: nothing is built for it');
+}
+
+# One guest, under one engine; what is not there says so at once.
+{
+	my ($code, $said) = command('env', 'VENEER_TEST_ALONE=1', $^X, 't/40-hostile.t', qw(hypercalls svm));
+	is($code, 0, 'one guest, one engine') or diag($said);
+	like($said, qr/^# --- svm-hypercalls: build\/hostile\/svm-hypercalls\.txt\n.*^# attacker: \d+ hypercalls made$/ms, 'with its console');
+	unlike($said, qr/^# --- (?!svm-hypercalls)/m, 'alone');
+	($code, $said) = command($^X, 't/40-hostile.t', qw(doors svm));
+	isnt($code, 0, 'a guest that has no row there');
+	like($said, qr/^not ok 1 - there is a row for doors under svm$/m, 'is named');
+	rename 'build/t/doors.elf', 'build/t/doors.away';
+	($code, $said) = command($^X, 't/40-hostile.t', 'doors');
+	rename 'build/t/doors.away', 'build/t/doors.elf';
+	isnt($code, 0, 'a guest that is not built');
+	like($said, qr/^Bail out!  build\/t\/doors\.elf is not there: `make build\/t\/doors\.elf`, or make test T=NAME for one guest$/m, 'is said at once');
 }
 
 # Registers and memory of others: three copies on one core, one restarted in between.

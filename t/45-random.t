@@ -51,7 +51,8 @@ for (@cases) {
 	ok($first eq $second, "$word, twice: the same lines") or diag("$first\n\n$second");
 	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
 	is($status, 0, '--replay') or diag($text);
-	like($text, qr/^attack: seed 7, 1 run, /m, 'says the seed of the case');
+	like($text, qr/^attack: seed 7, 1 run, .* [1-9]\d* attempts, /m, 'says the seed of the case, and its attempts');
+	like($text, qr/^attack: passed\n\z/m, 'and the verdict');
 }
 
 # What cannot be a case is refused in a line, and counts as nothing found.
@@ -63,14 +64,95 @@ for (['', 'want ENGINE'], ['ring-pv-2x1-16-300-7-444444444444444', 'want ENGINE'
 	['ring-pv-1x1-16-300-9999999999-4444444444444444', 'want a seed'], ['ring-pv-1x1-16-300-7-0000000000000000', 'want a weight'],
 	['vmx-pv-1x1-16-300-7-4444444444444444-stop', 'nobody stops']) {
 	my ($word, $why) = @$_;
-	my ($status, $text) = command('t/fuzz/attack', '--seconds', 0, '--replay', $word);
+	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
 	is($status, 2, "'$word' is refused");
 	like($text, qr/\Aattack: --replay \Q$word\E: not a case: $why.*\n\z/, 'in a line, with why');
 }
-for (['--jobs', 0, 'want at least 1'], ['--only', '(', 'not an expression'], ['--only', 'nothing', 'no case matches']) {
+for (['--jobs', 0, 'want at least 1'], ['--only', '(', 'not an expression'], ['--only', 'nothing', 'no case matches'],
+	(map { ['--seconds', $_, 'want more than 0'] } 0, -5), ['--hours', 0, 'want more than 0'], ['--limit', 0, 'want more than 0'],
+	(map { ['--ms', $_, 'want 1 to 100000 milliseconds'] } 0, -3, 100_001)) {
 	my ($option, $value, $why) = @$_;
-	my ($status, $text) = command('t/fuzz/attack', '--seconds', $option eq '--jobs' ? 0 : 1, $option, $value);
+	my ($status, $text) = command('t/fuzz/attack', $option, $value);
 	is("$status $text", "2 attack: $option $value: $why\n", "$option $value is refused");
+}
+
+# A run that did not happen is neither passed nor failed: it ends the attack with a line.
+my $word = 'ring-pv-1x1-16-100-7-4444444444444444';
+my $folder = 'build/test-attack-tools';
+sub fake {
+	my ($program, $script) = @_;
+	mkdir $folder;
+	spew("$folder/$program", "#!/bin/sh\n$script\n");
+	chmod 0755, "$folder/$program";
+}
+sub without {
+	my ($what, $said, @argv) = @_;
+	for my $how (['--replay', $word], ['--seconds', 1, '--jobs', 2, '--only', '^(ring|svm)-']) {
+		my ($status, $text) = command(@argv, 't/fuzz/attack', @$how);
+		is($status, 2, "$what, $how->[0]: exit status") or diag($text);
+		like($text, $said, 'and why');
+		unlike($text, qr/passed|FAILED|0 failed/, 'no verdict');
+	}
+	is(join(' ', glob 'build/test-attack-*-*'), '', 'nothing is left');
+}
+without('no hypervisor', qr/^attack: \/nowhere\/veneer.elf: objdump finds no instructions in it$/m, qw(env VENEER_LIB=/nowhere));
+without('no tools', qr/^attack: build\/veneer.elf: objdump finds/m, qw(env PATH=/nowhere));
+without('a full disk', qr/File too large.*^attack: \S+ was not run/ms, 'bash', '-c', 'trap "" XFSZ; ulimit -f 8; exec "$@"', 'bash');
+fake('qemu-system-x86_64', 'echo "qemu: no such plugin"; exit 1');
+without('an emulator that starts nothing', qr/^qemu-system-x86_64 has started no guest: qemu: no such plugin\nattack: \S+ was not run/m,
+	'env', "PATH=$folder:$ENV{PATH}");
+
+# What failed is kept whole: the hypervisor too, which the printed command names.
+fake('qemu-system-x86_64', 'echo "veneer: boot entry_ticks=1"; echo "veneer: PANIC at test.c:1"; exit 3');
+{
+	my ($status, $text) = command('env', "PATH=$folder:$ENV{PATH}", 't/fuzz/attack', '--replay', $word);
+	is($status, 1, 'what fails: exit status');
+	like($text, qr/^FAILED $word: veneer: PANIC at test\.c:1 .*^  command: .* -kernel \S*build\/fuzz\/$word\/veneer\.elf .*-initrd build\/fuzz\/$word\/bundle\.cpio$/ms, 'is named');
+	like($text, qr/^attack: failed: $word\n\z/m, 'and is the verdict');
+	is(join(' ', map { s,.*/,,r } glob "build/fuzz/$word/*"), 'bundle.cpio console.log t veneer.elf', 'and kept');
+	command('rm', '-r', "build/fuzz/$word");
+}
+
+is((command('sh', '-c', 'printf %s ' . Attack::quoted(q(a:check it's\r))))[1], q(a:check it's\r), 'a shell can run the command as it is printed');
+
+# A signal ends the emulators, too, and leaves no file.
+fake('qemu-system-x86_64', 'echo $$ > "build/test-attack-$PPID.pid"; exec sleep 3600');
+for my $how (['--replay', $word], ['--only', '^(ring|svm)-']) {
+	my $pid = open my $from, '-|';
+	if (!$pid) {
+		local $ENV{PATH} = "$folder:$ENV{PATH}";
+		exec 't/fuzz/attack', @$how or exit 127;
+	}
+	select undef, undef, undef, 0.02 until grep { -s } glob 'build/test-attack-*.pid';
+	my ($path) = glob 'build/test-attack-*.pid';
+	my $emulator = slurp($path) + 0;
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	is($? & 127, 15, "$how->[0]: SIGTERM ends it");
+	my $left = 50 * $limit;
+	select undef, undef, undef, 0.02 while readlink "/proc/$emulator/exe" && $left--;
+	ok(!readlink "/proc/$emulator/exe", 'and the emulator') or kill 'KILL', $emulator;
+	unlink $path;
+	is(join(' ', glob 'build/test-attack-*-* build/fuzz/blocks.*'), '', 'nothing is left');
+}
+
+# The parsers' fuzzers: what fails fails, and says which input.
+for (['fails', 'echo "Test unit written to build/fuzz/fake-crash-1"; exit 77', 1, 'fuzz: fake failed, exit status 77: build/fuzz/fake-crash-1'],
+	['ends without one', 'exit 1', 1, "fuzz: fake failed, exit status 1: no input was kept, see $folder/fake.log"],
+	['is well', 'echo Done 5 runs', 0, 'Done 5 runs']) {
+	my ($what, $script, $want, $last) = @$_;
+	fake('fuzz_fake', $script);
+	my ($status, $text) = command('t/fuzz/parsers', 1, "$folder/fuzz_fake");
+	is($status, $want, "a fuzzer that $what: exit status");
+	is(($text =~ /.*\n/g)[-1], "$last\n", 'and the last line');
+}
+for ('0', 'abc', '', '-1', '1.5') {
+	my ($status, $text) = command('t/fuzz/parsers', $_, "$folder/fuzz_fake");
+	is("$status $text", "2 fuzz: FUZZ_SECONDS=$_: want a whole number from 1 to 99999\n", "FUZZ_SECONDS=$_ is refused");
+}
+{
+	my ($status, $text) = command(qw(make -s fuzz), q(SEED=it's));
+	like($text, qr/^attack: --replay it's: not a case: /m, 'make fuzz gives any SEED as it is');
 }
 
 # Whether they find what was closed, t/long/holes.t tries; that it can be opened again is seen here.

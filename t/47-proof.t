@@ -19,6 +19,8 @@ sub proofs {
 	my %proof;
 	$proof{$2} = [$1 eq 'proved', $3] while $text =~ /^(proved|NOT PROVED) (\w+): (.*(?:\n    .*)?)/mg;
 	my $all = !grep { !$_->[0] } values %proof;
+	my ($last) = $text =~ /^prove: (\d+) proofs, (?:all|\d+ NOT) .*\n\z/m;
+	is($last, scalar keys %proof, "$file: the last line counts them");
 	diag($text) unless %proof && $all == ($status == 0);
 	ok(%proof && $all == ($status == 0), "$file: its status says whether all holds");
 	return \%proof;
@@ -32,6 +34,10 @@ for (sort keys %wrong) {
 	ok(!$holds && $why =~ /^\Q$expected\E/, "$_ is not proved: $expected") or diag($line);
 }
 
+{
+	my ($status, $text) = command('env', 'PATH=/nowhere', $^X, 't/proof/prove', 't/proof/images.c');
+	is("$status $text", "2 prove: there is no clang: make check-packages installs it\n", 'a tool that is missing is named');
+}
 isnt((command('t/proof/prove', '--only', 'no_such', 't/proof/images.c'))[0], 0, 'no proof at all is no success');
 
 my %harness;

@@ -48,7 +48,8 @@ for (['--timeout', [qw(abc -1 1s), ''], 'a whole number from 0 to 2000000'], ['-
 refused('--worse much', 'veneer: --worse much: want a number', qw(bench --worse much));
 refused('--icount with KVM', 'veneer: --icount: KVM does not count instructions: want --accel tcg', @options_run, qw(--icount --accel kvm --print));
 for (['run', [], 'which configuration?'], ['run', ['a', 'b'], 'want one configuration'], ['rewrite', [], 'want one kernel'],
-	['rewrite', ['a'], 'want -o OUT'], ['inspect', [], 'want one kernel'], ['bench', ['a'], 'it takes options alone'],
+	['rewrite', ['a'], 'want -o OUT'], ['inspect', [], 'want one kernel'], ['bench', ['a'], 'it takes options, and no other word'],
+	['bench', ['--worse', 3], '--worse is for --compare'],
 	['run', ['--nonsense'], q(unrecognized option '--nonsense')]) {
 	my ($command, $words, $want) = @$_;
 	refused("$command @$words", "veneer $command: $want\nveneer $command --help tells how it is used", $command, @$words);
@@ -64,16 +65,21 @@ like($text, qr/nowhere.elf: No such file/, 'is said');
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
 is($status, 2, 'and nothing is started');
 ($status, $text) = run_guests('header', "[guest a b]\nimage = rtos-pv.elf\n");
-is("$status $text", "2 veneer: build/test-header.conf:1: guest name: want 1 to 23 of letters, digits, - and _\n", 'a wrong header: one line');
+is("$status $text", "2 veneer: build/test-header.conf:1: guest name \"a b\": want 1 to 23 of letters, digits, - and _\n", 'a wrong header: one line');
 ($status, $text) = run_guests('twice', guest('a', image => 'rtos-pv.elf') . "cpus = 1\nimage = rtos-pc.elf\n");
 is("$status $text", "2 veneer: build/test-twice.conf:4: image: stands in line 2 already\n", 'a key that stands twice, too');
+for (["rsb, foo\n", 2, 'want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl'], ["rsb\nmitigations = off\n", 3, 'stands in line 2 already']) {
+	my ($value, $line, $why) = @$_;
+	($status, $text) = run_guests('machine', "[machine]\nmitigations = $value" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
+	is("$status $text", "2 veneer: build/test-machine.conf:$line: mitigations: $why\n", 'a wrong line of [machine] starts nothing');
+}
 ($status, $text) = run_guests('cpus', guest('a', image => 'rtos-pv.elf', cpus => 16));
 is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that no machine has here');
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
 is($status, 2, 'a kernel is no configuration');
 cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
-is($text, "veneer: build/.: Is a directory\n", 'nor is a folder an image');
+is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: Is a directory\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
 is($status, 1, 'nor is a text a kernel');
@@ -95,6 +101,44 @@ for (['--print'], ['--bundle', 'build/test-half.out'], ['--iso', 'build/test-hal
 ok(!-e 'build/test-half.out', 'nothing is written');
 ($status, $text) = run_guests('half', guest('a', image => 'rtos-pv.elf') . guest('b', image => 'nowhere.elf'), '--bundle', 'build/test-half.out');
 ok($status == 2 && !-e 'build/test-half.out', 'nor is half a bundle, without an image');
+
+# Several of them: all are done.
+unlink 'build/test-both.cpio', 'build/test-both.iso';
+($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--bundle build/test-both.cpio --iso build/test-both.iso --print));
+is($status, 0, '--bundle, --iso and --print at once') or diag($text);
+like($text, qr/\Aqemu.* -initrd build\/test-both\.cpio$/m, 'the command is shown');
+ok(-s "build/test-both.$_", "the $_ is there") for qw(cpio iso);
+($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--iso build/test-both.iso --print));
+like($text, qr/\Aqemu.* -initrd BUNDLE$/m, '--iso and --print');
+
+# What this host or this build cannot do is refused in a line that says what to change.
+spew('build/test-vmx.conf', guest('a', image => 'rtos-pv.elf', engine => 'vmx'));
+SKIP: {
+	skip 'this processor has VT-x', 6 if slurp('/proc/cpuinfo') =~ /^flags.* vmx /m;
+	refused('--stay under vmx', 'veneer: --stay: QEMU\'s plugins count, and only in tcg: and a guest wants vmx, which runs in Bochs here',
+		qw(run build/test-vmx.conf --accel tcg --stay build/test-stay.json));
+	refused('--print under vmx', 'veneer: --print: Bochs is started with a file of settings: and a guest wants vmx, which runs in Bochs here',
+		qw(run build/test-vmx.conf --accel tcg --print));
+	refused('--print of Bochs', 'veneer: --print: Bochs is started with a file of settings: want --accel tcg', @options_run, qw(--accel bochs --print));
+}
+spew('build/test-huge.conf', guest('small', image => 'rtos-pv.elf') . guest('huge', image => 'rtos-pv.elf', memory => '8G'));
+for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memory = 8192M, the most: this host has no \d+ MiB for a machine: want less\n\z/, ''],
+	['by an option', qr/\Aveneer: --memory 9000: this host has no 9000 MiB for a machine: want less\n\z/, '--memory 9000']) {
+	my ($what, $why, $options) = @$_;
+	($status, $text) = command('bash', '-c', "ulimit -v 4000000; exec build/veneer run build/test-huge.conf --accel tcg $options");
+	is($status, 2, "more memory than the host has, $what: exit status");
+	like($text, $why, 'is said');
+}
+{
+	local $ENV{VENEER_LIB} = '/nowhere';
+	refused('no hypervisor', 'veneer: /nowhere/veneer.elf: No such file or directory: build it, or say with VENEER_LIB in which folder it is', @options_run);
+}
+{
+	local $ENV{PATH} = '/nowhere';
+	($status, $text) = veneer(@options_run, qw(--iso build/test-path.iso));
+	is($status, 1, 'an ISO without programs: exit status');
+	like($text, qr/\Aveneer: cannot start (\S+): No such file or directory\nveneer: .*\n\z/, 'and which is missing');
+}
 
 # What --print shows can be run, where the bundle is kept.
 ($status, $text) = run_guests('print', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
@@ -118,6 +162,20 @@ for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a fo
 	['--iso', '/nowhere/test.iso', '/nowhere: No such file or directory: want a folder where you may write']) {
 	my ($option, $path, $why) = @$_;
 	refused("$option $path", "veneer: $option $path: $why", @options_run, qw(--accel tcg), $option, $path);
+}
+($status, $text) = command('sh', '-c', 'echo before > build/test-out; build/veneer run build/test-options.conf --accel tcg --stay /dev/stdout >> build/test-out');
+is("$status $text", "2 veneer: --stay /dev/stdout: what is printed goes there: want another name\n", '--stay into standard output is refused');
+is(slurp('build/test-out'), "before\n", 'which is left as it was');
+# The plugin's counts are lost: what cannot be known is not said.
+mkdir 'build/test-emulator';
+spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\necho 'veneer: boot entry_ticks=1'; echo 'veneer: all done, all well'; exit 1\n");
+chmod 0755, 'build/test-emulator/qemu-system-x86_64';
+{
+	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
+	($status, $text) = veneer(@options_run, qw(--accel tcg --stay build/test-stay.json));
+	is($status, 1, 'no counts of the longest stay: exit status');
+	like($text, qr/^veneer: --stay: the emulator ended without the plugin's counts, or had no room for them in /m, 'is said');
+	unlike($text, qr/no guest was entered/, 'and nothing else');
 }
 ($status, $text) = command('bash', '-c', 'trap "" XFSZ; ulimit -f 8; exec build/veneer run build/test-options.conf --accel tcg');
 is($status, 1, 'no room for the bundle: not the fault of the command line') or diag($text);
@@ -300,7 +358,7 @@ is($status, 0, '--engine ring goes into every section') or diag($text);
 is($status, 1, 'a wrong engine is one all the same') or diag($text);
 is(join('', $text =~ /^veneer: the configuration, .*\n/mg), "veneer: the configuration, line 2: engine: want ring, vmx, svm or auto\n", 'and named alone');
 ($status, $text) = run_guests('engine-machine', "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') .
-	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n[machine]\nmitigations = auto\n", '--engine', 'ring');
+	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n", '--engine', 'ring');
 is($status, 0, '--engine ring: but not into that of the machine') or diag($text);
 is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, 'and into those that begin with a blank');
 ($status, $text) = run_guests('engine', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--engine', 'best');

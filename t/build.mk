@@ -137,6 +137,14 @@ TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/
 .PHONY: test-inputs
 test-inputs: all check-packages linux $(TEST_INPUTS)
 
+# One hostile guest: make test T=NAME, or T=pc-NAME, with ENGINE=ring, svm or vmx under that alone.
+T ?=
+ENGINE ?=
+.PHONY: test
+test: all $(if $(T),$(BUILD)/t/$(T).elf) $(BUILD)/t/neighbour.elf
+	$(Q)$(if $(T),,echo 'veneer: want the name of a guest: make test T=hypercalls' >&2; exit 2;) \
+		prove -v t/40-hostile.t :: $(T) $(ENGINE)
+
 check: test-inputs
 	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
 
@@ -154,9 +162,12 @@ check-long: test-inputs
 
 # Today's hostile guests against the hypervisor of another commit: what fails there and passes here.
 BASE ?=
-.PHONY: audit
-audit: all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.elf
-	$(Q)t/audit '$(BASE)'
+.PHONY: audit audit-base
+audit audit-base: export BASE := $(BASE)
+audit-base:
+	$(Q)t/audit --check "$$BASE"
+audit: audit-base all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.elf
+	$(Q)t/audit "$$BASE"
 
 # Proofs: t/proof/README.md. A line for each; it fails if one is not proved.
 .PHONY: proof
@@ -164,26 +175,30 @@ proof: check-packages
 	$(Q)t/proof/prove $(filter-out %/wrong.c,$(sort $(wildcard t/proof/*.c)))
 
 # Fuzzing: the parsers with libFuzzer, FUZZ_SECONDS each, then random attackers for FUZZ_SECONDS or FUZZ_HOURS. What
-# they find stays in build/fuzz/. SEED=CASE does one attack again.
+# they find stays in build/fuzz/. SEED=CASE does one attack again. A value goes to its program as it is, whatever is
+# in it.
 FUZZ_SECONDS ?= 60
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Irewriter
+FUZZERS := $(BUILD)/fuzz/fuzz_rewriter $(BUILD)/fuzz/fuzz_boot
+fuzz fuzz-parsers: export FUZZ_SECONDS := $(FUZZ_SECONDS)
+fuzz: export FUZZ_HOURS := $(FUZZ_HOURS)
+fuzz: export SEED := $(SEED)
 
 .PHONY: fuzz fuzz-parsers
 fuzz: all $(ATTACKERS) $(BUILD)/t/neighbour.elf $(BUILD)/blocks.so $(if $(SEED),,fuzz-parsers)
-	$(Q)t/fuzz/attack $(if $(SEED),--replay '$(SEED)',$(if $(FUZZ_HOURS),--hours $(FUZZ_HOURS),--seconds $(FUZZ_SECONDS)) \
-		--jobs $(shell nproc))
+	$(Q)t/fuzz/attack $(if $(SEED),--replay "$$SEED",$(if $(FUZZ_HOURS),--hours "$$FUZZ_HOURS",--seconds "$$FUZZ_SECONDS")) \
+		--jobs $(shell nproc)
 
 fuzz-parsers: all check-packages
 	@mkdir -p $(BUILD)/fuzz/rewriter $(BUILD)/fuzz/boot
+	$(Q)t/fuzz/parsers "$$FUZZ_SECONDS"
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
 		rewriter/classify.c rewriter/rewrite.c -lelf -lZydis
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/load/bundle.c \
 		hypervisor/load/config.c hypervisor/load/elf.c hypervisor/lib/string.c
 	$(Q)strip -s -o $(BUILD)/fuzz/rewriter/rtos-pc $(BUILD)/rtos-pc.elf && cp /boot/invaders.exec $(BUILD)/fuzz/rewriter/
 	$(Q)cp hypervisor/host/demo.conf $(BUILD)/rtos-pv.elf $(BUILD)/fuzz/boot/
-	$(Q)for f in rewriter boot; do $(BUILD)/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 \
-		-timeout=30 -max_len=262144 -artifact_prefix=$(BUILD)/fuzz/$$f- -print_final_stats=1 $(BUILD)/fuzz/$$f \
-		2>&1 | tail -n 12 || exit 1; done
+	$(Q)t/fuzz/parsers "$$FUZZ_SECONDS" $(FUZZERS)
 
 # The whole tree in the repository's style.
 .PHONY: format

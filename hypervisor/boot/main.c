@@ -57,22 +57,20 @@ void __stack_chk_fail(void)
 
 void machine_guest_stats(struct guest *g)
 {
-	uint64_t ran = 0, worst = 0;
+	uint64_t worst = 0;
 	char text[256];
 	int used = 0;
 
 	for (unsigned i = 0; i < COUNTERS; i++)
 		used += format(text + used, sizeof(text) - (size_t)used, " %s=%lu",
 			       counter_names[i], guest_count_of(g, i));
-	for (unsigned i = 0; i < g->vcpus; i++) {
-		ran += sched_ran(&g->vcpu[i]);
+	for (unsigned i = 0; i < g->vcpus; i++)
 		worst = MAX(worst, g->vcpu[i].worst_wait);
-	}
 	console_print("stats %s first_instruction_ticks=%lu ran_us=%lu worst_wait_us=%lu "
 		      "overhead_kib=%lu shadow_pages=%u%s",
 		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0,
-		      ns_from_tsc(ran) / 1000, ns_from_tsc(worst) / 1000, g->overhead >> 10,
-		      g->mmu.pool_pages - g->mmu.pool_free, text);
+		      ns_from_tsc(guest_ran(g)) / 1000, ns_from_tsc(worst) / 1000,
+		      g->overhead >> 10, g->mmu.pool_pages - g->mmu.pool_free, text);
 }
 
 static void print_profile(const struct guest *g)
@@ -168,14 +166,10 @@ static bool find_file(const struct guest_config *c, const char *name, struct fil
 
 static void print_guest_start(const struct guest *g)
 {
-	char cores[4 * VCPUS_MAX];
-	int used = 0;
+	char cores[GUEST_CORES];
 
-	for (unsigned i = 0; i < g->vcpus; i++)
-		used += format(cores + used, sizeof(cores) - (size_t)used, "%s%u", i ? "," : "",
-			       g->vcpu[i].cpu->id);
 	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
-		      g->config->memory >> 20, cores, g->engine->name,
+		      g->config->memory >> 20, guest_cores(g, cores), g->engine->name,
 		      preparation_names[g->prepare]);
 }
 

@@ -19,25 +19,32 @@ static unsigned chosen; /* guest that gets the input */
 static char line[80];
 static unsigned line_used;
 
+/* Of several vCPUs the state of the busiest is the guest's. */
 static const char *state_name(const struct guest *g)
 {
 	static const char *const names[] = { "running", "waiting", "stopped" };
+	enum vcpu_state state = VCPU_STOPPED;
 
-	return g->vcpu->paused ? "paused" : names[g->vcpu->state];
+	for (unsigned i = 0; i < g->vcpus; i++)
+		state = MIN(state, g->vcpu[i].state);
+	return __atomic_load_n(&g->ended, __ATOMIC_ACQUIRE) ? "ended"
+	       : g->vcpu->paused			    ? "paused"
+							    : names[state];
 }
 
 static void print_guest(const struct guest *g)
 {
-	console_print_list(
-		g->id + 1 < guest_count, "%c%u %-16s %-8s core %u, %lu MiB, %s, ran %lu ms",
-		chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
-		g->vcpu->cpu->id, g->mmu.memory_bytes >> 20, preparation_names[g->prepare],
-		ns_from_tsc(sched_ran(g->vcpu)) / 1000000);
+	char cores[GUEST_CORES];
+
+	console_print_list(g->id + 1 < guest_count,
+			   "%c%u %-16s %-8s core %s, %lu MiB, %s, ran %lu ms",
+			   chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
+			   guest_cores(g, cores), g->mmu.memory_bytes >> 20,
+			   preparation_names[g->prepare], ns_from_tsc(guest_ran(g)) / 1000000);
 }
 
-static void command_list(struct guest *g)
+static void command_list(void)
 {
-	(void)g;
 	for (unsigned i = 0; i < guest_count; i++)
 		print_guest(&guests[i]);
 }
@@ -123,48 +130,40 @@ static void command_stop(struct guest *g)
 		order(g->vcpu, REQUEST_STOP, REQUEST_RESET);
 }
 
-static bool has_screen(const struct guest *g)
-{
-	if (!g->board)
-		console_print("%s has no screen", g->config->name);
-	return g->board;
-}
-
 static char printable(char c)
 {
 	return c >= ' ' && c < 0x7f ? c : c == 0 ? ' ' : '#';
 }
 
-/* The text screen, a line of the console for each of its 25, so that a script can read it. */
-static void command_screen(struct guest *g)
+/* The text screen, a line of the console for each of its 25, so that a script can read it; or for
+ * programs, with character and attribute of each cell in hexadecimal. */
+static void print_screen(struct guest *g, bool cells)
 {
 	uint16_t cell[BOARD_COLUMNS];
-	char text[BOARD_COLUMNS + 1] = "";
+	char text[4 * BOARD_COLUMNS + 1] = "";
 
-	if (!has_screen(g))
-		return;
-	for (unsigned row = 0; row < BOARD_ROWS; row++) {
+	if (!g->board)
+		console_print("%s has no screen", g->config->name);
+	for (unsigned row = 0; g->board && row < BOARD_ROWS; row++) {
 		g->board->screen(g, row, cell);
 		for (unsigned i = 0; i < BOARD_COLUMNS; i++)
-			text[i] = printable((char)cell[i]);
-		console_print("%s: screen %02u |%s|", g->config->name, row, text);
+			if (cells)
+				format(text + 4 * i, 5, "%04x", cell[i]);
+			else
+				text[i] = printable((char)cell[i]);
+		console_print(cells ? "%s: cells %02u %s" : "%s: screen %02u |%s|", g->config->name,
+			      row, text);
 	}
 }
 
-/* The same for programs: character and attribute of each cell, in hexadecimal. */
+static void command_screen(struct guest *g)
+{
+	print_screen(g, false);
+}
+
 static void command_cells(struct guest *g)
 {
-	uint16_t cell[BOARD_COLUMNS];
-	char text[4 * BOARD_COLUMNS + 1];
-
-	if (!has_screen(g))
-		return;
-	for (unsigned row = 0; row < BOARD_ROWS; row++) {
-		g->board->screen(g, row, cell);
-		for (unsigned i = 0; i < BOARD_COLUMNS; i++)
-			format(text + 4 * i, 5, "%04x", cell[i]);
-		console_print("%s: cells %02u %s", g->config->name, row, text);
-	}
+	print_screen(g, true);
 }
 
 static void command_input(struct guest *g)
@@ -173,44 +172,32 @@ static void command_input(struct guest *g)
 	console_print("input goes to %s", g->config->name);
 }
 
-static void command_tables(struct guest *g)
-{
-	(void)g;
-	cpus_check_tables();
-}
-
-static void command_off(struct guest *g)
-{
-	(void)g;
-	machine_off();
-}
-
-static void command_help(struct guest *g);
+static void command_help(void);
 
 static const struct command {
 	char key;
-	const char *name;
+	const char *name, *help;
 	void (*run)(struct guest *g);
-	const char *help;
+	void (*run_machine)(void); /* in place of that: of no guest */
 } commands[] = {
-	{ 'h', "help", command_help, "this list" },
-	{ 'l', "list", command_list, "the guests" },
-	{ 'p', "pause", command_pause, "halt the guest where it is" },
-	{ 'r', "resume", command_resume, "let it go on" },
-	{ 'R', "reset", command_reset, "start it again from its image" },
-	{ 'k', "stop", command_stop, "end it" },
-	{ 's', "stats", machine_guest_stats, "time, exits by reason, worst wait" },
-	{ 'x', "check", command_check, "whether its tables lead to its own memory alone" },
-	{ 'v', "screen", command_screen, "its text screen" },
-	{ 'c', "cells", command_cells, "its text screen with attributes, for programs" },
-	{ 'i', "input", command_input, "send what is typed to it (or Ctrl-A and its number)" },
-	{ 't', "tables", command_tables, "check the hypervisor's own page tables" },
-	{ 'q', "off", command_off, "stop the machine" },
+	{ 'h', "help", "this list", NULL, command_help },
+	{ 'l', "list", "the guests", NULL, command_list },
+	{ 'p', "pause", "halt the guest where it is", command_pause, NULL },
+	{ 'r', "resume", "let it go on", command_resume, NULL },
+	{ 'R', "reset", "start it again from its image", command_reset, NULL },
+	{ 'k', "stop", "end it", command_stop, NULL },
+	{ 's', "stats", "time, exits by reason, worst wait", machine_guest_stats, NULL },
+	{ 'x', "check", "whether its tables lead to its own memory alone", command_check, NULL },
+	{ 'v', "screen", "its text screen", command_screen, NULL },
+	{ 'c', "cells", "its text screen with attributes, for programs", command_cells, NULL },
+	{ 'i', "input", "send what is typed to it (or Ctrl-A and its number)", command_input,
+	  NULL },
+	{ 't', "tables", "check the hypervisor's own page tables", NULL, cpus_check_tables },
+	{ 'q', "off", "stop the machine", NULL, machine_off },
 };
 
-static void command_help(struct guest *g)
+static void command_help(void)
 {
-	(void)g;
 	console_print_list(
 		true, "Ctrl-A key, for the guest that has the input; or Ctrl-A : command guest");
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
@@ -219,14 +206,23 @@ static void command_help(struct guest *g)
 	console_print_list(false, "  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
 }
 
-/* The one with that key, or with that name; false: there is none. */
-static bool run_command(struct guest *g, char key, const char *name)
+/* The one with that key, or with that name, for the guest or NULL: the one that has the input.
+ * False: there is no such command. */
+static bool run_command(char key, const char *name, struct guest *g)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].key == key || !strcmp(commands[i].name, name)) {
-			commands[i].run(g);
-			return true;
-		}
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+		const struct command *c = &commands[i];
+
+		if (c->key != key && strcmp(c->name, name))
+			continue;
+		if (c->run)
+			c->run(g ? g : &guests[chosen]);
+		else if (g)
+			console_print("%s is for the machine: want no guest behind it", c->name);
+		else
+			c->run_machine();
+		return true;
+	}
 	return false;
 }
 
@@ -235,17 +231,13 @@ static void run_line(void)
 	while (line_used && line[line_used - 1] == ' ')
 		line[--line_used] = 0;
 	char *name = strchr(line, ' ');
-	struct guest *g = &guests[chosen];
-
-	if (name) {
+	while (name && *name == ' ')
 		*name++ = 0;
-		g = guest_find(name);
-		if (!g) {
-			console_print("no guest \"%s\"", name);
-			return;
-		}
-	}
-	if (!run_command(g, 0, line))
+	struct guest *g = name ? guest_find(name) : NULL;
+
+	if (name && !g)
+		console_print("no guest \"%s\"", name);
+	else if (!run_command(0, line, g))
 		console_print("no command \"%s\": Ctrl-A h lists them", line);
 }
 
@@ -261,7 +253,7 @@ static void take_key(uint8_t byte)
 		command_input(&guests[byte - '1']);
 	} else if (byte >= '0' && byte <= '9') {
 		console_print("no guest %c: Ctrl-A l lists them", byte);
-	} else if (!run_command(&guests[chosen], (char)byte, "")) {
+	} else if (!run_command((char)byte, "", NULL)) {
 		console_print(byte > ' ' && byte < 0x7f ? "no key \"%c\": Ctrl-A h lists them"
 							: "no key 0x%02x: Ctrl-A h lists them",
 			      byte);

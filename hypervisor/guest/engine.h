@@ -37,6 +37,7 @@ struct engine {
 	const char *name;
 	unsigned hypercall_bytes; /* of the instruction in the hypercall page */
 	unsigned kernel_ring;	  /* that guests' kernels run in: 0, or 1 */
+	const char *reason;	  /* what regs.vector is after an exit, for people */
 	bool pc_apics;		  /* a PC has APICs, and any number of vCPUs */
 
 	/* What this processor lacks for it, or NULL; no function: nothing. */

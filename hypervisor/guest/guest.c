@@ -249,6 +249,25 @@ struct guest *guest_find(const char *name)
 	return NULL;
 }
 
+uint64_t guest_ran(const struct guest *g)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < g->vcpus; i++)
+		sum += sched_ran(&g->vcpu[i]);
+	return sum;
+}
+
+const char *guest_cores(const struct guest *g, char text[GUEST_CORES])
+{
+	int used = 0;
+
+	for (unsigned i = 0; i < g->vcpus; i++)
+		used += format(text + used, GUEST_CORES - (size_t)used, "%s%u", i ? "," : "",
+			       g->vcpu[i].cpu->id);
+	return text;
+}
+
 uint64_t guest_count_of(const struct guest *g, enum counter counter)
 {
 	uint64_t sum = 0;

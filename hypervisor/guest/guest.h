@@ -227,6 +227,10 @@ void guest_end(struct guest *g, int verdict, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 struct guest *guest_find(const char *name);
+uint64_t guest_ran(const struct guest *g); /* ticks so far, of all its vCPUs */
+#define GUEST_CORES (4 * VCPUS_MAX)
+/* Of its vCPUs, as 0,1,0: text */
+const char *guest_cores(const struct guest *g, char text[GUEST_CORES]);
 bool guests_all_ended(void);
 void machine_guest_stats(struct guest *g);
 

@@ -271,9 +271,9 @@ static void dump_registers(struct vcpu *v)
 
 	if (v->engine->gather)
 		v->engine->gather(v);
-	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u vector %lu error %lx", r->cs,
-			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), r->vector,
-			     r->error);
+	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u %s 0x%lx error %lx", r->cs,
+			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3),
+			     v->engine->reason, r->vector, r->error);
 	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
 			     r->rcx, r->rdx);
 	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,

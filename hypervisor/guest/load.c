@@ -104,12 +104,15 @@ static const char *identify_kind(struct guest *g)
 
 const char *load_identify(struct guest *g)
 {
+	static char other[80];
 	enum preparation want = g->config->prepare;
 	const char *why = identify_kind(g);
 
-	if (!why && want != PREPARE_DETECT && want != g->prepare)
-		why = "prepare = in the configuration says otherwise than the image";
-	return why;
+	if (why || want == PREPARE_DETECT || want == g->prepare)
+		return why;
+	format(other, sizeof(other), "it is %s: prepare = in the configuration says otherwise",
+	       preparation_names[g->prepare]);
+	return other;
 }
 
 static bool site_fits(const struct veneer_site *s)

@@ -260,11 +260,11 @@ static void patch(void)
 
 static const char *decide(const struct config *c, enum mitigation m)
 {
-	if (c->mitigations & BIT(m)) {
+	if (c->mitigations.forced & BIT(m)) {
 		on |= BIT(m);
 		return "on (forced)";
 	}
-	if (c->mitigations_off)
+	if (c->mitigations.off)
 		return "configuration";
 	const char *why = why_not(m);
 	if (!why) {
@@ -276,13 +276,16 @@ static const char *decide(const struct config *c, enum mitigation m)
 
 void speculation_init(const struct config *c)
 {
+	const char *how = NULL, *before;
+	bool same = true; /* all are off, for one reason */
 	char text[400];
 	int used = 0;
 
 	detect();
 	for (unsigned m = 0; m < MITIGATIONS; m++) {
-		const char *how = decide(c, m);
-
+		before = how;
+		how = decide(c, m);
+		same &= !is_on(m) && (!m || how == before);
 		used += format(text + used, sizeof(text) - (size_t)used,
 			       is_on(m) ? "%s%s %s" : "%s%s off (%s)", m ? ", " : "",
 			       mitigation_names[m], how);
@@ -293,11 +296,12 @@ void speculation_init(const struct config *c)
 	    (processor.capabilities & CAP_RRSBA))
 		always |= SPEC_CTRL_RRSBA;
 	if (is_on(MITIGATION_SPEC_CTRL))
-		guest_bits = c->mitigations & BIT(MITIGATION_SPEC_CTRL)
+		guest_bits = c->mitigations.forced & BIT(MITIGATION_SPEC_CTRL)
 				     ? SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD
 				     : control_bits();
 	patch();
-	console_print("speculation: %s", text);
+	console_print(same ? "speculation: all measures off (%s)" : "speculation: %s",
+		      same ? how : text);
 }
 
 /* The first bits of an APIC ID that name a thread of a core, CPUID 0xb. */

@@ -22,14 +22,16 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 	fwrite(zero, 1, (4 - bytes % 4) % 4, f);
 }
 
-static int put_file(FILE *f, const char *directory, const char *name)
+/* That a guest wants. */
+static int put_file(FILE *f, const struct bundle_source *s, const struct guest_config *g,
+		    const char *name)
 {
 	char path[4096];
 
 	if (name[0] == '/')
 		snprintf(path, sizeof(path), "%s", name);
 	else
-		snprintf(path, sizeof(path), "%s/%s", directory, name);
+		snprintf(path, sizeof(path), "%s/%s", s->directory, name);
 	FILE *in = fopen(path, "rb");
 	struct stat st;
 	long size = -1;
@@ -41,7 +43,8 @@ static int put_file(FILE *f, const char *directory, const char *name)
 	if (data)
 		rewind(in);
 	if (!data || fread(data, 1, (size_t)size, in) != (size_t)size) {
-		fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno ? errno : EIO));
+		fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, g->line,
+			g->name, path, strerror(errno ? errno : EIO));
 		free(data);
 		if (in)
 			fclose(in);
@@ -111,8 +114,7 @@ static int put_images(FILE *f, struct bundle_source *s)
 		s->wants_svm |= g->engine == ENGINE_SVM || g->engine == ENGINE_AUTO;
 		while (s->needs_cpus < 32 && g->cpus >> s->needs_cpus)
 			s->needs_cpus++;
-		if (put_file(f, s->directory, g->image) ||
-		    (*g->module && put_file(f, s->directory, g->module)))
+		if (put_file(f, s, g, g->image) || (*g->module && put_file(f, s, g, g->module)))
 			return RUN_USAGE;
 	}
 	return RUN_WELL;

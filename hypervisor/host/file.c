@@ -8,6 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int is_same(const struct stat *s, int fd)
+{
+	struct stat other;
+
+	return !fstat(fd, &other) && other.st_dev == s->st_dev && other.st_ino == s->st_ino;
+}
+
 const char *file_why_not(const char *path)
 {
 	static char why[4200];
@@ -19,6 +26,8 @@ const char *file_why_not(const char *path)
 		return "it is a folder: want the name of a file";
 	if (there && !S_ISREG(s.st_mode))
 		return "not a file that can be replaced: want another name";
+	if (there && (is_same(&s, 1) || is_same(&s, 2)))
+		return "what is printed goes there: want another name";
 	if (there && !access(path, W_OK))
 		return NULL;
 	if (there)

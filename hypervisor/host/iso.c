@@ -38,14 +38,18 @@ static int fail(const char *path)
 
 static int make_tree(struct tree *t)
 {
+	static const char *const folders[] = { "iso", "iso/boot", "iso/boot/grub" };
 	char path[PATH];
 
 	if (!(t->directory = temporary_folder("iso")))
 		return -1;
 	snprintf(t->log, sizeof(t->log), "%s/command.log", t->directory);
-	snprintf(path, sizeof(path), "%s/iso/boot/grub", t->directory);
-	return run_quietly((const char *const[]){ "mkdir", "-p", path, NULL }, t->log) ? fail(path)
-										       : 0;
+	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", t->directory, folders[i]);
+		if (mkdir(path, 0755))
+			return fail(path);
+	}
+	return 0;
 }
 
 /* iso/boot/NAME-I */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "program.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@ static int run(const char *const argv[], const char *log, bool ends)
 
 	if (!pid) {
 		int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+		int said = fcntl(2, F_DUPFD_CLOEXEC, 3);
 
 		if (ends)
 			setpgid(0, 0);
@@ -28,6 +31,7 @@ static int run(const char *const argv[], const char *log, bool ends)
 			dup2(fd, 2);
 		}
 		execvp(argv[0], (char *const *)argv);
+		dprintf(said, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
 		_exit(127);
 	}
 	if (pid > 0 && ends) {

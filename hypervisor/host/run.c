@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +58,7 @@ static const char help[] =
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
 	"      --iso FILE          write a GRUB ISO for machines with BIOS and with UEFI, and "
 	"exit\n"
+	"                          --bundle, --iso and --print may stand together\n"
 	"      --quiet             do not show the console, nor type to it\n"
 	"\n"
 	"Exit status: 0 all guests well and all steps done; 1 not; 2 nothing was started: the "
@@ -66,9 +68,12 @@ static const char help[] =
 
 struct options {
 	const char *conf, *engine, *log, *accel, *bundle, *iso, *stay;
+	const char *stay_counts; /* the plugin's file */
 	const char *cpus, *memory;
 	long timeout;
 	bool icount, print, quiet;
+	bool kept;	       /* something is written or printed, and nothing started */
+	bool memory_by_guests; /* is what they want */
 	struct script script;
 	struct bundle_source source;
 };
@@ -154,10 +159,22 @@ static void set_defaults(struct options *o)
 
 	snprintf(memory, sizeof(memory), "%lu", mib < MIB_LEAST ? MIB_LEAST : mib);
 	snprintf(cpus, sizeof(cpus), "%u", s->needs_cpus < 2 ? 2 : s->needs_cpus);
+	o->memory_by_guests = !o->memory;
 	if (!o->memory)
 		o->memory = memory;
 	if (!o->cpus)
 		o->cpus = cpus;
+}
+
+static bool has_hypervisor(void)
+{
+	const char *path = library_path("veneer.elf");
+
+	if (!access(path, R_OK))
+		return true;
+	fprintf(stderr, "veneer: %s: %s: build it, or say with VENEER_LIB in which folder it is\n",
+		path, strerror(errno));
+	return false;
 }
 
 /* An option's file, which is only written in the end; for nothing if it cannot be. */
@@ -174,7 +191,7 @@ static bool can_write(const char *option, const char *path)
  * would not be seen, it is said here; what is kept or printed must be right. */
 static int read_configuration(struct options *o)
 {
-	bool kept = o->print || o->bundle || o->iso;
+	bool kept = o->kept;
 	struct bundle_source *s = &o->source;
 	static char directory[4096];
 
@@ -246,7 +263,7 @@ static int command_of(const struct options *o, const char *accel, const char *bu
 			  .icount = o->icount };
 
 	if (o->stay) {
-		if (stay_plugin(o->stay, stay, sizeof(stay)))
+		if (stay_plugin(o->stay_counts ? o->stay_counts : o->stay, stay, sizeof(stay)))
 			return -1;
 		q.stay = stay;
 	}
@@ -326,14 +343,49 @@ static int interact(struct machine *m, struct options *o, struct output *output)
 	return judge(m, &o->script, machine_finish(m));
 }
 
+/* As the emulator gets it, so that it is refused for the same reasons. */
+static bool host_has_memory(const struct options *o)
+{
+	const struct config *c = &o->source.config;
+	const struct guest_config *most = &c->guest[0];
+	size_t bytes = (size_t)atol(o->memory) << 20;
+	void *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory != MAP_FAILED)
+		return !munmap(memory, bytes);
+	for (unsigned i = 1; i < c->guests; i++)
+		if (c->guest[i].memory > most->memory)
+			most = &c->guest[i];
+	if (o->memory_by_guests)
+		fprintf(stderr,
+			"veneer: %s:%u: guest \"%s\" has memory = %luM, the most: ", o->conf,
+			most->line, most->name, (unsigned long)(most->memory >> 20));
+	else
+		fprintf(stderr, "veneer: --memory %s: ", o->memory);
+	fprintf(stderr, "this host has no %s MiB for a machine: want less\n", o->memory);
+	return false;
+}
+
+static int fail_accelerator(const struct options *o, const char *option, const char *why)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s: %s", why,
+		 o->source.wants_vmx ? "and a guest wants vmx, which runs in Bochs here"
+				     : "want --accel tcg");
+	return fail(option, text);
+}
+
 static bool accelerator_fits(const struct options *o, const char *accel)
 {
 	if (o->stay && strcmp(accel, "tcg"))
-		fail("--stay", "QEMU's plugins count, and only in tcg: want --accel tcg");
+		fail_accelerator(o, "--stay", "QEMU's plugins count, and only in tcg");
 	else if (o->icount && !strcmp(accel, "kvm"))
 		fail("--icount", "KVM does not count instructions: want --accel tcg");
 	else
-		return strcmp(accel, "bochs") || bochs_has(o->cpus, o->memory);
+		return strcmp(accel, "bochs") ? o->kept || host_has_memory(o)
+					      : bochs_has(o->cpus, o->memory);
 	return false;
 }
 
@@ -342,8 +394,7 @@ static int print_command(const struct options *o, const char *bundle)
 	const char *accel = choose_accelerator(o), *argv[QEMU_ARGUMENTS];
 
 	if (!strcmp(accel, "bochs"))
-		return fail("--print",
-			    "Bochs is started with a file of settings: want --accel tcg");
+		return fail_accelerator(o, "--print", "Bochs is started with a file of settings");
 	if (!accelerator_fits(o, accel))
 		return RUN_USAGE;
 	if (command_of(o, accel, bundle, argv))
@@ -386,12 +437,12 @@ static int close_log(struct output *o)
 	return fail(o->log_name, strerror(errno));
 }
 
-/* In place of what the plugin wrote. */
-static int report_stay(const char *path)
+/* From what the plugin wrote. */
+static int report_stay(const char *written, const char *path)
 {
 	struct stay s;
 
-	if (stay_read(path, &s))
+	if (stay_read(written, &s))
 		return RUN_NOT_WELL;
 	stay_print(&s, stdout);
 	FILE *f = fopen(path, "w");
@@ -413,9 +464,11 @@ static int run_there(struct options *o, const char *bundle, struct output *outpu
 
 	if (!accelerator_fits(o, accel))
 		return RUN_USAGE;
+	if (o->stay && !(o->stay_counts = temporary_file("stay")))
+		return RUN_NOT_WELL;
 	if (!start(o, accel, bundle, &m)) {
 		status = typing ? interact(&m, o, output) : watch(&m, o, output);
-		if (o->stay && status != RUN_TIMEOUT && report_stay(o->stay))
+		if (o->stay && status != RUN_TIMEOUT && report_stay(o->stay_counts, o->stay))
 			status = RUN_NOT_WELL;
 	}
 	bochs_clean();
@@ -433,10 +486,6 @@ static int run(struct options *o)
 	status = make_bundle(o, bundle);
 	if (status)
 		return status;
-	if (o->iso)
-		return write_iso(o, bundle);
-	if (o->print)
-		return print_command(o, "BUNDLE");
 	if (o->log && !(output.log = fopen(o->log, "w")))
 		return fail(o->log, strerror(errno));
 	status = run_there(o, bundle, &output);
@@ -445,16 +494,29 @@ static int run(struct options *o)
 	return status;
 }
 
+/* All that is asked for, and nothing is started. */
+static int keep(struct options *o)
+{
+	const char *bundle = o->bundle ? o->bundle : temporary_file("bundle");
+	int status = bundle ? RUN_WELL : RUN_NOT_WELL;
+
+	if (!status)
+		status = o->bundle ? keep_bundle(o) : make_bundle(o, bundle);
+	if (!status && o->iso)
+		status = write_iso(o, bundle);
+	if (!status && o->print)
+		status = print_command(o, o->bundle ? o->bundle : "BUNDLE");
+	return status;
+}
+
 static int act(struct options *o)
 {
-	int status;
+	bool bundle_alone = o->bundle && !o->iso && !o->print;
 
-	if (read_configuration(o))
+	o->kept = o->bundle || o->iso || o->print;
+	if (read_configuration(o) || (!bundle_alone && !has_hypervisor()))
 		return RUN_USAGE;
-	if (!o->bundle)
-		return run(o);
-	status = keep_bundle(o);
-	return status || !o->print ? status : print_command(o, o->bundle);
+	return o->kept ? keep(o) : run(o);
 }
 
 #define DEFAULT_TIMEOUT 900

@@ -162,6 +162,7 @@ int stay_read(const char *path, struct stay *s)
 	unsigned long long at;
 	unsigned long n;
 	char line[80];
+	bool whole = false;
 
 	*s = (struct stay){ 0 };
 	if (!f || load_symbols(&all)) {
@@ -172,6 +173,7 @@ int stay_read(const char *path, struct stay *s)
 		return -1;
 	}
 	while (fgets(line, sizeof(line), f)) {
+		whole |= !strcmp(line, "end\n");
 		if (sscanf(line, "stay %lu 0x%llx", &n, &at) == 2) {
 			s->instructions = n;
 			name_begin(&all, at, s->began);
@@ -182,7 +184,12 @@ int stay_read(const char *path, struct stay *s)
 	fclose(f);
 	name_functions(&all, s);
 	free(all.symbol);
-	return 0;
+	if (!whole)
+		fprintf(stderr,
+			"veneer: --stay: the emulator ended without the plugin's counts, or "
+			"had no room for them in %s\n",
+			path);
+	return whole ? 0 : -1;
 }
 
 void stay_print(const struct stay *s, FILE *to)

@@ -15,8 +15,8 @@ static const char *const device_names[] = { "virtio-console", NULL };
 
 static bool name_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_';
+	return (c && strchr("-_", c)) || (c >= '0' && c <= '9') ||
+	       ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
 static bool digits(const char **s, uint64_t *value)
@@ -33,21 +33,6 @@ static bool digits(const char **s, uint64_t *value)
 	return any;
 }
 
-static bool parse_size(const char *s, uint64_t *value)
-{
-	if (!digits(&s, value))
-		return false;
-	if (*s == 'K')
-		*value <<= 10;
-	else if (*s == 'M')
-		*value <<= 20;
-	else if (*s == 'G')
-		*value <<= 30;
-	else if (*s)
-		return false;
-	return !*s || !s[1];
-}
-
 static int choice(const char *const *names, const char *s)
 {
 	for (int i = 0; names[i]; i++)
@@ -56,10 +41,10 @@ static int choice(const char *const *names, const char *s)
 	return -EINVAL;
 }
 
-/* A key of a guest: how its value gets into a field, and what is wanted where that is not one. */
+/* A key: how its value gets into a field, and what is wanted where that is not one. */
 struct key {
 	const char *name, *want;
-	enum { TEXT, MEMORY, NUMBER, CPUS, CHOICE } kind;
+	enum { TEXT, MEMORY, NUMBER, CPUS, CHOICE, MEASURES } kind;
 	size_t at, size;	  /* of the field; 0: there is none */
 	unsigned lowest, highest; /* of a number, or of a choice's index */
 	const char *const *choices;
@@ -73,9 +58,14 @@ static const char *set_text(const struct key *k, void *field, const char *s)
 
 static const char *set_memory(const struct key *k, void *field, const char *s)
 {
+	static const char units[] = "KMG";
 	uint64_t *bytes = field;
+	bool is_number = digits(&s, bytes);
+	const char *unit = *s ? strchr(units, *s) : NULL;
 
-	if (!parse_size(s, bytes))
+	if (unit)
+		*bytes <<= 10 * (unit - units + 1);
+	if (!is_number || s[unit ? 1 : 0])
 		return "not a size, want a number with K, M or G";
 	return *bytes < MIB(2) || *bytes > MIB(1 << 18) || (*bytes & 4095) ? k->want : NULL;
 }
@@ -123,14 +113,36 @@ static const char *set_cpus(const struct key *k, void *field, const char *s)
 	}
 }
 
+/* Spaces or commas between names. */
+static const char *set_measures(const struct key *k, void *field, char *s)
+{
+	struct mitigations *m = field;
+
+	*m = (struct mitigations){ .off = !strcmp(s, "off") };
+	if (m->off || !strcmp(s, "auto"))
+		return NULL;
+	for (char *end; *s; s = end) {
+		for (end = s; *end && *end != ' ' && *end != ','; end++)
+			;
+		while (*end == ' ' || *end == ',')
+			*end++ = 0;
+		int n = choice(k->choices, s);
+		if (n < 0)
+			return k->want;
+		m->forced |= 1u << n;
+	}
+	return m->forced ? NULL : k->want;
+}
+
 /* What is wrong, or NULL. Without pointers to functions: no thunk is chosen yet (speculation.c). */
-static const char *set_value(const struct key *k, void *field, const char *s)
+static const char *set_value(const struct key *k, void *field, char *s)
 {
 	switch (k->kind) {
 	case TEXT: return set_text(k, field, s);
 	case MEMORY: return set_memory(k, field, s);
 	case NUMBER: return set_number(k, field, s);
 	case CPUS: return set_cpus(k, field, s);
+	case MEASURES: return set_measures(k, field, s);
 	default: return set_choice(k, field, s);
 	}
 }
@@ -139,7 +151,13 @@ _Static_assert(CPUS_MAX == 16 && VCPUS_MAX == 8, "bits of a mask, and the words 
 
 #define FIELD(name) offsetof(struct guest_config, name), sizeof(((struct guest_config *)0)->name)
 
+/* The machine's, and then a guest's */
 static const struct key keys[] = {
+	{ "mitigations",
+	  "want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, "
+	  "spec-ctrl",
+	  MEASURES, offsetof(struct config, mitigations), 0, 0, 0, mitigation_names },
+#define MACHINE_KEYS 1
 	{ "image", "name too long", TEXT, FIELD(image), 0, 0, NULL },
 	{ "module", "name too long", TEXT, FIELD(module), 0, 0, NULL },
 	{ "cmdline", "text too long", TEXT, FIELD(cmdline), 0, 0, NULL },
@@ -161,7 +179,9 @@ struct parser {
 	struct config *config;
 	struct guest_config *guest;	  /* of the section we are in */
 	bool machine;			  /* the section is [machine] */
+	bool machine_wrong;		  /* what it asks for is not known: nothing starts */
 	bool passed_over;		  /* what begins it is wrong, and that is said */
+	unsigned machine_line;		  /* of the section [machine], or 0 */
 	unsigned given[ARRAY_SIZE(keys)]; /* the line that has a key of the section; or 0 */
 	char already[40];
 	unsigned line;
@@ -179,60 +199,33 @@ __attribute__((format(printf, 2, 3))) static void complain(struct parser *p, con
 	va_end(args);
 	if (p->guest)
 		p->guest->broken = true;
+	p->machine_wrong |= p->machine;
 	p->config->errors++;
 	p->fn(p->arg, p->line, message);
 }
 
-/* One key; what is wrong with its value, or NULL. Of two values none is right for sure. */
-static const char *set_key(struct parser *p, const char *name, const char *value)
+/* One key; what is wrong with it or its value, or NULL. Of two values none is right for sure, and
+ * one of the machine that stands elsewhere is missed there. */
+static const char *set_key(struct parser *p, const char *name, char *value)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
 		const struct key *k = &keys[i];
+		bool of_machine = i < MACHINE_KEYS;
 
 		if (strcmp(k->name, name))
 			continue;
+		p->machine_wrong |= of_machine && !p->machine;
+		if (of_machine ? !p->machine : !p->guest)
+			return of_machine ? "stands outside [machine]"
+					  : "stands outside any [guest NAME]";
 		format(p->already, sizeof(p->already), "stands in line %u already", p->given[i]);
 		if (p->given[i])
 			return p->already;
 		p->given[i] = p->line;
-		return set_value(k, (char *)p->guest + k->at, value);
+		char *to = of_machine ? (char *)p->config : (char *)p->guest;
+		return set_value(k, to + k->at, value);
 	}
-	return "unknown key";
-}
-
-#define MITIGATIONS_WANT                                                                        \
-	"want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, " \
-	"spec-ctrl"
-
-/* The machine's one key: spaces or commas between names. */
-static const char *set_machine_key(struct config *c, const char *key, char *list)
-{
-	uint32_t forced = 0;
-
-	if (strcmp(key, "mitigations"))
-		return "unknown key";
-	if (!strcmp(list, "auto") || !strcmp(list, "off")) {
-		c->mitigations_off = !strcmp(list, "off");
-		c->mitigations = 0;
-		return NULL;
-	}
-	while (*list) {
-		char *end = list;
-
-		while (*end && *end != ' ' && *end != ',')
-			end++;
-		bool more = *end;
-		*end = 0;
-		int n = choice(mitigation_names, list);
-		if (n < 0 && *list)
-			return MITIGATIONS_WANT;
-		if (n >= 0)
-			forced |= 1u << n;
-		list = end + more;
-	}
-	c->mitigations_off = false;
-	c->mitigations = forced;
-	return forced ? NULL : MITIGATIONS_WANT;
+	return p->machine ? "unknown key of [machine]" : "unknown key";
 }
 
 static void open_section(struct parser *p, char *s)
@@ -243,8 +236,12 @@ static void open_section(struct parser *p, char *s)
 	p->machine = !strcmp(s, "[machine]");
 	p->passed_over = !p->machine;
 	memset(p->given, 0, sizeof(p->given));
-	if (p->machine)
+	if (p->machine) {
+		if (p->machine_line)
+			complain(p, "[machine]: stands in line %u already", p->machine_line);
+		p->machine_line = p->line;
 		return;
+	}
 	if (!end || end[1] || strncmp(name, "guest ", 6)) {
 		complain(p, "\"%s\" is not a section, want [machine] or [guest NAME]", s);
 		return;
@@ -252,19 +249,16 @@ static void open_section(struct parser *p, char *s)
 	*end = 0;
 	for (name += 6; *name == ' '; name++)
 		;
-	for (const char *c = name; *c; c++)
-		if (!name_char(*c))
-			*name = 0;
-	if (!strcmp(name, "veneer")) {
-		complain(p, "guest name \"%s\": the console's own lines begin so", name);
-		return;
-	}
-	if (!*name || strlen(name) >= NAME_MAX) {
-		complain(p, "guest name: want 1 to 23 of letters, digits, - and _");
-		return;
-	}
-	if (p->config->guests == GUESTS_MAX) {
-		complain(p, "too many guests at \"%s\", 8 are possible", name);
+	size_t n = 0;
+	while (name_char(name[n]))
+		n++;
+	const char *why = !n || name[n] || n >= NAME_MAX
+				  ? "want 1 to 23 of letters, digits, - and _"
+			  : !strcmp(name, "veneer")	   ? "the console's own lines begin so"
+			  : p->config->guests < GUESTS_MAX ? NULL
+							   : "too many guests, 8 are possible";
+	if (why) {
+		complain(p, "guest name \"%s\": %s", name, why);
 		return;
 	}
 	struct guest_config *g = &p->config->guest[p->config->guests++];
@@ -301,24 +295,14 @@ static void read_line(struct parser *p, char *s)
 	s = trim(s);
 	if (*s == '[')
 		open_section(p, s);
-	if (!*s || *s == '[' || p->passed_over)
+	if (!*s || *s == '[')
 		return;
 	char *value = strchr(s, '=');
-	if (!value) {
-		complain(p, "\"%s\": want KEY = VALUE", s);
-		return;
-	}
-	*value++ = 0;
-	char *key = trim(s);
-	if (!p->guest && !p->machine) {
-		complain(p, "\"%s\" stands outside any [guest NAME]", key);
-		return;
-	}
-	value = trim(value);
-	const char *wrong =
-		p->machine ? set_machine_key(p->config, key, value) : set_key(p, key, value);
-	if (wrong)
-		complain(p, "%s: %s", key, wrong);
+	if (value)
+		*value++ = 0;
+	const char *wrong = value ? set_key(p, trim(s), trim(value)) : "want KEY = VALUE";
+	if (wrong && !p->passed_over)
+		complain(p, value ? "%s: %s" : "\"%s\": %s", trim(s), wrong);
 }
 
 void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg)
@@ -347,8 +331,10 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 		else
 			read_line(&p, line);
 	}
+	p.machine = false;
 	for (unsigned i = 0; i < c->guests; i++) {
 		p.guest = &c->guest[i];
+		p.guest->broken |= p.machine_wrong;
 		p.line = p.guest->line;
 		if (!p.guest->image[0])
 			complain(&p, "guest \"%s\" has no image", p.guest->name);

@@ -3,7 +3,7 @@
  * The configuration: INI text that people write by hand. The host command and the hypervisor read
  * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank.
  *
- *	[machine]		the whole machine
+ *	[machine]		the whole machine; once. A wrong line of it starts no guest
  *	mitigations = auto | off | LIST		against attacks by speculative execution: what the
  *				processor wants (default); none; that, and LIST forced on. LIST: of
  *				retpoline rsb ibpb ibpb-exit verw l1d-flush ssbd spec-ctrl
@@ -70,15 +70,18 @@ struct guest_config {
 struct config {
 	struct guest_config guest[GUESTS_MAX];
 	unsigned guests;
-	bool mitigations_off;
-	uint32_t mitigations; /* forced on, a bit for each */
+	struct mitigations {
+		bool off;
+		uint32_t forced; /* a bit for each */
+	} mitigations;
 	unsigned errors;
 };
 
 /* Called for each wrong line. */
 typedef void config_error_fn(void *arg, unsigned line, const char *message);
 
-/* Reads bytes of text. A wrong line marks its guest broken and is reported; the rest goes on. */
+/* Reads bytes of text. A wrong line is reported and marks its guest broken, one of the machine all;
+ * the rest goes on. */
 void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg);
 
 extern const char *const engine_names[];      /* by enum engine_choice */

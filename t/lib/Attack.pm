@@ -13,7 +13,7 @@ use Exporter 'import';
 use IO::Select;
 use Time::HiRes 'time';
 use Veneer;
-our @EXPORT_OK = qw(case_of wrong_word word_of run_case);
+our @EXPORT_OK = qw(case_of wrong_word wrong_time word_of run_case end_with_parent);
 
 my $build = 'build';
 
@@ -42,6 +42,11 @@ sub split_word {
 	return \%case;
 }
 
+sub wrong_time {
+	my ($ms) = @_;
+	return $ms < 1 || $ms > 100_000 ? 'want 1 to 100000 milliseconds' : undef;
+}
+
 # Why a word is no case, or undef. What cannot be started or cannot attack would look like something that was found.
 sub wrong_word {
 	my ($word) = @_;
@@ -49,7 +54,8 @@ sub wrong_word {
 	my ($engine, $kind, $vcpus, $memory, $ms) = @$case{qw(engine kind vcpus memory ms)};
 	return 'under ring a PC has one vCPU' if $engine eq 'ring' && $kind eq 'pc' && $vcpus > 1;
 	return 'want 4 to 1024 MiB' if $memory < 4 || $memory > 1024;
-	return 'want 1 to 100000 milliseconds' if $ms < 1 || $ms > 100_000;
+	my $time = wrong_time($ms);
+	return $time if $time;
 	return 'want a seed of 0 to 4294967295' if $case->{seed} > 0xffff_ffff;
 	return 'want a weight that is not 0' if $case->{weights} !~ /[1-9a-f]/;
 	return 'nobody stops an attacker in Bochs' if $engine eq 'vmx' && $case->{stop};
@@ -94,14 +100,19 @@ sub can_check {
 	return slurp($image) =~ /\0check\0/;
 }
 
+# What `veneer run` prints, which must succeed: what could not be started has found nothing.
+sub prepared {
+	my ($status, $text) = veneer('run', @_);
+	die "veneer run @_: $text" if $status;
+	return $text;
+}
+
 sub emulator {
 	my ($case, $path, $bundle, $blocks) = @_;
-	my @options = ($path, '--accel', 'tcg', '--cpus', $case->{cores}, $case->{turns} eq 'x' ? '--icount' : ());
-	veneer('run', @options, '--bundle', $bundle);
-	my (undef, $command) = veneer('run', @options, '--print');
-	chomp $command;
-	$command =~ s/-initrd \S+/-initrd $bundle/;
+	chomp(my $command = prepared($path, '--accel', 'tcg', '--cpus', $case->{cores}, $case->{turns} eq 'x' ? '--icount' : (),
+		'--bundle', $bundle, '--print'));
 	my @argv = split / /, $command;
+	die "$build/blocks.so: $!: `make $build/blocks.so` makes it\n" if $blocks && !-e "$build/blocks.so";
 	push @argv, '-plugin', "$build/blocks.so,out=$blocks" if $blocks;
 	return @argv;
 }
@@ -119,6 +130,13 @@ sub is_late {
 	return processor_time($pid) > $limit || time - $since > 20 * $limit;
 }
 
+# This process gets SIGTERM when the one that started it ends, however that ends; so does what it becomes by exec.
+use constant { PRCTL => 157, PR_SET_PDEATHSIG => 1, SIGTERM => 15 };
+
+sub end_with_parent {
+	syscall PRCTL, PR_SET_PDEATHSIG, SIGTERM;
+}
+
 # The console's text, line by line, until it ends or time is up. When it has a line like that, command is typed.
 sub watch {
 	my ($limit, $line, $command, $seen, @argv) = @_;
@@ -127,10 +145,12 @@ sub watch {
 	pipe my $out, my $print or die;
 	my $pid = fork // die "fork: $!";
 	if (!$pid) {
+		end_with_parent();
 		open STDIN, '<&', $in;
 		open STDOUT, '>&', $print;
 		open STDERR, '>&', $print;
-		exec @argv or exit 127;
+		exec @argv or print STDERR "cannot run $argv[0]: $!\n";
+		exit 127;
 	}
 	close $in;
 	close $print;
@@ -217,9 +237,15 @@ sub judge {
 	return undef;
 }
 
+# As a shell takes it for one word.
+sub quoted {
+	my ($word) = @_;
+	return $word =~ m{^[\w/.,:=+-]+\z} ? $word : "'" . $word =~ s/'/'\\''/gr . "'";
+}
+
 # Runs a case. options: limit (seconds of a processor's, which only what hangs gets to), blocks (a file that says what
 # was executed), seen (called with the text so far). Of the answer: failure (undef: none), attempts, text, command, and
-# the files that it ran.
+# the files that it ran. Dies with a line when the hypervisor did not get to its guests: nothing was tried then.
 sub run_case {
 	my ($case, %options) = @_;
 	my $name = $options{name} // "random-$$";
@@ -232,15 +258,17 @@ sub run_case {
 		? ("$build/veneer", 'run', $path, '--accel', 'bochs', '--cpus', $case->{cores}, '--timeout', $limit,
 			$check ? ('--expect', "attacker=$END", '--send', 'attacker=\a:check attacker\r') : ())
 		: emulator($case, $path, $bundle, $options{blocks});
-	veneer('run', $path, '--bundle', $bundle) if $case->{engine} eq 'vmx';
+	prepared($path, '--bundle', $bundle) if $case->{engine} eq 'vmx';
 	my ($line, $command) = ($FIGURES, 'check attacker');
 	($line, $command) = ('veneer: attacker: restart', 'stop attacker') if $case->{stop};
 	$command = undef if $case->{engine} eq 'vmx' || !($check || $case->{stop});
 	my ($text, $late, $signal) = watch($limit, $line, $command, $options{seen}, @argv);
+	die "$argv[0] has started no guest: " . ($text =~ /(\S[^\n]*)\s*\z/ ? $1 : 'it says nothing') . "\n"
+		unless $late || $signal || $text =~ /^veneer: (?:boot entry_ticks=|PANIC)/m;
 	my $failure = judge($text, $late, $signal, $case);
 	$text =~ s/\r//g;
 	return { failure => $failure, attempts => attempts_in($text), text => $text,
-		command => join(' ', @argv), configuration => $path, bundle => $bundle };
+		command => join(' ', map { quoted($_) } @argv), configuration => $path, bundle => $bundle };
 }
 
 1;

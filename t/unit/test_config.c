@@ -43,17 +43,53 @@ static void machine(void)
 {
 	read("[guest a]\nimage = x\n[machine]\nmitigations = verw  rsb, spec-ctrl # c\n[guest b]\n"
 	     "image = y\n");
-	ok(c.guests == 2 && !c.errors && !c.mitigations_off &&
-		   c.mitigations == (1u << MITIGATION_VERW | 1u << MITIGATION_RSB |
-				     1u << MITIGATION_SPEC_CTRL),
+	ok(c.guests == 2 && !c.errors && !c.mitigations.off &&
+		   c.mitigations.forced == (1u << MITIGATION_VERW | 1u << MITIGATION_RSB |
+					    1u << MITIGATION_SPEC_CTRL),
 	   "measures, in a section between guests");
-	read("[machine]\nmitigations = rsb\nmitigations = off\n");
-	ok(c.mitigations_off && !c.mitigations && !c.errors, "off, and the last line counts");
-	read("[machine]\nmitigations = off\nmitigations = auto\n");
-	ok(!c.mitigations_off && !c.mitigations && !c.errors, "auto");
-	read("[guest a]\nimage = x\n[machine]\nmitigations = of\n");
-	ok(c.errors == 1 && !c.guest[0].broken && !c.mitigations_off,
-	   "a wrong one breaks no guest");
+	read("[machine]\nmitigations = off\n");
+	ok(c.mitigations.off && !c.mitigations.forced && !c.errors, "off");
+	read("[machine]\nmitigations = auto\n");
+	ok(!c.mitigations.off && !c.mitigations.forced && !c.errors, "auto");
+}
+
+/* What the machine must do against attacks is not guessed: nobody is started. */
+static void machine_wrong(void)
+{
+	static const char *const texts[] = {
+		"[machine]\nmitigations = of\n",
+		"[machine]\nmitigations = rsb, foo\n",
+		"[machine]\nmitigations = rsb\nmitigations = off\n",
+		"[machine]\nmitigations = rsb\n[machine]\n",
+		"[machine]\nmitigation = rsb\n",
+		"[machine]\nmitigations\n",
+		"[machine]\nmitigations = off\001\n",
+		"[Machine]\nmitigations = rsb\n",
+		"mitigations = rsb\n",
+		"[guest c]\nimage = z\nmitigations = rsb\n",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)
+		for (unsigned first = 0; first < 2; first++) {
+			char text[200];
+
+			snprintf(text, sizeof(text), "%s[guest a]\nimage = x\n%s",
+				 first ? texts[i] : "", first ? "" : texts[i]);
+			if (!first && !strncmp(texts[i], "mitigations", 11))
+				continue; /* it stands in the guest's section there */
+			read(text);
+			bool all = c.errors == 1;
+			for (unsigned j = 0; j < c.guests; j++)
+				all &= c.guest[j].broken;
+			if (!ok(all, "%s guest, wrong line %u of the machine: it starts nobody",
+				first ? "before a" : "after a", i))
+				printf("# %s# said: %s", text, said);
+		}
+	read("[guest a]\n[machine]\nmitigations = auto\n[guest b]\nimage = y\n[machine]\n");
+	ok(c.errors == 2, "a second [machine], and a guest without an image");
+	read("[guest a]\n[guest b]\nimage = y\n[machine]\nmitigations = auto\n");
+	ok(c.errors == 1 && c.guest[0].broken && !c.guest[1].broken,
+	   "what a guest wants is no line of the machine");
 }
 
 static void bad(void)
@@ -77,12 +113,19 @@ static void bad(void)
 		{ "[guest a]\nimage = x\ndevice = floppy\n", "3: device: want virtio-console" },
 		{ "[guest a]\nmemory = 4M\n", "1: guest \"a\" has no image" },
 		{ "[guest a]\nimage = x\n[guest a]\nimage = y\n", "3: a second guest \"a\"" },
-		{ "image = x\n", "1: \"image\" stands outside" },
+		{ "image = x\n", "1: image: stands outside any [guest NAME]" },
+		{ "mitigations = off\n", "1: mitigations: stands outside [machine]" },
+		{ "[guest a]\nimage = x\nmitigations = off\n",
+		  "3: mitigations: stands outside [machine]" },
+		{ "[machine]\nmitigations = off\nmitigations = rsb\n",
+		  "3: mitigations: stands in line 2 already\n" },
+		{ "[machine]\n\n[machine]\n", "3: [machine]: stands in line 1 already\n" },
+		{ "[machine]\nmitigation = off\n", "2: mitigation: unknown key of [machine]\n" },
 		{ "[machine]\nmitigations = retpoline, smt\n",
 		  "2: mitigations: want auto, off, or" },
 		{ "[machine]\nmitigations =\n", "2: mitigations: want auto, off, or" },
 		{ "[machine]\nmitigations = ,\n", "2: mitigations: want auto, off, or" },
-		{ "[machine]\nimage = x\n", "2: image: unknown key" },
+		{ "[machine]\nimage = x\n", "2: image: stands outside any [guest NAME]\n" },
 		{ "[machine 1]\n", "1: \"[machine 1]\" is not a section" },
 		{ "[gast a]\n", "1: \"[gast a]\" is not a section" },
 		{ "[guest a b]\n", "1: guest name" },
@@ -145,6 +188,7 @@ int main(void)
 {
 	good();
 	machine();
+	machine_wrong();
 	bad();
 	hostile();
 	return done_testing();

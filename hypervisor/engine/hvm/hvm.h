@@ -242,6 +242,6 @@ bool hvm_pv_port(struct vcpu *v);
 	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
 	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
 	.use_page = hvm_use_page, .gdt = hvm_gdt, .set_ldt = hvm_set_ldt,                        \
-	.set_softint = hvm_set_softint, .pc_apics = true
+	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
 
 #endif

@@ -459,6 +459,7 @@ static const char *refuses(const struct guest *g)
 
 const struct engine ring_engine = {
 	.name = "ring",
+	.reason = "vector",
 	.hypercall_bytes = 2, /* SYSCALL */
 	.kernel_ring = 1,
 	.refuses = refuses,
