@@ -133,6 +133,17 @@ for my $engine (qw(ring svm)) {
 	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:3: smt: unknown key of \[machine\]$/m, 'as is a wrong key');
 }
 {
+	# the hypervisor, whoever made the bundle
+	my ($conf, $bundle) = ('build/test-speculation-bundle.conf', 'build/test-speculation-bundle.cpio');
+	spew($conf, "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
+	my (undef, $command) = veneer('run', $conf, qw(--accel tcg --print --bundle), $bundle);
+	spew($bundle, slurp($bundle) =~ s/mitigations = off/mitigations = odd/r);
+	my ($status, $text) = command('timeout', $limit, split ' ', $command);
+	$text =~ s/\r//g;
+	is($status, 3, 'the hypervisor starts nothing, either');
+	like($text, qr/^veneer: the configuration, line 2: mitigations: want .*^veneer: a: not started, see above\nveneer: cannot start: no guest can be started$/ms, 'and says why');
+}
+{
 	my $conf = guest('a', image => 't/smp.elf', vcpus => 4) . guest('b', image => 't/smp.elf', vcpus => 4, cpus => 1);
 	my @machine = qw(timeout 100 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 256 -display none -monitor none -nodefaults -serial stdio
 		-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1);
