@@ -136,7 +136,7 @@ void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, u
 
 void apic_sample(struct clock_sample *s)
 {
-	const unsigned count = PIT_HZ / 100;
+	const unsigned count = PIT_HZ * CLOCK_SAMPLE_MS / 1000;
 
 	outb(0x61, (inb(0x61) & ~2) | 1);
 	outb(0x43, 0xb0); /* channel 2, both bytes, mode 0 */

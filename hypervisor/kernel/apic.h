@@ -17,8 +17,8 @@ void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
 /* The one interrupt of a device that we take; all other pins are masked. */
 void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);
 
-/* For clock.c: the TSC's and the APIC timer's ticks in 1/100 s of the 8254's channel 2. */
+/* For clock.c: the TSC's and the APIC timer's ticks during a sample, by the 8254's channel
+ * 2. */
 void apic_sample(struct clock_sample *s);
-
 
 #endif

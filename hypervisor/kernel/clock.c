@@ -48,9 +48,10 @@ void clock_calibrate(void)
 	if (!khz && unsure)
 		console_print("TSC: no two of %u samples agree: %lu to %lu MHz; time in guests may "
 			      "be wrong",
-			      CLOCK_SAMPLES - 1, s.tsc / 10000, longest / 10000);
+			      CLOCK_SAMPLES - 1, s.tsc / CLOCK_SAMPLE_MS / 1000,
+			      longest / CLOCK_SAMPLE_MS / 1000);
 	if (!khz)
-		khz = s.tsc / 10;
+		khz = s.tsc / CLOCK_SAMPLE_MS;
 	apic_per_tsc = s.tsc ? ((uint64_t)s.apic << 32) / s.tsc : 1ull << 32;
 }
 

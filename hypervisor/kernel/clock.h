@@ -5,7 +5,9 @@
 
 #include "lib/types.h"
 
-/* Ticks in 1/100 s. */
+#define CLOCK_SAMPLE_MS 5
+
+/* Ticks in as long. */
 struct clock_sample {
 	uint64_t tsc;
 	uint32_t apic; /* of the APIC timer */
