@@ -17,6 +17,33 @@ say = @:
 endif
 
 .DEFAULT_GOAL := all
+
+# Each line is a target and what it does.
+define HELP
+make                      builds the hypervisor, the tools and the RTOS
+make run                  the demonstration: three guests at once
+make run-linux            Linux, patched, beside the RTOS
+make check                all tests
+make check-fast           a minute of them, without Linux and Bochs
+make check-long           proofs and fuzzing
+make test T=NAME ENGINE=E one hostile guest, with its console
+make fuzz FUZZ_HOURS=H    random attackers and inputs; SEED=CASE does one attack again
+make proof                what is proved by Z3
+make audit BASE=COMMIT    which hostile guests an older hypervisor fails
+make bench                the comparison; PEERS=1 with Xen PV and KVM beside it
+make iso                  the demonstration for a real machine, build/veneer.iso
+make linux                the patched Linux, for guests of your own
+make install              into PREFIX (/usr/local), DESTDIR before it
+make format               the sources in the repository's style (clang-format)
+make tags                 for editors (ctags)
+make compile_commands.json   for language servers (jq)
+make clean                removes build/
+endef
+export HELP
+.PHONY: help
+help:
+	@printf '%s\n' "$$HELP"
+
 .DELETE_ON_ERROR:
 .PHONY: all run run-linux check bench linux install clean packages iso
 
@@ -36,7 +63,7 @@ CHECK_PACKAGES := bochs:/usr/bin/bochs bochs-term:/usr/lib/x86_64-linux-gnu/boch
 	bochsbios:/usr/share/bochs/BIOS-bochs-latest vgabios:/usr/share/vgabios/vgabios.bin \
 	grub-pc-bin:/usr/lib/grub/i386-pc/moddep.lst grub-efi-amd64-bin:/usr/lib/grub/x86_64-efi/moddep.lst \
 	xorriso:/usr/bin/xorriso mtools:/usr/bin/mformat ovmf:/usr/share/OVMF/OVMF_CODE.fd \
-	bsdutils:/usr/bin/script chromium:/usr/bin/chromium z3:/usr/bin/z3 clang:/usr/bin/clang libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a
+	bsdutils:/usr/bin/script gdb:/usr/bin/gdb chromium:/usr/bin/chromium z3:/usr/bin/z3 clang:/usr/bin/clang libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a
 
 missing = $(strip $(foreach p,$(1),$(if $(wildcard $(word 2,$(subst :, ,$(p)))),,$(word 1,$(subst :, ,$(p))))))
 MISSING := $(call missing,$(PACKAGES))

@@ -190,7 +190,7 @@ static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 	return 0;
 }
 
-/* What stands in the page stays: the guest moves house with it. */
+/* The contents of the page move to the new one. */
 static int64_t hc_vcpu_page(struct vcpu *v, struct regs *r)
 {
 	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(r->rdi), PAGE_SIZE);

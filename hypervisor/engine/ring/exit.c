@@ -20,7 +20,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 		break;
 	case MMU_AGAIN: break;
 	case MMU_GUEST_FAULT:
-		v->page->fault_busy = 1; /* its second coming is for us */
+		v->page->fault_busy = 1; /* if it faults there again, the hypervisor handles it */
 		ring_page_fault(v, va, error);
 		break;
 	case MMU_NO_MEMORY:
