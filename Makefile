@@ -35,6 +35,7 @@ make iso                  the demonstration for a real machine, build/veneer.iso
 make linux                the patched Linux, for guests of your own
 make install              into PREFIX (/usr/local), DESTDIR before it
 make format               the sources in the repository's style (clang-format)
+make tidy                 what clang-tidy finds
 make tags                 for editors (ctags)
 make compile_commands.json   for language servers (jq)
 make clean                removes build/
@@ -63,7 +64,7 @@ CHECK_PACKAGES := bochs:/usr/bin/bochs bochs-term:/usr/lib/x86_64-linux-gnu/boch
 	bochsbios:/usr/share/bochs/BIOS-bochs-latest vgabios:/usr/share/vgabios/vgabios.bin \
 	grub-pc-bin:/usr/lib/grub/i386-pc/moddep.lst grub-efi-amd64-bin:/usr/lib/grub/x86_64-efi/moddep.lst \
 	xorriso:/usr/bin/xorriso mtools:/usr/bin/mformat ovmf:/usr/share/OVMF/OVMF_CODE.fd \
-	bsdutils:/usr/bin/script gdb:/usr/bin/gdb chromium:/usr/bin/chromium z3:/usr/bin/z3 clang:/usr/bin/clang libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a
+	bsdutils:/usr/bin/script gdb:/usr/bin/gdb chromium:/usr/bin/chromium z3:/usr/bin/z3 clang:/usr/bin/clang clang-tidy:/usr/bin/clang-tidy libclang-rt-14-dev:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.asan-x86_64.a
 
 missing = $(strip $(foreach p,$(1),$(if $(wildcard $(word 2,$(subst :, ,$(p)))),,$(word 1,$(subst :, ,$(p))))))
 MISSING := $(call missing,$(PACKAGES))

@@ -137,7 +137,10 @@ static int run_rewrite(const struct options *o)
 	return err;
 }
 
-int command_rewrite(int argc, char **argv)
+#define GO_ON (-1)
+
+/* GO_ON, or the status to end with. */
+static int take_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
 		{ "output", required_argument, NULL, 'o' },
@@ -148,33 +151,41 @@ int command_rewrite(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct options o = { 0 };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'o': o.out = optarg; break;
-		case 'r': o.report = optarg; break;
+		case 'o': o->out = optarg; break;
+		case 'r': o->report = optarg; break;
 		case 'p':
-			if (read_profile(optarg, &o.profile))
+			if (read_profile(optarg, &o->profile))
 				return 1;
 			break;
-		case 'f': o.force = true; break;
-		case 'q': o.quiet = true; break;
+		case 'f': o->force = true; break;
+		case 'q': o->quiet = true; break;
 		case 'h': fputs(rewrite_help, stdout); return 0;
 		default: return option_usage("rewrite", NULL);
 		}
 	}
 	if (optind + 1 != argc)
 		return option_usage("rewrite", "want one kernel");
-	if (!o.out)
+	if (!o->out)
 		return option_usage("rewrite", "want -o OUT");
-	o.in = argv[optind];
-	if (same_file(o.in, o.out))
-		return fail(o.out, "is the input file: name another output");
-	int err = run_rewrite(&o);
+	o->in = argv[optind];
+	if (same_file(o->in, o->out))
+		return fail(o->out, "is the input file: name another output");
+	return GO_ON;
+}
+
+int command_rewrite(int argc, char **argv)
+{
+	struct options o = { 0 };
+	int status = take_options(argc, argv, &o);
+
+	if (status == GO_ON)
+		status = run_rewrite(&o);
 	free(o.profile.address);
-	return err;
+	return status;
 }
 
 /* --- inspect --- */
@@ -230,8 +241,7 @@ static const uint8_t *find_section(const struct image *im, const char *name, uin
 	for (unsigned i = 0; i < e.e_shnum; i++) {
 		memcpy(&h, im->data + e.e_shoff + i * sizeof(h), sizeof(h));
 		uint64_t at = (uint64_t)names.sh_offset + h.sh_name;
-		if (at + strlen(name) >= im->bytes ||
-		    strncmp((char *)im->data + at, name, strlen(name) + 1))
+		if (at + strlen(name) >= im->bytes || memcmp(im->data + at, name, strlen(name) + 1))
 			continue;
 		if (h.sh_offset > im->bytes || h.sh_size > im->bytes - h.sh_offset)
 			return NULL;

@@ -489,6 +489,7 @@ static int run(struct options *o)
 	if (o->log && !(output.log = fopen(o->log, "w")))
 		return fail(o->log, strerror(errno));
 	status = run_there(o, bundle, &output);
+	o->script.output = NULL;
 	if (close_log(&output) && status == RUN_WELL)
 		status = RUN_NOT_WELL;
 	return status;

@@ -81,7 +81,7 @@ static int load_symbols(struct symbols *all)
 	elf_end(elf);
 	if (fd >= 0)
 		close(fd);
-	if (!all->count) {
+	if (!all->symbol || !all->count) {
 		fprintf(stderr, "veneer: %s: no symbols\n", path);
 		free(all->symbol);
 		return -1;

@@ -144,7 +144,7 @@ int format_v(char *to, size_t size, const char *fmt, va_list args)
 			is_long = true;
 		if (!*fmt)
 			break;
-		char *text = end;
+		char *text;
 		switch (*fmt) {
 		case 's': {
 			const char *arg = va_arg(args, const char *);

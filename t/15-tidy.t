@@ -1,0 +1,20 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# clang-tidy has nothing to say of the hypervisor and the tools, and would say it.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Veneer;
+
+my ($status, $text) = command('make', '--no-print-directory', 'tidy');
+my @found = grep { /(?:warning|error): / } split /\n/, $text;
+is_deeply(\@found, [], 'nothing is found');
+is($status, 0, 'and it has looked') or diag($text);
+
+spew('build/test-tidy.c', "int f(int *p);\nint f(int *p)\n{\n\tif (p)\n\t\treturn 0;\n\treturn *p;\n}\n");
+($status, $text) = command(qw(clang-tidy --quiet build/test-tidy.c --));
+like($text, qr/null pointer/, 'a null pointer would be found');
+isnt($status, 0, 'as an error');
+
+done_testing;
