@@ -40,6 +40,7 @@ sub command {
 	my $pid = open my $out, '-|';
 	die "fork: $!" unless defined $pid;
 	if (!$pid) {
+		delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)}; # of the make that runs the tests
 		open STDERR, '>&', \*STDOUT;
 		open STDIN, '<', '/dev/null';
 		exec @argv or print "cannot run $argv[0]: $!\n";
@@ -101,6 +102,7 @@ sub native_linux {
 	my $pid = open my $out, '-|';
 	die "fork: $!" unless defined $pid;
 	if (!$pid) {
+		delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)}; # of the make that runs the tests
 		open STDERR, '>&', \*STDOUT;
 		open STDIN, '<', '/dev/null';
 		exec 'timeout', $limit, qw(qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 512 -smp 2 -display none
