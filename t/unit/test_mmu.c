@@ -77,7 +77,7 @@ static struct answer model(const struct paging *p, uint64_t va, unsigned access)
 		if (bytes == 8 && !p->no_execute)
 			reserved |= 1ull << 63;
 		if (p->mode == PAGING_PAE)
-			reserved |= pdpte ? 0xfff00000000001e6 : 0x7ff0000000000000;
+			reserved |= pdpte ? 0xfff00000000001c6 : 0x7ff0000000000000;
 		if (p->mode == PAGING_64 && level >= 3)
 			reserved |= 0x80;
 		if (large)

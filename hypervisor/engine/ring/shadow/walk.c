@@ -52,7 +52,8 @@ static bool reserved_bits(const struct paging *p, uint64_t e, const struct level
 	if (p->mode != PAGING_32 && !p->no_execute)
 		reserved |= PTE_NX;
 	if (p->mode == PAGING_PAE)
-		reserved |= l->shift == 30 ? 0xfff00000000001e6ull : 0x7ff0000000000000ull;
+		/* in QEMU (7.2 at least) a walk of nested paging sets bit 5 of the first level */
+		reserved |= l->shift == 30 ? 0xfff00000000001c6ull : 0x7ff0000000000000ull;
 	if (leaf && l->shift != 12)
 		reserved |= ((1ull << l->shift) - 1) & ~0x1fffull;
 	else if (p->mode == PAGING_64 && l->shift >= 30)
