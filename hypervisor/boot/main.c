@@ -187,8 +187,12 @@ static bool try_guest(const struct guest_config *c)
 	memset(g, 0, sizeof(*g));
 	g->id = guest_count;
 	if (!find_file(c, c->image, &g->image) ||
-	    (*c->module && !find_file(c, c->module, &g->module)) || guest_create(g, c))
+	    (*c->module && !find_file(c, c->module, &g->module)))
 		return false;
+	if (guest_create(g, c)) {
+		sched_forget(g);
+		return false;
+	}
 	guest_count++;
 	print_guest_start(g);
 	return true;

@@ -30,6 +30,16 @@ struct cpu *sched_choose_cpu(uint32_t allowed)
 	return best;
 }
 
+void sched_forget(const struct guest *g)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		for (struct vcpu **at = &cpus[i].vcpus; *at;)
+			if ((*at)->guest == g)
+				*at = (*at)->next;
+			else
+				at = &(*at)->next;
+}
+
 void sched_add(struct cpu *cpu, struct vcpu *v)
 {
 	struct vcpu **at = &cpu->vcpus;

@@ -17,6 +17,7 @@
 #include "lib/types.h"
 
 struct cpu;
+struct guest;
 struct vcpu;
 
 #define SCHED_PERIOD_NS 10000000
@@ -24,6 +25,7 @@ struct vcpu;
 /* Of those in the mask that have come up, the one with the fewest vCPUs, or NULL. */
 struct cpu *sched_choose_cpu(uint32_t allowed);
 void sched_add(struct cpu *cpu, struct vcpu *v);
+void sched_forget(const struct guest *g); /* it could not be made */
 void sched_shares(struct cpu *cpu);	  /* divides the CPU, once its vCPUs are known */
 uint64_t sched_ran(const struct vcpu *v); /* ticks so far, by anyone; a moment old */
 void sched_run(struct cpu *cpu) __attribute__((noreturn));

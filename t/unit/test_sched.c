@@ -514,6 +514,20 @@ static void test_starts(void)
 	   "each of %u starts is one turn", begun);
 }
 
+/* A guest that could not be made leaves no vCPU behind, whose share the others would lack, and whose
+ * place the next guest gets. */
+static void test_forgotten(void)
+{
+	begin();
+	add(1, &worker, 50, VCPU_STOPPED);
+	add(2, &worker, 50, VCPU_RUNNABLE);
+	sched_forget(&guest[1]);
+	ok(cpu->vcpus == &vcpu[0] && vcpu[0].next == &vcpu[2] && !vcpu[2].next,
+	   "a guest that could not be made has no vCPU on a core");
+	sched_forget(&guest[0]);
+	ok(cpu->vcpus == &vcpu[2], "nor at the head of the list");
+}
+
 int main(void)
 {
 	test_spinners();
@@ -529,5 +543,6 @@ int main(void)
 	test_put_off();
 	test_pause();
 	test_starts();
+	test_forgotten();
 	return done_testing();
 }
