@@ -13,7 +13,7 @@ unsigned clock_sample(struct clock_sample *best, uint64_t *longest)
 {
 	*best = (struct clock_sample){ .tsc = ~0ull };
 	*longest = 0;
-	for (unsigned n = 0; n < CLOCK_SAMPLES - 1; n++) {
+	for (unsigned n = 0; n < CLOCK_SAMPLES; n++) {
 		struct clock_sample s;
 
 		apic_sample(&s);
@@ -26,7 +26,7 @@ unsigned clock_sample(struct clock_sample *best, uint64_t *longest)
 		if (agree)
 			return n + 1;
 	}
-	return CLOCK_SAMPLES;
+	return 0;
 }
 
 /* CPUID leaf 0x15 (SDM 2A): core crystal clock and its ratio to the TSC. */
@@ -42,13 +42,13 @@ void clock_calibrate(void)
 {
 	struct clock_sample s;
 	uint64_t longest;
-	bool unsure = clock_sample(&s, &longest) == CLOCK_SAMPLES;
+	bool unsure = !clock_sample(&s, &longest);
 
 	khz = tsc_khz_by_cpuid();
 	if (!khz && unsure)
 		console_print("TSC: no two of %u samples agree: %lu to %lu MHz; time in guests may "
 			      "be wrong",
-			      CLOCK_SAMPLES - 1, s.tsc / CLOCK_SAMPLE_MS / 1000,
+			      CLOCK_SAMPLES, s.tsc / CLOCK_SAMPLE_MS / 1000,
 			      longest / CLOCK_SAMPLE_MS / 1000);
 	if (!khz)
 		khz = s.tsc / CLOCK_SAMPLE_MS;

@@ -15,7 +15,7 @@ struct clock_sample {
 
 /* Takes samples until two agree to a thousandth; the best is the shortest, since whatever comes
  * between (an emulator's host, a machine's firmware) makes one longer. How many it took, and the
- * longest; CLOCK_SAMPLES: none agreed. */
+ * longest; 0: no two agreed. */
 #define CLOCK_SAMPLES 16
 unsigned clock_sample(struct clock_sample *best, uint64_t *longest);
 
