@@ -166,6 +166,11 @@ static void mend(struct self *s)
 		call(VENEER_HC_VCPU_PAGE, VCPU_PAGES + 4096 * s->id, 0, 0);
 		s->dirty &= ~DIRTY_PAGE;
 	}
+	if (s->root >=
+	    ROOTS) { /* a walk of the tables that went through our own data has set bits */
+		s->root = 0;
+		s->dirty |= DIRTY_ROOT;
+	}
 	if ((s->dirty & DIRTY_ROOT) && one_in(&s->random, 4)) {
 		call(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)roots[s->id][s->root], 0, 0);
 		s->dirty &= ~DIRTY_ROOT;

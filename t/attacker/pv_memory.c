@@ -272,6 +272,8 @@ static void is_wrong(uint64_t va, uint64_t seen, uint64_t gpa, uint64_t is)
  * back. */
 static void compare_one(const struct self *s, uint64_t va)
 {
+	if (s->root >= ROOTS) /* see mend() */
+		return;
 	uint64_t gpa = 0, again = 0, is = 0;
 	const uint64_t *root = roots[s->id][s->root];
 	enum leads where = walk(root, va, &gpa);
