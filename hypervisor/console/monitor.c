@@ -6,7 +6,6 @@
  */
 #include "console/monitor.h"
 #include "guest/guest.h"
-#include "guest/sched.h"
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"

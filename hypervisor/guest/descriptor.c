@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/descriptor.h"
 
-#include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"

@@ -13,7 +13,6 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/gate.h"
-#include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "lib/string.h"
 

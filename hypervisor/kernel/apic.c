@@ -5,7 +5,6 @@
 #include "arch/cpu.h"
 #include "kernel/clock.h"
 #include "kernel/memory.h"
-#include "lib/math.h"
 
 #define APIC_BASE	 0xfee00000
 #define APIC_EOI	 0x0b0

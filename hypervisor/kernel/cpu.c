@@ -11,7 +11,6 @@
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
 #include "kernel/tables.h"
 #include "lib/string.h"
 
