@@ -303,7 +303,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	hv_tables_seal();
-	console_start_buffering();
+	console_buffering = true;
 	cpus_go(run_guests);
 	run_guests(&cpus[0]);
 }

@@ -12,8 +12,6 @@ struct guest;
 
 #define CONSOLE_PART 64 /* bytes of a guest's output that are looked at in one go */
 
-void console_guest_init(struct guest *g);
-
 /* Something the hypervisor says about a guest. */
 void console_guest_notice(struct guest *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

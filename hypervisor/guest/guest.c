@@ -86,7 +86,7 @@ int guest_create(struct guest *g, const struct guest_config *config)
 
 	g->config = config;
 	g->vcpus = config->vcpus;
-	console_guest_init(g);
+	console_ring_init(&g->console, g->id, config->name);
 	why = load_identify(g);
 	if (why) {
 		console_guest_notice(g, "%s: %s", config->image, why);

@@ -166,8 +166,9 @@ void console_guest_send(struct guest *g)
 {
 	(void)g;
 }
-void console_print(const char *fmt, ...)
+void console_print_list(bool more, const char *fmt, ...)
 {
+	(void)more;
 	(void)fmt;
 }
 void console_attend(void)
