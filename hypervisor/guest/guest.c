@@ -129,13 +129,13 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	return g->phase == GUEST_RUNNING ? 0 : -EINVAL;
 }
 
-/* What every vCPU starts from, whatever runs it. */
-static void vcpu_reset(struct vcpu *v)
+void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gdt)
 {
 	fpu_reset(v);
 	memset(&v->handlers, 0, sizeof(v->handlers));
 	memset(&v->legacy, 0, sizeof(v->legacy));
-	memset(v->regs, 0, sizeof(*v->regs));
+	v->legacy.gdt_base = gdt;
+	*v->regs = *r;
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 	v->page->id = v->id;
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
@@ -144,26 +144,7 @@ static void vcpu_reset(struct vcpu *v)
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = DR6_FIXED;
 	v->dr7 = DR7_FIXED;
-}
-
-void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root)
-{
-	vcpu_reset(v);
-	v->regs->rip = rip;
-	v->regs->rdi = rdi;
-	v->regs->rsp = rsp;
 	v->engine->start(v, root);
-}
-
-void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
-{
-	vcpu_reset(v);
-	v->regs->rip = s->eip;
-	v->regs->rax = s->eax;
-	v->regs->rbx = s->ebx;
-	v->regs->rsi = s->esi;
-	v->legacy.gdt_base = s->gdt;
-	v->engine->start(v, GPA(~0ull));
 }
 
 /* Many may be asked for at once. So each has its turn, before those that run on. */
@@ -180,14 +161,15 @@ static void begin_pv(struct vcpu *v)
 
 	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
 	vcpu_use_page(v, page);
-	vcpu_start_pv(v, s.rip, s.rdi, s.rsp, GPA(s.root));
+	const struct regs r = { .rip = s.rip, .rdi = s.rdi, .rsp = s.rsp };
+	vcpu_start_at(v, &r, GPA(s.root), 0);
 }
 
 /* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
 static void begin_in_real_mode(struct vcpu *v)
 {
 	v->real_mode = true;
-	vcpu_start_legacy(v, &(struct legacy_start){ 0 });
+	vcpu_start_at(v, &(struct regs){ 0 }, GPA(~0ull), 0);
 	v->real_mode = false;
 }
 

@@ -298,7 +298,8 @@ static const char *start_pv(struct guest *g)
 		.wall_clock = clock_boot_seconds() * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	vcpu_start_pv(g->vcpu, g->elf.entry, at.v, 0, GPA(~0ull));
+	const struct regs r = { .rip = g->elf.entry, .rdi = at.v };
+	vcpu_start_at(g->vcpu, &r, GPA(~0ull), 0);
 	return NULL;
 }
 
@@ -350,11 +351,12 @@ const char *load_finish(struct guest *g)
 	}
 	if (guest_is_pv(g))
 		return start_pv(g);
-	if (g->multiboot)
+	struct regs r = { .rip = (uint32_t)g->elf.entry };
+	if (g->multiboot) {
 		fill_multiboot(g);
-	vcpu_start_legacy(g->vcpu,
-			  &(struct legacy_start){ .eip = (uint32_t)g->elf.entry,
-						  .eax = g->multiboot ? MULTIBOOT_MAGIC : 0,
-						  .ebx = g->multiboot ? MULTIBOOT_INFO_AT : 0 });
+		r.rax = MULTIBOOT_MAGIC;
+		r.rbx = MULTIBOOT_INFO_AT;
+	}
+	vcpu_start_at(g->vcpu, &r, GPA(~0ull), 0);
 	return NULL;
 }
