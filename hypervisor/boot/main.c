@@ -263,7 +263,6 @@ static void prepare_machine(void)
 	cpu_load_tables(&cpus[0]);
 	cpus[0].online = true;
 	pic_disable();
-	interrupts_init();
 	apic_init();
 	clock_calibrate();
 }
@@ -288,7 +287,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	prepare_machine();
 	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
 		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
-		      tsc_khz() / 1000, cpu_features.name);
+		      tsc_khz / 1000, cpu_features.name);
 	cpus_start();
 	read_bundle();
 	speculation_init(&config);

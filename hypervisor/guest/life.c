@@ -122,7 +122,7 @@ static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
 static void set_clock(struct vcpu *v)
 {
 	struct veneer_clock *c = &v->page->clock;
-	uint64_t mul = (1000000ull << 32) / tsc_khz();
+	uint64_t mul = (1000000ull << 32) / tsc_khz;
 	int shift = 0;
 
 	for (; mul >> 32; shift++)

@@ -291,7 +291,7 @@ static const char *start_pv(struct guest *g)
 		.vcpu_pages = g->mmu.memory_bytes,
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
 		.vcpus = g->config->vcpus,
-		.tsc_khz = (uint32_t)tsc_khz(),
+		.tsc_khz = (uint32_t)tsc_khz,
 		.module = g->load.module.v,
 		.module_bytes = g->module.bytes,
 		.reserved_end = at.v + PAGE_SIZE,

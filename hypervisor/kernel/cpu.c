@@ -270,7 +270,7 @@ static void start_one(struct cpu *cpu, mpa_t page)
 
 void cpus_start(void)
 {
-	mpa_t page = memory_low_page();
+	mpa_t page = MPA(machine_memory.low_page);
 
 	if (!page.v && cpu_count > 1) {
 		console_print("no free page below 1 MiB: only one processor");

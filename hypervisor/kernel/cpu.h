@@ -100,7 +100,6 @@ void cpu_kick(struct cpu *cpu);
  * is registered before the first guest runs. */
 void interrupt_handle(unsigned vector);
 void interrupt_register(unsigned vector, void (*handler)(void));
-void interrupts_init(void);
 
 /* Looks over the page tables of all CPUs (kernel/tables.h) and prints what it finds, in one line.
  */

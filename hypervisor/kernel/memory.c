@@ -14,7 +14,6 @@ extern char text_start[], text_end[], data_start[], init_stack_guard[];
 static struct memory_range free_range[BOOT_RANGES * 4];
 static unsigned free_ranges;
 struct machine_memory machine_memory;
-static uint64_t low_page;
 static uint64_t direct_end;
 
 #define IMAGE_START MIB(1)
@@ -44,7 +43,7 @@ void memory_init(const struct boot_info *info)
 		uint64_t end = ALIGN_DOWN(info->ram[i].end, PAGE_SIZE);
 
 		if (start < 0x9f000 && end > start) /* not page 0 */
-			low_page = MIN(end, 0x9f000ull) - PAGE_SIZE;
+			machine_memory.low_page = MIN(end, 0x9f000ull) - PAGE_SIZE;
 		machine_memory.total += info->ram[i].end - info->ram[i].start;
 		start = MAX(start, MIB(1));
 		if (start >= end || start >= DIRECT_MAP_MAX)
@@ -94,11 +93,6 @@ mpa_t memory_need(uint64_t bytes, const char *what)
 	if (!pa.v)
 		panic("no memory for %s", what);
 	return pa;
-}
-
-mpa_t memory_low_page(void)
-{
-	return MPA(low_page);
 }
 
 uint64_t memory_free_bytes(void)
