@@ -34,6 +34,8 @@ static void machine_stop(uint8_t code)
 		__asm__ volatile("cli; hlt");
 }
 
+#define refuse_boot(...) (console_print("cannot start: " __VA_ARGS__), machine_stop(1))
+
 void panic_at(const char *file, int line, const char *fmt, ...)
 {
 	char text[200];
@@ -133,12 +135,6 @@ static void config_error(void *arg, unsigned line, const char *message)
 {
 	(void)arg;
 	console_print("the configuration, line %u: %s", line, message);
-}
-
-static void refuse_boot(const char *why)
-{
-	console_print("cannot start: %s", why);
-	machine_stop(1);
 }
 
 static void read_bundle(void)
@@ -241,16 +237,12 @@ static void prepare_machine(void)
 	mmu_secret = entry_tsc * 0x9e3779b97f4a7c15 | 1;
 	const char *missing = cpu_features_detect();
 
-	if (missing) {
-		console_print("cannot start: this processor has no %s", missing);
-		machine_stop(1);
-	}
+	if (missing)
+		refuse_boot("this processor has no %s", missing);
 	memory_init(&boot);
-	if (memory_free_bytes() < MEMORY_MIN) {
-		console_print("cannot start: %lu KiB of memory free, at least %lu wanted",
-			      memory_free_bytes() >> 10, MEMORY_MIN >> 10);
-		machine_stop(1);
-	}
+	if (memory_free_bytes() < MEMORY_MIN)
+		refuse_boot("%lu KiB of memory free, at least %lu wanted",
+			    memory_free_bytes() >> 10, MEMORY_MIN >> 10);
 	mmu_can_mark = cpu_features.physical_bits && cpu_features.physical_bits < 52;
 	hv_tables_init();
 	read_acpi();
