@@ -307,7 +307,7 @@ void cpu_main(struct cpu *cpu)
 void cpu_kick(struct cpu *cpu)
 {
 	if (cpu != this_cpu())
-		apic_send(cpu->apic_id, VECTOR_KICK);
+		apic_send(cpu->apic_id, ICR_FIXED | VECTOR_KICK);
 	else
 		cpu->attention = true;
 }
