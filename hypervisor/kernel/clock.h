@@ -24,7 +24,7 @@ void clock_calibrate(void);
 
 uint64_t tsc_from_ns(uint64_t ns);
 uint64_t ns_from_tsc(uint64_t tsc);
-extern uint64_t tsc_khz, apic_per_tsc; /* of one tick, ticks of its timer: 32.32 fixed point */
+extern uint64_t tsc_khz, apic_per_tsc; /* APIC timer ticks in one of the TSC, 32.32 fixed point */
 void delay_us(unsigned us);
 
 /* The machine's own clock, read once: seconds since 1970, UTC, when its TSC was 0. */
