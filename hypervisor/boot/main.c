@@ -131,9 +131,8 @@ void machine_off(void)
 	machine_stop(well ? 0 : 1);
 }
 
-static void config_error(void *arg, unsigned line, const char *message)
+static void config_error(UNUSED void *arg, unsigned line, const char *message)
 {
-	(void)arg;
 	console_print("the configuration, line %u: %s", line, message);
 }
 

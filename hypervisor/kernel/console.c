@@ -284,9 +284,8 @@ static void send_all_now(struct console_ring *r)
 
 /* --- the hypervisor's lines --- */
 
-static void send_own(struct timer *t)
+static void send_own(UNUSED struct timer *t)
 {
-	(void)t;
 	if (!console_send(&own))
 		this_cpu()->attention = true; /* console_attend sets the timer again */
 }

@@ -34,6 +34,8 @@ typedef struct {
  * instructions for a local that only has its address taken. None with a buffer may have it. */
 #define HOT_FRAME		     __attribute__((no_stack_protector))
 
+#define UNUSED			     __attribute__((unused)) /* a parameter */
+
 #define ARRAY_SIZE(a)		     (sizeof(a) / sizeof((a)[0]))
 #define ALIGN_UP(x, a)		     (((x) + (a)-1) & ~((uint64_t)(a)-1))
 #define ALIGN_DOWN(x, a)	     ((x) & ~((uint64_t)(a)-1))
