@@ -48,25 +48,6 @@ void pv_gdt_start(uint64_t *gdt)
 	gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
 }
 
-int pv_gdt_set(struct vcpu *v, gva_t at, uint64_t entries)
-{
-	uint64_t *gdt = v->engine->gdt(v);
-	unsigned n;
-
-	if (entries > SEL_GUEST_MAX / 8)
-		return -EINVAL;
-	for (unsigned i = 0; i < entries; i += n) {
-		n = MIN((unsigned)entries - i, DESCRIPTORS);
-		if (descriptors_read(v, at, i, n, &gdt[i]))
-			return -EFAULT;
-		gdt[0] = 0;
-	}
-	memset(&gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
-	v->pv_gdt_base = at.v;
-	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
-	return 0;
-}
-
 int pv_gdt_set_descriptor(uint64_t *gdt, unsigned ring, uint64_t selector, uint64_t descriptor)
 {
 	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)

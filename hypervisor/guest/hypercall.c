@@ -256,7 +256,21 @@ static int64_t hc_event_send(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 {
-	return pv_gdt_set(v, GVA(r->rdi), r->rsi);
+	uint64_t *gdt = v->engine->gdt(v), entries = r->rsi;
+	unsigned n;
+
+	if (entries > SEL_GUEST_MAX / 8)
+		return -EINVAL;
+	for (unsigned i = 0; i < entries; i += n) {
+		n = MIN((unsigned)entries - i, DESCRIPTORS);
+		if (descriptors_read(v, GVA(r->rdi), i, n, &gdt[i]))
+			return -EFAULT;
+		gdt[0] = 0;
+	}
+	memset(&gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
+	v->pv_gdt_base = r->rdi;
+	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
+	return 0;
 }
 
 static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
