@@ -259,18 +259,13 @@ static void patch(void)
 
 static const char *decide(const struct config *c, enum mitigation m)
 {
-	if (c->mitigations.forced & BIT(m)) {
-		on |= BIT(m);
-		return "on (forced)";
-	}
-	if (c->mitigations.off)
-		return "configuration";
-	const char *why = why_not(m);
-	if (!why) {
-		on |= BIT(m);
-		return "on";
-	}
-	return why;
+	bool forced = c->mitigations.forced & BIT(m);
+	const char *why = forced ? NULL : c->mitigations.off ? "configuration" : why_not(m);
+
+	if (why)
+		return why;
+	on |= BIT(m);
+	return forced ? "on (forced)" : "on";
 }
 
 void speculation_init(const struct config *c)
