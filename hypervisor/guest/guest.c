@@ -165,14 +165,6 @@ static void begin_pv(struct vcpu *v)
 	vcpu_start_at(v, &r, GPA(s.root), 0);
 }
 
-/* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
-static void begin_in_real_mode(struct vcpu *v)
-{
-	v->real_mode = true;
-	vcpu_start_at(v, &(struct regs){ 0 }, GPA(~0ull), 0);
-	v->real_mode = false;
-}
-
 /* What is left of it is REQUEST_WORK, without which it does not run. An INIT that has come since
  * ends it before it begins. */
 void vcpu_begin(struct vcpu *v)
@@ -181,10 +173,13 @@ void vcpu_begin(struct vcpu *v)
 	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
 		return;
 	vcpu_unload(v);
-	if (guest_is_pv(v->guest))
+	if (guest_is_pv(v->guest)) {
 		begin_pv(v);
-	else
-		begin_in_real_mode(v);
+	} else { /* Intel SDM 3A, 9.4.4: at the beginning of a page below 1 MiB */
+		v->real_mode = true;
+		vcpu_start_at(v, &(struct regs){ 0 }, GPA(~0ull), 0);
+		v->real_mode = false;
+	}
 	/* in this order: until it runs, nobody else may start it */
 	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);

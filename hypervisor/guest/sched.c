@@ -197,15 +197,6 @@ static void refill(struct cpu *cpu, uint64_t now)
 	timers_resume(cpu);
 }
 
-/* Nobody wants the CPU, so nobody has to wait. */
-static void resume_put_off(struct cpu *cpu)
-{
-	if (!cpu->timers_put_off)
-		return;
-	timers_resume(cpu);
-	cpu->attention = true;
-}
-
 #define LEFTOVER_TURNS 10 /* in a period, at most */
 
 static struct vcpu *pick(struct cpu *cpu)
@@ -217,10 +208,12 @@ static struct vcpu *pick(struct cpu *cpu)
 	refill(cpu, now);
 	struct vcpu *v = choose(cpu);
 	cpu->leftover = v && v->budget <= 0 ? v : NULL;
-	if (!v) {
-		resume_put_off(cpu);
-		return NULL;
+	if (!v && cpu->timers_put_off) { /* nobody wants the CPU, so nobody has to wait */
+		timers_resume(cpu);
+		cpu->attention = true;
 	}
+	if (!v)
+		return NULL;
 	end = now + (v->budget > 0 ? (uint64_t)v->budget : cpu->period / LEFTOVER_TURNS);
 	end = MIN(end, cpu->period_start + cpu->period);
 	timer_set(cpu, &cpu->slice_timer, end);
