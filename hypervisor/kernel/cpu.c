@@ -224,14 +224,9 @@ void cpu_load_tables(struct cpu *cpu)
 	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS) : "memory");
 	*gdt_entry &= ~(PTE_W | PTE_D);
 
-	uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;
-	if (cpu_features.umip)
-		cr4 |= CR4_UMIP;
-	if (cpu_features.fsgsbase)
-		cr4 |= CR4_FSGSBASE;
-	if (cpu_features.xsave)
-		cr4 |= CR4_OSXSAVE;
-	write_cr4(cr4);
+	write_cr4(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE |
+		  (cpu_features.umip ? CR4_UMIP : 0) | (cpu_features.fsgsbase ? CR4_FSGSBASE : 0) |
+		  (cpu_features.xsave ? CR4_OSXSAVE : 0));
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
 	if (cpu_features.xsave) {
 		uint32_t r[4];
@@ -280,13 +275,11 @@ void cpus_start(void)
 		start_one(&cpus[i], page);
 }
 
-static void (*run)(struct cpu *cpu);
+static void (*run)(struct cpu *cpu); /* NULL until all guests have been created */
 
 void cpus_go(void (*then)(struct cpu *cpu))
 {
-	run = then;
-	for (unsigned i = 1; i < cpu_count; i++)
-		__atomic_store_n(&cpus[i].go, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&run, then, __ATOMIC_RELEASE);
 }
 
 /* It runs no guest before both STARTUP IPIs are behind it. QEMU (7.2 at least) sees to the second
@@ -297,7 +290,7 @@ void cpu_main(struct cpu *cpu)
 	cpu_load_tables(cpu);
 	apic_init();
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&cpu->go, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n(&run, __ATOMIC_ACQUIRE))
 		cpu_relax();
 	write_cr3(read_cr3()); /* the image's pages were writable until now */
 	run(cpu);

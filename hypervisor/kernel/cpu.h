@@ -14,7 +14,6 @@ struct cpu {
 	unsigned id;
 	uint32_t apic_id;
 	bool online; /* it has come up */
-	bool go;     /* a further one: it may run guests */
 
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
