@@ -8,8 +8,6 @@
 
 #include "kernel/console.h"
 
-struct guest;
-
 #define CONSOLE_PART 64 /* bytes of a guest's output that are looked at in one go */
 
 /* Something the hypervisor says about a guest. */

@@ -11,8 +11,6 @@
 
 #include "lib/types.h"
 
-struct vcpu;
-
 #define DESCRIPTORS 128	 /* read in one go */
 #define PV_LDT_MAX  8192 /* entries of an LDT */
 

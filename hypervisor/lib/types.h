@@ -18,6 +18,11 @@ typedef struct {
 	uint64_t v;
 } mpa_t; /* machine-physical */
 
+/* What most of the hypervisor hands on without a look into it: kernel/cpu.h, guest/guest.h. */
+struct cpu;
+struct guest;
+struct vcpu;
+
 #define GPA(x)	   ((gpa_t){ (x) })
 #define GVA(x)	   ((gva_t){ (x) })
 #define MPA(x)	   ((mpa_t){ (x) })
