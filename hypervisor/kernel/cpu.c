@@ -66,23 +66,15 @@ static void gate_map(struct cpu *cpu, uint64_t va, mpa_t pa, uint64_t attr)
 	cpu->gate_pt[pt_index(va, 1)] = pa.v | PTE_P | PTE_A | attr;
 }
 
-static uint64_t *new_table_in(uint64_t *entry)
-{
-	mpa_t table = alloc(PAGE_SIZE);
-
-	*entry = table.v | PTE_P | PTE_W | PTE_A;
-	return direct(table);
-}
-
 /* The tables of the gate area, as guests or as the hypervisor have it: they differ in the frame at
  * GATE_STACKS, whose entry is returned. */
 static uint64_t *gate_tables(const struct cpu *cpu, mpa_t *pdpt)
 {
 	*pdpt = alloc(PAGE_SIZE);
-	uint64_t *pd = new_table_in(direct(*pdpt));
+	uint64_t *pd = hv_table(direct(*pdpt));
 
 	pd[0] = direct_mpa(cpu->gate_pt).v | PTE_P | PTE_W | PTE_A;
-	return &new_table_in(&pd[pt_index(GATE_STACKS, 2)])[pt_index(GATE_STACKS, 1)];
+	return &hv_table(&pd[pt_index(GATE_STACKS, 2)])[pt_index(GATE_STACKS, 1)];
 }
 
 static void fill_idt_template(void)

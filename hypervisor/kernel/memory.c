@@ -107,7 +107,7 @@ uint64_t memory_free_bytes(void)
 static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
 static uint64_t *image_pdpt;
 
-static uint64_t *table(uint64_t *entry)
+uint64_t *hv_table(uint64_t *entry)
 {
 	if (!(*entry & PTE_P)) {
 		mpa_t page = memory_need(PAGE_SIZE, "the hypervisor's page tables");
@@ -121,14 +121,14 @@ static uint64_t *new_table(void)
 {
 	uint64_t entry = 0;
 
-	return table(&entry);
+	return hv_table(&entry);
 }
 
 static uint64_t *direct_pd_entry(uint64_t pa)
 {
 	uint64_t *pdpt = direct_pdpt[pa >> 39];
 
-	return &table(&pdpt[(pa >> 30) & 511])[(pa >> 21) & 511];
+	return &hv_table(&pdpt[(pa >> 30) & 511])[(pa >> 21) & 511];
 }
 
 /* A device's registers: their 2 MiB become uncached. No RAM lies that near a device. */
@@ -143,7 +143,7 @@ void hv_map_device(mpa_t pa)
 
 static uint64_t *image_entry(uint64_t va)
 {
-	return &table(&table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)])[pt_index(va, 1)];
+	return &hv_table(&hv_table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)])[pt_index(va, 1)];
 }
 
 static void map_image(void)

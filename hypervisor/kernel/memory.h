@@ -48,6 +48,7 @@ uint64_t hv_stack_create(uint64_t bytes);
 bool hv_is_guard(uint64_t va);
 void hv_map_device(mpa_t pa); /* one uncached page, at its direct-map address */
 uint64_t *hv_root_create(mpa_t gate_pdpt);
+uint64_t *hv_table(uint64_t *entry); /* that it points to; a new one if it is empty */
 
 /* Whether the hypervisor may have mapped some of [va, va + bytes) in its own address space. */
 bool hv_maps(uint64_t va, uint64_t bytes);
