@@ -82,12 +82,10 @@ static bool create_vcpus(struct guest *g)
 
 int guest_create(struct guest *g, const struct guest_config *config)
 {
-	const char *why;
-
 	g->config = config;
 	g->vcpus = config->vcpus;
 	console_ring_init(&g->console, g->id, config->name);
-	why = load_identify(g);
+	const char *why = load_identify(g);
 	if (why) {
 		console_guest_notice(g, "%s: %s", config->image, why);
 		return -EINVAL;
@@ -145,13 +143,6 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 	v->dr6 = DR6_FIXED;
 	v->dr7 = DR7_FIXED;
 	v->engine->start(v, root);
-}
-
-/* Many may be asked for at once. So each has its turn, before those that run on. */
-void vcpu_start(struct vcpu *v)
-{
-	v->runnable_since = rdtsc();
-	vcpu_request_from(v, REQUEST_BEGIN);
 }
 
 static void begin_pv(struct vcpu *v)

@@ -191,8 +191,8 @@ struct guest {
 	/* console output: the line so far */
 	char line[240];
 	uint8_t escape; /* 1: after ESC; 2: in a control sequence */
-	uint8_t line_used, line_shown,
-		line_kept; /* shown: as a prompt; kept: of that, still right */
+	/* shown: as a prompt; kept: of that, still right */
+	uint8_t line_used, line_shown, line_kept;
 	struct console_ring console;
 	uint64_t line_counts[COUNTERS]; /* count-at: at the last line's end, then since */
 
@@ -255,7 +255,6 @@ void request_in_turn(struct vcpu *v);
 void hypercall(struct vcpu *v);
 void vcpu_load(struct vcpu *v);	  /* in place of whoever is loaded there */
 void vcpu_unload(struct vcpu *v); /* if it is loaded; NULL: nothing to do */
-void vcpu_start(struct vcpu *v);  /* a further vCPU: it begins in its turn */
 void vcpu_begin(struct vcpu *v);  /* by v->start, or that of a PC by v->startup in real mode */
 void vcpu_init(struct vcpu *v);
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);

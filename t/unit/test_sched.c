@@ -120,11 +120,6 @@ void vcpu_park(struct vcpu *v)
 {
 	(void)v;
 }
-void vcpu_start(struct vcpu *v)
-{
-	v->runnable_since = now;
-	vcpu_request_from(v, REQUEST_BEGIN);
-}
 void vcpu_begin(struct vcpu *v)
 {
 	pass(BEGIN_COST);
