@@ -190,13 +190,11 @@ static void start(struct guest *g)
 
 bool guest_load_part(struct guest *g)
 {
-	const char *why;
-
 	if (g->end_wanted) {
 		go_on(g, GUEST_ENDED);
 		return true;
 	}
-	why = load_step(g);
+	const char *why = load_step(g);
 	if (!why && g->load.stage < LOAD_DONE)
 		return false;
 	if (why)
@@ -216,11 +214,8 @@ void guest_restart(struct guest *g)
 /* Wherever it is on its way to, it goes on to a new life. */
 void guest_reset(struct guest *g)
 {
-	bool runs, ended;
-
 	spin_lock(&g->phase_lock);
-	ended = g->phase == GUEST_ENDED;
-	runs = to_parking(g);
+	bool ended = g->phase == GUEST_ENDED, runs = to_parking(g);
 	g->end_wanted = false;
 	g->ended = false;
 	if (ended)
@@ -272,8 +267,8 @@ static void dump_registers(struct vcpu *v)
 	if (v->engine->gather)
 		v->engine->gather(v);
 	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u %s 0x%lx error %lx", r->cs,
-			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3),
-			     v->engine->reason, r->vector, r->error);
+			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), v->engine->reason,
+			     r->vector, r->error);
 	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
 			     r->rcx, r->rdx);
 	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,

@@ -69,7 +69,6 @@ static bool read_note(const struct guest *g, uint32_t type, void *to, uint32_t b
 
 static const char *identify_kind(struct guest *g)
 {
-	const char *why;
 	uint32_t major;
 
 	if (bzimage_is(g->image.data, g->image.bytes)) {
@@ -77,7 +76,7 @@ static const char *identify_kind(struct guest *g)
 		g->bzimage = true;
 		return NULL;
 	}
-	why = elf_read(g->image.data, g->image.bytes, &g->elf);
+	const char *why = elf_read(g->image.data, g->image.bytes, &g->elf);
 	if (why)
 		return why;
 	g->multiboot = elf_multiboot(&g->elf) >= 0;

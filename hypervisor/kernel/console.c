@@ -144,10 +144,9 @@ bool console_append(struct console_ring *r, const struct console_entry *e, const
 	unsigned reserve = e->kind >= ENTRY_VERDICT  ? 0
 			   : e->kind == ENTRY_NOTICE ? CONSOLE_VERDICT
 						     : CONSOLE_RESERVE;
-	bool fits;
 
 	spin_lock(&r->lock);
-	fits = console_room(r) >= sizeof(*e) + e->bytes + reserve;
+	bool fits = console_room(r) >= sizeof(*e) + e->bytes + reserve;
 	if (fits) {
 		ring_put(r, e, sizeof(*e));
 		ring_put(r, text, e->bytes);
