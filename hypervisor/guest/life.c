@@ -229,14 +229,6 @@ void guest_reset(struct guest *g)
 	vcpu_request_from(g->vcpu, REQUEST_LOAD);
 }
 
-/* A reset that came while its end was being told takes the end back. */
-static void set_ended(struct guest *g)
-{
-	spin_lock(&g->phase_lock);
-	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
-	spin_unlock(&g->phase_lock);
-}
-
 void guest_end(struct guest *g, int verdict, const char *how)
 {
 	if (!decide(g, true))
@@ -244,7 +236,10 @@ void guest_end(struct guest *g, int verdict, const char *how)
 	g->verdict = verdict;
 	console_guest_flush(g);
 	console_guest_verdict(g, how, verdict);
-	set_ended(g);
+	/* a reset that came while its end was being told takes the end back */
+	spin_lock(&g->phase_lock);
+	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
+	spin_unlock(&g->phase_lock);
 	if (guests_all_ended())
 		machine_off();
 }
