@@ -42,9 +42,7 @@ void sched_add(struct cpu *cpu, struct vcpu *v)
 
 static void slice_over(struct timer *t)
 {
-	struct cpu *cpu = container_of(t, struct cpu, slice_timer);
-
-	cpu->attention = true;
+	container_of(t, struct cpu, slice_timer)->attention = true;
 }
 
 /* TSC ticks for the way into the hypervisor and back, which is not measured: two traps, two changes
@@ -53,7 +51,7 @@ static void slice_over(struct timer *t)
 
 void sched_shares(struct cpu *cpu)
 {
-	unsigned open = 0, left = 100, promised = 0;
+	unsigned open = 0, promised = 0;
 
 	cpu->period = tsc_from_ns(SCHED_PERIOD_NS);
 	cpu->slice_timer.fire = slice_over;
@@ -61,7 +59,6 @@ void sched_shares(struct cpu *cpu)
 		unsigned share = v->guest->config->share;
 
 		open += !share;
-		left -= MIN(share, left);
 		promised += share;
 	}
 	if (promised > 100)
@@ -72,7 +69,7 @@ void sched_shares(struct cpu *cpu)
 		unsigned share = v->guest->config->share;
 
 		if (!share)
-			share = MAX(left / open, 1u);
+			share = MAX((100 - MIN(promised, 100u)) / open, 1u);
 		v->slice = cpu->period * share / 100;
 		v->budget = (int64_t)v->slice;
 	}

@@ -183,12 +183,10 @@ static uint64_t *split(uint64_t *entry)
 
 void hv_tables_seal(void)
 {
-	uint64_t *pt = NULL;
-
 	for (uint64_t va = (uint64_t)text_start; va < (uint64_t)data_start; va += PAGE_SIZE) {
 		uint64_t pa = va - IMAGE_BASE, *entry = direct_pd_entry(pa);
+		uint64_t *pt = *entry & PTE_PS ? split(entry) : direct(MPA(*entry & PTE_ADDR));
 
-		pt = *entry & PTE_PS ? split(entry) : direct(MPA(*entry & PTE_ADDR));
 		pt[pt_index(pa, 1)] &= ~(uint64_t)(PTE_W | PTE_D);
 	}
 	write_cr3(read_cr3());
