@@ -7,7 +7,6 @@
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
-#include "load/elf.h"
 
 #define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
 
