@@ -24,7 +24,7 @@ for my $command (qw(rewrite inspect run bench)) {
 is($status, 2, 'a wrong command');
 like($text, qr/no command "nonsense"/, 'is named');
 
-my ($version) = slurp('hypervisor/lib/version.h') =~ /VENEER_VERSION "(.*?)"/;
+my ($version) = slurp('hypervisor/host/version.h') =~ /VENEER_VERSION "(.*?)"/;
 my ($newest) = slurp('CHANGELOG.md') =~ /^## \[?v?([^\s\]]+)/m;
 ($status, $text) = veneer('--version');
 is("$status $text", "0 veneer $version, guest interface 1.2\n", '--version');

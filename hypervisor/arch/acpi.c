@@ -71,15 +71,6 @@ static const struct rsdp *rsdp_at(const struct acpi_platform *p, uint64_t pa)
 	return r && !memcmp(r->signature, "RSD PTR ", 8) && adds_up(r, RSDP_1_BYTES) ? r : NULL;
 }
 
-static const struct rsdp *find_rsdp(const struct acpi_platform *p)
-{
-	const struct rsdp *r = NULL;
-
-	for (uint64_t pa = BIOS_START; pa < BIOS_END && !r; pa += 16)
-		r = rsdp_at(p, pa);
-	return r;
-}
-
 /* The boot processor is the first, wherever it stands in the table; none comes twice. */
 static void add_cpu(struct acpi_platform *p, uint32_t apic_id)
 {
@@ -143,10 +134,12 @@ void acpi_read(struct acpi_platform *p, mpa_t rsdp, uint64_t reach, uint32_t boo
 	*p = (struct acpi_platform){ .reach = reach, .com1_gsi = ISA_IRQ_COM1 };
 	add_cpu(p, boot_apic_id);
 
-	const struct rsdp *root = rsdp.v ? rsdp_at(p, rsdp.v) : find_rsdp(p);
+	const struct rsdp *root = rsdp_at(p, rsdp.v);
 	const struct header *list = NULL;
 	unsigned width = 8;
 
+	for (uint64_t pa = BIOS_START; !rsdp.v && !root && pa < BIOS_END; pa += 16)
+		root = rsdp_at(p, pa);
 	if (root && root->revision >= 2)
 		list = table_at(p, root->xsdt, "XSDT");
 	if (root && !list) {

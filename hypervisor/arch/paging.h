@@ -15,11 +15,10 @@
 #define PTE_G	 (1ull << 8)
 #define PTE_NX	 (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
-#define PTE_RESERVED                                                                \
-	0x000ff00000000000ull /* of a physical address, as guests are told: 44 bits \
-			       */
+/* of a physical address, as guests are told: 44 bits */
+#define PTE_RESERVED 0x000ff00000000000ull
 
-#define PT_ENTRIES 512
+#define PT_ENTRIES   512
 
 /* Index of va at a level of a 4-level tree: 4 is the root, 1 the last table. */
 static inline unsigned pt_index(uint64_t va, int level)

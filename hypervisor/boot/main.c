@@ -34,6 +34,8 @@ static void machine_stop(uint8_t code)
 		__asm__ volatile("cli; hlt");
 }
 
+#define refuse_boot(...) (console_print("cannot start: " __VA_ARGS__), machine_stop(1))
+
 void panic_at(const char *file, int line, const char *fmt, ...)
 {
 	char text[200];
@@ -129,16 +131,9 @@ void machine_off(void)
 	machine_stop(well ? 0 : 1);
 }
 
-static void config_error(void *arg, unsigned line, const char *message)
+static void config_error(UNUSED void *arg, unsigned line, const char *message)
 {
-	(void)arg;
 	console_print("the configuration, line %u: %s", line, message);
-}
-
-static void refuse_boot(const char *why)
-{
-	console_print("cannot start: %s", why);
-	machine_stop(1);
 }
 
 static void read_bundle(void)
@@ -245,16 +240,12 @@ static void prepare_machine(void)
 	mmu_secret = entry_tsc * 0x9e3779b97f4a7c15 | 1;
 	const char *missing = cpu_features_detect();
 
-	if (missing) {
-		console_print("cannot start: this processor has no %s", missing);
-		machine_stop(1);
-	}
+	if (missing)
+		refuse_boot("this processor has no %s", missing);
 	memory_init(&boot);
-	if (memory_free_bytes() < MEMORY_MIN) {
-		console_print("cannot start: %lu KiB of memory free, at least %lu wanted",
-			      memory_free_bytes() >> 10, MEMORY_MIN >> 10);
-		machine_stop(1);
-	}
+	if (memory_free_bytes() < MEMORY_MIN)
+		refuse_boot("%lu KiB of memory free, at least %lu wanted",
+			    memory_free_bytes() >> 10, MEMORY_MIN >> 10);
 	mmu_can_mark = cpu_features.physical_bits && cpu_features.physical_bits < 52;
 	hv_tables_init();
 	read_acpi();
@@ -267,7 +258,6 @@ static void prepare_machine(void)
 	cpu_load_tables(&cpus[0]);
 	cpus[0].online = true;
 	pic_disable();
-	interrupts_init();
 	apic_init();
 	clock_calibrate();
 }
@@ -292,7 +282,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	prepare_machine();
 	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
 		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
-		      tsc_khz() / 1000, cpu_features.name);
+		      tsc_khz / 1000, cpu_features.name);
 	cpus_start();
 	read_bundle();
 	speculation_init(&config);
@@ -307,7 +297,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	hv_tables_seal();
-	console_start_buffering();
+	console_buffering = true;
 	cpus_go(run_guests);
 	run_guests(&cpus[0]);
 }

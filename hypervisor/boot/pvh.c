@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* PVH start info: Xen's public/arch-x86/hvm/start_info.h, versions 0 and 1. */
+#include "arch/layout.h"
 #include "kernel/boot_info.h"
-#include "kernel/memory.h"
-
-#define START_INFO_MAGIC 0x336ec578
 
 struct start_info {
 	uint32_t magic, version, flags, modules;
@@ -20,7 +18,7 @@ int pvh_read(mpa_t at, struct boot_info *info)
 {
 	const struct start_info *si = direct(at);
 
-	if (si->magic != START_INFO_MAGIC || si->version < 1)
+	if (si->magic != BOOT_MAGIC_PVH || si->version < 1)
 		return -EINVAL;
 	info->loader = "PVH";
 	info->rsdp = MPA(si->rsdp);

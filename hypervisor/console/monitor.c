@@ -6,7 +6,6 @@
  */
 #include "console/monitor.h"
 #include "guest/guest.h"
-#include "guest/sched.h"
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -95,7 +94,7 @@ static bool has_ended(const struct guest *g)
 }
 
 /* What is so already, or ordered and not yet seen to, would be answered with silence. */
-static void pause(struct guest *g, bool paused)
+static void command_pause(struct guest *g, bool paused)
 {
 	uint32_t orders = __atomic_load_n(&g->vcpu->requests, __ATOMIC_ACQUIRE);
 	uint32_t wanted = paused ? REQUEST_PAUSE : REQUEST_RESUME;
@@ -106,16 +105,6 @@ static void pause(struct guest *g, bool paused)
 		console_print("%s is %s", g->config->name,
 			      paused ? "paused already" : "not paused");
 	order_all(g, wanted, (REQUEST_PAUSE | REQUEST_RESUME) & ~wanted);
-}
-
-static void command_pause(struct guest *g)
-{
-	pause(g, true);
-}
-
-static void command_resume(struct guest *g)
-{
-	pause(g, false);
 }
 
 static void command_reset(struct guest *g)
@@ -137,7 +126,7 @@ static char printable(char c)
 
 /* The text screen, a line of the console for each of its 25, so that a script can read it; or for
  * programs, with character and attribute of each cell in hexadecimal. */
-static void print_screen(struct guest *g, bool cells)
+static void command_screen(struct guest *g, bool cells)
 {
 	uint16_t cell[BOARD_COLUMNS];
 	char text[4 * BOARD_COLUMNS + 1] = "";
@@ -156,16 +145,6 @@ static void print_screen(struct guest *g, bool cells)
 	}
 }
 
-static void command_screen(struct guest *g)
-{
-	print_screen(g, false);
-}
-
-static void command_cells(struct guest *g)
-{
-	print_screen(g, true);
-}
-
 static void command_input(struct guest *g)
 {
 	chosen = g->id;
@@ -177,23 +156,28 @@ static void command_help(void);
 static const struct command {
 	char key;
 	const char *name, *help;
+	/* one of these: for a guest; for one, and either way; for the machine */
 	void (*run)(struct guest *g);
-	void (*run_machine)(void); /* in place of that: of no guest */
+	void (*run_either)(struct guest *g, bool how);
+	void (*run_machine)(void);
+	bool how;
 } commands[] = {
-	{ 'h', "help", "this list", NULL, command_help },
-	{ 'l', "list", "the guests", NULL, command_list },
-	{ 'p', "pause", "halt the guest where it is", command_pause, NULL },
-	{ 'r', "resume", "let it go on", command_resume, NULL },
-	{ 'R', "reset", "start it again from its image", command_reset, NULL },
-	{ 'k', "stop", "end it", command_stop, NULL },
-	{ 's', "stats", "time, exits by reason, worst wait", machine_guest_stats, NULL },
-	{ 'x', "check", "whether its tables lead to its own memory alone", command_check, NULL },
-	{ 'v', "screen", "its text screen", command_screen, NULL },
-	{ 'c', "cells", "its text screen with attributes, for programs", command_cells, NULL },
-	{ 'i', "input", "send what is typed to it (or Ctrl-A and its number)", command_input,
-	  NULL },
-	{ 't', "tables", "check the hypervisor's own page tables", NULL, cpus_check_tables },
-	{ 'q', "off", "stop the machine", NULL, machine_off },
+	{ 'h', "help", "this list", .run_machine = command_help },
+	{ 'l', "list", "the guests", .run_machine = command_list },
+	{ 'p', "pause", "halt the guest where it is", .run_either = command_pause, .how = true },
+	{ 'r', "resume", "let it go on", .run_either = command_pause, .how = false },
+	{ 'R', "reset", "start it again from its image", .run = command_reset },
+	{ 'k', "stop", "end it", .run = command_stop },
+	{ 's', "stats", "time, exits by reason, worst wait", .run = machine_guest_stats },
+	{ 'x', "check", "whether its tables lead to its own memory alone", .run = command_check },
+	{ 'v', "screen", "its text screen", .run_either = command_screen, .how = false },
+	{ 'c', "cells", "its text screen with attributes, for programs",
+	  .run_either = command_screen, .how = true },
+	{ 'i', "input", "send what is typed to it (or Ctrl-A and its number)",
+	  .run = command_input },
+	{ 't', "tables", "check the hypervisor's own page tables",
+	  .run_machine = cpus_check_tables },
+	{ 'q', "off", "stop the machine", .run_machine = machine_off },
 };
 
 static void command_help(void)
@@ -212,11 +196,14 @@ static bool run_command(char key, const char *name, struct guest *g)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
 		const struct command *c = &commands[i];
+		struct guest *to = g ? g : &guests[chosen];
 
 		if (c->key != key && strcmp(c->name, name))
 			continue;
 		if (c->run)
-			c->run(g ? g : &guests[chosen]);
+			c->run(to);
+		else if (c->run_either)
+			c->run_either(to, c->how);
 		else if (g)
 			console_print("%s is for the machine: want no guest behind it", c->name);
 		else

@@ -12,9 +12,6 @@
 
 #include "lib/types.h"
 
-struct guest;
-struct vcpu;
-
 #define BOARD_ROWS    25 /* of its text screen */
 #define BOARD_COLUMNS 80
 

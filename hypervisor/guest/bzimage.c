@@ -118,7 +118,6 @@ void bzimage_finish(struct guest *g)
 	}
 	gdt[LEGACY_CS / 8] = DESC_CODE32(0);
 	gdt[LEGACY_DS / 8] = DESC_DATA(0);
-	vcpu_start_legacy(g->vcpu, &(struct legacy_start){ .eip = (uint32_t)g->load.entry.v,
-							   .esi = PARAMS_AT,
-							   .gdt = GDT_AT });
+	const struct regs r = { .rip = (uint32_t)g->load.entry.v, .rsi = PARAMS_AT };
+	vcpu_start_at(g->vcpu, &r, GPA(~0ull), GDT_AT);
 }

@@ -13,11 +13,6 @@ _Static_assert(ROOM >= CONSOLE_PART * (sizeof(struct console_entry) + 1) +
 	       "a part fits");
 _Static_assert(GUESTS_MAX < CONSOLE_RINGS, "one is the hypervisor's");
 
-void console_guest_init(struct guest *g)
-{
-	console_ring_init(&g->console, g->id, g->config->name);
-}
-
 bool console_guest_room(struct guest *g)
 {
 	return console_room(&g->console) >= ROOM + CONSOLE_RESERVE;
@@ -68,7 +63,7 @@ static void add_notice(struct guest *g, enum console_kind kind, const char *fmt,
 	int used = format(line, sizeof(line), "%s: ", g->config->name);
 
 	format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
-	if (!console_is_buffering()) {
+	if (!console_buffering) {
 		console_print("%s", line);
 		return;
 	}

@@ -8,11 +8,7 @@
 
 #include "kernel/console.h"
 
-struct guest;
-
 #define CONSOLE_PART 64 /* bytes of a guest's output that are looked at in one go */
-
-void console_guest_init(struct guest *g);
 
 /* Something the hypervisor says about a guest. */
 void console_guest_notice(struct guest *g, const char *fmt, ...)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/descriptor.h"
 
-#include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"
@@ -47,25 +46,6 @@ void pv_gdt_start(uint64_t *gdt)
 	gdt[VENEER_USER_CS32 >> 3] = DESC_CODE32(3);
 	gdt[VENEER_USER_SS >> 3] = DESC_DATA(3);
 	gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
-}
-
-int pv_gdt_set(struct vcpu *v, gva_t at, uint64_t entries)
-{
-	uint64_t *gdt = v->engine->gdt(v);
-	unsigned n;
-
-	if (entries > SEL_GUEST_MAX / 8)
-		return -EINVAL;
-	for (unsigned i = 0; i < entries; i += n) {
-		n = MIN((unsigned)entries - i, DESCRIPTORS);
-		if (descriptors_read(v, at, i, n, &gdt[i]))
-			return -EFAULT;
-		gdt[0] = 0;
-	}
-	memset(&gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
-	v->pv_gdt_base = at.v;
-	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
-	return 0;
 }
 
 int pv_gdt_set_descriptor(uint64_t *gdt, unsigned ring, uint64_t selector, uint64_t descriptor)

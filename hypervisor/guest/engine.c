@@ -2,7 +2,6 @@
 #include "guest/engine.h"
 
 #include "guest/guest.h"
-#include "kernel/cpu.h"
 #include "lib/string.h"
 
 /* In the order of preference of engine = auto. */

@@ -12,9 +12,6 @@
 #include "lib/types.h"
 #include "load/config.h"
 
-struct cpu;
-struct guest;
-struct vcpu;
 struct veneer_vcpu_page;
 
 /* Of a segment, from an offset. */

@@ -6,8 +6,6 @@
 
 #include "lib/types.h"
 
-struct vcpu;
-
 void fpu_reset(struct vcpu *v); /* as after FNINIT, SDM 1 sections 8.1.4 and 13.6 */
 void fpu_save(const struct vcpu *v);
 void fpu_load(const struct vcpu *v);

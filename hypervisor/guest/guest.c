@@ -82,12 +82,10 @@ static bool create_vcpus(struct guest *g)
 
 int guest_create(struct guest *g, const struct guest_config *config)
 {
-	const char *why;
-
 	g->config = config;
 	g->vcpus = config->vcpus;
-	console_guest_init(g);
-	why = load_identify(g);
+	console_ring_init(&g->console, g->id, config->name);
+	const char *why = load_identify(g);
 	if (why) {
 		console_guest_notice(g, "%s: %s", config->image, why);
 		return -EINVAL;
@@ -129,13 +127,13 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	return g->phase == GUEST_RUNNING ? 0 : -EINVAL;
 }
 
-/* What every vCPU starts from, whatever runs it. */
-static void vcpu_reset(struct vcpu *v)
+void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gdt)
 {
 	fpu_reset(v);
 	memset(&v->handlers, 0, sizeof(v->handlers));
 	memset(&v->legacy, 0, sizeof(v->legacy));
-	memset(v->regs, 0, sizeof(*v->regs));
+	v->legacy.gdt_base = gdt;
+	*v->regs = *r;
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 	v->page->id = v->id;
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
@@ -144,33 +142,7 @@ static void vcpu_reset(struct vcpu *v)
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = DR6_FIXED;
 	v->dr7 = DR7_FIXED;
-}
-
-void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root)
-{
-	vcpu_reset(v);
-	v->regs->rip = rip;
-	v->regs->rdi = rdi;
-	v->regs->rsp = rsp;
 	v->engine->start(v, root);
-}
-
-void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
-{
-	vcpu_reset(v);
-	v->regs->rip = s->eip;
-	v->regs->rax = s->eax;
-	v->regs->rbx = s->ebx;
-	v->regs->rsi = s->esi;
-	v->legacy.gdt_base = s->gdt;
-	v->engine->start(v, GPA(~0ull));
-}
-
-/* Many may be asked for at once. So each has its turn, before those that run on. */
-void vcpu_start(struct vcpu *v)
-{
-	v->runnable_since = rdtsc();
-	vcpu_request_from(v, REQUEST_BEGIN);
 }
 
 static void begin_pv(struct vcpu *v)
@@ -180,15 +152,8 @@ static void begin_pv(struct vcpu *v)
 
 	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
 	vcpu_use_page(v, page);
-	vcpu_start_pv(v, s.rip, s.rdi, s.rsp, GPA(s.root));
-}
-
-/* Intel SDM 3A, 9.4.4: in real mode, at the beginning of a page below 1 MiB. */
-static void begin_in_real_mode(struct vcpu *v)
-{
-	v->real_mode = true;
-	vcpu_start_legacy(v, &(struct legacy_start){ 0 });
-	v->real_mode = false;
+	const struct regs r = { .rip = s.rip, .rdi = s.rdi, .rsp = s.rsp };
+	vcpu_start_at(v, &r, GPA(s.root), 0);
 }
 
 /* What is left of it is REQUEST_WORK, without which it does not run. An INIT that has come since
@@ -199,10 +164,13 @@ void vcpu_begin(struct vcpu *v)
 	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
 		return;
 	vcpu_unload(v);
-	if (guest_is_pv(v->guest))
+	if (guest_is_pv(v->guest)) {
 		begin_pv(v);
-	else
-		begin_in_real_mode(v);
+	} else { /* Intel SDM 3A, 9.4.4: at the beginning of a page below 1 MiB */
+		v->real_mode = true;
+		vcpu_start_at(v, &(struct regs){ 0 }, GPA(~0ull), 0);
+		v->real_mode = false;
+	}
 	/* in this order: until it runs, nobody else may start it */
 	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);

@@ -118,7 +118,7 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
-	bool interrupt_waits; /* the board may have one; written under its lock */
+	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;
@@ -191,8 +191,8 @@ struct guest {
 	/* console output: the line so far */
 	char line[240];
 	uint8_t escape; /* 1: after ESC; 2: in a control sequence */
-	uint8_t line_used, line_shown,
-		line_kept; /* shown: as a prompt; kept: of that, still right */
+	/* shown: as a prompt; kept: of that, still right */
+	uint8_t line_used, line_shown, line_kept;
 	struct console_ring console;
 	uint64_t line_counts[COUNTERS]; /* count-at: at the last line's end, then since */
 
@@ -255,20 +255,16 @@ void request_in_turn(struct vcpu *v);
 void hypercall(struct vcpu *v);
 void vcpu_load(struct vcpu *v);	  /* in place of whoever is loaded there */
 void vcpu_unload(struct vcpu *v); /* if it is loaded; NULL: nothing to do */
-void vcpu_start(struct vcpu *v);  /* a further vCPU: it begins in its turn */
 void vcpu_begin(struct vcpu *v);  /* by v->start, or that of a PC by v->startup in real mode */
 void vcpu_init(struct vcpu *v);
 void vcpu_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
 
-/* Puts a stopped vCPU at its first instruction, in the kernel; see struct engine. */
-void vcpu_start_pv(struct vcpu *v, uint64_t rip, uint64_t rdi, uint64_t rsp, gpa_t root);
-struct legacy_start {
-	uint32_t eip, eax, ebx, esi;
-	uint32_t gdt; /* has LEGACY_CS and LEGACY_DS, for a kernel that relies on one */
-};
+/* Puts a stopped vCPU at its first instruction, in the kernel, with these registers and all else as
+ * after a reset; on root as in struct engine. gdt: of a kernel that relies on one, with LEGACY_CS
+ * and LEGACY_DS. */
+void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gdt);
 #define LEGACY_CS 0x10
 #define LEGACY_DS 0x18
-void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s);
 void vcpu_park(struct vcpu *v);
 void vcpu_stop(struct vcpu *v);					      /* by its own wish */
 int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */

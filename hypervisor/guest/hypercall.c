@@ -10,17 +10,13 @@
 #include "kernel/memory.h"
 #include "lib/string.h"
 
-static int64_t hc_none(struct vcpu *v, struct regs *r)
+static int64_t hc_none(UNUSED struct vcpu *v, UNUSED struct regs *r)
 {
-	(void)v;
-	(void)r;
 	return -ENOSYS;
 }
 
-static int64_t hc_version(struct vcpu *v, struct regs *r)
+static int64_t hc_version(UNUSED struct vcpu *v, UNUSED struct regs *r)
 {
-	(void)v;
-	(void)r;
 	return VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR;
 }
 
@@ -79,9 +75,8 @@ static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
 	return 0;
 }
 
-static int64_t hc_halt(struct vcpu *v, struct regs *r)
+static int64_t hc_halt(struct vcpu *v, UNUSED struct regs *r)
 {
-	(void)r;
 	v->page->irq_mask = 0;
 	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 		v->state = VCPU_HALTED;
@@ -90,18 +85,16 @@ static int64_t hc_halt(struct vcpu *v, struct regs *r)
 	return 0;
 }
 
-static int64_t hc_yield(struct vcpu *v, struct regs *r)
+static int64_t hc_yield(struct vcpu *v, UNUSED struct regs *r)
 {
-	(void)r;
 	v->runnable_since = 0; /* the others go first */
 	v->cpu->attention = true;
 	return 0;
 }
 
 /* What is pending is delivered on the way out of every hypercall. */
-static int64_t hc_event_check(struct vcpu *v, struct regs *r)
+static int64_t hc_event_check(struct vcpu *v, UNUSED struct regs *r)
 {
-	(void)r;
 	v->page->irq_pending = 0;
 	return 0;
 }
@@ -236,9 +229,8 @@ static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
 	return 0;
 }
 
-static int64_t hc_vcpu_stop(struct vcpu *v, struct regs *r)
+static int64_t hc_vcpu_stop(struct vcpu *v, UNUSED struct regs *r)
 {
-	(void)r;
 	vcpu_stop(v);
 	return 0;
 }
@@ -264,7 +256,21 @@ static int64_t hc_event_send(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 {
-	return pv_gdt_set(v, GVA(r->rdi), r->rsi);
+	uint64_t *gdt = v->engine->gdt(v), entries = r->rsi;
+	unsigned n;
+
+	if (entries > SEL_GUEST_MAX / 8)
+		return -EINVAL;
+	for (unsigned i = 0; i < entries; i += n) {
+		n = MIN((unsigned)entries - i, DESCRIPTORS);
+		if (descriptors_read(v, GVA(r->rdi), i, n, &gdt[i]))
+			return -EFAULT;
+		gdt[0] = 0;
+	}
+	memset(&gdt[entries], 0, SEL_GUEST_MAX - 8 * entries);
+	v->pv_gdt_base = r->rdi;
+	v->pv_gdt_limit = entries ? 8 * entries - 1 : 0;
+	return 0;
 }
 
 static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)

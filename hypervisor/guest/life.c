@@ -122,7 +122,7 @@ static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
 static void set_clock(struct vcpu *v)
 {
 	struct veneer_clock *c = &v->page->clock;
-	uint64_t mul = (1000000ull << 32) / tsc_khz();
+	uint64_t mul = (1000000ull << 32) / tsc_khz;
 	int shift = 0;
 
 	for (; mul >> 32; shift++)
@@ -190,13 +190,11 @@ static void start(struct guest *g)
 
 bool guest_load_part(struct guest *g)
 {
-	const char *why;
-
 	if (g->end_wanted) {
 		go_on(g, GUEST_ENDED);
 		return true;
 	}
-	why = load_step(g);
+	const char *why = load_step(g);
 	if (!why && g->load.stage < LOAD_DONE)
 		return false;
 	if (why)
@@ -216,11 +214,8 @@ void guest_restart(struct guest *g)
 /* Wherever it is on its way to, it goes on to a new life. */
 void guest_reset(struct guest *g)
 {
-	bool runs, ended;
-
 	spin_lock(&g->phase_lock);
-	ended = g->phase == GUEST_ENDED;
-	runs = to_parking(g);
+	bool ended = g->phase == GUEST_ENDED, runs = to_parking(g);
 	g->end_wanted = false;
 	g->ended = false;
 	if (ended)
@@ -234,14 +229,6 @@ void guest_reset(struct guest *g)
 	vcpu_request_from(g->vcpu, REQUEST_LOAD);
 }
 
-/* A reset that came while its end was being told takes the end back. */
-static void set_ended(struct guest *g)
-{
-	spin_lock(&g->phase_lock);
-	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
-	spin_unlock(&g->phase_lock);
-}
-
 void guest_end(struct guest *g, int verdict, const char *how)
 {
 	if (!decide(g, true))
@@ -249,7 +236,10 @@ void guest_end(struct guest *g, int verdict, const char *how)
 	g->verdict = verdict;
 	console_guest_flush(g);
 	console_guest_verdict(g, how, verdict);
-	set_ended(g);
+	/* a reset that came while its end was being told takes the end back */
+	spin_lock(&g->phase_lock);
+	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
+	spin_unlock(&g->phase_lock);
 	if (guests_all_ended())
 		machine_off();
 }
@@ -272,8 +262,8 @@ static void dump_registers(struct vcpu *v)
 	if (v->engine->gather)
 		v->engine->gather(v);
 	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u %s 0x%lx error %lx", r->cs,
-			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3),
-			     v->engine->reason, r->vector, r->error);
+			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), v->engine->reason,
+			     r->vector, r->error);
 	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
 			     r->rcx, r->rdx);
 	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,

@@ -7,7 +7,6 @@
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
-#include "load/elf.h"
 
 #define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
 
@@ -69,7 +68,6 @@ static bool read_note(const struct guest *g, uint32_t type, void *to, uint32_t b
 
 static const char *identify_kind(struct guest *g)
 {
-	const char *why;
 	uint32_t major;
 
 	if (bzimage_is(g->image.data, g->image.bytes)) {
@@ -77,7 +75,7 @@ static const char *identify_kind(struct guest *g)
 		g->bzimage = true;
 		return NULL;
 	}
-	why = elf_read(g->image.data, g->image.bytes, &g->elf);
+	const char *why = elf_read(g->image.data, g->image.bytes, &g->elf);
 	if (why)
 		return why;
 	g->multiboot = elf_multiboot(&g->elf) >= 0;
@@ -291,14 +289,15 @@ static const char *start_pv(struct guest *g)
 		.vcpu_pages = g->mmu.memory_bytes,
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
 		.vcpus = g->config->vcpus,
-		.tsc_khz = (uint32_t)tsc_khz(),
+		.tsc_khz = (uint32_t)tsc_khz,
 		.module = g->load.module.v,
 		.module_bytes = g->module.bytes,
 		.reserved_end = at.v + PAGE_SIZE,
 		.wall_clock = clock_boot_seconds() * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	vcpu_start_pv(g->vcpu, g->elf.entry, at.v, 0, GPA(~0ull));
+	const struct regs r = { .rip = g->elf.entry, .rdi = at.v };
+	vcpu_start_at(g->vcpu, &r, GPA(~0ull), 0);
 	return NULL;
 }
 
@@ -350,11 +349,12 @@ const char *load_finish(struct guest *g)
 	}
 	if (guest_is_pv(g))
 		return start_pv(g);
-	if (g->multiboot)
+	struct regs r = { .rip = (uint32_t)g->elf.entry };
+	if (g->multiboot) {
 		fill_multiboot(g);
-	vcpu_start_legacy(g->vcpu,
-			  &(struct legacy_start){ .eip = (uint32_t)g->elf.entry,
-						  .eax = g->multiboot ? MULTIBOOT_MAGIC : 0,
-						  .ebx = g->multiboot ? MULTIBOOT_INFO_AT : 0 });
+		r.rax = MULTIBOOT_MAGIC;
+		r.rbx = MULTIBOOT_INFO_AT;
+	}
+	vcpu_start_at(g->vcpu, &r, GPA(~0ull), 0);
 	return NULL;
 }

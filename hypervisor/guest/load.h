@@ -11,8 +11,6 @@
 #include "lib/types.h"
 #include "load/elf.h"
 
-struct guest;
-
 #define LOAD_COPIES (ELF_SEGMENTS + 1) /* segments and the module */
 #define LOAD_PART   KIB(16)	       /* bytes zeroed or copied in one go */
 

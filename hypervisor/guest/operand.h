@@ -8,7 +8,6 @@
 
 struct regs;
 struct span;
-struct vcpu;
 
 /* How an emulation ends */
 enum outcome {

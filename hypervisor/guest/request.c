@@ -98,8 +98,10 @@ void request_in_share(struct vcpu *v)
 		return;
 	if (r & REQUEST_INIT)
 		vcpu_init(v);
-	if (r & REQUEST_START)
-		vcpu_start(v);
+	if (r & REQUEST_START) { /* many may be: each has its turn, before those that run on */
+		v->runnable_since = rdtsc();
+		vcpu_request_from(v, REQUEST_BEGIN);
+	}
 	if ((r & REQUEST_EVENT) && (!b || b->interrupt_pending(v)))
 		vcpu_wake(v);
 	if (r & REQUEST_ROOM)

@@ -52,9 +52,7 @@ void sched_add(struct cpu *cpu, struct vcpu *v)
 
 static void slice_over(struct timer *t)
 {
-	struct cpu *cpu = container_of(t, struct cpu, slice_timer);
-
-	cpu->attention = true;
+	container_of(t, struct cpu, slice_timer)->attention = true;
 }
 
 /* TSC ticks for the way into the hypervisor and back, which is not measured: two traps, two changes
@@ -63,7 +61,7 @@ static void slice_over(struct timer *t)
 
 void sched_shares(struct cpu *cpu)
 {
-	unsigned open = 0, left = 100, promised = 0;
+	unsigned open = 0, promised = 0;
 
 	cpu->period = tsc_from_ns(SCHED_PERIOD_NS);
 	cpu->slice_timer.fire = slice_over;
@@ -71,7 +69,6 @@ void sched_shares(struct cpu *cpu)
 		unsigned share = v->guest->config->share;
 
 		open += !share;
-		left -= MIN(share, left);
 		promised += share;
 	}
 	if (promised > 100)
@@ -82,7 +79,7 @@ void sched_shares(struct cpu *cpu)
 		unsigned share = v->guest->config->share;
 
 		if (!share)
-			share = MAX(left / open, 1u);
+			share = MAX((100 - MIN(promised, 100u)) / open, 1u);
 		v->slice = cpu->period * share / 100;
 		v->budget = (int64_t)v->slice;
 	}
@@ -207,15 +204,6 @@ static void refill(struct cpu *cpu, uint64_t now)
 	timers_resume(cpu);
 }
 
-/* Nobody wants the CPU, so nobody has to wait. */
-static void resume_put_off(struct cpu *cpu)
-{
-	if (!cpu->timers_put_off)
-		return;
-	timers_resume(cpu);
-	cpu->attention = true;
-}
-
 #define LEFTOVER_TURNS 10 /* in a period, at most */
 
 static struct vcpu *pick(struct cpu *cpu)
@@ -227,10 +215,12 @@ static struct vcpu *pick(struct cpu *cpu)
 	refill(cpu, now);
 	struct vcpu *v = choose(cpu);
 	cpu->leftover = v && v->budget <= 0 ? v : NULL;
-	if (!v) {
-		resume_put_off(cpu);
-		return NULL;
+	if (!v && cpu->timers_put_off) { /* nobody wants the CPU, so nobody has to wait */
+		timers_resume(cpu);
+		cpu->attention = true;
 	}
+	if (!v)
+		return NULL;
 	end = now + (v->budget > 0 ? (uint64_t)v->budget : cpu->period / LEFTOVER_TURNS);
 	end = MIN(end, cpu->period_start + cpu->period);
 	timer_set(cpu, &cpu->slice_timer, end);

@@ -16,10 +16,6 @@
 #include "kernel/charge.h"
 #include "lib/types.h"
 
-struct cpu;
-struct guest;
-struct vcpu;
-
 #define SCHED_PERIOD_NS 10000000
 
 /* Of those in the mask that have come up, the one with the fewest vCPUs, or NULL. */

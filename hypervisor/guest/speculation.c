@@ -13,7 +13,6 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/gate.h"
-#include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "lib/string.h"
 
@@ -84,13 +83,6 @@ static bool is_on(enum mitigation m)
 
 /* --- what the processor wants --- */
 
-static unsigned family_of(uint32_t signature)
-{
-	unsigned family = signature >> 8 & 15;
-
-	return family == 15 ? family + (signature >> 20 & 255) : family;
-}
-
 /* QEMU's TCG does nothing ahead of time. */
 static bool is_emulated(void)
 {
@@ -111,7 +103,9 @@ static void detect(void)
 	processor.amd = !memcmp(&r[1], "Auth", 4) || !memcmp(&r[1], "Hygo", 4);
 	processor.emulated = is_emulated();
 	cpuid(1, 0, r);
-	processor.family = family_of(r[0]);
+	processor.family = r[0] >> 8 & 15;
+	if (processor.family == 15)
+		processor.family += r[0] >> 20 & 255;
 	cpuid_if_there(7, 0, r);
 	processor.ebx7 = r[1];
 	processor.edx7 = r[3];
@@ -260,18 +254,13 @@ static void patch(void)
 
 static const char *decide(const struct config *c, enum mitigation m)
 {
-	if (c->mitigations.forced & BIT(m)) {
-		on |= BIT(m);
-		return "on (forced)";
-	}
-	if (c->mitigations.off)
-		return "configuration";
-	const char *why = why_not(m);
-	if (!why) {
-		on |= BIT(m);
-		return "on";
-	}
-	return why;
+	bool forced = c->mitigations.forced & BIT(m);
+	const char *why = forced ? NULL : c->mitigations.off ? "configuration" : why_not(m);
+
+	if (why)
+		return why;
+	on |= BIT(m);
+	return forced ? "on (forced)" : "on";
 }
 
 void speculation_init(const struct config *c)
@@ -304,15 +293,6 @@ void speculation_init(const struct config *c)
 		      same ? how : text);
 }
 
-/* The first bits of an APIC ID that name a thread of a core, CPUID 0xb. */
-static unsigned thread_bits(void)
-{
-	uint32_t r[4];
-
-	cpuid_if_there(0xb, 0, r);
-	return (r[2] >> 8 & 0xff) == 1 ? r[0] & 31 : 0;
-}
-
 static void warn_of(const struct cpu *a, const struct cpu *b)
 {
 	for (const struct vcpu *v = a->vcpus; v; v = v->next)
@@ -329,8 +309,11 @@ static void warn_of(const struct cpu *a, const struct cpu *b)
 
 void speculation_warn_of_threads(void)
 {
-	unsigned bits = thread_bits();
+	uint32_t r[4];
 
+	cpuid_if_there(0xb, 0, r);
+	/* the first bits of an APIC ID name a thread of a core */
+	unsigned bits = (r[2] >> 8 & 0xff) == 1 ? r[0] & 31 : 0;
 	for (unsigned i = 0; i < cpu_count; i++)
 		for (unsigned j = i + 1; j < cpu_count; j++)
 			if (cpus[i].apic_id >> bits == cpus[j].apic_id >> bits)

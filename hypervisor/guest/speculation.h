@@ -9,9 +9,6 @@
 #include "lib/types.h"
 #include "load/config.h"
 
-struct cpu;
-struct vcpu;
-
 /* Chooses the measures for this processor, puts them into the code, and prints a line. Before other
  * CPUs start, and before the first guest runs. */
 void speculation_init(const struct config *c);

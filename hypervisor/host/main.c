@@ -8,8 +8,8 @@
 #include "abi/veneer.h"
 #include "bench.h"
 #include "command.h"
-#include "lib/version.h"
 #include "run.h"
+#include "version.h"
 
 static const struct command {
 	const char *name;

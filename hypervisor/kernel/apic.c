@@ -5,7 +5,6 @@
 #include "arch/cpu.h"
 #include "kernel/clock.h"
 #include "kernel/memory.h"
-#include "lib/math.h"
 
 #define APIC_BASE	 0xfee00000
 #define APIC_EOI	 0x0b0
@@ -23,8 +22,6 @@
 #define APIC_TIMER_NOW	 0x390
 #define APIC_TIMER_DIV	 0x3e0
 
-#define ICR_INIT	 0x00004500 /* delivery INIT, assert */
-#define ICR_STARTUP	 0x00004600
 #define ICR_PENDING	 0x00001000
 #define LVT_MASKED	 0x00010000
 #define DIVIDE_BY_1	 0x0b
@@ -92,26 +89,21 @@ void apic_timer_set(uint64_t tsc)
 	apic_write(APIC_TIMER_INIT, (uint32_t)MIN(ticks, 0xffffffffull));
 }
 
-static void send(uint32_t apic_id, uint32_t low)
+void apic_send(uint32_t apic_id, uint32_t command)
 {
 	apic_write(APIC_ICR_HIGH, apic_id << 24);
-	apic_write(APIC_ICR_LOW, low);
+	apic_write(APIC_ICR_LOW, command);
 	while (apic_read(APIC_ICR_LOW) & ICR_PENDING)
 		cpu_relax();
 }
 
-void apic_send(uint32_t apic_id, uint8_t vector)
-{
-	send(apic_id, 0x4000 | vector);
-}
-
 void apic_start_cpu(uint32_t apic_id, uint8_t page)
 {
-	send(apic_id, ICR_INIT);
+	apic_send(apic_id, ICR_INIT);
 	delay_us(10000);
-	send(apic_id, ICR_STARTUP | page);
+	apic_send(apic_id, ICR_STARTUP | page);
 	delay_us(200);
-	send(apic_id, ICR_STARTUP | page);
+	apic_send(apic_id, ICR_STARTUP | page);
 }
 
 void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)

@@ -12,7 +12,10 @@ void pic_disable(void); /* the machine's own 8259 pair: all masked */
 void apic_init(void);	/* this CPU's */
 void apic_eoi(void);
 void apic_timer_set(uint64_t ticks_of_tsc); /* one shot, VECTOR_TIMER; 0 stops it */
-void apic_send(uint32_t apic_id, uint8_t vector);
+#define ICR_FIXED   0x4000 /* delivery modes, asserted; the low byte is a vector or a page */
+#define ICR_INIT    0x4500
+#define ICR_STARTUP 0x4600
+void apic_send(uint32_t apic_id, uint32_t command);
 void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
 /* The one interrupt of a device that we take; all other pins are masked. */
 void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);

@@ -8,9 +8,6 @@
 
 #include "lib/types.h"
 
-struct cpu;
-struct vcpu;
-
 /* From now on this CPU's time is v's; NULL: nobody's. */
 void sched_charge(struct cpu *cpu, struct vcpu *v);
 

@@ -6,8 +6,7 @@
 #include "kernel/console.h"
 #include "lib/math.h"
 
-static uint64_t khz; /* of the TSC */
-uint64_t apic_per_tsc;
+uint64_t tsc_khz, apic_per_tsc;
 
 unsigned clock_sample(struct clock_sample *best, uint64_t *longest)
 {
@@ -44,30 +43,25 @@ void clock_calibrate(void)
 	uint64_t longest;
 	bool unsure = !clock_sample(&s, &longest);
 
-	khz = tsc_khz_by_cpuid();
-	if (!khz && unsure)
+	tsc_khz = tsc_khz_by_cpuid();
+	if (!tsc_khz && unsure)
 		console_print("TSC: no two of %u samples agree: %lu to %lu MHz; time in guests may "
 			      "be wrong",
 			      CLOCK_SAMPLES, s.tsc / CLOCK_SAMPLE_MS / 1000,
 			      longest / CLOCK_SAMPLE_MS / 1000);
-	if (!khz)
-		khz = s.tsc / CLOCK_SAMPLE_MS;
+	if (!tsc_khz)
+		tsc_khz = s.tsc / CLOCK_SAMPLE_MS;
 	apic_per_tsc = s.tsc ? ((uint64_t)s.apic << 32) / s.tsc : 1ull << 32;
-}
-
-uint64_t tsc_khz(void)
-{
-	return khz;
 }
 
 uint64_t tsc_from_ns(uint64_t ns)
 {
-	return mul_div(ns, khz, 1000000);
+	return mul_div(ns, tsc_khz, 1000000);
 }
 
 uint64_t ns_from_tsc(uint64_t tsc)
 {
-	return mul_div(tsc, 1000000, khz);
+	return mul_div(tsc, 1000000, tsc_khz);
 }
 
 void delay_us(unsigned us)

@@ -22,10 +22,9 @@ unsigned clock_sample(struct clock_sample *best, uint64_t *longest);
 /* The TSC's rate, from CPUID where it says, else from samples; the APIC timer's from samples. */
 void clock_calibrate(void);
 
-uint64_t tsc_khz(void);
 uint64_t tsc_from_ns(uint64_t ns);
 uint64_t ns_from_tsc(uint64_t tsc);
-extern uint64_t apic_per_tsc; /* ticks of its timer, 32.32 fixed point */
+extern uint64_t tsc_khz, apic_per_tsc; /* APIC timer ticks in one of the TSC, 32.32 fixed point */
 void delay_us(unsigned us);
 
 /* The machine's own clock, read once: seconds since 1970, UTC, when its TSC was 0. */

@@ -33,7 +33,7 @@ static struct {
 
 static struct console_ring *rings[CONSOLE_RINGS];
 static struct console_ring own; /* the hypervisor's, the last */
-static bool buffering;
+bool console_buffering;
 
 void console_init(void)
 {
@@ -144,10 +144,9 @@ bool console_append(struct console_ring *r, const struct console_entry *e, const
 	unsigned reserve = e->kind >= ENTRY_VERDICT  ? 0
 			   : e->kind == ENTRY_NOTICE ? CONSOLE_VERDICT
 						     : CONSOLE_RESERVE;
-	bool fits;
 
 	spin_lock(&r->lock);
-	fits = console_room(r) >= sizeof(*e) + e->bytes + reserve;
+	bool fits = console_room(r) >= sizeof(*e) + e->bytes + reserve;
 	if (fits) {
 		ring_put(r, e, sizeof(*e));
 		ring_put(r, text, e->bytes);
@@ -284,9 +283,8 @@ static void send_all_now(struct console_ring *r)
 
 /* --- the hypervisor's lines --- */
 
-static void send_own(struct timer *t)
+static void send_own(UNUSED struct timer *t)
 {
-	(void)t;
 	if (!console_send(&own))
 		this_cpu()->attention = true; /* console_attend sets the timer again */
 }
@@ -308,58 +306,28 @@ static void send_own_now(void)
 
 /* Without room, and while there are no timers, lines go out at once: what the operator asks for is
  * never dropped. */
-static void put_own(enum console_kind kind, const char *text)
+void console_print_list(bool more, const char *fmt, ...)
 {
-	const struct console_entry e = { .kind = (uint8_t)kind, .bytes = (uint16_t)strlen(text) };
+	struct console_entry e = { .kind = more ? ENTRY_MORE : ENTRY_VERDICT };
+	char line[CONSOLE_LINE];
+	va_list args;
 
+	va_start(args, fmt);
+	format_v(line, sizeof(line), fmt, args);
+	va_end(args);
+	e.bytes = (uint16_t)strlen(line);
 	if (console_room(&own) < sizeof(e) + CONSOLE_LINE)
 		send_own_now();
-	console_append(&own, &e, text);
-	if (buffering)
+	console_append(&own, &e, line);
+	if (console_buffering)
 		cpu_kick(&cpus[0]);
 	else
 		send_own_now();
 }
 
-static void print(enum console_kind kind, const char *fmt, va_list args)
-{
-	char line[CONSOLE_LINE];
-
-	format_v(line, sizeof(line), fmt, args);
-	put_own(kind, line);
-}
-
-void console_print(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	print(ENTRY_VERDICT, fmt, args);
-	va_end(args);
-}
-
-void console_print_list(bool more, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	print(more ? ENTRY_MORE : ENTRY_VERDICT, fmt, args);
-	va_end(args);
-}
-
-void console_start_buffering(void)
-{
-	buffering = true;
-}
-
-bool console_is_buffering(void)
-{
-	return buffering;
-}
-
 void console_stop_buffering(void)
 {
-	buffering = false;
+	console_buffering = false;
 	spin_lock(&port.lock);
 	send_all_now(&own);
 	for (unsigned i = 0; i < CONSOLE_RINGS; i++)

@@ -42,15 +42,14 @@ struct console_entry {
 } __attribute__((packed));
 
 void console_init(void);
-void console_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same; more: nobody's line comes between it and the hypervisor's next, which must follow. */
+/* A line. more: nobody's comes between it and the hypervisor's next, which must follow. */
 void console_print_list(bool more, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define console_print(...) console_print_list(false, __VA_ARGS__)
 
 /* Until the guests run, and from the machine's end on, every line goes to the port at once. */
-void console_start_buffering(void);
+extern bool console_buffering;
 void console_stop_buffering(void);
-bool console_is_buffering(void);
 
 /* A last line, whatever state the console is in: from a panic or a machine check. */
 void console_print_now(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

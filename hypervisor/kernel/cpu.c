@@ -11,7 +11,6 @@
 #include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
 #include "kernel/tables.h"
 #include "lib/string.h"
 
@@ -67,23 +66,15 @@ static void gate_map(struct cpu *cpu, uint64_t va, mpa_t pa, uint64_t attr)
 	cpu->gate_pt[pt_index(va, 1)] = pa.v | PTE_P | PTE_A | attr;
 }
 
-static uint64_t *new_table_in(uint64_t *entry)
-{
-	mpa_t table = alloc(PAGE_SIZE);
-
-	*entry = table.v | PTE_P | PTE_W | PTE_A;
-	return direct(table);
-}
-
 /* The tables of the gate area, as guests or as the hypervisor have it: they differ in the frame at
  * GATE_STACKS, whose entry is returned. */
 static uint64_t *gate_tables(const struct cpu *cpu, mpa_t *pdpt)
 {
 	*pdpt = alloc(PAGE_SIZE);
-	uint64_t *pd = new_table_in(direct(*pdpt));
+	uint64_t *pd = hv_table(direct(*pdpt));
 
 	pd[0] = direct_mpa(cpu->gate_pt).v | PTE_P | PTE_W | PTE_A;
-	return &new_table_in(&pd[pt_index(GATE_STACKS, 2)])[pt_index(GATE_STACKS, 1)];
+	return &hv_table(&pd[pt_index(GATE_STACKS, 2)])[pt_index(GATE_STACKS, 1)];
 }
 
 static void fill_idt_template(void)
@@ -225,14 +216,9 @@ void cpu_load_tables(struct cpu *cpu)
 	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS) : "memory");
 	*gdt_entry &= ~(PTE_W | PTE_D);
 
-	uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE;
-	if (cpu_features.umip)
-		cr4 |= CR4_UMIP;
-	if (cpu_features.fsgsbase)
-		cr4 |= CR4_FSGSBASE;
-	if (cpu_features.xsave)
-		cr4 |= CR4_OSXSAVE;
-	write_cr4(cr4);
+	write_cr4(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE |
+		  (cpu_features.umip ? CR4_UMIP : 0) | (cpu_features.fsgsbase ? CR4_FSGSBASE : 0) |
+		  (cpu_features.xsave ? CR4_OSXSAVE : 0));
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
 	if (cpu_features.xsave) {
 		uint32_t r[4];
@@ -271,7 +257,7 @@ static void start_one(struct cpu *cpu, mpa_t page)
 
 void cpus_start(void)
 {
-	mpa_t page = memory_low_page();
+	mpa_t page = MPA(machine_memory.low_page);
 
 	if (!page.v && cpu_count > 1) {
 		console_print("no free page below 1 MiB: only one processor");
@@ -281,13 +267,11 @@ void cpus_start(void)
 		start_one(&cpus[i], page);
 }
 
-static void (*run)(struct cpu *cpu);
+static void (*run)(struct cpu *cpu); /* NULL until all guests have been created */
 
 void cpus_go(void (*then)(struct cpu *cpu))
 {
-	run = then;
-	for (unsigned i = 1; i < cpu_count; i++)
-		__atomic_store_n(&cpus[i].go, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&run, then, __ATOMIC_RELEASE);
 }
 
 /* It runs no guest before both STARTUP IPIs are behind it. QEMU (7.2 at least) sees to the second
@@ -298,7 +282,7 @@ void cpu_main(struct cpu *cpu)
 	cpu_load_tables(cpu);
 	apic_init();
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&cpu->go, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n(&run, __ATOMIC_ACQUIRE))
 		cpu_relax();
 	write_cr3(read_cr3()); /* the image's pages were writable until now */
 	run(cpu);
@@ -308,7 +292,7 @@ void cpu_main(struct cpu *cpu)
 void cpu_kick(struct cpu *cpu)
 {
 	if (cpu != this_cpu())
-		apic_send(cpu->apic_id, VECTOR_KICK);
+		apic_send(cpu->apic_id, ICR_FIXED | VECTOR_KICK);
 	else
 		cpu->attention = true;
 }

@@ -14,7 +14,6 @@ struct cpu {
 	unsigned id;
 	uint32_t apic_id;
 	bool online; /* it has come up */
-	bool go;     /* a further one: it may run guests */
 
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
@@ -100,7 +99,6 @@ void cpu_kick(struct cpu *cpu);
  * is registered before the first guest runs. */
 void interrupt_handle(unsigned vector);
 void interrupt_register(unsigned vector, void (*handler)(void));
-void interrupts_init(void);
 
 /* Looks over the page tables of all CPUs (kernel/tables.h) and prints what it finds, in one line.
  */

@@ -9,14 +9,6 @@
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 
-static void (*handlers[256 - VECTOR_MACHINE_FIRST])(void);
-
-void interrupt_register(unsigned vector, void (*handler)(void))
-{
-	assert(vector >= VECTOR_MACHINE_FIRST && !handlers[vector - VECTOR_MACHINE_FIRST]);
-	handlers[vector - VECTOR_MACHINE_FIRST] = handler;
-}
-
 static void kick_interrupt(void)
 {
 	sched_interrupt(this_cpu());
@@ -30,10 +22,15 @@ static void timer_interrupt(void)
 	kick_interrupt();
 }
 
-void interrupts_init(void)
+static void (*handlers[256 - VECTOR_MACHINE_FIRST])(void) = {
+	[VECTOR_KICK - VECTOR_MACHINE_FIRST] = kick_interrupt,
+	[VECTOR_TIMER - VECTOR_MACHINE_FIRST] = timer_interrupt,
+};
+
+void interrupt_register(unsigned vector, void (*handler)(void))
 {
-	interrupt_register(VECTOR_KICK, kick_interrupt);
-	interrupt_register(VECTOR_TIMER, timer_interrupt);
+	assert(vector >= VECTOR_MACHINE_FIRST && !handlers[vector - VECTOR_MACHINE_FIRST]);
+	handlers[vector - VECTOR_MACHINE_FIRST] = handler;
 }
 
 /* One without a handler is spurious, or of a device that the firmware has left on. */

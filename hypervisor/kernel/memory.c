@@ -14,7 +14,6 @@ extern char text_start[], text_end[], data_start[], init_stack_guard[];
 static struct memory_range free_range[BOOT_RANGES * 4];
 static unsigned free_ranges;
 struct machine_memory machine_memory;
-static uint64_t low_page;
 static uint64_t direct_end;
 
 #define IMAGE_START MIB(1)
@@ -44,7 +43,7 @@ void memory_init(const struct boot_info *info)
 		uint64_t end = ALIGN_DOWN(info->ram[i].end, PAGE_SIZE);
 
 		if (start < 0x9f000 && end > start) /* not page 0 */
-			low_page = MIN(end, 0x9f000ull) - PAGE_SIZE;
+			machine_memory.low_page = MIN(end, 0x9f000ull) - PAGE_SIZE;
 		machine_memory.total += info->ram[i].end - info->ram[i].start;
 		start = MAX(start, MIB(1));
 		if (start >= end || start >= DIRECT_MAP_MAX)
@@ -96,11 +95,6 @@ mpa_t memory_need(uint64_t bytes, const char *what)
 	return pa;
 }
 
-mpa_t memory_low_page(void)
-{
-	return MPA(low_page);
-}
-
 uint64_t memory_free_bytes(void)
 {
 	uint64_t sum = 0;
@@ -113,7 +107,7 @@ uint64_t memory_free_bytes(void)
 static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
 static uint64_t *image_pdpt;
 
-static uint64_t *table(uint64_t *entry)
+uint64_t *hv_table(uint64_t *entry)
 {
 	if (!(*entry & PTE_P)) {
 		mpa_t page = memory_need(PAGE_SIZE, "the hypervisor's page tables");
@@ -127,14 +121,14 @@ static uint64_t *new_table(void)
 {
 	uint64_t entry = 0;
 
-	return table(&entry);
+	return hv_table(&entry);
 }
 
 static uint64_t *direct_pd_entry(uint64_t pa)
 {
 	uint64_t *pdpt = direct_pdpt[pa >> 39];
 
-	return &table(&pdpt[(pa >> 30) & 511])[(pa >> 21) & 511];
+	return &hv_table(&pdpt[(pa >> 30) & 511])[(pa >> 21) & 511];
 }
 
 /* A device's registers: their 2 MiB become uncached. No RAM lies that near a device. */
@@ -149,7 +143,7 @@ void hv_map_device(mpa_t pa)
 
 static uint64_t *image_entry(uint64_t va)
 {
-	return &table(&table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)])[pt_index(va, 1)];
+	return &hv_table(&hv_table(&image_pdpt[pt_index(va, 3)])[pt_index(va, 2)])[pt_index(va, 1)];
 }
 
 static void map_image(void)
@@ -189,12 +183,10 @@ static uint64_t *split(uint64_t *entry)
 
 void hv_tables_seal(void)
 {
-	uint64_t *pt = NULL;
-
 	for (uint64_t va = (uint64_t)text_start; va < (uint64_t)data_start; va += PAGE_SIZE) {
 		uint64_t pa = va - IMAGE_BASE, *entry = direct_pd_entry(pa);
+		uint64_t *pt = *entry & PTE_PS ? split(entry) : direct(MPA(*entry & PTE_ADDR));
 
-		pt = *entry & PTE_PS ? split(entry) : direct(MPA(*entry & PTE_ADDR));
 		pt[pt_index(pa, 1)] &= ~(uint64_t)(PTE_W | PTE_D);
 	}
 	write_cr3(read_cr3());

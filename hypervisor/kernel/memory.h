@@ -30,14 +30,12 @@ mpa_t memory_take(uint64_t bytes, uint64_t align);
 mpa_t memory_alloc(uint64_t bytes);
 mpa_t memory_need(uint64_t bytes, const char *what);
 
-/* A page below 1 MiB for starting processors; v == 0 if there is none. */
-mpa_t memory_low_page(void);
-
 uint64_t memory_free_bytes(void);
 
-/* Of the machine; of that, by memory_alloc and the image; by the image alone. */
+/* Bytes of the machine; of that, by memory_alloc and the image; by the image alone. A page below
+ * 1 MiB for starting processors, 0: there is none. */
 extern struct machine_memory {
-	uint64_t total, used, image;
+	uint64_t total, used, image, low_page;
 } machine_memory;
 
 /* Builds the hypervisor's own tables: one root for each CPU, with the CPU's gate area. */
@@ -50,6 +48,7 @@ uint64_t hv_stack_create(uint64_t bytes);
 bool hv_is_guard(uint64_t va);
 void hv_map_device(mpa_t pa); /* one uncached page, at its direct-map address */
 uint64_t *hv_root_create(mpa_t gate_pdpt);
+uint64_t *hv_table(uint64_t *entry); /* that it points to; a new one if it is empty */
 
 /* Whether the hypervisor may have mapped some of [va, va + bytes) in its own address space. */
 bool hv_maps(uint64_t va, uint64_t bytes);

@@ -11,9 +11,6 @@
 
 #include "lib/types.h"
 
-struct cpu;
-struct vcpu;
-
 struct timer {
 	uint64_t deadline; /* TSC */
 	void (*fire)(struct timer *t);

@@ -45,19 +45,17 @@ size_t strlen(const char *s)
 	return p - s;
 }
 
-int strcmp(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return (unsigned char)*a - (unsigned char)*b;
-}
-
 int strncmp(const char *a, const char *b, size_t n)
 {
 	for (; n; n--, a++, b++)
 		if (*a != *b || !*a)
 			return (unsigned char)*a - (unsigned char)*b;
 	return 0;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	return strncmp(a, b, ~(size_t)0);
 }
 
 char *strchr(const char *s, int c)

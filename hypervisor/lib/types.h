@@ -18,6 +18,11 @@ typedef struct {
 	uint64_t v;
 } mpa_t; /* machine-physical */
 
+/* What most of the hypervisor hands on without a look into it: kernel/cpu.h, guest/guest.h. */
+struct cpu;
+struct guest;
+struct vcpu;
+
 #define GPA(x)	   ((gpa_t){ (x) })
 #define GVA(x)	   ((gva_t){ (x) })
 #define MPA(x)	   ((mpa_t){ (x) })
@@ -33,6 +38,8 @@ typedef struct {
 /* For a function on the way of each exit or page fault: -fstack-protector-strong would take five
  * instructions for a local that only has its address taken. None with a buffer may have it. */
 #define HOT_FRAME		     __attribute__((no_stack_protector))
+
+#define UNUSED			     __attribute__((unused)) /* a parameter */
 
 #define ARRAY_SIZE(a)		     (sizeof(a) / sizeof((a)[0]))
 #define ALIGN_UP(x, a)		     (((x) + (a)-1) & ~((uint64_t)(a)-1))

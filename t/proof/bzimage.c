@@ -17,9 +17,9 @@ static bool inside(const void *file, uint64_t bytes, const void *at, uint64_t le
 	return offset <= bytes && length <= bytes - offset;
 }
 
-void vcpu_start_legacy(struct vcpu *v, const struct legacy_start *s)
+void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gdt)
 {
-	(void)v, (void)s;
+	(void)v, (void)r, (void)root, (void)gdt;
 }
 
 /* Writes to the buffer, and reads what has an end or as much as the buffer takes. */

@@ -53,7 +53,8 @@ uint64_t rdtsc(void)
 {
 	return 0;
 }
-void console_print(const char *fmt, ...)
+void console_print_list(bool more, const char *fmt, ...)
 {
+	(void)more;
 	(void)fmt;
 }

@@ -120,11 +120,6 @@ void vcpu_park(struct vcpu *v)
 {
 	(void)v;
 }
-void vcpu_start(struct vcpu *v)
-{
-	v->runnable_since = now;
-	vcpu_request_from(v, REQUEST_BEGIN);
-}
 void vcpu_begin(struct vcpu *v)
 {
 	pass(BEGIN_COST);
@@ -166,8 +161,9 @@ void console_guest_send(struct guest *g)
 {
 	(void)g;
 }
-void console_print(const char *fmt, ...)
+void console_print_list(bool more, const char *fmt, ...)
 {
+	(void)more;
 	(void)fmt;
 }
 void console_attend(void)

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Of the host command and the hypervisor; that of the guest interface is in abi/veneer.h. */
-#ifndef VENEER_CORE_VERSION_H
-#define VENEER_CORE_VERSION_H
-
-#define VENEER_VERSION "0.1-dev" /* "-dev": what CHANGELOG.md has as unreleased */
-
-#endif
