@@ -348,50 +348,27 @@ static enum outcome do_ltr(struct vcpu *v, const struct insn *i)
 	return operand_store(v, at, &d, sizeof(d)) ? DONE : JUMPED;
 }
 
-/* VERR, VERW, LAR, LSL ask about a descriptor as the kernel in its ring 0 would see it. */
-static bool asked_descriptor(struct vcpu *v, const struct insn *i, uint64_t *d, bool *fault)
+/* VERR, VERW, LAR, LSL: what a descriptor is to the kernel in its ring 0. */
+static enum outcome do_ask(struct vcpu *v, const struct insn *i)
 {
-	uint16_t selector = 0;
-
-	*fault = !load_operand16(v, i, &selector);
-	if (*fault || !ring_gdt_read(v, selector, d))
-		return false;
-	return desc_dpl(*d) >= MAX(virtual_cpl(v->regs->cs), selector & 3u) ||
-	       ((*d & DESC_S) && (*d & DESC_CODE) && (*d & DESC_CONFORM));
-}
-
-static enum outcome set_zero_flag(struct vcpu *v, bool zero)
-{
-	v->regs->rflags = (v->regs->rflags & ~0x40ull) | (zero ? 0x40 : 0);
-	return DONE;
-}
-
-static enum outcome do_verify(struct vcpu *v, const struct insn *i)
-{
+	uint16_t selector;
 	uint64_t d;
-	bool fault, ok = asked_descriptor(v, i, &d, &fault) && (d & DESC_S);
 
-	if (fault)
+	if (!load_operand16(v, i, &selector))
 		return JUMPED;
-	if (ok && i->op == INSN_VERW)
-		ok = !(d & DESC_CODE) && (d & DESC_WRITE);
+	bool ok = ring_gdt_read(v, selector, &d) &&
+		  (desc_dpl(d) >= MAX(virtual_cpl(v->regs->cs), selector & 3u) ||
+		   ((d & DESC_S) && (d & DESC_CODE) && (d & DESC_CONFORM)));
+	if (ok && i->op == INSN_VERR)
+		ok = (d & DESC_S) && (!(d & DESC_CODE) || (d & DESC_WRITE));
+	else if (ok && i->op == INSN_VERW)
+		ok = (d & DESC_S) && !(d & DESC_CODE) && (d & DESC_WRITE);
 	else if (ok)
-		ok = !(d & DESC_CODE) || (d & DESC_WRITE);
-	return set_zero_flag(v, ok);
-}
-
-static enum outcome do_lar(struct vcpu *v, const struct insn *i)
-{
-	uint64_t d;
-	bool fault, ok = asked_descriptor(v, i, &d, &fault);
-
-	if (fault)
-		return JUMPED;
-	if (ok)
 		operand_set_register(v, i->reg,
 				     i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
 				     i->width);
-	return set_zero_flag(v, ok);
+	v->regs->rflags = (v->regs->rflags & ~0x40ull) | (ok ? 0x40 : 0); /* ZF */
+	return DONE;
 }
 
 /* --- control, debug and model-specific registers --- */
@@ -749,8 +726,7 @@ static const struct operation {
 	[INSN_SLDT... INSN_STR] = { do_store_word, USER },
 	[INSN_LLDT] = { do_lldt },
 	[INSN_LTR] = { do_ltr },
-	[INSN_VERR... INSN_VERW] = { do_verify, USER },
-	[INSN_LAR... INSN_LSL] = { do_lar, USER },
+	[INSN_VERR... INSN_LSL] = { do_ask, USER },
 	[INSN_CLTS] = { do_clts },
 	[INSN_INVD... INSN_WBINVD] = { do_nothing },
 	[INSN_MOV_FROM_CR] = { do_mov_from_cr, PV_KERNEL },
