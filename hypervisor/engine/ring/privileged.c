@@ -748,23 +748,6 @@ static const struct operation {
 	[INSN_CALL_FAR_MEM] = { do_call_far },
 };
 
-static const struct veneer_site *find_site(const struct guest *g, uint64_t address)
-{
-	unsigned lo = 0, hi = g->rewrite.site_count;
-
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-
-		if (g->sites[mid].address == address)
-			return &g->sites[mid];
-		if (g->sites[mid].address < address)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
-}
-
 static void count_unlisted(struct guest *g, uint32_t address)
 {
 	for (unsigned i = 0; i < PROFILE_ENTRIES; i++) {
@@ -780,7 +763,9 @@ static void count_unlisted(struct guest *g, uint32_t address)
 
 static bool decode_here(struct vcpu *v, struct insn *insn)
 {
-	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
+	const struct veneer_site *site =
+		ring_find(v->guest->sites, v->guest->rewrite.site_count, sizeof(*site),
+			  offsetof(struct veneer_site, address), v->regs->rip);
 	uint8_t code[INSN_BYTES];
 
 	if (site && !code_base(v)) { /* a table of linear addresses */
@@ -830,18 +815,15 @@ HOT_FRAME void ring_emulate(struct vcpu *v)
 		ring_exception(v, (unsigned)v->regs->vector, (int64_t)v->regs->error);
 }
 
-bool ring_emulate_hlt_at(struct vcpu *v)
+void ring_skip_hlt(struct vcpu *v)
 {
 	struct insn insn;
 	uint8_t code;
 	uint64_t at = (uint32_t)(v->regs->rip + code_base(v));
 
-	if (mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) || code != 0xf4)
-		return false;
-	if (!decode_here(v, &insn) || insn.op != INSN_HLT)
-		return false;
-	v->regs->rip = (uint32_t)(v->regs->rip + insn.length);
-	return true;
+	if (!mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) && code == 0xf4 &&
+	    decode_here(v, &insn) && insn.op == INSN_HLT)
+		v->regs->rip = (uint32_t)(v->regs->rip + insn.length);
 }
 
 void ring_iret(struct vcpu *v)

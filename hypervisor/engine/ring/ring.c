@@ -248,22 +248,11 @@ static void arm_window(struct vcpu *v, bool armed)
 		mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
 }
 
-static const struct veneer_iret_window *iret_window(const struct guest *g, uint64_t rip)
+static bool in_iret_window(const struct vcpu *v)
 {
-	unsigned lo = 0, hi = g->rewrite.window_count;
-
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-		const struct veneer_iret_window *w = &g->iret_windows[mid];
-
-		if (rip < w->start)
-			hi = mid;
-		else if (rip > w->iret)
-			lo = mid + 1;
-		else
-			return w;
-	}
-	return NULL;
+	return ring_find(v->guest->iret_windows, v->guest->rewrite.window_count,
+			 sizeof(struct veneer_iret_window),
+			 offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }
 
 static bool deliver_legacy(struct vcpu *v)
@@ -280,8 +269,7 @@ static bool deliver_legacy(struct vcpu *v)
 		return true;
 	}
 	/* a stub that ring 3 has jumped to means nothing */
-	if (!user && v->guest->prepare == PREPARE_REWRITTEN &&
-	    iret_window(v->guest, v->regs->rip)) {
+	if (!user && v->guest->prepare == PREPARE_REWRITTEN && in_iret_window(v)) {
 		if (!ring_gdt_load(v))
 			return false;
 		ring_iret(v);
@@ -292,7 +280,7 @@ static bool deliver_legacy(struct vcpu *v)
 			return true;
 		}
 	} else if (!user) {
-		ring_emulate_hlt_at(v); /* the interrupt is what it would have waited for */
+		ring_skip_hlt(v); /* the interrupt is what it would have waited for */
 	}
 	arm_window(v, false);
 	return ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
@@ -330,7 +318,7 @@ void ring_unmask_trap(struct vcpu *v)
 {
 	v->page->irq_mask = 0;
 	v->counts[COUNT_PRIVILEGED]++;
-	if (!iret_window(v->guest, v->regs->rip))
+	if (!in_iret_window(v))
 		v->regs->rip += UNMASK_STORE_BYTES;
 }
 
