@@ -166,16 +166,13 @@ static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
 
 static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
 {
-	struct {
-		uint32_t esp0;
-		uint16_t ss0;
-	} __attribute__((packed)) tss;
+	uint32_t tss[2] = { 0 }; /* ESP0, and SS0 in two bytes */
 
 	if (v->legacy.tr_limit < 9 ||
-	    mmu_read(&v->mmu, GVA((uint32_t)(v->legacy.tr_base + 4)), &tss, sizeof(tss), 0, NULL))
+	    mmu_read(&v->mmu, GVA((uint32_t)(v->legacy.tr_base + 4)), tss, 6, 0, NULL))
 		return false;
-	*esp = tss.esp0;
-	*ss = tss.ss0;
+	*esp = tss[0];
+	*ss = (uint16_t)tss[1];
 	return true;
 }
 

@@ -255,40 +255,31 @@ static bool in_iret_window(const struct vcpu *v)
 			 offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }
 
-static bool deliver_legacy(struct vcpu *v)
-{
-	const struct board *b = v->guest->board;
-	bool user = (v->regs->cs & 3) == 3;
-
-	if (!v->interrupt_waits || !b->interrupt_pending(v)) {
-		arm_window(v, false);
-		return true;
-	}
-	if (v->page->irq_mask && !user) {
-		arm_window(v, true);
-		return true;
-	}
-	/* a stub that ring 3 has jumped to means nothing */
-	if (!user && v->guest->prepare == PREPARE_REWRITTEN && in_iret_window(v)) {
-		if (!ring_gdt_load(v))
-			return false;
-		ring_iret(v);
-		if (v->state != VCPU_RUNNABLE)
-			return false;
-		if (v->page->irq_mask && (v->regs->cs & 3) != 3) {
-			arm_window(v, true);
-			return true;
-		}
-	} else if (!user) {
-		ring_skip_hlt(v); /* the interrupt is what it would have waited for */
-	}
-	arm_window(v, false);
-	return ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
-}
-
 static bool masked_kernel(const struct vcpu *v)
 {
 	return v->page->irq_mask && (v->regs->cs & 3) != 3;
+}
+
+static bool deliver_legacy(struct vcpu *v)
+{
+	const struct board *b = v->guest->board;
+	bool waits = v->interrupt_waits && b->interrupt_pending(v);
+
+	/* a stub that ring 3 has jumped to means nothing */
+	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
+		if (v->guest->prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
+			ring_skip_hlt(v); /* the interrupt is what it would have waited for */
+		} else {
+			if (!ring_gdt_load(v))
+				return false;
+			ring_iret(v);
+			if (v->state != VCPU_RUNNABLE)
+				return false;
+		}
+	}
+	bool now = waits && !masked_kernel(v);
+	arm_window(v, waits && !now);
+	return !now || ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
 }
 
 /* A stock kernel with interrupts masked is stepped, because POPF would not trap. */
@@ -296,15 +287,11 @@ static bool step_if_masked(struct vcpu *v)
 {
 	if (v->guest->prepare != PREPARE_STOCK)
 		return true;
-	bool masked = masked_kernel(v);
-	v->ring->stepping = masked;
-	if (masked) {
-		if (!ring_step(v))
-			return false;
-		masked = masked_kernel(v);
-		v->ring->stepping = masked;
-	}
-	if (masked)
+	v->ring->stepping = masked_kernel(v);
+	if (v->ring->stepping && !ring_step(v))
+		return false;
+	v->ring->stepping = masked_kernel(v);
+	if (v->ring->stepping)
 		v->regs->rflags |= FLAGS_TF;
 	else
 		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
