@@ -25,6 +25,10 @@ int hvm_create_guest(struct guest *g)
 
 const struct hvm_vendor *hvm_vendor;
 uint32_t hvm_asids;
+const uint32_t hvm_own_msrs[HVM_OWN_MSRS] = {
+	MSR_STAR,    MSR_LSTAR,	  MSR_CSTAR,	   MSR_SFMASK,	     MSR_KERNEL_GS_BASE,
+	MSR_FS_BASE, MSR_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+};
 
 /* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
 int hvm_create_vcpu(struct vcpu *v)

@@ -110,6 +110,10 @@ int hvm_create_guest(struct guest *g);
 int hvm_create_vcpu(struct vcpu *v);
 extern const struct hvm_vendor *hvm_vendor; /* of this machine; constant once an engine is chosen */
 extern uint32_t hvm_asids;		    /* the same: a CPU has so many, 0 among them */
+/* MSRs that the guest has for itself. The first of them VT-x does not exchange, and no exit needs:
+ * they are exchanged when a vCPU is loaded. */
+enum { HVM_LAZY_MSRS = 5, HVM_OWN_MSRS = 10 };
+extern const uint32_t hvm_own_msrs[HVM_OWN_MSRS];
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);

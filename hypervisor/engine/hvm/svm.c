@@ -64,14 +64,9 @@ static void msr_permit(uint32_t msr)
 	((uint8_t *)direct(msrpm))[at / 8] &= (uint8_t) ~(3 << at % 8);
 }
 
-/* These are the guest's own, exchanged by VMLOAD and VMSAVE. */
+/* The guest's own MSRs are exchanged by VMLOAD and VMSAVE. */
 static bool create_maps(void)
 {
-	static const uint32_t own[] = { MSR_FS_BASE,	 MSR_GS_BASE,	  MSR_KERNEL_GS_BASE,
-					MSR_STAR,	 MSR_LSTAR,	  MSR_CSTAR,
-					MSR_SFMASK,	 MSR_SYSENTER_CS, MSR_SYSENTER_ESP,
-					MSR_SYSENTER_EIP };
-
 	if (iopm.v)
 		return true;
 	iopm = memory_alloc(3 * PAGE_SIZE);
@@ -80,8 +75,8 @@ static bool create_maps(void)
 		return false;
 	memset(direct(iopm), 0xff, 3 * PAGE_SIZE);
 	memset(direct(msrpm), 0xff, 2 * PAGE_SIZE);
-	for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
-		msr_permit(own[i]);
+	for (unsigned i = 0; i < HVM_OWN_MSRS; i++)
+		msr_permit(hvm_own_msrs[i]);
 	return true;
 }
 
