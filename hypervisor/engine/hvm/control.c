@@ -66,10 +66,7 @@ void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length)
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!hvm_in_code64(v))
 		value = (uint32_t)value;
-	if (hvm_in_ring0(v) && (n == 0 ? set_cr0(v, value) : set_cr4(v, value)))
-		hvm_skip(v, length);
-	else
-		v->engine->exception(v, VECTOR_GP, 0);
+	hvm_finish(v, hvm_in_ring0(v) && (n == 0 ? set_cr0(v, value) : set_cr4(v, value)), length);
 }
 
 /* Whatever write to that register is found here now, a kernel may do it. */

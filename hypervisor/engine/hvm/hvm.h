@@ -175,6 +175,8 @@ struct code_place {
 unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes);
 /* To behind it. */
 void hvm_skip(struct vcpu *v, unsigned length);
+/* The same where it was allowed, else the guest gets #GP(0). */
+void hvm_finish(struct vcpu *v, bool allowed, unsigned length);
 
 /* Up to 15 bytes at RIP; how many could be read. */
 unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES]);

@@ -449,10 +449,8 @@ static void dr_exit(struct vcpu *v, uint64_t n)
 		value = (uint32_t)value;
 	if (n == 5 && (v->svm->vmcb.save.cr4 & CR4_DE))
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
-	else if (hvm_in_ring0(v) && set_debug(v, n, value))
-		hvm_skip(v, i.length);
 	else
-		hvm_exception(v, VECTOR_GP, 0);
+		hvm_finish(v, hvm_in_ring0(v) && set_debug(v, n, value), i.length);
 }
 
 static void handle_exit(struct vcpu *v)

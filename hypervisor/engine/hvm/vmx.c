@@ -528,15 +528,11 @@ static void cr_exit(struct vcpu *v)
 		hvm_write_cr(v, number, value, length());
 		return;
 	}
-	if (type == 1) { /* from CR8 */
+	if (type == 1) /* from CR8 */
 		operand_set_register(v, reg, v->vmx->cr8, 8);
-	} else if (value & ~15ull) {
-		hvm_exception(v, VECTOR_GP, 0);
-		return;
-	} else {
+	else if (!(value & ~15ull))
 		v->vmx->cr8 = (uint8_t)value;
-	}
-	hvm_skip(v, length());
+	hvm_finish(v, type == 1 || !(value & ~15ull), length());
 }
 
 /* NMIs and exceptions. DR6 is not written by an exit (28.2.1): the qualification has its bits. */
