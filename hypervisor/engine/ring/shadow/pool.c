@@ -32,16 +32,9 @@ static void push_free(struct mmu *m, unsigned page)
 
 static void clear_lists(struct mmu *m)
 {
-	memset(m->bucket, 0, sizeof(m->bucket));
-	memset(m->free, 0, sizeof(m->free));
-	memset(m->unkinded, 0, sizeof(m->unkinded));
-	memset(m->kernel, 0, sizeof(m->kernel));
-	m->kernel_used = 0;
-	m->retiring = 0;
-	m->dying = m->resting = m->rested = 0;
-	m->scanning = m->scanned = false;
-	m->oldest_at = m->oldest = 0;
-	m->pool_free = 0;
+	size_t first = offsetof(struct mmu, pool_free);
+
+	memset((char *)m + first, 0, offsetof(struct mmu, clock) - first);
 }
 
 /* Those that are zero, whatever they were. */
