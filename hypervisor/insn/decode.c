@@ -86,12 +86,10 @@ static uint8_t operand_width(const struct reader *r)
 static void modrm_mem16(struct reader *r, struct insn *i, unsigned mod, unsigned rm)
 {
 	static const uint8_t base[] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-	static const uint8_t index[] = { 6,	      7,	   6,		7,
-					 INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG };
 
 	i->flags |= INSN_SMALL_ADDRESS;
 	i->base = mod == 0 && rm == 6 ? INSN_NO_REG : base[rm];
-	i->index = index[rm];
+	i->index = rm < 4 ? 6 + (rm & 1) : INSN_NO_REG;
 	i->scale = 1;
 	i->disp = i->base == INSN_NO_REG || mod == 2 ? take_signed(r, 2)
 		  : mod == 1			     ? take_signed(r, 1)
@@ -146,9 +144,8 @@ static unsigned modrm(struct reader *r, struct insn *i)
 
 static uint8_t group_0f00(struct reader *r, struct insn *i)
 {
-	static const uint8_t ops[] = { INSN_SLDT, INSN_STR,  INSN_LLDT,	 INSN_LTR,
-				       INSN_VERR, INSN_VERW, INSN_OTHER, INSN_OTHER };
-	uint8_t op = ops[modrm(r, i)];
+	unsigned reg = modrm(r, i);
+	uint8_t op = reg < 6 ? INSN_SLDT + reg : INSN_OTHER;
 
 	i->width = i->flags & INSN_MEM || op >= INSN_LLDT ? 2 : operand_width(r);
 	return op;
@@ -180,14 +177,12 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	case 0x08: return INSN_INVD;
 	case 0x09: return INSN_WBINVD;
 	case 0x20 ... 0x23: {
-		static const uint8_t ops[] = { INSN_MOV_FROM_CR, INSN_MOV_FROM_DR, INSN_MOV_TO_CR,
-					       INSN_MOV_TO_DR };
 		unsigned m = take(r, 1); /* the mod field is ignored: always a register */
 
 		i->reg = ((m >> 3) & 7) | (r->rex & 4) << 1;
 		i->base = (m & 7) | (r->rex & 1) << 3;
 		i->width = r->code64 ? 8 : 4;
-		return ops[b & 3];
+		return INSN_MOV_FROM_CR + (b >> 1 & 1) + (b & 1) * 2; /* to; a debug register */
 	}
 	case 0x30: return INSN_WRMSR;
 	case 0x32: return INSN_RDMSR;
