@@ -263,9 +263,12 @@ static void write_zeros(void)
 		vmwrite(fields[i], 0);
 }
 
-/* An empty one, for a vCPU that begins. */
-static void begin(struct vcpu *v)
+/* An empty one, for a vCPU that begins. At boot this is not the vCPU's own CPU; later another's
+ * structure may be in use on it. */
+static void start(struct vcpu *v, gpa_t root)
 {
+	struct vcpu *before = this_cpu()->vmx->vmcs;
+
 	v->vmx->vmcs_at = direct_mpa(v->vmx->vmcs);
 	clear(v);
 	memset(v->vmx->vmcs, 0, PAGE_SIZE);
@@ -279,14 +282,6 @@ static void begin(struct vcpu *v)
 	write_host(v->cpu);
 	v->hvm->pat = PAT_RESET;
 	vmwrite(VMCS_GUEST_PAT, PAT_RESET);
-}
-
-/* At boot this is not the vCPU's own CPU; later another's structure may be in use on it. */
-static void start(struct vcpu *v, gpa_t root)
-{
-	struct vcpu *before = this_cpu()->vmx->vmcs;
-
-	begin(v);
 	hvm_start(v, root);
 	clear(v);
 	if (before && before != v)
