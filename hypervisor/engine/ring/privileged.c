@@ -207,12 +207,11 @@ static enum outcome do_iret(struct vcpu *v, const struct insn *i)
 
 	if (!pop(v, frame, 3, i->width))
 		return JUMPED;
-	if (frame[2] & FLAGS_VM) {
-		guest_crash(v->guest, "IRET to virtual-8086 mode: not offered by the ring engine");
-		return JUMPED;
-	}
-	if ((v->regs->rflags & FLAGS_NT)) {
-		guest_crash(v->guest, "IRET from a nested task: no task switches are offered");
+	if ((frame[2] & FLAGS_VM) || (v->regs->rflags & FLAGS_NT)) {
+		guest_crash(v->guest,
+			    frame[2] & FLAGS_VM
+				    ? "IRET to virtual-8086 mode: not offered by the ring engine"
+				    : "IRET from a nested task: no task switches are offered");
 		return JUMPED;
 	}
 	uint16_t cs = (uint16_t)frame[1];
@@ -254,17 +253,12 @@ struct table_register {
 static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
-	struct table_register t = { l->idt_limit, (uint32_t)l->idt_base };
+	bool idt = i->op == INSN_SIDT, pv = guest_is_pv(v->guest);
+	uint64_t base = idt ? l->idt_base : pv ? v->pv_gdt_base : l->gdt_base;
+	uint64_t limit = idt ? l->idt_limit : pv ? v->pv_gdt_limit : l->gdt_limit;
+	uint64_t table[2] = { (limit & 0xffff) | base << 16, base >> 48 };
 
-	if (i->op == INSN_SGDT && guest_is_pv(v->guest)) {
-		uint64_t gdt[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
-				    v->pv_gdt_base >> 48 };
-
-		return store_memory(v, i, gdt, 10) ? DONE : JUMPED;
-	}
-	if (i->op == INSN_SGDT)
-		t = (struct table_register){ l->gdt_limit, (uint32_t)l->gdt_base };
-	return store_memory(v, i, &t, sizeof(t)) ? DONE : JUMPED;
+	return store_memory(v, i, table, pv ? 10 : 6) ? DONE : JUMPED;
 }
 
 /* Once in a life of the guest. */
@@ -560,24 +554,19 @@ static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 
 	if (!ring_gdt_load(v)) /* it may have changed since */
 		return false;
-	if (seg == 2) {
-		if (selector >= SEL_GUEST_MAX || !stack_fits(v, selector, 0))
-			goto fault;
-		v->regs->ss = (selector & ~3u) | 1;
-		return true;
+	if (seg == 2 ? selector >= SEL_GUEST_MAX || !stack_fits(v, selector, 0)
+		     : !ring_selector_fits(v, selector)) {
+		ring_exception(v, VECTOR_GP, selector & ~3u);
+		return false;
 	}
-	if (!ring_selector_fits(v, selector))
-		goto fault;
 	switch (seg) {
 	case 0: __asm__ volatile("movl %0, %%es" ::"r"(s)); break;
+	case 2: v->regs->ss = (selector & ~3u) | 1; break;
 	case 3: __asm__ volatile("movl %0, %%ds" ::"r"(s)); break;
 	case 4: __asm__ volatile("movl %0, %%fs" ::"r"(s)); break;
 	default: __asm__ volatile("movl %0, %%gs" ::"r"(s)); break;
 	}
 	return true;
-fault:
-	ring_exception(v, VECTOR_GP, selector & ~3u);
-	return false;
 }
 
 static enum outcome do_mov_to_seg(struct vcpu *v, const struct insn *i)
