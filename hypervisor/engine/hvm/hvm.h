@@ -143,20 +143,18 @@ bool hvm_in_ring0(const struct vcpu *v);
  * instruction found has to be one that it can have been, else the guest executes it again.
  */
 struct hvm_port {
+	uint64_t next_rip;
 	uint16_t port;
 	uint8_t width; /* bytes */
 	bool in;
-	uint64_t next_rip;
-};
-void hvm_port(struct vcpu *v, const struct hvm_port *p);
-struct hvm_string { /* INS and OUTS */
-	struct hvm_port port;
+	/* of INS and OUTS */
 	bool repeat;
 	uint8_t address; /* its size in bytes; 0: not said */
 	uint8_t seg;	 /* of OUTS */
 };
 #define HVM_NOT_SAID 0xff
-void hvm_string(struct vcpu *v, const struct hvm_string *s);
+void hvm_port(struct vcpu *v, const struct hvm_port *p);
+void hvm_string(struct vcpu *v, const struct hvm_port *p);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
 void hvm_cpuid(struct vcpu *v, unsigned length);

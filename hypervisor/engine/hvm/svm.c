@@ -343,23 +343,21 @@ static void port_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->svm->vmcb.control;
 	uint64_t info = c->exit_info1;
-	const struct hvm_port p = {
+	struct hvm_port p = {
 		.port = (uint16_t)(info >> 16),
 		.width = info >> 4 & 7,
 		.in = info & BIT(0),
 		.next_rip = c->exit_info2,
 	};
 
-	if (!(info & BIT(2))) {
+	if (info & BIT(2)) {
+		p.repeat = info & BIT(3);
+		p.address = (uint8_t)((info >> 7 & 7) << 1);
+		p.seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID;
+		hvm_string(v, &p);
+	} else {
 		hvm_port(v, &p);
-		return;
 	}
-	hvm_string(v, &(struct hvm_string){
-			      .port = p,
-			      .repeat = info & BIT(3),
-			      .address = (uint8_t)((info >> 7 & 7) << 1),
-			      .seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID,
-		      });
 }
 
 static void exception_exit(struct vcpu *v, unsigned vector)

@@ -489,7 +489,7 @@ static unsigned length(void)
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	const struct hvm_port p = {
+	struct hvm_port p = {
 		.port = (uint16_t)(q >> 16),
 		.width = (uint8_t)((q & 7) + 1),
 		.in = q & BIT(3),
@@ -500,14 +500,11 @@ static void port_exit(struct vcpu *v)
 		hvm_port(v, &p);
 		return;
 	}
-	struct hvm_string s = { .port = p, .repeat = q & BIT(5), .seg = HVM_NOT_SAID };
-	if (strings_said) {
-		uint64_t i = vmread(VMCS_INSTRUCTION);
-
-		s.address = (uint8_t)(2 << (i >> 7 & 7));
-		s.seg = i >> 15 & 7;
-	}
-	hvm_string(v, &s);
+	uint64_t i = strings_said ? vmread(VMCS_INSTRUCTION) : 0;
+	p.repeat = q & BIT(5);
+	p.address = strings_said ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
+	p.seg = strings_said ? i >> 15 & 7 : HVM_NOT_SAID;
+	hvm_string(v, &p);
 }
 
 /* MOV to CR8 would mask the machine's interrupts. The guest has no local APIC, but it has a CR8. */
