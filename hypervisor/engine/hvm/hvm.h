@@ -15,7 +15,8 @@ struct span;
 struct vcpu;
 struct veneer_vcpu_page;
 
-/* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. */
+/* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. EFER is
+ * only set: as the guest has it, it is in v->hvm. */
 enum hvm_register { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER };
 
 /* As AMD-V has it (APM 2, table B-2). Attributes are bits 55:52 and 47:40 of a descriptor, side by

@@ -137,7 +137,7 @@ static uint64_t *place(const struct vcpu *v, enum hvm_register r)
 {
 	static const uint16_t at[] = { FIELD(cr0), FIELD(cr2), FIELD(cr3), FIELD(cr4) };
 
-	return r == HVM_EFER ? &v->hvm->efer : (uint64_t *)((char *)&v->svm->vmcb.save + at[r]);
+	return (uint64_t *)((char *)&v->svm->vmcb.save + at[r]);
 }
 
 static uint64_t get(const struct vcpu *v, enum hvm_register r)
@@ -152,7 +152,7 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 	struct vmcb *b = &v->svm->vmcb;
 
 	b->control.clean &= ~(r == HVM_CR2 ? SVM_CLEAN_CR2 : SVM_CLEAN_CR);
-	*place(v, r) = value;
+	*(r == HVM_EFER ? &v->hvm->efer : place(v, r)) = value;
 	b->save.efer = v->hvm->efer | EFER_SVME;
 	if (!(b->save.cr0 & CR0_PG))
 		b->save.efer &= ~(uint64_t)EFER_LME;
@@ -436,7 +436,7 @@ static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
 	return true;
 }
 
-static void dr_exit(struct vcpu *v, uint64_t n)
+static __attribute__((noinline)) void dr_exit(struct vcpu *v, uint64_t n)
 {
 	struct insn i;
 

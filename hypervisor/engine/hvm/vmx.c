@@ -298,8 +298,7 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 		       (vmread(VMCS_GUEST_CR0) & CR0_GUESTS);
 	case HVM_CR2: return v->loaded ? read_cr2() : v->legacy.cr2;
 	case HVM_CR3: return vmread(VMCS_GUEST_CR3);
-	case HVM_CR4: return vmread(VMCS_CR4_SHADOW);
-	default: return v->hvm->efer;
+	default: return vmread(VMCS_CR4_SHADOW);
 	}
 }
 
