@@ -51,7 +51,7 @@ void pv_gdt_start(uint64_t *gdt)
 
 int pv_gdt_set(struct vcpu *v, gva_t at, uint64_t entries)
 {
-	uint64_t *gdt = v->engine->gdt(v);
+	uint64_t *gdt = v->pv_gdt;
 	unsigned n;
 
 	if (entries > SEL_GUEST_MAX / 8)

@@ -112,13 +112,14 @@ struct vcpu {
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;
 	uint64_t syscall32_entry, sysenter_entry, fault_entry;
+	uint64_t *pv_gdt; /* SEL_GUEST_MAX bytes of the table itself, in the engine's memory */
 	uint64_t pv_gdt_base, pv_gdt_limit; /* what SET_GDT said, for SGDT */
 	uint64_t io_bitmap;		    /* gva, 0: no ports for ring 3 */
 	uint64_t dr[4], dr6, dr7;
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
-	bool interrupt_waits; /* the board may have one; written under its lock */
+	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
 	uint64_t timer_period;

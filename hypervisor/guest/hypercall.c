@@ -276,7 +276,7 @@ static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
 {
-	return pv_gdt_set_descriptor(v->engine->gdt(v), v->engine->kernel_ring, r->rdi, r->rsi);
+	return pv_gdt_set_descriptor(v->pv_gdt, v->engine->kernel_ring, r->rdi, r->rsi);
 }
 
 static int64_t hc_set_entry(struct vcpu *v, struct regs *r)

@@ -93,8 +93,7 @@ struct hvm_vcpu {
 		const uint8_t *bytes; /* NULL: none */
 	} code;			      /* that the last instruction lay in, see length.c */
 
-	/* PV: frames of GATE_GDT, GATE_IDT and GATE_DATA */
-	uint64_t *gdt;
+	/* PV: frames of GATE_IDT and GATE_DATA */
 	struct gate64 *idt;
 	struct hvm_gate_data *gate;
 };
@@ -225,7 +224,6 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
 bool hvm_drop_root(struct vcpu *v, gpa_t root);
 void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
-uint64_t *hvm_gdt(const struct vcpu *v);
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 
@@ -246,7 +244,7 @@ bool hvm_pv_port(struct vcpu *v);
 	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
 	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
 	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
-	.use_page = hvm_use_page, .gdt = hvm_gdt, .set_ldt = hvm_set_ldt,                        \
-	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
+	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint,        \
+	.pc_apics = true, .reason = "exit"
 
 #endif

@@ -130,9 +130,9 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 		return -ENOMEM;
 	v->hvm->nested_root = root;
 	v->hvm->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
-	v->hvm->gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
+	v->pv_gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
 	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
-	return v->hvm->idt && v->hvm->gdt && v->hvm->gate &&
+	return v->hvm->idt && v->pv_gdt && v->hvm->gate &&
 			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
 					  true)
 		       ? 0
@@ -221,13 +221,6 @@ void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
 	hvm_vendor->flush(v);
 }
 
-/* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
- * limit, and IST 2 is half way down the entry stack. */
-static void complete_tss(struct veneer_vcpu_page *page)
-{
-	page->fault[0] = ~0ull;
-	page->reserved = VENEER_ENTRY_STACK_TOP - sizeof(page->entry_stack) / 2;
-}
 _Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, rsp[0]) ==
 		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, kernel_sp),
 	       "RSP0");
@@ -238,16 +231,14 @@ _Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
 		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, fault) + 2,
 	       "I/O bitmap");
 
+/* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
+ * limit, and IST 2 is half way down the entry stack. */
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
-	complete_tss(page);
+	page->fault[0] = ~0ull;
+	page->reserved = VENEER_ENTRY_STACK_TOP - sizeof(page->entry_stack) / 2;
 	nested_map(v->guest, v->hvm->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
 	hvm_vendor->flush(v);
-}
-
-uint64_t *hvm_gdt(const struct vcpu *v)
-{
-	return v->hvm->gdt;
 }
 
 /* The processor reads the guest's own table. */
@@ -292,8 +283,7 @@ static void start_segments(struct vcpu *v)
 
 void hvm_pv_start(struct vcpu *v, gpa_t root)
 {
-
-	pv_gdt_start(v->hvm->gdt);
+	pv_gdt_start(v->pv_gdt);
 	fill_idt(v);
 	memset(v->hvm->gate, 0, PAGE_SIZE);
 	start_segments(v);

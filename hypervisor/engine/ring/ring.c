@@ -193,15 +193,10 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
 }
 
-static uint64_t *gdt(const struct vcpu *v)
-{
-	return v->ring->gdt;
-}
-
 static void start_pv(struct vcpu *v, gpa_t root)
 {
 	load_root_later(v, pv_paging(root), true);
-	pv_gdt_start(v->ring->gdt);
+	pv_gdt_start(v->pv_gdt);
 	v->regs->cs = VENEER_KERNEL_CS;
 	v->regs->ss = VENEER_KERNEL_SS;
 }
@@ -399,6 +394,7 @@ static int create_vcpu(struct vcpu *v)
 	if (!at.v)
 		return -ENOMEM;
 	v->ring = direct(at);
+	v->pv_gdt = v->ring->gdt;
 	v->regs = (struct regs *)(v->ring->stacks + GATE_FRAME);
 	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;
 	if (v->cpu != g->vcpu->cpu)
@@ -459,7 +455,6 @@ const struct engine ring_engine = {
 	.flush = flush,
 	.work_part = work_part,
 	.use_page = use_page,
-	.gdt = gdt,
 	.set_ldt = ring_set_ldt,
 	.set_softint = set_softint,
 };
