@@ -165,6 +165,11 @@ static uint8_t group_0f01(struct reader *r, struct insn *i)
 
 static uint8_t two_byte(struct reader *r, struct insn *i)
 {
+	static const uint8_t plain[256] = {
+		[0x06] = INSN_CLTS,	[0x07] = INSN_SYSRET, [0x08] = INSN_INVD,
+		[0x09] = INSN_WBINVD,	[0x30] = INSN_WRMSR,  [0x32] = INSN_RDMSR,
+		[0x34] = INSN_SYSENTER, [0x35] = INSN_SYSEXIT
+	};
 	uint8_t b = (uint8_t)take(r, 1);
 
 	switch (b) {
@@ -172,10 +177,6 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	case 0x01: return group_0f01(r, i);
 	case 0x02: modrm(r, i); return INSN_LAR;
 	case 0x03: modrm(r, i); return INSN_LSL;
-	case 0x06: return INSN_CLTS;
-	case 0x07: return INSN_SYSRET;
-	case 0x08: return INSN_INVD;
-	case 0x09: return INSN_WBINVD;
 	case 0x20 ... 0x23: {
 		unsigned m = take(r, 1); /* the mod field is ignored: always a register */
 
@@ -184,10 +185,6 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 		i->width = r->code64 ? 8 : 4;
 		return INSN_MOV_FROM_CR + (b >> 1 & 1) + (b & 1) * 2; /* to; a debug register */
 	}
-	case 0x30: return INSN_WRMSR;
-	case 0x32: return INSN_RDMSR;
-	case 0x34: return INSN_SYSENTER;
-	case 0x35: return INSN_SYSEXIT;
 	case 0xa0 ... 0xa1:
 	case 0xa8 ... 0xa9: i->reg = b & 8 ? GS : FS; return b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
 	case 0xb2:
@@ -195,7 +192,7 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 		modrm(r, i);
 		i->imm = b == 0xb2 ? SS : b == 0xb4 ? FS : GS;
 		return i->flags & INSN_MEM ? INSN_LOAD_FAR : INSN_OTHER;
-	default: return INSN_OTHER;
+	default: return plain[b];
 	}
 }
 
@@ -228,6 +225,11 @@ static uint8_t far_pointer(struct reader *r, struct insn *i, uint8_t op)
 
 static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 {
+	static const uint8_t plain[256] = {
+		[0x9c] = INSN_PUSHF, [0x9d] = INSN_POPF, [0xcb] = INSN_RET_FAR, [0xcf] = INSN_IRET,
+		[0xf4] = INSN_HLT,   [0xfa] = INSN_CLI,	 [0xfb] = INSN_STI
+	};
+
 	switch (b) {
 	case 0x06 ... 0x07:
 	case 0x0e: /* no POP CS */
@@ -246,8 +248,6 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 		return seg <= GS && seg != CS ? INSN_MOV_TO_SEG : INSN_OTHER;
 	}
 	case 0x9a: return far_pointer(r, i, INSN_CALL_FAR);
-	case 0x9c: return INSN_PUSHF;
-	case 0x9d: return INSN_POPF;
 	case 0xc4 ... 0xc5: /* with mod 3, or in 64-bit code, VEX */
 		if (r->code64 || r->at >= r->bytes || r->code[r->at] >= 0xc0)
 			return INSN_OTHER;
@@ -255,14 +255,9 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 		i->imm = b == 0xc4 ? ES : DS;
 		return INSN_LOAD_FAR;
 	case 0xca: i->imm = (uint16_t)take(r, 2); return INSN_RET_FAR;
-	case 0xcb: return INSN_RET_FAR;
 	case 0xcc: i->imm = 3; return INSN_INT;
 	case 0xcd: i->imm = (uint16_t)take(r, 1); return INSN_INT;
-	case 0xcf: return INSN_IRET;
 	case 0xea: return far_pointer(r, i, INSN_JMP_FAR);
-	case 0xf4: return INSN_HLT;
-	case 0xfa: return INSN_CLI;
-	case 0xfb: return INSN_STI;
 	case 0xff: {
 		unsigned reg = modrm(r, i);
 
@@ -271,7 +266,7 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 		       : reg == 5	      ? INSN_JMP_FAR_MEM
 					      : INSN_OTHER;
 	}
-	default: return INSN_OTHER;
+	default: return plain[b];
 	}
 }
 
