@@ -29,12 +29,7 @@ static void enter(struct cpu *cpu, struct vcpu *v)
 			   "r15", "memory", "cc");
 }
 
-#define READ_SEG(name)                                               \
-	({                                                           \
-		uint16_t s_;                                         \
-		__asm__ volatile("movw %%" #name ", %0" : "=r"(s_)); \
-		s_;                                                  \
-	})
+#define READ_SEG(name, to)    __asm__ volatile("movw %%" #name ", %0" : "=r"(to))
 #define LOAD_SEG(name, value) __asm__ volatile("movl %0, %%" #name ::"r"((uint32_t)(value)))
 
 static uint16_t fit(const struct vcpu *v, uint16_t selector)
@@ -47,10 +42,10 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 	struct ring_vcpu *own = v->ring;
 
 	(void)cpu;
-	own->ds = READ_SEG(ds);
-	own->es = READ_SEG(es);
-	own->fs = READ_SEG(fs);
-	own->gs = READ_SEG(gs);
+	READ_SEG(ds, own->ds);
+	READ_SEG(es, own->es);
+	READ_SEG(fs, own->fs);
+	READ_SEG(gs, own->gs);
 	own->fs_base = rdmsr(MSR_FS_BASE);
 	own->gs_base = rdmsr(MSR_GS_BASE);
 	fpu_save(v);
