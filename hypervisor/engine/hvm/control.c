@@ -93,9 +93,8 @@ bool hvm_write_efer(struct vcpu *v, uint64_t value)
 {
 	uint64_t may = EFER_SCE | EFER_LME | EFER_NXE;
 
-	if (value & ~(may | EFER_LMA))
-		return false;
-	if (((value ^ v->hvm->efer) & EFER_LME) && (hvm_vendor->get(v, HVM_CR0) & CR0_PG))
+	if ((value & ~(may | EFER_LMA)) ||
+	    (((value ^ v->hvm->efer) & EFER_LME) && (hvm_vendor->get(v, HVM_CR0) & CR0_PG)))
 		return false;
 	hvm_vendor->set(v, HVM_EFER, (value & may) | (v->hvm->efer & EFER_LMA));
 	return true;

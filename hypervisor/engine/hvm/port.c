@@ -19,15 +19,6 @@ static bool find_string(struct vcpu *v, const struct hvm_port *p, bool code64, s
 	       !(i->flags & INSN_REP) == !p->repeat;
 }
 
-/* Else, of 16 bits; unless it is of 64. */
-static bool in_code32(const struct vcpu *v)
-{
-	struct hvm_segment cs;
-
-	hvm_vendor->get_segment(v, 1, &cs);
-	return cs.attributes & HVM_BIG;
-}
-
 static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
 {
 	if (port_io(v, i) == DONE) {
@@ -41,13 +32,15 @@ void hvm_string(struct vcpu *v, const struct hvm_port *p)
 {
 	bool code64 = hvm_in_code64(v), small = p->address < (code64 ? 8 : 4);
 	uint8_t seg = p->in ? 0 : p->seg; /* INS: to ES */
+	struct hvm_segment cs;
 	struct insn i;
 
 	if (!p->address || seg == HVM_NOT_SAID) {
 		if (!find_string(v, p, code64, &i))
 			return;
+		hvm_vendor->get_segment(v, 1, &cs);
 		small = i.flags & INSN_SMALL_ADDRESS;
-		small ^= !code64 && !in_code32(v);
+		small ^= !code64 && !(cs.attributes & HVM_BIG); /* of 16 bits */
 		seg = i.seg;
 	}
 	i = (struct insn){ .op = p->in ? INSN_INS : INSN_OUTS, .width = p->width, .seg = seg };
