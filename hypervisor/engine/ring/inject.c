@@ -230,28 +230,27 @@ bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 
 void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
+	bool pv = guest_is_pv(v->guest);
 	struct gate32 gate;
 
 	v->counts[COUNT_EXCEPTION]++;
 	if (!((VECTORS_WITH_ERROR >> vector) & 1))
 		error = NO_ERROR;
-	if (guest_is_pv(v->guest)) {
+	if (pv) {
 		bool user =
 			(v->regs->rip == gate_entry_points[GATE_RETURN_IRET] && finish_return(v)) ||
 			(v->regs->cs & 3) == 3;
 
-		if (v->handlers.exception[vector])
+		if (v->handlers.exception[vector]) {
 			pv_push(v, user, error, v->handlers.exception[vector]);
-		else
-			guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
-				    (uint64_t)error);
+			return;
+		}
+	} else if (read_gate(v, vector, &gate)) {
+		legacy_push(v, &gate, error);
 		return;
 	}
-	if (read_gate(v, vector, &gate))
-		legacy_push(v, &gate, error);
-	else
-		guest_crash(v->guest, "exception %u (error %lx) with no usable IDT entry", vector,
-			    (uint64_t)error);
+	guest_crash(v->guest, "exception %u (error %lx) with no %s", vector, (uint64_t)error,
+		    pv ? "handler" : "usable IDT entry");
 }
 
 /*

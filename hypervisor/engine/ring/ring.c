@@ -93,10 +93,10 @@ static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
 {
 	if (bytes <= PAGE_SIZE) {
 		mmu_flush(&v->mmu, va, bytes);
-		return;
+	} else {
+		mmu_flush_begin(&v->mmu, &v->ring->flush, va, bytes);
+		flush_part(v);
 	}
-	mmu_flush_begin(&v->mmu, &v->ring->flush, va, bytes);
-	flush_part(v);
 }
 
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
