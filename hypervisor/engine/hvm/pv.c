@@ -71,17 +71,21 @@ static uint64_t page_rights(uint64_t va)
 	return va == GATE_VCPU_PAGE ? rights : rights & ~PTE_W;
 }
 
-/* The gate area as the guest's tables show it: the same for all its vCPUs. */
+/* The gate area as the guest's tables show it: the same for all its vCPUs. Beside whatever table
+ * the guest has are the kernel's own segments. */
 static bool create_gate(struct guest *g, mpa_t nested)
 {
 	uint64_t *pdpt = table_page(g, nested, HVM_GATE_PDPT);
 	uint64_t *pd = table_page(g, nested, HVM_GATE_PD);
 	uint64_t *pt = table_page(g, nested, HVM_GATE_PT);
+	uint64_t *gdt = new_page(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), false);
 	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
 					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
 
-	if (!pdpt || !pd || !pt)
+	if (!pdpt || !pd || !pt || !gdt)
 		return false;
+	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
+	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
 	pdpt[0] = HVM_GATE_PD | TABLE;
 	pd[0] = HVM_GATE_PT | TABLE;
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
@@ -98,25 +102,11 @@ static bool create_gate(struct guest *g, mpa_t nested)
 			  MPA(LINKER_VALUE(hvm_hypercall_phys)), false);
 }
 
-/* The kernel's own segments, beside whatever table the guest has. */
-static bool create_segments(struct guest *g, mpa_t nested)
-{
-	uint64_t *gdt = new_page(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), false);
-
-	if (!gdt)
-		return false;
-	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
-	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
-	return true;
-}
-
 int hvm_pv_create_guest(struct guest *g)
 {
 	mpa_t root = g->hvm->nested_root;
 
-	return create_identity(g, root) && create_gate(g, root) && create_segments(g, root)
-		       ? 0
-		       : -ENOMEM;
+	return create_identity(g, root) && create_gate(g, root) ? 0 : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
