@@ -175,8 +175,7 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	switch (b) {
 	case 0x00: return group_0f00(r, i);
 	case 0x01: return group_0f01(r, i);
-	case 0x02: modrm(r, i); return INSN_LAR;
-	case 0x03: modrm(r, i); return INSN_LSL;
+	case 0x02 ... 0x03: modrm(r, i); return b & 1 ? INSN_LSL : INSN_LAR;
 	case 0x20 ... 0x23: {
 		unsigned m = take(r, 1); /* the mod field is ignored: always a register */
 
