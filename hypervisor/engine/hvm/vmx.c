@@ -296,9 +296,9 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 	case HVM_CR0:
 		return (vmread(VMCS_CR0_SHADOW) & ~(uint64_t)CR0_GUESTS) |
 		       (vmread(VMCS_GUEST_CR0) & CR0_GUESTS);
-	case HVM_CR2: return v->loaded ? read_cr2() : v->legacy.cr2;
 	case HVM_CR3: return vmread(VMCS_GUEST_CR3);
-	default: return vmread(VMCS_CR4_SHADOW);
+	case HVM_CR4: return vmread(VMCS_CR4_SHADOW);
+	default: return v->loaded ? read_cr2() : v->legacy.cr2; /* CR2 */
 	}
 }
 
@@ -507,7 +507,7 @@ static void port_exit(struct vcpu *v)
 }
 
 /* MOV to CR8 would mask the machine's interrupts. The guest has no local APIC, but it has a CR8. */
-static void cr_exit(struct vcpu *v)
+static __attribute__((noinline)) void cr_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
 	unsigned number = q & 15, type = q >> 4 & 3, reg = q >> 8 & 15;
