@@ -89,7 +89,6 @@ struct engine {
 	void (*flush)(struct vcpu *v, gva_t va, uint64_t bytes);
 	void (*work_part)(struct vcpu *v); /* of a root's load, a flush, set_ldt: REQUEST_WORK */
 	void (*use_page)(struct vcpu *v, struct veneer_vcpu_page *page);
-	uint64_t *(*gdt)(const struct vcpu *v); /* the guest's part of it, SEL_GUEST_MAX bytes */
 	int (*set_ldt)(struct vcpu *v, gva_t at, uint64_t entries);
 	void (*debug_changed)(struct vcpu *v); /* v->dr; NULL: nothing to do */
 	void (*set_softint)(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);

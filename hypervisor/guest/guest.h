@@ -112,6 +112,7 @@ struct vcpu {
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;
 	uint64_t syscall32_entry, sysenter_entry, fault_entry;
+	uint64_t *pv_gdt; /* SEL_GUEST_MAX bytes of the table itself, in the engine's memory */
 	uint64_t pv_gdt_base, pv_gdt_limit; /* what SET_GDT said, for SGDT */
 	uint64_t io_bitmap;		    /* gva, 0: no ports for ring 3 */
 	uint64_t dr[4], dr6, dr7;

@@ -256,7 +256,7 @@ static int64_t hc_event_send(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_gdt(struct vcpu *v, struct regs *r)
 {
-	uint64_t *gdt = v->engine->gdt(v), entries = r->rsi;
+	uint64_t *gdt = v->pv_gdt, entries = r->rsi;
 	unsigned n;
 
 	if (entries > SEL_GUEST_MAX / 8)
@@ -282,7 +282,7 @@ static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 
 static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
 {
-	return pv_gdt_set_descriptor(v->engine->gdt(v), v->engine->kernel_ring, r->rdi, r->rsi);
+	return pv_gdt_set_descriptor(v->pv_gdt, v->engine->kernel_ring, r->rdi, r->rsi);
 }
 
 static int64_t hc_set_entry(struct vcpu *v, struct regs *r)

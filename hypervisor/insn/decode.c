@@ -86,12 +86,10 @@ static uint8_t operand_width(const struct reader *r)
 static void modrm_mem16(struct reader *r, struct insn *i, unsigned mod, unsigned rm)
 {
 	static const uint8_t base[] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-	static const uint8_t index[] = { 6,	      7,	   6,		7,
-					 INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG };
 
 	i->flags |= INSN_SMALL_ADDRESS;
 	i->base = mod == 0 && rm == 6 ? INSN_NO_REG : base[rm];
-	i->index = index[rm];
+	i->index = rm < 4 ? 6 + (rm & 1) : INSN_NO_REG;
 	i->scale = 1;
 	i->disp = i->base == INSN_NO_REG || mod == 2 ? take_signed(r, 2)
 		  : mod == 1			     ? take_signed(r, 1)
@@ -146,9 +144,8 @@ static unsigned modrm(struct reader *r, struct insn *i)
 
 static uint8_t group_0f00(struct reader *r, struct insn *i)
 {
-	static const uint8_t ops[] = { INSN_SLDT, INSN_STR,  INSN_LLDT,	 INSN_LTR,
-				       INSN_VERR, INSN_VERW, INSN_OTHER, INSN_OTHER };
-	uint8_t op = ops[modrm(r, i)];
+	unsigned reg = modrm(r, i);
+	uint8_t op = reg < 6 ? INSN_SLDT + reg : INSN_OTHER;
 
 	i->width = i->flags & INSN_MEM || op >= INSN_LLDT ? 2 : operand_width(r);
 	return op;
@@ -168,31 +165,25 @@ static uint8_t group_0f01(struct reader *r, struct insn *i)
 
 static uint8_t two_byte(struct reader *r, struct insn *i)
 {
+	static const uint8_t plain[256] = {
+		[0x06] = INSN_CLTS,	[0x07] = INSN_SYSRET, [0x08] = INSN_INVD,
+		[0x09] = INSN_WBINVD,	[0x30] = INSN_WRMSR,  [0x32] = INSN_RDMSR,
+		[0x34] = INSN_SYSENTER, [0x35] = INSN_SYSEXIT
+	};
 	uint8_t b = (uint8_t)take(r, 1);
 
 	switch (b) {
 	case 0x00: return group_0f00(r, i);
 	case 0x01: return group_0f01(r, i);
-	case 0x02: modrm(r, i); return INSN_LAR;
-	case 0x03: modrm(r, i); return INSN_LSL;
-	case 0x06: return INSN_CLTS;
-	case 0x07: return INSN_SYSRET;
-	case 0x08: return INSN_INVD;
-	case 0x09: return INSN_WBINVD;
+	case 0x02 ... 0x03: modrm(r, i); return b & 1 ? INSN_LSL : INSN_LAR;
 	case 0x20 ... 0x23: {
-		static const uint8_t ops[] = { INSN_MOV_FROM_CR, INSN_MOV_FROM_DR, INSN_MOV_TO_CR,
-					       INSN_MOV_TO_DR };
 		unsigned m = take(r, 1); /* the mod field is ignored: always a register */
 
 		i->reg = ((m >> 3) & 7) | (r->rex & 4) << 1;
 		i->base = (m & 7) | (r->rex & 1) << 3;
 		i->width = r->code64 ? 8 : 4;
-		return ops[b & 3];
+		return INSN_MOV_FROM_CR + (b >> 1 & 1) + (b & 1) * 2; /* to; a debug register */
 	}
-	case 0x30: return INSN_WRMSR;
-	case 0x32: return INSN_RDMSR;
-	case 0x34: return INSN_SYSENTER;
-	case 0x35: return INSN_SYSEXIT;
 	case 0xa0 ... 0xa1:
 	case 0xa8 ... 0xa9: i->reg = b & 8 ? GS : FS; return b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
 	case 0xb2:
@@ -200,7 +191,7 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 		modrm(r, i);
 		i->imm = b == 0xb2 ? SS : b == 0xb4 ? FS : GS;
 		return i->flags & INSN_MEM ? INSN_LOAD_FAR : INSN_OTHER;
-	default: return INSN_OTHER;
+	default: return plain[b];
 	}
 }
 
@@ -233,6 +224,11 @@ static uint8_t far_pointer(struct reader *r, struct insn *i, uint8_t op)
 
 static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 {
+	static const uint8_t plain[256] = {
+		[0x9c] = INSN_PUSHF, [0x9d] = INSN_POPF, [0xcb] = INSN_RET_FAR, [0xcf] = INSN_IRET,
+		[0xf4] = INSN_HLT,   [0xfa] = INSN_CLI,	 [0xfb] = INSN_STI
+	};
+
 	switch (b) {
 	case 0x06 ... 0x07:
 	case 0x0e: /* no POP CS */
@@ -251,8 +247,6 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 		return seg <= GS && seg != CS ? INSN_MOV_TO_SEG : INSN_OTHER;
 	}
 	case 0x9a: return far_pointer(r, i, INSN_CALL_FAR);
-	case 0x9c: return INSN_PUSHF;
-	case 0x9d: return INSN_POPF;
 	case 0xc4 ... 0xc5: /* with mod 3, or in 64-bit code, VEX */
 		if (r->code64 || r->at >= r->bytes || r->code[r->at] >= 0xc0)
 			return INSN_OTHER;
@@ -260,14 +254,9 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 		i->imm = b == 0xc4 ? ES : DS;
 		return INSN_LOAD_FAR;
 	case 0xca: i->imm = (uint16_t)take(r, 2); return INSN_RET_FAR;
-	case 0xcb: return INSN_RET_FAR;
 	case 0xcc: i->imm = 3; return INSN_INT;
 	case 0xcd: i->imm = (uint16_t)take(r, 1); return INSN_INT;
-	case 0xcf: return INSN_IRET;
 	case 0xea: return far_pointer(r, i, INSN_JMP_FAR);
-	case 0xf4: return INSN_HLT;
-	case 0xfa: return INSN_CLI;
-	case 0xfb: return INSN_STI;
 	case 0xff: {
 		unsigned reg = modrm(r, i);
 
@@ -276,7 +265,7 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 		       : reg == 5	      ? INSN_JMP_FAR_MEM
 					      : INSN_OTHER;
 	}
-	default: return INSN_OTHER;
+	default: return plain[b];
 	}
 }
 

@@ -234,11 +234,13 @@ static void fresh(const char *code, unsigned bytes)
 }
 #define FRESH(code) fresh(code, sizeof(code) - 1)
 
-static struct hvm_string outsb(unsigned length)
+static struct hvm_port outsb(unsigned length)
 {
-	return (struct hvm_string){
-		.port = { .port = PORT, .width = 1, .next_rip = CODE + length },
+	return (struct hvm_port){
+		.port = PORT,
+		.width = 1,
 		.seg = HVM_NOT_SAID,
+		.next_rip = CODE + length,
 	};
 }
 
@@ -263,13 +265,13 @@ static void changed(void)
 	};
 
 	for (unsigned i = 0; i < sizeof(other) / sizeof(*other); i++) {
-		struct hvm_string p = outsb(other[i].length);
+		struct hvm_port p = outsb(other[i].length);
 
 		fresh(other[i].code, other[i].bytes);
 		hvm_string(v, &p);
 		ok(untouched(), "OUTSB, then %s: it is executed again", other[i].what);
 	}
-	struct hvm_string p = outsb(1);
+	struct hvm_port p = outsb(1);
 	FRESH("\x6e");
 	memory[DATA] = 0x5a;
 	hvm_string(v, &p);
@@ -291,7 +293,7 @@ static void changed(void)
 
 static void strings(void)
 {
-	struct hvm_string p = outsb(2);
+	struct hvm_port p = outsb(2);
 
 	FRESH("\xf3\x6e");
 	p.repeat = true;
@@ -315,11 +317,11 @@ static void strings(void)
 
 static int through(struct hvm_segment s, unsigned seg, bool in, uint64_t at)
 {
-	struct hvm_string p = outsb(1);
+	struct hvm_port p = outsb(1);
 
 	FRESH("\x6e");
 	segments[in ? 0 : seg] = s;
-	p.port.in = in;
+	p.in = in;
 	p.address = 4;
 	p.seg = (uint8_t)seg;
 	regs.rsi = regs.rdi = at;

@@ -66,10 +66,7 @@ void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length)
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!hvm_in_code64(v))
 		value = (uint32_t)value;
-	if (hvm_in_ring0(v) && (n == 0 ? set_cr0(v, value) : set_cr4(v, value)))
-		hvm_skip(v, length);
-	else
-		v->engine->exception(v, VECTOR_GP, 0);
+	hvm_finish(v, hvm_in_ring0(v) && (n == 0 ? set_cr0(v, value) : set_cr4(v, value)), length);
 }
 
 /* Whatever write to that register is found here now, a kernel may do it. */
@@ -96,9 +93,8 @@ bool hvm_write_efer(struct vcpu *v, uint64_t value)
 {
 	uint64_t may = EFER_SCE | EFER_LME | EFER_NXE;
 
-	if (value & ~(may | EFER_LMA))
-		return false;
-	if (((value ^ v->hvm->efer) & EFER_LME) && (hvm_vendor->get(v, HVM_CR0) & CR0_PG))
+	if ((value & ~(may | EFER_LMA)) ||
+	    (((value ^ v->hvm->efer) & EFER_LME) && (hvm_vendor->get(v, HVM_CR0) & CR0_PG)))
 		return false;
 	hvm_vendor->set(v, HVM_EFER, (value & may) | (v->hvm->efer & EFER_LMA));
 	return true;

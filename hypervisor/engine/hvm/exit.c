@@ -18,6 +18,14 @@ void hvm_skip(struct vcpu *v, unsigned length)
 	hvm_vendor->end_shadow(v);
 }
 
+void hvm_finish(struct vcpu *v, bool allowed, unsigned length)
+{
+	if (allowed)
+		hvm_skip(v, length);
+	else
+		hvm_exception(v, VECTOR_GP, 0);
+}
+
 unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
 {
 	bool code64 = hvm_in_code64(v);
@@ -132,15 +140,14 @@ static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 void hvm_rdmsr(struct vcpu *v, unsigned length)
 {
 	uint64_t value;
+	bool there = read_msr(v, (uint32_t)v->regs->rcx, &value);
 
 	v->counts[COUNT_PRIVILEGED]++;
-	if (!read_msr(v, (uint32_t)v->regs->rcx, &value)) {
-		v->engine->exception(v, VECTOR_GP, 0);
-		return;
+	if (there) {
+		v->regs->rax = (uint32_t)value;
+		v->regs->rdx = value >> 32;
 	}
-	v->regs->rax = (uint32_t)value;
-	v->regs->rdx = value >> 32;
-	hvm_skip(v, length);
+	hvm_finish(v, there, length);
 }
 
 void hvm_wrmsr(struct vcpu *v, unsigned length)
@@ -148,10 +155,7 @@ void hvm_wrmsr(struct vcpu *v, unsigned length)
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
 	v->counts[COUNT_PRIVILEGED]++;
-	if (write_msr(v, (uint32_t)v->regs->rcx, value))
-		hvm_skip(v, length);
-	else
-		v->engine->exception(v, VECTOR_GP, 0);
+	hvm_finish(v, write_msr(v, (uint32_t)v->regs->rcx, value), length);
 }
 
 void hvm_xsetbv(struct vcpu *v, unsigned length)
@@ -160,11 +164,10 @@ void hvm_xsetbv(struct vcpu *v, unsigned length)
 
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!(hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE))
-		v->engine->exception(v, VECTOR_UD, NO_ERROR);
-	else if (hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
-		hvm_skip(v, length);
+		hvm_exception(v, VECTOR_UD, NO_ERROR);
 	else
-		v->engine->exception(v, VECTOR_GP, 0);
+		hvm_finish(v, hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value),
+			   length);
 }
 
 void hvm_halt(struct vcpu *v, unsigned length)

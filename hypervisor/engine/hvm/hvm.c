@@ -25,6 +25,10 @@ int hvm_create_guest(struct guest *g)
 
 const struct hvm_vendor *hvm_vendor;
 uint32_t hvm_asids;
+const uint32_t hvm_own_msrs[HVM_OWN_MSRS] = {
+	MSR_STAR,    MSR_LSTAR,	  MSR_CSTAR,	   MSR_SFMASK,	     MSR_KERNEL_GS_BASE,
+	MSR_FS_BASE, MSR_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+};
 
 /* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
 int hvm_create_vcpu(struct vcpu *v)
@@ -122,19 +126,14 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 static bool deliver_legacy(struct vcpu *v)
 {
 	const struct board *b = v->guest->board;
+	bool waits = v->interrupt_waits && b->interrupt_pending(v);
+	bool now = waits && hvm_vendor->interruptible(v);
+	int vector = now ? b->acknowledge(v) : -1;
 
-	if (!v->interrupt_waits || !b->interrupt_pending(v)) {
-		hvm_vendor->window(v, false);
-	} else if (!hvm_vendor->interruptible(v)) {
-		hvm_vendor->window(v, true);
-	} else {
-		int vector = b->acknowledge(v);
-
-		hvm_vendor->window(v, false);
-		if (vector >= 0) {
-			v->counts[COUNT_INJECTED]++;
-			hvm_vendor->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
-		}
+	hvm_vendor->window(v, waits && !now);
+	if (vector >= 0) {
+		v->counts[COUNT_INJECTED]++;
+		hvm_vendor->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
 }

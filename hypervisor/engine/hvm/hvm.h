@@ -15,7 +15,8 @@ struct span;
 struct vcpu;
 struct veneer_vcpu_page;
 
-/* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. */
+/* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. EFER is
+ * only set: as the guest has it, it is in v->hvm. */
 enum hvm_register { HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER };
 
 /* As AMD-V has it (APM 2, table B-2). Attributes are bits 55:52 and 47:40 of a descriptor, side by
@@ -92,8 +93,7 @@ struct hvm_vcpu {
 		const uint8_t *bytes; /* NULL: none */
 	} code;			      /* that the last instruction lay in, see length.c */
 
-	/* PV: frames of GATE_GDT, GATE_IDT and GATE_DATA */
-	uint64_t *gdt;
+	/* PV: frames of GATE_IDT and GATE_DATA */
 	struct gate64 *idt;
 	struct hvm_gate_data *gate;
 };
@@ -110,6 +110,10 @@ int hvm_create_guest(struct guest *g);
 int hvm_create_vcpu(struct vcpu *v);
 extern const struct hvm_vendor *hvm_vendor; /* of this machine; constant once an engine is chosen */
 extern uint32_t hvm_asids;		    /* the same: a CPU has so many, 0 among them */
+/* MSRs that the guest has for itself. The first of them VT-x does not exchange, and no exit needs:
+ * they are exchanged when a vCPU is loaded. */
+enum { HVM_LAZY_MSRS = 5, HVM_OWN_MSRS = 10 };
+extern const uint32_t hvm_own_msrs[HVM_OWN_MSRS];
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
@@ -139,20 +143,18 @@ bool hvm_in_ring0(const struct vcpu *v);
  * instruction found has to be one that it can have been, else the guest executes it again.
  */
 struct hvm_port {
+	uint64_t next_rip;
 	uint16_t port;
 	uint8_t width; /* bytes */
 	bool in;
-	uint64_t next_rip;
-};
-void hvm_port(struct vcpu *v, const struct hvm_port *p);
-struct hvm_string { /* INS and OUTS */
-	struct hvm_port port;
+	/* of INS and OUTS */
 	bool repeat;
 	uint8_t address; /* its size in bytes; 0: not said */
 	uint8_t seg;	 /* of OUTS */
 };
 #define HVM_NOT_SAID 0xff
-void hvm_string(struct vcpu *v, const struct hvm_string *s);
+void hvm_port(struct vcpu *v, const struct hvm_port *p);
+void hvm_string(struct vcpu *v, const struct hvm_port *p);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
 void hvm_cpuid(struct vcpu *v, unsigned length);
@@ -171,6 +173,8 @@ struct code_place {
 unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes);
 /* To behind it. */
 void hvm_skip(struct vcpu *v, unsigned length);
+/* The same where it was allowed, else the guest gets #GP(0). */
+void hvm_finish(struct vcpu *v, bool allowed, unsigned length);
 
 /* Up to 15 bytes at RIP; how many could be read. */
 unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES]);
@@ -220,7 +224,6 @@ void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
 bool hvm_drop_root(struct vcpu *v, gpa_t root);
 void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes);
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page);
-uint64_t *hvm_gdt(const struct vcpu *v);
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl);
 
@@ -241,7 +244,7 @@ bool hvm_pv_port(struct vcpu *v);
 	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
 	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
 	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
-	.use_page = hvm_use_page, .gdt = hvm_gdt, .set_ldt = hvm_set_ldt,                        \
-	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
+	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint,        \
+	.pc_apics = true, .reason = "exit"
 
 #endif

@@ -56,22 +56,18 @@ mpa_t nested_create(struct guest *g)
 
 mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at)
 {
-	mpa_t copy[5] = { 0 }, from = root;
+	uint64_t top = root.v, *entry = &top; /* what leads to the table to copy, in the new ones */
 
 	for (int l = 4; l > 0; l--) {
-		copy[l] = guest_take(g, PAGE_SIZE);
-		if (!copy[l].v)
-			return MPA(0);
-		memcpy(direct(copy[l]), direct(from), PAGE_SIZE);
-		if (l < 4) {
-			uint64_t *e = (uint64_t *)direct(copy[l + 1]) + pt_index(at.v, l + 1);
+		mpa_t copy = guest_take(g, PAGE_SIZE);
 
-			*e = (*e & ~PTE_ADDR) | copy[l].v;
-		}
-		if (l > 1)
-			from = MPA(((uint64_t *)direct(from))[pt_index(at.v, l)] & PTE_ADDR);
+		if (!copy.v)
+			return MPA(0);
+		memcpy(direct(copy), direct(MPA(*entry & PTE_ADDR)), PAGE_SIZE);
+		*entry = (*entry & ~PTE_ADDR) | copy.v;
+		entry = (uint64_t *)direct(copy) + pt_index(at.v, l);
 	}
-	return copy[4];
+	return MPA(top);
 }
 
 static bool overlaps(mpa_t a, uint64_t bytes, mpa_t b, uint64_t b_bytes)

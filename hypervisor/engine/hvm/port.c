@@ -7,9 +7,8 @@
 
 /* The instruction that exited ends at next_rip, with its opcode. False: another stands there now.
  * LOCK, which QEMU 7.2 lets pass, makes no other of it: that would be looked for without end. */
-static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64, struct insn *i)
+static bool find_string(struct vcpu *v, const struct hvm_port *p, bool code64, struct insn *i)
 {
-	const struct hvm_port *p = &s->port;
 	unsigned n = (unsigned)(p->next_rip - v->regs->rip), bytes;
 	uint8_t code[INSN_BYTES];
 
@@ -17,36 +16,7 @@ static bool find_string(struct vcpu *v, const struct hvm_string *s, bool code64,
 	return n && n <= bytes && !insn_decode(code, n, code64, i) &&
 	       insn_prefixes(code, n, code64) == n - 1 &&
 	       code[n - 1] == (p->in ? 0x6c : 0x6e) + (p->width > 1) &&
-	       !(i->flags & INSN_REP) == !s->repeat;
-}
-
-/* Else, of 16 bits; unless it is of 64. */
-static bool in_code32(const struct vcpu *v)
-{
-	struct hvm_segment cs;
-
-	hvm_vendor->get_segment(v, 1, &cs);
-	return cs.attributes & HVM_BIG;
-}
-
-/* Not every processor says a string's address size and segment. */
-static bool complete(struct vcpu *v, const struct hvm_string *s, struct insn *i)
-{
-	bool code64 = hvm_in_code64(v), small = s->address < (code64 ? 8 : 4), in = s->port.in;
-	uint8_t seg = in ? 0 : s->seg; /* INS: to ES */
-	struct insn found;
-
-	if (!s->address || seg == HVM_NOT_SAID) {
-		if (!find_string(v, s, code64, &found))
-			return false;
-		small = found.flags & INSN_SMALL_ADDRESS;
-		small ^= !code64 && !in_code32(v);
-		seg = found.seg;
-	}
-	*i = (struct insn){ .op = in ? INSN_INS : INSN_OUTS, .width = s->port.width, .seg = seg };
-	i->flags = INSN_DX | (s->repeat ? INSN_REP : 0) | (code64 ? INSN_CODE64 : 0) |
-		   (small ? INSN_SMALL_ADDRESS : 0);
-	return true;
+	       !(i->flags & INSN_REP) == !p->repeat;
 }
 
 static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
@@ -57,12 +27,26 @@ static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
 	}
 }
 
-void hvm_string(struct vcpu *v, const struct hvm_string *s)
+/* Not every processor says a string's address size and segment. */
+void hvm_string(struct vcpu *v, const struct hvm_port *p)
 {
+	bool code64 = hvm_in_code64(v), small = p->address < (code64 ? 8 : 4);
+	uint8_t seg = p->in ? 0 : p->seg; /* INS: to ES */
+	struct hvm_segment cs;
 	struct insn i;
 
-	if (complete(v, s, &i))
-		execute(v, &i, s->port.next_rip);
+	if (!p->address || seg == HVM_NOT_SAID) {
+		if (!find_string(v, p, code64, &i))
+			return;
+		hvm_vendor->get_segment(v, 1, &cs);
+		small = i.flags & INSN_SMALL_ADDRESS;
+		small ^= !code64 && !(cs.attributes & HVM_BIG); /* of 16 bits */
+		seg = i.seg;
+	}
+	i = (struct insn){ .op = p->in ? INSN_INS : INSN_OUTS, .width = p->width, .seg = seg };
+	i.flags = INSN_DX | (p->repeat ? INSN_REP : 0) | (code64 ? INSN_CODE64 : 0) |
+		  (small ? INSN_SMALL_ADDRESS : 0);
+	execute(v, &i, p->next_rip);
 }
 
 void hvm_port(struct vcpu *v, const struct hvm_port *p)

@@ -71,17 +71,21 @@ static uint64_t page_rights(uint64_t va)
 	return va == GATE_VCPU_PAGE ? rights : rights & ~PTE_W;
 }
 
-/* The gate area as the guest's tables show it: the same for all its vCPUs. */
+/* The gate area as the guest's tables show it: the same for all its vCPUs. Beside whatever table
+ * the guest has are the kernel's own segments. */
 static bool create_gate(struct guest *g, mpa_t nested)
 {
 	uint64_t *pdpt = table_page(g, nested, HVM_GATE_PDPT);
 	uint64_t *pd = table_page(g, nested, HVM_GATE_PD);
 	uint64_t *pt = table_page(g, nested, HVM_GATE_PT);
+	uint64_t *gdt = new_page(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), false);
 	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
 					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
 
-	if (!pdpt || !pd || !pt)
+	if (!pdpt || !pd || !pt || !gdt)
 		return false;
+	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
+	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
 	pdpt[0] = HVM_GATE_PD | TABLE;
 	pd[0] = HVM_GATE_PT | TABLE;
 	for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
@@ -98,25 +102,11 @@ static bool create_gate(struct guest *g, mpa_t nested)
 			  MPA(LINKER_VALUE(hvm_hypercall_phys)), false);
 }
 
-/* The kernel's own segments, beside whatever table the guest has. */
-static bool create_segments(struct guest *g, mpa_t nested)
-{
-	uint64_t *gdt = new_page(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), false);
-
-	if (!gdt)
-		return false;
-	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
-	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
-	return true;
-}
-
 int hvm_pv_create_guest(struct guest *g)
 {
 	mpa_t root = g->hvm->nested_root;
 
-	return create_identity(g, root) && create_gate(g, root) && create_segments(g, root)
-		       ? 0
-		       : -ENOMEM;
+	return create_identity(g, root) && create_gate(g, root) ? 0 : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
@@ -130,9 +120,9 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 		return -ENOMEM;
 	v->hvm->nested_root = root;
 	v->hvm->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
-	v->hvm->gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
+	v->pv_gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
 	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
-	return v->hvm->idt && v->hvm->gdt && v->hvm->gate &&
+	return v->hvm->idt && v->pv_gdt && v->hvm->gate &&
 			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
 					  true)
 		       ? 0
@@ -221,13 +211,6 @@ void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
 	hvm_vendor->flush(v);
 }
 
-/* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
- * limit, and IST 2 is half way down the entry stack. */
-static void complete_tss(struct veneer_vcpu_page *page)
-{
-	page->fault[0] = ~0ull;
-	page->reserved = VENEER_ENTRY_STACK_TOP - sizeof(page->entry_stack) / 2;
-}
 _Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, rsp[0]) ==
 		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, kernel_sp),
 	       "RSP0");
@@ -238,16 +221,14 @@ _Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
 		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, fault) + 2,
 	       "I/O bitmap");
 
+/* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
+ * limit, and IST 2 is half way down the entry stack. */
 void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 {
-	complete_tss(page);
+	page->fault[0] = ~0ull;
+	page->reserved = VENEER_ENTRY_STACK_TOP - sizeof(page->entry_stack) / 2;
 	nested_map(v->guest, v->hvm->nested_root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(page), true);
 	hvm_vendor->flush(v);
-}
-
-uint64_t *hvm_gdt(const struct vcpu *v)
-{
-	return v->hvm->gdt;
 }
 
 /* The processor reads the guest's own table. */
@@ -292,8 +273,7 @@ static void start_segments(struct vcpu *v)
 
 void hvm_pv_start(struct vcpu *v, gpa_t root)
 {
-
-	pv_gdt_start(v->hvm->gdt);
+	pv_gdt_start(v->pv_gdt);
 	fill_idt(v);
 	memset(v->hvm->gate, 0, PAGE_SIZE);
 	start_segments(v);

@@ -33,13 +33,12 @@ static const struct hvm_vendor vendor;
 /* 15.4: CPUID says whether it is there, VM_CR whether the firmware has locked it. */
 static const char *missing(void)
 {
-	uint32_t r[4];
+	uint32_t r[4], last;
 
 	cpuid(0x80000000, 0, r);
-	if (r[0] < CPUID_SVM)
-		return "this processor has no AMD-V: want engine = ring";
+	last = r[0];
 	cpuid(0x80000001, 0, r);
-	if (!(r[2] & BIT(2)))
+	if (last < CPUID_SVM || !(r[2] & BIT(2)))
 		return "this processor has no AMD-V: want engine = ring";
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
 		return "AMD-V is switched off by the firmware: look for SVM in its setup, or "
@@ -65,14 +64,9 @@ static void msr_permit(uint32_t msr)
 	((uint8_t *)direct(msrpm))[at / 8] &= (uint8_t) ~(3 << at % 8);
 }
 
-/* These are the guest's own, exchanged by VMLOAD and VMSAVE. */
+/* The guest's own MSRs are exchanged by VMLOAD and VMSAVE. */
 static bool create_maps(void)
 {
-	static const uint32_t own[] = { MSR_FS_BASE,	 MSR_GS_BASE,	  MSR_KERNEL_GS_BASE,
-					MSR_STAR,	 MSR_LSTAR,	  MSR_CSTAR,
-					MSR_SFMASK,	 MSR_SYSENTER_CS, MSR_SYSENTER_ESP,
-					MSR_SYSENTER_EIP };
-
 	if (iopm.v)
 		return true;
 	iopm = memory_alloc(3 * PAGE_SIZE);
@@ -81,8 +75,8 @@ static bool create_maps(void)
 		return false;
 	memset(direct(iopm), 0xff, 3 * PAGE_SIZE);
 	memset(direct(msrpm), 0xff, 2 * PAGE_SIZE);
-	for (unsigned i = 0; i < ARRAY_SIZE(own); i++)
-		msr_permit(own[i]);
+	for (unsigned i = 0; i < HVM_OWN_MSRS; i++)
+		msr_permit(hvm_own_msrs[i]);
 	return true;
 }
 
@@ -116,7 +110,7 @@ static void set_intercepts(struct vmcb_control *c)
 
 /* An empty one, for a vCPU that begins: nothing waits in it, and nothing of it is known to the
  * processor. After a shutdown all of it is undefined (15.14.3). */
-static void begin(struct vcpu *v)
+static void start(struct vcpu *v, gpa_t root)
 {
 	struct vmcb *b = &v->svm->vmcb;
 	struct vmcb_control *c = &b->control;
@@ -132,60 +126,42 @@ static void begin(struct vcpu *v)
 	c->nested_paging = 1;
 	c->nested_cr3 = v->hvm->nested_root.v;
 	b->save.pat = v->hvm->pat = PAT_RESET;
-}
-
-static void start(struct vcpu *v, gpa_t root)
-{
-	begin(v);
 	hvm_start(v, root);
 }
 
 /* --- what hvm.h asks of it --- */
 
+#define FIELD(name) offsetof(struct vmcb_save, name)
+
+static uint64_t *place(const struct vcpu *v, enum hvm_register r)
+{
+	static const uint16_t at[] = { FIELD(cr0), FIELD(cr2), FIELD(cr3), FIELD(cr4) };
+
+	return (uint64_t *)((char *)&v->svm->vmcb.save + at[r]);
+}
+
 static uint64_t get(const struct vcpu *v, enum hvm_register r)
 {
-	const struct vmcb_save *s = &v->svm->vmcb.save;
-
-	switch (r) {
-	case HVM_CR0: return s->cr0;
-	case HVM_CR2: return s->cr2;
-	case HVM_CR3: return s->cr3;
-	case HVM_CR4: return s->cr4;
-	default: return v->hvm->efer;
-	}
+	return *place(v, r);
 }
 
 /* VMRUN wants SVME set, 15.5.1. LME without paging means nothing to a processor, but to QEMU 7.2:
  * with PAE off too, its exit leaves the host without paging. MOV to CR0 exits. */
-static void load_efer(struct vcpu *v)
-{
-	struct vmcb_save *s = &v->svm->vmcb.save;
-
-	s->efer = (s->cr0 & CR0_PG ? v->hvm->efer : v->hvm->efer & ~(uint64_t)EFER_LME) | EFER_SVME;
-}
-
 static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 {
 	struct vmcb *b = &v->svm->vmcb;
 
 	b->control.clean &= ~(r == HVM_CR2 ? SVM_CLEAN_CR2 : SVM_CLEAN_CR);
-	switch (r) {
-	case HVM_CR0: b->save.cr0 = value; break;
-	case HVM_CR2: b->save.cr2 = value; break;
-	case HVM_CR3: b->save.cr3 = value; break;
-	case HVM_CR4: b->save.cr4 = value; break;
-	default: v->hvm->efer = value;
-	}
-	load_efer(v);
+	*(r == HVM_EFER ? &v->hvm->efer : place(v, r)) = value;
+	b->save.efer = v->hvm->efer | EFER_SVME;
+	if (!(b->save.cr0 & CR0_PG))
+		b->save.efer &= ~(uint64_t)EFER_LME;
 }
-
-#define SEGMENT(name) offsetof(struct vmcb_save, name)
 
 static struct hvm_segment *segment(const struct vcpu *v, unsigned seg)
 {
-	static const uint8_t at[] = { SEGMENT(es),   SEGMENT(cs),  SEGMENT(ss),	  SEGMENT(ds),
-				      SEGMENT(fs),   SEGMENT(gs),  SEGMENT(ldtr), SEGMENT(tr),
-				      SEGMENT(gdtr), SEGMENT(idtr) };
+	static const uint8_t at[] = { FIELD(es), FIELD(cs),   FIELD(ss), FIELD(ds),   FIELD(fs),
+				      FIELD(gs), FIELD(ldtr), FIELD(tr), FIELD(gdtr), FIELD(idtr) };
 
 	return (struct hvm_segment *)((char *)&v->svm->vmcb.save + at[seg]);
 }
@@ -367,23 +343,21 @@ static void port_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->svm->vmcb.control;
 	uint64_t info = c->exit_info1;
-	const struct hvm_port p = {
+	struct hvm_port p = {
 		.port = (uint16_t)(info >> 16),
 		.width = info >> 4 & 7,
 		.in = info & BIT(0),
 		.next_rip = c->exit_info2,
 	};
 
-	if (!(info & BIT(2))) {
+	if (info & BIT(2)) {
+		p.repeat = info & BIT(3);
+		p.address = (uint8_t)((info >> 7 & 7) << 1);
+		p.seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID;
+		hvm_string(v, &p);
+	} else {
 		hvm_port(v, &p);
-		return;
 	}
-	hvm_string(v, &(struct hvm_string){
-			      .port = p,
-			      .repeat = info & BIT(3),
-			      .address = (uint8_t)((info >> 7 & 7) << 1),
-			      .seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID,
-		      });
 }
 
 static void exception_exit(struct vcpu *v, unsigned vector)
@@ -462,7 +436,7 @@ static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
 	return true;
 }
 
-static void dr_exit(struct vcpu *v, uint64_t n)
+static __attribute__((noinline)) void dr_exit(struct vcpu *v, uint64_t n)
 {
 	struct insn i;
 
@@ -473,10 +447,8 @@ static void dr_exit(struct vcpu *v, uint64_t n)
 		value = (uint32_t)value;
 	if (n == 5 && (v->svm->vmcb.save.cr4 & CR4_DE))
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
-	else if (hvm_in_ring0(v) && set_debug(v, n, value))
-		hvm_skip(v, i.length);
 	else
-		hvm_exception(v, VECTOR_GP, 0);
+		hvm_finish(v, hvm_in_ring0(v) && set_debug(v, n, value), i.length);
 }
 
 static void handle_exit(struct vcpu *v)

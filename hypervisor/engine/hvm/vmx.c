@@ -35,6 +35,18 @@ static void vmwrite(uint64_t field, uint64_t v)
 		panic("VMCS field %lx", field);
 }
 
+/* An instruction with an address in memory. */
+#define VMX(instruction, memory, ...)                     \
+	do {                                              \
+		bool failed;                              \
+		__asm__ volatile(instruction              \
+				 : "=@ccbe"(failed)       \
+				 : "m"(memory), "r"(1ull) \
+				 : "memory");             \
+		if (failed)                               \
+			panic(__VA_ARGS__);               \
+	} while (0)
+
 static void set_bits(uint64_t field, uint64_t bits, bool wanted)
 {
 	uint64_t old = vmread(field), new = wanted ? old | bits : old & ~bits;
@@ -126,7 +138,6 @@ static void start_cpu(struct cpu *cpu)
 {
 	uint64_t firmware = rdmsr(MSR_FEATURE_CONTROL);
 	mpa_t vmxon;
-	bool failed;
 
 	if (cpu->vmx)
 		return;
@@ -137,9 +148,7 @@ static void start_cpu(struct cpu *cpu)
 		wrmsr(MSR_FEATURE_CONTROL, firmware | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
 	write_cr0(read_cr0() | rdmsr(MSR_VMX_CR0_FIXED0));
 	write_cr4(read_cr4() | rdmsr(MSR_VMX_CR4_FIXED0));
-	__asm__ volatile("vmxon %1" : "=@ccbe"(failed) : "m"(vmxon.v) : "memory");
-	if (failed)
-		panic("VMXON on core %u", cpu->id);
+	VMX("vmxon %1", vmxon.v, "VMXON on core %u", cpu->id);
 }
 
 static mpa_t msr_bitmap; /* the same for all guests; constant after the first */
@@ -154,15 +163,8 @@ static void msr_permit(uint32_t msr)
 	reads[2048 + n / 8] &= (uint8_t) ~(1 << n % 8);
 }
 
-/* What VT-x does not exchange by itself, and no exit needs; the guest has them for itself. */
-static const uint32_t lazy_msrs[LAZY_MSRS] = { MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
-					       MSR_KERNEL_GS_BASE };
-
 static bool create_bitmap(void)
 {
-	static const uint32_t exchanged[] = { MSR_FS_BASE, MSR_GS_BASE, MSR_SYSENTER_CS,
-					      MSR_SYSENTER_ESP, MSR_SYSENTER_EIP };
-
 	if (msr_bitmap.v)
 		return true;
 	msr_bitmap = memory_alloc(PAGE_SIZE);
@@ -170,10 +172,8 @@ static bool create_bitmap(void)
 		return false;
 	start_cpu(this_cpu()); /* the first instructions of guests are prepared here */
 	memset(direct(msr_bitmap), 0xff, PAGE_SIZE);
-	for (unsigned i = 0; i < LAZY_MSRS; i++)
-		msr_permit(lazy_msrs[i]);
-	for (unsigned i = 0; i < ARRAY_SIZE(exchanged); i++)
-		msr_permit(exchanged[i]);
+	for (unsigned i = 0; i < HVM_OWN_MSRS; i++)
+		msr_permit(hvm_own_msrs[i]);
 	hvm_pv_use_vmcall();
 	return true;
 }
@@ -184,13 +184,10 @@ static bool create_bitmap(void)
 static void use(struct vcpu *v)
 {
 	struct cpu *cpu = this_cpu();
-	bool failed;
 
 	if (cpu->vmx->vmcs == v)
 		return;
-	__asm__ volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(v->vmx->vmcs_at.v) : "memory");
-	if (failed)
-		panic("VMPTRLD");
+	VMX("vmptrld %1", v->vmx->vmcs_at.v, "VMPTRLD");
 	cpu->vmx->vmcs = v;
 }
 
@@ -198,11 +195,8 @@ static void use(struct vcpu *v)
 static void clear(struct vcpu *v)
 {
 	struct cpu *cpu = this_cpu();
-	bool failed;
 
-	__asm__ volatile("vmclear %1" : "=@ccbe"(failed) : "m"(v->vmx->vmcs_at.v) : "memory");
-	if (failed)
-		panic("VMCLEAR");
+	VMX("vmclear %1", v->vmx->vmcs_at.v, "VMCLEAR");
 	if (cpu->vmx->vmcs == v)
 		cpu->vmx->vmcs = NULL;
 	v->vmx->launched = false;
@@ -269,9 +263,12 @@ static void write_zeros(void)
 		vmwrite(fields[i], 0);
 }
 
-/* An empty one, for a vCPU that begins. */
-static void begin(struct vcpu *v)
+/* An empty one, for a vCPU that begins. At boot this is not the vCPU's own CPU; later another's
+ * structure may be in use on it. */
+static void start(struct vcpu *v, gpa_t root)
 {
+	struct vcpu *before = this_cpu()->vmx->vmcs;
+
 	v->vmx->vmcs_at = direct_mpa(v->vmx->vmcs);
 	clear(v);
 	memset(v->vmx->vmcs, 0, PAGE_SIZE);
@@ -285,14 +282,6 @@ static void begin(struct vcpu *v)
 	write_host(v->cpu);
 	v->hvm->pat = PAT_RESET;
 	vmwrite(VMCS_GUEST_PAT, PAT_RESET);
-}
-
-/* At boot this is not the vCPU's own CPU; later another's structure may be in use on it. */
-static void start(struct vcpu *v, gpa_t root)
-{
-	struct vcpu *before = this_cpu()->vmx->vmcs;
-
-	begin(v);
 	hvm_start(v, root);
 	clear(v);
 	if (before && before != v)
@@ -307,10 +296,9 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 	case HVM_CR0:
 		return (vmread(VMCS_CR0_SHADOW) & ~(uint64_t)CR0_GUESTS) |
 		       (vmread(VMCS_GUEST_CR0) & CR0_GUESTS);
-	case HVM_CR2: return v->loaded ? read_cr2() : v->legacy.cr2;
 	case HVM_CR3: return vmread(VMCS_GUEST_CR3);
 	case HVM_CR4: return vmread(VMCS_CR4_SHADOW);
-	default: return v->hvm->efer;
+	default: return v->loaded ? read_cr2() : v->legacy.cr2; /* CR2 */
 	}
 }
 
@@ -433,7 +421,7 @@ static void load_debug(struct vcpu *v)
 
 static void load_entries(struct vcpu *v)
 {
-	const uint64_t lazy[LAZY_MSRS] = {
+	const uint64_t lazy[HVM_LAZY_MSRS] = {
 		(uint64_t)HVM_KERNEL_CS << 32,
 		hvm_gate_places[HVM_GATE_SYSCALL],
 		hvm_gate_places[HVM_GATE_SYSCALL32],
@@ -443,7 +431,7 @@ static void load_entries(struct vcpu *v)
 	for (unsigned i = 0; i < 4; i++) {
 		v->vmx->msr[i] = lazy[i];
 		if (v->loaded)
-			wrmsr(lazy_msrs[i], lazy[i]);
+			wrmsr(hvm_own_msrs[i], lazy[i]);
 	}
 	vmwrite(VMCS_GUEST_SYSENTER_CS, v->sysenter_entry ? HVM_KERNEL_CS : 0);
 	vmwrite(VMCS_GUEST_SYSENTER_ESP, VENEER_ENTRY_STACK_TOP);
@@ -463,9 +451,9 @@ static const struct hvm_vendor vendor = {
 static void load(struct cpu *cpu, struct vcpu *v)
 {
 	use(v);
-	for (unsigned i = 0; i < LAZY_MSRS; i++) {
-		cpu->vmx->msr[i] = rdmsr(lazy_msrs[i]);
-		wrmsr(lazy_msrs[i], v->vmx->msr[i]);
+	for (unsigned i = 0; i < HVM_LAZY_MSRS; i++) {
+		cpu->vmx->msr[i] = rdmsr(hvm_own_msrs[i]);
+		wrmsr(hvm_own_msrs[i], v->vmx->msr[i]);
 	}
 	vmwrite(VMCS_HOST_SYSENTER_CS, rdmsr(MSR_SYSENTER_CS));
 	vmwrite(VMCS_HOST_SYSENTER_ESP, rdmsr(MSR_SYSENTER_ESP));
@@ -478,9 +466,9 @@ static void load(struct cpu *cpu, struct vcpu *v)
 
 static void unload(struct cpu *cpu, struct vcpu *v)
 {
-	for (unsigned i = 0; i < LAZY_MSRS; i++) {
-		v->vmx->msr[i] = rdmsr(lazy_msrs[i]);
-		wrmsr(lazy_msrs[i], cpu->vmx->msr[i]);
+	for (unsigned i = 0; i < HVM_LAZY_MSRS; i++) {
+		v->vmx->msr[i] = rdmsr(hvm_own_msrs[i]);
+		wrmsr(hvm_own_msrs[i], cpu->vmx->msr[i]);
 	}
 	v->legacy.cr2 = read_cr2();
 	if (!guest_is_pv(v->guest))
@@ -500,7 +488,7 @@ static unsigned length(void)
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	const struct hvm_port p = {
+	struct hvm_port p = {
 		.port = (uint16_t)(q >> 16),
 		.width = (uint8_t)((q & 7) + 1),
 		.in = q & BIT(3),
@@ -511,18 +499,15 @@ static void port_exit(struct vcpu *v)
 		hvm_port(v, &p);
 		return;
 	}
-	struct hvm_string s = { .port = p, .repeat = q & BIT(5), .seg = HVM_NOT_SAID };
-	if (strings_said) {
-		uint64_t i = vmread(VMCS_INSTRUCTION);
-
-		s.address = (uint8_t)(2 << (i >> 7 & 7));
-		s.seg = i >> 15 & 7;
-	}
-	hvm_string(v, &s);
+	uint64_t i = strings_said ? vmread(VMCS_INSTRUCTION) : 0;
+	p.repeat = q & BIT(5);
+	p.address = strings_said ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
+	p.seg = strings_said ? i >> 15 & 7 : HVM_NOT_SAID;
+	hvm_string(v, &p);
 }
 
 /* MOV to CR8 would mask the machine's interrupts. The guest has no local APIC, but it has a CR8. */
-static void cr_exit(struct vcpu *v)
+static __attribute__((noinline)) void cr_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
 	unsigned number = q & 15, type = q >> 4 & 3, reg = q >> 8 & 15;
@@ -534,15 +519,11 @@ static void cr_exit(struct vcpu *v)
 		hvm_write_cr(v, number, value, length());
 		return;
 	}
-	if (type == 1) { /* from CR8 */
+	if (type == 1) /* from CR8 */
 		operand_set_register(v, reg, v->vmx->cr8, 8);
-	} else if (value & ~15ull) {
-		hvm_exception(v, VECTOR_GP, 0);
-		return;
-	} else {
+	else if (!(value & ~15ull))
 		v->vmx->cr8 = (uint8_t)value;
-	}
-	hvm_skip(v, length());
+	hvm_finish(v, type == 1 || !(value & ~15ull), length());
 }
 
 /* NMIs and exceptions. DR6 is not written by an exit (28.2.1): the qualification has its bits. */
@@ -630,15 +611,8 @@ static void do_flush(struct vcpu *v)
 		uint64_t what, reserved;
 	} ept = { v->hvm->nested_root.v | VMX_EPT_WALK_4_WB, 0 }, vpid = { v->hvm->asid, 0 };
 
-	bool ept_failed, vpid_failed;
-
-	__asm__ volatile("invept %1, %2" : "=@ccbe"(ept_failed) : "m"(ept), "r"(1ull) : "memory");
-	__asm__ volatile("invvpid %1, %2"
-			 : "=@ccbe"(vpid_failed)
-			 : "m"(vpid), "r"(1ull)
-			 : "memory");
-	if (ept_failed || vpid_failed)
-		panic("INVEPT or INVVPID");
+	VMX("invept %1, %2", ept, "INVEPT or INVVPID");
+	VMX("invvpid %1, %2", vpid, "INVEPT or INVVPID");
 	v->vmx->flush = false;
 }
 

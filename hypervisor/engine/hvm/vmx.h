@@ -169,22 +169,20 @@
 #include "engine/hvm/hvm.h"
 #include "lib/types.h"
 
-#define LAZY_MSRS 5 /* exchanged when a vCPU is loaded, not at every exit */
-
 /* What the engine keeps for a vCPU, and for a CPU. */
 struct vmx_vcpu {
 	struct hvm_vcpu hvm;
 	bool launched, flush; /* VMLAUNCH is done; translations must go */
 	bool masked;	      /* entered with interrupts masked */
 	uint8_t cr8;
-	uint64_t msr[LAZY_MSRS]; /* while they are not in the processor */
+	uint64_t msr[HVM_LAZY_MSRS]; /* while they are not in the processor */
 	mpa_t vmcs_at;
 	_Alignas(PAGE_SIZE) uint8_t vmcs[PAGE_SIZE];
 };
 
 struct vmx_cpu {
-	struct vcpu *vmcs;	 /* whose VMCS is current */
-	uint64_t msr[LAZY_MSRS]; /* the hypervisor's while a guest's are loaded */
+	struct vcpu *vmcs;	     /* whose VMCS is current */
+	uint64_t msr[HVM_LAZY_MSRS]; /* the hypervisor's while a guest's are loaded */
 	_Alignas(PAGE_SIZE) uint8_t vmxon[PAGE_SIZE];
 };
 

@@ -32,8 +32,9 @@
 	popq	%rax
 .endm
 
-/* To the ring-1 kernel's entry. What a kernel has not registered leads to GATE_NO_SYSCALL. */
-.macro ENTER_KERNEL entry:req
+/* To the ring-1 kernel's entry. What a kernel has not registered leads to GATE_NO_SYSCALL. A frame
+ * that this IRETQ refuses is told by its label, see gate_from_ring0. */
+.macro ENTER_KERNEL from:req, entry:req
 	leaq	gate_frame_end(%rip), %rsp
 	pushq	$VENEER_KERNEL_SS
 	pushq	gate_vcpu_page+VENEER_VP_KERNEL_SP(%rip)
@@ -41,6 +42,8 @@
 	pushq	$VENEER_KERNEL_CS
 	pushq	gate_data+\entry(%rip)
 	movl	$VENEER_IRQ_MASKED, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
+gate_\from\()_iret:
+	iretq
 .endm
 
 	.section .gate.text, "ax"
@@ -99,9 +102,7 @@ gate_page_fault:
 	.set	word, word + 1
 	.endr
 	popq	%rax
-	ENTER_KERNEL GD_FAULT_ENTRY
-gate_fault_iret:
-	iretq
+	ENTER_KERNEL fault, GD_FAULT_ENTRY
 1:	pushq	$VECTOR_PF
 
 gate_common:
@@ -150,16 +151,12 @@ gate_syscall:
 	xorq	%rcx, %rsp
 	cmpq	$0xfff, %rsp
 	jbe	gate_hypercall_entry
-	ENTER_KERNEL GD_SYSCALL_ENTRY
-gate_syscall_iret:
-	iretq
+	ENTER_KERNEL syscall, GD_SYSCALL_ENTRY
 
 /* SYSCALL from 32-bit code: AMD alone has it. */
 gate_syscall32:
 	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
-	ENTER_KERNEL GD_SYSCALL32_ENTRY
-gate_syscall32_iret:
-	iretq
+	ENTER_KERNEL syscall32, GD_SYSCALL32_ENTRY
 
 /* SYSENTER clears IF alone, so the flags are cleaned here, and handed over in R11, which 32-bit
  * code does not have. */
@@ -171,9 +168,7 @@ gate_sysenter:
 	pushq	$FLAGS_ONE
 	popfq
 gate_sysenter_clean:
-	ENTER_KERNEL GD_SYSENTER_ENTRY
-gate_sysenter_iret:
-	iretq
+	ENTER_KERNEL sysenter, GD_SYSENTER_ENTRY
 
 gate_hypercall_entry:
 	leaq	gate_frame_end(%rip), %rsp

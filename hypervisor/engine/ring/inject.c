@@ -166,16 +166,13 @@ static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
 
 static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
 {
-	struct {
-		uint32_t esp0;
-		uint16_t ss0;
-	} __attribute__((packed)) tss;
+	uint32_t tss[2] = { 0 }; /* ESP0, and SS0 in two bytes */
 
 	if (v->legacy.tr_limit < 9 ||
-	    mmu_read(&v->mmu, GVA((uint32_t)(v->legacy.tr_base + 4)), &tss, sizeof(tss), 0, NULL))
+	    mmu_read(&v->mmu, GVA((uint32_t)(v->legacy.tr_base + 4)), tss, 6, 0, NULL))
 		return false;
-	*esp = tss.esp0;
-	*ss = tss.ss0;
+	*esp = tss[0];
+	*ss = (uint16_t)tss[1];
 	return true;
 }
 
@@ -233,28 +230,27 @@ bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 
 void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
+	bool pv = guest_is_pv(v->guest);
 	struct gate32 gate;
 
 	v->counts[COUNT_EXCEPTION]++;
 	if (!((VECTORS_WITH_ERROR >> vector) & 1))
 		error = NO_ERROR;
-	if (guest_is_pv(v->guest)) {
+	if (pv) {
 		bool user =
 			(v->regs->rip == gate_entry_points[GATE_RETURN_IRET] && finish_return(v)) ||
 			(v->regs->cs & 3) == 3;
 
-		if (v->handlers.exception[vector])
+		if (v->handlers.exception[vector]) {
 			pv_push(v, user, error, v->handlers.exception[vector]);
-		else
-			guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
-				    (uint64_t)error);
+			return;
+		}
+	} else if (read_gate(v, vector, &gate)) {
+		legacy_push(v, &gate, error);
 		return;
 	}
-	if (read_gate(v, vector, &gate))
-		legacy_push(v, &gate, error);
-	else
-		guest_crash(v->guest, "exception %u (error %lx) with no usable IDT entry", vector,
-			    (uint64_t)error);
+	guest_crash(v->guest, "exception %u (error %lx) with no %s", vector, (uint64_t)error,
+		    pv ? "handler" : "usable IDT entry");
 }
 
 /*

@@ -207,12 +207,11 @@ static enum outcome do_iret(struct vcpu *v, const struct insn *i)
 
 	if (!pop(v, frame, 3, i->width))
 		return JUMPED;
-	if (frame[2] & FLAGS_VM) {
-		guest_crash(v->guest, "IRET to virtual-8086 mode: not offered by the ring engine");
-		return JUMPED;
-	}
-	if ((v->regs->rflags & FLAGS_NT)) {
-		guest_crash(v->guest, "IRET from a nested task: no task switches are offered");
+	if ((frame[2] & FLAGS_VM) || (v->regs->rflags & FLAGS_NT)) {
+		guest_crash(v->guest,
+			    frame[2] & FLAGS_VM
+				    ? "IRET to virtual-8086 mode: not offered by the ring engine"
+				    : "IRET from a nested task: no task switches are offered");
 		return JUMPED;
 	}
 	uint16_t cs = (uint16_t)frame[1];
@@ -254,17 +253,12 @@ struct table_register {
 static enum outcome do_store_table(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
-	struct table_register t = { l->idt_limit, (uint32_t)l->idt_base };
+	bool idt = i->op == INSN_SIDT, pv = guest_is_pv(v->guest);
+	uint64_t base = idt ? l->idt_base : pv ? v->pv_gdt_base : l->gdt_base;
+	uint64_t limit = idt ? l->idt_limit : pv ? v->pv_gdt_limit : l->gdt_limit;
+	uint64_t table[2] = { (limit & 0xffff) | base << 16, base >> 48 };
 
-	if (i->op == INSN_SGDT && guest_is_pv(v->guest)) {
-		uint64_t gdt[2] = { (v->pv_gdt_limit & 0xffff) | v->pv_gdt_base << 16,
-				    v->pv_gdt_base >> 48 };
-
-		return store_memory(v, i, gdt, 10) ? DONE : JUMPED;
-	}
-	if (i->op == INSN_SGDT)
-		t = (struct table_register){ l->gdt_limit, (uint32_t)l->gdt_base };
-	return store_memory(v, i, &t, sizeof(t)) ? DONE : JUMPED;
+	return store_memory(v, i, table, pv ? 10 : 6) ? DONE : JUMPED;
 }
 
 /* Once in a life of the guest. */
@@ -348,50 +342,27 @@ static enum outcome do_ltr(struct vcpu *v, const struct insn *i)
 	return operand_store(v, at, &d, sizeof(d)) ? DONE : JUMPED;
 }
 
-/* VERR, VERW, LAR, LSL ask about a descriptor as the kernel in its ring 0 would see it. */
-static bool asked_descriptor(struct vcpu *v, const struct insn *i, uint64_t *d, bool *fault)
+/* VERR, VERW, LAR, LSL: what a descriptor is to the kernel in its ring 0. */
+static enum outcome do_ask(struct vcpu *v, const struct insn *i)
 {
-	uint16_t selector = 0;
-
-	*fault = !load_operand16(v, i, &selector);
-	if (*fault || !ring_gdt_read(v, selector, d))
-		return false;
-	return desc_dpl(*d) >= MAX(virtual_cpl(v->regs->cs), selector & 3u) ||
-	       ((*d & DESC_S) && (*d & DESC_CODE) && (*d & DESC_CONFORM));
-}
-
-static enum outcome set_zero_flag(struct vcpu *v, bool zero)
-{
-	v->regs->rflags = (v->regs->rflags & ~0x40ull) | (zero ? 0x40 : 0);
-	return DONE;
-}
-
-static enum outcome do_verify(struct vcpu *v, const struct insn *i)
-{
+	uint16_t selector;
 	uint64_t d;
-	bool fault, ok = asked_descriptor(v, i, &d, &fault) && (d & DESC_S);
 
-	if (fault)
+	if (!load_operand16(v, i, &selector))
 		return JUMPED;
-	if (ok && i->op == INSN_VERW)
-		ok = !(d & DESC_CODE) && (d & DESC_WRITE);
+	bool ok = ring_gdt_read(v, selector, &d) &&
+		  (desc_dpl(d) >= MAX(virtual_cpl(v->regs->cs), selector & 3u) ||
+		   ((d & DESC_S) && (d & DESC_CODE) && (d & DESC_CONFORM)));
+	if (ok && i->op == INSN_VERR)
+		ok = (d & DESC_S) && (!(d & DESC_CODE) || (d & DESC_WRITE));
+	else if (ok && i->op == INSN_VERW)
+		ok = (d & DESC_S) && !(d & DESC_CODE) && (d & DESC_WRITE);
 	else if (ok)
-		ok = !(d & DESC_CODE) || (d & DESC_WRITE);
-	return set_zero_flag(v, ok);
-}
-
-static enum outcome do_lar(struct vcpu *v, const struct insn *i)
-{
-	uint64_t d;
-	bool fault, ok = asked_descriptor(v, i, &d, &fault);
-
-	if (fault)
-		return JUMPED;
-	if (ok)
 		operand_set_register(v, i->reg,
 				     i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
 				     i->width);
-	return set_zero_flag(v, ok);
+	v->regs->rflags = (v->regs->rflags & ~0x40ull) | (ok ? 0x40 : 0); /* ZF */
+	return DONE;
 }
 
 /* --- control, debug and model-specific registers --- */
@@ -583,24 +554,19 @@ static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 
 	if (!ring_gdt_load(v)) /* it may have changed since */
 		return false;
-	if (seg == 2) {
-		if (selector >= SEL_GUEST_MAX || !stack_fits(v, selector, 0))
-			goto fault;
-		v->regs->ss = (selector & ~3u) | 1;
-		return true;
+	if (seg == 2 ? selector >= SEL_GUEST_MAX || !stack_fits(v, selector, 0)
+		     : !ring_selector_fits(v, selector)) {
+		ring_exception(v, VECTOR_GP, selector & ~3u);
+		return false;
 	}
-	if (!ring_selector_fits(v, selector))
-		goto fault;
 	switch (seg) {
 	case 0: __asm__ volatile("movl %0, %%es" ::"r"(s)); break;
+	case 2: v->regs->ss = (selector & ~3u) | 1; break;
 	case 3: __asm__ volatile("movl %0, %%ds" ::"r"(s)); break;
 	case 4: __asm__ volatile("movl %0, %%fs" ::"r"(s)); break;
 	default: __asm__ volatile("movl %0, %%gs" ::"r"(s)); break;
 	}
 	return true;
-fault:
-	ring_exception(v, VECTOR_GP, selector & ~3u);
-	return false;
 }
 
 static enum outcome do_mov_to_seg(struct vcpu *v, const struct insn *i)
@@ -749,8 +715,7 @@ static const struct operation {
 	[INSN_SLDT... INSN_STR] = { do_store_word, USER },
 	[INSN_LLDT] = { do_lldt },
 	[INSN_LTR] = { do_ltr },
-	[INSN_VERR... INSN_VERW] = { do_verify, USER },
-	[INSN_LAR... INSN_LSL] = { do_lar, USER },
+	[INSN_VERR... INSN_LSL] = { do_ask, USER },
 	[INSN_CLTS] = { do_clts },
 	[INSN_INVD... INSN_WBINVD] = { do_nothing },
 	[INSN_MOV_FROM_CR] = { do_mov_from_cr, PV_KERNEL },
@@ -772,23 +737,6 @@ static const struct operation {
 	[INSN_CALL_FAR_MEM] = { do_call_far },
 };
 
-static const struct veneer_site *find_site(const struct guest *g, uint64_t address)
-{
-	unsigned lo = 0, hi = g->rewrite.site_count;
-
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-
-		if (g->sites[mid].address == address)
-			return &g->sites[mid];
-		if (g->sites[mid].address < address)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
-}
-
 static void count_unlisted(struct guest *g, uint32_t address)
 {
 	for (unsigned i = 0; i < PROFILE_ENTRIES; i++) {
@@ -804,7 +752,9 @@ static void count_unlisted(struct guest *g, uint32_t address)
 
 static bool decode_here(struct vcpu *v, struct insn *insn)
 {
-	const struct veneer_site *site = find_site(v->guest, v->regs->rip);
+	const struct veneer_site *site =
+		ring_find(v->guest->sites, v->guest->rewrite.site_count, sizeof(*site),
+			  offsetof(struct veneer_site, address), v->regs->rip);
 	uint8_t code[INSN_BYTES];
 
 	if (site && !code_base(v)) { /* a table of linear addresses */
@@ -854,18 +804,15 @@ HOT_FRAME void ring_emulate(struct vcpu *v)
 		ring_exception(v, (unsigned)v->regs->vector, (int64_t)v->regs->error);
 }
 
-bool ring_emulate_hlt_at(struct vcpu *v)
+void ring_skip_hlt(struct vcpu *v)
 {
 	struct insn insn;
 	uint8_t code;
 	uint64_t at = (uint32_t)(v->regs->rip + code_base(v));
 
-	if (mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) || code != 0xf4)
-		return false;
-	if (!decode_here(v, &insn) || insn.op != INSN_HLT)
-		return false;
-	v->regs->rip = (uint32_t)(v->regs->rip + insn.length);
-	return true;
+	if (!mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) && code == 0xf4 &&
+	    decode_here(v, &insn) && insn.op == INSN_HLT)
+		v->regs->rip = (uint32_t)(v->regs->rip + insn.length);
 }
 
 void ring_iret(struct vcpu *v)

@@ -29,12 +29,7 @@ static void enter(struct cpu *cpu, struct vcpu *v)
 			   "r15", "memory", "cc");
 }
 
-#define READ_SEG(name)                                               \
-	({                                                           \
-		uint16_t s_;                                         \
-		__asm__ volatile("movw %%" #name ", %0" : "=r"(s_)); \
-		s_;                                                  \
-	})
+#define READ_SEG(name, to)    __asm__ volatile("movw %%" #name ", %0" : "=r"(to))
 #define LOAD_SEG(name, value) __asm__ volatile("movl %0, %%" #name ::"r"((uint32_t)(value)))
 
 static uint16_t fit(const struct vcpu *v, uint16_t selector)
@@ -47,10 +42,10 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 	struct ring_vcpu *own = v->ring;
 
 	(void)cpu;
-	own->ds = READ_SEG(ds);
-	own->es = READ_SEG(es);
-	own->fs = READ_SEG(fs);
-	own->gs = READ_SEG(gs);
+	READ_SEG(ds, own->ds);
+	READ_SEG(es, own->es);
+	READ_SEG(fs, own->fs);
+	READ_SEG(gs, own->gs);
 	own->fs_base = rdmsr(MSR_FS_BASE);
 	own->gs_base = rdmsr(MSR_GS_BASE);
 	fpu_save(v);
@@ -98,10 +93,10 @@ static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
 {
 	if (bytes <= PAGE_SIZE) {
 		mmu_flush(&v->mmu, va, bytes);
-		return;
+	} else {
+		mmu_flush_begin(&v->mmu, &v->ring->flush, va, bytes);
+		flush_part(v);
 	}
-	mmu_flush_begin(&v->mmu, &v->ring->flush, va, bytes);
-	flush_part(v);
 }
 
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
@@ -193,15 +188,10 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
 }
 
-static uint64_t *gdt(const struct vcpu *v)
-{
-	return v->ring->gdt;
-}
-
 static void start_pv(struct vcpu *v, gpa_t root)
 {
 	load_root_later(v, pv_paging(root), true);
-	pv_gdt_start(v->ring->gdt);
+	pv_gdt_start(v->pv_gdt);
 	v->regs->cs = VENEER_KERNEL_CS;
 	v->regs->ss = VENEER_KERNEL_SS;
 }
@@ -248,54 +238,11 @@ static void arm_window(struct vcpu *v, bool armed)
 		mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
 }
 
-static const struct veneer_iret_window *iret_window(const struct guest *g, uint64_t rip)
+static bool in_iret_window(const struct vcpu *v)
 {
-	unsigned lo = 0, hi = g->rewrite.window_count;
-
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-		const struct veneer_iret_window *w = &g->iret_windows[mid];
-
-		if (rip < w->start)
-			hi = mid;
-		else if (rip > w->iret)
-			lo = mid + 1;
-		else
-			return w;
-	}
-	return NULL;
-}
-
-static bool deliver_legacy(struct vcpu *v)
-{
-	const struct board *b = v->guest->board;
-	bool user = (v->regs->cs & 3) == 3;
-
-	if (!v->interrupt_waits || !b->interrupt_pending(v)) {
-		arm_window(v, false);
-		return true;
-	}
-	if (v->page->irq_mask && !user) {
-		arm_window(v, true);
-		return true;
-	}
-	/* a stub that ring 3 has jumped to means nothing */
-	if (!user && v->guest->prepare == PREPARE_REWRITTEN &&
-	    iret_window(v->guest, v->regs->rip)) {
-		if (!ring_gdt_load(v))
-			return false;
-		ring_iret(v);
-		if (v->state != VCPU_RUNNABLE)
-			return false;
-		if (v->page->irq_mask && (v->regs->cs & 3) != 3) {
-			arm_window(v, true);
-			return true;
-		}
-	} else if (!user) {
-		ring_emulate_hlt_at(v); /* the interrupt is what it would have waited for */
-	}
-	arm_window(v, false);
-	return ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
+	return ring_find(v->guest->iret_windows, v->guest->rewrite.window_count,
+			 sizeof(struct veneer_iret_window),
+			 offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }
 
 static bool masked_kernel(const struct vcpu *v)
@@ -303,20 +250,38 @@ static bool masked_kernel(const struct vcpu *v)
 	return v->page->irq_mask && (v->regs->cs & 3) != 3;
 }
 
+static bool deliver_legacy(struct vcpu *v)
+{
+	const struct board *b = v->guest->board;
+	bool waits = v->interrupt_waits && b->interrupt_pending(v);
+
+	/* a stub that ring 3 has jumped to means nothing */
+	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
+		if (v->guest->prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
+			ring_skip_hlt(v); /* the interrupt is what it would have waited for */
+		} else {
+			if (!ring_gdt_load(v))
+				return false;
+			ring_iret(v);
+			if (v->state != VCPU_RUNNABLE)
+				return false;
+		}
+	}
+	bool now = waits && !masked_kernel(v);
+	arm_window(v, waits && !now);
+	return !now || ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
+}
+
 /* A stock kernel with interrupts masked is stepped, because POPF would not trap. */
 static bool step_if_masked(struct vcpu *v)
 {
 	if (v->guest->prepare != PREPARE_STOCK)
 		return true;
-	bool masked = masked_kernel(v);
-	v->ring->stepping = masked;
-	if (masked) {
-		if (!ring_step(v))
-			return false;
-		masked = masked_kernel(v);
-		v->ring->stepping = masked;
-	}
-	if (masked)
+	v->ring->stepping = masked_kernel(v);
+	if (v->ring->stepping && !ring_step(v))
+		return false;
+	v->ring->stepping = masked_kernel(v);
+	if (v->ring->stepping)
 		v->regs->rflags |= FLAGS_TF;
 	else
 		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
@@ -330,7 +295,7 @@ void ring_unmask_trap(struct vcpu *v)
 {
 	v->page->irq_mask = 0;
 	v->counts[COUNT_PRIVILEGED]++;
-	if (!iret_window(v->guest, v->regs->rip))
+	if (!in_iret_window(v))
 		v->regs->rip += UNMASK_STORE_BYTES;
 }
 
@@ -424,6 +389,7 @@ static int create_vcpu(struct vcpu *v)
 	if (!at.v)
 		return -ENOMEM;
 	v->ring = direct(at);
+	v->pv_gdt = v->ring->gdt;
 	v->regs = (struct regs *)(v->ring->stacks + GATE_FRAME);
 	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;
 	if (v->cpu != g->vcpu->cpu)
@@ -484,7 +450,6 @@ const struct engine ring_engine = {
 	.flush = flush,
 	.work_part = work_part,
 	.use_page = use_page,
-	.gdt = gdt,
 	.set_ldt = ring_set_ldt,
 	.set_softint = set_softint,
 };

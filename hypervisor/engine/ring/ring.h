@@ -69,7 +69,7 @@ void ring_undo_syscall(struct vcpu *v); /* if RIP is where SYSCALL leads that no
 
 /* privileged.c: emulation of one instruction of a legacy kernel, or port I/O of a PV one */
 void ring_emulate(struct vcpu *v);
-bool ring_emulate_hlt_at(struct vcpu *v); /* steps over a HLT at RIP */
+void ring_skip_hlt(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
@@ -116,6 +116,26 @@ static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
 	if (index >= SEL_GUEST_MAX / 8)
 		return 0;
 	return v->ring->gdt[index_nospec(index, SEL_GUEST_MAX / 8)];
+}
+
+/* The entry that an address lies in, or NULL. A table sorted by address: an entry begins with the
+ * first one that is its own, and has the last one at an offset. */
+static inline const void *ring_find(const void *table, unsigned count, unsigned bytes,
+				    unsigned last, uint64_t address)
+{
+	while (count) {
+		const char *middle = (const char *)table + count / 2 * bytes;
+
+		if (address < *(const uint32_t *)middle) {
+			count /= 2;
+		} else if (address > *(const uint32_t *)(middle + last)) {
+			table = middle + bytes;
+			count -= count / 2 + 1;
+		} else {
+			return middle;
+		}
+	}
+	return NULL;
 }
 
 static inline unsigned virtual_cpl(uint64_t cs)

@@ -156,21 +156,15 @@ static enum mmu_result window_fault(struct mmu_view *view, gva_t va, unsigned er
 	static const struct translation none;
 	struct mmu *m = view->mmu;
 	uint64_t page = (va.v & PAGE_MASK) - m->window;
+	bool stub = page >= VENEER_WINDOW_STUBS;
+	uint64_t leaf = stub ? (m->window_memory.v + page - VENEER_WINDOW_STUBS) | PTE_U
+			     : m->vcpu_pages.v | PTE_W | PTE_D | PTE_NX;
 
-	if (page >= VENEER_WINDOW_STUBS) {
-		if (error & (PF_PRESENT | PF_WRITE))
-			return MMU_WINDOW;
-		return install(view, va, 1,
-			       (m->window_memory.v + page - VENEER_WINDOW_STUBS) | PTE_P | PTE_U |
-				       PTE_A,
-			       &none);
-	}
-	if (error & (PF_USER | PF_FETCH | PF_PRESENT))
+	if (error & (stub ? PF_PRESENT | PF_WRITE : PF_USER | PF_FETCH | PF_PRESENT))
 		return MMU_WINDOW;
 	if (page == VENEER_WINDOW_UNMASK && m->window_armed)
 		return error & PF_WRITE ? MMU_UNMASK : MMU_WINDOW;
-	return install(view, va, 1, m->vcpu_pages.v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX,
-		       &none);
+	return install(view, va, 1, leaf | PTE_P | PTE_A, &none);
 }
 
 /* A 2 MiB leaf is possible where the guest's page is that large and all of it is RAM. */

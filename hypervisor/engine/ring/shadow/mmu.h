@@ -106,9 +106,11 @@ struct mmu {
 	/* the pool; lists end with 0, else index + 1 */
 	uint8_t lock; /* all that follows, the shadow pages, and the views' roots */
 	mpa_t pool;
-	unsigned pool_pages, pool_free, lent;
+	unsigned pool_pages, lent;
 	struct shadow *shadow;
 	int budget; /* what whoever has the lock may still do before others get a turn */
+	/* from here to retired, 0 means that all is empty (clear_lists) */
+	unsigned pool_free;
 	uint16_t free[SHADOW_KINDS], dying;
 	uint16_t resting, rested;	 /* the latter: every other vCPU has left the guest since */
 	uint16_t unkinded[SHADOW_KINDS]; /* free pages that a scan is about, by their old kinds */

@@ -32,16 +32,9 @@ static void push_free(struct mmu *m, unsigned page)
 
 static void clear_lists(struct mmu *m)
 {
-	memset(m->bucket, 0, sizeof(m->bucket));
-	memset(m->free, 0, sizeof(m->free));
-	memset(m->unkinded, 0, sizeof(m->unkinded));
-	memset(m->kernel, 0, sizeof(m->kernel));
-	m->kernel_used = 0;
-	m->retiring = 0;
-	m->dying = m->resting = m->rested = 0;
-	m->scanning = m->scanned = false;
-	m->oldest_at = m->oldest = 0;
-	m->pool_free = 0;
+	size_t first = offsetof(struct mmu, pool_free);
+
+	memset((char *)m + first, 0, offsetof(struct mmu, clock) - first);
 }
 
 /* Those that are zero, whatever they were. */
@@ -96,16 +89,11 @@ void mmu_attach(struct mmu *m, struct mmu_view *view)
 	m->views = view;
 }
 
-static uint16_t *bucket(struct mmu *m, uint64_t key)
-{
-	return &m->bucket[shadow_bucket(key)];
-}
-
 /* Where the chain of a key names its page, or ends. A guest can find out by the time that this
  * takes which of its tables are in one chain: its length is charged. */
 static uint16_t *look_up(struct mmu *m, uint64_t key)
 {
-	uint16_t *at = bucket(m, key);
+	uint16_t *at = &m->bucket[shadow_bucket(key)];
 	int steps = 0;
 
 	for (; *at && m->shadow[*at - 1].key != key; steps++)
@@ -123,9 +111,11 @@ unsigned shadow_find(struct mmu *m, uint64_t key)
 
 static void add_key(struct mmu *m, unsigned page, uint64_t key)
 {
+	uint16_t *list = &m->bucket[shadow_bucket(key)];
+
 	m->shadow[page].key = key;
-	m->shadow[page].next = *bucket(m, key);
-	*bucket(m, key) = (uint16_t)(page + 1);
+	m->shadow[page].next = *list;
+	*list = (uint16_t)(page + 1);
 }
 
 static void remove_key(struct mmu *m, unsigned page)

@@ -133,11 +133,8 @@ _Static_assert(MMU_POOL_MAX < UINT16_MAX && MMU_POOL_MAX * (uint64_t)PT_ENTRIES 
 
 static inline void shadow_spin(uint8_t *lock)
 {
-	mmu_interleave();
-	while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE)) {
+	for (mmu_interleave(); __atomic_test_and_set(lock, __ATOMIC_ACQUIRE); mmu_interleave())
 		cpu_relax();
-		mmu_interleave();
-	}
 }
 
 /* Whoever has the lock is given a part's worth of work. */

@@ -18,18 +18,15 @@ void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes)
 struct level {
 	unsigned shift; /* of the address bits that index it */
 	unsigned bits;	/* how many */
-	bool may_be_leaf;
 };
 
 static const struct format {
 	unsigned entry_bytes, levels;
 	struct level level[4];
 } formats[] = {
-	[PAGING_32] = { 4, 2, { { 22, 10, true }, { 12, 10, true } } },
-	[PAGING_PAE] = { 8, 3, { { 30, 2, false }, { 21, 9, true }, { 12, 9, true } } },
-	[PAGING_64] = { 8,
-			4,
-			{ { 39, 9, false }, { 30, 9, false }, { 21, 9, true }, { 12, 9, true } } },
+	[PAGING_32] = { 4, 2, { { 22, 10 }, { 12, 10 } } },
+	[PAGING_PAE] = { 8, 3, { { 30, 2 }, { 21, 9 }, { 12, 9 } } },
+	[PAGING_64] = { 8, 4, { { 39, 9 }, { 30, 9 }, { 21, 9 }, { 12, 9 } } },
 };
 
 #ifdef VENEER_HOST
@@ -111,7 +108,7 @@ static int walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned 
 			return refuse(error, access, 0);
 		if (p->mode == PAGING_64)
 			t->entry[4 - i] = e;
-		bool large = l->may_be_leaf && l->shift != 12 && (e & PTE_PS) &&
+		bool large = l->shift < 30 && l->shift != 12 && (e & PTE_PS) &&
 			     (p->mode != PAGING_32 || p->large_pages);
 		bool leaf = large || l->shift == 12;
 		if (reserved_bits(p, e, l, leaf))
