@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The freestanding image: build/veneer.elf
 
-HV_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
+HV_CFLAGS := $(WARNINGS) $(HERE) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -fstack-protector-strong -mstack-protector-guard=global \
 	-Wframe-larger-than=2048 -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none -fno-builtin -mindirect-branch=thunk-extern \
