@@ -125,18 +125,18 @@ like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that
 like($text, qr/big: 1024 MiB of memory wanted, \d+ MiB free/, 'memory that is not there');
 like($text, qr/^good: neighbour: checksum right/m, 'the others start');
 
-# optional: what becomes of that guest is not the machine's verdict; a wrong line is.
+# optional: what becomes of that guest is not the machine's exit code; a wrong line is.
 my %outside = (image => 't/outside.elf', optional => 'yes');
-for (['a crash', guest('bad', %outside) . guest('good', %spin), 0, qr/verdict bad -1/],
+for (['a crash', guest('bad', %outside) . guest('good', %spin), 0, qr/exit code of bad: -1/],
 	['no core for it', guest('bad', %outside, cpus => 9) . guest('good', %spin), 0, qr/bad: none of its cores is there/],
 	['no memory for it', guest('bad', %outside, memory => '1G') . guest('good', %spin), 0, qr/bad: 1024 MiB of memory wanted/],
 	['a wrong line of it', guest('bad', %outside, share => 0) . guest('good', %spin), 1, qr/share: want a percentage/],
 	['another that cannot be started', guest('bad', %outside, optional => 'no', cpus => 9) . guest('good', %spin, optional => 'yes'), 1, qr/bad: none of its/],
-	['all are', guest('bad', %outside) . guest('good', %spin, optional => 'yes'), 0, qr/verdict bad -1/]) {
+	['all are', guest('bad', %outside) . guest('good', %spin, optional => 'yes'), 0, qr/exit code of bad: -1/]) {
 	my ($what, $conf, $want, $said) = @$_;
 	($status, $text) = run_guests('optional', $conf, '--cpus', 2, '--memory', 256);
 	is($status, $want, "optional, $what: exit status") or diag($text);
-	my $last = $want ? 'not all well' : 'all well, but optional: ' . ($said =~ /verdict/ ? 'bad verdict -1' : 'bad not started');
+	my $last = $want ? 'not all well' : 'all well, but optional: ' . ($said =~ /exit code/ ? 'bad exit code -1' : 'bad not started');
 	like($text, qr/^veneer: all done, $last\n\z/m, 'and the last line says so');
 	like($text, qr/^veneer: (the configuration, line \d+: )?$said/m, 'is said');
 	like($text, qr/^good: neighbour: checksum right/m, 'and the other guest is waited for');

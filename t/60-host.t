@@ -227,7 +227,7 @@ is($status, 0, 'a picture is taken');
 like(slurp('build/test.png'), qr/^\x89PNG/, 'it is a PNG');
 like(slurp('build/test.log'), qr/^veneer: all done, all well/m, 'the log is kept');
 
-# --- the verdict: what the hypervisor says and the emulator's exit status, never what a guest prints ---
+# --- the exit code: what the hypervisor says and the emulator's exit status, never what a guest prints ---
 my $spin = guest('a', image => 'rtos-pv.elf', cmdline => 'spin');
 my $game = guest('game', image => 'invaders.elf', cpus => 1);
 
@@ -240,7 +240,7 @@ sub on_terminal {
 }
 sub in_script {
 	my ($conf, @options) = @_;
-	return run_guests('verdict', $conf, @options);
+	return run_guests('exit-code', $conf, @options);
 }
 
 ($status, $text) = on_terminal($spin, qw(--accel tcg));
@@ -256,9 +256,9 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 	for (['on a terminal', \&on_terminal], ['in a script', \&in_script]) {
 		my ($where, $run) = @$_;
 		($status, $text) = $run->($forge, qw(--accel tcg --cpus 1));
-		is($status, 1, "$engine, $where: a forged verdict is not taken");
-		like($text, qr/^veneer: verdict attacker 7$/m, 'the true one is there');
-		is(join(', ', $text =~ /^veneer: (?:all done|verdict attacker) *.*$/mg), 'veneer: verdict attacker 7, veneer: all done, not all well', 'alone');
+		is($status, 1, "$engine, $where: a forged exit code is not taken");
+		like($text, qr/^veneer: exit code of attacker: 7$/m, 'the true one is there');
+		is(join(', ', $text =~ /^veneer: (?:all done|exit code of attacker:) *.*$/mg), 'veneer: exit code of attacker: 7, veneer: all done, not all well', 'alone');
 		is(scalar(() = $text =~ /^neighbour: /mg), 1, 'the neighbour said nothing but its own');
 		unlike($text, qr/[^\n\t -~]/, 'nothing moves the cursor');
 		like($text, qr/^attacker: y{239}\nattacker: yveneer: all done, all well$/m, 'a long line is cut behind 239 characters');
@@ -266,10 +266,10 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 	}
 }
 
-# A screen with a verdict on it is no end.
-($status, $text) = in_script(guest('attacker', image => 't/pc-screen.elf'), qw(--accel tcg --cpus 1 --expect-screen), 'attacker=halted, verdict 0',
+# A screen with an exit code on it is no end.
+($status, $text) = in_script(guest('attacker', image => 't/pc-screen.elf'), qw(--accel tcg --cpus 1 --expect-screen), 'attacker=halted, exit code 0',
 	'--send', 'attacker=x', '--expect-screen', 'attacker=READY', '--send', 'attacker=x');
-is($status, 0, 'a verdict on a guest\'s screen is not taken') or diag($text);
+is($status, 0, 'an exit code on a guest\'s screen is not taken') or diag($text);
 
 # An emulator that says all is well.
 mkdir 'build/test-emulator';

@@ -71,8 +71,8 @@
  *   - SYSCALL in 32-bit code and SYSENTER enter what SET_ENTRY names, in the same way as SYSCALL.
  *
  * Breakpoints
- *   - Addresses that the hypervisor uses for itself cannot be watched, nor the eight bytes before and
- *     behind them: top-level slots 256 to 259, 2 MiB from 0xffffffff40000000, 16 MiB from
+ *   - Addresses that the hypervisor uses for itself cannot be watched, nor the eight bytes before
+ * and behind them: top-level slots 256 to 259, 2 MiB from 0xffffffff40000000, 16 MiB from
  *     0xffffffff80000000. A guest may use such addresses otherwise, but for slot 256.
  *   - A #DB between a soft interrupt's entry and the move to another stack is dropped.
  *
@@ -87,7 +87,8 @@
  *   - vCPU 0 starts the others with VCPU_START. Each has its own handlers, GDT, root and timer.
  *   - Page tables are the guest's own matter, as with TLBs: MMU_FLUSH acts on the calling vCPU, and
  *     another that may have used the translation must be told by an event to do the same. It acts
- *     on the root that is loaded; for slots 257 to 511, the kernel's, on what hangs below all roots.
+ *     on the root that is loaded; for slots 257 to 511, the kernel's, on what hangs below all
+ * roots.
  */
 #ifndef VENEER_ABI_H
 #define VENEER_ABI_H
@@ -181,7 +182,7 @@
 #define VENEER_VIRTIO_EVENT	   8 /* event of vCPU 0 for used buffers, of all its queues */
 #define VENEER_VIRTIO_CONFIG	   9 /* (offset): 8 bytes of the configuration space */
 
-#define VENEER_SHUTDOWN_POWEROFF   0 /* code is the guest's verdict, 0 = well */
+#define VENEER_SHUTDOWN_POWEROFF   0 /* the argument is the exit code, 0 = success */
 #define VENEER_SHUTDOWN_REBOOT	   1
 #define VENEER_SHUTDOWN_CRASH	   2
 

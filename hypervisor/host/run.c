@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `veneer run CONF`: bundle, emulator, console, scripted input, pictures, verdict. */
+/* `veneer run CONF`: bundle, emulator, console, scripted input, pictures, exit code. */
 #include "run.h"
 
 #include <errno.h>
@@ -24,7 +24,8 @@ static const char help[] =
 	"usage: veneer run CONF [options]\n"
 	"\n"
 	"Bundles the guests that CONF names, starts the hypervisor with them in an emulator,\n"
-	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes "
+	"shows the console, and exits with the guests' exit code. On a terminal, what is typed "
+	"goes "
 	"to the\n"
 	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
 	"\n"
