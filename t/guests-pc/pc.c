@@ -49,7 +49,7 @@ void expect(bool good, const char *what)
 	if (good)
 		return;
 	failures++;
-	say("NOT AS IT MUST: ");
+	say("FAILED: ");
 	say(what);
 	say("\n");
 }

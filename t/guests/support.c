@@ -83,7 +83,7 @@ void expect(bool good, const char *what)
 	if (good)
 		return;
 	failures++;
-	say("NOT AS IT MUST: %s\n", what);
+	say("FAILED: %s\n", what);
 }
 
 static void back(struct veneer_frame *f, int vector)
