@@ -20,7 +20,7 @@
 
 static struct boot_info boot;
 static struct config config;
-static struct acpi_platform acpi;
+static struct acpi_info acpi;
 static uint64_t entry_tsc;
 static uint32_t off_once;
 
