@@ -14,7 +14,7 @@
 #include "metal.h"
 #include "options.h"
 #include "table.h"
-#include "way.h"
+#include "configuration.h"
 
 static const char help[] =
 	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--kvm | --log FILE]\n"

@@ -55,7 +55,7 @@ const char *words_of_op(const char *guest, const char *op)
 	return "";
 }
 
-/* Two ways to do the same, and how much the second takes over the first for each operation. */
+/* Two configurations, and how much the second takes over the first for each operation. */
 struct match {
 	unsigned rows, wins, losses;
 	struct {
@@ -146,39 +146,40 @@ static void write_instructions(FILE *f, const struct results *rtos,
 {
 	struct match m;
 
-	m = play(rtos, way_find(rtos, QEMU, "ring", "rewritten"),
-		 way_find(rtos, QEMU, "svm", "stock"), NULL);
+	m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
+		 configuration_find(rtos, QEMU, "svm", "stock"), NULL);
 	write_match(
 		f, &m,
 		"An RTOS that cannot be changed, rewritten for ring 1 against untouched in AMD-V");
-	m = play(rtos, way_find(rtos, BOCHS, "ring", "rewritten"),
-		 way_find(rtos, BOCHS, "vmx", "stock"), NULL);
+	m = play(rtos, configuration_find(rtos, BOCHS, "ring", "rewritten"),
+		 configuration_find(rtos, BOCHS, "vmx", "stock"), NULL);
 	write_match(f, &m, "The same against VT-x");
-	m = play(rtos, way_find(rtos, QEMU, "ring", "pv"), way_find(rtos, QEMU, "svm", "pv"), NULL);
+	m = play(rtos, configuration_find(rtos, QEMU, "ring", "pv"),
+		 configuration_find(rtos, QEMU, "svm", "pv"), NULL);
 	write_match(f, &m, "The RTOS as a patched guest, ring 1 against AMD-V");
 	if (!linux_rows)
 		return;
-	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
-		 way_find(linux_rows, QEMU, "svm", "pv"), NULL);
+	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
+		 configuration_find(linux_rows, QEMU, "svm", "pv"), NULL);
 	write_match(f, &m, "Linux as a patched guest, ring 1 against AMD-V");
-	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
-		 way_find(linux_rows, QEMU, "xen-pv", "pv"), NULL);
+	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
+		 configuration_find(linux_rows, QEMU, "xen-pv", "pv"), NULL);
 	write_match(f, &m, "Linux as a patched guest, Veneer's ring 1 against Xen PV's ring 3");
 }
 
 static void write_cycles(FILE *f, const struct results *rtos, const struct results *linux_rows,
 			 const struct processor *p)
 {
-	struct match m = play(rtos, way_find(rtos, QEMU, "ring", "rewritten"),
-			      way_find(rtos, QEMU, "svm", "stock"), p);
+	struct match m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
+			      configuration_find(rtos, QEMU, "svm", "stock"), p);
 	char intro[96];
 
 	snprintf(intro, sizeof(intro), "%s, the RTOS rewritten against untouched", p->name);
 	write_match(f, &m, intro);
 	if (!linux_rows)
 		return;
-	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
-		 way_find(linux_rows, QEMU, "svm", "pv"), p);
+	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
+		 configuration_find(linux_rows, QEMU, "svm", "pv"), p);
 	snprintf(intro, sizeof(intro), "%s, Linux patched in both", p->name);
 	write_match(f, &m, intro);
 }
