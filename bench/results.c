@@ -302,7 +302,8 @@ double table_switches_of(const struct results *r, const struct row *row, unsigne
 {
 	int twin = counted_twin(r, config);
 
-	if (in_ring(r, config) && twin != (int)config) /* gate.S loads CR3 on each way out and in */
+	if (in_ring(r, config) &&
+	    twin != (int)config) /* engine/ring/gate.S loads CR3 on each way out and in */
 		return 2 * count_of(r, row, config, "exits");
 	if (twin < 0)
 		return is_native(r, config) ? 0 : -1;

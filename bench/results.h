@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a comparison has found: the configurations it was run, and for each operation what it cost
- * and what happened. Filled from consoles and from events files, read by table.c, json.c, model.c,
- * report.c.
+ * The results of a comparison: its configurations, and for each operation its cost and events.
+ * Filled from consoles and events files; read by table.c, json.c, model.c and html.c.
  */
 #ifndef BENCH_RESULTS_H
 #define BENCH_RESULTS_H
