@@ -71,8 +71,8 @@
  *   - SYSCALL in 32-bit code and SYSENTER enter what SET_ENTRY names, in the same way as SYSCALL.
  *
  * Breakpoints
- *   - Addresses that the hypervisor uses for itself cannot be watched, nor the eight bytes before
- * and behind them: top-level slots 256 to 259, 2 MiB from 0xffffffff40000000, 16 MiB from
+ *   - Addresses that the hypervisor uses for itself cannot be watched, nor the eight bytes before and
+ *     behind them: top-level slots 256 to 259, 2 MiB from 0xffffffff40000000, 16 MiB from
  *     0xffffffff80000000. A guest may use such addresses otherwise, but for slot 256.
  *   - A #DB between a soft interrupt's entry and the move to another stack is dropped.
  *
@@ -87,8 +87,7 @@
  *   - vCPU 0 starts the others with VCPU_START. Each has its own handlers, GDT, root and timer.
  *   - Page tables are the guest's own matter, as with TLBs: MMU_FLUSH acts on the calling vCPU, and
  *     another that may have used the translation must be told by an event to do the same. It acts
- *     on the root that is loaded; for slots 257 to 511, the kernel's, on what hangs below all
- * roots.
+ *     on the root that is loaded; for slots 257 to 511, the kernel's, on what hangs below all roots.
  */
 #ifndef VENEER_ABI_H
 #define VENEER_ABI_H
