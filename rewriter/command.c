@@ -21,23 +21,23 @@ static const char rewrite_help[] =
 	"IN is an ELF32 i386 executable, with or without symbols and Multiboot header; it is not "
 	"changed.\n"
 	"\n"
-	"  -o, --output OUT      the rewritten ELF file; appears whole or not at all\n"
+	"  -o, --output OUT      the rewritten ELF file; written completely or not at all\n"
 	"      --report FILE     what was done to each site, as JSON\n"
-	"      --profile FILE    a console log of an earlier run: the addresses in its \"profile\" "
-	"lines\n"
-	"                        are taken as code\n"
+	"      --profile FILE    a console log of an earlier run: addresses in its \"profile\" "
+	"lines are\n"
+	"                        treated as code\n"
 	"      --force           write OUT even if a site could not be made safe\n"
-	"      --quiet           no summary\n"
+	"      --quiet           print no summary\n"
 	"\n"
-	"Exit status: 0 done; 1 a file is wrong or a site was refused; 2 wrong command line.\n";
+	"Exit status: 0 success; 1 a file is wrong or a site was refused; 2 wrong command line.\n";
 
 static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
 				   "\n"
 				   "Shows the sensitive instructions of an ELF32 i386 executable "
-				   "and what rewriting does to each; of\n"
-				   "a rewritten one, each site before and after.\n"
+				   "and how each would be rewritten; for\n"
+				   "a rewritten executable, each site before and after.\n"
 				   "\n"
-				   "      --json            for programs\n";
+				   "      --json            print JSON\n";
 
 struct profile {
 	uint32_t *address;
