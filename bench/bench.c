@@ -113,7 +113,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind != argc)
-		return option_usage("bench", "it takes options, and no other word");
+		return option_usage("bench", "unexpected argument");
 	if (worse && !o->compare)
 		return option_usage("bench", "--worse is for --compare");
 	if (o->log && (o->kvm || o->iso))

@@ -164,7 +164,7 @@ int compare_results(const char *old_path, const char *new_path, double percent)
 	if (gone)
 		printf("%u rows were not measured any more\n", gone);
 	if (!compared) {
-		fprintf(stderr, "veneer: %s: no row of it was measured now\n", old_path);
+		fprintf(stderr, "veneer: %s: none of its rows was measured\n", old_path);
 		return -1;
 	}
 	return worse || gone ? 1 : 0;

@@ -132,7 +132,7 @@ static unsigned leave_out_unended(struct results *r, const char *path)
 		if (r->configuration[w].machine != HARDWARE || !r->run[w].reports)
 			continue;
 		if (!r->run[w].ended) {
-			fprintf(stderr, "veneer: %s: %s, %s: not measured to the end, left out\n",
+			fprintf(stderr, "veneer: %s: %s, %s: not measured to the end, ignored\n",
 				path, r->guest, r->configuration[w].title);
 			results_forget(r, w);
 		}
@@ -218,5 +218,5 @@ int metal_log(struct results *rtos, struct results *linux_rows, const char *path
 		linux_rows->bare = true;
 	if (leave_out_unended(rtos, path) + leave_out_unended(linux_rows, path))
 		return 0;
-	return fail(path, "no measurement in it came to its end");
+	return fail(path, "no measurement in it is complete");
 }

@@ -81,10 +81,10 @@ static void list_refused(const struct rewrite *r)
 			fprintf(stderr, "veneer: %s: %#x: %s: %s\n", r->image->path,
 				r->site[i].address, op_name(r->site[i].insn.op), r->site[i].why);
 	if (r->map.undecodable)
-		fprintf(stderr, "veneer: %s: %u addresses that code leads to hold no instruction\n",
+		fprintf(stderr, "veneer: %s: %u branch targets hold no valid instruction\n",
 			r->image->path, r->map.undecodable);
 	if (r->map.conflicts)
-		fprintf(stderr, "veneer: %s: %u addresses are reached inside an instruction\n",
+		fprintf(stderr, "veneer: %s: %u branch targets are inside an instruction\n",
 			r->image->path, r->map.conflicts);
 }
 
@@ -111,7 +111,7 @@ static int finish(struct rewrite *r, const struct options *o)
 	if (o->report && report_write(r, o->report, why, sizeof(why)))
 		return fail(o->report, why);
 	if (unsafe && !o->force)
-		return fail(o->in, "not rewritten: --force does it all the same");
+		return fail(o->in, "not rewritten: --force writes it anyway");
 	if (output_write(r, o->out, why, sizeof(why)))
 		return fail(o->out, why);
 	report_warning(r);

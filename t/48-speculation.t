@@ -150,7 +150,7 @@ for my $engine (qw(ring svm)) {
 	spew('build/test-threads.conf', $conf);
 	veneer(qw(run build/test-threads.conf --bundle build/test-threads.cpio));
 	my (undef, $threads) = command(@machine, qw(-smp 2,cores=1,threads=2 -kernel), $image, qw(-initrd build/test-threads.cpio));
-	like($threads, qr/^veneer: speculation: cores 0 and 1 are threads of one, and run a and b, which can learn from each other: other cpus = would part them\r?$/m,
+	like($threads, qr/^veneer: speculation: cores 0 and 1 are threads of one core and run a and b, which can leak data to each other: separate them with cpus =\r?$/m,
 		'threads of one core that run different guests are named');
 	my (undef, $cores) = command(@machine, qw(-smp 2,cores=2,threads=1 -kernel), $image, qw(-initrd build/test-threads.cpio));
 	like($cores, qr/all done, all well/, 'cores that are cores');

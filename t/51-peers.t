@@ -91,7 +91,7 @@ like(slurp('build/test-bench5/report.html'), $beside, 'the report has it beside 
 
 metal_values($vt . substr($native, 0, -200));
 is($status, 0, 'half of a measurement');
-like($text, qr/^veneer: $record: rtos, native: not measured to the end, left out$/m, 'is left out, and named');
+like($text, qr/^veneer: $record: rtos, native: not measured to the end, ignored$/m, 'is left out, and named');
 metal_values("no such thing\n");
 is($status, 1, 'no record');
 like($text, qr/^veneer: $record: no measurement in it: want .* veneer bench --iso writes$/, 'is said in a line');

@@ -53,7 +53,7 @@ uint64_t __stack_chk_guard; /* boot.S */
 void __stack_chk_fail(void);
 void __stack_chk_fail(void)
 {
-	panic("a function has written over its stack frame, before %lx",
+	panic("stack protector: a function overwrote its stack frame, before %lx",
 	      (uint64_t)__builtin_return_address(0));
 }
 
@@ -227,7 +227,7 @@ static void read_acpi(void)
 	cpuid(1, 0, r);
 	acpi_read(&acpi, boot.rsdp, BOOT_REACH, r[1] >> 24);
 	if (acpi.wrong)
-		console_print("the firmware's table %s is broken: passed over", acpi.wrong);
+		console_print("firmware table %s is broken: ignored", acpi.wrong);
 	if (acpi.cpus_found > acpi.cpus)
 		console_print(
 			"the machine has %u processors, this build uses %u: raise CPUS_MAX in "

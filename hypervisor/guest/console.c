@@ -94,8 +94,7 @@ static void add(struct guest *g, enum console_kind kind, const char *fmt, ...)
 void console_guest_exit_code(struct guest *g, const char *how, int exit_code)
 {
 	if (g->console.dropped)
-		add(g, ENTRY_EXIT_CODE, "%u lines found no room on the console",
-		    g->console.dropped);
+		add(g, ENTRY_EXIT_CODE, "%u console lines were dropped", g->console.dropped);
 	add(g, ENTRY_EXIT_CODE, "%s, exit code %d", how, exit_code);
 	console_guest_send(g);
 }

@@ -72,9 +72,8 @@ void sched_shares(struct cpu *cpu)
 		promised += share;
 	}
 	if (promised > 100)
-		console_print(
-			"core %u: its vCPUs are promised %u %% of it: none can rely on its share",
-			cpu->id, promised);
+		console_print("core %u: shares add up to %u %%: none is guaranteed", cpu->id,
+			      promised);
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		unsigned share = v->guest->config->share;
 

@@ -244,7 +244,7 @@ static const char *choose_accelerator(const struct options *o)
 		accel = o->icount ? "tcg" : accelerator_choose(&why);
 	if (o->source.wants_vmx && (strcmp(accel, "kvm") || !processor_has_vmx())) {
 		accel = "bochs";
-		why = "for VT-x, which this processor has not";
+		why = "for VT-x, which this processor does not have";
 	}
 	if (isatty(2) && *why)
 		fprintf(stderr, "veneer: accelerator %s (%s)\n", accel, why);
@@ -281,7 +281,7 @@ static int judge(struct machine *m, struct script *s, int status)
 		fprintf(stderr, "veneer: the hypervisor did not start\n");
 	else if (m->started && !m->done && !m->panicked)
 		fprintf(stderr,
-			"veneer: the machine went down in the middle (the emulator's exit status "
+			"veneer: the machine stopped unexpectedly (the emulator's exit status "
 			"is %d)\n",
 			status);
 	else if (m->well && !machine_is_well(m, status))
@@ -364,7 +364,7 @@ static bool host_has_memory(const struct options *o)
 			most->line, most->name, (unsigned long)(most->memory >> 20));
 	else
 		fprintf(stderr, "veneer: --memory %s: ", o->memory);
-	fprintf(stderr, "this host has no %s MiB for a machine: want less\n", o->memory);
+	fprintf(stderr, "this host does not have %s MiB for the machine: use less\n", o->memory);
 	return false;
 }
 
@@ -595,7 +595,7 @@ int command_run(int argc, char **argv)
 	if (!good)
 		return RUN_USAGE;
 	if (optind + 1 != argc)
-		return option_usage("run", optind == argc ? "which configuration?"
+		return option_usage("run", optind == argc ? "want a configuration"
 							  : "want one configuration");
 	o.conf = argv[optind];
 	return act(&o);
