@@ -5,6 +5,6 @@
 
 #include "results.h"
 
-int kvm_measure(struct results *r, unsigned way, bool quiet);
+int kvm_measure(struct results *r, unsigned config, bool quiet);
 
 #endif

@@ -36,9 +36,9 @@ struct costs {
 int costs_read(struct costs *c, const char *path);
 
 /* How often each thing happens in one operation; false where it is not known. */
-bool model_counts(const struct results *r, const struct row *row, unsigned way, double n[COSTS]);
+bool model_counts(const struct results *r, const struct row *row, unsigned config, double n[COSTS]);
 /* Cycles for one operation, or negative. */
 double model_cycles(const struct processor *p, const struct results *r, const struct row *row,
-		    unsigned way);
+		    unsigned config);
 
 #endif

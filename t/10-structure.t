@@ -78,4 +78,33 @@ for my $file (grep { /\.c$/ } sort keys %text) {
 }
 is_deeply(\@long, [], 'no function above ' . FUNCTION_LINES . ' lines');
 
+# A source file that a README or a comment names exists: at that path from the top, from hypervisor/ or from the file's own
+# folder, or, without a path, in the same top-level folder (from t/ in hypervisor/ as well). Other projects' files and
+# placeholders:
+my %foreign = map { $_ => 1 } qw(public/arch-x86/hvm/start_info.h asm/veneer_abi.h guests/NAME.c guests-pc/NAME.c t/proof/file.c);
+my %file;
+find({ no_chdir => 1, wanted => sub { $file{$_} = 1 if -f && /\.(?:[chSt]|inc|md)$/ } },
+	qw(hypervisor virtio rtos-pv rewriter bench pvops-linux t), glob('*.md'));
+
+sub exists_for {
+	my ($name, $from) = @_;
+	my $here = $from =~ s{[^/]*$}{}r;
+	my $top = $here =~ s{/.*}{/}r;
+	return 1 if $foreign{$name} || grep { $file{"$_$name"} } '', 'hypervisor/', 't/', 'pvops-linux/overlay/', $here, $top;
+	my $of = $top eq 't/' ? qr/^(?:t|hypervisor)\// : qr/^\Q$top\E/;
+	return $name !~ m{/} && grep { /$of/ && m{(?:^|/)\Q$name\E$} } keys %file;
+}
+
+my ($named, @stale) = 0;
+for my $from (sort grep { m{\.md$|^(?!pvops-linux)[^/]+/.*\.[chS]$} } keys %file) {
+	my $text = slurp($from);
+	my @parts = $from =~ /md$/ ? $text : $text =~ m{/\*.*?\*/|//[^\n]*}sg;
+	for (map { m{(?<![\w/.*<-])((?:[\w-]+/)*[\w-]+\.[chSt])\b(?![\w/(]|\.\w)}g } @parts) {
+		$named++;
+		push @stale, "$from names $_" unless exists_for($_, $from);
+	}
+}
+is_deeply(\@stale, [], 'files that READMEs and comments name exist') or diag(join("\n", @stale));
+cmp_ok($named, '>', 200, 'and there are some');
+
 done_testing;

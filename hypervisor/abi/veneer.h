@@ -181,7 +181,7 @@
 #define VENEER_VIRTIO_EVENT	   8 /* event of vCPU 0 for used buffers, of all its queues */
 #define VENEER_VIRTIO_CONFIG	   9 /* (offset): 8 bytes of the configuration space */
 
-#define VENEER_SHUTDOWN_POWEROFF   0 /* code is the guest's verdict, 0 = well */
+#define VENEER_SHUTDOWN_POWEROFF   0 /* the argument is the exit code, 0 = success */
 #define VENEER_SHUTDOWN_REBOOT	   1
 #define VENEER_SHUTDOWN_CRASH	   2
 

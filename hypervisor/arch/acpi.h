@@ -7,7 +7,7 @@
 
 #define CPUS_MAX 16
 
-struct acpi_platform {
+struct acpi_info {
 	uint32_t apic_id[CPUS_MAX];
 	unsigned cpus;
 	unsigned cpus_found; /* cpus, and those beyond CPUS_MAX */
@@ -22,6 +22,6 @@ struct acpi_platform {
 /* Reads the tables from rsdp (0: where a BIOS leaves it); without any, one processor and a PC's
  * usual places. Firmware is believed, but not followed out of reach, and what does not add up is
  * passed over. */
-void acpi_read(struct acpi_platform *p, mpa_t rsdp, uint64_t reach, uint32_t boot_apic_id);
+void acpi_read(struct acpi_info *p, mpa_t rsdp, uint64_t reach, uint32_t boot_apic_id);
 
 #endif

@@ -164,17 +164,17 @@ static const struct command {
 } commands[] = {
 	{ 'h', "help", "this list", .run_machine = command_help },
 	{ 'l', "list", "the guests", .run_machine = command_list },
-	{ 'p', "pause", "halt the guest where it is", .run_either = command_pause, .how = true },
-	{ 'r', "resume", "let it go on", .run_either = command_pause, .how = false },
+	{ 'p', "pause", "pause the guest", .run_either = command_pause, .how = true },
+	{ 'r', "resume", "continue the guest", .run_either = command_pause, .how = false },
 	{ 'R', "reset", "start it again from its image", .run = command_reset },
-	{ 'k', "stop", "end it", .run = command_stop },
+	{ 'k', "stop", "end the guest", .run = command_stop },
 	{ 's', "stats", "time, exits by reason, worst wait", .run = machine_guest_stats },
-	{ 'x', "check", "whether its tables lead to its own memory alone", .run = command_check },
+	{ 'x', "check", "check that its page tables map only its own memory",
+	  .run = command_check },
 	{ 'v', "screen", "its text screen", .run_either = command_screen, .how = false },
 	{ 'c', "cells", "its text screen with attributes, for programs",
 	  .run_either = command_screen, .how = true },
-	{ 'i', "input", "send what is typed to it (or Ctrl-A and its number)",
-	  .run = command_input },
+	{ 'i', "input", "direct input to it (or Ctrl-A and its number)", .run = command_input },
 	{ 't', "tables", "check the hypervisor's own page tables",
 	  .run_machine = cpus_check_tables },
 	{ 'q', "off", "stop the machine", .run_machine = machine_off },
@@ -205,7 +205,7 @@ static bool run_command(char key, const char *name, struct guest *g)
 		else if (c->run_either)
 			c->run_either(to, c->how);
 		else if (g)
-			console_print("%s is for the machine: want no guest behind it", c->name);
+			console_print("%s takes no guest name", c->name);
 		else
 			c->run_machine();
 		return true;

@@ -91,11 +91,11 @@ static void add(struct guest *g, enum console_kind kind, const char *fmt, ...)
 	va_end(args);
 }
 
-void console_guest_verdict(struct guest *g, const char *how, int verdict)
+void console_guest_exit_code(struct guest *g, const char *how, int exit_code)
 {
 	if (g->console.dropped)
-		add(g, ENTRY_VERDICT, "%u lines found no room on the console", g->console.dropped);
-	add(g, ENTRY_VERDICT, "%s, verdict %d", how, verdict);
+		add(g, ENTRY_EXIT_CODE, "%u console lines were dropped", g->console.dropped);
+	add(g, ENTRY_EXIT_CODE, "%s, exit code %d", how, exit_code);
 	console_guest_send(g);
 }
 

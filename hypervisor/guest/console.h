@@ -15,7 +15,7 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* The last of these, for which there is always room: how the guest has ended. */
-void console_guest_verdict(struct guest *g, const char *how, int verdict);
+void console_guest_exit_code(struct guest *g, const char *how, int exit_code);
 
 /* Up to CONSOLE_PART bytes of the guest's own output, from any vCPU, and fewer with ends of lines
  * among them: how many were taken; 0: there is no room, and REQUEST_ROOM will say when there is. */

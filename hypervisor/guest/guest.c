@@ -298,7 +298,7 @@ void vcpu_halt(struct vcpu *v, bool masked)
 	if (!masked || v->guest->vcpus > 1) /* another may yet start it */
 		v->state = VCPU_HALTED;
 	else
-		guest_end(v->guest, 0, "halted for good, with interrupts masked");
+		guest_end(v->guest, 0, "halted with interrupts masked");
 }
 
 void vcpu_wake(struct vcpu *v)

@@ -183,7 +183,7 @@ struct guest {
 	const struct veneer_iret_window *iret_windows;
 
 	bool ended;
-	int verdict;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
+	int exit_code;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;
 
@@ -223,8 +223,8 @@ mpa_t guest_take(struct guest *g, uint64_t bytes);
 
 uint64_t guest_count_of(const struct guest *g, enum counter counter);
 
-/* The guest is through: by its own will (verdict) or not. Prints one line, applies on-crash. */
-void guest_end(struct guest *g, int verdict, const char *how);
+/* The guest is through: by its own will (exit code) or not. Prints one line, applies on-crash. */
+void guest_end(struct guest *g, int exit_code, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 struct guest *guest_find(const char *name);

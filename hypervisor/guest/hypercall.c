@@ -167,7 +167,7 @@ static int64_t hc_shutdown(struct vcpu *v, struct regs *r)
 	switch (r->rdi) {
 	case VENEER_SHUTDOWN_POWEROFF: guest_end(v->guest, r->rsi & 0xff, "powered off"); return 0;
 	case VENEER_SHUTDOWN_REBOOT: guest_restart(v->guest); return 0;
-	case VENEER_SHUTDOWN_CRASH: guest_crash(v->guest, "crashed by its own word"); return 0;
+	case VENEER_SHUTDOWN_CRASH: guest_crash(v->guest, "reported by the guest"); return 0;
 	default: return -EINVAL;
 	}
 }

@@ -170,7 +170,7 @@ static void fail_to_load(struct guest *g, const char *why)
 	g->end_wanted = true;
 	set_phase(g, GUEST_ENDED);
 	spin_unlock(&g->phase_lock);
-	g->verdict = -1;
+	g->exit_code = -1;
 	console_guest_notice(g, "%s: %s", g->config->image, why);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
 }
@@ -229,13 +229,13 @@ void guest_reset(struct guest *g)
 	vcpu_request_from(g->vcpu, REQUEST_LOAD);
 }
 
-void guest_end(struct guest *g, int verdict, const char *how)
+void guest_end(struct guest *g, int exit_code, const char *how)
 {
 	if (!decide(g, true))
 		return;
-	g->verdict = verdict;
+	g->exit_code = exit_code;
 	console_guest_flush(g);
-	console_guest_verdict(g, how, verdict);
+	console_guest_exit_code(g, how, exit_code);
 	/* a reset that came while its end was being told takes the end back */
 	spin_lock(&g->phase_lock);
 	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);

@@ -87,7 +87,7 @@ static const char *identify_kind(struct guest *g)
 			return "built for another major version of the guest interface";
 		read_note(g, VENEER_NOTE_ENTRY, &g->elf.entry, sizeof(g->elf.entry));
 		if (!canonical(g->elf.entry))
-			return "the note of its entry names no address";
+			return "its entry note holds no address";
 		g->prepare = PREPARE_PV;
 	} else if (read_note(g, VENEER_NOTE_REWRITE, &g->rewrite.version,
 			     sizeof(g->rewrite.version))) {

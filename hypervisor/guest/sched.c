@@ -72,9 +72,8 @@ void sched_shares(struct cpu *cpu)
 		promised += share;
 	}
 	if (promised > 100)
-		console_print(
-			"core %u: its vCPUs are promised %u %% of it: none can rely on its share",
-			cpu->id, promised);
+		console_print("core %u: shares add up to %u %%: none is guaranteed", cpu->id,
+			      promised);
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		unsigned share = v->guest->config->share;
 
@@ -267,7 +266,7 @@ static void idle(struct cpu *cpu)
 	cpu->unclaimed = 0;
 }
 
-static bool see_to(struct cpu *cpu, struct vcpu *v)
+static bool handle_requests_of(struct cpu *cpu, struct vcpu *v)
 {
 	bool now = has_requests(v, REQUESTS_AT_ONCE);
 	bool soon = has_requests(v, REQUESTS_IN_SHARE) && !sched_must_wait(v);
@@ -283,14 +282,14 @@ static bool see_to(struct cpu *cpu, struct vcpu *v)
 }
 
 /* One may lead to another; true: perhaps there are more. */
-static bool see_to_requests(struct cpu *cpu)
+static bool handle_requests(struct cpu *cpu)
 {
 	bool any = true;
 
 	for (unsigned n = 0; n < 2 && any; n++) {
 		any = false;
 		for (struct vcpu *v = cpu->vcpus; v; v = v->next)
-			any |= see_to(cpu, v);
+			any |= handle_requests_of(cpu, v);
 	}
 	return any;
 }
@@ -305,7 +304,7 @@ static struct vcpu *attend(struct cpu *cpu)
 		bool more = !timers_run(cpu);
 		if (!cpu->id)
 			console_attend();
-		more |= see_to_requests(cpu);
+		more |= handle_requests(cpu);
 		cpu->attention = more;
 		v = pick(cpu);
 		if (v && has_requests(v, REQUESTS_IN_TURN)) {

@@ -298,11 +298,12 @@ static void warn_of(const struct cpu *a, const struct cpu *b)
 	for (const struct vcpu *v = a->vcpus; v; v = v->next)
 		for (const struct vcpu *u = b->vcpus; u; u = u->next)
 			if (u->guest != v->guest) {
-				console_print("speculation: cores %u and %u are threads of one, "
-					      "and run %s and %s, which can learn from each "
-					      "other: other cpus = would part them",
-					      a->id, b->id, v->guest->config->name,
-					      u->guest->config->name);
+				console_print(
+					"speculation: cores %u and %u are threads of one core "
+					"and run %s and %s, which can leak data to each "
+					"other: separate them with cpus =",
+					a->id, b->id, v->guest->config->name,
+					u->guest->config->name);
 				return;
 			}
 }

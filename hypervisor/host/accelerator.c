@@ -74,9 +74,9 @@ const char *accelerator_choose(const char **why)
 	if (pid > 0 && done != pid) {
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
-		*why = "/dev/kvm opens but crawls";
+		*why = "/dev/kvm is too slow";
 	} else {
-		*why = "/dev/kvm opens but runs no guest";
+		*why = "/dev/kvm cannot run a guest";
 	}
 	return "tcg";
 }

@@ -129,21 +129,22 @@ static bool is_of_screen(const char *said)
 	return !strncmp(said, ": screen ", 9) || !strncmp(said, ": cells ", 8);
 }
 
-/* "GUEST: IMAGE, M MiB, core N, ..." before it starts, "GUEST: how it ended, verdict N", or
+/* "GUEST: IMAGE, M MiB, core N, ..." before it starts, "GUEST: how it ended, exit code N", or
  * "GUEST: reset" */
 static void note_life(struct script *s, const char *said)
 {
 	const char *colon = strchr(said, ':');
 	char name[NAME_MAX] = "";
 
-	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name) || is_of_screen(colon))
+	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name) ||
+	    is_of_screen(colon))
 		return;
 	memcpy(name, said, (size_t)(colon - said));
 	if (!s->started && strstr(colon, " MiB, core "))
 		add(s->there, name);
 	else if (!strcmp(colon, ": reset") && find_ended(s, name))
 		*find_ended(s, name) = 0;
-	else if (strstr(colon, ", verdict "))
+	else if (strstr(colon, ", exit code "))
 		add(s->ended, name);
 }
 

@@ -106,7 +106,7 @@ void apic_start_cpu(uint32_t apic_id, uint8_t page)
 	apic_send(apic_id, ICR_STARTUP | page);
 }
 
-void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)
+void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)
 {
 	volatile uint32_t *regs = direct(p->ioapic);
 

@@ -13,12 +13,12 @@
 
 #include "kernel/timer.h"
 
-#define CONSOLE_RINGS	32   /* at most */
-#define CONSOLE_RING	8192 /* bytes, a power of two */
-#define CONSOLE_LINE	480  /* bytes of an entry's text, at most */
+#define CONSOLE_RINGS	  32   /* at most */
+#define CONSOLE_RING	  8192 /* bytes, a power of two */
+#define CONSOLE_LINE	  480  /* bytes of an entry's text, at most */
 
-#define CONSOLE_RESERVE 2048 /* of a ring, for notices */
-#define CONSOLE_VERDICT 512  /* of that, for the last one */
+#define CONSOLE_RESERVE	  2048 /* of a ring, for notices */
+#define CONSOLE_EXIT_CODE 512  /* of that, for the last one */
 
 struct console_ring {
 	const char *name; /* in front of its lines */
@@ -32,7 +32,7 @@ struct console_ring {
 };
 
 /* A ring holds entries: struct console_entry, then the text. */
-enum console_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_VERDICT, ENTRY_MORE };
+enum console_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_EXIT_CODE, ENTRY_MORE };
 
 struct console_entry {
 	uint8_t kind;

@@ -251,7 +251,7 @@ static void start_one(struct cpu *cpu, mpa_t page)
 	for (unsigned i = 0; i < 10000 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++)
 		delay_us(100);
 	if (!cpu->online)
-		console_print("processor %u (APIC %u) does not start: left out", cpu->id,
+		console_print("processor %u (APIC %u) does not start: not used", cpu->id,
 			      cpu->apic_id);
 }
 

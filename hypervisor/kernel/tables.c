@@ -56,7 +56,7 @@ static bool find_code(struct tables_check *c, uint64_t va, uint64_t frame, uint6
 			return true;
 		}
 	if (c->runs == TABLES_RUNS)
-		return wrong(c, va, "executable: too much is");
+		return wrong(c, va, "executable, and should not be");
 	c->run[c->runs].start = frame;
 	c->run[c->runs++].end = frame + bytes;
 	return true;

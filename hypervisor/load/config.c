@@ -216,9 +216,9 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 			continue;
 		p->machine_wrong |= of_machine && !p->machine;
 		if (of_machine ? !p->machine : !p->guest)
-			return of_machine ? "stands outside [machine]"
-					  : "stands outside any [guest NAME]";
-		format(p->already, sizeof(p->already), "stands in line %u already", p->given[i]);
+			return of_machine ? "only [machine] has this key"
+					  : "not in a [guest NAME] section";
+		format(p->already, sizeof(p->already), "already given in line %u", p->given[i]);
 		if (p->given[i])
 			return p->already;
 		p->given[i] = p->line;
@@ -238,7 +238,7 @@ static void open_section(struct parser *p, char *s)
 	memset(p->given, 0, sizeof(p->given));
 	if (p->machine) {
 		if (p->machine_line)
-			complain(p, "[machine]: stands in line %u already", p->machine_line);
+			complain(p, "[machine]: already given in line %u", p->machine_line);
 		p->machine_line = p->line;
 		return;
 	}
@@ -252,11 +252,10 @@ static void open_section(struct parser *p, char *s)
 	size_t n = 0;
 	while (name_char(name[n]))
 		n++;
-	const char *why = !n || name[n] || n >= NAME_MAX
-				  ? "want 1 to 23 of letters, digits, - and _"
-			  : !strcmp(name, "veneer")	   ? "the console's own lines begin so"
+	const char *why = !n || name[n] || n >= NAME_MAX   ? "want 1 to 23 letters, digits, - or _"
+			  : !strcmp(name, "veneer")	   ? "reserved for the console's own lines"
 			  : p->config->guests < GUESTS_MAX ? NULL
-							   : "too many guests, 8 are possible";
+							   : "more than 8 guests";
 	if (why) {
 		complain(p, "guest name \"%s\": %s", name, why);
 		return;
@@ -274,7 +273,7 @@ static void open_section(struct parser *p, char *s)
 	p->passed_over = false;
 	for (unsigned i = 0; i + 1 < p->config->guests; i++)
 		if (!strcmp(p->config->guest[i].name, name))
-			complain(p, "a second guest \"%s\"", name);
+			complain(p, "duplicate guest \"%s\"", name);
 }
 
 static char *trim(char *s)

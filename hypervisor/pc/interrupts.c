@@ -20,7 +20,7 @@ bool pc_interrupt_pending(const struct vcpu *v)
 	return intr(p, v->id) || (p->has_apic && lapic_pending(&p->apic[v->id].lapic) >= 0);
 }
 
-static void tell(struct vcpu *v)
+static void notify(struct vcpu *v)
 {
 	if (v->cpu != this_cpu())
 		vcpu_request_from(v, REQUEST_EVENT);
@@ -28,10 +28,11 @@ static void tell(struct vcpu *v)
 		vcpu_wake(v);
 }
 
-__attribute__((noinline)) static void see_to(struct pc *p, unsigned news, unsigned wanted)
+__attribute__((noinline)) static void handle_unlocked(struct pc *p, unsigned pending,
+						      unsigned wanted)
 {
-	for (; news; news &= news - 1)
-		tell(&p->guest->vcpu[__builtin_ctz(news)]);
+	for (; pending; pending &= pending - 1)
+		notify(&p->guest->vcpu[__builtin_ctz(pending)]);
 	if (wanted & PC_SEND)
 		console_guest_send(p->guest);
 	if (wanted & PC_END)
@@ -42,17 +43,17 @@ __attribute__((noinline)) static void see_to(struct pc *p, unsigned news, unsign
 	}
 }
 
-void pc_leave(struct pc *p)
+void pc_unlock(struct pc *p)
 {
-	unsigned news = p->news | (p->pic.intr & !p->intr_told), wanted = p->wanted;
+	unsigned pending = p->pending | (p->pic.intr & !p->intr_notified), wanted = p->wanted;
 
-	p->news = p->wanted = 0;
-	p->intr_told = p->pic.intr;
+	p->pending = p->wanted = 0;
+	p->intr_notified = p->pic.intr;
 	if (p->pic.intr)
 		p->guest->vcpu->interrupt_waits = true;
 	spin_unlock(&p->lock);
-	if (news | wanted)
-		see_to(p, news, wanted);
+	if (pending | wanted)
+		handle_unlocked(p, pending, wanted);
 }
 
 /* What the 8259s have comes first: the local APIC keeps what it has. */
@@ -71,14 +72,14 @@ int pc_acknowledge(struct vcpu *v)
 			lapic_acknowledge(l, (unsigned)vector);
 	}
 	v->interrupt_waits = (!v->id && p->pic.intr) || l->irr_words;
-	pc_leave(p);
+	pc_unlock(p);
 	return vector;
 }
 
 void pc_note(struct pc *p, struct apic *a)
 {
 	a->vcpu->interrupt_waits = true;
-	p->news |= (uint8_t)(1 << a->vcpu->id);
+	p->pending |= (uint8_t)(1 << a->vcpu->id);
 }
 
 static void accept(struct pc *p, unsigned vcpu, unsigned vector, bool level)
@@ -272,5 +273,5 @@ void pc_init(struct vcpu *v)
 	spin_lock(&p->lock);
 	timer_cancel(v->cpu, &a->timer);
 	lapic_reset(&a->lapic, (uint8_t)v->id);
-	pc_leave(p);
+	pc_unlock(p);
 }

@@ -123,8 +123,8 @@ static void reset(struct guest *g)
 	struct pc *p = pc_of(g);
 
 	p->start = rdtsc();
-	p->rearm = p->intr_told = false;
-	p->news = p->wanted = 0;
+	p->rearm = p->intr_notified = false;
+	p->pending = p->wanted = 0;
 	bus_reset(&p->bus);
 	clear_screen(g);
 	pc_reset_apics(p);
@@ -137,7 +137,7 @@ static void input(struct guest *g)
 	spin_lock(&p->lock);
 	pc_rearm(p);
 	feed(&p->bus);
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 static void room(struct guest *g)
@@ -147,7 +147,7 @@ static void room(struct guest *g)
 	spin_lock(&p->lock);
 	uart_transmitted(&p->uart);
 	uart_update_line(&p->uart);
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 /* Blank outside the guest's memory. */

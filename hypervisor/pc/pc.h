@@ -49,9 +49,9 @@ struct pc_timer {
  */
 struct pc {
 	uint8_t lock;
-	uint8_t news;	/* vCPUs that have been sent something, as bits */
-	uint8_t wanted; /* PC_* */
-	bool intr_told;
+	uint8_t pending; /* vCPUs that have been sent something, as bits */
+	uint8_t wanted;	 /* PC_* */
+	bool intr_notified;
 	bool rearm; /* timers of the bus were set on another CPU */
 	uint8_t exit_code;
 	const char *ending_how;
@@ -84,7 +84,7 @@ static inline struct pc *pc_of_bus(const struct bus *b)
 
 /* interrupts.c. Gives the lock back; then wakes who has been sent something, and sees to what else
  * is wanted. */
-void pc_leave(struct pc *p);
+void pc_unlock(struct pc *p);
 void pc_attach_apics(struct pc *p);
 void pc_reset_apics(struct pc *p);
 void pc_set_line(struct bus *b, unsigned irq, bool high);

@@ -49,7 +49,7 @@ static void fired(struct timer *t)
 
 	spin_lock(&p->lock);
 	bus_fire(&p->bus, (unsigned)(timer - p->timer));
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 _Static_assert(LAPIC_NEVER == BUS_NEVER, "a timer that is not set");
@@ -68,7 +68,7 @@ static void lapic_fired(struct timer *t)
 	lapic_timer_fired(&a->lapic);
 	pc_note(p, a);
 	pc_arm_lapic(a, pc_now(&p->bus) + BUS_TIMER_REST_NS);
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 void pc_create_timers(struct pc *p)

@@ -84,7 +84,7 @@ int veneer_timer_set(uint64_t at_ns, uint64_t period_ns); /* VENEER_EVENT_TIMER;
 
 void veneer_console_write(const char *s, size_t n);
 size_t veneer_console_read(char *s, size_t n);
-void veneer_shutdown(int verdict) __attribute__((noreturn));
+void veneer_shutdown(int exit_code) __attribute__((noreturn));
 
 /* Waits for an event, delivers it, comes back unmasked. */
 static inline void veneer_halt(void)

@@ -130,7 +130,7 @@ static bool deliver_legacy(struct vcpu *v)
 	bool now = waits && hvm_vendor->interruptible(v);
 	int vector = now ? b->acknowledge(v) : -1;
 
-	hvm_vendor->window(v, waits && !now);
+	hvm_vendor->request_irq_window(v, waits && !now);
 	if (vector >= 0) {
 		v->counts[COUNT_INJECTED]++;
 		hvm_vendor->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);

@@ -44,7 +44,7 @@ enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
 /* Exceptions that exit: #MC is the machine's; #AC and #DB could come without end while one is
  * delivered. And those of a PV guest, see load_entries. */
 #define HVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
-uint32_t hvm_watched(const struct vcpu *v);
+uint32_t hvm_exception_bitmap(const struct vcpu *v);
 
 /* How the entries look: AMD APM 2 15.25.5 (as page tables), Intel SDM 3C 29.3.2 (EPT). */
 struct nested_format {
@@ -67,7 +67,7 @@ struct hvm_vendor {
 	void (*inject)(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error);
 	/* Whether an interrupt can be injected now, and an exit when it can. */
 	bool (*interruptible)(const struct vcpu *v);
-	void (*window)(struct vcpu *v, bool wanted);
+	void (*request_irq_window)(struct vcpu *v, bool wanted);
 	bool (*has_event)(const struct vcpu *v); /* one waits for the next entry */
 	/* After the instruction that exited: interrupts are no longer held back by the one before
 	 */
@@ -101,9 +101,9 @@ struct hvm_vcpu {
 /* svm.c and vmx.c have functions of the same names. */
 #define HVM_VENDOR                                                                      \
 	.get = get, .set = set, .get_segment = get_segment, .set_segment = set_segment, \
-	.inject = inject, .interruptible = interruptible, .window = window,             \
-	.has_event = has_event, .end_shadow = end_shadow, .flush = flush,               \
-	.load_entries = load_entries
+	.inject = inject, .interruptible = interruptible,                               \
+	.request_irq_window = request_irq_window, .has_event = has_event,               \
+	.end_shadow = end_shadow, .flush = flush, .load_entries = load_entries
 
 /* hvm.c: the parts of struct engine that are the same */
 int hvm_create_guest(struct guest *g);

@@ -165,7 +165,7 @@ void hvm_load_entries(struct vcpu *v)
 	hvm_vendor->load_entries(v);
 }
 
-uint32_t hvm_watched(const struct vcpu *v)
+uint32_t hvm_exception_bitmap(const struct vcpu *v)
 {
 	uint32_t exceptions = HVM_EXCEPTIONS | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
 

@@ -96,7 +96,7 @@ static void start_cpu(struct cpu *cpu)
 /* INTR and NMI are the machine's; the instructions of AMD-V itself do not exist for the guest. */
 static void set_intercepts(struct vmcb_control *c)
 {
-	c->exceptions = HVM_EXCEPTIONS;
+	c->exception_bitmap = HVM_EXCEPTIONS;
 	c->cr_write = BIT(4);
 	c->dr_write = DR_WRITES;
 	c->intercept1 = SVM_INTERCEPT1_INTR | SVM_INTERCEPT1_NMI | SVM_INTERCEPT1_INIT |
@@ -226,7 +226,7 @@ static bool interruptible(const struct vcpu *v)
 }
 
 /* A virtual interrupt that is never taken: it exits when it could be. */
-static void window(struct vcpu *v, bool wanted)
+static void request_irq_window(struct vcpu *v, bool wanted)
 {
 	struct vmcb_control *c = &v->svm->vmcb.control;
 
@@ -275,7 +275,7 @@ static void load_entries(struct vcpu *v)
 	s->sysenter_cs = v->sysenter_entry ? HVM_KERNEL_CS : 0;
 	s->sysenter_esp = VENEER_ENTRY_STACK_TOP;
 	s->sysenter_eip = hvm_gate_places[HVM_GATE_SYSENTER];
-	v->svm->vmcb.control.exceptions = hvm_watched(v);
+	v->svm->vmcb.control.exception_bitmap = hvm_exception_bitmap(v);
 	v->svm->vmcb.control.clean &= ~SVM_CLEAN_INTERCEPTS;
 }
 

@@ -12,7 +12,7 @@
 /* Appendix B, table B-1 */
 struct vmcb_control {
 	uint16_t cr_read, cr_write, dr_read, dr_write;
-	uint32_t exceptions;
+	uint32_t exception_bitmap;
 	uint32_t intercept1, intercept2, intercept3;
 	uint8_t reserved0[0x3c - 0x18];
 	uint16_t pause_threshold, pause_count;

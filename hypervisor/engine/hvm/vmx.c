@@ -59,23 +59,21 @@ static void set_bits(uint64_t field, uint64_t bits, bool wanted)
 
 /* Constant after boot: each control with what the processor wants set beside what we want. */
 static struct {
-	uint32_t pin, processor, processor2, exit, entry;
+	uint32_t pin, primary, secondary, exit, entry;
 } controls;
 
-static bool strings_said; /* constant after boot */
+static bool string_io_info; /* constant after boot */
 
 /* How long a guest with interrupts masked runs at most. */
 #define MASKED_NS 1000000
 
 #define PIN	  (VMX_PIN_INTERRUPT | VMX_PIN_NMI)
-#define PROCESSOR                                                                            \
-	(VMX_PROCESSOR_HLT | VMX_PROCESSOR_MWAIT | VMX_PROCESSOR_RDPMC | VMX_PROCESSOR_CR8 | \
-	 VMX_PROCESSOR_IO | VMX_PROCESSOR_MSR_BITMAP | VMX_PROCESSOR_MONITOR |               \
-	 VMX_PROCESSOR_SECONDARY)
-#define PROCESSOR2                                                                \
-	(VMX_PROCESSOR2_EPT | VMX_PROCESSOR2_VPID | VMX_PROCESSOR2_UNRESTRICTED | \
-	 VMX_PROCESSOR2_WBINVD)
-#define PROCESSOR2_WHERE_THERE (VMX_PROCESSOR2_RDTSCP | VMX_PROCESSOR2_INVPCID)
+#define PRIMARY                                                                      \
+	(VMX_PRIMARY_HLT | VMX_PRIMARY_MWAIT | VMX_PRIMARY_RDPMC | VMX_PRIMARY_CR8 | \
+	 VMX_PRIMARY_IO | VMX_PRIMARY_MSR_BITMAP | VMX_PRIMARY_MONITOR | VMX_PRIMARY_SECONDARY)
+#define SECONDARY \
+	(VMX_SECONDARY_EPT | VMX_SECONDARY_VPID | VMX_SECONDARY_UNRESTRICTED | VMX_SECONDARY_WBINVD)
+#define SECONDARY_OPTIONAL (VMX_SECONDARY_RDTSCP | VMX_SECONDARY_INVPCID)
 #define EXIT                                                                         \
 	(VMX_EXIT_DEBUG | VMX_EXIT_HOST_64 | VMX_EXIT_SAVE_PAT | VMX_EXIT_LOAD_PAT | \
 	 VMX_EXIT_SAVE_EFER | VMX_EXIT_LOAD_EFER)
@@ -85,22 +83,22 @@ static bool strings_said; /* constant after boot */
 	 EPT_CAP_INVVPID_CONTEXT)
 
 /* A.3 to A.5: the low half says what must be set, the high half what may be. */
-static bool fit(uint32_t msr, uint32_t wanted, uint32_t where_there, uint32_t *to)
+static bool adjust(uint32_t msr, uint32_t wanted, uint32_t optional, uint32_t *to)
 {
 	uint64_t allowed = rdmsr(msr);
 	uint32_t may = (uint32_t)(allowed >> 32);
 
-	*to = (uint32_t)allowed | wanted | (where_there & may);
+	*to = (uint32_t)allowed | wanted | (optional & may);
 	return !(wanted & ~may);
 }
 
-static bool fit_controls(void)
+static bool adjust_controls(void)
 {
-	return fit(MSR_VMX_TRUE_PIN, PIN, VMX_PIN_PREEMPTION, &controls.pin) &&
-	       fit(MSR_VMX_TRUE_PROCESSOR, PROCESSOR, 0, &controls.processor) &&
-	       fit(MSR_VMX_PROCESSOR2, PROCESSOR2, PROCESSOR2_WHERE_THERE, &controls.processor2) &&
-	       fit(MSR_VMX_TRUE_EXIT, EXIT, 0, &controls.exit) &&
-	       fit(MSR_VMX_TRUE_ENTRY, ENTRY, 0, &controls.entry);
+	return adjust(MSR_VMX_TRUE_PIN, PIN, VMX_PIN_PREEMPTION, &controls.pin) &&
+	       adjust(MSR_VMX_TRUE_PRIMARY, PRIMARY, 0, &controls.primary) &&
+	       adjust(MSR_VMX_SECONDARY, SECONDARY, SECONDARY_OPTIONAL, &controls.secondary) &&
+	       adjust(MSR_VMX_TRUE_EXIT, EXIT, 0, &controls.exit) &&
+	       adjust(MSR_VMX_TRUE_ENTRY, ENTRY, 0, &controls.entry);
 }
 
 static const struct hvm_vendor vendor;
@@ -118,13 +116,13 @@ static const char *missing(void)
 	if ((firmware & FEATURE_CONTROL_LOCK) && !(firmware & FEATURE_CONTROL_VMX))
 		return "VT-x is locked by the firmware: look for it in its setup, or want "
 		       "engine = ring";
-	if (!(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS) || !fit_controls() ||
+	if (!(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS) || !adjust_controls() ||
 	    (rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_VPID) != EPT_VPID)
 		return "this processor's VT-x is too old (no EPT, VPID or unrestricted guests): "
 		       "want engine = ring";
 	hvm_vendor = &vendor;
 	hvm_asids = 0x10000; /* VPIDs */
-	strings_said = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
+	string_io_info = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
 	return NULL;
 }
 
@@ -211,11 +209,11 @@ static void write_controls(const struct vcpu *v)
 	if (controls.pin & VMX_PIN_PREEMPTION) /* else there is no such field */
 		vmwrite(VMCS_PREEMPTION,
 			tsc_from_ns(MASKED_NS) >> (rdmsr(MSR_VMX_MISC) & VMX_MISC_PREEMPTION_RATE));
-	vmwrite(VMCS_PROCESSOR, controls.processor);
-	vmwrite(VMCS_PROCESSOR2, controls.processor2);
+	vmwrite(VMCS_PRIMARY, controls.primary);
+	vmwrite(VMCS_SECONDARY, controls.secondary);
 	vmwrite(VMCS_EXIT, controls.exit);
 	vmwrite(VMCS_ENTRY, controls.entry);
-	vmwrite(VMCS_EXCEPTIONS, HVM_EXCEPTIONS);
+	vmwrite(VMCS_EXCEPTION_BITMAP, HVM_EXCEPTIONS);
 	vmwrite(VMCS_MSR_BITMAP, msr_bitmap.v);
 	vmwrite(VMCS_EPT_POINTER, v->hvm->nested_root.v | VMX_EPT_WALK_4_WB);
 	vmwrite(VMCS_VPID, v->hvm->asid);
@@ -400,10 +398,10 @@ static bool interruptible(const struct vcpu *v)
 	       !(vmread(VMCS_GUEST_INTERRUPTIBILITY) & VMX_BLOCKED);
 }
 
-static void window(struct vcpu *v, bool wanted)
+static void request_irq_window(struct vcpu *v, bool wanted)
 {
 	(void)v;
-	set_bits(VMCS_PROCESSOR, VMX_PROCESSOR_WINDOW, wanted);
+	set_bits(VMCS_PRIMARY, VMX_PRIMARY_WINDOW, wanted);
 }
 
 static void flush(struct vcpu *v)
@@ -436,7 +434,7 @@ static void load_entries(struct vcpu *v)
 	vmwrite(VMCS_GUEST_SYSENTER_CS, v->sysenter_entry ? HVM_KERNEL_CS : 0);
 	vmwrite(VMCS_GUEST_SYSENTER_ESP, VENEER_ENTRY_STACK_TOP);
 	vmwrite(VMCS_GUEST_SYSENTER_EIP, hvm_gate_places[HVM_GATE_SYSENTER]);
-	vmwrite(VMCS_EXCEPTIONS, hvm_watched(v));
+	vmwrite(VMCS_EXCEPTION_BITMAP, hvm_exception_bitmap(v));
 }
 
 static const struct hvm_vendor vendor = {
@@ -499,10 +497,10 @@ static void port_exit(struct vcpu *v)
 		hvm_port(v, &p);
 		return;
 	}
-	uint64_t i = strings_said ? vmread(VMCS_INSTRUCTION) : 0;
+	uint64_t i = string_io_info ? vmread(VMCS_INSTRUCTION) : 0;
 	p.repeat = q & BIT(5);
-	p.address = strings_said ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
-	p.seg = strings_said ? i >> 15 & 7 : HVM_NOT_SAID;
+	p.address = string_io_info ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
+	p.seg = string_io_info ? i >> 15 & 7 : HVM_NOT_SAID;
 	hvm_string(v, &p);
 }
 

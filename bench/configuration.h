@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs one way of a comparison on its machine, from the start of the machine to its end. */
+/* Runs in one configuration of a comparison on its machine, from the start of the machine to its
+ * end. */
 #ifndef BENCH_WAY_H
 #define BENCH_WAY_H
 
@@ -15,23 +16,23 @@ struct setup {
 	bool uncounted;	    /* no events: what runs there is none of ours */
 };
 
-/* What way starts; grub: GRUB loads it, which wants Linux with its boot code. 0, or -1 with a line
- * on stderr. */
-int rtos_setup(const struct results *r, unsigned way, bool grub, struct setup *s);
-int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *s);
+/* What configuration starts; grub: GRUB loads it, which wants Linux with its boot code. 0, or -1
+ * with a line on stderr. */
+int rtos_setup(const struct results *r, unsigned config, bool grub, struct setup *s);
+int linux_setup(const struct results *r, unsigned config, bool grub, struct setup *s);
 
 /* What its veneer.conf says of measures against speculation. With WAY_MEASURES they are forced on,
  * those that a processor wants which needs most. */
 #define WAY_MEASURES "pv measures"
-const char *way_mitigations(const struct way *w);
+const char *configuration_mitigations(const struct configuration *w);
 
 /* The bundle for a veneer.conf, as a file. 0, or -1 with a line on stderr. */
-int way_bundle(const char *conf, const char *path);
+int configuration_bundle(const char *conf, const char *path);
 
 /* 0, or -1 with a line on stderr. */
-int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet);
+int run_configuration(struct results *r, unsigned config, const struct setup *s, bool quiet);
 
-/* rtos.c and linux.c: all their ways on that machine; false for peers: without them. */
+/* rtos.c and linux.c: all their configurations on that machine; false for peers: without them. */
 int rtos_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet);
 int linux_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet);
 void rtos_init(struct results *r);
