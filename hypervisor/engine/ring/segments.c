@@ -165,11 +165,7 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 	if (!(selector & 4) && at == (SEL_BOOT_DS32 & ~7u))
 		return !guest_is_pv(v->guest) && (selector & 3) <= 1;
 	d = ring_descriptor(v, selector);
-	if (!(d & DESC_P) || !(d & DESC_S))
-		return false;
-	if (d & DESC_CODE)
-		return (d & DESC_WRITE) && ((d & DESC_CONFORM) || (selector & 3) <= desc_dpl(d));
-	return (selector & 3) <= desc_dpl(d);
+	return (d & DESC_P) && desc_readable(d) && desc_reachable(d, selector & 3);
 }
 
 bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
@@ -188,5 +184,5 @@ bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring)
 	uint64_t d;
 
 	return (selector & 3) == ring && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
-	       (d & DESC_S) && !(d & DESC_CODE) && (d & DESC_WRITE) && desc_dpl(d) == ring;
+	       desc_writable(d) && desc_dpl(d) == ring;
 }

@@ -110,12 +110,11 @@ enum outcome emulate_ask(struct vcpu *v, const struct insn *i)
 	if (!ring_load_operand16(v, i, &selector))
 		return JUMPED;
 	bool ok = ring_gdt_read(v, selector, &d) &&
-		  (desc_dpl(d) >= MAX(virtual_cpl(v->regs->cs), selector & 3u) ||
-		   ((d & DESC_S) && (d & DESC_CODE) && (d & DESC_CONFORM)));
+		  desc_reachable(d, MAX(virtual_cpl(v->regs->cs), selector & 3u));
 	if (ok && i->op == INSN_VERR)
-		ok = (d & DESC_S) && (!(d & DESC_CODE) || (d & DESC_WRITE));
+		ok = desc_readable(d);
 	else if (ok && i->op == INSN_VERW)
-		ok = (d & DESC_S) && !(d & DESC_CODE) && (d & DESC_WRITE);
+		ok = desc_writable(d);
 	else if (ok)
 		operand_set_register(v, i->reg,
 				     i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
