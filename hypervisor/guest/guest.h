@@ -227,6 +227,10 @@ uint64_t guest_count_of(const struct guest *g, enum counter counter);
 void guest_end(struct guest *g, int verdict, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Where a vCPU is, and what brought it here, in one line. */
+#define VCPU_PLACE 176
+const char *vcpu_place(struct vcpu *v, char text[VCPU_PLACE]);
+
 struct guest *guest_find(const char *name);
 uint64_t guest_ran(const struct guest *g); /* ticks so far, of all its vCPUs */
 #define GUEST_CORES (4 * VCPUS_MAX)

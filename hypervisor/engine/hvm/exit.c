@@ -26,7 +26,7 @@ void hvm_finish(struct vcpu *v, bool allowed, unsigned length)
 		hvm_exception(v, VECTOR_GP, 0);
 }
 
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
+unsigned hvm_fetch(struct vcpu *v, uint8_t *code)
 {
 	bool code64 = hvm_in_code64(v);
 	uint64_t at =

@@ -54,6 +54,14 @@ HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 	return (v->hvm->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
 }
 
+unsigned hvm_code_bits(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	hvm_vendor->get_segment(v, 1, &cs);
+	return hvm_in_code64(v) ? 64 : cs.attributes & HVM_BIG ? 32 : 16;
+}
+
 bool hvm_in_ring0(const struct vcpu *v)
 {
 	return !(v->regs->cs & 3);

@@ -71,6 +71,8 @@ void ring_undo_syscall(struct vcpu *v); /* if RIP is where SYSCALL leads that no
 void ring_emulate(struct vcpu *v);
 void ring_skip_hlt(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
+unsigned ring_code_bits(const struct vcpu *v);
+unsigned ring_fetch(struct vcpu *v, uint8_t *code);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
 /* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */

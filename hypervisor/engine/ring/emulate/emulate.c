@@ -73,6 +73,27 @@ static void count_unlisted(struct guest *g, uint32_t address)
 	}
 }
 
+unsigned ring_code_bits(const struct vcpu *v)
+{
+	uint64_t d = ring_descriptor(v, v->regs->cs);
+
+	if (ring_in_code64(v))
+		return 64;
+	return (d & DESC_DB) || v->regs->cs >= SEL_GUEST_MAX ? 32 : 16; /* ours is flat */
+}
+
+static inline unsigned fetch(struct vcpu *v, bool code64, uint8_t *code)
+{
+	uint64_t rip = v->regs->rip;
+
+	return operand_fetch(v, code64 ? rip : (uint32_t)(rip + ring_code_base(v)), code);
+}
+
+unsigned ring_fetch(struct vcpu *v, uint8_t *code)
+{
+	return fetch(v, ring_in_code64(v), code);
+}
+
 static bool decode_here(struct vcpu *v, struct insn *insn)
 {
 	const struct veneer_site *site =
@@ -87,8 +108,7 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 	if (v->guest->prepare == PREPARE_REWRITTEN)
 		count_unlisted(v->guest, (uint32_t)v->regs->rip);
 	bool code64 = ring_in_code64(v);
-	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + ring_code_base(v));
-	unsigned bytes = operand_fetch(v, at, code);
+	unsigned bytes = fetch(v, code64, code);
 	return bytes && !insn_decode(code, bytes, code64, insn);
 }
 
