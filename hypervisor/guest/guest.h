@@ -171,7 +171,7 @@ struct guest {
 	struct load load;     /* how far it is */
 	uint8_t console_lock; /* over the line so far and the taking of input */
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
-	const struct board *board;		     /* NULL for PV */
+	const struct board *board;		     /* NULL: hypercalls are its devices */
 	void *board_state;			     /* the board's own */
 
 	struct file image, module;
@@ -283,11 +283,6 @@ void vcpu_event(struct vcpu *v, unsigned event); /* PV */
 static inline bool guest_is_running(const struct guest *g)
 {
 	return __atomic_load_n(&g->phase, __ATOMIC_ACQUIRE) == GUEST_RUNNING;
-}
-
-static inline bool guest_is_pv(const struct guest *g)
-{
-	return g->prepare == PREPARE_PV;
 }
 
 /* Of a PV kernel, between an INT from ring 3 and the handler's move to its own stack: the one entry

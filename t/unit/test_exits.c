@@ -7,6 +7,7 @@
 #include <stdarg.h>
 
 #include "arch/cpu.h"
+#include "engine/hvm/gate.h"
 #include "engine/hvm/hvm.h"
 #include "guest/fpu.h"
 #include "guest/guest.h"
@@ -77,6 +78,7 @@ static const struct hvm_vendor vendor = {
 	.flush = nothing,
 };
 static struct hvm_vcpu hvm;
+static struct hvm_gate_data gate;
 static const struct engine engine = { .segment_base = hvm_segment_base,
 				      .segment_holds = hvm_segment_holds,
 				      .exception = hvm_exception,
@@ -214,7 +216,6 @@ static void fresh(const char *code, unsigned bytes)
 	memcpy(memory + CODE, code, bytes);
 	memset(&vcpu, 0, sizeof(vcpu));
 	guest.board = &board;
-	guest.prepare = PREPARE_STOCK;
 	v->guest = &guest;
 	v->engine = &engine;
 	hvm = (struct hvm_vcpu){ 0 };
@@ -372,7 +373,7 @@ static void privilege(void)
 		hvm_xsetbv(v, 3);
 		ok(ring ? fault == VECTOR_GP && !xcr0_writes : fault == -1 && xcr0_writes == 1,
 		   "XSETBV in ring %u", ring);
-		guest.prepare = PREPARE_PV;
+		hvm.gate = &gate;
 		fault = -1;
 		hvm_hypercall(v, 3);
 		ok(ring ? fault == VECTOR_UD && !calls : calls == 1, "VMMCALL in ring %u", ring);

@@ -65,7 +65,7 @@ static bool pv_exception(struct vcpu *v, unsigned vector, int64_t error, uint64_
 
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
 {
-	if (guest_is_pv(v->guest) && pv_exception(v, vector, error, detail))
+	if (v->hvm->gate && pv_exception(v, vector, error, detail))
 		return;
 	if (vector == VECTOR_PF)
 		hvm_vendor->set(v, HVM_CR2, detail);
@@ -179,7 +179,7 @@ void hvm_halt(struct vcpu *v, unsigned length)
 
 void hvm_hypercall(struct vcpu *v, unsigned length)
 {
-	if (!guest_is_pv(v->guest) || !hvm_in_ring0(v)) {
+	if (!v->hvm->gate || !hvm_in_ring0(v)) {
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
 		return;
 	}

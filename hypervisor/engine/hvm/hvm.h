@@ -93,7 +93,7 @@ struct hvm_vcpu {
 		const uint8_t *bytes; /* NULL: none */
 	} code;			      /* that the last instruction lay in, see length.c */
 
-	/* PV: frames of GATE_IDT and GATE_DATA */
+	/* Of a kernel that has a gate (gate.h), else NULL: frames of GATE_IDT and GATE_DATA */
 	struct gate64 *idt;
 	struct hvm_gate_data *gate;
 };

@@ -370,7 +370,7 @@ static void exception_exit(struct vcpu *v, unsigned vector)
 	}
 	hvm_intercepted(v, vector, (int64_t)b->control.exit_info1,
 			vector == VECTOR_DB ? b->save.dr6 : b->control.exit_info2);
-	if (vector == VECTOR_DB && guest_is_pv(v->guest)) {
+	if (vector == VECTOR_DB && v->hvm->gate) {
 		b->save.dr6 = DR6_FIXED;
 		b->control.clean &= ~SVM_CLEAN_DR;
 	}
@@ -387,7 +387,7 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 		     (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
 
 	c->event = 0;
-	if (guest_is_pv(v->guest) && interrupt_waits(c)) {
+	if (v->hvm->gate && interrupt_waits(c)) {
 		c->virtual_interrupt &= ~VIRTUAL_IRQ;
 		c->clean &= ~SVM_CLEAN_TPR;
 	}

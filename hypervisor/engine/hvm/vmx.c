@@ -471,7 +471,7 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 		wrmsr(hvm_own_msrs[i], cpu->vmx->msr[i]);
 	}
 	v->legacy.cr2 = read_cr2();
-	if (!guest_is_pv(v->guest))
+	if (!v->hvm->gate)
 		v->dr6 = read_dr6();
 	hvm_unload(v);
 	/* An exit leaves the limits of GDT and IDT at 64 KiB (28.5.2), and what lies behind our
@@ -540,7 +540,7 @@ static void exception_exit(struct vcpu *v)
 	} else if (vector == VECTOR_MC) {
 		__asm__ volatile("int $18");
 	} else {
-		if (vector == VECTOR_DB && !guest_is_pv(v->guest))
+		if (vector == VECTOR_DB && !v->hvm->gate)
 			write_dr6((read_dr6() & ~0xfull) | (q & DR6_STATUS) | DR6_FIXED);
 		hvm_intercepted(v, vector, error, q);
 	}

@@ -10,7 +10,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	gva_t va = GVA(read_cr2());
 	unsigned error = (unsigned)v->regs->error;
 
-	if (!guest_is_pv(v->guest))
+	if (v->guest->board)
 		va.v = (uint32_t)va.v;
 	switch (mmu_fault(&v->mmu, va, &error)) {
 	case MMU_FILLED:

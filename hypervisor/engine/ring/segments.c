@@ -163,7 +163,7 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 	if (selector < 4)
 		return true;
 	if (!(selector & 4) && at == (SEL_BOOT_DS32 & ~7u))
-		return !guest_is_pv(v->guest) && (selector & 3) <= 1;
+		return v->guest->board && (selector & 3) <= 1;
 	d = ring_descriptor(v, selector);
 	return (d & DESC_P) && desc_readable(d) && desc_reachable(d, selector & 3);
 }

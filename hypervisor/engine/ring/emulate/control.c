@@ -56,7 +56,7 @@ enum outcome emulate_mov_from_cr(struct vcpu *v, const struct insn *i)
 	const struct legacy_state *l = &v->legacy;
 	uint64_t value;
 
-	if (guest_is_pv(v->guest)) { /* a kernel may look at what it has */
+	if (!v->guest->board) { /* a kernel may look at what it has */
 		if (i->reg != 2 && i->reg != 4)
 			return REFUSE;
 		operand_set_register(v, i->base, i->reg == 2 ? v->page->cr2 : read_cr4(), i->width);
@@ -94,7 +94,7 @@ enum outcome emulate_xsetbv(struct vcpu *v, const struct insn *i)
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
 	(void)i;
-	if (!guest_is_pv(v->guest) || !fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
+	if (v->guest->board || !fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		return REFUSE;
 	return DONE;
 }

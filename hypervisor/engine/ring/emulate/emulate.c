@@ -132,7 +132,7 @@ static bool allowed(struct vcpu *v, const struct insn *i)
 	unsigned ring = v->regs->cs & 3;
 
 	if (!o->emulate ||
-	    (guest_is_pv(v->guest) && !(o->who & PV) && !((o->who & PV_KERNEL) && ring == 1)))
+	    (!v->guest->board && !(o->who & PV) && !((o->who & PV_KERNEL) && ring == 1)))
 		return false;
 	return ring != 3 || (port_io_is(i->op) ? port_io_permitted(v, i) : o->who & USER);
 }

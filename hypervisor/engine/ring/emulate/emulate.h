@@ -37,7 +37,7 @@ static inline uint32_t ring_code_base(const struct vcpu *v)
 
 static inline bool ring_in_code64(const struct vcpu *v)
 {
-	if (!guest_is_pv(v->guest))
+	if (v->guest->board)
 		return false;
 	return v->regs->cs == VENEER_KERNEL_CS || (ring_descriptor(v, v->regs->cs) & DESC_L);
 }

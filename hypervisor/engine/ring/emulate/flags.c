@@ -7,7 +7,7 @@
  * the page counts, and it is the kernel's to write. */
 enum outcome emulate_cli_sti(struct vcpu *v, const struct insn *i)
 {
-	if (!guest_is_pv(v->guest))
+	if (v->guest->board)
 		v->page->irq_mask = i->op == INSN_CLI ? VENEER_IRQ_MASKED : 0;
 	return DONE;
 }

@@ -8,7 +8,7 @@
 enum outcome emulate_rdmsr(struct vcpu *v, const struct insn *i)
 {
 	uint32_t msr = (uint32_t)v->regs->rcx;
-	bool pv = guest_is_pv(v->guest);
+	bool pv = !v->guest->board;
 	uint64_t value;
 
 	(void)i;
@@ -30,8 +30,7 @@ enum outcome emulate_wrmsr(struct vcpu *v, const struct insn *i)
 
 	if (speculation_wrmsr(v, (uint32_t)v->regs->rcx, value))
 		return DONE;
-	if (guest_is_pv(v->guest) || (uint32_t)v->regs->rcx != MSR_EFER ||
-	    (value & ~(uint64_t)EFER_NXE))
+	if (!v->guest->board || (uint32_t)v->regs->rcx != MSR_EFER || (value & ~(uint64_t)EFER_NXE))
 		return REFUSE;
 	v->legacy.efer = value;
 	if (v->legacy.cr0 & CR0_PG)

@@ -12,7 +12,7 @@ struct table_register {
 enum outcome emulate_store_table(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
-	bool idt = i->op == INSN_SIDT, pv = guest_is_pv(v->guest);
+	bool idt = i->op == INSN_SIDT, pv = !v->guest->board;
 	uint64_t base = idt ? l->idt_base : pv ? v->pv_gdt_base : l->gdt_base;
 	uint64_t limit = idt ? l->idt_limit : pv ? v->pv_gdt_limit : l->gdt_limit;
 	uint64_t table[2] = { (limit & 0xffff) | base << 16, base >> 48 };
