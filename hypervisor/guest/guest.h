@@ -119,6 +119,7 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
+	uint8_t unknown;		/* how often vcpu_unknown has told of it */
 	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
@@ -227,9 +228,11 @@ uint64_t guest_count_of(const struct guest *g, enum counter counter);
 void guest_end(struct guest *g, int verdict, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Where a vCPU is, and what brought it here, in one line. */
-#define VCPU_PLACE 176
-const char *vcpu_place(struct vcpu *v, char text[VCPU_PLACE]);
+/* dump.c, on the vCPU's own CPU, where it is loaded: its registers, of a crash. And a line for an
+ * exit, an exception or an instruction that its engine does not know, before the guest gets what a
+ * processor without it would do. */
+void vcpu_dump(struct vcpu *v);
+void vcpu_unknown(struct vcpu *v, const char *what);
 
 struct guest *guest_find(const char *name);
 uint64_t guest_ran(const struct guest *g); /* ticks so far, of all its vCPUs */

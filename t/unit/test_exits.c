@@ -195,6 +195,7 @@ void hvm_filter_cpuid(const struct vcpu *vc, uint32_t leaf, uint32_t sub, uint32
 }
 
 /* clang-format off */
+void vcpu_unknown(struct vcpu *vc, const char *what) { (void)vc, (void)what; }
 void fpu_load(const struct vcpu *vc) { (void)vc; }
 void fpu_save(const struct vcpu *vc) { (void)vc; }
 void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }

@@ -72,6 +72,12 @@ void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t de
 	hvm_exception(v, vector, error);
 }
 
+void hvm_unknown(struct vcpu *v)
+{
+	vcpu_unknown(v, "an exit");
+	hvm_exception(v, VECTOR_UD, NO_ERROR);
+}
+
 HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
 {
 	struct regs *r = v->regs;

@@ -164,6 +164,9 @@ void hvm_wrmsr(struct vcpu *v, unsigned length);
 void hvm_xsetbv(struct vcpu *v, unsigned length);
 void hvm_halt(struct vcpu *v, unsigned length);
 void hvm_hypercall(struct vcpu *v, unsigned length);
+/* An exit that nobody has asked for and no case is there for: it is told, and the guest gets #UD.
+ */
+void hvm_unknown(struct vcpu *v);
 
 /* length.c: of the instruction at v->regs->rip, whose opcode is so many bytes; 0: it cannot be
  * read any more, and the guest executes it again. */

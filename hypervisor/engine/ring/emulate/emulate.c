@@ -137,6 +137,17 @@ static bool allowed(struct vcpu *v, const struct insn *i)
 	return ring != 3 || (port_io_is(i->op) ? port_io_permitted(v, i) : o->who & USER);
 }
 
+/* To ring 3 it is what it would be elsewhere. A kernel would have had it done, if it is not at
+ * fault itself: the two look the same. */
+static void refuse(struct vcpu *v)
+{
+	const struct regs *r = v->regs;
+
+	if (r->vector == VECTOR_GP && !r->error && (r->cs & 3) != 3)
+		vcpu_unknown(v, "an instruction");
+	ring_exception(v, (unsigned)r->vector, (int64_t)r->error);
+}
+
 HOT_FRAME void ring_emulate(struct vcpu *v)
 {
 	struct insn insn;
@@ -144,7 +155,7 @@ HOT_FRAME void ring_emulate(struct vcpu *v)
 	if (decode_here(v, &insn) && allowed(v, &insn))
 		execute(v, &insn);
 	else
-		ring_exception(v, (unsigned)v->regs->vector, (int64_t)v->regs->error);
+		refuse(v);
 }
 
 void ring_skip_hlt(struct vcpu *v)
