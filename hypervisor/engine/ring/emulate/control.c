@@ -54,19 +54,16 @@ enum outcome emulate_mov_to_cr(struct vcpu *v, const struct insn *i)
 enum outcome emulate_mov_from_cr(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
+	bool pv = !v->guest->board; /* it may look at what it has */
 	uint64_t value;
 
-	if (!v->guest->board) { /* a kernel may look at what it has */
-		if (i->reg != 2 && i->reg != 4)
-			return REFUSE;
-		operand_set_register(v, i->base, i->reg == 2 ? v->page->cr2 : read_cr4(), i->width);
-		return DONE;
-	}
+	if (pv && i->reg != 2 && i->reg != 4)
+		return REFUSE;
 	switch (i->reg) {
 	case 0: value = l->cr0; break;
-	case 2: value = l->cr2; break;
+	case 2: value = pv ? v->page->cr2 : l->cr2; break;
 	case 3: value = l->cr3; break;
-	case 4: value = l->cr4; break;
+	case 4: value = pv ? read_cr4() : l->cr4; break;
 	default: return INVALID;
 	}
 	operand_set_register(v, i->base, value, i->width);
@@ -89,11 +86,10 @@ enum outcome emulate_mov_from_dr(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-enum outcome emulate_xsetbv(struct vcpu *v, const struct insn *i)
+enum outcome emulate_xsetbv(struct vcpu *v, UNUSED const struct insn *i)
 {
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
-	(void)i;
 	if (v->guest->board || !fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
 		return REFUSE;
 	return DONE;
@@ -109,9 +105,8 @@ enum outcome emulate_lmsw(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-enum outcome emulate_clts(struct vcpu *v, const struct insn *i)
+enum outcome emulate_clts(struct vcpu *v, UNUSED const struct insn *i)
 {
-	(void)i;
 	set_cr0(v, v->legacy.cr0 & ~(uint64_t)CR0_TS);
 	return DONE;
 }
@@ -123,9 +118,7 @@ enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 }
 
 /* Caches are coherent; there is nothing to write back for a guest without DMA. */
-enum outcome emulate_nothing(struct vcpu *v, const struct insn *i)
+enum outcome emulate_nothing(UNUSED struct vcpu *v, UNUSED const struct insn *i)
 {
-	(void)v;
-	(void)i;
 	return DONE;
 }

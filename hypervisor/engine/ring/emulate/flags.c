@@ -12,9 +12,8 @@ enum outcome emulate_cli_sti(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-enum outcome emulate_hlt(struct vcpu *v, const struct insn *i)
+enum outcome emulate_hlt(struct vcpu *v, UNUSED const struct insn *i)
 {
-	(void)i;
 	vcpu_halt(v, v->page->irq_mask);
 	return DONE;
 }

@@ -5,13 +5,12 @@
 #include "guest/speculation.h"
 
 /* A PV kernel has hypercalls for all but what is against speculation. */
-enum outcome emulate_rdmsr(struct vcpu *v, const struct insn *i)
+enum outcome emulate_rdmsr(struct vcpu *v, UNUSED const struct insn *i)
 {
 	uint32_t msr = (uint32_t)v->regs->rcx;
 	bool pv = !v->guest->board;
 	uint64_t value;
 
-	(void)i;
 	if (!pv && msr == MSR_TSC)
 		value = rdtsc();
 	else if (!pv && msr == MSR_EFER)
@@ -23,9 +22,8 @@ enum outcome emulate_rdmsr(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-enum outcome emulate_wrmsr(struct vcpu *v, const struct insn *i)
+enum outcome emulate_wrmsr(struct vcpu *v, UNUSED const struct insn *i)
 {
-	(void)i;
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
 
 	if (speculation_wrmsr(v, (uint32_t)v->regs->rcx, value))
