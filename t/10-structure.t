@@ -10,7 +10,7 @@ use File::Find;
 use Veneer qw(slurp);
 
 # virtio/ stands beside hypervisor/, and its headers are found by that name.
-my @order = qw(abi lib arch kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring boot);
+my @order = qw(abi lib arch kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring engine/ring/emulate boot);
 my %rank = map { $order[$_] => $_ } 0 .. $#order;
 
 use constant FUNCTION_LINES => 60;
@@ -50,6 +50,19 @@ for my $file (sort keys %text) {
 is_deeply(\@wrong, [], 'includes point one way') or diag(join("\n", @wrong));
 is_deeply([grep { !$seen{$_} } sort keys %debts], [], 'and no exception is left over');
 cmp_ok(scalar(keys %text), '>', 100, 'all of the hypervisor was looked at');
+
+# What is common to all guests and engines asks what a guest or an engine has (guest->board, engine->kernel_ring, an
+# operation of either), not which it is. What kind of image it has is for those who read it.
+my @asked;
+for (
+	[qr/\bguest_is_\w*pv\b|\bPREPARE_PV\b/, qr{^load/config\.[ch]$|^guest/load\.c$}],
+	[qr/\b(?:ring|svm|vmx)_engine\b/, qr{^guest/engine\.[ch]$|^engine/}],
+	[qr/->(?:ring|hvm|svm|vmx)->/, qr{^engine/}],
+) {
+	my ($word, $may) = @$_;
+	push @asked, grep { $text{$_} =~ $word && $_ !~ $may } sort keys %text;
+}
+is_deeply(\@asked, [], 'nobody asks which guest or engine it is');
 
 sub circle {
 	my ($at, $state, @path) = @_;

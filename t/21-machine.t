@@ -101,11 +101,11 @@ like($text, qr/^legacy: typed: dear$/m, 'and a legacy guest by its serial port')
 ($status, $text) = run_guests('crash', guest('bad', image => 't/outside.elf') . guest('good', %spin, cpus => 0), '--cpus', 1);
 is($status, 1, 'a crash is seen in the exit status');
 like($text, qr/^veneer: bad: CRASH: access to address \w+, which is outside its memory$/m, 'and said');
-like($text, qr/^veneer: bad: rip 1031:\w{16} rflags \w{8} cpl 1 vector 0xe error/m, 'with the registers');
+like($text, qr/^veneer: bad: rip 1031:\w{16} rflags \w{8} cpl 1 vector 0xe error \w+, 64-bit code( \w\w)+$/m, 'with the registers and the code');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
 
 ($status, $text) = run_guests('crash-svm', guest('bad', image => 't/outside.elf', engine => 'svm'), '--cpus', 1);
-like($text, qr/^veneer: bad: rip \w+:\w{16} rflags \w{8} cpl 0 exit 0x400 error/m, 'of a virtual machine it is the exit, in hexadecimal');
+like($text, qr/^veneer: bad: rip \w+:\w{16} rflags \w{8} cpl 0 exit 0x400 error \w+, 64-bit code( \w\w)+$/m, 'of a virtual machine it is the exit, in hexadecimal');
 
 ($status, $text) = run_guests('prepare', guest('bad', image => 'rtos-rewritten.elf', prepare => 'stock'), '--cpus', 1);
 like($text, qr/^veneer: bad: rtos-rewritten\.elf: it is rewritten: prepare = in the configuration says otherwise$/m, 'what an image is, where the configuration is wrong');

@@ -2,7 +2,7 @@
 /*
  * The board of a guest that thinks it has a machine: the devices behind ports and memory addresses,
  * and what they send to its vCPUs. guest/ and the engines reach it through these functions alone.
- * A PV guest has none: guest->board is NULL.
+ * A PV guest has none: guest->board is NULL, and that is how all know it.
  *
  * Functions that take a vCPU are called on its own CPU, those that take a guest on that of its
  * vCPU 0, but where it says otherwise. Widths are in bytes. What nobody answers reads as ones.

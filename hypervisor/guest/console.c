@@ -62,12 +62,13 @@ static void add_notice(struct guest *g, enum console_kind kind, const char *fmt,
 	char line[CONSOLE_LINE];
 	int used = format(line, sizeof(line), "%s: ", g->config->name);
 
-	format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
+	used += format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
 	if (!console_buffering) {
 		console_print("%s", line);
 		return;
 	}
-	const struct console_entry e = { .kind = (uint8_t)kind, .bytes = (uint16_t)strlen(line) };
+	const struct console_entry e = { .kind = (uint8_t)kind,
+					 .bytes = (uint16_t)MIN(used, CONSOLE_LINE - 1) };
 	console_append(&g->console, &e, line);
 }
 

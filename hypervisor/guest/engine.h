@@ -63,10 +63,15 @@ struct engine {
 	void (*load)(struct cpu *cpu, struct vcpu *v);
 	void (*unload)(struct cpu *cpu, struct vcpu *v);
 
-	/* Before entry: sends what is pending. False: it does not run now, and others come first. */
+	/* Before entry: sends what is pending. False: it does not run now, others come first. */
 	bool (*deliver)(struct vcpu *v);
 	/* Runs the guest until it has left the processor, and sees to the reason. */
 	void (*run)(struct cpu *cpu, struct vcpu *v);
+
+	/* Of the code that runs: its size, 16, 32 or 64 bits, and up to INSN_BYTES from RIP on; how
+	 * many could be read. */
+	unsigned (*code_bits)(const struct vcpu *v);
+	unsigned (*fetch)(struct vcpu *v, uint8_t *code);
 
 	/* Before they are shown: registers that only the processor or its control block has, into
 	 * v->legacy, v->mmu and, of CR2, v->page. NULL: they are there. */

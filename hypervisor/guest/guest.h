@@ -119,6 +119,7 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
+	uint8_t unknown;		/* how often vcpu_unknown has told of it */
 	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
@@ -171,7 +172,7 @@ struct guest {
 	struct load load;     /* how far it is */
 	uint8_t console_lock; /* over the line so far and the taking of input */
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
-	const struct board *board;		     /* NULL for PV */
+	const struct board *board;		     /* NULL: hypercalls are its devices */
 	void *board_state;			     /* the board's own */
 
 	struct file image, module;
@@ -227,6 +228,12 @@ uint64_t guest_count_of(const struct guest *g, enum counter counter);
 void guest_end(struct guest *g, int exit_code, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* dump.c, on the vCPU's own CPU, where it is loaded: its registers, of a crash. And a line for an
+ * exit, an exception or an instruction that its engine does not know, before the guest gets what a
+ * processor without it would do. */
+void vcpu_dump(struct vcpu *v);
+void vcpu_unknown(struct vcpu *v, const char *what);
+
 struct guest *guest_find(const char *name);
 uint64_t guest_ran(const struct guest *g); /* ticks so far, of all its vCPUs */
 #define GUEST_CORES (4 * VCPUS_MAX)
@@ -279,11 +286,6 @@ void vcpu_event(struct vcpu *v, unsigned event); /* PV */
 static inline bool guest_is_running(const struct guest *g)
 {
 	return __atomic_load_n(&g->phase, __ATOMIC_ACQUIRE) == GUEST_RUNNING;
-}
-
-static inline bool guest_is_pv(const struct guest *g)
-{
-	return g->prepare == PREPARE_PV;
 }
 
 /* Of a PV kernel, between an INT from ring 3 and the handler's move to its own stack: the one entry

@@ -254,28 +254,6 @@ void vcpu_stop(struct vcpu *v)
 		guest_end(g, -1, "all its vCPUs have stopped");
 }
 
-static void dump_registers(struct vcpu *v)
-{
-	struct guest *g = v->guest;
-	const struct regs *r = v->regs;
-
-	if (v->engine->gather)
-		v->engine->gather(v);
-	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u %s 0x%lx error %lx", r->cs,
-			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), v->engine->reason,
-			     r->vector, r->error);
-	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
-			     r->rcx, r->rdx);
-	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,
-			     r->rbp, r->ss, r->rsp);
-	if (guest_is_pv(g))
-		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
-				     r->r10, r->r11);
-	console_guest_notice(g, "root %lx cr0 %08lx cr2 %lx cr4 %08lx gdt %08lx idt %08lx",
-			     v->mmu.paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
-			     v->legacy.gdt_base, v->legacy.idt_base);
-}
-
 #define RESTARTS_MAX 100 /* a guest that crashes at once must not fill the console for ever */
 
 void guest_crash(struct guest *g, const char *fmt, ...)
@@ -292,7 +270,7 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	va_end(args);
 	console_guest_notice(g, "CRASH: %s", why);
 	if (v && v->guest == g)
-		dump_registers(v);
+		vcpu_dump(v);
 	if (g->config->on_crash == CRASH_RESTART && g->restarts < RESTARTS_MAX) {
 		g->restarts++;
 		console_guest_notice(g, "restart %u", g->restarts);

@@ -106,6 +106,7 @@ const char *load_identify(struct guest *g)
 	enum preparation want = g->config->prepare;
 	const char *why = identify_kind(g);
 
+	g->board = g->prepare == PREPARE_PV ? NULL : &pc_board;
 	if (why || want == PREPARE_DETECT || want == g->prepare)
 		return why;
 	format(other, sizeof(other), "it is %s: prepare = in the configuration says otherwise",
@@ -347,7 +348,7 @@ const char *load_finish(struct guest *g)
 		bzimage_finish(g);
 		return NULL;
 	}
-	if (guest_is_pv(g))
+	if (!g->board)
 		return start_pv(g);
 	struct regs r = { .rip = (uint32_t)g->elf.entry };
 	if (g->multiboot) {

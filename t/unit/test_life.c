@@ -117,6 +117,11 @@ void console_guest_notice(struct guest *of, const char *fmt, ...)
 	(void)of, (void)fmt;
 }
 
+void vcpu_dump(struct vcpu *v)
+{
+	(void)v;
+}
+
 void machine_off(void)
 {
 	switched_off++;

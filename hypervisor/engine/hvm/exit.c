@@ -26,7 +26,7 @@ void hvm_finish(struct vcpu *v, bool allowed, unsigned length)
 		hvm_exception(v, VECTOR_GP, 0);
 }
 
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
+unsigned hvm_fetch(struct vcpu *v, uint8_t *code)
 {
 	bool code64 = hvm_in_code64(v);
 	uint64_t at =
@@ -65,11 +65,17 @@ static bool pv_exception(struct vcpu *v, unsigned vector, int64_t error, uint64_
 
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
 {
-	if (guest_is_pv(v->guest) && pv_exception(v, vector, error, detail))
+	if (v->hvm->gate && pv_exception(v, vector, error, detail))
 		return;
 	if (vector == VECTOR_PF)
 		hvm_vendor->set(v, HVM_CR2, detail);
 	hvm_exception(v, vector, error);
+}
+
+void hvm_unknown(struct vcpu *v)
+{
+	vcpu_unknown(v, "an exit");
+	hvm_exception(v, VECTOR_UD, NO_ERROR);
 }
 
 HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
@@ -179,7 +185,7 @@ void hvm_halt(struct vcpu *v, unsigned length)
 
 void hvm_hypercall(struct vcpu *v, unsigned length)
 {
-	if (!guest_is_pv(v->guest) || !hvm_in_ring0(v)) {
+	if (!v->hvm->gate || !hvm_in_ring0(v)) {
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
 		return;
 	}

@@ -20,7 +20,7 @@ int hvm_create_guest(struct guest *g)
 	g->hvm->nested_root = nested_create(g);
 	if (!g->hvm->nested_root.v)
 		return -ENOMEM;
-	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
+	return g->board ? 0 : hvm_pv_create_guest(g);
 }
 
 const struct hvm_vendor *hvm_vendor;
@@ -43,7 +43,7 @@ int hvm_create_vcpu(struct vcpu *v)
 	v->hvm = direct(at);
 	v->hvm->asid = asid;
 	v->hvm->nested_root = v->guest->hvm->nested_root;
-	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
+	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);
 }
 
 HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
@@ -52,6 +52,14 @@ HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 
 	hvm_vendor->get_segment(v, 1, &cs);
 	return (v->hvm->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
+}
+
+unsigned hvm_code_bits(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	hvm_vendor->get_segment(v, 1, &cs);
+	return hvm_in_code64(v) ? 64 : cs.attributes & HVM_BIG ? 32 : 16;
 }
 
 bool hvm_in_ring0(const struct vcpu *v)
@@ -125,10 +133,9 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 /* The board's interrupt goes in when the guest can take it, or an exit is asked for then. */
 static bool deliver_legacy(struct vcpu *v)
 {
-	const struct board *b = v->guest->board;
-	bool waits = v->interrupt_waits && b->interrupt_pending(v);
+	bool waits = v->interrupt_waits && v->guest->board->interrupt_pending(v);
 	bool now = waits && hvm_vendor->interruptible(v);
-	int vector = now ? b->acknowledge(v) : -1;
+	int vector = now ? v->guest->board->acknowledge(v) : -1;
 
 	hvm_vendor->request_irq_window(v, waits && !now);
 	if (vector >= 0) {
@@ -140,7 +147,7 @@ static bool deliver_legacy(struct vcpu *v)
 
 bool hvm_deliver(struct vcpu *v)
 {
-	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : deliver_legacy(v);
+	return v->hvm->gate ? hvm_pv_deliver(v) : deliver_legacy(v);
 }
 
 /* As a startup IPI leaves it, Intel SDM 3A, table 9-1 and 9.4.4, but for the caches, which are on.
@@ -191,7 +198,7 @@ static void start_legacy(struct vcpu *v)
 
 void hvm_start(struct vcpu *v, gpa_t root)
 {
-	if (guest_is_pv(v->guest))
+	if (v->hvm->gate)
 		hvm_pv_start(v, root);
 	else
 		start_legacy(v);

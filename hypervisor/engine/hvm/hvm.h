@@ -93,7 +93,7 @@ struct hvm_vcpu {
 		const uint8_t *bytes; /* NULL: none */
 	} code;			      /* that the last instruction lay in, see length.c */
 
-	/* PV: frames of GATE_IDT and GATE_DATA */
+	/* Of a kernel that has a gate (gate.h), else NULL: frames of GATE_IDT and GATE_DATA */
 	struct gate64 *idt;
 	struct hvm_gate_data *gate;
 };
@@ -128,6 +128,7 @@ void hvm_unload(struct vcpu *v);
 /* Makes v->mmu translate as the guest's registers say; before its memory is looked at. */
 void hvm_paging(struct vcpu *v);
 bool hvm_in_code64(const struct vcpu *v);
+unsigned hvm_code_bits(const struct vcpu *v);
 /* Intercepts of AMD-V come behind the check of privilege where APM 2, 15.9, says so: those of port
  * instructions, MSRs, HLT, INVD, WBINVD, RDPMC and its own do. XSETBV's and VMMCALL's come before
  * it, and of CR and DR writes it is better not believed. VT-x's but VMCALL's all come behind it
@@ -163,6 +164,9 @@ void hvm_wrmsr(struct vcpu *v, unsigned length);
 void hvm_xsetbv(struct vcpu *v, unsigned length);
 void hvm_halt(struct vcpu *v, unsigned length);
 void hvm_hypercall(struct vcpu *v, unsigned length);
+/* An exit that nobody has asked for and no case is there for: it is told, and the guest gets #UD.
+ */
+void hvm_unknown(struct vcpu *v);
 
 /* length.c: of the instruction at v->regs->rip, whose opcode is so many bytes; 0: it cannot be
  * read any more, and the guest executes it again. */
@@ -177,7 +181,7 @@ void hvm_skip(struct vcpu *v, unsigned length);
 void hvm_finish(struct vcpu *v, bool allowed, unsigned length);
 
 /* Up to 15 bytes at RIP; how many could be read. */
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES]);
+unsigned hvm_fetch(struct vcpu *v, uint8_t *code);
 /* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
 bool hvm_decode(struct vcpu *v, struct insn *i);
 
@@ -236,15 +240,15 @@ bool hvm_pv_port(struct vcpu *v);
 
 /* Of struct engine: what is the same for both, and what knows the control block, by functions of
  * the same names in svm.c and vmx.c. */
-#define HVM_ENGINE                                                                               \
-	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,              \
-	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
-	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
-	.gather = hvm_gather, .segment_base = hvm_segment_base,                                  \
-	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
-	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
-	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
-	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint,        \
-	.pc_apics = true, .reason = "exit"
+#define HVM_ENGINE                                                                                \
+	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,               \
+	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug,  \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,          \
+	.gather = hvm_gather, .code_bits = hvm_code_bits, .fetch = hvm_fetch,                     \
+	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
+	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
+	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
+	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
+	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
 
 #endif

@@ -27,7 +27,7 @@ unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)
 {
 	uint8_t code[INSN_BYTES];
 
-	if (guest_is_pv(v->guest) && hvm_pv_in_gate(v->regs->rip))
+	if (v->hvm->gate && hvm_pv_in_gate(v->regs->rip))
 		return bytes; /* our own code, with no prefixes */
 	unsigned fetched = hvm_fetch(v, code);
 	unsigned n = insn_prefixes(code, fetched, at->code64) + bytes;

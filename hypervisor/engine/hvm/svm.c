@@ -370,7 +370,7 @@ static void exception_exit(struct vcpu *v, unsigned vector)
 	}
 	hvm_intercepted(v, vector, (int64_t)b->control.exit_info1,
 			vector == VECTOR_DB ? b->save.dr6 : b->control.exit_info2);
-	if (vector == VECTOR_DB && guest_is_pv(v->guest)) {
+	if (vector == VECTOR_DB && v->hvm->gate) {
 		b->save.dr6 = DR6_FIXED;
 		b->control.clean &= ~SVM_CLEAN_DR;
 	}
@@ -387,7 +387,7 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 		     (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
 
 	c->event = 0;
-	if (guest_is_pv(v->guest) && interrupt_waits(c)) {
+	if (v->hvm->gate && interrupt_waits(c)) {
 		c->virtual_interrupt &= ~VIRTUAL_IRQ;
 		c->clean &= ~SVM_CLEAN_TPR;
 	}
@@ -483,13 +483,20 @@ static void handle_exit(struct vcpu *v)
 		break;
 	case SVM_EXIT_RDPMC: hvm_exception(v, VECTOR_GP, 0); break;
 	case SVM_EXIT_SHUTDOWN: guest_crash(v->guest, "triple fault"); break;
+	case SVM_EXIT_RSM: /* these do not exist for the guest */
+	case SVM_EXIT_INVLPGA:
+	case SVM_EXIT_VMRUN:
+	case SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT:
+	case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
+	case SVM_EXIT_RDPRU: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
+	case SVM_EXIT_EXCEPTION ... SVM_EXIT_EXCEPTION + 31:
+		exception_exit(v, (unsigned)(code - SVM_EXIT_EXCEPTION));
+		break;
 	default:
-		if (code - SVM_EXIT_EXCEPTION < 32)
-			exception_exit(v, (unsigned)(code - SVM_EXIT_EXCEPTION));
-		else if ((uint32_t)code == SVM_EXIT_INVALID)
+		if ((uint32_t)code == SVM_EXIT_INVALID)
 			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
 		else
-			hvm_exception(v, VECTOR_UD, NO_ERROR); /* AMD-V's own, MONITOR, RDPRU */
+			hvm_unknown(v);
 	}
 }
 

@@ -124,27 +124,35 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_INTERCEPT2_RDPRU   0x4000u
 
 /* Exit codes, appendix C */
-#define SVM_EXIT_CR_WRITE  0x010
-#define SVM_EXIT_DR_WRITE  0x030
-#define SVM_EXIT_EXCEPTION 0x040
-#define SVM_EXIT_INTR	   0x060
-#define SVM_EXIT_NMI	   0x061
-#define SVM_EXIT_SMI	   0x062
-#define SVM_EXIT_INIT	   0x063
-#define SVM_EXIT_VINTR	   0x064
-#define SVM_EXIT_CR0_SEL   0x065
-#define SVM_EXIT_RDPMC	   0x06f
-#define SVM_EXIT_CPUID	   0x072
-#define SVM_EXIT_INVD	   0x076
-#define SVM_EXIT_HLT	   0x078
-#define SVM_EXIT_IOIO	   0x07b
-#define SVM_EXIT_MSR	   0x07c
-#define SVM_EXIT_SHUTDOWN  0x07f
-#define SVM_EXIT_INVALID   0xffffffffu /* the low half of -1 */
-#define SVM_EXIT_VMMCALL   0x081
-#define SVM_EXIT_WBINVD	   0x089
-#define SVM_EXIT_XSETBV	   0x08d
-#define SVM_EXIT_NPF	   0x400
+#define SVM_EXIT_CR_WRITE    0x010
+#define SVM_EXIT_DR_WRITE    0x030
+#define SVM_EXIT_EXCEPTION   0x040
+#define SVM_EXIT_INTR	     0x060
+#define SVM_EXIT_NMI	     0x061
+#define SVM_EXIT_SMI	     0x062
+#define SVM_EXIT_INIT	     0x063
+#define SVM_EXIT_VINTR	     0x064
+#define SVM_EXIT_CR0_SEL     0x065
+#define SVM_EXIT_RDPMC	     0x06f
+#define SVM_EXIT_CPUID	     0x072
+#define SVM_EXIT_RSM	     0x073
+#define SVM_EXIT_INVD	     0x076
+#define SVM_EXIT_HLT	     0x078
+#define SVM_EXIT_INVLPGA     0x07a
+#define SVM_EXIT_IOIO	     0x07b
+#define SVM_EXIT_MSR	     0x07c
+#define SVM_EXIT_SHUTDOWN    0x07f
+#define SVM_EXIT_VMRUN	     0x080
+#define SVM_EXIT_VMMCALL     0x081
+#define SVM_EXIT_VMLOAD	     0x082 /* VMSAVE STGI CLGI */
+#define SVM_EXIT_SKINIT	     0x086
+#define SVM_EXIT_WBINVD	     0x089
+#define SVM_EXIT_MONITOR     0x08a /* MWAIT */
+#define SVM_EXIT_MWAIT_ARMED 0x08c
+#define SVM_EXIT_XSETBV	     0x08d
+#define SVM_EXIT_RDPRU	     0x08e
+#define SVM_EXIT_NPF	     0x400
+#define SVM_EXIT_INVALID     0xffffffffu /* the low half of -1 */
 
 /* EVENTINJ and EXITINTINFO, 15.20 */
 #define SVM_EVENT_INTERRUPT 0x000

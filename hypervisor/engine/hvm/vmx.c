@@ -18,6 +18,10 @@
 #include "kernel/panic.h"
 #include "lib/string.h"
 
+#ifdef VENEER_HOST /* a test has its own */
+uint64_t vmread(uint64_t field);
+void vmwrite(uint64_t field, uint64_t v);
+#else
 static uint64_t vmread(uint64_t field)
 {
 	uint64_t v;
@@ -34,6 +38,7 @@ static void vmwrite(uint64_t field, uint64_t v)
 	if (failed)
 		panic("VMCS field %lx", field);
 }
+#endif
 
 /* An instruction with an address in memory. */
 #define VMX(instruction, memory, ...)                     \
@@ -469,7 +474,7 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 		wrmsr(hvm_own_msrs[i], cpu->vmx->msr[i]);
 	}
 	v->legacy.cr2 = read_cr2();
-	if (!guest_is_pv(v->guest))
+	if (!v->hvm->gate)
 		v->dr6 = read_dr6();
 	hvm_unload(v);
 	/* An exit leaves the limits of GDT and IDT at 64 KiB (28.5.2), and what lies behind our
@@ -538,7 +543,7 @@ static void exception_exit(struct vcpu *v)
 	} else if (vector == VECTOR_MC) {
 		__asm__ volatile("int $18");
 	} else {
-		if (vector == VECTOR_DB && !guest_is_pv(v->guest))
+		if (vector == VECTOR_DB && !v->hvm->gate)
 			write_dr6((read_dr6() & ~0xfull) | (q & DR6_STATUS) | DR6_FIXED);
 		hvm_intercepted(v, vector, error, q);
 	}
@@ -598,7 +603,19 @@ static void handle_exit(struct vcpu *v, uint32_t reason)
 	case VMX_REASON_BAD_STATE:
 		guest_crash(v->guest, "a state of the processor that VT-x refuses");
 		break;
-	default: hvm_exception(v, VECTOR_UD, NO_ERROR); /* VT-x's own, MONITOR, MWAIT */
+	case VMX_REASON_GETSEC: /* these do not exist for the guest */
+	case VMX_REASON_VMCLEAR ... VMX_REASON_VMXON:
+	case VMX_REASON_MWAIT:
+	case VMX_REASON_MONITOR:
+	case VMX_REASON_INVEPT:
+	case VMX_REASON_INVVPID:
+	case VMX_REASON_SEAMCALL:
+	case VMX_REASON_TDCALL: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
+	default:
+		if (reason & VMX_REASON_FAILED) /* it would be the same again */
+			guest_crash(v->guest, "VT-x refuses to enter it, for reason %x", reason);
+		else
+			hvm_unknown(v);
 	}
 }
 

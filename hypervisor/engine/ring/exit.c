@@ -10,7 +10,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	gva_t va = GVA(read_cr2());
 	unsigned error = (unsigned)v->regs->error;
 
-	if (!guest_is_pv(v->guest))
+	if (v->guest->board)
 		va.v = (uint32_t)va.v;
 	switch (mmu_fault(&v->mmu, va, &error)) {
 	case MMU_FILLED:
@@ -79,12 +79,17 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 		ring_exception(v, VECTOR_UD, NO_ERROR);
 		break;
 	case EXIT_BAD_FRAME: bad_frame(v); break;
+	case VECTOR_DE:
+	case VECTOR_BR:
+	case VECTOR_NM:
+	case VECTOR_MF ... VECTOR_AC:
+	case VECTOR_XM: ring_exception(v, vector, (int64_t)v->regs->error); break;
+	case 32 ... 255:
+		v->counts[COUNT_INTERRUPT]++;
+		interrupt_handle(vector);
+		break;
 	default:
-		if (vector < 32) {
-			ring_exception(v, vector, (int64_t)v->regs->error);
-		} else {
-			v->counts[COUNT_INTERRUPT]++;
-			interrupt_handle(vector);
-		}
+		vcpu_unknown(v, "an exception");
+		ring_exception(v, vector, (int64_t)v->regs->error);
 	}
 }

@@ -230,7 +230,7 @@ bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 
 void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
-	bool pv = guest_is_pv(v->guest);
+	bool pv = !v->guest->board;
 	struct gate32 gate;
 
 	v->counts[COUNT_EXCEPTION]++;
@@ -263,7 +263,7 @@ void ring_debug(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
-	if (guest_is_pv(v->guest) && (r->cs & 3) == 1 && on_entry_stack(r->rsp))
+	if (!v->guest->board && (r->cs & 3) == 1 && on_entry_stack(r->rsp))
 		r->rflags = (r->rflags & ~(uint64_t)FLAGS_TF) | FLAGS_RF;
 	else
 		ring_exception(v, VECTOR_DB, NO_ERROR);
@@ -278,7 +278,7 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 {
-	bool pv = guest_is_pv(v->guest);
+	bool pv = !v->guest->board;
 	struct gate32 gate;
 
 	v->counts[COUNT_SOFTINT]++;

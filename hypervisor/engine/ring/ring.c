@@ -170,7 +170,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	*cpu->ring->stacks_entry =
 		direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
-	ring_load_selectors(cpu, guest_is_pv(v->guest));
+	ring_load_selectors(cpu, !v->guest->board);
 	load_entries(v);
 
 	write_dr6(DR6_FIXED); /* status bits stay set: whoever ran before may have left some */
@@ -179,7 +179,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	LOAD_SEG(es, fit(v, own->es));
 	LOAD_SEG(fs, fit(v, own->fs));
 	LOAD_SEG(gs, fit(v, own->gs));
-	if (guest_is_pv(v->guest)) {
+	if (!v->guest->board) {
 		wrmsr(MSR_FS_BASE, own->fs_base);
 		wrmsr(MSR_GS_BASE, own->gs_base);
 		wrmsr(MSR_KERNEL_GS_BASE, own->kernel_gs_base);
@@ -219,10 +219,10 @@ static void start(struct vcpu *v, gpa_t root)
 	own->ds = own->es = own->fs = own->gs = 0;
 	own->fs_base = own->gs_base = own->kernel_gs_base = 0;
 	own->stepping = own->warned = false;
-	if (guest_is_pv(v->guest))
-		start_pv(v, root);
-	else
+	if (v->guest->board)
 		start_legacy(v);
+	else
+		start_pv(v, root);
 }
 
 /* The store that unmasks must trap from now on, or no longer. */
@@ -250,10 +250,15 @@ static bool masked_kernel(const struct vcpu *v)
 	return v->page->irq_mask && (v->regs->cs & 3) != 3;
 }
 
+/* Seldom looked at, so that the common case does not load what is only compared. */
+static __attribute__((noinline)) bool interrupt_pending(const struct vcpu *v)
+{
+	return v->guest->board->interrupt_pending(v);
+}
+
 static bool deliver_legacy(struct vcpu *v)
 {
-	const struct board *b = v->guest->board;
-	bool waits = v->interrupt_waits && b->interrupt_pending(v);
+	bool waits = v->interrupt_waits && interrupt_pending(v);
 
 	/* a stub that ring 3 has jumped to means nothing */
 	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
@@ -269,7 +274,7 @@ static bool deliver_legacy(struct vcpu *v)
 	}
 	bool now = waits && !masked_kernel(v);
 	arm_window(v, waits && !now);
-	return !now || ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
+	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
 }
 
 /* A stock kernel with interrupts masked is stepped, because POPF would not trap. */
@@ -301,7 +306,7 @@ void ring_unmask_trap(struct vcpu *v)
 
 static bool deliver(struct vcpu *v)
 {
-	if (guest_is_pv(v->guest)) {
+	if (!v->guest->board) {
 		if (__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 			ring_pv_event(v);
 		return v->state == VCPU_RUNNABLE;
@@ -384,7 +389,7 @@ static void quiesce(struct mmu *m)
 static int create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t at = guest_take(g, sizeof(*v->ring) + (guest_is_pv(g) ? 0 : PAGE_SIZE));
+	mpa_t at = guest_take(g, sizeof(*v->ring) + (g->board ? PAGE_SIZE : 0));
 
 	if (!at.v)
 		return -ENOMEM;
@@ -439,6 +444,8 @@ const struct engine ring_engine = {
 	.unload = unload,
 	.deliver = deliver,
 	.run = run,
+	.code_bits = ring_code_bits,
+	.fetch = ring_fetch,
 	.segment_base = ring_segment_base,
 	.segment_holds = ring_segment_holds,
 	.flags = ring_flags,

@@ -67,10 +67,12 @@ void ring_pv_event(struct vcpu *v);
 bool ring_is_pending_return(struct vcpu *v);
 void ring_undo_syscall(struct vcpu *v); /* if RIP is where SYSCALL leads that nobody wants */
 
-/* privileged.c: emulation of one instruction of a legacy kernel, or port I/O of a PV one */
+/* emulate/: one instruction of a legacy kernel, or port I/O of a PV one */
 void ring_emulate(struct vcpu *v);
 void ring_skip_hlt(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
+unsigned ring_code_bits(const struct vcpu *v);
+unsigned ring_fetch(struct vcpu *v, uint8_t *code);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
 /* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */
@@ -96,7 +98,15 @@ void ring_load_selectors(struct cpu *cpu, bool pv);
  * part of it; what wants it is executed again. */
 bool ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
+/*
+ * Whether a selector may be loaded, SDM 3A 5.6 and 5.8.1; what IRETQ would refuse must be the
+ * guest's exception, not its end. In ring 0, or as that does it for ring 1, DS, ES, FS or GS by
+ * what the processor has; in the guest's own table CS, by code at privilege cpl that goes on at
+ * offset, and SS, for that ring.
+ */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
+bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl);
+bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring);
 
 static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
 {

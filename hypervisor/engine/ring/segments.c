@@ -155,7 +155,6 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 	return ring_ldt_part(v);
 }
 
-/* Whether ring 0 may load the selector into DS, ES, FS or GS without a fault: SDM 3A, 5.6. */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 {
 	unsigned at = selector & ~7u;
@@ -164,11 +163,26 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 	if (selector < 4)
 		return true;
 	if (!(selector & 4) && at == (SEL_BOOT_DS32 & ~7u))
-		return !guest_is_pv(v->guest) && (selector & 3) <= 1;
+		return v->guest->board && (selector & 3) <= 1;
 	d = ring_descriptor(v, selector);
-	if (!(d & DESC_P) || !(d & DESC_S))
-		return false;
-	if (d & DESC_CODE)
-		return (d & DESC_WRITE) && ((d & DESC_CONFORM) || (selector & 3) <= desc_dpl(d));
-	return (selector & 3) <= desc_dpl(d);
+	return (d & DESC_P) && desc_readable(d) && desc_reachable(d, selector & 3);
+}
+
+bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
+{
+	uint64_t d;
+
+	if (selector >= SEL_GUEST_MAX)
+		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
+	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&
+	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) &&
+	       offset <= desc_limit(d);
+}
+
+bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring)
+{
+	uint64_t d;
+
+	return (selector & 3) == ring && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
+	       desc_writable(d) && desc_dpl(d) == ring;
 }
