@@ -205,7 +205,7 @@ void hvm_flush(struct vcpu *, gva_t, uint64_t) { }
 void hvm_use_page(struct vcpu *, struct veneer_vcpu_page *) { }
 int hvm_set_ldt(struct vcpu *, gva_t, uint64_t) { return 0; }
 void hvm_set_softint(struct vcpu *, unsigned, uint64_t, unsigned) { }
-uint32_t hvm_watched(const struct vcpu *) { return 0; }
+uint32_t hvm_exception_bitmap(const struct vcpu *) { return 0; }
 /* clang-format on */
 
 /* --- a vCPU at RDPMC --- */
