@@ -154,7 +154,7 @@ check: test-inputs
 # The inner loop, a minute: what needs no kernel of Linux and no Bochs.
 FAST_TESTS := $(patsubst %,t/%.t,10-structure 12-gdb 20-rtos 21-machine 30-rewriter 42-control 48-speculation)
 .PHONY: check-fast
-check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
+check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
 	$(Q)prove --timer $(UNIT_TESTS) $(FAST_TESTS)
 
 # What takes too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
