@@ -113,10 +113,8 @@ int guest_create(struct guest *g, const struct guest_config *config)
 				     config->memory >> 20, memory_free_bytes() >> 20);
 		return -ENOMEM;
 	}
-	g->device[0].kind = &virtio_console;
-	g->device[0].guest = g;
-	g->device[0].event = VENEER_EVENT_DEVICES;
-	if (g->board && g->board->create(g))
+	g->devices = guest_is_pv(g) ? &virtio_devices : NULL;
+	if ((g->board && g->board->create(g)) || (g->devices && g->devices->create(g)))
 		return -ENOMEM;
 	if (load_window(g))
 		return -EINVAL;
