@@ -19,12 +19,7 @@ static bool live(const struct virtio_device *d)
 	return (d->status & LIVE) == LIVE;
 }
 
-void virtio_lock(struct virtio_device *d)
-{
-	spin_lock(&d->lock);
-}
-
-void virtio_unlock(struct virtio_device *d)
+static __attribute__((noinline)) void unlock_and_tell(struct virtio_device *d)
 {
 	uint32_t tell = d->tell;
 
@@ -35,6 +30,14 @@ void virtio_unlock(struct virtio_device *d)
 
 		d->transport->interrupt(d, __atomic_load_n(&q->target, __ATOMIC_RELAXED));
 	}
+}
+
+void virtio_unlock(struct virtio_device *d)
+{
+	if (d->tell)
+		unlock_and_tell(d);
+	else
+		spin_unlock(&d->lock);
 }
 
 void virtio_use(struct virtio_device *d, struct virtqueue *q, struct virtqueue_chain *chain,
@@ -64,11 +67,10 @@ static void later(struct virtio_device *d)
 
 static void part(struct virtio_device *d, unsigned queue)
 {
-	uint32_t bit = 1u << queue;
-
-	d->pending &= ~bit;
 	if (d->kind->work[queue](d, &d->queue[queue]))
-		d->pending |= bit;
+		d->pending |= 1u << queue;
+	else
+		d->pending &= ~(1u << queue);
 }
 
 /* A part for each of the next queues that have work; how many of the parts are left. */
@@ -76,6 +78,8 @@ static unsigned work(struct virtio_device *d, unsigned parts)
 {
 	uint32_t todo = d->pending;
 
+	if (!live(d))
+		return parts;
 	for (; todo && parts; parts--) {
 		uint32_t ahead = todo >> d->turn << d->turn;
 		unsigned queue = (unsigned)__builtin_ctz(ahead ? ahead : todo);
@@ -93,34 +97,37 @@ static void go_on(struct timer *t)
 {
 	struct virtio_device *d = container_of(t, struct virtio_device, timer);
 
-	virtio_lock(d);
+	spin_lock(&d->lock);
 	work(d, VIRTIO_PARTS);
 	virtio_unlock(d);
 }
 
 static unsigned work_on_all(struct virtio_device *d, unsigned parts)
 {
-	if (!live(d))
-		return parts;
 	d->pending = ALL(d->kind);
 	return work(d, parts);
 }
 
 unsigned virtio_kick(struct virtio_device *d, unsigned parts)
 {
-	virtio_lock(d);
+	spin_lock(&d->lock);
 	parts = work_on_all(d, parts);
 	virtio_unlock(d);
 	return parts;
 }
 
-void virtio_notify(struct virtio_device *d, struct virtqueue *q)
+int virtio_notify(struct virtio_device *d, uint64_t queue)
 {
+	unsigned n = d->kind->queues;
+
+	if (queue >= n)
+		return -EINVAL;
 	if (!live(d))
-		return;
-	part(d, (unsigned)(q - d->queue));
+		return 0;
+	part(d, (unsigned)index_nospec(queue, n));
 	if (d->pending)
 		later(d);
+	return 0;
 }
 
 /* --- what the driver reads and sets --- */
@@ -136,7 +143,7 @@ static void reset(struct virtio_device *d)
 
 void virtio_reset(struct virtio_device *d)
 {
-	virtio_lock(d);
+	spin_lock(&d->lock);
 	reset(d);
 	virtio_unlock(d);
 }

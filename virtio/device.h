@@ -57,17 +57,21 @@ struct virtio_device {
 	struct virtqueue queue[]; /* kind->queues */
 };
 
-/* devices.c. The guest's devices, in the order of their numbers, in memory that is taken for it: 0,
- * or -ENOMEM. The one of that number, or NULL. */
+struct virtio_guest {
+	unsigned devices;
+	struct virtio_device *device[VIRTIO_DEVICES_MAX];
+};
+
+/* devices.c. Devices of these kinds are the guest's, in the order of their numbers and in memory
+ * that is taken for it: 0, or -ENOMEM. */
 int virtio_create_all(struct guest *g, const struct virtio_kind *const of[], unsigned devices);
-struct virtio_device *virtio_device(const struct guest *g, uint64_t number);
 
 /* device.c. Memory for a device, and one in that memory, zeroed. */
 uint64_t virtio_bytes(const struct virtio_kind *kind);
 void virtio_create(struct virtio_device *d, const struct virtio_kind *kind,
 		   const struct virtio_transport *transport, struct guest *g);
 
-void virtio_lock(struct virtio_device *d);
+/* Gives the lock back, and sends what interrupts are due. */
 void virtio_unlock(struct virtio_device *d);
 
 /* --- for a kind, with the lock --- */
@@ -96,7 +100,8 @@ int virtio_set_features(struct virtio_device *d, uint64_t features);
  * are there that it does not offer. */
 void virtio_set_status(struct virtio_device *d, uint8_t status);
 
-void virtio_notify(struct virtio_device *d, struct virtqueue *q);
+/* There are new buffers in that queue: 0, or -EINVAL: there is none of that number. */
+int virtio_notify(struct virtio_device *d, uint64_t queue);
 
 /* --- for the guest's life, without the lock --- */
 

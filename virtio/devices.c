@@ -9,10 +9,6 @@
 /* Of a PV guest, in the order of their numbers. */
 static const struct virtio_kind *const kinds[] = { &virtio_console };
 
-struct virtio_guest {
-	unsigned devices;
-	struct virtio_device *device[VIRTIO_DEVICES_MAX];
-};
 _Static_assert(ARRAY_SIZE(kinds) <= VIRTIO_DEVICES_MAX, "a guest's devices");
 
 int virtio_create_all(struct guest *g, const struct virtio_kind *const of[], unsigned devices)
@@ -59,13 +55,6 @@ static void work(struct guest *g)
 
 	for (unsigned i = 0; i < g->virtio->devices; i++)
 		parts = virtio_kick(g->virtio->device[i], parts);
-}
-
-struct virtio_device *virtio_device(const struct guest *g, uint64_t number)
-{
-	const struct virtio_guest *all = g->virtio;
-
-	return number < all->devices ? all->device[index_nospec(number, all->devices)] : NULL;
 }
 
 const struct devices virtio_devices = {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The hypercall transport, of PV guests: abi/veneer.h, VENEER_HC_VIRTIO. */
+#include "arch/cpu.h"
+#include "arch/speculation.h"
 #include "guest/devices.h"
 #include "guest/guest.h"
+#include "kernel/cpu.h"
 #include "virtio/device.h"
 
 /* A queue's interrupt is an event of a vCPU's. */
@@ -9,7 +12,12 @@
 
 static void interrupt(struct virtio_device *d, uint32_t target)
 {
-	vcpu_event_from(&d->guest->vcpu[target >> 8], target & 0xff);
+	struct vcpu *v = &d->guest->vcpu[target >> 8];
+
+	if (v->cpu == this_cpu())
+		vcpu_event(v, target & 0xff);
+	else
+		vcpu_event_from(v, target & 0xff);
 }
 
 const struct virtio_transport virtio_by_hypercall = {
@@ -52,17 +60,8 @@ static int64_t read_config(const struct virtio_device *d, uint64_t offset)
 	return word;
 }
 
-static int64_t notify(struct virtio_device *d, uint64_t queue)
-{
-	struct virtqueue *q = virtio_queue(d, queue);
-
-	if (!q)
-		return -EINVAL;
-	virtio_notify(d, q);
-	return 0;
-}
-
-static int64_t call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64_t arg)
+static int64_t __attribute__((noinline)) /* what notify does not need on its way */
+call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64_t arg)
 {
 	switch (op) {
 	case VENEER_VIRTIO_ID: return d->kind->id;
@@ -72,7 +71,6 @@ static int64_t call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64
 	case VENEER_VIRTIO_SET_STATUS: virtio_set_status(d, (uint8_t)arg); return 0;
 	case VENEER_VIRTIO_QUEUE_MAX: return virtio_queue(d, arg) ? VIRTQUEUE_MAX : 0;
 	case VENEER_VIRTIO_QUEUE_SET: return set_queue(d, v, arg);
-	case VENEER_VIRTIO_NOTIFY: return notify(d, arg);
 	case VENEER_VIRTIO_EVENT: return VENEER_EVENT_DEVICES;
 	case VENEER_VIRTIO_CONFIG: return read_config(d, arg);
 	case VENEER_VIRTIO_QUEUE_EVENT: return set_event(d, arg);
@@ -82,12 +80,14 @@ static int64_t call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64
 
 int64_t virtio_hypercall(struct vcpu *v, struct regs *r)
 {
-	struct virtio_device *d = virtio_device(v->guest, r->rdi);
+	const struct virtio_guest *all = v->guest->virtio;
 
-	if (!d)
+	if (r->rdi >= all->devices)
 		return -ENODEV;
-	virtio_lock(d);
-	int64_t result = call(d, v, r->rsi, r->rdx);
+	struct virtio_device *d = all->device[index_nospec(r->rdi, all->devices)];
+	spin_lock(&d->lock);
+	int64_t result = r->rsi == VENEER_VIRTIO_NOTIFY ? virtio_notify(d, r->rdx)
+							: call(d, v, r->rsi, r->rdx);
 	virtio_unlock(d);
 	return result;
 }

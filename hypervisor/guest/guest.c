@@ -311,7 +311,8 @@ void vcpu_wake(struct vcpu *v)
 void vcpu_event(struct vcpu *v, unsigned event)
 {
 	__atomic_or_fetch(&v->page->events, 1ull << event, __ATOMIC_RELEASE);
-	vcpu_wake(v);
+	if (v->state == VCPU_HALTED) /* else it looks at them before it goes on */
+		vcpu_wake(v);
 }
 
 void vcpu_event_from(struct vcpu *v, unsigned event)

@@ -75,10 +75,17 @@ void vcpu_request_from(struct vcpu *v, uint32_t request)
 /* Also that no device's lock is held: whoever is told may come at once. */
 void vcpu_event_from(struct vcpu *v, unsigned event)
 {
-	for (unsigned i = 0; virtio_device(g, i); i++)
-		if (virtio_device(g, i)->lock)
+	for (unsigned i = 0; i < g->virtio->devices; i++)
+		if (g->virtio->device[i]->lock)
 			abort();
 	events[v - vcpu] |= 1ull << event;
+}
+
+void vcpu_event(struct vcpu *v, unsigned event)
+{
+	if (v->cpu != this_cpu())
+		abort();
+	vcpu_event_from(v, event);
 }
 
 mpa_t guest_take(struct guest *of, uint64_t bytes)
@@ -179,7 +186,7 @@ static void complete(struct virtio_device *d, struct virtqueue_chain *chain)
 {
 	struct virtqueue *q = &d->queue[KEPT];
 
-	virtio_lock(d);
+	spin_lock(&d->lock);
 	if (virtqueue_holds(q, chain) && chain->segment[0].writable)
 		memset(chain->segment[0].at, 0xab, chain->segment[0].bytes);
 	virtio_use(d, q, chain, chain->segment[0].bytes);
@@ -498,7 +505,7 @@ static void resets(void)
 
 static void bounds(void)
 {
-	struct fake *f = state(), *twin = virtio_device(g, TWIN)->state;
+	struct fake *f = state(), *twin = g->virtio->device[TWIN]->state;
 	unsigned *const parts[] = { f->parts, twin->parts };
 	bool good = start(FAKE, QUEUES) & start(TWIN, QUEUES);
 
@@ -529,10 +536,18 @@ static void bounds(void)
 	fire();
 	fire();
 	ok(f->parts[0] && f->parts[1] && f->parts[2], "each queue has its turn");
+	call(FAKE, VENEER_VIRTIO_SET_STATUS, 3);
+	memset(f->parts, 0, sizeof(f->parts));
+	fire();
+	virtio_devices.work(g);
+	call(FAKE, VENEER_VIRTIO_NOTIFY, ENDLESS);
+	ok(!f->parts[0] && !f->parts[1] && !f->parts[2] && !fake->timer.armed,
+	   "a driver that takes DRIVER_OK back has nothing done");
+	start(FAKE, QUEUES);
 	virtio_devices.park(g);
 	good = true;
 	for (unsigned i = 0; i < DEVICES; i++)
-		good &= !virtio_device(g, i)->timer.armed;
+		good &= !g->virtio->device[i]->timer.armed;
 	timers = 0;
 	ok(good, "no timers are left of a guest that parks");
 	cpus[1].id = 1;
@@ -599,7 +614,7 @@ int main(void)
 	bool good = !virtio_create_all(g, kinds, DEVICES);
 	ok(good && g->overhead && g->overhead < 16 * 1024,
 	   "three devices, in %lu bytes of the guest's", g->overhead);
-	fake = virtio_device(g, FAKE);
+	fake = g->virtio->device[FAKE];
 	negotiation();
 	numbers();
 	configuration();
