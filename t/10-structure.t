@@ -19,7 +19,6 @@ use constant FUNCTION_LINES => 60;
 my %debts = map { $_ => 1 } (
 	'guest -> engine/ring/shadow', # guest/guest.h has struct mmu: guest memory is to stand apart from shadows
 	'virtio -> engine/ring/shadow', # the same: where a queue looks at guest memory
-	'guest -> virtio', # struct guest has its devices in place
 );
 
 my %text;

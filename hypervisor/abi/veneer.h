@@ -93,7 +93,7 @@
 #define VENEER_ABI_H
 
 #define VENEER_ABI_MAJOR    1 /* changes when an old guest would break */
-#define VENEER_ABI_MINOR    2 /* changes when something is added */
+#define VENEER_ABI_MINOR    3 /* changes when something is added */
 
 #define VENEER_NOTE_NAME    "Veneer"
 #define VENEER_NOTE_GUEST   1 /* desc: uint32_t ABI major */
@@ -172,14 +172,17 @@
 /* VIRTIO: the transport of virtio 1.2 by hypercalls. -ENODEV: no such device, nor any behind it. */
 #define VENEER_VIRTIO_ID	   0 /* device type, virtio 1.2 chapter 5 */
 #define VENEER_VIRTIO_GET_FEATURES 1 /* the bits it offers */
-#define VENEER_VIRTIO_SET_FEATURES 2 /* (bits): 0 */
+#define VENEER_VIRTIO_SET_FEATURES 2 /* (bits): 0; -EBUSY: not after FEATURES_OK */
 #define VENEER_VIRTIO_GET_STATUS   3 /* section 2.1 */
 #define VENEER_VIRTIO_SET_STATUS   4 /* (status): 0; status 0 resets the device */
 #define VENEER_VIRTIO_QUEUE_MAX	   5 /* (queue): most entries, 0 when there is no such queue */
 #define VENEER_VIRTIO_QUEUE_SET	   6 /* (gva of struct veneer_virtio_queue): 0 */
 #define VENEER_VIRTIO_NOTIFY	   7 /* (queue): there are new buffers: 0 */
-#define VENEER_VIRTIO_EVENT	   8 /* event of vCPU 0 for used buffers, of all its queues */
-#define VENEER_VIRTIO_CONFIG	   9 /* (offset): 8 bytes of the configuration space */
+#define VENEER_VIRTIO_EVENT	   8 /* event of vCPU 0 for used buffers: of queues that name none */
+#define VENEER_VIRTIO_CONFIG	   9 /* (offset): 8 bytes of the configuration space, 0 behind it */
+/* (queue | vCPU << 16 | event << 32): 0; the queue's used buffers are an event of that vCPU, until
+ * the device is reset */
+#define VENEER_VIRTIO_QUEUE_EVENT  10
 
 #define VENEER_SHUTDOWN_POWEROFF   0 /* the argument is the exit code, 0 = success */
 #define VENEER_SHUTDOWN_REBOOT	   1

@@ -112,10 +112,8 @@ int guest_create(struct guest *g, const struct guest_config *config)
 				     config->memory >> 20, memory_free_bytes() >> 20);
 		return -ENOMEM;
 	}
-	g->device[0].kind = &virtio_console;
-	g->device[0].guest = g;
-	g->device[0].event = VENEER_EVENT_DEVICES;
-	if (g->board && g->board->create(g))
+	g->devices = g->board ? NULL : &virtio_devices;
+	if ((g->board && g->board->create(g)) || (g->devices && g->devices->create(g)))
 		return -ENOMEM;
 	if (load_window(g))
 		return -EINVAL;
@@ -313,7 +311,8 @@ void vcpu_wake(struct vcpu *v)
 void vcpu_event(struct vcpu *v, unsigned event)
 {
 	__atomic_or_fetch(&v->page->events, 1ull << event, __ATOMIC_RELEASE);
-	vcpu_wake(v);
+	if (v->state == VCPU_HALTED) /* else it looks at them before it goes on */
+		vcpu_wake(v);
 }
 
 void vcpu_event_from(struct vcpu *v, unsigned event)

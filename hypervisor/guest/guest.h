@@ -13,6 +13,7 @@
 #include "engine/ring/shadow/mmu.h"
 #include "guest/board.h"
 #include "guest/console.h"
+#include "guest/devices.h"
 #include "guest/engine.h"
 #include "guest/load.h"
 #include "insn/insn.h"
@@ -21,7 +22,6 @@
 #include "lib/types.h"
 #include "load/bundle.h"
 #include "load/config.h"
-#include "virtio/device.h"
 
 /* What is counted for each guest. */
 enum counter {
@@ -165,15 +165,16 @@ struct guest {
 	unsigned vcpus;
 	uint8_t phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
-	bool end_wanted;      /* what parking and loading lead to is the end */
-	unsigned paused;      /* vCPUs that are; atomic */
-	unsigned parking;     /* vCPUs that have still to park; atomic */
-	unsigned started;     /* PV: vCPUs that run or are to begin; atomic */
-	struct load load;     /* how far it is */
-	uint8_t console_lock; /* over the line so far and the taking of input */
-	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
-	const struct board *board;		     /* NULL: hypercalls are its devices */
-	void *board_state;			     /* the board's own */
+	bool end_wanted;	       /* what parking and loading lead to is the end */
+	unsigned paused;	       /* vCPUs that are; atomic */
+	unsigned parking;	       /* vCPUs that have still to park; atomic */
+	unsigned started;	       /* PV: vCPUs that run or are to begin; atomic */
+	struct load load;	       /* how far it is */
+	uint8_t console_lock;	       /* over the line so far and the taking of input */
+	const struct devices *devices; /* PV; else NULL */
+	struct virtio_guest *virtio;   /* what these are */
+	const struct board *board;     /* NULL: hypercalls are its devices */
+	void *board_state;	       /* the board's own */
 
 	struct file image, module;
 	struct elf_image elf; /* what the image's headers say, if it is no bzImage */

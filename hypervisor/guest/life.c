@@ -75,8 +75,8 @@ void vcpu_park(struct vcpu *v)
 	__atomic_and_fetch(&v->requests, ~(REQUEST_WORK | REQUEST_BEGIN), __ATOMIC_RELAXED);
 	vcpu_unload(v);
 	timer_cancel(v->cpu, &v->timer);
-	if (!v->id)
-		timer_cancel(v->cpu, &g->device[0].timer);
+	if (!v->id && g->devices)
+		g->devices->park(g);
 	if (g->board)
 		g->board->park(v);
 	if (!__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) &&
@@ -104,7 +104,8 @@ void guest_load_begin(struct guest *g)
 		g->engine->reset_guest(g);
 	g->ended = false;
 	g->input_tail = g->input_head;
-	virtio_reset(&g->device[0]);
+	if (g->devices)
+		g->devices->reset(g);
 	g->load = (struct load){ 0 };
 }
 

@@ -3,7 +3,6 @@
 #include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
-#include "virtio/device.h"
 
 /* --- asking, from any CPU --- */
 
@@ -67,24 +66,17 @@ void request_at_once(struct vcpu *v)
 
 static void input(struct guest *g)
 {
-	if (g->board) {
+	if (g->board)
 		g->board->input(g);
-	} else {
+	else
 		vcpu_event(g->vcpu, VENEER_EVENT_CONSOLE);
-		virtio_kick(&g->device[0]);
-	}
 }
 
-/* Devices are vCPU 0's. */
 static void room(struct vcpu *v)
 {
 	vcpu_wake(v);
-	if (v->id)
-		return;
-	if (v->guest->board)
+	if (!v->id && v->guest->board)
 		v->guest->board->room(v->guest);
-	else
-		virtio_kick(&v->guest->device[0]);
 }
 
 void request_in_share(struct vcpu *v)
@@ -108,8 +100,8 @@ void request_in_share(struct vcpu *v)
 		room(v);
 	if (r & REQUEST_INPUT)
 		input(v->guest);
-	if (r & REQUEST_VIRTIO)
-		virtio_kick(&v->guest->device[0]);
+	if ((r & (REQUEST_ROOM | REQUEST_INPUT | REQUEST_VIRTIO)) && !v->id && v->guest->devices)
+		v->guest->devices->work(v->guest); /* devices are vCPU 0's */
 }
 
 void request_in_turn(struct vcpu *v)

@@ -62,11 +62,6 @@ void timer_cancel(struct cpu *cpu, struct timer *t)
 	(void)cpu, (void)t;
 }
 
-void virtio_reset(struct virtio_device *d)
-{
-	(void)d;
-}
-
 bool mmu_zero_part(struct mmu *m)
 {
 	(void)m;

@@ -169,10 +169,6 @@ void console_print_list(bool more, const char *fmt, ...)
 void console_attend(void)
 {
 }
-void virtio_kick(struct virtio_device *d)
-{
-	(void)d;
-}
 
 /* Loading: each part takes long. */
 bool guest_load_part(struct guest *g)
