@@ -72,13 +72,6 @@ static void input(struct guest *g)
 		vcpu_event(g->vcpu, VENEER_EVENT_CONSOLE);
 }
 
-static void room(struct vcpu *v)
-{
-	vcpu_wake(v);
-	if (!v->id && v->guest->board)
-		v->guest->board->room(v->guest);
-}
-
 void request_in_share(struct vcpu *v)
 {
 	const struct board *b = v->guest->board;
@@ -96,12 +89,18 @@ void request_in_share(struct vcpu *v)
 	}
 	if ((r & REQUEST_EVENT) && (!b || b->interrupt_pending(v)))
 		vcpu_wake(v);
+	if (!(r & (REQUEST_ROOM | REQUEST_INPUT | REQUEST_VIRTIO)))
+		return;
 	if (r & REQUEST_ROOM)
-		room(v);
+		vcpu_wake(v);
+	if (v->id) /* devices are vCPU 0's */
+		return;
+	if ((r & REQUEST_ROOM) && b)
+		b->room(v->guest);
 	if (r & REQUEST_INPUT)
 		input(v->guest);
-	if ((r & (REQUEST_ROOM | REQUEST_INPUT | REQUEST_VIRTIO)) && !v->id && v->guest->devices)
-		v->guest->devices->work(v->guest); /* devices are vCPU 0's */
+	if (v->guest->devices)
+		v->guest->devices->work(v->guest);
 }
 
 void request_in_turn(struct vcpu *v)
