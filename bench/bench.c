@@ -70,7 +70,7 @@ static int make_directory(const char *path)
 	return 0;
 }
 
-/* 0; else what the command ends with. */
+/* Returns 0, or the command's exit status. */
 static int take_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
@@ -159,7 +159,7 @@ static int compare_with(const struct options *o)
 	return compare_results(o->compare, path, o->worse) ? 1 : 0;
 }
 
-/* What can be wrong is wrong before anything is measured. */
+/* Reports every possible error before measuring. */
 static int prepare(const struct options *o, struct costs *costs)
 {
 	return costs_read(costs, o->costs ? o->costs : library_path("costs.csv")) ||

@@ -20,7 +20,7 @@ struct file {
 	unsigned rows;
 };
 
-/* results_json writes each result on a line of its own. */
+/* results_json writes one result per line. */
 static bool read_entry(const char *line, struct entry *e)
 {
 	return sscanf(line,
@@ -83,21 +83,21 @@ static bool has_configuration(const struct file *f, const struct entry *like)
 	return false;
 }
 
-/* What a real processor takes is another each time. */
+/* Figures of a real processor vary. */
 static bool is_compared(const struct entry *e)
 {
 	return strcmp(e->machine, "hardware") &&
 	       (!strcmp(e->metric, "instructions") || !strcmp(e->metric, "exits"));
 }
 
-/* What is too little to show, however large a part it is. */
+/* Absolute differences too small to show, whatever the percentage. */
 static double grain(const struct entry *e)
 {
 	return !strcmp(e->metric, "exits") ? 0.0025 : 0.5;
 }
 
-/* And what is too little to matter: an operation that costs one exit more does so each time, or
- * nearly. A small part of one is the clock's, or the console's, which fell into the measurement. */
+/* Absolute differences too small to matter: an operation that costs one exit more does so nearly
+ * each time. A small fraction of one is a clock or console exit during the measurement. */
 static double slack(const struct entry *e)
 {
 	return !strcmp(e->metric, "exits") ? 0.2 : 2;
@@ -119,8 +119,8 @@ static void print_change(const struct entry *old, const struct entry *new, bool 
 	       percent, worse ? "  WORSE" : "");
 }
 
-/* Rows of configurations that were measured now, which were not. A configuration that is left out
- * is not missed. */
+/* Rows that are missing now, of configurations that were measured now. A configuration that is left
+ * out is not missed. */
 static unsigned print_gone(const struct file *old, const struct file *new)
 {
 	unsigned gone = 0;

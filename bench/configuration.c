@@ -17,7 +17,7 @@ struct files {
 	const char *bundle, *events, *stay;
 };
 
-/* An emulator gains nothing by them, and Bochs looks like a processor that wants them. */
+/* They are useless in an emulator, and Bochs reports a processor that needs them. */
 const char *configuration_mitigations(const struct configuration *w)
 {
 	if (!strcmp(w->prep, WAY_MEASURES))
@@ -40,7 +40,7 @@ int configuration_bundle(const char *conf, const char *path)
 	return err;
 }
 
-/* Of our hypervisor, where QEMU's plugins count. */
+/* Only with Veneer, in QEMU, where plugins can count. */
 static bool has_stays(const struct setup *s, enum machine_kind kind)
 {
 	return kind == QEMU && *s->conf;
@@ -84,8 +84,8 @@ static int start_bochs(const struct setup *s, const struct files *files, struct 
 	return bochs_start(&b, m);
 }
 
-/* Takes what the console says until the machine ends. Bochs has no port that ends it for a program
- * on the bare machine. */
+/* Parses console output until the machine ends. In Bochs a program on the bare machine has no port
+ * that ends the machine. */
 static bool take_lines(struct results *r, unsigned config, struct machine *m)
 {
 	enum machine_event event;

@@ -61,7 +61,7 @@ struct pick {
 	enum machine_kind machine;
 };
 
-/* A bar for each pick of each operation: its value over native's. */
+/* A bar for each pick of each operation: its value divided by native's. */
 static int write_overview(FILE *f, const struct results *r, const struct pick *pick, unsigned picks,
 			  const char *title)
 {
@@ -229,7 +229,7 @@ static int write_card(FILE *f, const struct results *r, const struct row *row,
 	return 0;
 }
 
-/* How long a core can be deaf: no operation, but of the same unit. */
+/* The longest stay: not an operation, but in the same unit. */
 static int write_stay_card(FILE *f, const struct results *r)
 {
 	struct bar bars[CONFIGURATIONS_MAX];

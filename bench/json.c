@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* results.json: each result on a line of its own, which compare.c relies on. */
+/* results.json: one result per line, which compare.c relies on. */
 #include <errno.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ static void write_value(FILE *f, const struct results *r, unsigned w, const char
 		fprintf(f, "null");
 }
 
-/* What happened in one operation: exits by reason, and instructions that silicon charges for. */
+/* Event counts of one operation: exits by reason, and expensive instructions. */
 static void write_counts(FILE *f, const struct results *r, const struct row *row, unsigned w)
 {
 	const struct cell *c = &row->at[w];

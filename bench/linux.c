@@ -8,7 +8,8 @@
 #include "machine.h"
 #include "configuration.h"
 
-/* without SMAP, which Xen's dom0 cannot have, and PKU, with which an emulator's signals crawl */
+/* without SMAP, which Xen's dom0 does not support, and PKU, which makes signals very slow in an
+ * emulator */
 #define CPU	 "max,-smap,-pku"
 #define TEXT_(x) #x
 #define TEXT(x)	 TEXT_(x)

@@ -13,7 +13,7 @@
 
 /* --- the ISO --- */
 
-/* The menu as it grows; its texts are its own. */
+/* The menu under construction; it owns its strings. */
 struct menu {
 	struct iso_entry entry[ISO_ENTRIES_MAX];
 	unsigned entries;
@@ -31,7 +31,7 @@ static const char *make_bundle(const char *conf)
 	return path && !configuration_bundle(conf, path) ? path : NULL;
 }
 
-/* Linux gets as much memory, and as many processors, as the guests have. */
+/* Linux gets the same memory and number of processors as the guests. */
 static char *bare_cmdline(const struct setup *s)
 {
 	char text[256];
@@ -102,7 +102,7 @@ int metal_iso(const struct results *rtos, const struct results *linux_rows, cons
 
 /* --- its record --- */
 
-/* The results that a line goes to: those of the last entry that was booted. */
+/* The results that a line belongs to: those of the last booted entry. */
 struct target {
 	struct results *results; /* or NULL */
 	unsigned config;
@@ -159,7 +159,7 @@ static void take_line(struct target *t, struct results *rtos, struct results *li
 		results_forget(t->results, t->config);
 }
 
-/* From power-on a person at GRUB's menu counts too. */
+/* Counting from power-on would include time at GRUB's menu. */
 static void forget_boots(struct results *r)
 {
 	for (unsigned w = 0; r && w < r->configurations; w++)
@@ -167,7 +167,7 @@ static void forget_boots(struct results *r)
 			r->run[w].boot = 0;
 }
 
-/* Without what a terminal makes of a line's ends. */
+/* Without the carriage returns that a terminal adds. */
 static char *trim(char *line)
 {
 	char *end = line + strlen(line);

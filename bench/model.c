@@ -36,7 +36,7 @@ static void unquote(char *s)
 		memmove(s, s + 1, n);
 }
 
-/* What is wrong with the line, or NULL. */
+/* Returns an error message for the line, or NULL. */
 static const char *take_line(struct costs *c, const char *line)
 {
 	char event[24], name[40], source[160] = "";
@@ -119,8 +119,8 @@ static double sum(const struct cell *c, enum event_side first, enum event_side l
 	return n;
 }
 
-/* On the bare machine and in a virtual one each entry into a kernel has one way back, so what came
- * by no instruction is what is left over. */
+/* On the bare machine and in a virtual one each entry into a kernel has one return, so returns
+ * without a matching instruction belong to exceptions and interrupts. */
 static void count_own_kernel(const struct cell *c, double n[COSTS])
 {
 	const enum event_side a = SIDE_GUEST, b = SIDE_GATE;
@@ -154,13 +154,13 @@ static void count_ring(const struct results *r, const struct row *row, unsigned 
 	n[COST_CR3] = sum(c, SIDE_GATE, SIDE_HYPERVISOR, EVENT_cr3);
 }
 
-/* Time and counts must be of the same stretch; a wakeup's time leaves out the sleep. */
+/* Time and counts must cover the same interval; the time of a wakeup excludes the sleep. */
 static bool is_whole(const struct row *row)
 {
 	return strcmp(row->op, "timer_wakeup");
 }
 
-/* What the guest does inside a virtual machine was counted in QEMU's. */
+/* Events inside the virtual machine were counted in QEMU's svm run. */
 static bool count_vmx(const struct results *r, const struct row *row, unsigned config,
 		      double n[COSTS])
 {

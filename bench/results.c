@@ -156,7 +156,7 @@ static void take_osbench(struct results *r, unsigned config, const char *line)
 		r->run[config].ended = true;
 }
 
-/* What the hypervisor says, behind its "veneer: ". */
+/* A line of the hypervisor, after its "veneer: ". */
 static void take_hypervisor(struct results *r, unsigned config, const char *said)
 {
 	struct run *run = &r->run[config];
@@ -262,7 +262,7 @@ double traps_of(const struct results *r, const struct row *row, unsigned config)
 	double n = count_of(r, row, config, "exits") - count_of(r, row, config, "hypercall") -
 		   count_of(r, row, config, "interrupt");
 
-	return n < 1e-9 ? 0 : n; /* quotients do not add up to the last digit */
+	return n < 1e-9 ? 0 : n; /* the quotients are rounded */
 }
 
 static bool in_ring(const struct results *r, unsigned config)
@@ -311,7 +311,7 @@ double table_switches_of(const struct results *r, const struct row *row, unsigne
 	       row->at[twin].event[SIDE_GATE][EVENT_cr3];
 }
 
-/* In ring 1 a guest's own CR3 loads and INVLPGs only trap. */
+/* In ring 1 a guest's own CR3 loads and INVLPGs trap, so they do not count. */
 double tlb_flushes_of(const struct results *r, const struct row *row, unsigned config)
 {
 	int twin = counted_twin(r, config);

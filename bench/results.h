@@ -78,7 +78,7 @@ const char *machine_title(const struct results *r, enum machine_kind machine);
 
 /* A line of the console of that configuration. */
 void results_take(struct results *r, unsigned config, const char *line);
-/* Nothing was measured in that configuration. */
+/* Discards the results of that configuration. */
 void results_forget(struct results *r, unsigned config);
 
 /* The events file of that configuration's run, after its end. 0, or -1 with a line on stderr. */
@@ -92,21 +92,20 @@ bool machine_measured(const struct results *r, enum machine_kind machine);
 const struct row *row_find(const struct results *r, const char *op); /* or NULL */
 
 double count_of(const struct results *r, const struct row *row, unsigned config, const char *name);
-/* Exits that the guest did not ask for and the machine did not cause. */
+/* Exits other than hypercalls and physical interrupts. */
 double traps_of(const struct results *r, const struct row *row, unsigned config);
-/* The configuration whose run counted events for this one, or -1: its own; or for Bochs, which
- * counts none, the same guest's in QEMU, where svm does for vmx. */
+/* The configuration whose run counted events for this one, or -1. It is the same one, or for Bochs,
+ * which cannot count, the same guest in QEMU, with svm in place of vmx. */
 int counted_twin(const struct results *r, unsigned config);
-/* The configuration that measured the same on hardware, or -1; there auto is the engine that it
- * became. */
+/* The same configuration on hardware, or -1; auto there stands for the engine that was chosen. */
 int hardware_twin(const struct results *r, unsigned config);
-/* Loads of CR3 by the hypervisor, and flushes of the TLB by anybody; negative: not known. */
+/* Loads of CR3 by the hypervisor, and all TLB flushes; negative: not known. */
 double table_switches_of(const struct results *r, const struct row *row, unsigned config);
 double tlb_flushes_of(const struct results *r, const struct row *row, unsigned config);
 
 /* First line of a command's output, for the record. */
 void command_line(const char *command, char *out, size_t size);
-/* Lines of C and assembly in the hypervisor, where the source is at hand; else "null". */
+/* Lines of C and assembly in the hypervisor if the source is available; else "null". */
 void count_lines(char *out, size_t size);
 
 #endif

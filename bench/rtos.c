@@ -48,8 +48,8 @@ static const char *image_of(const struct configuration *w)
 					       : "rtos-pc.elf";
 }
 
-/* Stock under ring takes long for each operation. A local APIC is there for PV guests, whose events
- * do for it, and for untouched ones that are not in ring 1. */
+/* Stock under ring is slow in each operation. Only unmodified guests outside ring 1 have a local
+ * APIC; for PV guests, events take its place. */
 static const char *cmdline_of(const struct configuration *w)
 {
 	if (strcmp(w->engine, "ring"))

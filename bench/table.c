@@ -67,7 +67,7 @@ static void print_cell(const struct results *r, const struct row *row, unsigned 
 		printf(" %9.1f [%6.2f]", c->value, count_of(r, row, w, "exits"));
 }
 
-/* The most instructions that the hypervisor ran with interrupts masked, at a time. */
+/* The longest stay: the most instructions in a row with interrupts masked. */
 static void print_stays(const struct results *r)
 {
 	for (unsigned w = 0; w < r->configurations; w++) {
@@ -152,7 +152,7 @@ static void print_linux_budgets(const struct results *r)
 	print_verdict(kib <= most);
 }
 
-/* A value, and what it is over native where that was measured. */
+/* A value, and its difference from native if that was measured. */
 static void print_over(double value, double native, bool is_base)
 {
 	if (is_base)

@@ -27,7 +27,7 @@ struct rsdp {
 #define RSDP_1_BYTES	 20
 #define BIOS_START	 0xe0000
 #define BIOS_END	 0x100000
-#define TABLE_MAX	 KIB(64) /* of those that are read here; others can be megabytes */
+#define TABLE_MAX	 KIB(64) /* largest table that is read here; others can be megabytes */
 #define MADT_ENTRIES_AT	 44
 #define FADT_PM1A_CNT_AT 64
 
@@ -44,13 +44,13 @@ static bool adds_up(const void *p, uint64_t bytes)
 	return !sum;
 }
 
-/* bytes at pa, or NULL when not all of them can be read. */
+/* The bytes at pa; NULL unless all of them can be read. */
 static const void *bytes_at(const struct acpi_info *p, uint64_t pa, uint64_t bytes)
 {
 	return pa && pa < p->reach && bytes <= p->reach - pa ? direct(MPA(pa)) : NULL;
 }
 
-/* A whole table of that kind; NULL for another, and for one that is broken. */
+/* A complete table with that signature; NULL if it is another or broken. */
 static const struct header *table_at(struct acpi_info *p, uint64_t pa, const char *signature)
 {
 	const struct header *h = bytes_at(p, pa, sizeof(*h));
@@ -71,7 +71,7 @@ static const struct rsdp *rsdp_at(const struct acpi_info *p, uint64_t pa)
 	return r && !memcmp(r->signature, "RSD PTR ", 8) && adds_up(r, RSDP_1_BYTES) ? r : NULL;
 }
 
-/* The boot processor is the first, wherever it stands in the table; none comes twice. */
+/* The boot processor is listed first, wherever it is in the table; duplicates are dropped. */
 static void add_cpu(struct acpi_info *p, uint32_t apic_id)
 {
 	for (unsigned i = 0; i < p->cpus; i++)

@@ -83,7 +83,7 @@ static void print_profile(const struct guest *g)
 				      g->profile[i].count);
 }
 
-/* What became of optional guests that are not well, which nothing else in the last line says. */
+/* Lists optional guests that failed, for the last line. */
 static void name_optional(char *to, size_t size)
 {
 	int used = 0;
@@ -194,8 +194,8 @@ static bool try_guest(const struct guest_config *c)
 	return true;
 }
 
-/* A wrong line is an error, whosever it is; so is a guest for which this machine has no place, but
- * for an optional one. */
+/* An invalid line is an error in any section. So is a guest for which the machine has no core or
+ * memory, unless it is optional. */
 static void create_guest(const struct guest_config *c)
 {
 	if (c->broken)
@@ -237,7 +237,7 @@ static void read_acpi(void)
 
 static void prepare_machine(void)
 {
-	/* not by RDRAND: in an emulator that counts, a run can be had again to the instruction */
+	/* not by RDRAND: runs with instruction counting must be repeatable */
 	mmu_secret = entry_tsc * 0x9e3779b97f4a7c15 | 1;
 	const char *missing = cpu_features_detect();
 
@@ -263,7 +263,8 @@ static void prepare_machine(void)
 	clock_calibrate();
 }
 
-/* On each CPU, at once. What engines want of it they take from the machine's memory: one by one. */
+/* Runs on all CPUs in parallel. Engines allocate machine memory, so they are initialized one CPU at
+ * a time. */
 static void run_guests(struct cpu *cpu)
 {
 	static uint8_t lock;

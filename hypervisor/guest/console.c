@@ -32,7 +32,7 @@ static void send_again(struct timer *t)
 	console_guest_send(container_of(t, struct guest, console.timer));
 }
 
-/* The timer is of vCPU 0's CPU; from elsewhere that vCPU is asked to go on. */
+/* The timer runs on vCPU 0's CPU; other CPUs send a request to that vCPU. */
 static void send_later(struct guest *g)
 {
 	struct timer *t = &g->console.timer;
@@ -143,7 +143,7 @@ static void end_line(struct guest *g)
 	g->line_used = g->line_shown = g->line_kept = 0;
 }
 
-/* Escape sequences (ECMA-48, section 5.4) go: nothing a guest prints may move the cursor. */
+/* Escape sequences (ECMA-48, section 5.4) are dropped: no output of a guest may move the cursor. */
 static bool in_escape(struct guest *g, char c)
 {
 	switch (g->escape) {
@@ -157,8 +157,8 @@ static bool in_escape(struct guest *g, char c)
 	return g->escape;
 }
 
-/* A backspace takes back what the guest has printed of this line, and no more: it never reaches the
- * name in front of it. */
+/* A backspace deletes what the guest has printed on this line, but never the name at its
+ * beginning. */
 static void take_back(struct guest *g)
 {
 	if (g->line_used)

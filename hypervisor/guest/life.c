@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest's phases: it runs, parks, is loaded, runs again, or has ended. Whoever wants a restart or
- * the end only says so; the guest's own vCPUs do the rest, each on its own CPU and in its own share
- * of it. The end wins over a restart whenever it is decided.
+ * The phases of a guest: running, parking, loading, ended. A restart or the end is only requested;
+ * the guest's own vCPUs do the rest, each on its own CPU and charged to its share. The end takes
+ * precedence over a restart.
  */
 #include "arch/cpu.h"
 #include "guest/console.h"
@@ -18,7 +18,7 @@ static void set_phase(struct guest *g, enum guest_phase phase)
 	__atomic_store_n(&g->phase, phase, __ATOMIC_RELEASE);
 }
 
-/* To the phase behind the one that is through: the end if it is wanted, else next. */
+/* Enters the next phase: ended if that was requested, else `next`. */
 static enum guest_phase go_on(struct guest *g, enum guest_phase next)
 {
 	spin_lock(&g->phase_lock);
@@ -41,7 +41,7 @@ static void park_all(struct guest *g)
 	}
 }
 
-/* Under the phase's lock: a guest that runs is to park. */
+/* With the phase's lock held: makes a running guest park. */
 static bool to_parking(struct guest *g)
 {
 	if (g->phase != GUEST_RUNNING)
@@ -51,7 +51,7 @@ static bool to_parking(struct guest *g)
 	return true;
 }
 
-/* Decides on a restart or the end. False: it was decided before. */
+/* Requests a restart or the end. False: it was requested before. */
 static bool decide(struct guest *g, bool end)
 {
 	bool first, decided;
@@ -95,7 +95,7 @@ void guest_load_begin(struct guest *g)
 
 		v->page = v->own_page;
 		v->starting = 0;
-		/* what the old life has asked for and was put off */
+		/* work that was deferred before the restart */
 		__atomic_and_fetch(&v->requests, ~(REQUESTS_IN_SHARE & ~REQUEST_SEND),
 				   __ATOMIC_RELAXED);
 	}
@@ -109,7 +109,7 @@ void guest_load_begin(struct guest *g)
 	g->load = (struct load){ 0 };
 }
 
-/* A part of [at, at + bytes), as far as load.done says; true: all of it is zero. */
+/* Zeroes a part of [at, at + bytes), from load.done on; true: all of it is zero. */
 static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
 {
 	uint64_t left = bytes - l->done, n = MIN(left, LOAD_PART);
@@ -133,7 +133,7 @@ static void set_clock(struct vcpu *v)
 	c->flags = 1; /* the TSC is the same on all processors */
 }
 
-/* One step of the stage that loading is at; NULL, or what is wrong. */
+/* One step of the current stage of loading. Returns NULL, or an error message. */
 static const char *load_step(struct guest *g)
 {
 	struct load *l = &g->load;
@@ -212,7 +212,7 @@ void guest_restart(struct guest *g)
 	decide(g, false);
 }
 
-/* Wherever it is on its way to, it goes on to a new life. */
+/* In any phase: makes the guest restart. */
 void guest_reset(struct guest *g)
 {
 	spin_lock(&g->phase_lock);
@@ -237,7 +237,7 @@ void guest_end(struct guest *g, int exit_code, const char *how)
 	g->exit_code = exit_code;
 	console_guest_flush(g);
 	console_guest_exit_code(g, how, exit_code);
-	/* a reset that came while its end was being told takes the end back */
+	/* a reset that arrived while its end was printed cancels the end */
 	spin_lock(&g->phase_lock);
 	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
 	spin_unlock(&g->phase_lock);

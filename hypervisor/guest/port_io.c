@@ -55,7 +55,7 @@ static uint64_t counter_of(const struct insn *i, uint64_t value)
 	return small ? value & 0xffff : (uint32_t)value;
 }
 
-/* Where the next element is; false: outside its segment, and the guest was sent the fault. */
+/* The address of the next element; false: outside its segment, and a fault was injected. */
 static bool string_address(struct vcpu *v, const struct insn *i, uint64_t index, gva_t *at)
 {
 	uint64_t offset = counter_of(i, index);

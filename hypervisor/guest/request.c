@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is asked of a vCPU, and how it is seen to. */
+/* Requests to a vCPU, and their handling. */
 #include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
@@ -13,9 +13,9 @@ void vcpu_request(struct vcpu *v, uint32_t request)
 }
 
 /*
- * A guest may ask as often as it likes, but each kick takes time from whoever runs on the other
- * CPU. So what is on its way already is not sent again, each request that arrives is charged to the
- * vCPU that gets it, and one that has used up its share waits for the next turn of its CPU.
+ * A guest can send requests without limit, but each kick takes time from the vCPU that runs on the
+ * other CPU. So a pending request is not sent again, each request is charged to the vCPU that
+ * receives it, and requests to a vCPU that has used up its share wait for its next turn.
  */
 void vcpu_request_from(struct vcpu *v, uint32_t request)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Whether /dev/kvm is worth using: an emulated one opens and works, but crawls. A short loop and a
- * few exits tell. */
+/* Whether /dev/kvm is worth using: an emulated one works, but is very slow. A short loop and a few
+ * exits show it. */
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>

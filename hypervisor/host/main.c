@@ -41,7 +41,7 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name)) {
 			snprintf(name, sizeof(name), "veneer %s", commands[i].name);
-			argv[1] = name; /* getopt_long says it in front of what is wrong */
+			argv[1] = name; /* the prefix of getopt_long's messages */
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	if (!strcmp(argv[1], "--version")) {
@@ -57,7 +57,7 @@ static int run(int argc, char **argv)
 	return 2;
 }
 
-/* A result that could not be printed is none. */
+/* Failing to print the result is an error. */
 int main(int argc, char **argv)
 {
 	int status = run(argc, argv);

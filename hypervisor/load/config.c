@@ -41,7 +41,7 @@ static int choice(const char *const *names, const char *s)
 	return -EINVAL;
 }
 
-/* A key: how its value gets into a field, and what is wanted where that is not one. */
+/* A key: how its value is stored, and the message if it is invalid. */
 struct key {
 	const char *name, *want;
 	enum { TEXT, MEMORY, NUMBER, CPUS, CHOICE, MEASURES } kind;
@@ -134,7 +134,8 @@ static const char *set_measures(const struct key *k, void *field, char *s)
 	return m->forced ? NULL : k->want;
 }
 
-/* What is wrong, or NULL. Without pointers to functions: no thunk is chosen yet (speculation.c). */
+/* Returns an error message, or NULL. No function pointers: the thunks are not patched yet
+ * (speculation.c). */
 static const char *set_value(const struct key *k, void *field, char *s)
 {
 	switch (k->kind) {
@@ -151,7 +152,7 @@ _Static_assert(CPUS_MAX == 16 && VCPUS_MAX == 8, "bits of a mask, and the words 
 
 #define FIELD(name) offsetof(struct guest_config, name), sizeof(((struct guest_config *)0)->name)
 
-/* The machine's, and then a guest's */
+/* Keys of [machine], then of a guest */
 static const struct key keys[] = {
 	{ "mitigations",
 	  "want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, "
@@ -177,12 +178,12 @@ static const struct key keys[] = {
 
 struct parser {
 	struct config *config;
-	struct guest_config *guest;	  /* of the section we are in */
+	struct guest_config *guest;	  /* of the current section */
 	bool machine;			  /* the section is [machine] */
-	bool machine_wrong;		  /* what it asks for is not known: nothing starts */
+	bool machine_wrong;		  /* an error in [machine]: nothing starts */
 	bool passed_over;		  /* what begins it is wrong, and that is said */
 	unsigned machine_line;		  /* of the section [machine], or 0 */
-	unsigned given[ARRAY_SIZE(keys)]; /* the line that has a key of the section; or 0 */
+	unsigned given[ARRAY_SIZE(keys)]; /* line of each key in the current section, or 0 */
 	char already[40];
 	unsigned line;
 	config_error_fn *fn;
@@ -204,8 +205,8 @@ __attribute__((format(printf, 2, 3))) static void complain(struct parser *p, con
 	p->fn(p->arg, p->line, message);
 }
 
-/* One key; what is wrong with it or its value, or NULL. Of two values none is right for sure, and
- * one of the machine that stands elsewhere is missed there. */
+/* Handles one key; returns an error message, or NULL. A repeated key is an error since either value
+ * may be the intended one, and a misplaced key of [machine] since the machine lacks it. */
 static const char *set_key(struct parser *p, const char *name, char *value)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {

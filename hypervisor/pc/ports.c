@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Accesses to ports. What no device takes whole is done byte by byte. */
+/* Accesses to ports. If no device handles the full width, they are split into bytes. */
 #include "pc/pc.h"
 
 static uint32_t in_bytes(struct vcpu *v, uint16_t port, unsigned width)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* State of a guest in a virtual machine: where it starts, how it translates, what is sent to it. */
+/* State of a guest in a virtual machine: start, address translation, injection. */
 #include "engine/hvm/hvm.h"
 
 #include "arch/cpu.h"
@@ -30,7 +30,7 @@ const uint32_t hvm_own_msrs[HVM_OWN_MSRS] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 };
 
-/* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
+/* Address-space identifiers are per CPU, from 1 up: one for each vCPU pinned to it. */
 int hvm_create_vcpu(struct vcpu *v)
 {
 	mpa_t at = guest_take(v->guest, hvm_vendor->vcpu_bytes);
@@ -99,7 +99,7 @@ HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 	return s.base;
 }
 
-/* What the processor checks behind the exit of a string instruction. */
+/* Checks that the processor makes only after the exit of a string instruction. */
 bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
 	struct hvm_segment d;
@@ -130,7 +130,7 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 	hvm_exception(v, VECTOR_PF, error);
 }
 
-/* The board's interrupt goes in when the guest can take it, or an exit is asked for then. */
+/* Injects the board's interrupt if the guest can take it, else requests an exit for when it can. */
 static bool deliver_legacy(struct vcpu *v)
 {
 	bool waits = v->interrupt_waits && v->guest->board->interrupt_pending(v);
@@ -216,6 +216,6 @@ void hvm_unload(struct vcpu *v)
 	v->dr[1] = read_dr1();
 	v->dr[2] = read_dr2();
 	v->dr[3] = read_dr3();
-	write_dr6(DR6_FIXED); /* its bits stay, and the next guest's are looked for */
+	write_dr6(DR6_FIXED); /* its bits stay, which the next guest's load checks */
 	fpu_save(v);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How long an instruction was that has exited, for processors that do not say: AMD's without NRIPS,
- * QEMU's among them. The processor has just executed it, so it is known but for its prefixes. Who
- * changes them meanwhile changes where the guest goes on: by 15 bytes, with its own privilege.
+ * Length of an instruction that has exited, for processors that do not report it: AMD's without
+ * NRIPS, including QEMU's. The exit tells which instruction it is; only its prefixes must be
+ * counted. A guest that changes them meanwhile only changes where it continues, by up to 15 bytes
+ * and with its own privilege.
  */
 #include "engine/hvm/hvm.h"
 #include "guest/guest.h"

@@ -8,7 +8,7 @@
 #include "kernel/memory.h"
 #include "lib/string.h"
 
-/* Maps a page of that level, with the tables above it. False: no memory. */
+/* Maps a page at that level, allocating the tables above it. False: out of memory. */
 static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
 {
 	uint64_t *table = direct(root);

@@ -61,7 +61,7 @@ struct vmcb {
 };
 _Static_assert(sizeof(struct vmcb) == 4096, "VMCB");
 
-/* What the engine keeps for a vCPU, and for a CPU. */
+/* Per-vCPU and per-CPU state of the engine. */
 struct svm_vcpu {
 	struct hvm_vcpu hvm;
 	mpa_t vmcb_at, host_at; /* of what follows, and of its CPU's host */
@@ -93,9 +93,9 @@ VMCB_AT(save, rax, 0x5f8);
 VMCB_AT(save, cr2, 0x640);
 VMCB_AT(save, pat, 0x668);
 
-/* Runs the guest of the VMCB b, which is at vmcb for the processor, until it exits. Its general
- * registers but RAX and RSP come from r and are left there; host is where this CPU's FS, GS, TR,
- * LDTR and system-call MSRs stand (VMSAVE). Interrupts and NMIs that came meanwhile are taken
+/* Runs the guest of the VMCB b, whose machine address is vmcb, until it exits. Its general
+ * registers except RAX and RSP are loaded from r and stored there; host holds this CPU's FS, GS,
+ * TR, LDTR and system-call MSRs (VMSAVE). Interrupts and NMIs that arrived meanwhile are taken
  * before the return, or pending. */
 struct regs;
 void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *b);
@@ -176,9 +176,9 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_TLB_FLUSH_ALL  1
 #define SVM_TLB_FLUSH_ASID 3
 
-/* Clean bits, 15.15.3: what the processor may keep from the last VMRUN. Who writes a field of a
- * group between two runs clears its bit. EVENTINJ, TLB_CONTROL, the interrupt shadow, RIP, RSP,
- * RAX, RFLAGS and what VMLOAD loads are in none. */
+/* Clean bits, 15.15.3: what the processor may keep cached since the last VMRUN. Code that writes a
+ * field of a group between two runs clears its bit. EVENTINJ, TLB_CONTROL, the interrupt shadow,
+ * RIP, RSP, RAX, RFLAGS and what VMLOAD loads are in none. */
 #define SVM_CLEAN_INTERCEPTS 0x001u
 #define SVM_CLEAN_TPR	     0x008u
 #define SVM_CLEAN_CR	     0x020u

@@ -62,14 +62,14 @@ static void set_bits(uint64_t field, uint64_t bits, bool wanted)
 
 /* --- the processor --- */
 
-/* Constant after boot: each control with what the processor wants set beside what we want. */
+/* Constant after boot: the controls, with the bits that the processor requires. */
 static struct {
 	uint32_t pin, primary, secondary, exit, entry;
 } controls;
 
 static bool string_io_info; /* constant after boot */
 
-/* How long a guest with interrupts masked runs at most. */
+/* Longest run of a guest with interrupts masked. */
 #define MASKED_NS 1000000
 
 #define PIN	  (VMX_PIN_INTERRUPT | VMX_PIN_NMI)
@@ -87,7 +87,7 @@ static bool string_io_info; /* constant after boot */
 	(EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_LARGE | EPT_CAP_INVEPT_CONTEXT | \
 	 EPT_CAP_INVVPID_CONTEXT)
 
-/* A.3 to A.5: the low half says what must be set, the high half what may be. */
+/* A.3 to A.5: the low half has the bits that must be set, the high half those that may be. */
 static bool adjust(uint32_t msr, uint32_t wanted, uint32_t optional, uint32_t *to)
 {
 	uint64_t allowed = rdmsr(msr);
@@ -108,7 +108,7 @@ static bool adjust_controls(void)
 
 static const struct hvm_vendor vendor;
 
-/* 24.6 and 24.7: CPUID says whether it is there, an MSR whether the firmware has locked it. */
+/* 24.6 and 24.7: CPUID reports VT-x, an MSR whether the firmware has locked it. */
 static const char *missing(void)
 {
 	uint32_t r[4];
@@ -156,7 +156,7 @@ static void start_cpu(struct cpu *cpu)
 
 static mpa_t msr_bitmap; /* the same for all guests; constant after the first */
 
-/* 25.6.9: reads of low and high MSRs, then writes, a bit each; 0 lets the guest have it. */
+/* 25.6.9: reads of low and high MSRs, then writes, a bit each; 0: no exit. */
 static void msr_permit(uint32_t msr)
 {
 	uint8_t *reads = (uint8_t *)direct(msr_bitmap) + (msr < 0x2000 ? 0 : 1024);
@@ -194,7 +194,7 @@ static void use(struct vcpu *v)
 	cpu->vmx->vmcs = v;
 }
 
-/* Back to memory and to its beginning, 25.11.3: another CPU may use it next. */
+/* Writes it back to memory and marks it clear, 25.11.3: another CPU may use it next. */
 static void clear(struct vcpu *v)
 {
 	struct cpu *cpu = this_cpu();
@@ -205,7 +205,7 @@ static void clear(struct vcpu *v)
 	v->vmx->launched = false;
 }
 
-/* The guest changes these bits of CR0 by itself; all of CR4 is ours. */
+/* The guest owns these bits of CR0; all of CR4 is owned by the hypervisor. */
 #define CR0_GUESTS (CR0_TS | CR0_MP)
 
 static void write_controls(const struct vcpu *v)
@@ -227,7 +227,7 @@ static void write_controls(const struct vcpu *v)
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
 }
 
-/* What an exit loads, 28.5; what differs from one load of the vCPU to the next is in load(). */
+/* Host state that an exit loads, 28.5; load() sets what depends on the CPU. */
 static void write_host(const struct cpu *cpu)
 {
 	extern char vmx_exit[];
@@ -245,8 +245,8 @@ static void write_host(const struct cpu *cpu)
 	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit);
 }
 
-/* What nobody writes before the first entry. A VMCS of zeroed memory need not have zeros in its
- * fields: how it looks there is the processor's own affair (25.2). */
+/* Fields that nothing else writes before the first entry. Zeroed memory does not mean zeroed
+ * fields: the format of a VMCS is up to the processor (25.2). */
 static void write_zeros(void)
 {
 	static const uint16_t fields[] = {
@@ -266,8 +266,8 @@ static void write_zeros(void)
 		vmwrite(fields[i], 0);
 }
 
-/* An empty one, for a vCPU that begins. At boot this is not the vCPU's own CPU; later another's
- * structure may be in use on it. */
+/* Resets the VMCS for a vCPU that begins. At boot this does not run on the vCPU's own CPU; later
+ * another VMCS may be current there. */
 static void start(struct vcpu *v, gpa_t root)
 {
 	struct vcpu *before = this_cpu()->vmx->vmcs;
@@ -305,7 +305,7 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 	}
 }
 
-/* 27.3.1.6: with PAE paging they come from here at an entry, not from memory. */
+/* 27.3.1.6: with PAE paging, an entry loads the PDPTEs from here, not from memory. */
 static void load_pdptes(struct vcpu *v)
 {
 	const uint64_t *table =
@@ -529,7 +529,7 @@ static __attribute__((noinline)) void cr_exit(struct vcpu *v)
 	hvm_finish(v, type == 1 || !(value & ~15ull), length());
 }
 
-/* NMIs and exceptions. DR6 is not written by an exit (28.2.1): the qualification has its bits. */
+/* NMIs and exceptions. An exit does not write DR6 (28.2.1): the qualification has its bits. */
 static void exception_exit(struct vcpu *v)
 {
 	uint32_t e = (uint32_t)vmread(VMCS_EXIT_EVENT);
@@ -549,8 +549,8 @@ static void exception_exit(struct vcpu *v)
 	}
 }
 
-/* An exit in the middle of an event's delivery: it is delivered again (28.2.4). Software's own INT
- * n and INT3 are executed again instead. */
+/* An exit during the delivery of an event: it is injected again (28.2.4). Software's INT n and INT3
+ * are executed again instead. */
 static void keep_event(void)
 {
 	uint32_t e = (uint32_t)vmread(VMCS_VECTORING_EVENT), type = e & VMX_EVENT_TYPE;
@@ -631,8 +631,8 @@ static void do_flush(struct vcpu *v)
 	v->vmx->flush = false;
 }
 
-/* An interrupt of ours is an exit whether the guest masks its own or not (26.2). Bochs 2.7 takes
- * none after an entry with IF clear: there the preemption timer does it, 26.5.1. */
+/* A physical interrupt causes an exit even if the guest has interrupts masked (26.2). Bochs 2.7
+ * takes none after an entry with IF clear: there the preemption timer ends the run, 26.5.1. */
 static void watch_masked(struct vcpu *v)
 {
 	bool masked = !(v->regs->rflags & FLAGS_IF);

@@ -9,7 +9,7 @@
 #define FEATURE_CONTROL_VMX	 0x4 /* outside SMX */
 #define MSR_VMX_BASIC		 0x480
 #define VMX_BASIC_REVISION	 0x7fffffff
-#define VMX_MISC_PREEMPTION_RATE 0x1f	      /* a count of the timer is so many bits of the TSC */
+#define VMX_MISC_PREEMPTION_RATE 0x1f /* the timer counts down when this bit of the TSC changes */
 #define VMX_BASIC_STRINGS	 (1ull << 54) /* an exit by INS or OUTS says how */
 #define VMX_BASIC_TRUE_CONTROLS	 (1ull << 55)
 #define MSR_VMX_MISC		 0x485
@@ -179,7 +179,7 @@
 #include "engine/hvm/hvm.h"
 #include "lib/types.h"
 
-/* What the engine keeps for a vCPU, and for a CPU. */
+/* Per-vCPU and per-CPU state of the engine. */
 struct vmx_vcpu {
 	struct hvm_vcpu hvm;
 	bool launched, flush; /* VMLAUNCH is done; translations must go */
@@ -196,9 +196,9 @@ struct vmx_cpu {
 	_Alignas(PAGE_SIZE) uint8_t vmxon[PAGE_SIZE];
 };
 
-/* Runs the guest of this CPU's current VMCS until it exits. General registers but RSP come from r
- * and are left there. False: the processor refuses the VMCS. Interrupts that came meanwhile are
- * taken before the return. */
+/* Runs the guest of this CPU's current VMCS until it exits. General registers except RSP are loaded
+ * from r and stored there. False: the processor rejects the VMCS. Interrupts that arrived meanwhile
+ * are taken before the return. */
 struct regs;
 bool vmx_enter(struct regs *r, bool launched);
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Why a ring-1 guest left the processor, and who sees to it. */
+/* Dispatch of exits of a ring-1 guest. */
 #include "arch/cpu.h"
 #include "engine/ring/ring.h"
 #include "guest/guest.h"
@@ -42,10 +42,10 @@ static void debug_exception(struct vcpu *v)
 }
 
 /*
- * IRETQ has refused what was to go on: for ring 3 an address that is not canonical, behind an
- * instruction done for it, or a selector whose descriptor is gone. The processor would have gone
- * on, and found out at the next instruction; to the kernel it is that #GP. A kernel's own frame
- * like that is its end: who pushed the next one could not know that it is any better.
+ * IRETQ has faulted on the guest's frame: for ring 3, an address after an emulated instruction that
+ * is not canonical, or a selector whose descriptor was removed. A processor would have faulted at
+ * the next instruction, so the kernel gets that #GP. If the frame was the kernel's own, the guest
+ * ends: another frame pushed there could be just as invalid.
  */
 static void bad_frame(struct vcpu *v)
 {

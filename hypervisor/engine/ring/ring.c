@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ring engine: loading a vCPU into the processor, entering it, and what must be sent to it
- * first. The way in and out of the processor itself is gate.S.
+ * The ring engine: loads a vCPU into the processor, injects what is pending and enters it. gate.S
+ * has the entry and exit code.
  */
 #include "engine/ring/ring.h"
 
@@ -16,7 +16,7 @@
 #include "kernel/panic.h"
 #include "lib/string.h"
 
-/* Into the guest, until it traps: gate.S, ring_enter. */
+/* Runs the guest until it traps: gate.S, ring_enter. */
 static void enter(struct cpu *cpu, struct vcpu *v)
 {
 	uint64_t cr3 = mmu_root(&v->mmu).v, *hv_rsp = &cpu->gate->hv_rsp;
@@ -58,7 +58,7 @@ void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t att
 	invlpg(va);
 }
 
-/* Entries that the gate takes from its data page; only the current vCPU's stand there. */
+/* The guest's entry points in the gate's data page, of the current vCPU only. */
 static void load_entries(struct vcpu *v)
 {
 	struct cpu *cpu = v->cpu;
@@ -111,7 +111,8 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 	}
 }
 
-/* That of a vCPU that begins is loaded as its work: its start is long without that. */
+/* The root of a vCPU that begins is loaded as deferred work: starting it takes long enough without
+ * that. */
 static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 {
 	mmu_unload(&v->mmu);
@@ -120,7 +121,7 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
 
-/* What the vCPU has begun goes on; while some is left, it does not. */
+/* Continues the vCPU's long work; the vCPU does not run before that is done. */
 static void work_part(struct vcpu *v)
 {
 	if (v->mmu.root == MMU_NO_ROOT)
@@ -149,8 +150,9 @@ static bool drop_root(struct vcpu *v, gpa_t root)
 	return mmu_drop_root(v->mmu.mmu, root);
 }
 
-/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
- * an interrupt gate would clear the real IF, and ring 1 would keep the processor for itself. */
+/* A gate in the IDT to the guest's ring-1 handler, without code of the hypervisor. It is a trap
+ * gate, since an interrupt gate would clear the real IF, and ring 1 could then keep the
+ * processor. */
 static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	assert(vector_is_guests(vector));
@@ -173,7 +175,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	ring_load_selectors(cpu, !v->guest->board);
 	load_entries(v);
 
-	write_dr6(DR6_FIXED); /* status bits stay set: whoever ran before may have left some */
+	write_dr6(DR6_FIXED); /* status bits are sticky: the previous vCPU may have left some */
 
 	LOAD_SEG(ds, fit(v, own->ds));
 	LOAD_SEG(es, fit(v, own->es));
@@ -225,7 +227,7 @@ static void start(struct vcpu *v, gpa_t root)
 		start_pv(v, root);
 }
 
-/* The store that unmasks must trap from now on, or no longer. */
+/* Makes the store that unmasks trap, or no longer trap. */
 static void arm_window(struct vcpu *v, bool armed)
 {
 	struct mmu *m = &v->guest->mmu;
@@ -260,7 +262,7 @@ static bool deliver_legacy(struct vcpu *v)
 {
 	bool waits = v->interrupt_waits && interrupt_pending(v);
 
-	/* a stub that ring 3 has jumped to means nothing */
+	/* ignore stubs that ring 3 has jumped to */
 	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
 		if (v->guest->prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
 			ring_skip_hlt(v); /* the interrupt is what it would have waited for */
@@ -277,7 +279,7 @@ static bool deliver_legacy(struct vcpu *v)
 	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
 }
 
-/* A stock kernel with interrupts masked is stepped, because POPF would not trap. */
+/* A stock kernel is single-stepped while its interrupts are masked, because POPF does not trap. */
 static bool step_if_masked(struct vcpu *v)
 {
 	if (v->guest->prepare != PREPARE_STOCK)
@@ -318,7 +320,8 @@ static void run(struct cpu *cpu, struct vcpu *v)
 {
 	bool watched = v->dr7 & DR7_ENABLE;
 
-	if (watched) { /* not before: they hold linear addresses of the guest's, not ours */
+	if (watched) { /* only now: the registers hold linear addresses of the guest, not of the
+			  hypervisor */
 		write_breakpoints(v->dr);
 		write_dr7(v->dr7);
 	}
@@ -368,7 +371,7 @@ static int create_guest(struct guest *g)
 	return 0;
 }
 
-/* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
+/* Waits until every other vCPU that walks this guest's shadows now has stopped once. */
 static void quiesce(struct mmu *m)
 {
 	struct guest *g = container_of(m, struct guest, mmu);

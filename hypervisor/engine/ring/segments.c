@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A guest's GDT and LDT under the ring engine; what may stand there is in guest/descriptor.c. */
+/* A guest's GDT and LDT under the ring engine; guest/descriptor.c decides which descriptors are
+ * allowed. */
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "engine/ring/ring.h"
@@ -58,9 +59,9 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 }
 
 /*
- * What a kernel has of our page of the GDT. A PV kernel has a 64-bit code segment. A legacy one
- * must not: 64-bit mode is the way to the gate area, and to hypercalls. It has the segments that it
- * starts with, and SYSCALL is #UD (SYSENTER #GP, see load_entries).
+ * A kernel's selectors in our page of the GDT. A PV kernel has a 64-bit code segment. A legacy one
+ * must not: 64-bit mode gives access to the gate area and to hypercalls. It has the segments that
+ * it starts with, and SYSCALL is #UD (SYSENTER #GP, see load_entries).
  */
 void ring_load_selectors(struct cpu *cpu, bool pv)
 {
@@ -87,7 +88,7 @@ void ring_load_ldt(struct vcpu *v)
 		return;
 	for (unsigned i = 0; i < pages; i++)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, own->ldt[i], 0);
-	/* nothing of the last one stays: ring 1 can read the gate area */
+	/* clear the previous one: ring 1 can read the gate area */
 	for (unsigned i = pages; i < cpu->ring->ldt_pages; i++)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, NULL, 0);
 	cpu->ring->ldt_pages = pages;
