@@ -94,18 +94,14 @@
 #define VECTOR_NMI 2
 #define VECTOR_BP  3
 #define VECTOR_OF  4
-#define VECTOR_BR  5
 #define VECTOR_UD  6
-#define VECTOR_NM  7
 #define VECTOR_DF  8
 #define VECTOR_TS  10
 #define VECTOR_SS  12
 #define VECTOR_GP  13
 #define VECTOR_PF  14
-#define VECTOR_MF  16
 #define VECTOR_AC  17
 #define VECTOR_MC  18
-#define VECTOR_XM  19
 /* vectors with an error code */
 #define VECTORS_WITH_ERROR 0x60227d00
 

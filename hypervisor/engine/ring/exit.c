@@ -79,17 +79,18 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 		ring_exception(v, VECTOR_UD, NO_ERROR);
 		break;
 	case EXIT_BAD_FRAME: bad_frame(v); break;
-	case VECTOR_DE:
-	case VECTOR_BR:
-	case VECTOR_NM:
-	case VECTOR_MF ... VECTOR_AC:
-	case VECTOR_XM: ring_exception(v, vector, (int64_t)v->regs->error); break;
-	case 32 ... 255:
-		v->counts[COUNT_INTERRUPT]++;
-		interrupt_handle(vector);
-		break;
-	default:
+	case 9: /* reserved, or of what is not switched on */
+	case 15:
+	case 20 ... 31:
 		vcpu_unknown(v, "an exception");
 		ring_exception(v, vector, (int64_t)v->regs->error);
+		break;
+	default:
+		if (vector < 32) {
+			ring_exception(v, vector, (int64_t)v->regs->error);
+		} else {
+			v->counts[COUNT_INTERRUPT]++;
+			interrupt_handle(vector);
+		}
 	}
 }

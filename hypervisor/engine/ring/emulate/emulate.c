@@ -139,7 +139,7 @@ static bool allowed(struct vcpu *v, const struct insn *i)
 
 /* To ring 3 it is what it would be elsewhere. A kernel would have had it done, if it is not at
  * fault itself: the two look the same. */
-static void refuse(struct vcpu *v)
+static __attribute__((noinline)) void refuse(struct vcpu *v)
 {
 	const struct regs *r = v->regs;
 
