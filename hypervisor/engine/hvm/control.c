@@ -3,9 +3,7 @@
  * CR0, CR4 and EFER of a guest in a virtual machine: what it may set, Intel SDM 3A, sections 2.5
  * and 10.8.5. Reading CR0 and CR4 does not exit; MOV to CR0 exits where it changes more than TS.
  */
-#include "arch/cpu.h"
 #include "engine/hvm/hvm.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 
 #define CR0_DEFINED                                                                                \

@@ -3,9 +3,7 @@
  * CPUID of a guest in a virtual machine: the processor's, filtered. Leaves and bits: Intel SDM 2A,
  * CPUID; AMD APM 3, appendix E.
  */
-#include "arch/cpu.h"
 #include "engine/hvm/hvm.h"
-#include "guest/guest.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"

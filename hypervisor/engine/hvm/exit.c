@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Handling of exits that VT-x and AMD-V share. */
-#include "arch/cpu.h"
 #include "engine/hvm/hvm.h"
 #include "guest/fpu.h"
-#include "guest/guest.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
 #include "pc/lapic.h"

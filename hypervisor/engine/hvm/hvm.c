@@ -2,11 +2,9 @@
 /* State of a guest in a virtual machine: start, address translation, injection. */
 #include "engine/hvm/hvm.h"
 
-#include "arch/cpu.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "guest/fpu.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 

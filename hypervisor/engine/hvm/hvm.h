@@ -6,14 +6,8 @@
 #ifndef VENEER_HVM_H
 #define VENEER_HVM_H
 
-#include "guest/engine.h"
+#include "guest/guest.h"
 #include "guest/operand.h"
-#include "lib/types.h"
-
-struct guest;
-struct span;
-struct vcpu;
-struct veneer_vcpu_page;
 
 /* Registers of the control block; RIP, RSP, RFLAGS and RAX are in v->regs between two runs. EFER is
  * only set: as the guest has it, it is in v->hvm. */

@@ -2,7 +2,6 @@
 /* Accesses of a virtual machine to guest-physical addresses without memory: device registers, or
  * nothing, which reads as all ones. */
 #include "engine/hvm/hvm.h"
-#include "guest/guest.h"
 
 static uint64_t mask_of(unsigned width)
 {

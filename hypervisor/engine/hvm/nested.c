@@ -4,7 +4,6 @@
 
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
-#include "guest/guest.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Port instructions of a virtual machine: emulated from the exit information, see hvm.h. */
-#include "arch/cpu.h"
 #include "engine/hvm/hvm.h"
-#include "guest/guest.h"
 #include "guest/port_io.h"
 
 /* The instruction that exited ends at next_rip, with its opcode. False: the code was changed. A

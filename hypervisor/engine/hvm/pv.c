@@ -7,12 +7,10 @@
  */
 #include "engine/hvm/hvm.h"
 
-#include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "guest/descriptor.h"
-#include "guest/guest.h"
 #include "guest/port_io.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"

@@ -5,13 +5,9 @@
  */
 #include "engine/hvm/svm.h"
 
-#include "abi/veneer.h"
-#include "arch/cpu.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
-#include "guest/engine.h"
 #include "guest/fpu.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"

@@ -97,7 +97,6 @@ VMCB_AT(save, pat, 0x668);
  * registers except RAX and RSP are loaded from r and stored there; host holds this CPU's FS, GS,
  * TR, LDTR and system-call MSRs (VMSAVE). Interrupts and NMIs that arrived meanwhile are taken
  * before the return, or pending. */
-struct regs;
 void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *b);
 
 /* Intercepts, control word 1 (offset 0x00c) */

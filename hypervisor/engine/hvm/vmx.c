@@ -5,13 +5,8 @@
  */
 #include "engine/hvm/vmx.h"
 
-#include "abi/veneer.h"
-#include "arch/cpu.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
-#include "engine/hvm/hvm.h"
-#include "guest/engine.h"
-#include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"

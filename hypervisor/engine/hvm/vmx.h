@@ -177,7 +177,6 @@
 
 #ifndef __ASSEMBLER__
 #include "engine/hvm/hvm.h"
-#include "lib/types.h"
 
 /* Per-vCPU and per-CPU state of the engine. */
 struct vmx_vcpu {
@@ -199,7 +198,6 @@ struct vmx_cpu {
 /* Runs the guest of this CPU's current VMCS until it exits. General registers except RSP are loaded
  * from r and stored there. False: the processor rejects the VMCS. Interrupts that arrived meanwhile
  * are taken before the return. */
-struct regs;
 bool vmx_enter(struct regs *r, bool launched);
 #endif
 #endif
