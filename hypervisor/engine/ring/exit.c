@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Dispatch of exits of a ring-1 guest. */
-#include "arch/cpu.h"
 #include "engine/ring/ring.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 
 HOT_FRAME static void page_fault(struct vcpu *v)

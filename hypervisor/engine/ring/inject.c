@@ -5,10 +5,7 @@
  * written with the kernel's rights through its own page tables, so the kernel can only direct the
  * frame to its own memory.
  */
-#include "arch/cpu.h"
-#include "arch/descriptor.h"
 #include "engine/ring/ring.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

@@ -5,12 +5,9 @@
  */
 #include "engine/ring/ring.h"
 
-#include "arch/cpu.h"
-#include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "guest/descriptor.h"
 #include "guest/fpu.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"

@@ -6,11 +6,6 @@
 #include "arch/descriptor.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"
-#include "kernel/gate.h"
-#include "lib/types.h"
-
-struct cpu;
-struct span;
 
 /* Per-vCPU state of the engine. The gate area maps its first three pages while it is loaded:
  * nothing else may be in them. */

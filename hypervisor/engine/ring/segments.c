@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A guest's GDT and LDT under the ring engine; guest/descriptor.c decides which descriptors are
  * allowed. */
-#include "arch/cpu.h"
-#include "arch/descriptor.h"
 #include "engine/ring/ring.h"
 #include "guest/descriptor.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Control and debug registers, the TLB, caches. */
-#include "arch/cpu.h"
 #include "engine/ring/emulate/emulate.h"
 #include "guest/fpu.h"
 

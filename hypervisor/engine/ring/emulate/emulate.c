@@ -5,8 +5,6 @@
  * has one small function, reached through a table.
  */
 #include "engine/ring/emulate/emulate.h"
-#include "arch/cpu.h"
-#include "arch/speculation.h"
 #include "guest/port_io.h"
 
 /*

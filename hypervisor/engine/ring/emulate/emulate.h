@@ -7,9 +7,7 @@
 #ifndef VENEER_EMULATE_H
 #define VENEER_EMULATE_H
 
-#include "arch/descriptor.h"
 #include "engine/ring/ring.h"
-#include "guest/guest.h"
 #include "guest/operand.h"
 
 /* operands.c: what segment registers hold (ES CS SS DS FS GS = 0..5), operands and the stack. Where

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The interrupt flag and flags images: CLI, STI, HLT, PUSHF, POPF, IRET, INT n. */
-#include "arch/cpu.h"
 #include "engine/ring/emulate/emulate.h"
 
 /* In a PV kernel these mean nothing, for a POPF that belongs to them would not trap: the word in

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Model-specific registers. */
-#include "arch/cpu.h"
 #include "engine/ring/emulate/emulate.h"
 #include "guest/speculation.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Operands of emulated instructions: segments, memory, the stack. */
-#include "arch/cpu.h"
 #include "engine/ring/emulate/emulate.h"
 
 uint16_t ring_selector(const struct vcpu *v, unsigned seg)

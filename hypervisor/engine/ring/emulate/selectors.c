@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Segment registers and far transfers. */
-#include "arch/cpu.h"
 #include "engine/ring/emulate/emulate.h"
 #include "lib/string.h"
 

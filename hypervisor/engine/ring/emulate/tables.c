@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Descriptor tables: GDTR, IDTR, LDTR, TR, and what a descriptor is. */
-#include "arch/cpu.h"
 #include "engine/ring/emulate/emulate.h"
-#include "guest/console.h"
 
 struct table_register {
 	uint16_t limit;
