@@ -174,12 +174,11 @@ uint32_t hvm_exception_bitmap(const struct vcpu *v)
 }
 
 /* Maps the gate area in the guest's root; after that the gate loads this root without an exit. */
-void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
+void hvm_load_root(struct vcpu *v, gpa_t root, UNUSED bool flush)
 {
 	struct hvm_gate_data *d = v->hvm->gate;
 	uint64_t *table = mmu_memory(&v->guest->mmu, root, PAGE_SIZE);
 
-	(void)flush;
 	if (table) {
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
 		d->root[root.v >> PAGE_SHIFT & (HVM_ROOTS - 1)] = root.v;
@@ -202,10 +201,8 @@ bool hvm_drop_root(struct vcpu *v, gpa_t root)
 	return true;
 }
 
-void hvm_flush(struct vcpu *v, gva_t va, uint64_t bytes)
+void hvm_flush(struct vcpu *v, UNUSED gva_t va, UNUSED uint64_t bytes)
 {
-	(void)va;
-	(void)bytes;
 	hvm_vendor->flush(v);
 }
 

@@ -296,9 +296,8 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	hvm_load(v);
 }
 
-static void unload(struct cpu *cpu, struct vcpu *v)
+static void unload(UNUSED struct cpu *cpu, struct vcpu *v)
 {
-	(void)cpu;
 	fpu_take_xcr0(v); /* QEMU 7.2 does not intercept XSETBV */
 	hvm_unload(v);
 }
@@ -506,13 +505,12 @@ static void handle_exit(struct vcpu *v)
 	}
 }
 
-HOT_FRAME static void run(struct cpu *cpu, struct vcpu *v)
+HOT_FRAME static void run(UNUSED struct cpu *cpu, struct vcpu *v)
 {
 	struct svm_vcpu *s = v->svm;
 	struct vmcb *b = &s->vmcb;
 	struct regs *r = v->regs;
 
-	(void)cpu;
 	b->save.rax = r->rax;
 	b->save.rsp = r->rsp;
 	b->save.rip = r->rip;

@@ -338,11 +338,10 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 }
 
 /* The fields of ES CS SS DS FS GS LDTR TR GDTR IDTR are 2 apart, and so are ours. */
-static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
+static void get_segment(UNUSED const struct vcpu *v, unsigned seg, struct hvm_segment *to)
 {
 	uint32_t rights = 0;
 
-	(void)v;
 	*to = (struct hvm_segment){ .limit = (uint32_t)vmread(VMCS_GUEST_LIMIT(seg)),
 				    .base = vmread(VMCS_GUEST_BASE(seg)) };
 	if (seg >= HVM_GDTR)
@@ -353,11 +352,10 @@ static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *
 		to->attributes = (uint16_t)((rights & 0xff) | (rights >> 4 & 0xf00));
 }
 
-static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *from)
+static void set_segment(UNUSED struct vcpu *v, unsigned seg, const struct hvm_segment *from)
 {
 	uint32_t rights = (from->attributes & 0xffu) | (from->attributes & 0xf00u) << 4;
 
-	(void)v;
 	vmwrite(VMCS_GUEST_LIMIT(seg), seg < HVM_GDTR ? from->limit : from->limit & 0xffff);
 	vmwrite(VMCS_GUEST_BASE(seg), from->base);
 	if (seg >= HVM_GDTR)
@@ -367,9 +365,8 @@ static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *
 }
 
 /* 27.2.1.3: an interrupt is refused in the shadow of STI or MOV SS. */
-static void end_shadow(struct vcpu *v)
+static void end_shadow(UNUSED struct vcpu *v)
 {
-	(void)v;
 	set_bits(VMCS_GUEST_INTERRUPTIBILITY, VMX_BLOCKED, false);
 }
 
@@ -386,9 +383,8 @@ static void inject(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t
 	end_shadow(v);
 }
 
-static bool has_event(const struct vcpu *v)
+static bool has_event(UNUSED const struct vcpu *v)
 {
-	(void)v;
 	return vmread(VMCS_ENTRY_EVENT) & VMX_EVENT_VALID;
 }
 
@@ -398,9 +394,8 @@ static bool interruptible(const struct vcpu *v)
 	       !(vmread(VMCS_GUEST_INTERRUPTIBILITY) & VMX_BLOCKED);
 }
 
-static void request_irq_window(struct vcpu *v, bool wanted)
+static void request_irq_window(UNUSED struct vcpu *v, bool wanted)
 {
-	(void)v;
 	set_bits(VMCS_PRIMARY, VMX_PRIMARY_WINDOW, wanted);
 }
 
@@ -638,11 +633,10 @@ static void watch_masked(struct vcpu *v)
 	vmwrite(VMCS_PIN, masked ? controls.pin : controls.pin & ~VMX_PIN_PREEMPTION);
 }
 
-static void run(struct cpu *cpu, struct vcpu *v)
+static void run(UNUSED struct cpu *cpu, struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
-	(void)cpu;
 	watch_masked(v);
 	if (v->vmx->flush)
 		do_flush(v);

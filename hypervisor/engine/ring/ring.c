@@ -34,11 +34,10 @@ static uint16_t fit(const struct vcpu *v, uint16_t selector)
 	return ring_selector_fits(v, selector) ? selector : 0;
 }
 
-static void unload(struct cpu *cpu, struct vcpu *v)
+static void unload(UNUSED struct cpu *cpu, struct vcpu *v)
 {
 	struct ring_vcpu *own = v->ring;
 
-	(void)cpu;
 	READ_SEG(ds, own->ds);
 	READ_SEG(es, own->es);
 	READ_SEG(fs, own->fs);
