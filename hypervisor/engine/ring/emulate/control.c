@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Control and debug registers, the TLB, caches. */
+/* Control, debug and model-specific registers, the TLB, caches. */
 #include "engine/ring/emulate/emulate.h"
 #include "guest/fpu.h"
+#include "guest/speculation.h"
 
-void ring_paging_changed(struct vcpu *v)
+/* CR0, CR3, CR4 or EFER say something else of paging now. */
+static void paging_changed(struct vcpu *v)
 {
 	const struct legacy_state *l = &v->legacy;
 	const struct paging p = paging_of(l->cr0, GPA(l->cr3), l->cr4, l->efer);
@@ -19,7 +21,7 @@ static void set_cr0(struct vcpu *v, uint64_t value)
 	if (changed & CR0_TS)
 		write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (value & CR0_TS));
 	if (changed & (CR0_PG | CR0_WP))
-		ring_paging_changed(v);
+		paging_changed(v);
 }
 
 enum outcome emulate_mov_to_cr(struct vcpu *v, const struct insn *i)
@@ -46,7 +48,7 @@ enum outcome emulate_mov_to_cr(struct vcpu *v, const struct insn *i)
 	default: return INVALID;
 	}
 	if (v->legacy.cr0 & CR0_PG)
-		ring_paging_changed(v);
+		paging_changed(v);
 	return DONE;
 }
 
@@ -119,5 +121,37 @@ enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 /* Caches are coherent; there is nothing to write back for a guest without DMA. */
 enum outcome emulate_nothing(UNUSED struct vcpu *v, UNUSED const struct insn *i)
 {
+	return DONE;
+}
+
+/* A PV kernel has hypercalls for all but what is against speculation. */
+enum outcome emulate_rdmsr(struct vcpu *v, UNUSED const struct insn *i)
+{
+	uint32_t msr = (uint32_t)v->regs->rcx;
+	bool pv = !v->guest->board;
+	uint64_t value;
+
+	if (!pv && msr == MSR_TSC)
+		value = rdtsc();
+	else if (!pv && msr == MSR_EFER)
+		value = v->legacy.efer;
+	else if (!speculation_rdmsr(v, msr, &value))
+		return REFUSE;
+	v->regs->rax = (uint32_t)value;
+	v->regs->rdx = value >> 32;
+	return DONE;
+}
+
+enum outcome emulate_wrmsr(struct vcpu *v, UNUSED const struct insn *i)
+{
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	if (speculation_wrmsr(v, (uint32_t)v->regs->rcx, value))
+		return DONE;
+	if (!v->guest->board || (uint32_t)v->regs->rcx != MSR_EFER || (value & ~(uint64_t)EFER_NXE))
+		return REFUSE;
+	v->legacy.efer = value;
+	if (v->legacy.cr0 & CR0_PG)
+		paging_changed(v);
 	return DONE;
 }

@@ -40,9 +40,6 @@ static inline bool ring_in_code64(const struct vcpu *v)
 	return v->regs->cs == VENEER_KERNEL_CS || (ring_descriptor(v, v->regs->cs) & DESC_L);
 }
 
-/* control.c: CR0, CR3, CR4 or EFER say something else of paging now. */
-void ring_paging_changed(struct vcpu *v);
-
 typedef enum outcome emulation(struct vcpu *v, const struct insn *i);
 
 /* flags.c: the interrupt flag, flags images, IRET, INT n */
@@ -50,10 +47,9 @@ emulation emulate_cli_sti, emulate_hlt, emulate_pushf, emulate_popf, emulate_ire
 /* tables.c: descriptor tables, and what a descriptor is */
 emulation emulate_store_table, emulate_load_table, emulate_store_word, emulate_lldt, emulate_ltr;
 emulation emulate_ask;
-/* control.c: control and debug registers, TLB, caches */
+/* control.c: control, debug and model-specific registers, TLB, caches */
 emulation emulate_mov_to_cr, emulate_mov_from_cr, emulate_mov_to_dr, emulate_mov_from_dr;
 emulation emulate_xsetbv, emulate_lmsw, emulate_clts, emulate_invlpg, emulate_nothing;
-/* msr.c */
 emulation emulate_rdmsr, emulate_wrmsr;
 /* selectors.c: segment registers and far transfers */
 emulation emulate_mov_from_seg, emulate_mov_to_seg, emulate_push_seg, emulate_pop_seg;
