@@ -453,8 +453,7 @@ static __attribute__((noinline)) void rare_exit(struct vcpu *v, uint64_t code)
 	switch (code) {
 	case SVM_EXIT_RSM: /* these do not exist for the guest */
 	case SVM_EXIT_INVLPGA:
-	case SVM_EXIT_VMRUN:
-	case SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT:
+	case SVM_EXIT_VMRUN ... SVM_EXIT_SKINIT:
 	case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
 	case SVM_EXIT_RDPRU: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
 	default:
@@ -486,9 +485,7 @@ static void handle_exit(struct vcpu *v)
 		break;
 	case SVM_EXIT_INTR: /* taken on the way out */
 	case SVM_EXIT_NMI: v->counts[COUNT_INTERRUPT]++; break;
-	case SVM_EXIT_INIT:
-	case SVM_EXIT_SMI:
-	case SVM_EXIT_VINTR: break; /* the window is open */
+	case SVM_EXIT_SMI ... SVM_EXIT_VINTR: break; /* the window is open */
 	case SVM_EXIT_NPF:
 		hvm_outside(v, GPA(c->exit_info2),
 			    c->exit_info1 & SVM_NPF_NOT_DATA ? HVM_NOT_DATA

@@ -68,8 +68,7 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 	switch (vector) {
 	case VECTOR_TS ... VECTOR_GP: ring_emulate(v); break;
 	case VECTOR_DB: debug_exception(v); break;
-	case VECTOR_BP:
-	case VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;
+	case VECTOR_BP ... VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;
 	case VECTOR_UD:
 		if (ring_is_pending_return(v))
 			break;
@@ -79,10 +78,7 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 	case EXIT_BAD_FRAME: bad_frame(v); break;
 	case 9: /* reserved, or of what is not switched on */
 	case 15:
-	case 20 ... 31:
-		vcpu_unknown(v, "an exception");
-		ring_exception(v, vector, (int64_t)v->regs->error);
-		break;
+	case 20 ... 31: vcpu_unknown(v, "an exception"); /* fall through */
 	default:
 		if (vector < 32) {
 			ring_exception(v, vector, (int64_t)v->regs->error);
