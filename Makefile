@@ -2,7 +2,8 @@
 # Every entry point. `make run` and `make check` need nothing else done before: what is missing is
 # installed (as root, from Debian's packages), built, and run.
 
-BUILD := build
+DEBUG_LOCKS ?=
+BUILD := build$(if $(DEBUG_LOCKS),/locks)
 CC := gcc
 HOSTCC := $(CC)
 PREFIX ?= /usr/local
@@ -29,6 +30,7 @@ make check-long           proofs and fuzzing
 make test T=NAME ENGINE=E one hostile guest, with its console
 make fuzz FUZZ_HOURS=H    random attackers and inputs; SEED=CASE does one attack again
 make proof                what is proved by Z3
+make DEBUG_LOCKS=1        a hypervisor that checks its locks, into build/locks
 make audit BASE=COMMIT    which hostile guests an older hypervisor fails
 make bench                the comparison; PEERS=1 with Xen PV and KVM beside it
 make iso                  the demonstration for a real machine, build/veneer.iso

@@ -38,6 +38,8 @@ $(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # many parts
 $(BUILD)/t/unit/test_events: hypervisor/engine/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/engine/ring/shadow/walk.c
 $(BUILD)/t/unit/test_sched: hypervisor/guest/sched.c hypervisor/kernel/timer.c hypervisor/guest/request.c
+$(BUILD)/t/unit/test_locks: hypervisor/debug/locks.c
+$(BUILD)/t/unit/test_locks: UNIT_CFLAGS += -DDEBUG_LOCKS
 $(BUILD)/t/unit/test_life: hypervisor/guest/life.c
 $(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c hypervisor/engine/ring/shadow/walk.c
 $(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port mmio length hvm control) \

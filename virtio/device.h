@@ -6,6 +6,7 @@
 #ifndef VENEER_VIRTIO_DEVICE_H
 #define VENEER_VIRTIO_DEVICE_H
 
+#include "kernel/spinlock.h"
 #include "kernel/timer.h"
 #include "lib/types.h"
 #include "virtio/virtqueue.h"
@@ -30,7 +31,7 @@ struct virtio_device {
 	const struct virtio_kind *kind;
 	struct guest *guest;
 	unsigned event; /* for all its queues */
-	uint8_t lock;
+	SPINLOCK(LOCK_VIRTIO) lock;
 	uint32_t status;    /* VIRTIO_CONFIG_S_* */
 	bool again;	    /* set by work: there may be more to do */
 	struct timer timer; /* goes on with it, on vCPU 0's CPU */

@@ -17,6 +17,7 @@
 #include "guest/load.h"
 #include "insn/insn.h"
 #include "kernel/gate.h"
+#include "kernel/spinlock.h"
 #include "kernel/timer.h"
 #include "lib/types.h"
 #include "load/bundle.h"
@@ -162,14 +163,14 @@ struct guest {
 	uint64_t overhead;     /* bytes of hypervisor memory for it */
 	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;
-	uint8_t phase_lock; /* over the next three; taken alone */
+	SPINLOCK(LOCK_PHASE) phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
-	bool end_wanted;      /* what parking and loading lead to is the end */
-	unsigned paused;      /* vCPUs that are; atomic */
-	unsigned parking;     /* vCPUs that have still to park; atomic */
-	unsigned started;     /* PV: vCPUs that run or are to begin; atomic */
-	struct load load;     /* how far it is */
-	uint8_t console_lock; /* over the line so far and the taking of input */
+	bool end_wanted;		  /* what parking and loading lead to is the end */
+	unsigned paused;		  /* vCPUs that are; atomic */
+	unsigned parking;		  /* vCPUs that have still to park; atomic */
+	unsigned started;		  /* PV: vCPUs that run or are to begin; atomic */
+	struct load load;		  /* how far it is */
+	SPINLOCK(LOCK_LINE) console_lock; /* over the line so far and the taking of input */
 	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
 	const struct board *board;		     /* NULL for PV */
 	void *board_state;			     /* the board's own */

@@ -9,6 +9,7 @@
 
 #include "arch/cpu.h"
 #include "guest/guest.h"
+#include "kernel/spinlock.h"
 #include "kernel/timer.h"
 #include "pc/acpi_pm.h"
 #include "pc/bus.h"
@@ -48,7 +49,7 @@ struct pc_timer {
  * after unlocking.
  */
 struct pc {
-	uint8_t lock;
+	SPINLOCK(LOCK_PC) lock;
 	uint8_t news;	/* vCPUs that have been sent something, as bits */
 	uint8_t wanted; /* PC_* */
 	bool intr_told;

@@ -117,6 +117,10 @@ void console_guest_notice(struct guest *of, const char *fmt, ...)
 	(void)of, (void)fmt;
 }
 
+void mmu_interleave(void)
+{
+}
+
 void machine_off(void)
 {
 	switched_off++;

@@ -14,7 +14,7 @@
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 /* --- the processor --- */

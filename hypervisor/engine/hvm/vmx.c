@@ -15,7 +15,7 @@
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 static uint64_t vmread(uint64_t field)

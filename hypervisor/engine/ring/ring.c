@@ -13,7 +13,7 @@
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 /* Into the guest, until it traps: gate.S, ring_enter. */
