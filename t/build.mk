@@ -148,13 +148,13 @@ test: all $(if $(T),$(BUILD)/t/$(T).elf) $(BUILD)/t/neighbour.elf
 		prove -v t/40-hostile.t :: $(T) $(ENGINE)
 
 check: test-inputs
-	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
+	$(Q)t/check $(UNIT_TESTS) $(TESTS)
 
 # The inner loop, a minute: what needs no kernel of Linux and no Bochs.
 FAST_TESTS := $(patsubst %,t/%.t,10-structure 12-gdb 20-rtos 21-machine 30-rewriter 42-control 48-speculation)
 .PHONY: check-fast
 check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
-	$(Q)prove --timer $(UNIT_TESTS) $(FAST_TESTS)
+	$(Q)t/check $(UNIT_TESTS) $(FAST_TESTS)
 
 # What takes too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
 .PHONY: check-long
