@@ -29,6 +29,7 @@ make check-fast           a minute of them, without Linux and Bochs
 make check-long           proofs and fuzzing
 make test T=NAME ENGINE=E one hostile guest, with its console
 make fuzz FUZZ_HOURS=H    random attackers and inputs; SEED=CASE does one attack again
+make coverage             what of the code the tests run, and which functions never
 make proof                what is proved by Z3
 make DEBUG_LOCKS=1        a hypervisor that checks its locks, into build/locks
 make audit BASE=COMMIT    which hostile guests an older hypervisor fails

@@ -21,7 +21,7 @@ $(BUILD)/t/%.elf: $(BUILD)/pv/t/guests/%.o $(BUILD)/pv/t/guests/support_asm.o $(
 
 # Unit tests: the portable parts on the host, under the address and undefined-behaviour sanitizers.
 UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,undefined \
-	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function
+	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function $(UNIT_COVERAGE)
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_COMMON := hypervisor/lib/string.c
 MMU_SOURCES := $(patsubst %,hypervisor/engine/ring/shadow/%.c,walk pool sync fill copy check)
@@ -161,6 +161,17 @@ check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(BUILD)/t
 check-long: test-inputs
 	$(Q)prove --timer $(sort $(wildcard t/long/*.t))
 	+$(Q)$(MAKE) --no-print-directory fuzz
+
+# How much of the code is run, by the unit tests and by COVERAGE_TESTS: two lines, and lists of the functions that are not.
+COVERAGE_TESTS ?= t/20-rtos.t t/21-machine.t t/40-hostile.t t/60-host.t
+.PHONY: coverage
+coverage: test-inputs coverage-report
+
+.PHONY: coverage-report
+coverage-report: $(BUILD)/blocks.so $(BUILD)/veneer.elf
+	+$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage UNIT_COVERAGE=--coverage \
+		$(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(UNIT_TESTS))
+	$(Q)t/coverage $(BUILD) -- $(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(UNIT_TESTS)) -- $(COVERAGE_TESTS)
 
 # Today's hostile guests against the hypervisor of another commit: what fails there and passes here.
 BASE ?=

@@ -34,7 +34,7 @@ static const char *panic_of(void (*does)(void))
 	if (!child) {
 		dup2(ends[1], 2);
 		does();
-		_exit(0);
+		exit(0); /* with the counts of a build that counts */
 	}
 	close(ends[1]);
 	ssize_t n = read(ends[0], text, sizeof(text) - 1);
