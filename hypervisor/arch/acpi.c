@@ -29,17 +29,16 @@ static const void *bytes_at(const struct acpi_platform *p, uint64_t pa, uint64_t
 }
 
 /* A whole table of that kind; NULL for another, and for one that is broken. */
-static const struct acpi_header *table_at(struct acpi_platform *p, uint64_t pa,
-					  const char *signature)
+static const struct acpi_header *table_at(struct acpi_platform *p, uint64_t pa, const char *name)
 {
 	const struct acpi_header *h = bytes_at(p, pa, sizeof(*h));
 
-	if (!h || memcmp(h->signature, signature, sizeof(h->signature)))
+	if (!h || memcmp(h->signature, name, sizeof(h->signature)))
 		return NULL;
 	if (h->length >= sizeof(*h) && h->length <= TABLE_MAX && bytes_at(p, pa, h->length) &&
 	    adds_up(h, h->length))
 		return h;
-	p->wrong = signature;
+	p->wrong = name;
 	return NULL;
 }
 
@@ -47,8 +46,7 @@ static const struct acpi_rsdp *rsdp_at(const struct acpi_platform *p, uint64_t p
 {
 	const struct acpi_rsdp *r = bytes_at(p, pa, sizeof(*r));
 
-	return r && !memcmp(r->signature, "RSD PTR ", 8) && adds_up(r, ACPI_RSDP_1_BYTES) ? r
-											  : NULL;
+	return r && !memcmp(r->signature, "RSD PTR ", 8) && adds_up(r, RSDP_1_BYTES) ? r : NULL;
 }
 
 /* The boot processor is the first, wherever it stands in the table; none comes twice. */

@@ -7,7 +7,7 @@
 
 #define CPUS_MAX 16
 
-/* 5.2.5.3. Only the first ACPI_RSDP_1_BYTES are there, and add up to 0, before revision 2. */
+/* 5.2.5.3. Only the first RSDP_1_BYTES are there, and add up to 0, before revision 2. */
 struct acpi_rsdp {
 	char signature[8];
 	uint8_t checksum;
@@ -18,7 +18,7 @@ struct acpi_rsdp {
 	uint64_t xsdt;
 	uint8_t checksum_all, reserved[3];
 } __attribute__((packed));
-#define ACPI_RSDP_1_BYTES offsetof(struct acpi_rsdp, length)
+#define RSDP_1_BYTES offsetof(struct acpi_rsdp, length)
 
 /* 5.2.6: what each table begins with */
 struct acpi_header {

@@ -169,7 +169,7 @@ void acpi_tables_write(void *to, unsigned vcpus)
 	memcpy(rsdp->signature, "RSD PTR ", 8);
 	memcpy(rsdp->oem, "VENEER", 6);
 	rsdp->rsdt = ACPI_TABLES_AT + RSDT_OFFSET;
-	rsdp->checksum = sum(rsdp, ACPI_RSDP_1_BYTES);
+	rsdp->checksum = sum(rsdp, RSDP_1_BYTES);
 }
 _Static_assert(FADT_OFFSET + sizeof(struct fadt) <= DSDT_OFFSET, "FADT");
 _Static_assert(DSDT_OFFSET + sizeof(struct acpi_header) + sizeof(dsdt_code) <= MADT_OFFSET, "DSDT");
