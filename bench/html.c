@@ -35,7 +35,7 @@ static const char style[] =
 	".key "
 	"i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.3rem}\n";
 
-static enum bar_class class_of(const struct way *w)
+static enum bar_class class_of(const struct configuration *w)
 {
 	if (!strcmp(w->engine, "none"))
 		return BAR_NATIVE;
@@ -44,8 +44,9 @@ static enum bar_class class_of(const struct way *w)
 	return strcmp(w->engine, "kvm") && strcmp(w->engine, "xen-pv") ? BAR_VT : BAR_PEER;
 }
 
-/* "ring pv"; from Bochs or hardware with their name, for the same way stands in QEMU too. */
-static void name_way(const struct way *w, char *out, size_t size)
+/* "ring pv"; from Bochs or hardware with their name, for the same configuration stands in QEMU too.
+ */
+static void name_configuration(const struct configuration *w, char *out, size_t size)
 {
 	snprintf(out, size, "%s%s", w->title,
 		 w->machine == QEMU    ? ""
@@ -60,7 +61,7 @@ struct pick {
 	enum machine_kind machine;
 };
 
-/* A bar for each pick of each operation: its value over native's. */
+/* A bar for each pick of each operation: its value divided by native's. */
 static int write_overview(FILE *f, const struct results *r, const struct pick *pick, unsigned picks,
 			  const char *title)
 {
@@ -71,17 +72,18 @@ static int write_overview(FILE *f, const struct results *r, const struct pick *p
 		bool named = false;
 
 		for (unsigned p = 0; p < picks; p++) {
-			int way = way_find(r, pick[p].machine, pick[p].engine, pick[p].prep);
+			int config = configuration_find(r, pick[p].machine, pick[p].engine,
+							pick[p].prep);
 			const struct row *row = &r->row[i];
 			const struct cell *native;
 
-			if (way < 0 || !row->at[way].measured)
+			if (config < 0 || !row->at[config].measured)
 				continue;
-			native = &row->at[native_of(r, (unsigned)way)];
+			native = &row->at[native_of(r, (unsigned)config)];
 			if (!native->measured || native->value < 1)
 				continue;
-			bars[n] = (struct bar){ .value = row->at[way].value / native->value,
-						.class = class_of(&r->way[way]) };
+			bars[n] = (struct bar){ .value = row->at[config].value / native->value,
+						.class = class_of(&r->configuration[config]) };
 			snprintf(bars[n++].label, sizeof(bars->label), "%s", named ? "" : row->op);
 			named = true;
 		}
@@ -135,7 +137,7 @@ static void write_count_row(FILE *f, const struct results *r, const struct row *
 	char name[48];
 	double n[COSTS];
 
-	name_way(&r->way[w], name, sizeof(name));
+	name_configuration(&r->configuration[w], name, sizeof(name));
 	fprintf(f, "<tr><td>%s</td>", name);
 	write_number(f, row->at[w].value);
 	for (unsigned i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
@@ -152,14 +154,14 @@ static void write_counts(FILE *f, const struct results *r, const struct row *row
 {
 	fprintf(f,
 		"<details><summary>what happened, for one operation</summary><div class=\"wide\">"
-		"<table><tr><th>way</th><th>value</th><th>exits</th><th>hypercall</th>"
+		"<table><tr><th>configuration</th><th>value</th><th>exits</th><th>hypercall</th>"
 		"<th>shadow fill</th><th>port or MMIO</th><th>privileged</th><th>step</th>"
 		"<th>INT n</th><th>exception</th><th>interrupt</th><th>injected</th>"
 		"<th>table switches</th><th>TLB flushes</th>");
 	for (unsigned i = COST_TRAP; i < COSTS; i++)
 		fprintf(f, "<th>%s</th>", cost_names[i]);
 	fprintf(f, "</tr>\n");
-	for (unsigned w = 0; w < r->ways; w++)
+	for (unsigned w = 0; w < r->configurations; w++)
 		if (row->at[w].measured)
 			write_count_row(f, r, row, w);
 	fprintf(f, "</table></div></details>\n");
@@ -173,7 +175,7 @@ static void write_model_row(FILE *f, const struct results *r, const struct row *
 
 	if (model_cycles(&costs->processor[0], r, row, w) < 0)
 		return;
-	name_way(&r->way[w], name, sizeof(name));
+	name_configuration(&r->configuration[w], name, sizeof(name));
 	fprintf(f, "<tr><td>%s</td>", name);
 	if (measured >= 0 && row->at[measured].measured)
 		write_number(f, row->at[measured].value);
@@ -190,13 +192,14 @@ static void write_model(FILE *f, const struct results *r, const struct row *row,
 	if (model_cycles(&costs->processor[0], r, row, 0) < 0)
 		return;
 	fprintf(f,
-		"<details><summary>model: cycles</summary><div class=\"wide\"><table><tr><th>way"
+		"<details><summary>model: cycles</summary><div "
+		"class=\"wide\"><table><tr><th>configuration"
 		"</th>%s",
 		machine_measured(r, HARDWARE) ? "<th>measured</th>" : "");
 	for (unsigned p = 0; p < costs->processors; p++)
 		fprintf(f, "<th>%s</th>", costs->processor[p].name);
 	fprintf(f, "</tr>\n");
-	for (unsigned w = 0; w < r->ways; w++)
+	for (unsigned w = 0; w < r->configurations; w++)
 		if (row->at[w].measured)
 			write_model_row(f, r, row, w, costs);
 	fprintf(f, "</table></div></details>\n");
@@ -205,15 +208,15 @@ static void write_model(FILE *f, const struct results *r, const struct row *row,
 static int write_card(FILE *f, const struct results *r, const struct row *row,
 		      const struct costs *costs)
 {
-	struct bar bars[WAYS_MAX];
+	struct bar bars[CONFIGURATIONS_MAX];
 	unsigned n = 0;
 
-	for (unsigned w = 0; w < r->ways; w++) {
-		if (!row->at[w].measured || r->way[w].machine == HARDWARE)
+	for (unsigned w = 0; w < r->configurations; w++) {
+		if (!row->at[w].measured || r->configuration[w].machine == HARDWARE)
 			continue;
 		bars[n].value = row->at[w].value;
-		bars[n].class = class_of(&r->way[w]);
-		name_way(&r->way[w], bars[n].label, sizeof(bars->label));
+		bars[n].class = class_of(&r->configuration[w]);
+		name_configuration(&r->configuration[w], bars[n].label, sizeof(bars->label));
 		n++;
 	}
 	fprintf(f, "<div class=\"card\" id=\"%s-%s\"><h3>%s</h3><p class=\"soft\">%s</p>\n",
@@ -226,18 +229,18 @@ static int write_card(FILE *f, const struct results *r, const struct row *row,
 	return 0;
 }
 
-/* How long a core can be deaf: no operation, but of the same unit. */
+/* The longest stay: not an operation, but in the same unit. */
 static int write_stay_card(FILE *f, const struct results *r)
 {
-	struct bar bars[WAYS_MAX];
+	struct bar bars[CONFIGURATIONS_MAX];
 	unsigned n = 0;
 
-	for (unsigned w = 0; w < r->ways; w++) {
+	for (unsigned w = 0; w < r->configurations; w++) {
 		if (!r->run[w].stay.instructions)
 			continue;
 		bars[n].value = (double)r->run[w].stay.instructions;
-		bars[n].class = class_of(&r->way[w]);
-		name_way(&r->way[w], bars[n++].label, sizeof(bars->label));
+		bars[n].class = class_of(&r->configuration[w]);
+		name_configuration(&r->configuration[w], bars[n++].label, sizeof(bars->label));
 	}
 	if (!n)
 		return 0;
@@ -271,8 +274,8 @@ static int write_model_chart(FILE *f, const struct results *r, const struct proc
 {
 	struct bar bars[OPS_MAX];
 	unsigned n = 0;
-	int ring = way_find(r, QEMU, "ring", prep),
-	    vt = way_find(r, QEMU, "svm", strcmp(prep, "pv") ? "stock" : "pv");
+	int ring = configuration_find(r, QEMU, "ring", prep),
+	    vt = configuration_find(r, QEMU, "svm", strcmp(prep, "pv") ? "stock" : "pv");
 
 	for (unsigned i = 0; i < r->rows; i++) {
 		double a = model_cycles(p, r, &r->row[i], (unsigned)ring);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* report.html: one page that needs nothing else, with charts drawn by gnuplot. */
+/* report.html: a self-contained page, with charts drawn by gnuplot. */
 #ifndef BENCH_HTML_H
 #define BENCH_HTML_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* results.json: each result on a line of its own, which compare.c relies on. */
+/* results.json: one result per line, which compare.c relies on. */
 #include <errno.h>
 #include <string.h>
 
@@ -15,20 +15,20 @@ static const char *const side_names[SIDES] = { "guest", "gate", "hypervisor" };
 static void write_value(FILE *f, const struct results *r, unsigned w, const char *op,
 			const char *metric, double value, double native)
 {
-	const struct way *way = &r->way[w];
+	const struct configuration *config = &r->configuration[w];
 
 	fprintf(f,
 		"{\"machine\": \"%s\", \"guest\": \"%s\", \"prep\": \"%s\", \"engine\": \"%s\", "
 		"\"op\": \"%s\", \"metric\": \"%s\", \"value\": %.10g, \"native\": ",
-		machine_info[way->machine].name, r->guest, way->prep, way->engine, op, metric,
-		value);
+		machine_info[config->machine].name, r->guest, config->prep, config->engine, op,
+		metric, value);
 	if (native >= 0)
 		fprintf(f, "%.10g", native);
 	else
 		fprintf(f, "null");
 }
 
-/* What happened in one operation: exits by reason, and instructions that silicon charges for. */
+/* Event counts of one operation: exits by reason, and expensive instructions. */
 static void write_counts(FILE *f, const struct results *r, const struct row *row, unsigned w)
 {
 	const struct cell *c = &row->at[w];
@@ -64,8 +64,8 @@ static void write_cell(FILE *f, const struct results *r, const struct row *row, 
 
 	fprintf(f, "%s\n  ", *comma);
 	*comma = ",";
-	write_value(f, r, w, row->op, machine_info[r->way[w].machine].metric, row->at[w].value,
-		    native->measured ? native->value : -1);
+	write_value(f, r, w, row->op, machine_info[r->configuration[w].machine].metric,
+		    row->at[w].value, native->measured ? native->value : -1);
 	write_counts(f, r, row, w);
 	fprintf(f, "}");
 	if (r->run[w].hypervisor_kib) {
@@ -92,23 +92,23 @@ static void write_longest_stay(FILE *f, const struct results *r, unsigned w)
 static void write_results(FILE *f, const struct results *r, const char **comma)
 {
 	for (unsigned i = 0; i < r->rows; i++)
-		for (unsigned w = 0; w < r->ways; w++)
+		for (unsigned w = 0; w < r->configurations; w++)
 			if (r->row[i].at[w].measured)
 				write_cell(f, r, &r->row[i], w, comma);
-	for (unsigned w = 0; w < r->ways; w++) {
+	for (unsigned w = 0; w < r->configurations; w++) {
 		write_longest_stay(f, r, w);
 		if (!r->run[w].boot)
 			continue;
 		fprintf(f, ",\n  ");
-		write_value(f, r, w, "boot", machine_info[r->way[w].machine].metric, r->run[w].boot,
-			    r->run[native_of(r, w)].boot);
+		write_value(f, r, w, "boot", machine_info[r->configuration[w].machine].metric,
+			    r->run[w].boot, r->run[native_of(r, w)].boot);
 		fprintf(f, "}");
 	}
 }
 
 static void write_meta(FILE *f, const struct results *r)
 {
-	const struct run *pv = &r->run[way_find(r, QEMU, "ring", "pv")];
+	const struct run *pv = &r->run[configuration_find(r, QEMU, "ring", "pv")];
 	char qemu[128], bochs[128], commit[64], gcc[128], lines[32];
 
 	command_line("qemu-system-x86_64 --version", qemu, sizeof(qemu));

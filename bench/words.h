@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The report's plain words: what an operation is, and who wins it, drawn from the data. */
+/* Texts of the report: descriptions of operations, and a summary generated from the data. */
 #ifndef BENCH_WORDS_H
 #define BENCH_WORDS_H
 

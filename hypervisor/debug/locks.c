@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which CPU has which locks, and whether it may: in a build with DEBUG_LOCKS alone. Each CPU looks
- * at its own list, so nothing here needs a lock. */
+/* Lock order checking, for builds with DEBUG_LOCKS. Each CPU has its own list of the locks that it
+ * holds, and uses no other, so no lock is needed here. */
 #include "debug/locks.h"
 
 #include "lib/panic.h"
 
-#define CPU_IDS	 256 /* as many as there are local APIC IDs */
+#define CPU_IDS	 256 /* one for each 8-bit local APIC ID */
 #define HELD_MAX LOCK_CLASSES
 
 static const char *const names[LOCK_CLASSES] = {
@@ -33,7 +33,7 @@ unsigned locks_cpu(void)
 static void add(struct held *h, const uint8_t *lock, enum lock_class class)
 {
 	if (h->locks == HELD_MAX)
-		panic("lock %s: too many are held", names[class]);
+		panic("lock %s: too many locks are held", names[class]);
 	h->lock[h->locks] = lock;
 	h->class[h->locks++] = class;
 }
@@ -67,7 +67,7 @@ void locks_give(const uint8_t *lock)
 	while (i && h->lock[i - 1] != lock)
 		i--;
 	if (!i)
-		panic("a lock is given back that this CPU does not have");
+		panic("a lock is released that this CPU does not hold");
 	for (h->locks--; i <= h->locks; i++) {
 		h->lock[i - 1] = h->lock[i];
 		h->class[i - 1] = h->class[i];

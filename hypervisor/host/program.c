@@ -12,8 +12,7 @@
 
 #include "temporary.h"
 
-/* ends: with us, when a signal does; then it is a process group of its own, with all that it
- * starts. */
+/* ends: a signal that ends this command ends it too; it then has its own process group. */
 static int run(const char *const argv[], const char *log, bool ends)
 {
 	int status = -1;

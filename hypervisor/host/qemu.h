@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one place that knows how QEMU is started. */
+/* QEMU's command line. */
 #ifndef HOST_QEMU_H
 #define HOST_QEMU_H
 

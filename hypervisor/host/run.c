@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `veneer run CONF`: bundle, emulator, console, scripted input, pictures, verdict. */
+/* `veneer run CONF`: bundle, emulator, console, scripted input, pictures, exit code. */
 #include "run.h"
 
 #include <errno.h>
@@ -23,48 +23,49 @@
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
 	"\n"
-	"Bundles the guests that CONF names, starts the hypervisor with them in an emulator,\n"
-	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes "
-	"to the\n"
-	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
+	"Starts the hypervisor in an emulator with the guests that CONF lists, shows the console, "
+	"and\n"
+	"exits when the guests have ended. On a terminal, input goes to the guest selected with "
+	"Ctrl-A\n"
+	"and its number; Ctrl-A h lists the monitor's commands.\n"
 	"\n"
 	"      --engine E          for all guests: ring, svm, vmx or auto\n"
-	"      --cpus N            processors of the machine (default: those named in CONF, at "
-	"least 2)\n"
-	"      --memory M          its memory, in MiB (default: what the guests want)\n"
-	"      --timeout S         stop after so many seconds; 0: never (default: 0 on a terminal, "
-	"else 900)\n"
+	"      --cpus N            processors of the machine (default: those in CONF, at least 2)\n"
+	"      --memory M          memory of the machine in MiB (default: what the guests need)\n"
+	"      --timeout S         stop after S seconds; 0: never (default: 0 on a terminal, else "
+	"900)\n"
 	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is "
 	"Ctrl-A\n"
-	"      --expect GUEST=RE   wait until the guest (or \"veneer\") prints what matches RE, an "
-	"extended\n"
-	"                          regular expression, in a line or a prompt\n"
+	"      --expect GUEST=RE   wait for a line or prompt of the guest (or \"veneer\") that "
+	"matches RE,\n"
+	"                          an extended regular expression\n"
 	"      --expect-screen GUEST=RE\n"
-	"                          wait until its text screen matches RE, and print it\n"
-	"      --screen GUEST=FILE write its text screen as a PNG picture, then stop that guest\n"
-	"                          These may be repeated, and are done in order. One that cannot "
-	"be done\n"
-	"                          ends the run.\n"
-	"      --log FILE          a copy of the console\n"
-	"      --accel A           tcg, kvm, bochs or auto (default: kvm if it works and keeps up, "
-	"else\n"
-	"                          tcg; Bochs for vmx where the processor has none)\n"
-	"      --icount            one instruction is one nanosecond: repeatable\n"
-	"      --stay FILE         with tcg: the most instructions that the hypervisor ran with "
-	"interrupts\n"
-	"                          masked, in a line and as JSON\n"
-	"      --print             show the emulator's command and exit; with --bundle, one that "
-	"can be run\n"
+	"                          wait until the guest's text screen matches RE, and print it\n"
+	"      --screen GUEST=FILE write the guest's text screen as a PNG picture, then stop the "
+	"guest\n"
+	"                          These four may be repeated, and are executed in order. The run "
+	"ends\n"
+	"                          when one cannot be done.\n"
+	"      --log FILE          copy the console to FILE\n"
+	"      --accel A           tcg, kvm, bochs or auto (default: kvm if it works and is fast "
+	"enough,\n"
+	"                          else tcg; Bochs for vmx if the processor has no VT-x)\n"
+	"      --icount            repeatable runs: one instruction takes one nanosecond\n"
+	"      --stay FILE         with tcg: print the most instructions that the hypervisor "
+	"executed\n"
+	"                          with interrupts masked, and write them as JSON\n"
+	"      --print             show the emulator's command and exit; add --bundle to get a "
+	"command\n"
+	"                          that can be run\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
-	"      --iso FILE          write a GRUB ISO for machines with BIOS and with UEFI, and "
-	"exit\n"
-	"                          --bundle, --iso and --print may stand together\n"
-	"      --quiet             do not show the console, nor type to it\n"
+	"      --iso FILE          write a GRUB ISO for BIOS and UEFI machines and exit\n"
+	"                          --bundle, --iso and --print can be combined\n"
+	"      --quiet             no console output, no input\n"
 	"\n"
-	"Exit status: 0 all guests well and all steps done; 1 not; 2 nothing was started: the "
-	"command line or\n"
-	"CONF is wrong, or a file that one of them names cannot be read or written; 3 out of "
-	"time.\n";
+	"Exit status: 0 all guests succeeded and all steps were done; 1 otherwise; 2 nothing was "
+	"started,\n"
+	"because the command line or CONF is wrong or a file cannot be read or written; 3 "
+	"timeout.\n";
 
 struct options {
 	const char *conf, *engine, *log, *accel, *bundle, *iso, *stay;
@@ -243,7 +244,7 @@ static const char *choose_accelerator(const struct options *o)
 		accel = o->icount ? "tcg" : accelerator_choose(&why);
 	if (o->source.wants_vmx && (strcmp(accel, "kvm") || !processor_has_vmx())) {
 		accel = "bochs";
-		why = "for VT-x, which this processor has not";
+		why = "for VT-x, which this processor does not have";
 	}
 	if (isatty(2) && *why)
 		fprintf(stderr, "veneer: accelerator %s (%s)\n", accel, why);
@@ -280,7 +281,7 @@ static int judge(struct machine *m, struct script *s, int status)
 		fprintf(stderr, "veneer: the hypervisor did not start\n");
 	else if (m->started && !m->done && !m->panicked)
 		fprintf(stderr,
-			"veneer: the machine went down in the middle (the emulator's exit status "
+			"veneer: the machine stopped unexpectedly (the emulator's exit status "
 			"is %d)\n",
 			status);
 	else if (m->well && !machine_is_well(m, status))
@@ -363,7 +364,7 @@ static bool host_has_memory(const struct options *o)
 			most->line, most->name, (unsigned long)(most->memory >> 20));
 	else
 		fprintf(stderr, "veneer: --memory %s: ", o->memory);
-	fprintf(stderr, "this host has no %s MiB for a machine: want less\n", o->memory);
+	fprintf(stderr, "this host does not have %s MiB for the machine: use less\n", o->memory);
 	return false;
 }
 
@@ -594,7 +595,7 @@ int command_run(int argc, char **argv)
 	if (!good)
 		return RUN_USAGE;
 	if (optind + 1 != argc)
-		return option_usage("run", optind == argc ? "which configuration?"
+		return option_usage("run", optind == argc ? "want a configuration"
 							  : "want one configuration");
 	o.conf = argv[optind];
 	return act(&o);

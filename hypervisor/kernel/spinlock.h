@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one kind of lock there is. Whoever has one has interrupts masked, keeps it for a bounded
- * time, and enters no guest with it. debug/locks.h has the order in which they are taken; `make
- * DEBUG_LOCKS=1` builds a hypervisor that holds it.
+ * The only kind of lock. It is held with interrupts masked, for a bounded time, and never across
+ * the entry to a guest. debug/locks.h defines the lock order; `make DEBUG_LOCKS=1` builds a
+ * hypervisor that checks it.
  */
 #ifndef VENEER_SPINLOCK_H
 #define VENEER_SPINLOCK_H
@@ -10,18 +10,18 @@
 #include "arch/cpu.h"
 #include "debug/locks.h"
 
-/* A lock of a class: a byte. The second member takes no room; its type says the class. */
+/* A lock of a class: a byte. The second member has no size; its type encodes the class. */
 /* clang-format off */
 #define SPINLOCK(of_class) struct { uint8_t taken, is_of[0][of_class]; }
 /* clang-format on */
 #define spin_lock(l)   spinlock_take(&(l)->taken, sizeof((l)->is_of[0]))
 #define spin_unlock(l) spinlock_give(&(l)->taken)
-/* True: taken. */
+/* Returns whether it took the lock. */
 #define spin_try_lock(l)                                \
 	locks_tried(&(l)->taken, sizeof((l)->is_of[0]), \
 		    !__atomic_test_and_set(&(l)->taken, __ATOMIC_ACQUIRE))
 
-/* A test on the host may let another vCPU go on wherever a lock is taken or given back, or the
+/* Tests on the host can switch to another vCPU wherever a lock is taken or released, or the
  * guest's tables are read. */
 #ifdef VENEER_HOST
 void mmu_interleave(void);

@@ -12,7 +12,7 @@
 
 static unsigned tap_done, tap_failed;
 
-/* ok(good, what, ...): a check that fails says where it stands and which expression it was. */
+/* ok(good, name, ...): a failed check prints its file, line and expression. */
 #define ok(good, ...) tap_ok(good, __FILE__, __LINE__, #good, __VA_ARGS__)
 
 __attribute__((format(printf, 5, 6))) static inline bool
@@ -31,7 +31,7 @@ tap_ok(bool good, const char *file, int line, const char *expression, const char
 	return good;
 }
 
-/* is(got, want, what, ...): numbers that must be equal; it says both when they are not. */
+/* is(got, want, name, ...): integers that must be equal; a failed check prints both. */
 #define is(got, want, ...) \
 	tap_is((uint64_t)(got), (uint64_t)(want), __FILE__, __LINE__, #got, __VA_ARGS__)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The check of locks (debug/locks.c) lets pass what is in order, and ends what is not: the panic of
- * a child. */
+/* The lock checker (debug/locks.c) accepts the correct order, and panics at every violation; each
+ * case runs in a child process. */
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ void mmu_interleave(void)
 {
 }
 
-/* What a process that does it says as it panics; "" when it does not. */
+/* The panic message of a process that calls the function; "" if it does not panic. */
 static const char *panic_of(void (*does)(void))
 {
 	static char text[256];
@@ -34,7 +34,7 @@ static const char *panic_of(void (*does)(void))
 	if (!child) {
 		dup2(ends[1], 2);
 		does();
-		exit(0); /* with the counts of a build that counts */
+		exit(0); /* writes the counters of a coverage build */
 	}
 	close(ends[1]);
 	ssize_t n = read(ends[0], text, sizeof(text) - 1);
@@ -49,7 +49,7 @@ static void in_order(void)
 	spin_lock(&pc);
 	spin_lock(&one);
 	spin_lock(&line);
-	spin_unlock(&one); /* given back in any order */
+	spin_unlock(&one); /* any order of release is valid */
 	spin_unlock(&pc);
 	spin_unlock(&line);
 	locks_none_held();
@@ -103,7 +103,7 @@ static void tried_and_entered(void)
 	locks_none_held();
 }
 
-static void given_back(void)
+static void released(void)
 {
 	spin_unlock(&pc);
 }
@@ -120,7 +120,7 @@ static void on_two_cpus(void)
 	locks_none_held();
 }
 
-static void given_back_elsewhere(void)
+static void released_elsewhere(void)
 {
 	spin_lock(&pc);
 	cpu = 1;
@@ -133,22 +133,22 @@ int main(void)
 		void (*does)(void);
 		const char *what, *says;
 	} cases[] = {
-		{ in_order, "from outer to inner", "" },
-		{ inverted, "an inversion", "lock pc is taken inside line" },
-		{ inverted_below_another, "one whose outer lock is gone",
+		{ in_order, "outer to inner", "" },
+		{ inverted, "inner to outer", "lock pc is taken inside line" },
+		{ inverted_below_another, "inner to outer, after the outermost was released",
 		  "lock shadow is taken inside line" },
-		{ twice, "twice", "lock pc is taken twice, inside pc" },
-		{ same_class, "two of a class", "lock shadow is taken inside shadow" },
-		{ tried, "one that is only tried", "" },
-		{ entered, "at the entry to a guest",
+		{ twice, "the same lock twice", "lock pc is taken twice, inside pc" },
+		{ same_class, "two locks of a class", "lock shadow is taken inside shadow" },
+		{ tried, "a try out of order", "" },
+		{ entered, "two locks at the entry to a guest",
 		  "lock pc, and line, are held at the entry to a guest" },
-		{ tried_and_entered, "one that was tried",
+		{ tried_and_entered, "a lock from a try at the entry to a guest",
 		  "lock shadow, and shadow, are held at the entry to a guest" },
-		{ given_back, "given back without having it",
-		  "a lock is given back that this CPU does not have" },
-		{ on_two_cpus, "each CPU for itself", "" },
-		{ given_back_elsewhere, "given back by another",
-		  "a lock is given back that this CPU does not have" },
+		{ released, "release of a lock that is not held",
+		  "a lock is released that this CPU does not hold" },
+		{ on_two_cpus, "two CPUs", "" },
+		{ released_elsewhere, "release by another CPU",
+		  "a lock is released that this CPU does not hold" },
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

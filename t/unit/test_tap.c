@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A check that fails says where it stands, its expression, and what it got and wanted. */
+/* A failed check prints its file, line and expression, and both values. */
 #include <unistd.h>
 
 #include "tap.h"
 
-/* What a copy of this test says that fails on purpose. */
+/* The output of a child process with checks that fail on purpose. */
 static void fail_on_purpose(char *text, size_t bytes)
 {
 	int ends[2];
@@ -30,9 +30,9 @@ int main(void)
 	char text[1024] = "";
 
 	fail_on_purpose(text, sizeof(text));
-	ok(strstr(text, "not ok 1 - a sum\n# t/unit/test_tap.c:"), "what fails, and where");
+	ok(strstr(text, "not ok 1 - a sum\n# t/unit/test_tap.c:"), "name, file and line");
 	ok(strstr(text, ": 1 + 1 == 3\n"), "the expression");
 	ok(strstr(text, ": 2 * 3\n# got 0x6, want 0x7\n"), "got and want");
-	ok(strstr(text, "\nok 3 - a right one\n1..3\n"), "and nothing of what is right");
+	ok(strstr(text, "\nok 3 - a right one\n1..3\n"), "nothing for a check that passes");
 	return done_testing();
 }
