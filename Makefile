@@ -2,7 +2,8 @@
 # `make run` and `make check` need no preparation: they install missing Debian packages (as root),
 # build, and run.
 
-BUILD := build
+DEBUG_LOCKS ?=
+BUILD := build$(if $(DEBUG_LOCKS),/locks)
 CC := gcc
 HOSTCC := $(CC)
 PREFIX ?= /usr/local
@@ -30,7 +31,9 @@ make check-fast           run the tests that need neither Linux nor Bochs (a min
 make check-long           run proofs and fuzzers
 make test T=NAME ENGINE=E run one hostile guest, and show its console
 make fuzz FUZZ_HOURS=H    run random attackers and inputs; SEED=CASE repeats one attack
+make coverage             measure how much of the code the tests run
 make proof                run the proofs (Z3)
+make DEBUG_LOCKS=1        build a hypervisor that checks its lock order, into build/locks
 make audit BASE=COMMIT    show which hostile guests an older hypervisor fails
 make bench                run the comparison; PEERS=1 adds Xen PV and KVM
 make iso                  write the demonstration for a real machine, build/veneer.iso

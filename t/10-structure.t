@@ -10,7 +10,7 @@ use File::Find;
 use Veneer qw(slurp);
 
 # virtio/ stands beside hypervisor/, and its headers are found by that name.
-my @order = qw(abi lib arch kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring engine/ring/emulate boot);
+my @order = qw(abi lib arch debug kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring engine/ring/emulate boot);
 my %rank = map { $order[$_] => $_ } 0 .. $#order;
 
 use constant FUNCTION_LINES => 60;

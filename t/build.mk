@@ -21,7 +21,7 @@ $(BUILD)/t/%.elf: $(BUILD)/pv/t/guests/%.o $(BUILD)/pv/t/guests/support_asm.o $(
 
 # Unit tests: the portable parts on the host, under the address and undefined-behaviour sanitizers.
 UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,undefined \
-	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function
+	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function $(UNIT_COVERAGE)
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_COMMON := hypervisor/lib/string.c
 MMU_SOURCES := $(patsubst %,hypervisor/engine/ring/shadow/%.c,walk pool sync fill copy check)
@@ -40,6 +40,8 @@ $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/engine/ring/shadow
 $(BUILD)/t/unit/test_virtio: $(patsubst %,virtio/%.c,virtqueue device devices hypercall console) \
 	hypervisor/engine/ring/shadow/walk.c
 $(BUILD)/t/unit/test_sched: hypervisor/guest/sched.c hypervisor/kernel/timer.c hypervisor/guest/request.c
+$(BUILD)/t/unit/test_locks: hypervisor/debug/locks.c
+$(BUILD)/t/unit/test_locks: UNIT_CFLAGS += -DDEBUG_LOCKS
 $(BUILD)/t/unit/test_life: hypervisor/guest/life.c
 $(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c hypervisor/engine/ring/shadow/walk.c
 $(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port mmio length hvm control) \
@@ -151,19 +153,30 @@ test: all $(if $(T),$(BUILD)/t/$(T).elf) $(BUILD)/t/neighbour.elf
 		prove -v t/40-hostile.t :: $(T) $(ENGINE)
 
 check: test-inputs
-	$(Q)prove --timer $(UNIT_TESTS) $(TESTS)
+	$(Q)t/check $(UNIT_TESTS) $(TESTS)
 
 # The inner loop, a minute: what needs no kernel of Linux and no Bochs.
 FAST_TESTS := $(patsubst %,t/%.t,10-structure 12-gdb 20-rtos 21-machine 30-rewriter 42-control 48-speculation)
 .PHONY: check-fast
 check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
-	$(Q)prove --timer $(UNIT_TESTS) $(FAST_TESTS)
+	$(Q)t/check $(UNIT_TESTS) $(FAST_TESTS)
 
 # What takes too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
 .PHONY: check-long
 check-long: test-inputs
 	$(Q)prove --timer $(sort $(wildcard t/long/*.t))
 	+$(Q)$(MAKE) --no-print-directory fuzz
+
+# Code coverage of the unit tests and of COVERAGE_TESTS: totals, and lists of the functions that never ran.
+COVERAGE_TESTS ?= t/20-rtos.t t/21-machine.t t/40-hostile.t t/60-host.t
+.PHONY: coverage
+coverage: test-inputs coverage-report
+
+.PHONY: coverage-report
+coverage-report: $(BUILD)/blocks.so $(BUILD)/veneer.elf
+	+$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage UNIT_COVERAGE=--coverage \
+		$(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(UNIT_TESTS))
+	$(Q)t/coverage $(BUILD) -- $(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(UNIT_TESTS)) -- $(COVERAGE_TESTS)
 
 # Today's hostile guests against the hypervisor of another commit: what fails there and passes here.
 BASE ?=

@@ -10,6 +10,7 @@
 #define VENEER_VIRTIO_DEVICE_H
 
 #include "arch/speculation.h"
+#include "kernel/spinlock.h"
 #include "kernel/timer.h"
 #include "lib/types.h"
 #include "virtio/virtqueue.h"
@@ -53,7 +54,7 @@ struct virtio_device {
 	uint32_t pending, tell;
 	unsigned turn; /* the queue that is first when several have work */
 	uint8_t status;
-	uint8_t lock;
+	SPINLOCK(LOCK_VIRTIO) lock;
 	struct virtqueue queue[]; /* kind->queues */
 };
 

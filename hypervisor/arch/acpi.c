@@ -4,35 +4,12 @@
 #include "arch/layout.h"
 #include "lib/string.h"
 
-struct header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision, checksum;
-	char oem[6], oem_table[8];
-	uint32_t oem_revision, creator, creator_revision;
-} __attribute__((packed));
-
-struct rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem[6];
-	uint8_t revision;
-	uint32_t rsdt;
-	/* since revision 2 */
-	uint32_t length;
-	uint64_t xsdt;
-	uint8_t checksum_all, reserved[3];
-} __attribute__((packed));
-
-#define RSDP_1_BYTES	 20
 #define BIOS_START	 0xe0000
 #define BIOS_END	 0x100000
 #define TABLE_MAX	 KIB(64) /* largest table that is read here; others can be megabytes */
 #define MADT_ENTRIES_AT	 44
 #define FADT_PM1A_CNT_AT 64
-
-enum { MADT_LOCAL_APIC = 0, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
-#define ISA_IRQ_COM1 4
+#define ISA_IRQ_COM1	 4
 
 static bool adds_up(const void *p, uint64_t bytes)
 {
@@ -51,22 +28,22 @@ static const void *bytes_at(const struct acpi_info *p, uint64_t pa, uint64_t byt
 }
 
 /* A complete table with that signature; NULL if it is another or broken. */
-static const struct header *table_at(struct acpi_info *p, uint64_t pa, const char *signature)
+static const struct acpi_header *table_at(struct acpi_info *p, uint64_t pa, const char *name)
 {
-	const struct header *h = bytes_at(p, pa, sizeof(*h));
+	const struct acpi_header *h = bytes_at(p, pa, sizeof(*h));
 
-	if (!h || memcmp(h->signature, signature, sizeof(h->signature)))
+	if (!h || memcmp(h->signature, name, sizeof(h->signature)))
 		return NULL;
 	if (h->length >= sizeof(*h) && h->length <= TABLE_MAX && bytes_at(p, pa, h->length) &&
 	    adds_up(h, h->length))
 		return h;
-	p->wrong = signature;
+	p->wrong = name;
 	return NULL;
 }
 
-static const struct rsdp *rsdp_at(const struct acpi_info *p, uint64_t pa)
+static const struct acpi_rsdp *rsdp_at(const struct acpi_info *p, uint64_t pa)
 {
-	const struct rsdp *r = bytes_at(p, pa, sizeof(*r));
+	const struct acpi_rsdp *r = bytes_at(p, pa, sizeof(*r));
 
 	return r && !memcmp(r->signature, "RSD PTR ", 8) && adds_up(r, RSDP_1_BYTES) ? r : NULL;
 }
@@ -105,7 +82,7 @@ static void read_entry(struct acpi_info *p, const uint8_t *e)
 	}
 }
 
-static void read_madt(struct acpi_info *p, const struct header *h)
+static void read_madt(struct acpi_info *p, const struct acpi_header *h)
 {
 	const uint8_t *table = (const uint8_t *)h;
 	uint32_t at = MADT_ENTRIES_AT;
@@ -121,7 +98,7 @@ static void read_madt(struct acpi_info *p, const struct header *h)
 
 static void read_table(struct acpi_info *p, uint64_t pa)
 {
-	const struct header *h;
+	const struct acpi_header *h;
 
 	if ((h = table_at(p, pa, "APIC")))
 		read_madt(p, h);
@@ -134,8 +111,8 @@ void acpi_read(struct acpi_info *p, mpa_t rsdp, uint64_t reach, uint32_t boot_ap
 	*p = (struct acpi_info){ .reach = reach, .com1_gsi = ISA_IRQ_COM1 };
 	add_cpu(p, boot_apic_id);
 
-	const struct rsdp *root = rsdp_at(p, rsdp.v);
-	const struct header *list = NULL;
+	const struct acpi_rsdp *root = rsdp_at(p, rsdp.v);
+	const struct acpi_header *list = NULL;
 	unsigned width = 8;
 
 	for (uint64_t pa = BIOS_START; !rsdp.v && !root && pa < BIOS_END; pa += 16)

@@ -7,6 +7,31 @@
 
 #define CPUS_MAX 16
 
+/* 5.2.5.3. Before revision 2 it ends after RSDP_1_BYTES; the first checksum covers only these. */
+struct acpi_rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem[6];
+	uint8_t revision;
+	uint32_t rsdt;
+	uint32_t length;
+	uint64_t xsdt;
+	uint8_t checksum_all, reserved[3];
+} __attribute__((packed));
+#define RSDP_1_BYTES offsetof(struct acpi_rsdp, length)
+
+/* 5.2.6: the header of every table but RSDP and FACS */
+struct acpi_header {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem[6], oem_table[8];
+	uint32_t oem_revision, creator, creator_revision;
+} __attribute__((packed));
+
+/* 5.2.12: types of MADT entries */
+enum { MADT_LOCAL_APIC = 0, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
+
 struct acpi_info {
 	uint32_t apic_id[CPUS_MAX];
 	unsigned cpus;

@@ -273,17 +273,6 @@ static inline void cpu_relax(void)
 	__asm__ volatile("pause" ::: "memory");
 }
 
-static inline void spin_lock(uint8_t *lock)
-{
-	while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE))
-		cpu_relax();
-}
-
-static inline void spin_unlock(uint8_t *lock)
-{
-	__atomic_clear(lock, __ATOMIC_RELEASE);
-}
-
 static inline bool vector_is_guests(uint64_t vector)
 {
 	return vector >= VECTOR_GUEST_FIRST && vector < VECTOR_MACHINE_FIRST;

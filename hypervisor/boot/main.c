@@ -13,7 +13,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 #include "load/bundle.h"
 #include "load/config.h"
@@ -267,7 +267,7 @@ static void prepare_machine(void)
  * a time. */
 static void run_guests(struct cpu *cpu)
 {
-	static uint8_t lock;
+	static SPINLOCK(LOCK_START) lock;
 
 	spin_lock(&lock);
 	engines_start_cpu(cpu);

@@ -18,6 +18,7 @@
 #include "guest/load.h"
 #include "insn/insn.h"
 #include "kernel/gate.h"
+#include "kernel/spinlock.h"
 #include "kernel/timer.h"
 #include "lib/types.h"
 #include "load/bundle.h"
@@ -163,18 +164,18 @@ struct guest {
 	uint64_t overhead;     /* bytes of hypervisor memory for it */
 	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;
-	uint8_t phase_lock; /* over the next three; taken alone */
+	SPINLOCK(LOCK_PHASE) phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
-	bool end_wanted;	       /* what parking and loading lead to is the end */
-	unsigned paused;	       /* vCPUs that are; atomic */
-	unsigned parking;	       /* vCPUs that have still to park; atomic */
-	unsigned started;	       /* PV: vCPUs that run or are to begin; atomic */
-	struct load load;	       /* how far it is */
-	uint8_t console_lock;	       /* over the line so far and the taking of input */
-	const struct devices *devices; /* PV; else NULL */
-	struct virtio_guest *virtio;   /* what these are */
-	const struct board *board;     /* NULL: hypercalls are its devices */
-	void *board_state;	       /* the board's own */
+	bool end_wanted;		  /* what parking and loading lead to is the end */
+	unsigned paused;		  /* vCPUs that are; atomic */
+	unsigned parking;		  /* vCPUs that have still to park; atomic */
+	unsigned started;		  /* PV: vCPUs that run or are to begin; atomic */
+	struct load load;		  /* how far it is */
+	SPINLOCK(LOCK_LINE) console_lock; /* over the line so far and the taking of input */
+	const struct devices *devices;	  /* PV; else NULL */
+	struct virtio_guest *virtio;	  /* what these are */
+	const struct board *board;	  /* NULL: hypercalls are its devices */
+	void *board_state;		  /* the board's own */
 
 	struct file image, module;
 	struct elf_image elf; /* what the image's headers say, if it is no bzImage */

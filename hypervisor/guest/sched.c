@@ -337,6 +337,7 @@ void sched_run(struct cpu *cpu)
 	cpu->attention = true;
 	cpu->paid_until = cpu->period_start = rdtsc();
 	for (;;) {
+		locks_none_held();
 		if (cpu->attention || v->state != VCPU_RUNNABLE) {
 			v = attend(cpu);
 			__atomic_store_n(&cpu->running, v, __ATOMIC_SEQ_CST);

@@ -13,7 +13,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/gate.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 /* CPUID 7 */

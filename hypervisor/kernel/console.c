@@ -4,7 +4,7 @@
 #include "arch/cpu.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 #define COM1	  0x3f8
@@ -19,10 +19,9 @@
 
 /* --- the port --- */
 
-/* What is on its way to it: one entry of a ring, as it is shown. Lock order: the port's, then a
- * ring's. */
+/* What is on its way to it: one entry of a ring, as it is shown. */
 static struct {
-	uint8_t lock;
+	SPINLOCK(LOCK_PORT) lock;
 	unsigned used, at;
 	char text[4 * CONSOLE_LINE];
 	const struct console_ring *prompting; /* whose unfinished line is the last on the screen */
@@ -251,7 +250,7 @@ bool console_has_sent(const struct console_ring *r)
 
 bool console_send(struct console_ring *r)
 {
-	if (__atomic_test_and_set(&port.lock, __ATOMIC_ACQUIRE))
+	if (!spin_try_lock(&port.lock))
 		return false;
 	bool all = send_ring(r, SEND_BYTES);
 	spin_unlock(&port.lock);

@@ -11,6 +11,7 @@
 #ifndef VENEER_CONSOLE_H
 #define VENEER_CONSOLE_H
 
+#include "kernel/spinlock.h"
 #include "kernel/timer.h"
 
 #define CONSOLE_RINGS	  32   /* at most */
@@ -23,7 +24,7 @@
 struct console_ring {
 	const char *name; /* in front of its lines */
 	uint32_t turn;	  /* a bit of its own */
-	uint8_t lock;
+	SPINLOCK(LOCK_RING) lock;
 	uint32_t head, tail; /* count up without an end */
 	uint32_t dropped;    /* lines that found no room */
 	bool waiting;	     /* somebody waits for room; atomic */

@@ -7,7 +7,7 @@
 #include "kernel/charge.h"
 #include "kernel/console.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 
 static void kick_interrupt(void)
 {

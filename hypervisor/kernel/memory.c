@@ -6,7 +6,7 @@
 #include "arch/paging.h"
 #include "kernel/boot_info.h"
 #include "kernel/gate.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 extern char text_start[], text_end[], data_start[], init_stack_guard[];

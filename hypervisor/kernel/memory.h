@@ -11,16 +11,6 @@
 
 struct boot_info;
 
-/* Tests on the host can switch to another vCPU wherever the shadow MMU takes its lock or reads the
- * guest's tables. */
-#ifdef VENEER_HOST
-void mmu_interleave(void);
-#else
-static inline void mmu_interleave(void)
-{
-}
-#endif
-
 /* Takes the loader's map, less the image, the bundle and the first MiB. */
 void memory_init(const struct boot_info *info);
 

@@ -1,36 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc/acpi_tables.h"
 
+#include "arch/acpi.h"
 #include "lib/string.h"
 #include "pc/ioapic.h"
 #include "pc/lapic.h"
 
-struct rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem[6];
-	uint8_t revision;
-	uint32_t rsdt;
-} __attribute__((packed));
-
-struct header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision, checksum;
-	char oem[6], oem_table[8];
-	uint32_t oem_revision;
-	char creator[4];
-	uint32_t creator_revision;
-} __attribute__((packed));
-
+/* ACPI 6.4, 5.2.7 */
 struct rsdt {
-	struct header h;
+	struct acpi_header h;
 	uint32_t table[2];
 } __attribute__((packed));
 
-/* ACPI 2.0's length: up to the reset register */
+/* 5.2.9; ACPI 2.0's length: up to the reset register */
 struct fadt {
-	struct header h;
+	struct acpi_header h;
 	uint32_t facs, dsdt;
 	uint8_t reserved0, profile;
 	uint16_t sci;
@@ -59,6 +43,7 @@ _Static_assert(sizeof(struct fadt) == 244, "FADT of ACPI 2.0");
 #define BOOT_LEGACY  0x1
 #define BOOT_8042    0x2
 
+/* 5.2.10 */
 struct facs {
 	char signature[4];
 	uint32_t length, hardware, waking, lock, flags;
@@ -69,12 +54,14 @@ struct facs {
 static const uint8_t dsdt_code[] = { 0x08, '_',	 'S', '5',  '_', 0x12, 0x08,
 				     0x04, 0x0a, 5,   0x0a, 5,	 0x00, 0x00 };
 
+/* 5.2.12 */
 struct madt {
-	struct header h;
+	struct acpi_header h;
 	uint32_t local_apic, flags;
 } __attribute__((packed));
 #define MADT_PCAT 1 /* there are 8259s too */
 
+/* 5.2.12.2, .3 and .5 */
 struct madt_local_apic {
 	uint8_t type, length, processor, apic;
 	uint32_t flags;
@@ -106,7 +93,7 @@ static uint8_t sum(const void *at, unsigned bytes)
 	return (uint8_t)-s;
 }
 
-static void finish(struct header *h, const char *signature, uint8_t revision, unsigned bytes)
+static void finish(struct acpi_header *h, const char *signature, uint8_t revision, unsigned bytes)
 {
 	memcpy(h->signature, signature, 4);
 	h->length = bytes;
@@ -114,7 +101,7 @@ static void finish(struct header *h, const char *signature, uint8_t revision, un
 	memcpy(h->oem, "VENEER", 6);
 	memcpy(h->oem_table, "VENEERPC", 8);
 	h->oem_revision = 1;
-	memcpy(h->creator, "VNR ", 4);
+	memcpy(&h->creator, "VNR ", 4);
 	h->creator_revision = 1;
 	h->checksum = 0;
 	h->checksum = sum(h, bytes);
@@ -152,22 +139,22 @@ static void write_madt(struct madt *m, unsigned vcpus)
 	m->local_apic = LAPIC_AT;
 	m->flags = MADT_PCAT;
 	for (unsigned i = 0; i < vcpus; i++)
-		cpu[i] = (struct madt_local_apic){ 0, sizeof(*cpu), (uint8_t)i, (uint8_t)i, 1 };
-	*io = (struct madt_io_apic){ 1, sizeof(*io), IOAPIC_ID, 0, IOAPIC_AT, 0 };
-	irq[0] = (struct madt_override){ 2, sizeof(*irq), 0, 0, 2, 0 };
-	irq[1] = (struct madt_override){
-		2, sizeof(*irq), 0, ACPI_SCI, ACPI_SCI, OVERRIDE_LEVEL_HIGH
-	};
+		cpu[i] = (struct madt_local_apic){ MADT_LOCAL_APIC, sizeof(*cpu), (uint8_t)i,
+						   (uint8_t)i, 1 };
+	*io = (struct madt_io_apic){ MADT_IO_APIC, sizeof(*io), IOAPIC_ID, 0, IOAPIC_AT, 0 };
+	irq[0] = (struct madt_override){ MADT_OVERRIDE, sizeof(*irq), 0, 0, 2, 0 };
+	irq[1] = (struct madt_override){ MADT_OVERRIDE, sizeof(*irq), 0,
+					 ACPI_SCI,	ACPI_SCI,     OVERRIDE_LEVEL_HIGH };
 	finish(&m->h, "APIC", 3, (unsigned)((char *)(irq + 2) - (char *)m));
 }
 
 void acpi_tables_write(void *to, unsigned vcpus)
 {
 	char *base = to;
-	struct rsdp *rsdp = to;
+	struct acpi_rsdp *rsdp = to;
 	struct facs *facs = (void *)(base + FACS_OFFSET);
 	struct rsdt *rsdt = (void *)(base + RSDT_OFFSET);
-	struct header *dsdt = (void *)(base + DSDT_OFFSET);
+	struct acpi_header *dsdt = (void *)(base + DSDT_OFFSET);
 
 	memset(to, 0, ACPI_TABLES_BYTES);
 	memcpy(facs->signature, "FACS", 4);
@@ -182,7 +169,8 @@ void acpi_tables_write(void *to, unsigned vcpus)
 	memcpy(rsdp->signature, "RSD PTR ", 8);
 	memcpy(rsdp->oem, "VENEER", 6);
 	rsdp->rsdt = ACPI_TABLES_AT + RSDT_OFFSET;
-	rsdp->checksum = sum(rsdp, sizeof(*rsdp));
+	rsdp->checksum = sum(rsdp, RSDP_1_BYTES);
 }
 _Static_assert(FADT_OFFSET + sizeof(struct fadt) <= DSDT_OFFSET, "FADT");
-_Static_assert(DSDT_OFFSET + sizeof(struct header) + sizeof(dsdt_code) <= MADT_OFFSET, "DSDT");
+_Static_assert(DSDT_OFFSET + sizeof(struct acpi_header) + sizeof(dsdt_code) <= MADT_OFFSET, "DSDT");
+_Static_assert(sizeof(struct acpi_rsdp) == 36 && sizeof(struct acpi_header) == 36, "ACPI 6.4, 5.2");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc/bus.h"
 
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 static void init_table(struct bus_range *range, unsigned size)

@@ -9,6 +9,7 @@
 
 #include "arch/cpu.h"
 #include "guest/guest.h"
+#include "kernel/spinlock.h"
 #include "kernel/timer.h"
 #include "pc/acpi_pm.h"
 #include "pc/bus.h"
@@ -47,7 +48,7 @@ struct pc_timer {
  * tables of the bus. Console locks nest inside it. Wakeups are sent after unlocking.
  */
 struct pc {
-	uint8_t lock;
+	SPINLOCK(LOCK_PC) lock;
 	uint8_t pending; /* vCPUs to notify after unlocking, as bits */
 	uint8_t wanted;	 /* PC_* */
 	bool intr_notified;

@@ -44,14 +44,18 @@ void say_number(uint32_t v)
 	say(d);
 }
 
-void expect(bool good, const char *what)
+void check(bool good, const char *what, const char *file, uint32_t line)
 {
 	if (good)
 		return;
 	failures++;
 	say("FAILED: ");
 	say(what);
-	say("\n");
+	say(" (");
+	say(file);
+	say(":");
+	say_number(line);
+	say(")\n");
 }
 
 void load_gdt(uint16_t limit)

@@ -10,7 +10,9 @@ int guest_main(void); /* the exit code */
 
 void say(const char *s);
 void say_number(uint32_t v);
-void expect(bool good, const char *what);
+/* Failed checks are counted, and print file and line. */
+#define expect(good, what) check((good), (what), __FILE__, __LINE__)
+void check(bool good, const char *what, const char *file, uint32_t line);
 extern unsigned failures;
 
 /* Calls fn(arg); the vector of the exception that it ended in, or -1. */

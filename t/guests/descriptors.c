@@ -92,30 +92,30 @@ static void tables(const struct veneer_start_info *info)
 	table[4] = 0x00cff3000000ffff;
 	table[5] = 0x00affb000000ffff;
 	fill();
-	expect(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0) == 0, "a GDT");
+	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0), 0, "a GDT");
 	every_selector(16, 144, 0);
 	every_selector(198, 206, 0);
 	every_selector(508, 540, 0);
-	expect(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 512, 0) == 0, "an LDT");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 512, 0), 0, "an LDT");
 	every_selector(0, 144, 4);
 	every_selector(198, 206, 4);
 	every_selector(510, 514, 4);
-	expect(veneer_hypercall(VENEER_HC_SET_LDT, info->memory + 8192, 8192, 0) == -14,
-	       "an LDT in no memory");
-	expect(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 8193, 0) == -22, "too long");
-	expect(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, ~0ull, 0) == -22,
-	       "far too long");
-	expect(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 513, 0) == -22,
-	       "too long a GDT");
-	expect(veneer_hypercall(VENEER_HC_SET_GDT, VENEER_GATE_BASE + 0x9000, 16, 0) == -14,
-	       "a GDT in the gate");
-	expect(veneer_hypercall(VENEER_HC_SET_GDT, info->memory + 8192, 16, 0) == -14,
-	       "or outside");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, info->memory + 8192, 8192, 0), -14,
+		  "an LDT in no memory");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 8193, 0), -22, "too long");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, ~0ull, 0), -22,
+		  "far too long");
+	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 513, 0), -22,
+		  "too long a GDT");
+	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, VENEER_GATE_BASE + 0x9000, 16, 0), -14,
+		  "a GDT in the gate");
+	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, info->memory + 8192, 16, 0), -14,
+		  "or outside");
 	for (unsigned s = 0; s < 0x2000; s += 4)
 		veneer_hypercall(VENEER_HC_SET_DESCRIPTOR, s, 0x00af9b000000ffff, 0);
 	veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0);
 	every_selector(510, 530, 0);
-	expect(veneer_hypercall(VENEER_HC_SET_LDT, 0, 0, 0) == 0, "no LDT");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, 0, 0, 0), 0, "no LDT");
 	expect(level == 1, "nothing leads to ring 0");
 }
 
@@ -129,15 +129,15 @@ static void ports(void)
 {
 	static uint8_t bitmap[8192 + 1];
 
-	expect(attempt_user(out_80, NULL) == 13, "no port for ring 3");
-	expect(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)bitmap, 0, 0) == 0, "a bitmap");
-	expect(attempt_user(out_80, NULL) == -1, "a port for ring 3");
+	expect_is(attempt_user(out_80, NULL), 13, "no port for ring 3");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)bitmap, 0, 0), 0, "a bitmap");
+	expect_is(attempt_user(out_80, NULL), -1, "a port for ring 3");
 	bitmap[0x80 / 8] = 1;
-	expect(attempt_user(out_80, NULL) == 13, "that one not");
-	expect(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, VENEER_GATE_BASE + 0x5000, 0, 0) == 0,
-	       "a bitmap in the gate");
-	expect(attempt_user(out_80, NULL) == 13, "is none");
-	expect(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, 1ull << 47, 0, 0) == -22, "nor is this");
+	expect_is(attempt_user(out_80, NULL), 13, "that one not");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, VENEER_GATE_BASE + 0x5000, 0, 0), 0,
+		  "a bitmap in the gate");
+	expect_is(attempt_user(out_80, NULL), 13, "is none");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, 1ull << 47, 0, 0), -22, "nor is this");
 }
 
 static volatile unsigned watched;
@@ -155,13 +155,13 @@ static void breakpoints(void)
 				  VENEER_GATE_BASE - 1, 1ull << 47 };
 
 	for (unsigned i = 0; i < sizeof(gate) / sizeof(*gate); i++)
-		expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, gate[i], 0) == -22,
-		       "no breakpoint in the gate");
-	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0) == 0,
-	       "one of its own");
-	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xd0001, 0) == 0,
-	       "for writes of 4 bytes");
-	expect(attempt(touch, NULL) == 1, "which is hit");
+		expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, gate[i], 0), -22,
+			  "no breakpoint in the gate");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0,
+		  "one of its own");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xd0001, 0), 0,
+		  "for writes of 4 bytes");
+	expect_is(attempt(touch, NULL), 1, "which is hit");
 	expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & 15) == 1, "and says which");
 	/* all four, on addresses of the hypervisor's own, while it works */
 	for (unsigned i = 0; i < 4; i++)
@@ -170,7 +170,7 @@ static void breakpoints(void)
 	for (unsigned i = 0; i < 1000; i++)
 		veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0);
 	veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0, 0);
-	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 5, 0, 0) == -22, "there is no DR5");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 5, 0, 0), -22, "there is no DR5");
 }
 
 int guest_main(const struct veneer_start_info *info)

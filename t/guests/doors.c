@@ -152,8 +152,8 @@ static void selectors(void)
 		attempt_user(load_ds, (void *)(uint64_t)s);
 		attempt_user(load_ss, (void *)(uint64_t)s);
 		if ((s & ~3u) == 0x1000 || (s & ~3u) == 0x1008)
-			expect(attempt(far_call, (void *)(uint64_t)s) == 13,
-			       "ring 0's segments are closed");
+			expect_is(attempt(far_call, (void *)(uint64_t)s), 13,
+				  "ring 0's segments are closed");
 	}
 }
 
@@ -183,8 +183,8 @@ static void msrs(void)
 
 			expect(attempt(read_msr, msr) == 13 || may_be_read(start[r] + i),
 			       "RDMSR is #GP");
-			expect(attempt(write_msr, msr) == 13, "WRMSR is #GP");
-			expect(attempt_user(write_msr, msr) == 13, "in ring 3 too");
+			expect_is(attempt(write_msr, msr), 13, "WRMSR is #GP");
+			expect_is(attempt_user(write_msr, msr), 13, "in ring 3 too");
 		}
 }
 

@@ -75,8 +75,8 @@ static void handlers(void)
 	set(0, 0, 0);
 	veneer_hypercall(VENEER_HC_SET_HANDLERS, (uint64_t)&h, 0, 0);
 	for (unsigned i = 0; bad[i]; i++)
-		expect(veneer_hypercall(VENEER_HC_SET_HANDLERS, bad[i], 0, 0) == -14,
-		       "handlers are not read from bad addresses");
+		expect_is(veneer_hypercall(VENEER_HC_SET_HANDLERS, bad[i], 0, 0), -14,
+			  "handlers are not read from bad addresses");
 }
 
 static void returns(void)
@@ -85,7 +85,7 @@ static void returns(void)
 	     i++) { /* 0 is an address like any other here, and would run on */
 		expect(attempt(iret_to, (void *)bad[i]) != -1 || bad[i] >> 47,
 		       "IRET within ring 1");
-		expect(attempt_user(syscall_now, NULL) == 6, "SYSCALL with no handler is #UD");
+		expect_is(attempt_user(syscall_now, NULL), 6, "SYSCALL with no handler is #UD");
 		attempt(iret_user_to, (void *)bad[i]);
 	}
 	for (unsigned s = 0; s < 0x1040; s += 1)

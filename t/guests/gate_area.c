@@ -44,19 +44,19 @@ static void pages(void)
 		expect(wrote == may_be_written(offset), "which pages can be written");
 		written += wrote;
 		readable += attempt(read_byte, at) == -1;
-		expect(attempt_user(read_byte, at) == 14, "ring 3 reads nothing");
-		expect(attempt_user(write_byte, at) == 14, "ring 3 writes nothing");
+		expect_is(attempt_user(read_byte, at), 14, "ring 3 reads nothing");
+		expect_is(attempt_user(write_byte, at), 14, "ring 3 writes nothing");
 	}
 	say("%d pages readable, %d writable\n", readable, written);
 	for (uint64_t step = 0x400000; step < 1ull << 39; step <<= 1)
-		expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + step)) == 14,
-		       "nothing lies behind");
-	expect(attempt(read_byte, (void *)(VENEER_GATE_END)) == 14, "no direct map");
-	expect(attempt(read_byte, (void *)0xffffffff80109000) == 14, "no image");
-	expect(attempt(jump, (void *)(VENEER_GATE_BASE + STACKS)) == 14, "the stack is not code");
-	expect(attempt(jump, (void *)VENEER_VCPU_PAGE) == 14, "the vCPU page is not code");
-	expect(attempt_user(jump, (void *)(VENEER_HYPERCALL_PAGE + 32)) == 14,
-	       "ring 3 makes no hypercall");
+		expect_is(attempt(read_byte, (void *)(VENEER_GATE_BASE + step)), 14,
+			  "nothing lies behind");
+	expect_is(attempt(read_byte, (void *)(VENEER_GATE_END)), 14, "no direct map");
+	expect_is(attempt(read_byte, (void *)0xffffffff80109000), 14, "no image");
+	expect_is(attempt(jump, (void *)(VENEER_GATE_BASE + STACKS)), 14, "the stack is not code");
+	expect_is(attempt(jump, (void *)VENEER_VCPU_PAGE), 14, "the vCPU page is not code");
+	expect_is(attempt_user(jump, (void *)(VENEER_HYPERCALL_PAGE + 32)), 14,
+		  "ring 3 makes no hypercall");
 }
 
 static void stacks(void)
@@ -69,8 +69,8 @@ static void stacks(void)
 		expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) ==
 			       (VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR),
 		       "a hypercall on a scribbled stack");
-		expect(veneer_hypercall(VENEER_HC_NOP, 0, 0, 0) == 0, "a gate hypercall on one");
-		expect(attempt(read_byte, (void *)0x7ffffff000) == 14, "a fault on one");
+		expect_is(veneer_hypercall(VENEER_HC_NOP, 0, 0, 0), 0, "a gate hypercall on one");
+		expect_is(attempt(read_byte, (void *)0x7ffffff000), 14, "a fault on one");
 	}
 }
 
@@ -85,10 +85,10 @@ static void own_slot(const struct veneer_start_info *info)
 	for (unsigned i = 0; i < 512; i++)
 		root[i] = old[i];
 	root[256] = old[0];
-	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0,
-	       "the root is taken");
-	expect(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x600000)) == 14,
-	       "slot 256 is not the guest's");
+	expect_is(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0), 0,
+		  "the root is taken");
+	expect_is(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x600000)), 14,
+		  "slot 256 is not the guest's");
 	expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) > 0, "the gate is where it was");
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)old, 0, 0);
 }

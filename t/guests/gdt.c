@@ -16,6 +16,6 @@ int guest_main(const struct veneer_start_info *info)
 		table[i] = 0x00af9b000000ffff;
 	table[VENEER_USER_CS32 >> 3] = 0x00cffb000000ffff;
 	for (unsigned n = 0; n < 10; n++)
-		expect(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0) == 0, "a GDT");
+		expect_is(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0), 0, "a GDT");
 	return 0;
 }

@@ -32,8 +32,11 @@ static inline uint64_t short_period(const struct veneer_start_info *info)
 	return ns > 50000 ? ns : 50000;
 }
 
-/* Counts what did not come out as it must. */
-void expect(bool good, const char *what);
+/* Failed checks are counted, and print file and line; expect_is prints both integers as well. */
+#define expect(good, what)	   check((good), (what), __FILE__, __LINE__)
+#define expect_is(got, want, what) check_is((got), (want), (what), __FILE__, __LINE__)
+void check(bool good, const char *what, const char *file, int line);
+void check_is(int64_t got, int64_t want, const char *what, const char *file, int line);
 extern unsigned failures;
 
 #endif

@@ -63,13 +63,13 @@ static void every_number(const struct veneer_start_info *info)
 	}
 	veneer_hypercall(VENEER_HC_TIMER_SET, 0, 0, 0);
 	say("%d hypercalls made\n", made);
-	expect(veneer_hypercall(VENEER_HC_COUNT, 0, 0, 0) == -38, "an unknown number is ENOSYS");
-	expect(veneer_hypercall(VENEER_HC_CONSOLE_WRITE, 0xffffffff80109000, 8, 0) == -14,
-	       "the image is not printed");
-	expect(veneer_hypercall(VENEER_HC_CONSOLE_WRITE, VENEER_GATE_BASE + 0xa000, 8, 0) == -14,
-	       "the gate is not printed");
-	expect(veneer_hypercall(VENEER_HC_SHUTDOWN, 77, 0, 0) == -22,
-	       "an unknown shutdown is refused");
+	expect_is(veneer_hypercall(VENEER_HC_COUNT, 0, 0, 0), -38, "an unknown number is ENOSYS");
+	expect_is(veneer_hypercall(VENEER_HC_CONSOLE_WRITE, 0xffffffff80109000, 8, 0), -14,
+		  "the image is not printed");
+	expect_is(veneer_hypercall(VENEER_HC_CONSOLE_WRITE, VENEER_GATE_BASE + 0xa000, 8, 0), -14,
+		  "the gate is not printed");
+	expect_is(veneer_hypercall(VENEER_HC_SHUTDOWN, 77, 0, 0), -22,
+		  "an unknown shutdown is refused");
 }
 
 static void wrong_number(void *arg)

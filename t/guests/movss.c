@@ -75,8 +75,8 @@ int guest_main(const struct veneer_start_info *info)
 	watched = VENEER_USER_SS;
 	veneer_on_softint(0x82, gate);
 	veneer_on_exception(1, debug);
-	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0) == 0, "watched");
-	expect(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, DR7_ACCESS_2, 0) == 0, "armed");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0, "watched");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, DR7_ACCESS_2, 0), 0, "armed");
 	for (unsigned i = 0; i < 2 * sizeof(door) / sizeof(door[0]); i++) {
 		put(door[i / 2].bytes, door[i / 2].n, i % 2);
 		int vector = attempt_user(run_code, (void *)&watched);

@@ -55,10 +55,10 @@ int guest_main(const struct veneer_start_info *info)
 		text[i] = i % 128 == 127 ? '\n' : 'n';
 	fill();
 	device(VENEER_VIRTIO_SET_FEATURES, 1ull << VIRTIO_F_VERSION_1);
-	expect(device(VENEER_VIRTIO_QUEUE_SET, (uint64_t)&queue) == 0, "a queue");
+	expect_is(device(VENEER_VIRTIO_QUEUE_SET, (uint64_t)&queue), 0, "a queue");
 	device(VENEER_VIRTIO_SET_STATUS, 0xf);
 	veneer_mask();
-	expect(device(VENEER_VIRTIO_NOTIFY, 1) == 0, "a notification");
+	expect_is(device(VENEER_VIRTIO_NOTIFY, 1), 0, "a notification");
 	while (veneer_clock_ns() < end)
 		device(VENEER_VIRTIO_NOTIFY, 1);
 	expect(((volatile const struct vring_used *)used)->idx < CHAINS, "it is not at its end");

@@ -65,8 +65,8 @@ static void loops(void)
 {
 	uint64_t *old = veneer_root(), *root = root_of_loops();
 
-	expect(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0) == 0,
-	       "a root of loops loads");
+	expect_is(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0), 0,
+		  "a root of loops loads");
 	for (uint64_t i = 0; i < 400; i++) {
 		attempt(touch, (void *)(100ull << 39 | i << 21));
 		attempt(touch, (void *)(101ull << 39 | i << 30 | i << 12));
@@ -74,8 +74,8 @@ static void loops(void)
 		attempt(touch, (void *)(103ull << 39 | i << 12));
 	}
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)old, 0, 0);
-	expect(veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, (uint64_t)old, 0, 0) == -16,
-	       "the loaded root is not dropped");
+	expect_is(veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, (uint64_t)old, 0, 0), -16,
+		  "the loaded root is not dropped");
 }
 
 /* Many roots over one set of tables: more address spaces than there can be shadows. */
@@ -91,7 +91,7 @@ static void many_roots(const struct veneer_start_info *info)
 			root[i] = old[i];
 		veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, at, 0, 0);
 		veneer_window_set(2, (uint64_t)page | P | W);
-		expect(attempt(touch, window(2)) == -1, "a page is there in each");
+		expect_is(attempt(touch, window(2)), -1, "a page is there in each");
 		if (made % 3 == 0)
 			veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, at - 4096, 0, 0);
 	}
@@ -112,9 +112,9 @@ static void fan_out(void)
 	}
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0);
 	for (uint64_t i = 1; i < 4000; i++)
-		expect(attempt(touch, (void *)(((i % 200) + 1) << 39 | (i * 7 % 512) << 30 |
-					       (i % 512) << 21)) == -1,
-		       "every page of the fan is there");
+		expect_is(attempt(touch, (void *)(((i % 200) + 1) << 39 | (i * 7 % 512) << 30 |
+						  (i % 512) << 21)),
+			  -1, "every page of the fan is there");
 	for (unsigned i = 0; i < 3000; i++)
 		veneer_hypercall(VENEER_HC_MMU_FLUSH, (uint64_t)i << 30,
 				 i % 2 ? ~0ull : 64ull << 20, 0);

@@ -72,7 +72,8 @@ int guest_main(const struct veneer_start_info *info)
 			.vcpu_page = (uint64_t)&page[id],
 		};
 
-		expect(veneer_hypercall(VENEER_HC_VCPU_START, id, (uint64_t)&s, 0) == 0, "a start");
+		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, id, (uint64_t)&s, 0), 0,
+			  "a start");
 	}
 	run(0);
 	while (done < VCPUS)

@@ -47,7 +47,7 @@ static void leave(void)
 						    protection };
 	static uint64_t ldt[801];
 
-	expect(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)ldt, 801, 0) == 0, "a LDT");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)ldt, 801, 0), 0, "a LDT");
 	for (unsigned round = 0; round < 20 * ROUNDS; round++) {
 		for (unsigned i = 0; i < 5; i++) {
 			expect(attempt_user(anywhere[i], NULL) != -1, "an exception from ring 3");

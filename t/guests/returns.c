@@ -101,7 +101,7 @@ static void entries(void)
 			expect((r == 0) == canonical, "entries must be canonical");
 			veneer_hypercall(VENEER_HC_SET_ENTRY, kind, 0, 0);
 		}
-	expect(veneer_hypercall(VENEER_HC_SET_ENTRY, 3, 0, 0) == -22, "there is no fourth entry");
+	expect_is(veneer_hypercall(VENEER_HC_SET_ENTRY, 3, 0, 0), -22, "there is no fourth entry");
 }
 
 int guest_main(const struct veneer_start_info *info)

@@ -131,7 +131,7 @@ static void numbers(const struct veneer_start_info *info)
 			       veneer_hypercall(VENEER_HC_VIRTIO, n, VENEER_VIRTIO_NOTIFY, 1) ==
 				       -19,
 		       "a device that is not there");
-		expect(call(VENEER_VIRTIO_CONFIG, n) == 0, "configuration past the end");
+		expect_is(call(VENEER_VIRTIO_CONFIG, n), 0, "configuration past the end");
 		expect(n < 2 || (call(VENEER_VIRTIO_QUEUE_MAX, n) == 0 &&
 				 call(VENEER_VIRTIO_NOTIFY, n) == -22),
 		       "a queue that is not there");
@@ -145,7 +145,7 @@ static void numbers(const struct veneer_start_info *info)
 	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | (uint64_t)VENEER_EVENTS << 32) == -22 &&
 		       call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 0xffffffffull << 32) == -22,
 	       "an event that is not there");
-	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 9ull << 32) == 0, "one that is there");
+	expect_is(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 9ull << 32), 0, "one that is there");
 }
 
 /* What was not offered is not agreed to, nor is what leaves out VERSION_1; then nothing starts. */
@@ -167,7 +167,7 @@ static void features(void)
 		expect(used_index() == 0, "DRIVER_OK without FEATURES_OK");
 	}
 	reset();
-	expect(call(VENEER_VIRTIO_SET_FEATURES, ~0ull) == -16, "features behind FEATURES_OK");
+	expect_is(call(VENEER_VIRTIO_SET_FEATURES, ~0ull), -16, "features behind FEATURES_OK");
 }
 
 static void wait(void)
@@ -214,7 +214,7 @@ static void queues(const struct veneer_start_info *info)
 	       "rings that are not aligned");
 	expect(set_queue(2, 128, d, a, u) == -22 && set_queue(~0u, 128, d, a, u) == -22,
 	       "queues that are not there");
-	expect(call(VENEER_VIRTIO_QUEUE_SET, info->memory + 8192) == -14, "a description outside");
+	expect_is(call(VENEER_VIRTIO_QUEUE_SET, info->memory + 8192), -14, "a description outside");
 	expect(call(VENEER_VIRTIO_NOTIFY, 2) == -22 && call(VENEER_VIRTIO_NOTIFY, ~0ull) == -22 &&
 		       call(77, 0) == -22,
 	       "calls that are not there");

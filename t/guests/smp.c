@@ -62,17 +62,19 @@ static void arguments(const struct veneer_start_info *info)
 		struct veneer_vcpu_start t = s;
 
 		t.root = bad[i];
-		expect(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0) == -22, "a root");
+		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0), -22,
+			  "a root");
 		t = s;
 		t.vcpu_page = bad[i];
-		expect(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0) == -22, "a page");
-		expect(veneer_hypercall(VENEER_HC_VCPU_PAGE, bad[i], 0, 0) == -22,
-		       "a page of ours");
+		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0), -22,
+			  "a page");
+		expect_is(veneer_hypercall(VENEER_HC_VCPU_PAGE, bad[i], 0, 0), -22,
+			  "a page of ours");
 	}
 	s.rip = 1ull << 47;
-	expect(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&s, 0) == -22, "an entry");
-	expect(veneer_hypercall(VENEER_HC_VCPU_START, 1, VENEER_GATE_BASE, 0) == -14,
-	       "no description");
+	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&s, 0), -22, "an entry");
+	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, VENEER_GATE_BASE, 0), -14,
+		  "no description");
 	expect(start(0, ends_at_once, 0, root[0]) == -16, "a vCPU that runs");
 	expect(start(4, ends_at_once, 0, root[0]) == -22 &&
 		       start(~0ull, ends_at_once, 0, root[0]) == -22,

@@ -29,7 +29,7 @@ int guest_main(const struct veneer_start_info *info)
 	(void)info;
 	for (unsigned i = 0; i < ROUNDS && !failures; i++) {
 		if (in_ring1()) {
-			expect(attempt(step, NULL) == 1, "a single step");
+			expect_is(attempt(step, NULL), 1, "a single step");
 			expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & DR6_ALL) ==
 				       DR6_STEP,
 			       "and its status alone");

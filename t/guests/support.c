@@ -78,12 +78,19 @@ void say(const char *fmt, ...)
 	veneer_console_write(line, (size_t)(to - line));
 }
 
-void expect(bool good, const char *what)
+void check(bool good, const char *what, const char *file, int line)
 {
 	if (good)
 		return;
 	failures++;
-	say("FAILED: %s\n", what);
+	say("FAILED: %s (%s:%d)\n", what, file, line);
+}
+
+void check_is(int64_t got, int64_t want, const char *what, const char *file, int line)
+{
+	check(got == want, what, file, line);
+	if (got != want)
+		say("got %p, want %p\n", (void *)got, (void *)want);
 }
 
 static void back(struct veneer_frame *f, int vector)

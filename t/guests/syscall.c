@@ -74,7 +74,7 @@ static void calls(void)
 	static const uint64_t flags[] = { 0x202, 0x283, 0x602, 0x40202, 0x200202, 0x240ed7 };
 
 	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		expect(attempt_user(one_call, (void *)flags[i]) == -1, "a system call comes back");
+		expect_is(attempt_user(one_call, (void *)flags[i]), -1, "a system call comes back");
 		expect(result == 42, "with its result and its stack");
 		expect(seen_rip == expected_rip, "RCX is where to go back to");
 		expect((seen_flags & ~0x40000ull) == (flags[i] & ~0x40000ull),
@@ -99,7 +99,7 @@ int guest_main(const struct veneer_start_info *info)
 	install();
 	calls();
 	for (unsigned i = 0; i < sizeof(stack) / sizeof(stack[0]); i++)
-		expect(attempt_user(strange_stack, (void *)stack[i]) == -1,
-		       "a strange user stack is no harm");
+		expect_is(attempt_user(strange_stack, (void *)stack[i]), -1,
+			  "a strange user stack is no harm");
 	return 0;
 }

@@ -45,8 +45,8 @@ int guest_main(const struct veneer_start_info *info)
 			.vcpu_page = (uint64_t)&pages[i],
 		};
 
-		expect(veneer_hypercall(VENEER_HC_VCPU_START, i + 1, (uint64_t)&start, 0) == 0,
-		       "another vCPU");
+		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, i + 1, (uint64_t)&start, 0), 0,
+			  "another vCPU");
 	}
 	storm(&veneer_vcpu, veneer_clock_ns() + LAST);
 	expect(woken > 100, "timers fire");

@@ -72,12 +72,12 @@ static void own(void)
 {
 	expect(debug_register(0, (uint64_t)write_variable) == 0, "an address of its own is taken");
 	debug_register(7, DR7_EXECUTE);
-	expect(attempt(write_variable, NULL) == 1, "it breaks in the kernel");
-	expect(attempt_user(write_variable, NULL) == 1, "and in ring 3");
+	expect_is(attempt(write_variable, NULL), 1, "it breaks in the kernel");
+	expect_is(attempt_user(write_variable, NULL), 1, "and in ring 3");
 	debug_register(0, (uint64_t)&variable);
 	debug_register(7, DR7_WRITE_8);
-	expect(attempt(write_variable, NULL) == 1, "a store is seen in the kernel");
-	expect(attempt_user(write_variable, NULL) == 1, "and in ring 3");
+	expect_is(attempt(write_variable, NULL), 1, "a store is seen in the kernel");
+	expect_is(attempt_user(write_variable, NULL), 1, "and in ring 3");
 }
 
 /* Armed at every entry and exit, and hit at every round. */

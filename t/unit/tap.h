@@ -12,7 +12,11 @@
 
 static unsigned tap_done, tap_failed;
 
-__attribute__((format(printf, 2, 3))) static inline bool ok(bool good, const char *fmt, ...)
+/* ok(good, name, ...): a failed check prints its file, line and expression. */
+#define ok(good, ...) tap_ok(good, __FILE__, __LINE__, #good, __VA_ARGS__)
+
+__attribute__((format(printf, 5, 6))) static inline bool
+tap_ok(bool good, const char *file, int line, const char *expression, const char *fmt, ...)
 {
 	va_list args;
 
@@ -21,8 +25,31 @@ __attribute__((format(printf, 2, 3))) static inline bool ok(bool good, const cha
 	vprintf(fmt, args);
 	va_end(args);
 	putchar('\n');
+	if (!good)
+		printf("# %s:%d: %s\n", file, line, expression);
 	tap_failed += !good;
 	return good;
+}
+
+/* is(got, want, name, ...): integers that must be equal; a failed check prints both. */
+#define is(got, want, ...) \
+	tap_is((uint64_t)(got), (uint64_t)(want), __FILE__, __LINE__, #got, __VA_ARGS__)
+
+__attribute__((format(printf, 6, 7))) static inline bool tap_is(uint64_t got, uint64_t want,
+								const char *file, int line,
+								const char *expression,
+								const char *fmt, ...)
+{
+	char what[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	if (tap_ok(got == want, file, line, expression, "%s", what))
+		return true;
+	printf("# got %#llx, want %#llx\n", (unsigned long long)got, (unsigned long long)want);
+	return false;
 }
 
 static inline int done_testing(void)

@@ -111,10 +111,10 @@ static void whole(void)
 	ok(p.cpus == 2 && p.cpus_found == 2, "two processors, the disabled one not");
 	ok(p.apic_id[0] == BOOT_ID && p.apic_id[1] == 3, "the boot processor is the first");
 	ok(p.ioapic.v == 0xfec00000 && p.com1_gsi == 20, "I/O APIC and override");
-	ok(p.pm1a_port == 0x604, "the port for power-off");
+	is(p.pm1a_port, 0x604, "the port for power-off");
 	ok(!p.wrong, "nothing is wrong");
 	acpi_read(&p, MPA(RSDP_AT), MEMORY, BOOT_ID);
-	ok(p.cpus == 2, "the same from the loader's pointer");
+	is(p.cpus, 2, "the same from the loader's pointer");
 }
 
 static void many(void)

@@ -271,7 +271,7 @@ static void test_timers(void)
 	ok(fired == 1 && bus.timer[t].at == BUS_NEVER, "it fires, and is not set any longer");
 	bus_set_timer(&bus, t, 1000);
 	bus_reset(&bus);
-	ok(bus.timer[t].at == BUS_NEVER, "a reset: no timer is set");
+	is(bus.timer[t].at, BUS_NEVER, "a reset: no timer is set");
 }
 
 /* --- the PC's devices, together --- */
@@ -320,7 +320,7 @@ static void out(uint16_t port, unsigned width, uint64_t value)
 static void test_console(void)
 {
 	out(0x3f8, 1, 'x');
-	ok(printed == 'x', "16550: a byte is printed");
+	is(printed, 'x', "16550: a byte is printed");
 	out(0x3fc, 1, 0x0b);
 	out(0x3f9, 1, 1);
 	uart_receive(&uart, 'y');
@@ -331,16 +331,16 @@ static void test_console(void)
 	i8042_update_line(&keyboard);
 	ok((level >> 1 & 1) && in(0x60, 1) == 0x1e && !(level >> 1 & 1) && inputs == 2,
 	   "8042: its line falls when the byte is read");
-	ok(bus.timer[keyboard.timer].at == now + 100000000, "8042: the key stays down for 100 ms");
+	is(bus.timer[keyboard.timer].at, now + 100000000, "8042: the key stays down for 100 ms");
 	bus_fire(&bus, keyboard.timer);
-	ok(in(0x60, 1) == 0x9e, "8042: then it goes up");
+	is(in(0x60, 1), 0x9e, "8042: then it goes up");
 }
 
 static void test_time(void)
 {
 	now = 5000;
 	out(0x43, 1, 0x34);
-	ok(bus.timer[pit.timer].at == BUS_NEVER, "8254: no edge without a count");
+	is(bus.timer[pit.timer].at, BUS_NEVER, "8254: no edge without a count");
 	out(0x40, 1, 0xa9);
 	out(0x40, 1, 0x04); /* 1193: a millisecond */
 	uint64_t first = bus.timer[pit.timer].at;
@@ -352,9 +352,9 @@ static void test_time(void)
 	   "8254: the edge comes, and the one behind it has the timer");
 	now = 2000000000;
 	out(0x70, 1, 0);
-	ok(in(0x71, 1) == 1, "clock: seconds go on from those that the PC says");
+	is(in(0x71, 1), 1, "clock: seconds go on from those that the PC says");
 	out(0x70, 1, 7);
-	ok(in(0x71, 1) == 2, "clock: so do days");
+	is(in(0x71, 1), 2, "clock: so do days");
 }
 
 static void test_ends(void)
@@ -366,15 +366,15 @@ static void test_ends(void)
 	out(0x92, 1, 1);
 	out(0xcf9, 1, 6);
 	out(0x64, 1, 0xfe);
-	ok(restarts == 3, "resets: port 0x92, port 0xcf9, the keyboard controller");
+	is(restarts, 3, "resets: port 0x92, port 0xcf9, the keyboard controller");
 	out(0xcf8, 4, 0x80000000);
 	ok(in(0xcfc, 4) == 0x12378086 && in(0xcfc, 1) == 0x86, "PCI: the host bridge");
 	out(0x604, 2, 0x0001);
 	ok(exit_code < 0, "ACPI: no sleep, no end");
 	out(0x604, 2, 0x2000);
-	ok(exit_code == 0, "ACPI: a sleep is the end");
+	is(exit_code, 0, "ACPI: a sleep is the end");
 	out(0xf4, 1, 7);
-	ok(exit_code == 7, "port 0xf4: an end with a code");
+	is(exit_code, 7, "port 0xf4: an end with a code");
 	ok((in(0x608, 4) & 0xffffff) == 7159090 && !in(0x600, 2) && in(0x604, 2) == 1,
 	   "ACPI: the timer, no event");
 	put_together(false);

@@ -86,7 +86,7 @@ static void machine_wrong(void)
 				printf("# %s# said: %s", text, said);
 		}
 	read("[guest a]\n[machine]\nmitigations = auto\n[guest b]\nimage = y\n[machine]\n");
-	ok(c.errors == 2, "a second [machine], and a guest without an image");
+	is(c.errors, 2, "a second [machine], and a guest without an image");
 	read("[guest a]\n[guest b]\nimage = y\n[machine]\nmitigations = auto\n");
 	ok(c.errors == 1 && c.guest[0].broken && !c.guest[1].broken,
 	   "what a guest wants is no line of the machine");

@@ -44,14 +44,14 @@ static void test_pic(void)
 	pulse(&p, 0);
 	ok(p.intr && pic_acknowledge(&p) == 0x20, "8259: a higher one interrupts it");
 	pic_write(&p, 0x20, 0x0b);
-	ok(pic_read(&p, 0x20) == 0x09, "8259: the in-service register shows both");
+	is(pic_read(&p, 0x20), 0x09, "8259: the in-service register shows both");
 	pic_write(&p, 0x20, 0x60 | 3);
 	pic_write(&p, 0x20, 0x60);
-	ok(pic_read(&p, 0x20) == 0, "8259: specific EOIs end each");
+	is(pic_read(&p, 0x20), 0, "8259: specific EOIs end each");
 	pulse(&p, 12);
-	ok(pic_acknowledge(&p) == 0x2c, "8259: the slave's come through IRQ 2");
+	is(pic_acknowledge(&p), 0x2c, "8259: the slave's come through IRQ 2");
 	pic_write(&p, 0x20, 0x0b);
-	ok(pic_read(&p, 0x20) == 4, "8259: and the master serves IRQ 2 meanwhile");
+	is(pic_read(&p, 0x20), 4, "8259: and the master serves IRQ 2 meanwhile");
 	pic_write(&p, 0xa0, 0x20);
 	pic_write(&p, 0x20, 0x20);
 	pic_write(&p, 0x21, 0xff);
@@ -68,7 +68,7 @@ static void test_pic(void)
 	pic_write(&p, 0x20, 0xc0 | 2); /* lowest is 2: 3 is the highest */
 	pulse(&p, 0);
 	pulse(&p, 3);
-	ok(pic_acknowledge(&p) == 0x23, "8259: priorities rotate");
+	is(pic_acknowledge(&p), 0x23, "8259: priorities rotate");
 	init_pic(&p);
 	pic_write(&p, 0x4d0, 0x20);
 	pic_set_line(&p, 5, true);
@@ -78,7 +78,7 @@ static void test_pic(void)
 	init_pic(&p);
 	pulse(&p, 4);
 	pic_write(&p, 0x20, 0x0c);
-	ok(pic_read(&p, 0x20) == 0x84, "8259: polling acknowledges");
+	is(pic_read(&p, 0x20), 0x84, "8259: polling acknowledges");
 }
 
 #define US 1000ull
@@ -118,7 +118,7 @@ static void test_pit(void)
 		   second - first < 1001 * US,
 	   "8254: mode 2 beats");
 	set_pit(&p, 0, 3, 0, 0);
-	ok(p.channel[0].reload == 65536, "8254: 0 means 65536");
+	is(p.channel[0].reload, 65536, "8254: 0 means 65536");
 	pit_write(&p, 0x43, 0x00, 3 * MS);
 	unsigned latched = pit_read(&p, 0x40, 3 * MS);
 	latched |= pit_read(&p, 0x40, 9 * MS) << 8;
@@ -126,9 +126,9 @@ static void test_pit(void)
 	pit_write(&p, 0x43, 0x40, 3 * MS);
 	unsigned other = pit_read(&p, 0x41, 3 * MS);
 	other |= pit_read(&p, 0x41, 3 * MS) << 8;
-	ok(latched == other, "8254: a latched count stands still");
+	is(latched, other, "8254: a latched count stands still");
 	pit_write(&p, 0x43, 0xe2, MS); /* read back the status of channel 0 */
-	ok((pit_read(&p, 0x40, MS) & 0x7f) == 0x36, "8254: read-back shows access and mode");
+	is(pit_read(&p, 0x40, MS) & 0x7f, 0x36, "8254: read-back shows access and mode");
 	pit_write(&p, 0x61, 0, 0);
 	set_pit(&p, 2, 0, 1193, 0);
 	pit_write(&p, 0x61, 1, 2 * MS);
@@ -163,7 +163,7 @@ static void test_uart_back_pressure(void)
 	ok(sent == 'a' && !(uart_read(&u, 5) & 0x60) && !uart_irq(&u),
 	   "16550: full while there is no room");
 	uart_write(&u, 0, 'b');
-	ok(sent == 'a', "16550: what is written to a full transmitter is lost");
+	is(sent, 'a', "16550: what is written to a full transmitter is lost");
 	uart_transmitted(&u);
 	ok((uart_read(&u, 5) & 0x60) == 0x60 && uart_irq(&u) && uart_read(&u, 2) == 2,
 	   "16550: and it interrupts when it is empty");
@@ -202,7 +202,7 @@ static void test_uart(void)
 	uart_write(&u, 0, 'L');
 	ok(uart_read(&u, 0) == 'L' && (uart_read(&u, 6) & 0xf0) == 0x90, "16550: loopback");
 	uart_write(&u, 7, 0x5a);
-	ok(uart_read(&u, 7) == 0x5a, "16550: scratch");
+	is(uart_read(&u, 7), 0x5a, "16550: scratch");
 }
 
 static void test_keyboard(void)
@@ -230,7 +230,7 @@ static void test_keyboard(void)
 	i8042_read(&k, 0x60); /* what was queued before */
 	i8042_reset(&k);
 	i8042_write(&k, 0x64, 0xaa);
-	ok(i8042_read(&k, 0x60) == 0x55, "8042: self-test");
+	is(i8042_read(&k, 0x60), 0x55, "8042: self-test");
 	i8042_write(&k, 0x64, 0x20);
 	uint8_t config = i8042_read(&k, 0x60);
 	i8042_write(&k, 0x64, 0x60);
@@ -264,9 +264,9 @@ static void test_rtc(void)
 	ok(read_rtc(&r, 0, later) == 0x01 && read_rtc(&r, 7, later) == 0x01 &&
 		   read_rtc(&r, 8, later) == 0x03,
 	   "RTC: February ends");
-	ok(read_rtc(&r, 6, later) == 1, "RTC: 1 March 2026 is a Sunday");
+	is(read_rtc(&r, 6, later), 1, "RTC: 1 March 2026 is a Sunday");
 	rtc_reset(&r, 888710399 /* 2028-02-28 23:59:59 */, MIB(64));
-	ok(read_rtc(&r, 7, later) == 0x29, "RTC: leap years");
+	is(read_rtc(&r, 7, later), 0x29, "RTC: leap years");
 	rtc_write(&r, 0x70, 11);
 	rtc_write(&r, 0x71, 0x04);
 	ok(read_rtc(&r, 4, 0) == (0x80 | 11) && read_rtc(&r, 9, 0) == 28,
@@ -274,7 +274,7 @@ static void test_rtc(void)
 	rtc_write(&r, 0x70, 0x40);
 	rtc_write(&r, 0x71, 0xab);
 	ok(read_rtc(&r, 0x40, 0) == 0xab && (read_rtc(&r, 13, 0) & 0x80), "RTC: RAM and battery");
-	ok((read_rtc(&r, 0x34, 0) | read_rtc(&r, 0x35, 0) << 8) == (48 << 20) >> 16,
+	is(read_rtc(&r, 0x34, 0) | read_rtc(&r, 0x35, 0) << 8, (48 << 20) >> 16,
 	   "CMOS: memory above 16 MiB");
 }
 
@@ -291,7 +291,7 @@ static void test_vga(void)
 	vga_read(&v, 0x3da, 0);
 	vga_write(&v, 0x3c0, 5);
 	vga_write(&v, 0x3c0, 0x3f);
-	ok(vga_read(&v, 0x3c1, 0) == 0x3f, "VGA: the attribute flip-flop");
+	is(vga_read(&v, 0x3c1, 0), 0x3f, "VGA: the attribute flip-flop");
 }
 
 /* Ports in any order with any value: nothing may leave its structure (the sanitizers look). */
@@ -362,39 +362,39 @@ static void test_lapic(void)
 	lapic_accept(&l, 0x31, false);
 	lapic_accept(&l, 0x52, true);
 	lapic_accept(&l, 0x53, false);
-	ok(lapic_pending(&l) == 0x53, "local APIC: the highest vector comes first");
+	is(lapic_pending(&l), 0x53, "local APIC: the highest vector comes first");
 	lapic_acknowledge(&l, 0x53);
-	ok(lapic_pending(&l) == -1, "local APIC: one of its own class waits");
-	ok(lapic_read(&l, 0xa0, 0) == 0x50, "local APIC: the priority is that of what is served");
-	ok(lapic_write(&l, 0xb0, 0, 0, &vector) == LAPIC_NOTHING,
+	is(lapic_pending(&l), -1, "local APIC: one of its own class waits");
+	is(lapic_read(&l, 0xa0, 0), 0x50, "local APIC: the priority is that of what is served");
+	is(lapic_write(&l, 0xb0, 0, 0, &vector), LAPIC_NOTHING,
 	   "local APIC: an edge needs no more");
 	lapic_acknowledge(&l, 0x52);
 	ok(lapic_write(&l, 0xb0, 0, 0, &vector) == LAPIC_EOI && vector == 0x52,
 	   "local APIC: a level is passed on at its end");
 	write_lapic(&l, 0x80, 0x30, 0);
-	ok(lapic_pending(&l) == -1, "local APIC: the task's priority holds back its class");
+	is(lapic_pending(&l), -1, "local APIC: the task's priority holds back its class");
 	write_lapic(&l, 0x80, 0x20, 0);
-	ok(lapic_pending(&l) == 0x31, "local APIC: and no higher one");
+	is(lapic_pending(&l), 0x31, "local APIC: and no higher one");
 	lapic_accept(&l, 15, false);
-	ok(lapic_pending(&l) == 0x31, "local APIC: vectors below 16 are illegal");
+	is(lapic_pending(&l), 0x31, "local APIC: vectors below 16 are illegal");
 
 	write_lapic(&l, 0x320, 0x200ee, 0); /* periodic */
 	write_lapic(&l, 0x3e0, 3, 0);	    /* by 16 */
 	write_lapic(&l, 0x380, 1000, 500);
 	ok(lapic_timer_at(&l, 500) == 16500 && lapic_timer_at(&l, 16500) == 32500,
 	   "local APIC: a periodic timer");
-	ok(lapic_read(&l, 0x390, 8500) == 500, "local APIC: counts down");
+	is(lapic_read(&l, 0x390, 8500), 500, "local APIC: counts down");
 	write_lapic(&l, 0x320, 0xee, 0); /* one shot */
 	write_lapic(&l, 0x380, 15, 40000);
 	ok(lapic_timer_at(&l, 50000) == 40240 && !lapic_read(&l, 0x390, 50000),
 	   "local APIC: a one-shot timer fires though its time is past when it is looked at");
 	lapic_timer_fired(&l);
-	ok(lapic_pending(&l) == 0xee, "local APIC: its vector");
-	ok(lapic_timer_at(&l, 50000) == LAPIC_NEVER, "local APIC: and once");
+	is(lapic_pending(&l), 0xee, "local APIC: its vector");
+	is(lapic_timer_at(&l, 50000), LAPIC_NEVER, "local APIC: and once");
 	write_lapic(&l, 0x320, 0x100ee, 60000);
 	write_lapic(&l, 0x380, 15, 60000);
 	write_lapic(&l, 0x320, 0xee, 70000);
-	ok(lapic_timer_at(&l, 70000) == LAPIC_NEVER,
+	is(lapic_timer_at(&l, 70000), LAPIC_NEVER,
 	   "local APIC: what runs down while masked is gone");
 	write_lapic(&l, 0xf0, 0xff, 0);
 	lapic_accept(&l, 0xf8, false);
@@ -423,26 +423,26 @@ static void test_ioapic(void)
 	ok(ioapic_set_line(&io, 4, true) == 1 << 4 && !ioapic_set_line(&io, 4, true),
 	   "I/O APIC: an edge is sent once");
 	set_redirect(&io, 9, 0x8039);
-	ok(ioapic_set_line(&io, 9, true) == 1 << 9, "I/O APIC: a level is sent");
+	is(ioapic_set_line(&io, 9, true), 1 << 9, "I/O APIC: a level is sent");
 	ok(!ioapic_set_line(&io, 9, true), "I/O APIC: and not again while it is served");
-	ok(ioapic_end_of_interrupt(&io, 0x39) == 1 << 9, "I/O APIC: but then, if it is still high");
+	is(ioapic_end_of_interrupt(&io, 0x39), 1 << 9, "I/O APIC: but then, if it is still high");
 	ioapic_set_line(&io, 9, false);
 	ok(!ioapic_end_of_interrupt(&io, 0x39), "I/O APIC: not when it is low");
 	ioapic_write(&io, 0, 1);
-	ok((ioapic_read(&io, 0x10) >> 16 & 0xff) == 23, "I/O APIC: 24 pins");
+	is(ioapic_read(&io, 0x10) >> 16 & 0xff, 23, "I/O APIC: 24 pins");
 }
 
 static void test_pci(void)
 {
 	struct pci p = { 0 };
 
-	ok(pci_read(&p, 0xcfc) == 0xff, "PCI: nobody answers without the enable bit");
+	is(pci_read(&p, 0xcfc), 0xff, "PCI: nobody answers without the enable bit");
 	pci_set_address(&p, 0x80000000);
 	ok(pci_read(&p, 0xcfc) == 0x86 && pci_read(&p, 0xcfd) == 0x80, "PCI: the host bridge");
 	pci_set_address(&p, 0x80000008);
-	ok(pci_read(&p, 0xcff) == 6, "PCI: its class");
+	is(pci_read(&p, 0xcff), 6, "PCI: its class");
 	pci_set_address(&p, 0x80000800);
-	ok(pci_read(&p, 0xcfc) == 0xff, "PCI: no other device");
+	is(pci_read(&p, 0xcfc), 0xff, "PCI: no other device");
 }
 
 static void apic_noise(void)

@@ -114,7 +114,7 @@ static void pv_events(void)
 	v->handlers.window_start = 0x123450;
 	v->handlers.window_end = 0x123456;
 	ring_pv_event(v);
-	ok(regs.rsp == STACK - 40, "PV: the window's end is outside it");
+	is(regs.rsp, STACK - 40, "PV: the window's end is outside it");
 
 	fresh(NULL, VENEER_KERNEL_CS, VENEER_ENTRY_STACK_TOP - 40);
 	v->handlers.event = HANDLER;
@@ -206,7 +206,7 @@ static void legacy(void)
 	uint32_t want[] = { 0x123456, 0x08, 0x246 };
 	ok(frame32(STACK - 12, want, 3) && regs.rip == HANDLER && regs.cs == 0x09,
 	   "legacy: the frame shows ring 0, the handler runs in ring 1");
-	ok(v->page->irq_mask == VENEER_IRQ_MASKED, "legacy: an interrupt gate masks");
+	is(v->page->irq_mask, VENEER_IRQ_MASKED, "legacy: an interrupt gate masks");
 	fresh_legacy(0x09, STACK);
 	ring_legacy_interrupt(v, 0x21);
 	ok(!v->page->irq_mask, "legacy: a trap gate does not");

@@ -308,7 +308,7 @@ static void strings(void)
 	regs.rsi = 0x10000 + DATA; /* beyond 16 bits */
 	memory[0x10000 + DATA] = 0x77;
 	hvm_string(v, &p);
-	ok(last_value == 0x77, "in 16-bit code the prefix makes 32");
+	is(last_value, 0x77, "in 16-bit code the prefix makes 32");
 	p = outsb(1);
 	FRESH("\x6e");
 	segments[1].attributes = HVM_CODE16 | USER;
@@ -342,16 +342,16 @@ static void limits(void)
 	const struct hvm_segment code = { 0x1b, HVM_CODE32 | USER, HVM_LIMIT, 0 };
 
 	ok(!through(up, 3, false, DATA), "the last byte of a segment");
-	ok(through(up, 3, false, DATA + 1) == VECTOR_GP, "and the one behind it");
-	ok(through(up, 2, false, DATA + 1) == VECTOR_SS, "of the stack");
-	ok(through(down, 3, false, DATA) == VECTOR_GP, "below one that grows down");
+	is(through(up, 3, false, DATA + 1), VECTOR_GP, "and the one behind it");
+	is(through(up, 2, false, DATA + 1), VECTOR_SS, "of the stack");
+	is(through(down, 3, false, DATA), VECTOR_GP, "below one that grows down");
 	ok(!through(down, 3, false, DATA + 1), "and its first byte");
-	ok(through((struct hvm_segment){ 0 }, 3, false, DATA) == VECTOR_GP, "no segment");
-	ok(through(constant, 3, true, DATA) == VECTOR_GP, "INS to what may not be written");
+	is(through((struct hvm_segment){ 0 }, 3, false, DATA), VECTOR_GP, "no segment");
+	is(through(constant, 3, true, DATA), VECTOR_GP, "INS to what may not be written");
 	ok(!through(constant, 3, false, DATA), "which may be read");
-	ok(through(code, 3, true, DATA) == VECTOR_GP, "INS to code");
+	is(through(code, 3, true, DATA), VECTOR_GP, "INS to code");
 	ok(!through(code, 1, false, DATA), "which may be read");
-	ok(through(hidden, 1, false, DATA) == VECTOR_GP, "or may not");
+	is(through(hidden, 1, false, DATA), VECTOR_GP, "or may not");
 }
 
 static void devices(void)

@@ -49,7 +49,7 @@ static void bundles(void)
 		   !memcmp(f.data, "[guest a]\n", 10),
 	   "a file is found");
 	ok(!bundle_find(archive, n, "a.elf", &f) && f.bytes == 5, "with ./ before its name, too");
-	ok(bundle_find(archive, n, "b", &f) == -ENOENT, "a missing one is missing");
+	is(bundle_find(archive, n, "b", &f), -ENOENT, "a missing one is missing");
 	unsigned wrong = 0;
 	for (size_t cut = 0; cut < n; cut++)
 		wrong += find_in_copy(archive, cut, "nothing", &f) !=

@@ -278,7 +278,7 @@ static void leaked(void)
 			shadow[page].links +=
 				shadow[page].state == SHADOW_USED && shadow[page].kind < 4;
 	}
-	ok(good == 400, "counts that are too high cost no page for ever");
+	is(good, 400, "counts that are too high cost no page for ever");
 }
 
 static void *take_page(void)
@@ -361,7 +361,7 @@ static void reset(void)
 	ok(sound && is_sound() && m.pool_free == pages && !m.lent, "a reset gives back all pages");
 	ok(most < MMU_POOL_MIN, "%u of them in a part", most);
 	load(0, 1);
-	ok(touch(0, 0) == MEMORY_AT + 5 * PAGE_SIZE, "and they serve again");
+	is(touch(0, 0), MEMORY_AT + 5 * PAGE_SIZE, "and they serve again");
 }
 
 int main(void)

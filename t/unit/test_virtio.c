@@ -76,7 +76,7 @@ void vcpu_request_from(struct vcpu *v, uint32_t request)
 void vcpu_event_from(struct vcpu *v, unsigned event)
 {
 	for (unsigned i = 0; i < g->virtio->devices; i++)
-		if (g->virtio->device[i]->lock)
+		if (g->virtio->device[i]->lock.taken)
 			abort();
 	events[v - vcpu] |= 1ull << event;
 }
@@ -334,7 +334,7 @@ static void negotiation(void)
 	   "DRIVER_OK without it starts nothing");
 	call(FAKE, VENEER_VIRTIO_SET_FEATURES, kind.needs);
 	call(FAKE, VENEER_VIRTIO_SET_STATUS, 15);
-	ok(ring(AT_ONCE)->used.idx == 1, "what was available before DRIVER_OK is worked on then");
+	is(ring(AT_ONCE)->used.idx, 1, "what was available before DRIVER_OK is worked on then");
 }
 
 static void numbers(void)
@@ -362,7 +362,7 @@ static void numbers(void)
 	good &= set_queue(FAKE, QUEUES) == -EINVAL && set_queue(FAKE, ~0u) == -EINVAL;
 	good &= call(CONSOLE, VENEER_VIRTIO_NOTIFY, 2) == -EINVAL; /* of another device */
 	ok(good, "queue numbers out of range");
-	ok(call(FAKE, VENEER_VIRTIO_QUEUE_SET, MEMORY - 31) == -EFAULT, "a description outside");
+	is(call(FAKE, VENEER_VIRTIO_QUEUE_SET, MEMORY - 31), -EFAULT, "a description outside");
 
 	uint64_t was = fake->queue[KEPT].target;
 	good = true;
@@ -399,7 +399,7 @@ static void configuration(void)
 								     : 0);
 		}
 	ok(good, "what lies behind its end reads as 0");
-	ok(call(CONSOLE, VENEER_VIRTIO_CONFIG, 0) == 0, "a device that has none");
+	is(call(CONSOLE, VENEER_VIRTIO_CONFIG, 0), 0, "a device that has none");
 }
 
 static void interrupts(void)
@@ -421,7 +421,7 @@ static void interrupts(void)
 		   *(uint8_t *)at(DATA + 15) == 0xab && !*(uint8_t *)at(DATA + 16),
 	   "a buffer comes back from another turn");
 	complete(fake, &state()->kept[0]);
-	ok(ring(KEPT)->used.idx == 1, "but not twice");
+	is(ring(KEPT)->used.idx, 1, "but not twice");
 	ring(KEPT)->avail.flags = VRING_AVAIL_F_NO_INTERRUPT;
 	events[1] = 0;
 	offer(KEPT, 1, DATA, 16, 0);
@@ -429,7 +429,7 @@ static void interrupts(void)
 	complete(fake, &state()->kept[0]);
 	ok(ring(KEPT)->used.idx == 2 && !events[1], "without an interrupt where none is wanted");
 	start(FAKE, QUEUES);
-	ok(fake->queue[KEPT].target == VENEER_EVENT_DEVICES, "a reset takes the names back");
+	is(fake->queue[KEPT].target, VENEER_EVENT_DEVICES, "a reset takes the names back");
 }
 
 static void by_status(void)

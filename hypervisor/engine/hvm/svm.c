@@ -10,7 +10,7 @@
 #include "guest/fpu.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 /* --- the processor --- */

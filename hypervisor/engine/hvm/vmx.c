@@ -10,7 +10,7 @@
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
-#include "kernel/panic.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 #ifdef VENEER_HOST /* a test has its own */

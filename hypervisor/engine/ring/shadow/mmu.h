@@ -22,9 +22,9 @@
 #ifndef VENEER_MMU_H
 #define VENEER_MMU_H
 
-#include "arch/cpu.h"
 #include "arch/speculation.h"
 #include "guest/engine.h"
+#include "kernel/spinlock.h"
 #include "lib/types.h"
 
 enum paging_mode {
@@ -104,7 +104,7 @@ struct mmu {
 	bool window_armed;   /* the page for unmasking is taken away */
 
 	/* the pool; lists end with 0, else index + 1 */
-	uint8_t lock; /* all that follows, the shadow pages, and the views' roots */
+	SPINLOCK(LOCK_SHADOW) lock; /* all that follows, the shadow pages, and the views' roots */
 	mpa_t pool;
 	unsigned pool_pages, lent;
 	struct shadow *shadow;

@@ -131,23 +131,16 @@ _Static_assert(MMU_BUCKETS == 256, "as many as a byte has values");
 _Static_assert(MMU_POOL_MAX < UINT16_MAX && MMU_POOL_MAX * (uint64_t)PT_ENTRIES < UINT32_MAX,
 	       "lists and counts");
 
-static inline void shadow_spin(uint8_t *lock)
-{
-	for (mmu_interleave(); __atomic_test_and_set(lock, __ATOMIC_ACQUIRE); mmu_interleave())
-		cpu_relax();
-}
-
 /* Whoever has the lock is given a part's worth of work. */
 static inline void shadow_lock(struct mmu *m)
 {
-	shadow_spin(&m->lock);
+	spin_lock(&m->lock);
 	m->budget = MMU_PART;
 }
 
 static inline void shadow_unlock(struct mmu *m)
 {
-	__atomic_clear(&m->lock, __ATOMIC_RELEASE);
-	mmu_interleave();
+	spin_unlock(&m->lock);
 }
 
 static inline uint64_t *shadow_table(const struct mmu *m, unsigned page)

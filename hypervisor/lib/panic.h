@@ -6,8 +6,9 @@
 
 #ifdef VENEER_HOST
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
-#define panic(...) abort()
+#define panic(...) (fprintf(stderr, __VA_ARGS__), abort())
 #else
 void panic_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
