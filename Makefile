@@ -56,7 +56,7 @@ all: $(PRODUCTS)
 # What building, running and testing needs, by the file that shows it is there.
 PACKAGES := gcc:/usr/bin/gcc libc6-dev:/usr/include/stdio.h binutils:/usr/bin/ld \
 	libzydis-dev:/usr/include/Zydis/Zydis.h libelf-dev:/usr/include/libelf.h \
-	libpng-dev:/usr/include/png.h linux-libc-dev:/usr/include/linux/kvm.h \
+	libpng-dev:/usr/include/png.h libjansson-dev:/usr/include/jansson.h linux-libc-dev:/usr/include/linux/kvm.h \
 	qemu-system-x86:/usr/bin/qemu-system-x86_64 grub-invaders:/boot/invaders.exec \
 	grub-common:/usr/share/grub/unicode.pf2 gnuplot-nox:/usr/bin/gnuplot cpio:/usr/bin/cpio \
 	perl:/usr/bin/prove jq:/usr/bin/jq cloc:/usr/bin/cloc

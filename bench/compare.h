@@ -3,6 +3,8 @@
 #ifndef BENCH_COMPARE_H
 #define BENCH_COMPARE_H
 
+#define RESULTS_VERSION 1 /* of the shape of results.json */
+
 /* Before anything is measured: 0, or -1 with a line on stderr. */
 int compare_check(const char *path);
 

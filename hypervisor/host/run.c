@@ -14,6 +14,7 @@
 #include "bochs.h"
 #include "file.h"
 #include "iso.h"
+#include "json_out.h"
 #include "options.h"
 #include "qemu.h"
 #include "script.h"
@@ -445,13 +446,7 @@ static int report_stay(const char *written, const char *path)
 	if (stay_read(written, &s))
 		return RUN_NOT_WELL;
 	stay_print(&s, stdout);
-	FILE *f = fopen(path, "w");
-	if (!f)
-		return fail(path, strerror(errno));
-	stay_json(&s, f);
-	fputc('\n', f);
-	bool bad = ferror(f);
-	return fclose(f) || bad ? fail(path, strerror(errno)) : 0;
+	return json_write_file(stay_json(&s), path) ? fail(path, strerror(errno)) : 0;
 }
 
 /* In the machine that it chooses. */
