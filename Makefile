@@ -48,7 +48,8 @@ help:
 .DELETE_ON_ERROR:
 .PHONY: all run run-linux check bench linux install clean packages iso
 
-PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
+PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html \
+	$(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
 	$(BUILD)/rtos-rewritten.elf $(BUILD)/invaders.elf $(BUILD)/demo.conf
 
 all: $(PRODUCTS)
@@ -120,7 +121,7 @@ $(BUILD)/demo.conf: hypervisor/host/demo.conf
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-$(BUILD)/costs.csv: bench/costs.csv
+$(BUILD)/costs.csv $(BUILD)/page.html: $(BUILD)/%: bench/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
@@ -181,7 +182,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/veneer
 	install -m 755 $(BUILD)/veneer $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf $(BUILD)/rtos-rewritten.elf \
-		$(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(DESTDIR)$(PREFIX)/lib/veneer/
+		$(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html $(DESTDIR)$(PREFIX)/lib/veneer/
 	install -m 644 hypervisor/host/veneer.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 hypervisor/abi/veneer.h $(DESTDIR)$(PREFIX)/include/veneer/
 

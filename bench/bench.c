@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "compare.h"
 #include "html.h"
@@ -165,6 +166,10 @@ static int compare_with(const struct options *o)
 /* What can be wrong is wrong before anything is measured. */
 static int prepare(const struct options *o, struct costs *costs)
 {
+	if (access(library_path(HTML_TEMPLATE), R_OK)) {
+		fprintf(stderr, "veneer: %s: %s\n", library_path(HTML_TEMPLATE), strerror(errno));
+		return -1;
+	}
 	return costs_read(costs, o->costs ? o->costs : library_path("costs.csv")) ||
 			       (o->compare && compare_check(o->compare)) ||
 			       (o->log && metal_check(o->log)) || make_directory(o->output)

@@ -19,9 +19,7 @@ struct bar {
 /* Style for the page. */
 extern const char chart_style[];
 
-/* Bars grow from base: 1 for counts and ratios. title is for who cannot see it. 0, or -1: gnuplot
- * is not there or failed. */
-int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit,
-		const char *title);
+/* Bars grow from base: 1 for counts and ratios. 0, or -1: gnuplot is not there or failed. */
+int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit);
 
 #endif
