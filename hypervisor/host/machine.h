@@ -79,9 +79,11 @@ struct bundle_source {
 	bool wants_vmx, wants_svm; /* a guest's engine is, or may be */
 };
 
-/* Reads the configuration. 0: a guest of it can be started; or -1. Wrong lines are complained of on
- * stderr if aloud, or if it is -1. */
-int bundle_read_config(struct bundle_source *s, bool aloud);
+/* Reads the configuration. 0, or -1: a line of it is wrong, which is said on stderr. */
+int bundle_read_config(struct bundle_source *s);
+
+/* Whether its files are there and can be read. 0, or -1 with a line on stderr for each guest. */
+int bundle_check_files(const struct bundle_source *s);
 
 /* Writes the bundle, when that is done. An exit status of `veneer run`, with a line on stderr if it
  * is not 0: RUN_USAGE if a file that it is made of cannot be read. */

@@ -20,6 +20,7 @@ static const struct command {
 	{ "inspect", command_inspect,
 	  "show sensitive instructions and what rewriting does to them" },
 	{ "run", command_run, "start the hypervisor with a configuration in an emulator" },
+	{ "check", command_check, "look for what is wrong in a configuration" },
 	{ "bench", command_bench, "measure: native, stock, rewritten, paravirtual" },
 };
 

@@ -12,63 +12,55 @@
 #include "run.h"
 #include "temporary.h"
 
+#define CONF_MAX (1 << 20)
+
 static int read_file(const char *path, char **data, size_t *bytes)
 {
 	FILE *f = fopen(path, "rb");
-	long size;
 
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0 || size > 1 << 20) {
-		run_fail(path, f ? "not a configuration" : strerror(errno));
-		if (f)
-			fclose(f);
-		return -1;
-	}
-	rewind(f);
-	*data = malloc((size_t)size + 1);
-	*bytes = *data ? fread(*data, 1, (size_t)size, f) : 0;
-	fclose(f);
-	return *data ? 0 : -1;
+	*data = f ? malloc(CONF_MAX + 1) : NULL;
+	*bytes = *data ? fread(*data, 1, CONF_MAX + 1, f) : 0;
+	const char *why = !*data || ferror(f) ? strerror(errno)
+			  : *bytes >= 3 && !memcmp(*data, "\xef\xbb\xbf", 3)
+				  ? "begins with a byte order mark: save it without"
+			  : *bytes > CONF_MAX ? "not a configuration: larger than 1 MiB"
+					      : NULL;
+	if (f)
+		fclose(f);
+	return why ? run_fail(path, why), -1 : 0;
 }
 
-/* Whether a line has the key engine; *good: and with a value that there is. */
-static bool has_engine(const char *word, size_t n, bool *good)
+static bool has_engine(const char *word, size_t n)
 {
-	char line[64], key[16], value[8] = "";
+	char line[64], key[16];
 
 	snprintf(line, sizeof(line), "%.*s", (int)n, word);
-	*good = false;
-	if (sscanf(line, "%15[^= \t] = %7[^ \t\r]", key, value) < 1 || strcmp(key, "engine"))
-		return false;
-	for (unsigned i = 0; engine_names[i]; i++)
-		*good |= !strcmp(value, engine_names[i]);
-	return true;
+	return sscanf(line, "%15[^= \t] %1[=]", key, line) == 2 && !strcmp(key, "engine");
 }
 
-/* engine = E in every guest's section: in place of the line that says it, or at the end. A line
- * with a wrong value stays, and is named. */
+/* engine = E in every guest's section: in place of the line that says it, or at the end. No line of
+ * text is wrong. */
 static char *override_engine(char *text, size_t *bytes, const char *engine)
 {
 	char *out = malloc(*bytes * 16 + 64), *to = out;
-	bool wants = false, good;
+	bool wants = false, last = false;
 
 	text[*bytes] = 0; /* read_file has left room */
-	for (char *line = text; out; line += strcspn(line, "\n") + 1) {
+	for (char *line = text; out && !last; line += strcspn(line, "\n") + 1) {
 		size_t n = strcspn(line, "\n");
 		const char *word = line + strspn(line, " \t");
-		bool last = line + n >= text + *bytes;
-		bool has = wants && has_engine(word, n, &good);
+		bool has = wants && has_engine(word, n);
 
+		last = line + n >= text + *bytes;
 		if (*word == '[' && wants)
 			to += sprintf(to, "engine = %s\n", engine);
 		wants = *word == '[' ? !strncmp(word, "[guest ", 7) : wants && !has;
-		if (has && good)
+		if (has)
 			to += sprintf(to, "engine = %s\n", engine);
 		else
 			to += sprintf(to, "%.*s\n", (int)n, line);
 		if (last && wants)
 			to += sprintf(to, "engine = %s\n", engine);
-		if (last)
-			break;
 	}
 	*bytes = (size_t)(to - out);
 	free(text);
@@ -115,11 +107,8 @@ static bool can_write(const char *option, const char *path)
 	return !why;
 }
 
-/* What is wrong in it is shown by the hypervisor, which starts the guests that it can. Where that
- * would not be seen, it is said here; what is kept or printed must be right. */
 static int read_configuration(struct run *o)
 {
-	bool kept = o->kept;
 	struct bundle_source *s = &o->source;
 	static char directory[4096];
 
@@ -128,23 +117,27 @@ static int read_configuration(struct run *o)
 		return -1;
 	snprintf(directory, sizeof(directory), "%s", o->conf);
 	s->directory = dirname(directory);
-	if (bundle_read_config(s, kept || o->quiet) || script_check(&o->script, &s->config))
-		return -1;
-	if (kept && s->config.errors)
-		return -1;
-	if (!can_write("--iso", o->iso) || !can_write("--stay", kept ? NULL : o->stay))
+	if (bundle_read_config(s))
 		return -1;
 	if (!o->engine)
 		return 0;
 	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
-	return bundle_read_config(s, false);
+	return s->conf ? bundle_read_config(s) : -1;
+}
+
+int prepare_check(struct run *o)
+{
+	return read_configuration(o) || bundle_check_files(&o->source) ? -1 : 0;
 }
 
 int prepare(struct run *o)
 {
 	bool bundle_alone = o->bundle && !o->iso && !o->print;
 
-	return read_configuration(o) || (!bundle_alone && !has_hypervisor()) ? -1 : 0;
+	if (read_configuration(o) || script_check(&o->script, &o->source.config) ||
+	    !can_write("--iso", o->iso) || !can_write("--stay", o->kept ? NULL : o->stay))
+		return -1;
+	return bundle_alone || has_hypervisor() ? 0 : -1;
 }
 
 int prepare_bundle(struct run *o, const char *path)

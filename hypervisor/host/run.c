@@ -59,6 +59,15 @@ static const char help[] =
 	"CONF is wrong, or a file that one of them names cannot be read or written; 3 out of "
 	"time.\n";
 
+static const char check_help[] = "usage: veneer check CONF\n"
+				 "\n"
+				 "Looks for what is wrong in a configuration, and whether the "
+				 "files that it names are there, and "
+				 "starts\n"
+				 "nothing. Says nothing if all is right.\n"
+				 "\n"
+				 "Exit status: 0 all is right; 2 not.\n";
+
 int run_fail(const char *what, const char *why)
 {
 	fprintf(stderr, "veneer: %s: %s\n", what, why);
@@ -216,4 +225,23 @@ int command_run(int argc, char **argv)
 							  : "want one configuration");
 	o.conf = argv[optind];
 	return act(&o);
+}
+
+int command_check(int argc, char **argv)
+{
+	static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
+	static struct run o;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == '?')
+			return option_usage("check", NULL);
+		fputs(check_help, stdout);
+		return 0;
+	}
+	if (optind + 1 != argc)
+		return option_usage("check", optind == argc ? "which configuration?"
+							    : "want one configuration");
+	o.conf = argv[optind];
+	return prepare_check(&o) ? RUN_USAGE : RUN_WELL;
 }

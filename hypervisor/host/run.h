@@ -10,6 +10,7 @@
 #include "script.h"
 
 int command_run(int argc, char **argv);
+int command_check(int argc, char **argv);
 
 /* Exit status of `veneer run` and of machine_finish */
 enum { RUN_WELL = 0, RUN_NOT_WELL = 1, RUN_USAGE = 2, RUN_TIMEOUT = 3 };
@@ -32,6 +33,8 @@ int run_fail(const char *what, const char *why);
 /* prepare.c: the configuration, and what else must be right before anything is done for it. 0, or
  * -1 with lines on stderr. */
 int prepare(struct run *o);
+/* The configuration alone, and the files that it names. */
+int prepare_check(struct run *o);
 /* The bundle in a file that is there, or whole or not at all in o->bundle; and what the machine
  * gets that was not asked for. 0, or an exit status. */
 int prepare_bundle(struct run *o, const char *path);
