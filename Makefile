@@ -174,7 +174,7 @@ $(KVM)/kvmrun.cpio.gz: bench/guest/kvmrun.c $(BUILD)/rtos-pc.elf $(KVM)/vmlinuz
 	$(Q)i=0; for m in $(KVM_MODULES); do cp $(KVM)/modules/$$m $(KVM)/root/modules/$$i.ko && i=$$((i + 1)); done
 	$(Q)cd $(KVM)/root && find . | cpio --quiet -o -H newc -R 0:0 | gzip -n9 > ../kvmrun.cpio.gz
 
-bench: all linux $(if $(PEERS),$(BUILD)/xen.elf $(KVM)/kvmrun.cpio.gz)
+bench: all linux check-packages $(if $(PEERS),$(BUILD)/xen.elf $(KVM)/kvmrun.cpio.gz)
 	$(Q)$(BUILD)/veneer bench --linux $(if $(PEERS),--peers)
 
 install: all

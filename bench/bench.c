@@ -9,11 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bochs.h"
 #include "compare.h"
 #include "html.h"
 #include "machine.h"
 #include "metal.h"
 #include "options.h"
+#include "program.h"
+#include "qemu.h"
 #include "table.h"
 #include "way.h"
 
@@ -163,6 +166,14 @@ static int compare_with(const struct options *o)
 	return compare_results(o->compare, path, o->worse) ? 1 : 0;
 }
 
+static int tools_missing(const struct options *o)
+{
+	static const struct need need = { "gnuplot", "gnuplot-nox" };
+
+	return qemu_missing() || (o->bochs && bochs_missing()) ||
+	       name_missing(&need, 1, "the report's charts");
+}
+
 /* What can be wrong is wrong before anything is measured. */
 static int prepare(const struct options *o, struct costs *costs)
 {
@@ -170,7 +181,8 @@ static int prepare(const struct options *o, struct costs *costs)
 		fprintf(stderr, "veneer: %s: %s\n", library_path(HTML_TEMPLATE), strerror(errno));
 		return -1;
 	}
-	return costs_read(costs, o->costs ? o->costs : library_path("costs.csv")) ||
+	return tools_missing(o) ||
+			       costs_read(costs, o->costs ? o->costs : library_path("costs.csv")) ||
 			       (o->compare && compare_check(o->compare)) ||
 			       (o->log && metal_check(o->log)) || make_directory(o->output)
 		       ? -1

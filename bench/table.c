@@ -169,10 +169,10 @@ static bool is_column(const struct results *r, unsigned way, enum machine_kind m
 
 static void print_wall_times(const struct results *r, enum machine_kind machine)
 {
-	printf("%-12s", "wall time");
+	printf("seconds on the wall\n%-12s", "");
 	for (unsigned w = 0; w < r->ways; w++)
 		if (is_column(r, w, machine))
-			printf(is_native(r, w) ? " %11.1fs" : " %11.1fs %11s",
+			printf(is_native(r, w) ? " %12.1f" : " %12.1f %11s",
 			       (double)r->run[w].wall_ms / 1000, "");
 	putchar('\n');
 }

@@ -155,7 +155,15 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = veneer(@options_run, qw(--iso build/test-path.iso));
 	is($status, 1, 'an ISO without programs: exit status');
-	like($text, qr/\Aveneer: cannot start (\S+): No such file or directory\nveneer: .*\n\z/, 'and which is missing');
+	like($text, qr/\Aveneer: missing for a boot image: grub-common \(grub-mkrescue\) xorriso \(xorriso\) mtools \(mformat\) .*: install these packages\n\z/, 'and which packages are missing');
+	for (['QEMU', 'qemu-system-x86 \(qemu-system-x86_64\): install this package', @options_run, qw(--accel tcg)],
+		['Bochs', 'bochs \(bochs\): install this package', @options_run, qw(--accel bochs)],
+		['QEMU', 'qemu-system-x86 \(qemu-system-x86_64\): install this package', qw(bench --output build/test-bench-none)]) {
+		my ($what, $why, @words) = @$_;
+		($status, $text) = veneer(@words);
+		is($status, 1, "$words[0] without $what: exit status");
+		like($text, qr/\Aveneer: missing for $what: $why\n\z/, 'the package is named, and nothing installed');
+	}
 }
 
 # What --print shows can be run, where the bundle is kept.
@@ -165,6 +173,9 @@ like($printed, qr/ -initrd BUNDLE$/m, '--print names no file that is gone');
 (undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print --bundle build/test-print.cpio));
 ($status, $text) = command('timeout', $limit, split ' ', $printed);
 like($text, qr/all done, all well/, '--print --bundle: it runs');
+(undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print --bundle), "build/test print's.cpio");
+($status, $text) = command('sh', '-c', "timeout $limit $printed");
+like($text, qr/all done, all well/, 'also from a shell, whatever the name');
 
 ($status, $text) = run_guests('log', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--log', '/nowhere/log');
 is($status, 2, 'a log that cannot be written');
@@ -355,7 +366,7 @@ is($status, 0, 'steps that can be done') or diag($text);
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = run_guests('steps', $spin, '--send', 'a=x');
 	is($status, 1, 'no emulator: exit status');
-	like($text, qr/\Aveneer: cannot start qemu-system-x86_64: No such file or directory: install it, .*\n\z/, 'is said in a line');
+	like($text, qr/\Aveneer: missing for QEMU: qemu-system-x86 \(qemu-system-x86_64\): install this package\n\z/, 'is said in a line');
 }
 
 # A name beside the ISO that can be guessed may be another's link.

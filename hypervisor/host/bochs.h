@@ -15,6 +15,9 @@ struct bochs {
 	const char *initrd;  /* then the kernel is Linux's bzImage; or NULL */
 };
 
+/* What it needs is not there: -1, with a line on stderr; else 0. */
+int bochs_missing(void);
+
 /* Installs what is missing (as root, from Debian's packages), makes a GRUB ISO of kernel and bundle
  * in a directory of its own, and starts Bochs with it. 0, or -1 with a line on stderr. */
 int bochs_start(const struct bochs *b, struct machine *m);

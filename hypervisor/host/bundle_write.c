@@ -72,7 +72,7 @@ static FILE *open_file(const struct bundle_source *s, const struct guest_config 
 static int put_file(FILE *f, const struct bundle_source *s, const struct guest_config *g,
 		    const char *name)
 {
-	size_t bytes;
+	size_t bytes = 0;
 	FILE *in = open_file(s, g, name, &bytes);
 
 	if (!in)
@@ -90,7 +90,7 @@ static int put_file(FILE *f, const struct bundle_source *s, const struct guest_c
 
 static int check_file(const struct bundle_source *s, const struct guest_config *g, const char *name)
 {
-	size_t bytes;
+	size_t bytes = 0;
 	FILE *in = open_file(s, g, name, &bytes);
 
 	return in ? fclose(in) : -1;

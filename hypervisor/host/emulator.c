@@ -93,6 +93,24 @@ bool emulator_fits(const struct run *o, const char *accel)
 	return false;
 }
 
+/* Quoted for a shell where it must be. */
+static void print_word(const char *before, const char *word)
+{
+	fputs(before, stdout);
+	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					"0123456789%+,-./:=@_")]) {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word; word++)
+		if (*word == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*word);
+	putchar('\'');
+}
+
 int emulator_print(const struct run *o, const char *bundle)
 {
 	const char *accel = emulator_choose(o), *argv[QEMU_ARGUMENTS];
@@ -104,7 +122,7 @@ int emulator_print(const struct run *o, const char *bundle)
 	if (command_of(o, accel, bundle, argv))
 		return RUN_USAGE;
 	for (unsigned i = 0; argv[i]; i++)
-		printf("%s%s", i ? " " : "", argv[i]);
+		print_word(i ? " " : "", argv[i]);
 	putchar('\n');
 	return RUN_WELL;
 }
@@ -119,7 +137,7 @@ int emulator_start(const struct run *o, const char *accel, const char *bundle, s
 
 	if (!strcmp(accel, "bochs"))
 		return bochs_start(&b, m);
-	if (command_of(o, accel, bundle, argv))
+	if (qemu_missing() || command_of(o, accel, bundle, argv))
 		return -1;
 	return machine_start(m, (char *const *)argv);
 }

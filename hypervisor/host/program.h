@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Other programs: running them quietly, and installing what is missing. */
+/* Other programs: running them quietly, and naming what is missing. */
 #ifndef HOST_PROGRAM_H
 #define HOST_PROGRAM_H
 
@@ -7,13 +7,13 @@
  * it. Its exit status, 127 if there is no such program, or -1. */
 int run_quietly(const char *const argv[], const char *log);
 
-/* A file that shows that a Debian package is there. */
+/* A program in PATH, or a file by its full name, and the Debian package that it is in. */
 struct need {
-	const char *path, *package;
+	const char *file, *package;
 };
 
-/* Installs what is missing as root; else names it. what: what it is for. 0, or -1 with a line on
- * stderr. */
-int install_missing(const struct need *needs, unsigned n, const char *what, const char *log);
+/* Names the packages that are not there. what: what they are for. 0, or -1 with a line on stderr.
+ */
+int name_missing(const struct need *needs, unsigned n, const char *what);
 
 #endif

@@ -22,4 +22,7 @@ struct qemu {
 /* Fills argv, NULL at its end; the serial line is the process's stdin and stdout. */
 void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS]);
 
+/* It is not there: -1, with a line on stderr; else 0. */
+int qemu_missing(void);
+
 #endif

@@ -18,6 +18,9 @@ const char *temporary_folder_beside(const char *path);
 /* Removes it before that, with all that is in it. */
 void temporary_remove(const char *name);
 
+/* fork(), the child being that of temporary_child, however soon a signal comes. */
+pid_t temporary_fork(void);
+
 /* A process that a signal ends with us, or -1 times a group of them; 0: no more. */
 void temporary_child(pid_t pid);
 
