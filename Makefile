@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every entry point. `make run` and `make check` need nothing else done before: what is missing is
-# installed (as root, from Debian's packages), built, and run.
+# `make run` and `make check` need no preparation: they install missing Debian packages (as root),
+# build, and run.
 
 BUILD := build
 CC := gcc
 HOSTCC := $(CC)
 PREFIX ?= /usr/local
 WARNINGS := -Wall -Wextra -Werror
+# The same bytes wherever the tree is: an image's size decides when its guest gets the first tick.
+HERE := -ffile-prefix-map=$(CURDIR)=.
 V ?= 0
 ifeq ($(V),0)
 Q := @
@@ -18,27 +20,27 @@ endif
 
 .DEFAULT_GOAL := all
 
-# Each line is a target and what it does.
+# Each line is a target and its purpose.
 define HELP
-make                      builds the hypervisor, the tools and the RTOS
-make run                  the demonstration: three guests at once
-make run-linux            Linux, patched, beside the RTOS
-make check                all tests
-make check-fast           a minute of them, without Linux and Bochs
-make check-long           proofs and fuzzing
-make test T=NAME ENGINE=E one hostile guest, with its console
-make fuzz FUZZ_HOURS=H    random attackers and inputs; SEED=CASE does one attack again
-make proof                what is proved by Z3
-make audit BASE=COMMIT    which hostile guests an older hypervisor fails
-make bench                the comparison; PEERS=1 with Xen PV and KVM beside it
-make iso                  the demonstration for a real machine, build/veneer.iso
-make linux                the patched Linux, for guests of your own
-make install              into PREFIX (/usr/local), DESTDIR before it
-make format               the sources in the repository's style (clang-format)
-make tidy                 what clang-tidy finds
-make tags                 for editors (ctags)
+make                      build the hypervisor, the tools and the RTOS
+make run                  run the demonstration: three guests at once
+make run-linux            run paravirtual Linux beside the RTOS
+make check                run all tests
+make check-fast           run the tests that need neither Linux nor Bochs (a minute)
+make check-long           run proofs and fuzzers
+make test T=NAME ENGINE=E run one hostile guest, and show its console
+make fuzz FUZZ_HOURS=H    run random attackers and inputs; SEED=CASE repeats one attack
+make proof                run the proofs (Z3)
+make audit BASE=COMMIT    show which hostile guests an older hypervisor fails
+make bench                run the comparison; PEERS=1 adds Xen PV and KVM
+make iso                  write the demonstration for a real machine, build/veneer.iso
+make linux                build paravirtual Linux
+make install              install to PREFIX (/usr/local), under DESTDIR
+make format               format the sources (clang-format)
+make tidy                 run clang-tidy
+make tags                 write an index for editors (ctags)
 make compile_commands.json   for language servers (jq)
-make clean                removes build/
+make clean                remove build/
 endef
 export HELP
 .PHONY: help

@@ -18,40 +18,37 @@
 #include "program.h"
 #include "qemu.h"
 #include "table.h"
-#include "way.h"
+#include "configuration.h"
 
 static const char help[] =
 	"usage: veneer bench [--linux] [--peers] [--no-bochs] [--kvm | --log FILE]\n"
 	"                    [--compare OLD [--worse P]] [--costs FILE] [--output DIR] [--quiet]\n"
 	"       veneer bench --iso FILE [--linux]\n"
 	"\n"
-	"Measures the RTOS in QEMU, where one instruction is one nanosecond: on the bare machine "
-	"(native),\n"
-	"under the ring engine untouched (stock), rewritten and paravirtual, and under svm "
-	"untouched "
+	"Measures the RTOS in QEMU, in instructions: native; under ring as stock, rewritten and\n"
+	"paravirtual image; under svm as stock and paravirtual image. Then in Bochs: native, ring "
 	"and\n"
-	"paravirtual; then in Bochs, in its ticks: native, ring and vmx. A repeat gives the same "
-	"numbers.\n"
-	"Where KVM works, the same there, in cycles. Prints a table for each machine; writes "
-	"results.json\n"
-	"and report.html.\n"
+	"vmx. A repeated run gives the same numbers. If KVM works, also measures there, in "
+	"cycles.\n"
+	"Prints a table for each machine; writes results.json and report.html.\n"
 	"\n"
-	"      --linux        Linux too, native and under Veneer (make linux builds it)\n"
-	"      --peers        and Linux under Xen PV, the RTOS under KVM (make bench PEERS=1)\n"
-	"      --no-bochs     without Bochs\n"
-	"      --kvm          in KVM even if a probe finds it too slow\n"
+	"      --linux        also measure Linux, native and under Veneer (make linux builds it)\n"
+	"      --peers        also measure Linux under Xen PV and the RTOS under KVM (make bench "
+	"PEERS=1)\n"
+	"      --no-bochs     do not use Bochs\n"
+	"      --kvm          use KVM even if a probe finds it too slow\n"
 	"      --iso FILE     write a GRUB ISO that measures on a real machine: boot each of its "
-	"entries,\n"
-	"                     with the first serial line (115200 8N1) recorded in a file\n"
-	"      --log FILE     that record: its cycles go beside the model, in place of KVM's\n"
-	"      --compare OLD  show what changed against an older results.json, and fail when a row "
-	"is\n"
-	"                     worse by more than\n"
+	"entries\n"
+	"                     and log the first serial port (115200 8N1) to a file\n"
+	"      --log FILE     that log: its cycles are shown next to the model, instead of KVM's\n"
+	"      --compare OLD  show what changed since OLD, a results.json, and fail if a row is "
+	"worse by\n"
+	"                     more than --worse\n"
 	"      --worse P      percent (default 5)\n"
 	"      --costs FILE   cycle costs for the report's model (default costs.csv beside "
 	"veneer)\n"
 	"      --output DIR   where to write (default build/bench)\n"
-	"      --quiet        no progress\n";
+	"      --quiet        no progress messages\n";
 
 struct options {
 	const char *output, *compare, *costs, *iso, *log;
@@ -77,7 +74,7 @@ static int make_directory(const char *path)
 	return 0;
 }
 
-/* 0; else what the command ends with. */
+/* Returns 0, or the command's exit status. */
 static int take_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
@@ -120,7 +117,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind != argc)
-		return option_usage("bench", "it takes options, and no other word");
+		return option_usage("bench", "unexpected argument");
 	if (worse && !o->compare)
 		return option_usage("bench", "--worse is for --compare");
 	if (o->log && (o->kvm || o->iso))
@@ -174,7 +171,7 @@ static int tools_missing(const struct options *o)
 	       name_missing(&need, 1, "the report's charts");
 }
 
-/* What can be wrong is wrong before anything is measured. */
+/* Reports every possible error before measuring. */
 static int prepare(const struct options *o, struct costs *costs)
 {
 	if (access(library_path(HTML_TEMPLATE), R_OK)) {

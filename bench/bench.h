@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `veneer bench`: the RTOS's measurements, native and in each preparation, in one run. */
+/* `veneer bench`: measures the RTOS, and Linux, in every configuration. */
 #ifndef BENCH_H
 #define BENCH_H
 

@@ -6,7 +6,7 @@
 
 #include "temporary.h"
 
-/* The colours that gnuplot is told, and the ones that the page shows instead. */
+/* Colours in gnuplot's output, and the page's colours that replace them. */
 static const char *const told[BAR_CLASSES] = { "0x010101", "0x020202", "0x030303", "0x040404" };
 
 const char chart_style[] =
@@ -77,7 +77,7 @@ static void write_script(FILE *g, const char *svg, const struct bar *bars, unsig
 		base, base, base, base);
 }
 
-/* gnuplot's file without what is of no use inside a page. */
+/* Copies gnuplot's file without the parts that an embedded SVG does not need. */
 static int copy_svg(FILE *page, const char *path)
 {
 	FILE *f = fopen(path, "r");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Horizontal bars, on a logarithmic scale where values are far apart, as an SVG inside a page whose
- * style gives the colours. */
+/* Horizontal bars as an embedded SVG, on a logarithmic scale if values are far apart. The page's
+ * style sheet sets the colours. */
 #ifndef BENCH_CHART_H
 #define BENCH_CHART_H
 
@@ -19,7 +19,7 @@ struct bar {
 /* Style for the page. */
 extern const char chart_style[];
 
-/* Bars grow from base: 1 for counts and ratios. 0, or -1: gnuplot is not there or failed. */
+/* Bars start at base: 1 for counts and ratios. Returns 0, or -1 if gnuplot is missing or failed. */
 int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit);
 
 #endif

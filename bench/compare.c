@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct entry {
-	const char *machine, *guest, *prep, *engine, *op, *metric; /* the file's */
+	const char *machine, *guest, *prep, *engine, *op, *metric; /* point into json */
 	double value;
 };
 
@@ -59,7 +59,7 @@ static int take_entries(struct file *f, const char *path, json_t *results)
 	return 0;
 }
 
-/* A file without a version is older than that there are any, and of the same shape. */
+/* Files without a version are from before there was one, and have the format of version 1. */
 static int read_results(const char *path, struct file *f)
 {
 	int version = RESULTS_VERSION;
@@ -90,7 +90,7 @@ int compare_check(const char *path)
 	return err;
 }
 
-static bool is_same_way(const struct entry *a, const struct entry *b)
+static bool is_same_configuration(const struct entry *a, const struct entry *b)
 {
 	return !strcmp(a->prep, b->prep) && !strcmp(a->engine, b->engine) &&
 	       !strcmp(a->machine, b->machine) && !strcmp(a->guest, b->guest);
@@ -102,35 +102,35 @@ static const struct entry *find(const struct file *f, const struct entry *like)
 		const struct entry *e = &f->row[i];
 
 		if (!strcmp(e->op, like->op) && !strcmp(e->metric, like->metric) &&
-		    is_same_way(e, like))
+		    is_same_configuration(e, like))
 			return e;
 	}
 	return NULL;
 }
 
-static bool has_way(const struct file *f, const struct entry *like)
+static bool has_configuration(const struct file *f, const struct entry *like)
 {
 	for (size_t i = 0; i < f->rows; i++)
-		if (is_same_way(&f->row[i], like))
+		if (is_same_configuration(&f->row[i], like))
 			return true;
 	return false;
 }
 
-/* What a real processor takes is another each time. */
+/* Figures of a real processor vary. */
 static bool is_compared(const struct entry *e)
 {
 	return strcmp(e->machine, "hardware") &&
 	       (!strcmp(e->metric, "instructions") || !strcmp(e->metric, "exits"));
 }
 
-/* What is too little to show, however large a part it is. */
+/* Absolute differences too small to show, whatever the percentage. */
 static double grain(const struct entry *e)
 {
 	return !strcmp(e->metric, "exits") ? 0.0025 : 0.5;
 }
 
-/* And what is too little to matter: an operation that costs one exit more does so each time, or
- * nearly. A small part of one is the clock's, or the console's, which fell into the measurement. */
+/* Absolute differences too small to matter: an operation that costs one exit more does so nearly
+ * each time. A small fraction of one is a clock or console exit during the measurement. */
 static double slack(const struct entry *e)
 {
 	return !strcmp(e->metric, "exits") ? 0.2 : 2;
@@ -152,7 +152,8 @@ static void print_change(const struct entry *old, const struct entry *new, bool 
 	       percent, worse ? "  WORSE" : "");
 }
 
-/* Rows of ways that were measured now, which were not. A way that is left out is not missed. */
+/* Rows that are missing now, of configurations that were measured now. A configuration that is left
+ * out is not missed. */
 static unsigned print_gone(const struct file *old, const struct file *new)
 {
 	unsigned gone = 0;
@@ -160,7 +161,7 @@ static unsigned print_gone(const struct file *old, const struct file *new)
 	for (size_t i = 0; i < old->rows; i++) {
 		const struct entry *then = &old->row[i];
 
-		if (!is_compared(then) || find(new, then) || !has_way(new, then))
+		if (!is_compared(then) || find(new, then) || !has_configuration(new, then))
 			continue;
 		gone++;
 		printf("  %-5s %-6s %-4s %-10s %-18s %-12s %10.4g -> GONE\n", then->machine,
@@ -204,7 +205,7 @@ static int compare(const struct file *old, const struct file *new, const char *o
 	if (gone)
 		printf("%u rows were not measured any more\n", gone);
 	if (!compared) {
-		fprintf(stderr, "veneer: %s: no row of it was measured now\n", old_path);
+		fprintf(stderr, "veneer: %s: none of its rows was measured\n", old_path);
 		return -1;
 	}
 	return worse || gone ? 1 : 0;

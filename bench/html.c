@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The data of the report's page, which page.html shows. */
+/* Collects the data for page.html, the template of report.html. */
 #include "html.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "template.h"
 #include "words.h"
 
-static enum bar_class class_of(const struct way *w)
+static enum bar_class class_of(const struct configuration *w)
 {
 	if (!strcmp(w->engine, "none"))
 		return BAR_NATIVE;
@@ -21,8 +21,8 @@ static enum bar_class class_of(const struct way *w)
 	return strcmp(w->engine, "kvm") && strcmp(w->engine, "xen-pv") ? BAR_VT : BAR_PEER;
 }
 
-/* "ring pv"; from Bochs or hardware with their name, for the same way stands in QEMU too. */
-static void name_way(const struct way *w, char *out, size_t size)
+/* "ring pv"; Bochs and hardware are named, as QEMU has the same configurations. */
+static void name_configuration(const struct configuration *w, char *out, size_t size)
 {
 	snprintf(out, size, "%s%s", w->title,
 		 w->machine == QEMU    ? ""
@@ -32,7 +32,7 @@ static void name_way(const struct way *w, char *out, size_t size)
 
 /* --- charts --- */
 
-/* The chart as text; NULL if gnuplot cannot draw it, and then there is no page. */
+/* The chart as SVG, or NULL if gnuplot fails; then no page is written. */
 static json_t *chart_of(const struct bar *bars, unsigned n, const char *unit)
 {
 	char *text = NULL;
@@ -47,7 +47,7 @@ static json_t *chart_of(const struct bar *bars, unsigned n, const char *unit)
 	return chart;
 }
 
-/* NULL where a part of it is. */
+/* Returns NULL if chart is NULL. */
 static json_t *card_of(const char *title, const char *text, const char *subtitle,
 		       const char *subtext, json_t *chart)
 {
@@ -66,23 +66,23 @@ static unsigned add_ratios(struct bar *bars, const struct results *r, const stru
 	unsigned n = 0;
 
 	for (unsigned p = 0; p < picks; p++) {
-		int way = way_find(r, pick[p].machine, pick[p].engine, pick[p].prep);
+		int config = configuration_find(r, pick[p].machine, pick[p].engine, pick[p].prep);
 		const struct cell *native;
 
-		if (way < 0 || !row->at[way].measured)
+		if (config < 0 || !row->at[config].measured)
 			continue;
-		native = &row->at[native_of(r, (unsigned)way)];
+		native = &row->at[native_of(r, (unsigned)config)];
 		if (!native->measured || native->value < 1)
 			continue;
-		bars[n] = (struct bar){ .value = row->at[way].value / native->value,
-					.class = class_of(&r->way[way]) };
+		bars[n] = (struct bar){ .value = row->at[config].value / native->value,
+					.class = class_of(&r->configuration[config]) };
 		snprintf(bars[n].label, sizeof(bars->label), "%s", n ? "" : row->op);
 		n++;
 	}
 	return n;
 }
 
-/* A bar for each pick of each operation: its value over native's. */
+/* A bar for each pick of each operation: its value divided by native's. */
 static json_t *overview_of(const struct results *r, const struct pick *pick, unsigned picks,
 			   const char *title)
 {
@@ -114,10 +114,10 @@ static int add_overviews(json_t *to, const struct results *rtos, const struct re
 	       (linux_rows && add(to, overview_of(linux_rows, patched, 4, "A patched Linux")));
 }
 
-/* Those of the overviews that are not ours, or null. */
+/* Other hypervisors in the overviews, or null. */
 static json_t *peers_of(const struct results *linux_rows)
 {
-	int xen = linux_rows ? way_find(linux_rows, QEMU, "xen-pv", "pv") : -1;
+	int xen = linux_rows ? configuration_find(linux_rows, QEMU, "xen-pv", "pv") : -1;
 
 	return xen >= 0 && linux_rows->run[xen].ended ? json_string("Xen PV") : json_null();
 }
@@ -137,11 +137,11 @@ static void add_cell(json_t *cells, double v)
 	json_array_append_new(cells, cell_of(v));
 }
 
-static json_t *cells_of(const struct way *w)
+static json_t *cells_of(const struct configuration *w)
 {
 	char name[48];
 
-	name_way(w, name, sizeof(name));
+	name_configuration(w, name, sizeof(name));
 	return json_pack("[s]", name);
 }
 
@@ -168,7 +168,7 @@ static const struct {
 
 static json_t *counts_row(const struct results *r, const struct row *row, unsigned w)
 {
-	json_t *cells = cells_of(&r->way[w]);
+	json_t *cells = cells_of(&r->configuration[w]);
 	double n[COSTS];
 	bool known = model_counts(r, row, w, n);
 
@@ -184,7 +184,7 @@ static json_t *counts_row(const struct results *r, const struct row *row, unsign
 
 static json_t *counts_table(const struct results *r, const struct row *row)
 {
-	json_t *heads = json_pack("[s, s]", "way", "value"), *rows = json_array();
+	json_t *heads = json_pack("[s, s]", "configuration", "value"), *rows = json_array();
 
 	for (unsigned i = 0; i < REASONS; i++)
 		json_array_append_new(heads, json_string(reasons[i].head));
@@ -192,7 +192,7 @@ static json_t *counts_table(const struct results *r, const struct row *row)
 	json_array_append_new(heads, json_string("TLB flushes"));
 	for (unsigned i = COST_TRAP; i < COSTS; i++)
 		json_array_append_new(heads, json_string(cost_names[i]));
-	for (unsigned w = 0; w < r->ways; w++)
+	for (unsigned w = 0; w < r->configurations; w++)
 		if (row->at[w].measured)
 			add_row(rows, counts_row(r, row, w));
 	return table_of("what happened, for one operation", heads, rows);
@@ -202,7 +202,7 @@ static json_t *model_row(const struct results *r, const struct row *row, unsigne
 			 const struct costs *costs)
 {
 	int measured = hardware_twin(r, w);
-	json_t *cells = cells_of(&r->way[w]);
+	json_t *cells = cells_of(&r->configuration[w]);
 
 	if (measured >= 0 && row->at[measured].measured)
 		add_cell(cells, row->at[measured].value);
@@ -216,13 +216,13 @@ static json_t *model_row(const struct results *r, const struct row *row, unsigne
 static json_t *model_table(const struct results *r, const struct row *row,
 			   const struct costs *costs)
 {
-	json_t *heads = json_pack("[s]", "way"), *rows = json_array();
+	json_t *heads = json_pack("[s]", "configuration"), *rows = json_array();
 
 	if (machine_measured(r, HARDWARE))
 		json_array_append_new(heads, json_string("measured"));
 	for (unsigned p = 0; p < costs->processors; p++)
 		json_array_append_new(heads, json_text(costs->processor[p].name));
-	for (unsigned w = 0; w < r->ways; w++)
+	for (unsigned w = 0; w < r->configurations; w++)
 		if (row->at[w].measured && model_cycles(&costs->processor[0], r, row, w) >= 0)
 			add_row(rows, model_row(r, row, w, costs));
 	return table_of("model: cycles", heads, rows);
@@ -230,10 +230,10 @@ static json_t *model_table(const struct results *r, const struct row *row,
 
 /* --- a card for each operation --- */
 
-static void add_bar(struct bar *bars, unsigned *n, const struct way *w, double value)
+static void add_bar(struct bar *bars, unsigned *n, const struct configuration *w, double value)
 {
 	bars[*n] = (struct bar){ .value = value, .class = class_of(w) };
-	name_way(w, bars[*n].label, sizeof(bars->label));
+	name_configuration(w, bars[*n].label, sizeof(bars->label));
 	++*n;
 }
 
@@ -250,28 +250,29 @@ static json_t *operation_card(const struct results *r, const char *op, const str
 
 static json_t *row_card(const struct results *r, const struct row *row, const struct costs *costs)
 {
-	struct bar bars[WAYS_MAX];
+	struct bar bars[CONFIGURATIONS_MAX];
 	json_t *tables = json_array();
 	unsigned n = 0;
 
-	for (unsigned w = 0; w < r->ways; w++)
-		if (row->at[w].measured && r->way[w].machine != HARDWARE)
-			add_bar(bars, &n, &r->way[w], row->at[w].value);
+	for (unsigned w = 0; w < r->configurations; w++)
+		if (row->at[w].measured && r->configuration[w].machine != HARDWARE)
+			add_bar(bars, &n, &r->configuration[w], row->at[w].value);
 	json_array_append_new(tables, counts_table(r, row));
 	if (model_cycles(&costs->processor[0], r, row, 0) >= 0)
 		json_array_append_new(tables, model_table(r, row, costs));
 	return operation_card(r, row->op, bars, n, tables);
 }
 
-/* How long a core can be deaf: no operation, but of the same unit. */
+/* The longest stay: not an operation, but in the same unit. */
 static int add_stay_card(json_t *to, const struct results *r)
 {
-	struct bar bars[WAYS_MAX];
+	struct bar bars[CONFIGURATIONS_MAX];
 	unsigned n = 0;
 
-	for (unsigned w = 0; w < r->ways; w++)
+	for (unsigned w = 0; w < r->configurations; w++)
 		if (r->run[w].stay.instructions)
-			add_bar(bars, &n, &r->way[w], (double)r->run[w].stay.instructions);
+			add_bar(bars, &n, &r->configuration[w],
+				(double)r->run[w].stay.instructions);
 	return n ? add(to, operation_card(r, "longest_stay", bars, n, json_array())) : 0;
 }
 
@@ -295,8 +296,8 @@ static json_t *model_card(const struct results *r, const struct processor *p, co
 	struct bar bars[OPS_MAX];
 	unsigned n = 0;
 	char what[64];
-	int ring = way_find(r, QEMU, "ring", prep),
-	    vt = way_find(r, QEMU, "svm", strcmp(prep, "pv") ? "stock" : "pv");
+	int ring = configuration_find(r, QEMU, "ring", prep),
+	    vt = configuration_find(r, QEMU, "svm", strcmp(prep, "pv") ? "stock" : "pv");
 
 	for (unsigned i = 0; i < r->rows; i++) {
 		double a = model_cycles(p, r, &r->row[i], (unsigned)ring);
@@ -358,7 +359,7 @@ static void add_meta(json_t *page, const struct results *rtos)
 	json_object_set_new(page, "vmx", json_boolean(machine_measured(rtos, BOCHS)));
 }
 
-/* An array of the page's. */
+/* Adds an empty array to the page. */
 static json_t *array_in(json_t *page, const char *key)
 {
 	json_t *array = json_array();

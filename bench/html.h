@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* report.html: one page that needs nothing else, from a template, with charts drawn by gnuplot. */
+/* report.html: a self-contained page from a template, with charts drawn by gnuplot. */
 #ifndef BENCH_HTML_H
 #define BENCH_HTML_H
 

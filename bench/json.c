@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* results.json: what was measured and with what; compare.c reads it again. */
+/* results.json: what was measured, and with which tools. compare.c reads it. */
 #include <errno.h>
 #include <string.h>
 
@@ -15,9 +15,9 @@ static const char *const kind_names[EVENT_COUNT] = {
 static const char *const side_names[SIDES] = { "guest", "gate", "hypervisor" };
 
 #define DIGITS	      10 /* of a value */
-#define COUNTS_DIGITS 6	 /* they are quotients */
+#define COUNTS_DIGITS 6	 /* averages */
 
-/* Negative: not known. */
+/* null if value is negative, which means unknown. */
 static json_t *known(double value)
 {
 	return value >= 0 ? json_number(value, DIGITS) : json_null();
@@ -26,12 +26,12 @@ static json_t *known(double value)
 static json_t *entry_of(const struct results *r, unsigned w, const char *op, const char *metric,
 			double value, double native)
 {
-	const struct way *way = &r->way[w];
+	const struct configuration *config = &r->configuration[w];
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "machine",
-			 machine_info[way->machine].name, "guest", r->guest, "prep", way->prep,
-			 "engine", way->engine, "op", op, "metric", metric, "value",
-			 json_number(value, DIGITS), "native", known(native));
+			 machine_info[config->machine].name, "guest", r->guest, "prep",
+			 config->prep, "engine", config->engine, "op", op, "metric", metric,
+			 "value", json_number(value, DIGITS), "native", known(native));
 }
 
 static void add_count(json_t *counts, const char *name, double n)
@@ -40,7 +40,7 @@ static void add_count(json_t *counts, const char *name, double n)
 		json_object_set_new(counts, name, json_number(n, COUNTS_DIGITS));
 }
 
-/* What happened in one operation: exits by reason, and instructions that silicon charges for. */
+/* Event counts of one operation: exits by reason, and expensive instructions. */
 static json_t *counts_of(const struct results *r, const struct cell *c)
 {
 	json_t *counts = json_object();
@@ -66,7 +66,7 @@ static void add_metric(json_t *to, const struct results *r, const struct row *ro
 static void add_cell(json_t *to, const struct results *r, const struct row *row, unsigned w)
 {
 	const struct cell *native = &row->at[native_of(r, w)];
-	json_t *entry = entry_of(r, w, row->op, machine_info[r->way[w].machine].metric,
+	json_t *entry = entry_of(r, w, row->op, machine_info[r->configuration[w].machine].metric,
 				 row->at[w].value, native->measured ? native->value : -1);
 
 	json_object_set_new(entry, "counts", counts_of(r, &row->at[w]));
@@ -94,18 +94,18 @@ static void add_longest_stay(json_t *to, const struct results *r, unsigned w)
 static void add_boot(json_t *to, const struct results *r, unsigned w)
 {
 	if (r->run[w].boot)
-		json_array_append_new(to,
-				      entry_of(r, w, "boot", machine_info[r->way[w].machine].metric,
-					       r->run[w].boot, r->run[native_of(r, w)].boot));
+		json_array_append_new(to, entry_of(r, w, "boot",
+						   machine_info[r->configuration[w].machine].metric,
+						   r->run[w].boot, r->run[native_of(r, w)].boot));
 }
 
 static void add_results(json_t *to, const struct results *r)
 {
 	for (unsigned i = 0; i < r->rows; i++)
-		for (unsigned w = 0; w < r->ways; w++)
+		for (unsigned w = 0; w < r->configurations; w++)
 			if (r->row[i].at[w].measured)
 				add_cell(to, r, &r->row[i], w);
-	for (unsigned w = 0; w < r->ways; w++) {
+	for (unsigned w = 0; w < r->configurations; w++) {
 		add_longest_stay(to, r, w);
 		add_boot(to, r, w);
 	}
@@ -121,7 +121,7 @@ static void add_command(json_t *meta, const char *key, const char *command)
 
 static json_t *meta_of(const struct results *r)
 {
-	const struct run *pv = &r->run[way_find(r, QEMU, "ring", "pv")];
+	const struct run *pv = &r->run[configuration_find(r, QEMU, "ring", "pv")];
 	json_t *meta = json_pack("{s:s, s:s}", "accelerator", "tcg -icount shift=0,sleep=off",
 				 "machine", "QEMU pc, cpu max");
 

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "machine.h"
-#include "way.h"
+#include "configuration.h"
 
-int kvm_measure(struct results *r, unsigned way, bool quiet)
+int kvm_measure(struct results *r, unsigned config, bool quiet)
 {
 	const struct setup s = { .kernel = library_path("kvm/vmlinuz"),
 				 .initrd = library_path("kvm/kvmrun.cpio.gz"),
@@ -16,7 +16,7 @@ int kvm_measure(struct results *r, unsigned way, bool quiet)
 				 .uncounted = true };
 
 	if (!access(s.kernel, R_OK) && !access(s.initrd, R_OK))
-		return run_way(r, way, &s, quiet);
+		return run_configuration(r, config, &s, quiet);
 	fprintf(stderr, "veneer: %s: not there: make bench PEERS=1 makes it\n", s.initrd);
 	return -1;
 }

@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include "machine.h"
-#include "way.h"
+#include "configuration.h"
 
-/* without SMAP, which Xen's dom0 cannot have, and PKU, with which an emulator's signals crawl */
+/* without SMAP, which Xen's dom0 does not support, and PKU, which makes signals very slow in an
+ * emulator */
 #define CPU	 "max,-smap,-pku"
 #define TEXT_(x) #x
 #define TEXT(x)	 TEXT_(x)
 
-static const struct way ways[] = {
+static const struct configuration configurations[] = {
 	{ "native", "none", "native", QEMU },  { "ring pv", "ring", "pv", QEMU },
 	{ "svm pv", "svm", "pv", QEMU },       { "Xen pv", "xen-pv", "pv", QEMU },
 	{ "native", "none", "native", BOCHS }, { "ring pv", "ring", "pv", BOCHS },
@@ -24,8 +25,8 @@ static const struct way ways[] = {
 void linux_init(struct results *r)
 {
 	r->guest = "linux";
-	r->way = ways;
-	r->ways = sizeof(ways) / sizeof(ways[0]);
+	r->configuration = configurations;
+	r->configurations = sizeof(configurations) / sizeof(configurations[0]);
 }
 
 static int missing(const char *path, const char *how)
@@ -46,9 +47,9 @@ static int native_setup(bool grub, struct setup *s)
 	return missing(s->kernel, "make linux builds it");
 }
 
-int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *s)
+int linux_setup(const struct results *r, unsigned config, bool grub, struct setup *s)
 {
-	if (is_native(r, way))
+	if (is_native(r, config))
 		return native_setup(grub, s);
 	*s = (struct setup){ .memory = "640", .cpu = CPU };
 	snprintf(s->conf, sizeof(s->conf),
@@ -56,19 +57,21 @@ int linux_setup(const struct results *r, unsigned way, bool grub, struct setup *
 		 "linux/osbench.cpio.gz\n"
 		 "memory = %uM\ncmdline = console=hvc0 quiet norandmaps\nengine = %s\ncount-at = "
 		 "osbench\n",
-		 way_mitigations(&r->way[way]), GUEST_MEMORY_MIB, r->way[way].engine);
+		 configuration_mitigations(&r->configuration[config]), GUEST_MEMORY_MIB,
+		 r->configuration[config].engine);
 	return 0;
 }
 
-static int measure(struct results *r, unsigned way, bool quiet)
+static int measure(struct results *r, unsigned config, bool quiet)
 {
 	struct setup s;
 
-	return linux_setup(r, way, r->way[way].machine == BOCHS, &s) ? -1
-								     : run_way(r, way, &s, quiet);
+	return linux_setup(r, config, r->configuration[config].machine == BOCHS, &s)
+		       ? -1
+		       : run_configuration(r, config, &s, quiet);
 }
 
-static int measure_xen(struct results *r, unsigned way, bool quiet)
+static int measure_xen(struct results *r, unsigned config, bool quiet)
 {
 	char modules[8192 + 64];
 	const struct setup s = { .kernel = library_path("xen.elf"),
@@ -81,16 +84,17 @@ static int measure_xen(struct results *r, unsigned way, bool quiet)
 
 	snprintf(modules, sizeof(modules), "%s console=hvc0 quiet norandmaps,%s",
 		 library_path("linux/vmlinux"), library_path("linux/osbench.cpio.gz"));
-	return missing(s.kernel, "make bench PEERS=1 installs it") ? -1
-								   : run_way(r, way, &s, quiet);
+	return missing(s.kernel, "make bench PEERS=1 installs it")
+		       ? -1
+		       : run_configuration(r, config, &s, quiet);
 }
 
 int linux_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet)
 {
-	for (unsigned i = 0; i < r->ways; i++) {
-		bool peer = !strcmp(r->way[i].engine, "xen-pv");
+	for (unsigned i = 0; i < r->configurations; i++) {
+		bool peer = !strcmp(r->configuration[i].engine, "xen-pv");
 
-		if (r->way[i].machine != machine || (peer && !peers))
+		if (r->configuration[i].machine != machine || (peer && !peers))
 			continue;
 		if (peer ? measure_xen(r, i, quiet) : measure(r, i, quiet))
 			return -1;

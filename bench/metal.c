@@ -9,11 +9,11 @@
 #include "iso.h"
 #include "machine.h"
 #include "temporary.h"
-#include "way.h"
+#include "configuration.h"
 
 /* --- the ISO --- */
 
-/* The menu as it grows; its texts are its own. */
+/* The menu under construction; it owns its strings. */
 struct menu {
 	struct iso_entry entry[ISO_ENTRIES_MAX];
 	unsigned entries;
@@ -28,10 +28,10 @@ static const char *make_bundle(const char *conf)
 {
 	const char *path = temporary_file("bundle");
 
-	return path && !way_bundle(conf, path) ? path : NULL;
+	return path && !configuration_bundle(conf, path) ? path : NULL;
 }
 
-/* Linux gets as much memory, and as many processors, as the guests have. */
+/* Linux gets the same memory and number of processors as the guests. */
 static char *bare_cmdline(const struct setup *s)
 {
 	char text[256];
@@ -42,12 +42,13 @@ static char *bare_cmdline(const struct setup *s)
 	return strdup(text);
 }
 
-static int add_entry(struct menu *m, const struct results *r, unsigned way, const struct setup *s)
+static int add_entry(struct menu *m, const struct results *r, unsigned config,
+		     const struct setup *s)
 {
 	struct iso_entry *e = &m->entry[m->entries];
 	char title[64];
 
-	snprintf(title, sizeof(title), "%s, %s", r->guest, r->way[way].title);
+	snprintf(title, sizeof(title), "%s, %s", r->guest, r->configuration[config].title);
 	e->title = own(title);
 	m->entries++;
 	if (*s->conf) {
@@ -62,13 +63,13 @@ static int add_entry(struct menu *m, const struct results *r, unsigned way, cons
 }
 
 static int add_entries(struct menu *m, const struct results *r,
-		       int (*setup)(const struct results *r, unsigned way, bool grub,
+		       int (*setup)(const struct results *r, unsigned config, bool grub,
 				    struct setup *s))
 {
-	for (unsigned w = 0; w < r->ways && m->entries < ISO_ENTRIES_MAX; w++) {
+	for (unsigned w = 0; w < r->configurations && m->entries < ISO_ENTRIES_MAX; w++) {
 		struct setup s;
 
-		if (r->way[w].machine == HARDWARE &&
+		if (r->configuration[w].machine == HARDWARE &&
 		    (setup(r, w, true, &s) || add_entry(m, r, w, &s)))
 			return -1;
 	}
@@ -101,24 +102,24 @@ int metal_iso(const struct results *rtos, const struct results *linux_rows, cons
 
 /* --- its record --- */
 
-/* The results that a line goes to: those of the last entry that was booted. */
+/* The results that a line belongs to: those of the last booted entry. */
 struct target {
 	struct results *results; /* or NULL */
-	unsigned way;
+	unsigned config;
 };
 
-static bool is_way(const struct results *r, unsigned way, const char *title)
+static bool is_configuration(const struct results *r, unsigned config, const char *title)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "%s, %s", r->guest, r->way[way].title);
-	return r->way[way].machine == HARDWARE && !strcmp(title, text);
+	snprintf(text, sizeof(text), "%s, %s", r->guest, r->configuration[config].title);
+	return r->configuration[config].machine == HARDWARE && !strcmp(title, text);
 }
 
 static struct target find_target(struct results *r, const char *title)
 {
-	for (unsigned w = 0; r && w < r->ways; w++)
-		if (is_way(r, w, title))
+	for (unsigned w = 0; r && w < r->configurations; w++)
+		if (is_configuration(r, w, title))
 			return (struct target){ r, w };
 	return (struct target){ 0 };
 }
@@ -127,12 +128,12 @@ static unsigned leave_out_unended(struct results *r, const char *path)
 {
 	unsigned ended = 0;
 
-	for (unsigned w = 0; r && w < r->ways; w++) {
-		if (r->way[w].machine != HARDWARE || !r->run[w].reports)
+	for (unsigned w = 0; r && w < r->configurations; w++) {
+		if (r->configuration[w].machine != HARDWARE || !r->run[w].reports)
 			continue;
 		if (!r->run[w].ended) {
-			fprintf(stderr, "veneer: %s: %s, %s: not measured to the end, left out\n",
-				path, r->guest, r->way[w].title);
+			fprintf(stderr, "veneer: %s: %s, %s: not measured to the end, ignored\n",
+				path, r->guest, r->configuration[w].title);
 			results_forget(r, w);
 		}
 		ended += r->run[w].ended;
@@ -147,7 +148,7 @@ static void take_line(struct target *t, struct results *rtos, struct results *li
 
 	if (!title) {
 		if (t->results)
-			results_take(t->results, t->way, line);
+			results_take(t->results, t->config, line);
 		return;
 	}
 	title += strlen(ISO_BOOTING);
@@ -155,18 +156,18 @@ static void take_line(struct target *t, struct results *rtos, struct results *li
 	if (!t->results)
 		*t = find_target(linux_rows, title);
 	if (t->results)
-		results_forget(t->results, t->way);
+		results_forget(t->results, t->config);
 }
 
-/* From power-on a person at GRUB's menu counts too. */
+/* Counting from power-on would include time at GRUB's menu. */
 static void forget_boots(struct results *r)
 {
-	for (unsigned w = 0; r && w < r->ways; w++)
-		if (r->way[w].machine == HARDWARE)
+	for (unsigned w = 0; r && w < r->configurations; w++)
+		if (r->configuration[w].machine == HARDWARE)
 			r->run[w].boot = 0;
 }
 
-/* Without what a terminal makes of a line's ends. */
+/* Without the carriage returns that a terminal adds. */
 static char *trim(char *line)
 {
 	char *end = line + strlen(line);
@@ -217,5 +218,5 @@ int metal_log(struct results *rtos, struct results *linux_rows, const char *path
 		linux_rows->bare = true;
 	if (leave_out_unended(rtos, path) + leave_out_unended(linux_rows, path))
 		return 0;
-	return fail(path, "no measurement in it came to its end");
+	return fail(path, "no measurement in it is complete");
 }

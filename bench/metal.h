@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bare machine, in cycles of its time-stamp counter: an ISO with an entry for each way, and
- * the record of the first serial line while they run. Without Linux, linux_rows is NULL.
+ * Measurements on a real machine, in cycles of its time-stamp counter: an ISO with an entry for
+ * each configuration, and the log of the first serial port while they run. linux_rows is NULL
+ * without Linux.
  */
 #ifndef BENCH_METAL_H
 #define BENCH_METAL_H
@@ -11,11 +12,12 @@
 /* 0, or -1 with a line on stderr. */
 int metal_iso(const struct results *rtos, const struct results *linux_rows, const char *path);
 
-/* Before anything is measured: whether that is such a record. 0, or -1 with a line on stderr. */
+/* Called before measuring: checks that the file is such a log. Returns 0, or -1 with a line on
+ * stderr. */
 int metal_check(const char *path);
 
-/* A way that was booted twice counts as it was the last time; one that did not come to its end is
- * left out, with a line on stderr. 0, or -1 with a line, when nothing is in the record. */
+/* If a configuration was booted twice, the last run counts; an incomplete run is ignored, with a
+ * line on stderr. Returns 0, or -1 with a line if the log has no measurement. */
 int metal_log(struct results *rtos, struct results *linux_rows, const char *path);
 
 #endif

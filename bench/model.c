@@ -36,7 +36,7 @@ static void unquote(char *s)
 		memmove(s, s + 1, n);
 }
 
-/* What is wrong with the line, or NULL. */
+/* Returns an error message for the line, or NULL. */
 static const char *take_line(struct costs *c, const char *line)
 {
 	char event[24], name[40], source[160] = "";
@@ -119,8 +119,8 @@ static double sum(const struct cell *c, enum event_side first, enum event_side l
 	return n;
 }
 
-/* On the bare machine and in a virtual one each entry into a kernel has one way back, so what came
- * by no instruction is what is left over. */
+/* On the bare machine and in a virtual one each entry into a kernel has one return, so returns
+ * without a matching instruction belong to exceptions and interrupts. */
 static void count_own_kernel(const struct cell *c, double n[COSTS])
 {
 	const enum event_side a = SIDE_GUEST, b = SIDE_GATE;
@@ -138,14 +138,14 @@ static void count_own_kernel(const struct cell *c, double n[COSTS])
 /* In ring 1: each IRET of the gate ends one entry to ring 0, by SYSCALL or by a trap. INT n goes to
  * ring 1 by the IDT alone, but for those that were counted as an exit. The kernel's own IRETs
  * run; its other privileged instructions only trap. */
-static void count_ring(const struct results *r, const struct row *row, unsigned way,
+static void count_ring(const struct results *r, const struct row *row, unsigned config,
 		       double n[COSTS])
 {
-	const struct cell *c = &row->at[way];
+	const struct cell *c = &row->at[config];
 	double in = sum(c, SIDE_GUEST, SIDE_GATE, EVENT_syscall) +
 		    sum(c, SIDE_GUEST, SIDE_GATE, EVENT_sysenter);
 	double entries = sum(c, SIDE_GATE, SIDE_HYPERVISOR, EVENT_iret);
-	double ints = c->event[SIDE_GUEST][EVENT_int] - count_of(r, row, way, "softint");
+	double ints = c->event[SIDE_GUEST][EVENT_int] - count_of(r, row, config, "softint");
 
 	n[COST_TRAP] = above_zero(entries - in) + above_zero(ints);
 	n[COST_IRET] = sum(c, SIDE_GUEST, SIDE_HYPERVISOR, EVENT_iret);
@@ -154,54 +154,55 @@ static void count_ring(const struct results *r, const struct row *row, unsigned 
 	n[COST_CR3] = sum(c, SIDE_GATE, SIDE_HYPERVISOR, EVENT_cr3);
 }
 
-/* Time and counts must be of the same stretch; a wakeup's time leaves out the sleep. */
+/* Time and counts must cover the same interval; the time of a wakeup excludes the sleep. */
 static bool is_whole(const struct row *row)
 {
 	return strcmp(row->op, "timer_wakeup");
 }
 
-/* What the guest does inside a virtual machine was counted in QEMU's. */
-static bool count_vmx(const struct results *r, const struct row *row, unsigned way, double n[COSTS])
+/* Events inside the virtual machine were counted in QEMU's svm run. */
+static bool count_vmx(const struct results *r, const struct row *row, unsigned config,
+		      double n[COSTS])
 {
-	int twin = counted_twin(r, way);
+	int twin = counted_twin(r, config);
 
 	if (twin < 0)
 		return false;
 	count_own_kernel(&row->at[twin], n);
-	n[COST_VMEXIT] = count_of(r, row, way, "exits");
+	n[COST_VMEXIT] = count_of(r, row, config, "exits");
 	n[COST_PORT] = 0;
 	return true;
 }
 
-bool model_counts(const struct results *r, const struct row *row, unsigned way, double n[COSTS])
+bool model_counts(const struct results *r, const struct row *row, unsigned config, double n[COSTS])
 {
-	const struct cell *c = &row->at[way];
-	const char *engine = r->way[way].engine;
+	const struct cell *c = &row->at[config];
+	const char *engine = r->configuration[config].engine;
 
 	if (!c->measured || !is_whole(row))
 		return false;
 	memset(n, 0, COSTS * sizeof(*n));
 	n[COST_INSTRUCTION] = c->value;
 	if (!strcmp(engine, "vmx"))
-		return count_vmx(r, row, way, n);
-	if (!r->run[way].counted)
+		return count_vmx(r, row, config, n);
+	if (!r->run[config].counted)
 		return false;
 	if (!strcmp(engine, "ring"))
-		count_ring(r, row, way, n);
+		count_ring(r, row, config, n);
 	else
 		count_own_kernel(c, n);
 	n[COST_VMEXIT] = c->event[SIDE_HYPERVISOR][EVENT_vmrun];
-	n[COST_PORT] = sum(c, is_native(r, way) ? SIDE_GUEST : SIDE_HYPERVISOR, SIDE_HYPERVISOR,
+	n[COST_PORT] = sum(c, is_native(r, config) ? SIDE_GUEST : SIDE_HYPERVISOR, SIDE_HYPERVISOR,
 			   EVENT_port);
 	return true;
 }
 
 double model_cycles(const struct processor *p, const struct results *r, const struct row *row,
-		    unsigned way)
+		    unsigned config)
 {
 	double n[COSTS], cycles = 0;
 
-	if (!model_counts(r, row, way, n))
+	if (!model_counts(r, row, config, n))
 		return -1;
 	for (unsigned i = 0; i < COSTS; i++)
 		cycles += n[i] * p->cycles[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The model: an emulator's count of what happened, times published cycle costs. It is no forecast;
- * caches, TLB misses and what an instruction costs beside one cycle are not in it.
+ * The model: event counts of an emulator times published cycle costs. It is not a prediction: it
+ * excludes caches, TLB misses, and instruction costs other than one cycle.
  */
 #ifndef BENCH_MODEL_H
 #define BENCH_MODEL_H
@@ -32,13 +32,13 @@ struct costs {
 	unsigned processors;
 };
 
-/* costs.csv. 0, or -1 with a line that says what is wrong and where. */
+/* Reads costs.csv. Returns 0, or -1 with a line that says what is wrong and where. */
 int costs_read(struct costs *c, const char *path);
 
-/* How often each thing happens in one operation; false where it is not known. */
-bool model_counts(const struct results *r, const struct row *row, unsigned way, double n[COSTS]);
+/* The number of each event in one operation; false if it is not known. */
+bool model_counts(const struct results *r, const struct row *row, unsigned config, double n[COSTS]);
 /* Cycles for one operation, or negative. */
 double model_cycles(const struct processor *p, const struct results *r, const struct row *row,
-		    unsigned way);
+		    unsigned config);
 
 #endif

@@ -18,34 +18,35 @@ const char *machine_title(const struct results *r, enum machine_kind machine)
 	return machine == HARDWARE && r->bare ? "the bare machine" : machine_info[machine].title;
 }
 
-bool is_native(const struct results *r, unsigned way)
+bool is_native(const struct results *r, unsigned config)
 {
-	return !strcmp(r->way[way].engine, "none");
+	return !strcmp(r->configuration[config].engine, "none");
 }
 
-unsigned native_of(const struct results *r, unsigned way)
+unsigned native_of(const struct results *r, unsigned config)
 {
-	unsigned w = way;
+	unsigned w = config;
 
-	while (w && r->way[w - 1].machine == r->way[way].machine)
+	while (w && r->configuration[w - 1].machine == r->configuration[config].machine)
 		w--;
 	return w;
 }
 
-int way_find(const struct results *r, enum machine_kind machine, const char *engine,
-	     const char *prep)
+int configuration_find(const struct results *r, enum machine_kind machine, const char *engine,
+		       const char *prep)
 {
-	for (unsigned w = 0; w < r->ways; w++)
-		if (r->way[w].machine == machine && !strcmp(r->way[w].engine, engine) &&
-		    !strcmp(r->way[w].prep, prep))
+	for (unsigned w = 0; w < r->configurations; w++)
+		if (r->configuration[w].machine == machine &&
+		    !strcmp(r->configuration[w].engine, engine) &&
+		    !strcmp(r->configuration[w].prep, prep))
 			return (int)w;
 	return -1;
 }
 
 bool machine_measured(const struct results *r, enum machine_kind machine)
 {
-	for (unsigned w = 0; w < r->ways; w++)
-		if (r->way[w].machine == machine && r->run[w].ended)
+	for (unsigned w = 0; w < r->configurations; w++)
+		if (r->configuration[w].machine == machine && r->run[w].ended)
 			return true;
 	return false;
 }
@@ -84,9 +85,9 @@ static unsigned counter_index(struct results *r, const char *name)
 
 /* " name=how-often ...", since the line before: the operation lies between its start line and its
  * report. */
-static void take_counts(struct results *r, unsigned way, const char *text)
+static void take_counts(struct results *r, unsigned config, const char *text)
 {
-	struct run *run = &r->run[way];
+	struct run *run = &r->run[config];
 	char name[16];
 	unsigned long long n;
 	int used;
@@ -97,16 +98,16 @@ static void take_counts(struct results *r, unsigned way, const char *text)
 	const struct report *last = &run->report[run->reports - 1];
 	while (sscanf(text, " %15[a-z]=%llu%n", name, &n, &used) == 2) {
 		if (last->row >= 0)
-			r->row[last->row].at[way].count[counter_index(r, name)] =
+			r->row[last->row].at[config].count[counter_index(r, name)] =
 				(double)n / last->operations;
 		text += used;
 	}
 }
 
-static void take_report(struct results *r, unsigned way, const char *op, double value,
+static void take_report(struct results *r, unsigned config, const char *op, double value,
 			double operations)
 {
-	struct run *run = &r->run[way];
+	struct run *run = &r->run[config];
 	struct row *row = strcmp(op, "empty") ? row_of(r, op) : NULL;
 
 	if (run->reports == sizeof(run->report) / sizeof(run->report[0]))
@@ -116,12 +117,12 @@ static void take_report(struct results *r, unsigned way, const char *op, double 
 	run->counts_due = true;
 	if (!row)
 		return;
-	row->at[way].measured = true;
-	row->at[way].value = value;
+	row->at[config].measured = true;
+	row->at[config].value = value;
 }
 
 /* rtos-pv/app/bench.c */
-static bool take_rtos(struct results *r, unsigned way, const char *line)
+static bool take_rtos(struct results *r, unsigned config, const char *line)
 {
 	const char *s = strstr(line, "BENCH");
 	char op[32];
@@ -130,14 +131,14 @@ static bool take_rtos(struct results *r, unsigned way, const char *line)
 	if (!s || (s != line && strncmp(line, "rtos: ", 6)))
 		return false;
 	if (sscanf(s, "BENCH %31[a-z0-9_] %lu %lu", op, &hundredths, &operations) == 3)
-		take_report(r, way, op, (double)hundredths / 100, (double)operations);
+		take_report(r, config, op, (double)hundredths / 100, (double)operations);
 	else if (!strncmp(s, "BENCH-END", 9))
-		r->run[way].ended = true;
+		r->run[config].ended = true;
 	return true;
 }
 
 /* bench/guest/osbench.c */
-static void take_osbench(struct results *r, unsigned way, const char *line)
+static void take_osbench(struct results *r, unsigned config, const char *line)
 {
 	const char *s = strstr(line, "osbench");
 	unsigned long long tick;
@@ -148,21 +149,21 @@ static void take_osbench(struct results *r, unsigned way, const char *line)
 		return;
 	if (sscanf(s, "osbench %23[a-z0-9_] median %lf lowest %*f operations %lf", op, &median,
 		   &operations) == 3)
-		take_report(r, way, op, median, operations);
+		take_report(r, config, op, median, operations);
 	else if (sscanf(s, "osbench started at tick %llu", &tick) == 1)
-		r->run[way].boot = (double)tick;
+		r->run[config].boot = (double)tick;
 	else if (!strncmp(s, "osbench ended", 13))
-		r->run[way].ended = true;
+		r->run[config].ended = true;
 }
 
-/* What the hypervisor says, behind its "veneer: ". */
-static void take_hypervisor(struct results *r, unsigned way, const char *said)
+/* A line of the hypervisor, after its "veneer: ". */
+static void take_hypervisor(struct results *r, unsigned config, const char *said)
 {
-	struct run *run = &r->run[way];
+	struct run *run = &r->run[config];
 	const char *s;
 
 	if ((s = strstr(said, ": counts ")))
-		take_counts(r, way, s + 8);
+		take_counts(r, config, s + 8);
 	else if ((s = strstr(said, ", engine ")))
 		sscanf(s, ", engine %7[a-z]", run->engine);
 	else if (!strncmp(said, "memory ", 7))
@@ -176,21 +177,21 @@ static void take_hypervisor(struct results *r, unsigned way, const char *said)
 	}
 }
 
-void results_take(struct results *r, unsigned way, const char *line)
+void results_take(struct results *r, unsigned config, const char *line)
 {
 	const char *said = hypervisor_says(line);
 
 	if (said)
-		take_hypervisor(r, way, said);
-	else if (!take_rtos(r, way, line))
-		take_osbench(r, way, line);
+		take_hypervisor(r, config, said);
+	else if (!take_rtos(r, config, line))
+		take_osbench(r, config, line);
 }
 
-void results_forget(struct results *r, unsigned way)
+void results_forget(struct results *r, unsigned config)
 {
-	memset(&r->run[way], 0, sizeof(r->run[way]));
+	memset(&r->run[config], 0, sizeof(r->run[config]));
 	for (unsigned i = 0; i < r->rows; i++)
-		memset(&r->row[i].at[way], 0, sizeof(r->row[i].at[way]));
+		memset(&r->row[i].at[config], 0, sizeof(r->row[i].at[config]));
 }
 
 /* --- events --- */
@@ -222,9 +223,9 @@ static void take_events_line(struct cell *c, double operations, const char *text
 	}
 }
 
-int results_take_events(struct results *r, unsigned way, const char *path)
+int results_take_events(struct results *r, unsigned config, const char *path)
 {
-	struct run *run = &r->run[way];
+	struct run *run = &r->run[config];
 	unsigned n = 0;
 	char line[1024];
 	FILE *f = fopen(path, "r");
@@ -235,7 +236,7 @@ int results_take_events(struct results *r, unsigned way, const char *path)
 	}
 	for (; fgets(line, sizeof(line), f) && n < run->reports; n++)
 		if (!strncmp(line, "events", 6) && run->report[n].row >= 0)
-			take_events_line(&r->row[run->report[n].row].at[way],
+			take_events_line(&r->row[run->report[n].row].at[config],
 					 run->report[n].operations, line + 6);
 	fclose(f);
 	run->counted = n == run->reports;
@@ -248,76 +249,79 @@ int results_take_events(struct results *r, unsigned way, const char *path)
 
 /* --- what follows from them --- */
 
-double count_of(const struct results *r, const struct row *row, unsigned way, const char *name)
+double count_of(const struct results *r, const struct row *row, unsigned config, const char *name)
 {
 	for (unsigned i = 0; i < r->counters; i++)
 		if (!strcmp(r->counter[i], name))
-			return row->at[way].count[i];
+			return row->at[config].count[i];
 	return 0;
 }
 
-double traps_of(const struct results *r, const struct row *row, unsigned way)
+double traps_of(const struct results *r, const struct row *row, unsigned config)
 {
-	double n = count_of(r, row, way, "exits") - count_of(r, row, way, "hypercall") -
-		   count_of(r, row, way, "interrupt");
+	double n = count_of(r, row, config, "exits") - count_of(r, row, config, "hypercall") -
+		   count_of(r, row, config, "interrupt");
 
-	return n < 1e-9 ? 0 : n; /* quotients do not add up to the last digit */
+	return n < 1e-9 ? 0 : n; /* the quotients are rounded */
 }
 
-static bool in_ring(const struct results *r, unsigned way)
+static bool in_ring(const struct results *r, unsigned config)
 {
-	return !strcmp(r->way[way].engine, "ring");
+	return !strcmp(r->configuration[config].engine, "ring");
 }
 
-int counted_twin(const struct results *r, unsigned way)
+int counted_twin(const struct results *r, unsigned config)
 {
-	const struct way *w = &r->way[way];
+	const struct configuration *w = &r->configuration[config];
 
-	if (r->run[way].counted || w->machine == HARDWARE)
-		return r->run[way].counted ? (int)way : -1;
-	int twin = way_find(r, QEMU, strcmp(w->engine, "vmx") ? w->engine : "svm", w->prep);
+	if (r->run[config].counted || w->machine == HARDWARE)
+		return r->run[config].counted ? (int)config : -1;
+	int twin =
+		configuration_find(r, QEMU, strcmp(w->engine, "vmx") ? w->engine : "svm", w->prep);
 	return twin >= 0 && r->run[twin].counted ? twin : -1;
 }
 
-int hardware_twin(const struct results *r, unsigned way)
+int hardware_twin(const struct results *r, unsigned config)
 {
-	const struct way *w = &r->way[way];
+	const struct configuration *w = &r->configuration[config];
 
 	if (w->machine == HARDWARE)
 		return -1;
-	for (unsigned i = 0; i < r->ways; i++) {
-		const char *engine = *r->run[i].engine ? r->run[i].engine : r->way[i].engine;
+	for (unsigned i = 0; i < r->configurations; i++) {
+		const char *engine =
+			*r->run[i].engine ? r->run[i].engine : r->configuration[i].engine;
 
-		if (r->way[i].machine == HARDWARE && r->run[i].ended &&
-		    !strcmp(engine, w->engine) && !strcmp(r->way[i].prep, w->prep))
+		if (r->configuration[i].machine == HARDWARE && r->run[i].ended &&
+		    !strcmp(engine, w->engine) && !strcmp(r->configuration[i].prep, w->prep))
 			return (int)i;
 	}
 	return -1;
 }
 
-double table_switches_of(const struct results *r, const struct row *row, unsigned way)
+double table_switches_of(const struct results *r, const struct row *row, unsigned config)
 {
-	int twin = counted_twin(r, way);
+	int twin = counted_twin(r, config);
 
-	if (in_ring(r, way) && twin != (int)way) /* gate.S loads CR3 on each way out and in */
-		return 2 * count_of(r, row, way, "exits");
+	if (in_ring(r, config) &&
+	    twin != (int)config) /* engine/ring/gate.S loads CR3 on each way out and in */
+		return 2 * count_of(r, row, config, "exits");
 	if (twin < 0)
-		return is_native(r, way) ? 0 : -1;
+		return is_native(r, config) ? 0 : -1;
 	return row->at[twin].event[SIDE_HYPERVISOR][EVENT_cr3] +
 	       row->at[twin].event[SIDE_GATE][EVENT_cr3];
 }
 
-/* In ring 1 a guest's own CR3 loads and INVLPGs only trap. */
-double tlb_flushes_of(const struct results *r, const struct row *row, unsigned way)
+/* In ring 1 a guest's own CR3 loads and INVLPGs trap, so they do not count. */
+double tlb_flushes_of(const struct results *r, const struct row *row, unsigned config)
 {
-	int twin = counted_twin(r, way);
+	int twin = counted_twin(r, config);
 
 	if (twin < 0)
 		return -1;
 	const struct cell *c = &row->at[twin];
-	double n = count_of(r, row, way, "flush") + table_switches_of(r, row, way) +
+	double n = count_of(r, row, config, "flush") + table_switches_of(r, row, config) +
 		   c->event[SIDE_GATE][EVENT_invlpg] + c->event[SIDE_HYPERVISOR][EVENT_invlpg];
-	if (!in_ring(r, way))
+	if (!in_ring(r, config))
 		n += c->event[SIDE_GUEST][EVENT_cr3] + c->event[SIDE_GUEST][EVENT_invlpg];
 	return n;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a comparison has found: the ways it was run, and for each operation what it cost and what
- * happened. Filled from consoles and from events files, read by table.c, json.c, model.c, report.c.
+ * The results of a comparison: its configurations, and for each operation its cost and events.
+ * Filled from consoles and events files; read by table.c, json.c, model.c and html.c.
  */
 #ifndef BENCH_RESULTS_H
 #define BENCH_RESULTS_H
@@ -19,18 +19,18 @@ extern const struct machine_info {
 	const char *metric; /* what a value counts: "instructions" or "cycles" */
 } machine_info[MACHINES];
 
-/* A way to run a guest. The first of each machine is native. */
-struct way {
+/* A configuration in which a guest runs. The first of each machine is native. */
+struct configuration {
 	const char *title;
 	const char *engine, *prep; /* "none", "native" on the bare machine */
 	enum machine_kind machine;
 };
 
-#define WAYS_MAX     24
-#define OPS_MAX	     40
-#define COUNTERS_MAX 16
+#define CONFIGURATIONS_MAX 24
+#define OPS_MAX		   40
+#define COUNTERS_MAX	   16
 
-/* One operation, one way. */
+/* One operation, in one configuration. */
 struct cell {
 	bool measured;
 	double value;		    /* of the machine's metric, for one operation */
@@ -40,7 +40,7 @@ struct cell {
 
 struct row {
 	char op[32];
-	struct cell at[WAYS_MAX];
+	struct cell at[CONFIGURATIONS_MAX];
 };
 
 /* One run of all operations. */
@@ -64,48 +64,48 @@ struct run {
 
 struct results {
 	const char *guest; /* "rtos", "linux" */
-	const struct way *way;
-	unsigned ways;
+	const struct configuration *configuration;
+	unsigned configurations;
 	struct row row[OPS_MAX];
 	unsigned rows;
 	char counter[COUNTERS_MAX][16]; /* names, from the hypervisor */
 	unsigned counters;
-	struct run run[WAYS_MAX];
+	struct run run[CONFIGURATIONS_MAX];
 	bool bare; /* HARDWARE is the bare machine, from a record (metal.h), and not KVM */
 };
 
 const char *machine_title(const struct results *r, enum machine_kind machine);
 
-/* A line of the console of that way. */
-void results_take(struct results *r, unsigned way, const char *line);
-/* Nothing was measured that way after all. */
-void results_forget(struct results *r, unsigned way);
+/* A line of the console of that configuration. */
+void results_take(struct results *r, unsigned config, const char *line);
+/* Discards the results of that configuration. */
+void results_forget(struct results *r, unsigned config);
 
-/* The events file of that way's run, after its end. 0, or -1 with a line on stderr. */
-int results_take_events(struct results *r, unsigned way, const char *path);
+/* The events file of that configuration's run, after its end. 0, or -1 with a line on stderr. */
+int results_take_events(struct results *r, unsigned config, const char *path);
 
-unsigned native_of(const struct results *r, unsigned way);
-bool is_native(const struct results *r, unsigned way);
-int way_find(const struct results *r, enum machine_kind machine, const char *engine,
-	     const char *prep); /* or -1 */
+unsigned native_of(const struct results *r, unsigned config);
+bool is_native(const struct results *r, unsigned config);
+int configuration_find(const struct results *r, enum machine_kind machine, const char *engine,
+		       const char *prep); /* or -1 */
 bool machine_measured(const struct results *r, enum machine_kind machine);
 const struct row *row_find(const struct results *r, const char *op); /* or NULL */
 
-double count_of(const struct results *r, const struct row *row, unsigned way, const char *name);
-/* Exits that the guest did not ask for and the machine did not cause. */
-double traps_of(const struct results *r, const struct row *row, unsigned way);
-/* The way whose run counted events for this one, or -1: its own; or for Bochs, which counts none,
- * the same guest's in QEMU, where svm does for vmx. */
-int counted_twin(const struct results *r, unsigned way);
-/* The way that measured the same on hardware, or -1; there auto is the engine that it became. */
-int hardware_twin(const struct results *r, unsigned way);
-/* Loads of CR3 by the hypervisor, and flushes of the TLB by anybody; negative: not known. */
-double table_switches_of(const struct results *r, const struct row *row, unsigned way);
-double tlb_flushes_of(const struct results *r, const struct row *row, unsigned way);
+double count_of(const struct results *r, const struct row *row, unsigned config, const char *name);
+/* Exits other than hypercalls and physical interrupts. */
+double traps_of(const struct results *r, const struct row *row, unsigned config);
+/* The configuration whose run counted events for this one, or -1. It is the same one, or for Bochs,
+ * which cannot count, the same guest in QEMU, with svm in place of vmx. */
+int counted_twin(const struct results *r, unsigned config);
+/* The same configuration on hardware, or -1; auto there stands for the engine that was chosen. */
+int hardware_twin(const struct results *r, unsigned config);
+/* Loads of CR3 by the hypervisor, and all TLB flushes; negative: not known. */
+double table_switches_of(const struct results *r, const struct row *row, unsigned config);
+double tlb_flushes_of(const struct results *r, const struct row *row, unsigned config);
 
 /* First line of a command's output, for the record. */
 void command_line(const char *command, char *out, size_t size);
-/* Lines of C and assembly in the hypervisor; -1: the source is not at hand. */
+/* Lines of C and assembly in the hypervisor; -1 if the source is not available. */
 long count_lines(void);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "kvm.h"
 #include "machine.h"
-#include "way.h"
+#include "configuration.h"
 
-static const struct way ways[] = {
+static const struct configuration configurations[] = {
 	{ "native", "none", "native", QEMU },
 	{ "ring stock", "ring", "stock", QEMU },
 	{ "ring rewritten", "ring", "rewritten", QEMU },
@@ -32,61 +32,61 @@ static const struct way ways[] = {
 void rtos_init(struct results *r)
 {
 	r->guest = "rtos";
-	r->way = ways;
-	r->ways = sizeof(ways) / sizeof(ways[0]);
+	r->configuration = configurations;
+	r->configurations = sizeof(configurations) / sizeof(configurations[0]);
 }
 
-static bool is_pv(const struct way *w)
+static bool is_pv(const struct configuration *w)
 {
 	return !strncmp(w->prep, "pv", 2);
 }
 
-static const char *image_of(const struct way *w)
+static const char *image_of(const struct configuration *w)
 {
 	return is_pv(w)			       ? "rtos-pv.elf"
 	       : !strcmp(w->prep, "rewritten") ? "rtos-rewritten.elf"
 					       : "rtos-pc.elf";
 }
 
-/* Stock under ring takes long for each operation. A local APIC is there for PV guests, whose events
- * do for it, and for untouched ones that are not in ring 1. */
-static const char *cmdline_of(const struct way *w)
+/* Stock under ring is slow in each operation. Only unmodified guests outside ring 1 have a local
+ * APIC; for PV guests, events take its place. */
+static const char *cmdline_of(const struct configuration *w)
 {
 	if (strcmp(w->engine, "ring"))
 		return "bench apic";
 	return !strcmp(w->prep, "stock") ? "bench-short" : is_pv(w) ? "bench apic" : "bench";
 }
 
-int rtos_setup(const struct results *r, unsigned way, bool grub, struct setup *s)
+int rtos_setup(const struct results *r, unsigned config, bool grub, struct setup *s)
 {
 	(void)grub; /* loads it as QEMU does */
-	const struct way *w = &r->way[way];
+	const struct configuration *w = &r->configuration[config];
 
 	*s = (struct setup){ .memory = "64", .append = cmdline_of(w) };
-	if (is_native(r, way))
+	if (is_native(r, config))
 		s->kernel = library_path(image_of(w));
 	else
 		snprintf(s->conf, sizeof(s->conf),
 			 "[machine]\nmitigations = %s\n"
 			 "[guest rtos]\nimage = %s\ncmdline = %s\nmemory = 16M\nengine = %s\n"
 			 "count-at = BENCH\n",
-			 way_mitigations(w), image_of(w), cmdline_of(w), w->engine);
+			 configuration_mitigations(w), image_of(w), cmdline_of(w), w->engine);
 	return 0;
 }
 
-static int measure(struct results *r, unsigned way, bool quiet)
+static int measure(struct results *r, unsigned config, bool quiet)
 {
 	struct setup s;
 
-	return rtos_setup(r, way, false, &s) ? -1 : run_way(r, way, &s, quiet);
+	return rtos_setup(r, config, false, &s) ? -1 : run_configuration(r, config, &s, quiet);
 }
 
 int rtos_measure(struct results *r, enum machine_kind machine, bool peers, bool quiet)
 {
-	for (unsigned i = 0; i < r->ways; i++) {
-		bool peer = !strcmp(r->way[i].engine, "kvm");
+	for (unsigned i = 0; i < r->configurations; i++) {
+		bool peer = !strcmp(r->configuration[i].engine, "kvm");
 
-		if (r->way[i].machine != machine || (peer && !peers))
+		if (r->configuration[i].machine != machine || (peer && !peers))
 			continue;
 		if (peer ? kvm_measure(r, i, quiet) : measure(r, i, quiet))
 			return -1;

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-#include "way.h"
+#include "configuration.h"
 
-static double value_of(const struct results *r, const char *op, int way)
+static double value_of(const struct results *r, const char *op, int config)
 {
 	const struct row *row = row_find(r, op);
 
-	return row && way >= 0 && row->at[way].measured ? row->at[way].value : -1;
+	return row && config >= 0 && row->at[config].measured ? row->at[config].value : -1;
 }
 
 /* --- the RTOS --- */
@@ -42,15 +42,15 @@ static void print_rtos_budgets(const struct results *r)
 	printf("\nbudgets\n");
 	for (unsigned i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
 		const struct budget *b = &budgets[i];
-		int way = way_find(r, b->machine, b->engine, b->prep);
-		double v = value_of(r, b->op, way);
+		int config = configuration_find(r, b->machine, b->engine, b->prep);
+		double v = value_of(r, b->op, config);
 
 		if (v < 0)
 			continue;
 		if (b->times_native)
-			v /= value_of(r, b->op, (int)native_of(r, (unsigned)way));
-		printf("  %-18s %-14s %8.3g, at most %g%s", b->op, r->way[way].title, v, b->at_most,
-		       b->times_native ? " x native" : " instructions");
+			v /= value_of(r, b->op, (int)native_of(r, (unsigned)config));
+		printf("  %-18s %-14s %8.3g, at most %g%s", b->op, r->configuration[config].title,
+		       v, b->at_most, b->times_native ? " x native" : " instructions");
 		print_verdict(v <= b->at_most);
 	}
 }
@@ -67,13 +67,13 @@ static void print_cell(const struct results *r, const struct row *row, unsigned 
 		printf(" %9.1f [%6.2f]", c->value, count_of(r, row, w, "exits"));
 }
 
-/* The most instructions that the hypervisor ran with interrupts masked, at a time. */
+/* The longest stay: the most instructions in a row with interrupts masked. */
 static void print_stays(const struct results *r)
 {
-	for (unsigned w = 0; w < r->ways; w++) {
+	for (unsigned w = 0; w < r->configurations; w++) {
 		if (!r->run[w].stay.instructions)
 			continue;
-		printf("%s: ", r->way[w].title);
+		printf("%s: ", r->configuration[w].title);
 		stay_print(&r->run[w].stay, stdout);
 	}
 }
@@ -82,14 +82,14 @@ static void print_machine(const struct results *r, enum machine_kind machine)
 {
 	printf("\n%s: %s\n%-17s", machine_title(r, machine), machine_info[machine].metric,
 	       "operation");
-	for (unsigned w = 0; w < r->ways; w++)
-		if (r->way[w].machine == machine && r->run[w].ended)
-			printf(" %18s", r->way[w].title);
+	for (unsigned w = 0; w < r->configurations; w++)
+		if (r->configuration[w].machine == machine && r->run[w].ended)
+			printf(" %18s", r->configuration[w].title);
 	putchar('\n');
 	for (unsigned i = 0; i < r->rows; i++) {
 		printf("%-17s", r->row[i].op);
-		for (unsigned w = 0; w < r->ways; w++)
-			if (r->way[w].machine == machine && r->run[w].ended)
+		for (unsigned w = 0; w < r->configurations; w++)
+			if (r->configuration[w].machine == machine && r->run[w].ended)
 				print_cell(r, &r->row[i], w);
 		putchar('\n');
 	}
@@ -97,7 +97,7 @@ static void print_machine(const struct results *r, enum machine_kind machine)
 
 void rtos_table(const struct results *r)
 {
-	int pv = way_find(r, QEMU, "ring", "pv");
+	int pv = configuration_find(r, QEMU, "ring", "pv");
 	long lines = count_lines();
 
 	printf("The RTOS: the cost of one operation, and in brackets exits to the hypervisor\n");
@@ -106,9 +106,9 @@ void rtos_table(const struct results *r)
 			print_machine(r, m);
 	printf("\nimage %lu KiB; hypervisor memory %lu KiB; for the guest", r->run[pv].image_kib,
 	       r->run[pv].hypervisor_kib);
-	for (unsigned w = 0; w < r->ways; w++)
-		if (r->way[w].machine == QEMU && r->run[w].overhead_kib)
-			printf(" %s %lu KiB", r->way[w].title, r->run[w].overhead_kib);
+	for (unsigned w = 0; w < r->configurations; w++)
+		if (r->configuration[w].machine == QEMU && r->run[w].overhead_kib)
+			printf(" %s %lu KiB", r->configuration[w].title, r->run[w].overhead_kib);
 	printf("\nfrom entry to the guest's first instruction: %lu instructions (ring pv)\n",
 	       r->run[pv].first_instruction);
 	print_stays(r);
@@ -128,7 +128,8 @@ static void print_over_budget(const char *op, double over, const char *of_what, 
 /* The budgets of design.md that concern Linux. */
 static void print_linux_budgets(const struct results *r)
 {
-	int ring = way_find(r, QEMU, "ring", "pv"), xen = way_find(r, QEMU, "xen-pv", "pv");
+	int ring = configuration_find(r, QEMU, "ring", "pv"),
+	    xen = configuration_find(r, QEMU, "xen-pv", "pv");
 	const struct run *run = &r->run[ring];
 	double times = run->boot / r->run[0].boot;
 	double kib = (double)(run->hypervisor_kib + run->overhead_kib);
@@ -151,7 +152,7 @@ static void print_linux_budgets(const struct results *r)
 	print_verdict(kib <= most);
 }
 
-/* A value, and what it is over native where that was measured. */
+/* A value, and its difference from native if that was measured. */
 static void print_over(double value, double native, bool is_base)
 {
 	if (is_base)
@@ -162,15 +163,15 @@ static void print_over(double value, double native, bool is_base)
 		printf(" %12.1f %11s", value, "");
 }
 
-static bool is_column(const struct results *r, unsigned way, enum machine_kind machine)
+static bool is_column(const struct results *r, unsigned config, enum machine_kind machine)
 {
-	return r->way[way].machine == machine && r->run[way].ended;
+	return r->configuration[config].machine == machine && r->run[config].ended;
 }
 
 static void print_wall_times(const struct results *r, enum machine_kind machine)
 {
-	printf("seconds on the wall\n%-12s", "");
-	for (unsigned w = 0; w < r->ways; w++)
+	printf("wall time, seconds\n%-12s", "");
+	for (unsigned w = 0; w < r->configurations; w++)
 		if (is_column(r, w, machine))
 			printf(is_native(r, w) ? " %12.1f" : " %12.1f %11s",
 			       (double)r->run[w].wall_ms / 1000, "");
@@ -183,9 +184,9 @@ static void print_linux_machine(const struct results *r, enum machine_kind machi
 
 	printf("\n%s: %s\n%-12s", machine_title(r, machine), machine_info[machine].metric,
 	       "operation");
-	for (unsigned w = 0; w < r->ways; w++)
+	for (unsigned w = 0; w < r->configurations; w++)
 		if (is_column(r, w, machine)) {
-			printf(is_native(r, w) ? " %12s" : " %24s", r->way[w].title);
+			printf(is_native(r, w) ? " %12s" : " %24s", r->configuration[w].title);
 			timed |= r->run[w].wall_ms > 0;
 			booted |= r->run[w].boot > 0;
 		}
@@ -193,7 +194,7 @@ static void print_linux_machine(const struct results *r, enum machine_kind machi
 		bool boot = i == r->rows;
 
 		printf("\n%-12s", boot ? "boot" : r->row[i].op);
-		for (unsigned w = 0; w < r->ways; w++) {
+		for (unsigned w = 0; w < r->configurations; w++) {
 			unsigned n = native_of(r, w);
 
 			if (is_column(r, w, machine))
@@ -214,9 +215,9 @@ void linux_table(const struct results *r)
 	for (enum machine_kind m = 0; m < MACHINES; m++)
 		if (machine_measured(r, m))
 			print_linux_machine(r, m);
-	for (unsigned w = 0; w < r->ways; w++)
-		if (r->way[w].machine == QEMU && *r->run[w].stats)
-			printf("events of the whole run, %s: %s\n", r->way[w].title,
+	for (unsigned w = 0; w < r->configurations; w++)
+		if (r->configuration[w].machine == QEMU && *r->run[w].stats)
+			printf("events of the whole run, %s: %s\n", r->configuration[w].title,
 			       r->run[w].stats);
 	print_stays(r);
 	print_linux_budgets(r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is printed on the terminal, and results.json. */
+/* Output on the terminal, and results.json. */
 #ifndef BENCH_TABLE_H
 #define BENCH_TABLE_H
 

@@ -13,9 +13,9 @@ struct scope {
 	const struct scope *outer;
 };
 
-/* A tag and what it stands for. */
+/* A tag in the template. */
 struct tag {
-	char kind; /* '#', '/', '{', or 0: a text */
+	char kind; /* '#', '/' or '{'; 0 for {{name}} */
 	char name[NAME_MAX_BYTES];
 	const char *begin, *end;
 };
@@ -30,15 +30,14 @@ char *template_read(const char *path)
 		fclose(f);
 		return text;
 	}
-	fprintf(stderr, "veneer: %s: %s\n", path,
-		f && !ferror(f) ? "it is empty" : strerror(errno));
+	fprintf(stderr, "veneer: %s: %s\n", path, f && !ferror(f) ? "is empty" : strerror(errno));
 	if (f)
 		fclose(f);
 	free(text);
 	return NULL;
 }
 
-/* The next tag of text; false: there is none. */
+/* Finds the next tag in text. Returns false if there is none. */
 static bool next_tag(const char *text, const char *end, struct tag *t)
 {
 	const char *at = strstr(text, "{{");
@@ -57,7 +56,7 @@ static bool next_tag(const char *text, const char *end, struct tag *t)
 	return used && !strncmp(at, "}}}", (size_t)(t->end - at));
 }
 
-/* The tag that closes a section whose inside begins at text. */
+/* Finds the tag that closes the section whose content begins at text. */
 static bool find_close(const char *text, const char *end, const char *name, struct tag *close)
 {
 	for (unsigned depth = 1; next_tag(text, end, close); text = close->end) {
@@ -136,11 +135,11 @@ static const char *write_range(FILE *to, const char *text, const char *end,
 		fwrite(text, 1, (size_t)(t.begin - text), to);
 		if (t.kind == '#') {
 			if (!find_close(t.end, end, t.name, &close))
-				return fail("nothing closes", t.name);
+				return fail("no closing tag for", t.name);
 			wrong = write_section(to, t.end, close.begin, value, scope);
 			t.end = close.end;
 		} else if (t.kind == '/' || !json_is_string(value)) {
-			return fail(t.kind ? "nothing opens" : "there is no text for", t.name);
+			return fail(t.kind ? "no opening tag for" : "no string named", t.name);
 		} else {
 			write_text(to, json_string_value(value), !t.kind);
 		}

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-#define STAY_WORDS \
-	"the most that the hypervisor ever ran at a time with interrupts masked, in the whole run"
+#define STAY_WORDS                                                                            \
+	"the most instructions in one stay of the hypervisor with interrupts masked, in the " \
+	"whole run"
 
 static const struct {
 	const char *guest, *op, *text;
@@ -15,26 +16,26 @@ static const struct {
 	{ "rtos", "sem_pingpong", "two semaphores between two threads, there and back" },
 	{ "rtos", "queue_roundtrip", "two message queues between two threads, there and back" },
 	{ "rtos", "timer_wakeup", "from the time a timer is due to the thread that waits for it" },
-	{ "rtos", "tick", "a periodic timer interrupt, its handler and the way back" },
+	{ "rtos", "tick", "a periodic timer interrupt, its handler and the return" },
 	{ "rtos", "int_syscall", "INT n from ring 3 to the kernel and back" },
-	{ "rtos", "exception", "a divide error, its handler and the way back" },
-	{ "rtos", "port_out", "OUT to a port where nobody is" },
+	{ "rtos", "exception", "a divide error, its handler and the return" },
+	{ "rtos", "port_out", "OUT to a port without a device" },
 	{ "rtos", "port_in", "IN from there" },
 	{ "rtos", "cpuid", "CPUID" },
 	{ "rtos", "callret", "a call and its return" },
-	{ "rtos", "timer_set", "asking for a timer interrupt far away" },
+	{ "rtos", "timer_set", "set a timer far in the future" },
 	{ "rtos", "page_touch", "map a page, write to it, unmap it" },
 	{ "rtos", "pte_mod", "change a page-table entry and flush it" },
 	{ "rtos", "page_fault", "a fault whose handler maps the page; then unmap it" },
 	{ "rtos", "eoi", "end of interrupt to the 8259" },
 	{ "rtos", "eoi_apic", "end of interrupt to the local APIC" },
-	{ "rtos", "ipi", "an interrupt to this very processor, taken and ended" },
-	{ "rtos", "compute", "a hundred multiplications: nothing to virtualize" },
+	{ "rtos", "ipi", "an interrupt to its own processor, sent and handled" },
+	{ "rtos", "compute", "a hundred multiplications, nothing to virtualize" },
 	{ "rtos", "hypercall_gate", "an empty hypercall that the gate answers" },
 	{ "rtos", "hypercall_full", "an empty hypercall that the hypervisor answers" },
 	{ "linux", "syscall", "getppid()" },
 	{ "linux", "read", "a byte from /dev/zero" },
-	{ "linux", "yield", "sched_yield() with nobody else to run" },
+	{ "linux", "yield", "sched_yield() with no other runnable process" },
 	{ "linux", "page_fault", "first write to a page" },
 	{ "linux", "mmap", "map 64 pages with memory, unmap them" },
 	{ "linux", "mprotect", "change a page's protection" },
@@ -55,7 +56,7 @@ const char *words_of_op(const char *guest, const char *op)
 	return "";
 }
 
-/* Two ways to do the same, and how much the second takes over the first for each operation. */
+/* Two configurations, and how much the second takes over the first for each operation. */
 struct match {
 	unsigned rows, wins, losses;
 	struct {
@@ -145,39 +146,40 @@ void words_instructions(json_t *to, const struct results *rtos, const struct res
 {
 	struct match m;
 
-	m = play(rtos, way_find(rtos, QEMU, "ring", "rewritten"),
-		 way_find(rtos, QEMU, "svm", "stock"), NULL);
+	m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
+		 configuration_find(rtos, QEMU, "svm", "stock"), NULL);
 	add_match(
 		to, &m,
 		"An RTOS that cannot be changed, rewritten for ring 1 against untouched in AMD-V");
-	m = play(rtos, way_find(rtos, BOCHS, "ring", "rewritten"),
-		 way_find(rtos, BOCHS, "vmx", "stock"), NULL);
+	m = play(rtos, configuration_find(rtos, BOCHS, "ring", "rewritten"),
+		 configuration_find(rtos, BOCHS, "vmx", "stock"), NULL);
 	add_match(to, &m, "The same against VT-x");
-	m = play(rtos, way_find(rtos, QEMU, "ring", "pv"), way_find(rtos, QEMU, "svm", "pv"), NULL);
+	m = play(rtos, configuration_find(rtos, QEMU, "ring", "pv"),
+		 configuration_find(rtos, QEMU, "svm", "pv"), NULL);
 	add_match(to, &m, "The RTOS as a patched guest, ring 1 against AMD-V");
 	if (!linux_rows)
 		return;
-	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
-		 way_find(linux_rows, QEMU, "svm", "pv"), NULL);
+	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
+		 configuration_find(linux_rows, QEMU, "svm", "pv"), NULL);
 	add_match(to, &m, "Linux as a patched guest, ring 1 against AMD-V");
-	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
-		 way_find(linux_rows, QEMU, "xen-pv", "pv"), NULL);
+	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
+		 configuration_find(linux_rows, QEMU, "xen-pv", "pv"), NULL);
 	add_match(to, &m, "Linux as a patched guest, Veneer's ring 1 against Xen PV's ring 3");
 }
 
 static void add_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
 		       const struct processor *p)
 {
-	struct match m = play(rtos, way_find(rtos, QEMU, "ring", "rewritten"),
-			      way_find(rtos, QEMU, "svm", "stock"), p);
+	struct match m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
+			      configuration_find(rtos, QEMU, "svm", "stock"), p);
 	char intro[96];
 
 	snprintf(intro, sizeof(intro), "%s, the RTOS rewritten against untouched", p->name);
 	add_match(to, &m, intro);
 	if (!linux_rows)
 		return;
-	m = play(linux_rows, way_find(linux_rows, QEMU, "ring", "pv"),
-		 way_find(linux_rows, QEMU, "svm", "pv"), p);
+	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
+		 configuration_find(linux_rows, QEMU, "svm", "pv"), p);
 	snprintf(intro, sizeof(intro), "%s, Linux patched in both", p->name);
 	add_match(to, &m, intro);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The report's plain words: what an operation is, and who wins it, drawn from the data. */
+/* Texts of the report: descriptions of operations, and a summary generated from the data. */
 #ifndef BENCH_WORDS_H
 #define BENCH_WORDS_H
 
@@ -10,9 +10,9 @@
 
 const char *words_of_op(const char *guest, const char *op);
 
-/* Add to an array a sentence's parts for each pair of ways: intro, wins, rows, losses, even, best,
- * worst. In instructions, and in the cycles of each processor of the model. linux_rows may be
- * NULL. */
+/* Add to an array a sentence's parts for each pair of configurations: intro, wins, rows, losses,
+ * even, best, worst. In instructions, and in the cycles of each processor of the model. linux_rows
+ * may be NULL. */
 void words_instructions(json_t *to, const struct results *rtos, const struct results *linux_rows);
 void words_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
 		  const struct costs *costs);

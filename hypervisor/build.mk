@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The freestanding image: build/veneer.elf
 
-HV_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
+HV_CFLAGS := $(WARNINGS) $(HERE) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -fstack-protector-strong -mstack-protector-guard=global \
 	-Wframe-larger-than=2048 -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none -fno-builtin -mindirect-branch=thunk-extern \
 	-mindirect-branch-register -Ihypervisor -I. -MMD -MP
-HV_DIRS := arch boot console engine/hvm engine/ring engine/ring/shadow guest insn kernel lib load pc
+HV_DIRS := arch boot console engine/hvm engine/ring engine/ring/emulate engine/ring/shadow guest insn kernel lib \
+	load pc
 HV_SOURCES := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c hypervisor/$(d)/*.S)) \
 	$(wildcard virtio/*.c)
 HV_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(basename $(HV_SOURCES)))

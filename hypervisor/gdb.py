@@ -36,7 +36,7 @@ def wanted(argument):
 
 
 class Guests(gdb.Command):
-    """Lists the guests: name, engine, preparation, phase, vCPUs, verdict."""
+    """Lists the guests: name, engine, preparation, phase, vCPUs, exit code."""
 
     def __init__(self):
         super().__init__('veneer-guests', gdb.COMMAND_STATUS)
@@ -46,7 +46,7 @@ class Guests(gdb.Command):
             print('%u %-12s %-4s %-17s %-14s %u vCPUs, %u MiB%s' % (
                 g['id'], guest_name(g), g['engine']['name'].string(), name_of(g['prepare']),
                 name_of(g['phase']), g['vcpus'], int(g['mmu']['memory_bytes']) >> 20,
-                ', verdict %d' % g['verdict'] if g['ended'] else ''))
+                ', exit code %d' % g['exit_code'] if g['ended'] else ''))
 
 
 class Vcpus(gdb.Command):

@@ -240,7 +240,7 @@ static void fill_string(const struct decoded *d, struct insn *i)
 		i->flags |= INSN_REP;
 }
 
-/* The operand that is not the register the operation implies. */
+/* The operand other than the register that the operation implies. */
 static void fill_operands(const struct decoded *d, struct insn *i)
 {
 	for (unsigned n = 0; n < d->zydis.operand_count_visible; n++) {

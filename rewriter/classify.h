@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From Zydis's decoding to ours: which instructions are sensitive, and what the hypervisor needs to
- * know of them. */
+/* Converts Zydis's decoding: which instructions are sensitive, and what the hypervisor needs to
+ * know about them. */
 #ifndef REWRITER_CLASSIFY_H
 #define REWRITER_CLASSIFY_H
 
@@ -16,15 +16,15 @@ struct decoded {
 /* How an instruction behaves in ring 1, unpatched. */
 enum behaviour {
 	PLAIN,	    /* as in ring 0 */
-	TRAPS,	    /* by itself: the hypervisor emulates it */
-	SILENT,	    /* does something else without a trap */
+	TRAPS,	    /* traps: the hypervisor emulates it */
+	SILENT,	    /* behaves differently without a trap */
 	IMPOSSIBLE, /* cannot be made to work under the ring engine */
 };
 
 void decoder_init(bool code64);
 bool decode(const uint8_t *code, size_t bytes, struct decoded *d);
 
-/* Fills insn (op INSN_OTHER when plain). */
+/* Fills insn (op INSN_OTHER if it is not sensitive). */
 enum behaviour classify(const struct decoded *d, struct insn *insn);
 const char *op_name(unsigned op);
 

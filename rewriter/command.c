@@ -22,23 +22,23 @@ static const char rewrite_help[] =
 	"IN is an ELF32 i386 executable, with or without symbols and Multiboot header; it is not "
 	"changed.\n"
 	"\n"
-	"  -o, --output OUT      the rewritten ELF file; appears whole or not at all\n"
+	"  -o, --output OUT      the rewritten ELF file; written completely or not at all\n"
 	"      --report FILE     what was done to each site, as JSON\n"
-	"      --profile FILE    a console log of an earlier run: the addresses in its \"profile\" "
-	"lines\n"
-	"                        are taken as code\n"
+	"      --profile FILE    a console log of an earlier run: addresses in its \"profile\" "
+	"lines are\n"
+	"                        treated as code\n"
 	"      --force           write OUT even if a site could not be made safe\n"
-	"      --quiet           no summary\n"
+	"      --quiet           print no summary\n"
 	"\n"
-	"Exit status: 0 done; 1 a file is wrong or a site was refused; 2 wrong command line.\n";
+	"Exit status: 0 success; 1 a file is wrong or a site was refused; 2 wrong command line.\n";
 
 static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
 				   "\n"
 				   "Shows the sensitive instructions of an ELF32 i386 executable "
-				   "and what rewriting does to each; of\n"
-				   "a rewritten one, each site before and after.\n"
+				   "and how each would be rewritten; for\n"
+				   "a rewritten executable, each site before and after.\n"
 				   "\n"
-				   "      --json            for programs\n";
+				   "      --json            print JSON\n";
 
 struct profile {
 	uint32_t *address;
@@ -82,10 +82,10 @@ static void list_refused(const struct rewrite *r)
 			fprintf(stderr, "veneer: %s: %#x: %s: %s\n", r->image->path,
 				r->site[i].address, op_name(r->site[i].insn.op), r->site[i].why);
 	if (r->map.undecodable)
-		fprintf(stderr, "veneer: %s: %u addresses that code leads to hold no instruction\n",
+		fprintf(stderr, "veneer: %s: %u branch targets hold no valid instruction\n",
 			r->image->path, r->map.undecodable);
 	if (r->map.conflicts)
-		fprintf(stderr, "veneer: %s: %u addresses are reached inside an instruction\n",
+		fprintf(stderr, "veneer: %s: %u branch targets are inside an instruction\n",
 			r->image->path, r->map.conflicts);
 }
 
@@ -112,7 +112,7 @@ static int finish(struct rewrite *r, const struct options *o)
 	if (o->report && report_write(r, o->report, why, sizeof(why)))
 		return fail(o->report, why);
 	if (unsafe && !o->force)
-		return fail(o->in, "not rewritten: --force does it all the same");
+		return fail(o->in, "not rewritten: --force writes it anyway");
 	if (output_write(r, o->out, why, sizeof(why)))
 		return fail(o->out, why);
 	report_warning(r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `veneer rewrite` and `veneer inspect`: exit status 0, 1 for what is wrong with a file, 2 for what
- * is wrong with the command line. */
+/* `veneer rewrite` and `veneer inspect`: exit status 0; 1 for a wrong file; 2 for a wrong command
+ * line. */
 #ifndef REWRITER_COMMAND_H
 #define REWRITER_COMMAND_H
 

@@ -31,12 +31,13 @@ struct image {
 	bool has_symbols, multiboot, rewritten;
 };
 
-/* 0, or -1 with one line in why (at least 200 bytes). Checks every offset that is used later. */
+/* Returns 0, or -1 with one line in why (at least 200 bytes). Checks every offset that is used
+ * later. */
 int image_read(struct image *im, const char *path, char *why, size_t why_bytes);
 int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t why_bytes);
 void image_free(struct image *im);
 
-/* Bytes at an address that are in the file, or NULL; *left is how many follow. */
+/* The bytes of the file at an address, or NULL; *left is how many there are. */
 uint8_t *image_at(const struct image *im, uint32_t address, uint32_t *left);
 bool image_is_code(const struct image *im, uint32_t address);
 

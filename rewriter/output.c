@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The output file: the original's bytes with the patches in place, and appended to it the window's
- * contents, a new program header table (two entries more), a new section header table, so that
- * readelf, objdump and gdb see .veneer.stubs, .veneer.sites, .veneer.original and the note.
+ * The output file: the patched original, followed by the window's contents, a new program header
+ * table (with two more entries), and a new section header table, so that readelf, objdump and gdb
+ * see .veneer.stubs, .veneer.sites, .veneer.original and the note.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ struct layout {
 	size_t window_offset, note_offset, note_bytes, original_offset, original_bytes;
 };
 
-/* Each run of changed bytes of a segment, as it was. */
+/* The original bytes of each changed range of a segment. */
 static void append_changes(struct buffer *b, const struct image *im, const struct segment *s,
 			   struct layout *l)
 {
@@ -120,7 +120,7 @@ static void append_note(struct buffer *b, const struct rewrite *r, struct layout
 	l->note_bytes = b->used - l->note_offset;
 }
 
-/* For `veneer inspect`: address, treatment, stub, length and bytes of each site as it was. */
+/* For `veneer inspect`: address, treatment, stub, length and original bytes of each site. */
 static void append_original(struct buffer *b, const struct rewrite *r, struct layout *l)
 {
 	l->original_offset = align(b, 4);
@@ -176,7 +176,7 @@ struct section_name {
 	Elf32_Shdr header;
 };
 
-/* The old section headers, if there are any, and ours behind them; the name table is made anew. */
+/* The old section headers, if any, followed by ours, with a new name table. */
 static void append_shdrs(struct buffer *b, const struct layout *l)
 {
 	struct section_name ours[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What was done to an image: JSON for programs, a table for people. */
+/* The report on an image: as JSON, and as a table. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

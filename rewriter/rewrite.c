@@ -12,7 +12,7 @@
 #define HOP_BYTES      2
 #define GROUP_MAX      8
 
-/* A run of instructions that moves into one stub. */
+/* A group of instructions that moves into one stub. */
 struct group {
 	uint32_t start, bytes; /* bytes of instructions moved */
 	uint32_t room;	       /* bytes at start that may be overwritten, padding included */
@@ -88,7 +88,7 @@ static void emit_jump(struct rewrite *r, uint32_t to)
 	emit32(r, to - next);
 }
 
-/* The real IF is always 1 in ring 1, so the image of the flags is one XOR with the mask away. */
+/* The real IF is always 1 in ring 1, so one XOR with the mask gives the virtual flags. */
 static void emit_pushf(struct rewrite *r, bool flags_dead)
 {
 	if (flags_dead) {
@@ -301,8 +301,8 @@ static int inside_group(const struct group *g, uint32_t target)
 	return -1;
 }
 
-/* Nothing from outside may lead into what the patch overwrites: branches to there must all be the
- * group's own. What lies behind those bytes stays as it was, for whoever jumps to it. */
+/* No branch from outside the group may lead into the bytes that the patch overwrites. The bytes
+ * after those stay unchanged, since code may jump there. */
 static bool closed(const struct rewrite *r, const struct group *g, unsigned patch)
 {
 	for (unsigned i = 1; i < g->count; i++) {
@@ -320,8 +320,8 @@ static bool closed(const struct rewrite *r, const struct group *g, unsigned patc
 	return true;
 }
 
-/* Instructions from start on until the site is among them and there is room for a patch of so many
- * bytes. */
+/* Collects instructions from start on until they include the site and have room for a patch of that
+ * size. */
 static bool fill_group(const struct rewrite *r, struct group *g, uint32_t start, uint32_t site,
 		       unsigned patch)
 {
@@ -363,7 +363,7 @@ static bool untouched(struct rewrite *r, const struct group *g)
 	return true;
 }
 
-/* A run of padding behind the end of a block, near enough for a short jump at address. */
+/* Padding after the end of a block, in reach of a short jump at address. */
 static uint32_t find_hole(const struct rewrite *r, uint32_t address)
 {
 	for (uint32_t at = address + HOP_BYTES - 128; at < address + HOP_BYTES + 127; at++) {
@@ -400,7 +400,7 @@ static enum tactic find_group(struct rewrite *r, uint32_t address, struct group 
 	return TACTIC_NONE;
 }
 
-/* A branch within the group: its place is filled in when the stub stands. */
+/* A branch within the group: resolved when the stub is complete. */
 struct fixup {
 	unsigned at; /* offset of the 32-bit displacement in the stubs */
 	int to;	     /* instruction of the group */
@@ -500,7 +500,7 @@ static void plant(struct rewrite *r, struct site *s)
 	s->planted = true;
 }
 
-/* A moved instruction whose original is still there traps when something else jumps to it. */
+/* A moved instruction whose original remains in place: it traps if other code jumps to it. */
 static void keep_original(struct rewrite *r, struct site *s)
 {
 	if (s->behaviour == PLAIN)

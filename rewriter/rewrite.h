@@ -17,14 +17,14 @@
 
 enum treatment { TREAT_NATIVE, TREAT_INLINE, TREAT_TRAP, TREAT_REFUSED, TREATMENTS };
 
-/* Ways to make room for the jump to a stub, five bytes, tried in this order. */
+/* Tactics to make room for the five-byte jump to a stub, tried in this order. */
 enum tactic {
 	TACTIC_NONE,
 	TACTIC_FUSED,	 /* already inside another site's stub */
 	TACTIC_FORWARD,	 /* displace what follows */
-	TACTIC_PADDING,	 /* the block ends; use the padding behind it */
+	TACTIC_PADDING,	 /* use the padding after the end of the block */
 	TACTIC_BACKWARD, /* displace what stands before */
-	TACTIC_HOP,	 /* two bytes to a near hole of padding, which holds the jump */
+	TACTIC_HOP,	 /* two-byte jump to nearby padding, which holds the five-byte one */
 	TACTICS
 };
 
@@ -56,12 +56,12 @@ struct rewrite {
 	unsigned refused, tactic_count[TACTICS];
 };
 
-/* Analyses and (in memory) patches. 0, or -1 with why. */
+/* Analyses and patches in memory. Returns 0, or -1 with why. */
 int rewrite_image(struct rewrite *r, struct image *im, const uint32_t *profile, unsigned profiled,
 		  char *why, size_t why_bytes);
 void rewrite_free(struct rewrite *r);
 
-/* output.c: the finished ELF file, whole or not at all. */
+/* output.c: writes the ELF file, completely or not at all. */
 int output_write(struct rewrite *r, const char *path, char *why, size_t why_bytes);
 
 /* report.c */

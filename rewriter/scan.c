@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define SPAN_MAX       (64u << 20)
-#define FUNCTION_ALIGN 16 /* where compilers put functions; what lies elsewhere may be data */
+#define FUNCTION_ALIGN 16 /* alignment of functions by compilers; anything else may be data */
 
 struct worklist {
 	uint32_t *address;
@@ -92,7 +92,7 @@ static void note_references(const struct code_map *m, const struct decoded *d,
 	}
 }
 
-/* Follows code from the work list. On a trial (guessed), stops at the first thing that is wrong. */
+/* Follows code from the work list. On a trial (guessed), stops at the first inconsistency. */
 static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct worklist *refs,
 		   struct worklist *done)
 {
@@ -186,8 +186,8 @@ static void try_references(struct code_map *m, struct worklist *refs)
 	free(done.address);
 }
 
-/* Words of data that could be pointers to code: targets at least, so that nothing is displaced over
- * them, whatever they are. */
+/* Data words that could be pointers to code count as branch targets, so that nothing is displaced
+ * over them. */
 static void mark_pointers(struct code_map *m)
 {
 	for (unsigned i = 0; i < m->image->segments; i++) {

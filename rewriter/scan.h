@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finding code. Certain: what can be reached from the entry, the symbols, a profile's addresses and
- * the direct branches of certain code. Referenced: what certain code names by an immediate operand,
- * if everything that can be reached from there decodes and agrees with what is known. The rest of
- * the executable ranges, and what is named but not aligned as compilers align functions, is left
- * alone: data is never patched on a guess.
+ * Finding code. Certain code is reached from the entry, the symbols, a profile's addresses and
+ * direct branches of certain code. Referenced code is named by an immediate operand in certain
+ * code, if everything reachable from there decodes and is consistent with known code. The rest of
+ * the executable ranges, and referenced addresses that are not aligned as compilers align
+ * functions, are left alone: data is never patched on a guess.
  */
 #ifndef REWRITER_SCAN_H
 #define REWRITER_SCAN_H
@@ -43,7 +43,7 @@ static inline uint8_t map_at(const struct code_map *m, uint32_t address)
 bool decode_at(const struct image *im, uint32_t address, struct decoded *d);
 /* Target of a direct near branch, if it is one. */
 bool branch_target(const struct decoded *d, uint32_t address, uint32_t *target);
-/* Nothing follows: jmp, ret, iret, ud2. */
+/* Execution does not continue after it: jmp, ret, iret, ud2. */
 bool ends_block(const struct decoded *d);
 
 #endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The RTOS for both of its machines: build/rtos-pv.elf and build/rtos-pc.elf
 
-RTOS_COMMON := $(WARNINGS) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+RTOS_COMMON := $(WARNINGS) $(HERE) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -mgeneral-regs-only -fno-builtin \
 	-Irtos-pv/include -Irtos-pv/kernel -MMD -MP
 RTOS_PV_CFLAGS := $(RTOS_COMMON) -m64 -mno-red-zone -mcmodel=small -Ihypervisor -Irtos-pv/pvlib \
@@ -16,12 +16,12 @@ RTOS_PC_OBJECTS := $(patsubst %,$(BUILD)/pc/%.o,$(basename $(RTOS_SHARED) \
 	$(wildcard rtos-pv/port-pc/*.c rtos-pv/port-pc/*.S)))
 
 define rtos_rules
-$(BUILD)/$(1)/%.o: %.c | packages
+$(BUILD)/$(1)/%.o: %.c Makefile rtos-pv/build.mk | packages
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
 	$$(Q)$$(CC) $(2) -c $$< -o $$@
 
-$(BUILD)/$(1)/%.o: %.S | packages
+$(BUILD)/$(1)/%.o: %.S Makefile rtos-pv/build.mk | packages
 	@mkdir -p $$(@D)
 	$$(call say,AS,$$@)
 	$$(Q)$$(CC) $(2) -c $$< -o $$@

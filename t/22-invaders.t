@@ -179,7 +179,7 @@ for (['left', "\e[D"], ['right', "\e[C"]) {
 }
 
 send_slowly("\001:stop game\r");
-like(line_like(qr/(verdict game -?\d+)/) // '', qr/verdict game 0/, 'the run ends');
+like(line_like(qr/(exit code of game: -?\d+)/) // '', qr/exit code of game: 0/, 'the run ends');
 monitor_command('quit') if kill 0, $native;
 kill 'KILL', $native;
 waitpid $native, 0;

@@ -23,7 +23,7 @@ for (['pv', 'rtos-pv.elf'], ['stock', 'rtos-pc.elf'], ['rewritten', 'rtos-rewrit
 ($status, $text) = run_guests('svm-beside', guest('soft', image => 'rtos-rewritten.elf', cmdline => 'test', engine => 'ring') .
 	guest('hard', image => 'rtos-pc.elf', cmdline => 'test', engine => 'svm') .
 	guest('chosen', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'auto'), '--cpus', 1, '--icount');
-like($text, qr/^veneer: verdict $_ 0$/m, "side by side on one core: $_ is well") or diag($text) for qw(soft hard chosen);
+like($text, qr/^veneer: exit code of $_: 0$/m, "side by side on one core: $_ is well") or diag($text) for qw(soft hard chosen);
 like($text, qr/^veneer: chosen: .* engine svm, pv$/m, 'auto takes the hardware');
 
 # On other processors.

@@ -23,7 +23,7 @@ for (['pv', 'rtos-pv.elf'], ['stock', 'rtos-pc.elf'], ['rewritten', 'rtos-rewrit
 ($status, $text) = run_guests('vmx-beside', guest('soft', image => 'rtos-rewritten.elf', cmdline => 'spin', engine => 'ring') .
 	guest('hard', image => 'rtos-pc.elf', cmdline => 'spin', engine => 'vmx') .
 	guest('chosen', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'auto'), '--cpus', 1);
-like($text, qr/^veneer: verdict $_ 0$/m, "side by side on one core: $_ is well") or diag($text) for qw(soft hard chosen);
+like($text, qr/^veneer: exit code of $_: 0$/m, "side by side on one core: $_ is well") or diag($text) for qw(soft hard chosen);
 like($text, qr/^veneer: chosen: .* engine vmx, pv$/m, 'auto takes the hardware');
 
 spew('build/test-vmx-cpu.conf', guest('rtos', image => 'rtos-pv.elf', engine => 'vmx'));

@@ -30,7 +30,7 @@ for (['a reboot loop', 'loop', guest('loop', image => 't/reboots.elf', memory =>
 	my ($first, $second) = exits($text, $name);
 	ok(defined $second && $first == $second, "$what: and nothing of it runs: $first exits, then $second") or diag($text);
 	like($text, qr/paused.*^veneer: .\d $name +(running|waiting|stopped)/ms, "$what: resume is, too");
-	like($text, qr/^veneer: $name: stopped from the monitor, verdict 0$/m, "$what: stop is not lost");
+	like($text, qr/^veneer: $name: stopped from the monitor, exit code 0$/m, "$what: stop is not lost");
 }
 
 my ($status, $text) = run_guests('control-reset', guest('loop', image => 't/reboots.elf', memory => '512M', share => 40) .
@@ -40,7 +40,7 @@ my ($status, $text) = run_guests('control-reset', guest('loop', image => 't/rebo
 is($status, 0, 'reset: the run ends well') or diag($text);
 is(scalar(() = $text =~ /^done: well$/mg), 2, 'reset: a guest that has ended starts again');
 like($text, qr/^veneer: loop: reset\n.*^loop: so far: started again$/ms, 'reset: so does one that is paused in a restart');
-like($text, qr/^veneer: loop: stopped from the monitor, verdict 0$/m, 'reset: and can be stopped');
+like($text, qr/^veneer: loop: stopped from the monitor, exit code 0$/m, 'reset: and can be stopped');
 
 # The monitor says what it looked at: tables of a guest that runs or has ended, or that there are none.
 ($status, $text) = run_guests('control-check', guest('loop', image => 't/reboots.elf', memory => '512M', share => 40) .

@@ -47,7 +47,7 @@ for my $way ('none native', 'ring stock', 'ring rewritten', 'ring pv', 'auto sto
 ok($value{"hardware linux $_"}{fork}{cycles}, "on KVM: Linux, $_") for 'none native', 'ring pv', 'auto pv';
 cmp_ok($value{'hardware rtos auto pv'}{cpuid}{exits}, '>', 0.9, 'with the hypervisor\'s counts');
 my $html = slurp('build/test-bench4/report.html');
-my $beside = qr/<th>way<\/th><th>measured<\/th>.*?<tr><td>svm pv<\/td><td>[\d.]+<\/td><td>[\d.]+<\/td>/s;
+my $beside = qr/<th>configuration<\/th><th>measured<\/th>.*?<tr><td>svm pv<\/td><td>[\d.]+<\/td><td>[\d.]+<\/td>/s;
 like($html, $beside, 'the report has them beside the model');
 like($html, qr/>KVM<\/text>/, 'and KVM as a bar');
 
@@ -91,7 +91,7 @@ like(slurp('build/test-bench5/report.html'), $beside, 'the report has it beside 
 
 metal_values($vt . substr($native, 0, -200));
 is($status, 0, 'half of a measurement');
-like($text, qr/^veneer: $record: rtos, native: not measured to the end, left out$/m, 'is left out, and named');
+like($text, qr/^veneer: $record: rtos, native: not measured to the end, ignored$/m, 'is left out, and named');
 metal_values("no such thing\n");
 is($status, 1, 'no record');
 like($text, qr/^veneer: $record: no measurement in it: want .* veneer bench --iso writes$/, 'is said in a line');

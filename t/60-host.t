@@ -47,12 +47,12 @@ for (['--timeout', [qw(abc -1 1s), ''], 'a whole number from 0 to 2000000'], ['-
 }
 refused('--worse much', 'veneer: --worse much: want a number', qw(bench --worse much));
 refused('--icount with KVM', 'veneer: --icount: KVM does not count instructions: want --accel tcg', @options_run, qw(--icount --accel kvm --print));
-for (['run', [], 'which configuration?'], ['run', ['a', 'b'], 'want one configuration'], ['rewrite', [], 'want one kernel'],
-	['rewrite', ['a'], 'want -o OUT'], ['inspect', [], 'want one kernel'], ['bench', ['a'], 'it takes options, and no other word'],
+for (['run', [], 'want a configuration'], ['run', ['a', 'b'], 'want one configuration'], ['rewrite', [], 'want one kernel'],
+	['rewrite', ['a'], 'want -o OUT'], ['inspect', [], 'want one kernel'], ['bench', ['a'], 'unexpected argument'],
 	['bench', ['--worse', 3], '--worse is for --compare'],
 	['run', ['--nonsense'], q(unrecognized option '--nonsense')]) {
 	my ($command, $words, $want) = @$_;
-	refused("$command @$words", "veneer $command: $want\nveneer $command --help tells how it is used", $command, @$words);
+	refused("$command @$words", "veneer $command: $want\nsee veneer $command --help", $command, @$words);
 }
 
 ($status, $text) = veneer('run', 'nowhere.conf');
@@ -65,10 +65,10 @@ like($text, qr/nowhere.elf: No such file/, 'is said');
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
 is($status, 2, 'and nothing is started');
 ($status, $text) = run_guests('header', "[guest a b]\nimage = rtos-pv.elf\n");
-is("$status $text", "2 veneer: build/test-header.conf:1: guest name \"a b\": want 1 to 23 of letters, digits, - and _\n", 'a wrong header: one line');
+is("$status $text", "2 veneer: build/test-header.conf:1: guest name \"a b\": want 1 to 23 letters, digits, - or _\n", 'a wrong header: one line');
 ($status, $text) = run_guests('twice', guest('a', image => 'rtos-pv.elf') . "cpus = 1\nimage = rtos-pc.elf\n");
-is("$status $text", "2 veneer: build/test-twice.conf:4: image: stands in line 2 already\n", 'a key that stands twice, too');
-for (["rsb, foo\n", 2, 'want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl'], ["rsb\nmitigations = off\n", 3, 'stands in line 2 already']) {
+is("$status $text", "2 veneer: build/test-twice.conf:4: image: already given in line 2\n", 'a key that stands twice, too');
+for (["rsb, foo\n", 2, 'want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl'], ["rsb\nmitigations = off\n", 3, 'already given in line 2']) {
 	my ($value, $line, $why) = @$_;
 	($status, $text) = run_guests('machine', "[machine]\nmitigations = $value" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 	is("$status $text", "2 veneer: build/test-machine.conf:$line: mitigations: $why\n", 'a wrong line of [machine] starts nothing');
@@ -106,7 +106,7 @@ sub check {
 }
 check('all is right', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '0 ');
 check('a wrong line', $half, '2 ' . $wrong =~ s/half/check/r);
-check('a byte order mark', "\xef\xbb\xbf" . guest('a', image => 'rtos-pv.elf'), "2 veneer: build/test-check.conf: begins with a byte order mark: save it without\n");
+check('a byte order mark', "\xef\xbb\xbf" . guest('a', image => 'rtos-pv.elf'), "2 veneer: build/test-check.conf: begins with a byte order mark: save it without one\n");
 for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 	open my $f, '>', "build/$_->[0]" or die;
 	truncate $f, $_->[1];
@@ -114,11 +114,11 @@ for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 check('files', guest('a', image => '.') . guest('b', image => 'nowhere') . guest('c', image => '/dev/zero') . guest('d', image => 'test-sparse') .
 	guest('e', image => 'rtos-pv.elf', module => 'test-sparse-module'),
 	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '1: guest "a": build/.: Is a directory', '3: guest "b": build/nowhere: No such file or directory',
-		'5: guest "c": /dev/zero: not a file of a known size', '7: guest "d": build/test-sparse: File too large',
+		'5: guest "c": /dev/zero: not a regular file', '7: guest "d": build/test-sparse: File too large',
 		'9: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
 unlink 'build/test-sparse', 'build/test-sparse-module';
 refused('a folder as configuration', 'veneer: build: Is a directory', qw(check build));
-refused('check of nothing', "veneer check: which configuration?\nveneer check --help tells how it is used", 'check');
+refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
 
 # Several of them: all are done.
 unlink 'build/test-both.cpio', 'build/test-both.iso';
@@ -140,8 +140,8 @@ SKIP: {
 	refused('--print of Bochs', 'veneer: --print: Bochs is started with a file of settings: want --accel tcg', @options_run, qw(--accel bochs --print));
 }
 spew('build/test-huge.conf', guest('small', image => 'rtos-pv.elf') . guest('huge', image => 'rtos-pv.elf', memory => '8G'));
-for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memory = 8192M, the most: this host has no \d+ MiB for a machine: want less\n\z/, ''],
-	['by an option', qr/\Aveneer: --memory 9000: this host has no 9000 MiB for a machine: want less\n\z/, '--memory 9000']) {
+for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memory = 8192M, the most: this host does not have \d+ MiB for the machine: use less\n\z/, ''],
+	['by an option', qr/\Aveneer: --memory 9000: this host does not have 9000 MiB for the machine: use less\n\z/, '--memory 9000']) {
 	my ($what, $why, $options) = @$_;
 	($status, $text) = command('bash', '-c', "ulimit -v 4000000; exec build/veneer run build/test-huge.conf --accel tcg $options");
 	is($status, 2, "more memory than the host has, $what: exit status");
@@ -186,7 +186,7 @@ like($text, qr/stopped after 2 s/, 'and is said');
 
 # --- what cannot be written: seen before the start where it can be, and no success ---
 for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a folder where you may write'],
-	['--stay', 'build', 'it is a folder: want the name of a file'], ['--stay', '/dev/full', 'not a file that can be replaced: want another name'],
+	['--stay', 'build', 'is a folder: want the name of a file'], ['--stay', '/dev/full', 'not a file that can be replaced: want another name'],
 	['--stay', 'build/veneer/stay', 'build/veneer: Not a directory: want a folder where you may write'],
 	['--iso', '/nowhere/test.iso', '/nowhere: No such file or directory: want a folder where you may write']) {
 	my ($option, $path, $why) = @$_;
@@ -256,7 +256,7 @@ is($status, 0, 'a picture is taken');
 like(slurp('build/test.png'), qr/^\x89PNG/, 'it is a PNG');
 like(slurp('build/test.log'), qr/^veneer: all done, all well/m, 'the log is kept');
 
-# --- the verdict: what the hypervisor says and the emulator's exit status, never what a guest prints ---
+# --- the exit code: what the hypervisor says and the emulator's exit status, never what a guest prints ---
 my $spin = guest('a', image => 'rtos-pv.elf', cmdline => 'spin');
 my $game = guest('game', image => 'invaders.elf', cpus => 1);
 
@@ -269,7 +269,7 @@ sub on_terminal {
 }
 sub in_script {
 	my ($conf, @options) = @_;
-	return run_guests('verdict', $conf, @options);
+	return run_guests('exit-code', $conf, @options);
 }
 
 ($status, $text) = on_terminal($spin, qw(--accel tcg));
@@ -285,9 +285,9 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 	for (['on a terminal', \&on_terminal], ['in a script', \&in_script]) {
 		my ($where, $run) = @$_;
 		($status, $text) = $run->($forge, qw(--accel tcg --cpus 1));
-		is($status, 1, "$engine, $where: a forged verdict is not taken");
-		like($text, qr/^veneer: verdict attacker 7$/m, 'the true one is there');
-		is(join(', ', $text =~ /^veneer: (?:all done|verdict attacker) *.*$/mg), 'veneer: verdict attacker 7, veneer: all done, not all well', 'alone');
+		is($status, 1, "$engine, $where: a forged exit code is not taken");
+		like($text, qr/^veneer: exit code of attacker: 7$/m, 'the true one is there');
+		is(join(', ', $text =~ /^veneer: (?:all done|exit code of attacker:) *.*$/mg), 'veneer: exit code of attacker: 7, veneer: all done, not all well', 'alone');
 		is(scalar(() = $text =~ /^neighbour: /mg), 1, 'the neighbour said nothing but its own');
 		unlike($text, qr/[^\n\t -~]/, 'nothing moves the cursor');
 		like($text, qr/^attacker: y{239}\nattacker: yveneer: all done, all well$/m, 'a long line is cut behind 239 characters');
@@ -295,10 +295,10 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 	}
 }
 
-# A screen with a verdict on it is no end.
-($status, $text) = in_script(guest('attacker', image => 't/pc-screen.elf'), qw(--accel tcg --cpus 1 --expect-screen), 'attacker=halted, verdict 0',
+# A screen with an exit code on it is no end.
+($status, $text) = in_script(guest('attacker', image => 't/pc-screen.elf'), qw(--accel tcg --cpus 1 --expect-screen), 'attacker=halted, exit code 0',
 	'--send', 'attacker=x', '--expect-screen', 'attacker=READY', '--send', 'attacker=x');
-is($status, 0, 'a verdict on a guest\'s screen is not taken') or diag($text);
+is($status, 0, 'an exit code on a guest\'s screen is not taken') or diag($text);
 
 # An emulator that says all is well.
 mkdir 'build/test-emulator';
@@ -340,7 +340,7 @@ for (
 		qr/--screen a=build\/test-none.png: the guest has no text screen/, '--screen', 'a=build/test-none.png'],
 	['a picture that cannot be written', $game, 2, qr/--screen game=\/nowhere\/test.png: \/nowhere: No such file or directory: want a folder where you may write$/,
 		'--expect-screen', 'game=no such words', '--screen', 'game=/nowhere/test.png'],
-	['a picture that is a folder', $game, 2, qr/--screen game=build: it is a folder: want the name of a file$/, '--screen', 'game=build'],
+	['a picture that is a folder', $game, 2, qr/--screen game=build: is a folder: want the name of a file$/, '--screen', 'game=build'],
 	['keys for nobody', $game, 2, qr/--send nobody=x: the configuration has no such guest/, '--send', 'nobody=x'],
 	['keys for the hypervisor', $game, 2, qr/--send veneer=x: the configuration has no such guest/, '--send', 'veneer=x'],
 	['a line of nobody', $game, 2, qr/--expect nobody=x: the configuration has no such guest/, '--expect', 'nobody=x'],

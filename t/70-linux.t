@@ -16,7 +16,7 @@ for my $vcpus (1, 2, 4) {
 		shell('linux', 'echo answer $((6 * 7)), $(nproc) CPUs', 'poweroff -f'));
 	is($status, 0, "$vcpus vCPUs: all well") or diag($text);
 	like($text, qr/^linux: answer 42, $vcpus CPUs$/m, "$vcpus vCPUs: a shell answers on the console");
-	like($text, qr/^veneer: linux: powered off, verdict 0$/m, "$vcpus vCPUs: it powers off");
+	like($text, qr/^veneer: linux: powered off, exit code 0$/m, "$vcpus vCPUs: it powers off");
 	unlike($text, qr/BUG|WARNING|Oops/, "$vcpus vCPUs: the kernel complains of nothing") or diag($text);
 }
 
@@ -52,7 +52,7 @@ for my $memory ('64M', '2G') {
 	like($text, qr/^one: .*Kernel panic - not syncing: sysrq triggered crash/m, 'two of them: one panics and says why');
 	like($text, qr/^veneer: one: CRASH: /m, 'the hypervisor knows');
 	like($text, qr/^two: still 2 here$/m, 'the other goes on');
-	like($text, qr/^veneer: verdict two 0$/m, 'to its own end');
+	like($text, qr/^veneer: exit code of two: 0$/m, 'to its own end');
 	is($status, 1, 'and the exit status says that not all were well');
 }
 

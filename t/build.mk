@@ -37,11 +37,16 @@ $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_mmu_vcpus $(BUILD)/t/unit/test_sha
 $(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # many parts
 $(BUILD)/t/unit/test_events: hypervisor/engine/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/engine/ring/shadow/walk.c
+$(BUILD)/t/unit/test_virtio: $(patsubst %,virtio/%.c,virtqueue device devices hypercall console) \
+	hypervisor/engine/ring/shadow/walk.c
 $(BUILD)/t/unit/test_sched: hypervisor/guest/sched.c hypervisor/kernel/timer.c hypervisor/guest/request.c
 $(BUILD)/t/unit/test_life: hypervisor/guest/life.c
 $(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c hypervisor/engine/ring/shadow/walk.c
 $(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port mmio length hvm control) \
 	$(patsubst %,hypervisor/%.c,guest/port_io guest/operand insn/decode)
+$(BUILD)/t/unit/test_unknown: $(patsubst %,hypervisor/engine/%.c,hvm/svm hvm/vmx hvm/hvm hvm/exit ring/exit ring/inject ring/segments) \
+	$(wildcard hypervisor/engine/ring/emulate/*.c) \
+	$(patsubst %,hypervisor/guest/%.c,dump operand port_io descriptor) hypervisor/insn/decode.c
 $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
 PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus i8042 i8254 i8259 ioapic lapic ns16550 pci rtc system vga)
 $(BUILD)/t/unit/test_devices $(BUILD)/t/unit/test_bus: $(PC_DEVICES)
@@ -151,7 +156,7 @@ check: test-inputs
 # The inner loop, a minute: what needs no kernel of Linux and no Bochs.
 FAST_TESTS := $(patsubst %,t/%.t,10-structure 12-gdb 20-rtos 21-machine 30-rewriter 42-control 48-speculation)
 .PHONY: check-fast
-check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
+check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
 	$(Q)prove --timer $(UNIT_TESTS) $(FAST_TESTS)
 
 # What takes too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.

@@ -12,62 +12,65 @@ enum { RECEIVE, TRANSMIT };
 #define BUFFER_COST  16 /* of the bytes of a part, for each buffer */
 #define SEGMENT_COST 8	/* and for each segment, or part of one */
 
-/* As much of the buffer at hand as *budget allows and the console has room for; true: all of it. */
-static bool send_part(struct virtio_device *d, uint64_t *budget)
+/* A buffer that is printed in parts, and how far that is. */
+struct output {
+	struct virtqueue_chain chain;
+	unsigned segment;
+	uint32_t offset;
+};
+
+enum how_far { ALL_OF_IT, MORE_TO_DO, NO_ROOM };
+
+/* As much of the buffer at hand as *budget allows and the console has room for. */
+static enum how_far send_part(struct guest *g, struct output *o, uint64_t *budget)
 {
-	const struct virtqueue_chain *chain = &d->chain;
+	const struct virtqueue_chain *chain = &o->chain;
 
-	for (; d->segment < chain->segments; d->segment++, d->offset = 0) {
-		const char *from = (const char *)chain->segment[d->segment].at;
-		uint32_t bytes = chain->segment[d->segment].bytes;
+	for (; o->segment < chain->segments; o->segment++, o->offset = 0) {
+		const char *from = (const char *)chain->segment[o->segment].at;
+		uint32_t bytes = chain->segment[o->segment].bytes;
 
-		if (chain->segment[d->segment].writable)
+		if (chain->segment[o->segment].writable)
 			continue;
-		while (d->offset < bytes) {
-			uint64_t part = MIN(bytes - d->offset, *budget), n = 0;
+		while (o->offset < bytes) {
+			uint64_t part = MIN(bytes - o->offset, *budget), n = 0;
 
 			if (part)
-				n = console_guest_write(d->guest, from + d->offset, part);
-			d->offset += (uint32_t)n;
+				n = console_guest_write(g, from + o->offset, part);
+			o->offset += (uint32_t)n;
 			*budget -= MIN(*budget, n + SEGMENT_COST);
-			if (n < part || !part) { /* without room, REQUEST_ROOM goes on */
-				d->again = n || !part;
-				return false;
-			}
+			if (n < part || !part) /* without room, REQUEST_ROOM goes on */
+				return n || !part ? MORE_TO_DO : NO_ROOM;
 		}
 	}
-	return true;
+	return ALL_OF_IT;
 }
 
 /* A bounded part at each call. The buffer at hand is kept from one to the next: where its segments
  * lie was checked when it was taken. */
-static bool transmit(struct virtio_device *d)
+static bool transmit(struct virtio_device *d, struct virtqueue *q)
 {
-	struct virtqueue *q = &d->queue[TRANSMIT];
+	struct output *o = d->state;
 	uint64_t budget = CONSOLE_PART;
-	bool tell = false;
 
-	for (;;) {
-		if (!d->busy) {
-			d->busy = virtqueue_take(q, &d->guest->mmu, &d->chain);
-			d->segment = d->offset = 0;
+	while (budget) {
+		if (!virtqueue_holds(q, &o->chain)) {
+			if (!virtqueue_take(q, &d->guest->mmu, &o->chain))
+				return false;
+			o->segment = o->offset = 0;
 		}
-		if (!d->busy || !send_part(d, &budget))
-			return tell;
-		d->busy = false;
-		tell |= virtqueue_use(q, &d->guest->mmu, d->chain.head, 0);
+		enum how_far far = send_part(d->guest, o, &budget);
+		if (far != ALL_OF_IT)
+			return far == MORE_TO_DO;
+		virtio_use(d, q, &o->chain, 0);
 		budget -= MIN(budget, BUFFER_COST);
-		if (!budget) {
-			d->again = true;
-			return tell;
-		}
 	}
+	return true;
 }
 
 /* One buffer at each call. */
-static bool receive(struct virtio_device *d)
+static bool receive(struct virtio_device *d, struct virtqueue *q)
 {
-	struct virtqueue *q = &d->queue[RECEIVE];
 	struct virtqueue_chain chain;
 	uint32_t written = 0;
 
@@ -75,18 +78,17 @@ static bool receive(struct virtio_device *d)
 		return false;
 	if (chain.segment[0].writable)
 		written = guest_input_read(d->guest, chain.segment[0].at, chain.segment[0].bytes);
-	d->again |= guest_input_waits(d->guest);
-	return virtqueue_use(q, &d->guest->mmu, chain.head, written);
+	virtio_use(d, q, &chain, written);
+	return guest_input_waits(d->guest);
 }
 
-static bool work(struct virtio_device *d, unsigned queue)
-{
-	return queue == TRANSMIT ? transmit(d) : receive(d);
-}
+static virtio_work_fn *const work[] = { [RECEIVE] = receive, [TRANSMIT] = transmit };
 
 const struct virtio_kind virtio_console = {
 	.id = VIRTIO_ID_CONSOLE,
-	.features = 1ull << VIRTIO_F_VERSION_1,
-	.queues = 2,
+	.offers = 1ull << VIRTIO_F_VERSION_1,
+	.needs = 1ull << VIRTIO_F_VERSION_1,
+	.queues = ARRAY_SIZE(work),
 	.work = work,
+	.state_bytes = sizeof(struct output),
 };

@@ -1,64 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The hypercall transport: abi/veneer.h, VENEER_HC_VIRTIO. */
+/* What all virtio devices share: status, features, configuration, and whose turn it is. */
 #include "virtio/device.h"
 
 #include <linux/virtio_config.h>
 
-#include "abi/veneer.h"
 #include "arch/cpu.h"
-#include "arch/speculation.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
+#include "lib/string.h"
 
-static void reset(struct virtio_device *d)
+#define LIVE	  (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)
+#define GO_ON_NS  50000 /* the driver runs meanwhile */
+#define ALL(kind) ((uint32_t)((1ull << (kind)->queues) - 1))
+
+static bool live(const struct virtio_device *d)
 {
-	d->status = 0;
-	d->features = 0;
-	d->busy = false;
-	for (unsigned i = 0; i < VIRTIO_QUEUES; i++)
-		d->queue[i] = (struct virtqueue){ 0 };
+	return (d->status & LIVE) == LIVE;
 }
 
-void virtio_reset(struct virtio_device *d)
+static __attribute__((noinline)) void unlock_and_tell(struct virtio_device *d)
 {
-	spin_lock(&d->lock);
-	reset(d);
+	uint32_t tell = d->tell;
+
+	d->tell = 0;
 	spin_unlock(&d->lock);
+	for (; tell; tell &= tell - 1) {
+		const struct virtqueue *q = &d->queue[__builtin_ctz(tell)];
+
+		d->transport->interrupt(d, __atomic_load_n(&q->target, __ATOMIC_RELAXED));
+	}
 }
 
-/* A status that claims features we did not offer loses FEATURES_OK: section 3.1.1, step 6. */
-static void set_status(struct virtio_device *d, uint32_t status)
+void virtio_unlock(struct virtio_device *d)
 {
-	if (!status)
-		reset(d);
-	d->status = status;
-	if ((status & VIRTIO_CONFIG_S_FEATURES_OK) &&
-	    ((d->features & ~d->kind->features) || !(d->features >> VIRTIO_F_VERSION_1 & 1)))
-		d->status &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
+	if (d->tell)
+		unlock_and_tell(d);
+	else
+		spin_unlock(&d->lock);
 }
 
-static int64_t set_queue(struct virtio_device *d, struct vcpu *v, uint64_t at)
+void virtio_use(struct virtio_device *d, struct virtqueue *q, struct virtqueue_chain *chain,
+		uint32_t written)
 {
-	struct veneer_virtio_queue set;
-
-	if (mmu_read(&v->mmu, GVA(at), &set, sizeof(set), 0, NULL))
-		return -EFAULT;
-	if (set.queue >= d->kind->queues)
-		return -EINVAL;
-	return virtqueue_set(&d->queue[index_nospec(set.queue, VIRTIO_QUEUES)], &v->guest->mmu,
-			     set.size, GPA(set.desc), GPA(set.avail), GPA(set.used));
+	if (virtqueue_use(q, chain, written))
+		d->tell |= 1u << (q - d->queue);
 }
 
-static void go_on(struct timer *t)
-{
-	virtio_kick(container_of(t, struct virtio_device, timer));
-}
+/* --- work --- */
 
-#define GO_ON_NS 50000 /* the driver runs meanwhile */
+static void go_on(struct timer *t);
 
 /* Work is done in parts, the next one by and by, in the guest's share. */
-static void work_later(struct virtio_device *d)
+static void later(struct virtio_device *d)
 {
 	struct vcpu *v = d->guest->vcpu;
 
@@ -71,67 +65,140 @@ static void work_later(struct virtio_device *d)
 	}
 }
 
-static bool work(struct virtio_device *d, uint64_t queue)
+static void part(struct virtio_device *d, unsigned queue)
 {
-	if (!(d->status & VIRTIO_CONFIG_S_DRIVER_OK))
-		return false;
-	d->again = false;
-	bool tell = d->kind->work(d, (unsigned)queue);
-	if (d->again)
-		work_later(d);
-	return tell;
-}
-
-static int64_t call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64_t arg)
-{
-	switch (op) {
-	case VENEER_VIRTIO_ID: return d->kind->id;
-	case VENEER_VIRTIO_GET_FEATURES: return (int64_t)d->kind->features;
-	case VENEER_VIRTIO_SET_FEATURES: d->features = arg; return 0;
-	case VENEER_VIRTIO_GET_STATUS: return d->status;
-	case VENEER_VIRTIO_SET_STATUS: set_status(d, (uint8_t)arg); return 0;
-	case VENEER_VIRTIO_QUEUE_MAX: return arg < d->kind->queues ? VIRTQUEUE_MAX : 0;
-	case VENEER_VIRTIO_QUEUE_SET: return set_queue(d, v, arg);
-	case VENEER_VIRTIO_EVENT: return d->event;
-	case VENEER_VIRTIO_CONFIG: return 0; /* no device has one yet */
-	default: return -EINVAL;
-	}
-}
-
-static bool work_all(struct virtio_device *d)
-{
-	bool tell = false;
-
-	for (unsigned i = 0; i < d->kind->queues; i++)
-		tell |= work(d, i);
-	return tell;
-}
-
-int64_t virtio_call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64_t arg)
-{
-	bool tell = false;
-	int64_t result = 0;
-
-	spin_lock(&d->lock);
-	if (op != VENEER_VIRTIO_NOTIFY)
-		result = call(d, v, op, arg);
-	else if (arg < d->kind->queues)
-		tell = work(d, arg);
+	if (d->kind->work[queue](d, &d->queue[queue]))
+		d->pending |= 1u << queue;
 	else
-		result = -EINVAL;
-	if (op == VENEER_VIRTIO_SET_STATUS)
-		tell = work_all(d); /* what was made available before DRIVER_OK */
-	spin_unlock(&d->lock);
-	if (tell)
-		vcpu_event_from(d->guest->vcpu, d->event);
-	return result;
+		d->pending &= ~(1u << queue);
 }
 
-void virtio_kick(struct virtio_device *d)
+/* A part for each of the next queues that have work; how many of the parts are left. */
+static unsigned work(struct virtio_device *d, unsigned parts)
+{
+	uint32_t todo = d->pending;
+
+	if (!live(d))
+		return parts;
+	for (; todo && parts; parts--) {
+		uint32_t ahead = todo >> d->turn << d->turn;
+		unsigned queue = (unsigned)__builtin_ctz(ahead ? ahead : todo);
+
+		d->turn = (queue + 1) % VIRTIO_QUEUES_MAX;
+		todo &= ~(1u << queue);
+		part(d, queue);
+	}
+	if (d->pending)
+		later(d);
+	return parts;
+}
+
+static void go_on(struct timer *t)
+{
+	struct virtio_device *d = container_of(t, struct virtio_device, timer);
+
+	spin_lock(&d->lock);
+	work(d, VIRTIO_PARTS);
+	virtio_unlock(d);
+}
+
+static unsigned work_on_all(struct virtio_device *d, unsigned parts)
+{
+	d->pending = ALL(d->kind);
+	return work(d, parts);
+}
+
+unsigned virtio_kick(struct virtio_device *d, unsigned parts)
 {
 	spin_lock(&d->lock);
-	bool tell = work_all(d);
-	spin_unlock(&d->lock);
-	if (tell)
-		vcpu_event_from(d->guest->vcpu, d->event);
+	parts = work_on_all(d, parts);
+	virtio_unlock(d);
+	return parts;
+}
+
+int virtio_notify(struct virtio_device *d, uint64_t queue)
+{
+	unsigned n = d->kind->queues;
+
+	if (queue >= n)
+		return -EINVAL;
+	if (!live(d))
+		return 0;
+	part(d, (unsigned)index_nospec(queue, n));
+	if (d->pending)
+		later(d);
+	return 0;
+}
+
+/* --- what the driver reads and sets --- */
+
+static void reset(struct virtio_device *d)
+{
+	d->status = 0;
+	d->features = 0;
+	d->pending = 0;
+	for (unsigned i = 0; i < d->kind->queues; i++)
+		virtqueue_reset(&d->queue[i], d->transport->target);
+}
+
+void virtio_reset(struct virtio_device *d)
+{
+	spin_lock(&d->lock);
+	reset(d);
+	virtio_unlock(d);
+}
+
+void virtio_read_config(const struct virtio_device *d, uint64_t offset, void *to, uint32_t bytes)
+{
+	uint32_t all = d->config_bytes;
+
+	memset(to, 0, bytes);
+	if (offset >= all)
+		return;
+	offset = index_nospec(offset, all);
+	memcpy(to, (const char *)d->config + offset, MIN(bytes, all - offset));
+}
+
+int virtio_set_features(struct virtio_device *d, uint64_t features)
+{
+	if (d->status & VIRTIO_CONFIG_S_FEATURES_OK)
+		return -EBUSY;
+	d->features = features;
+	return 0;
+}
+
+void virtio_set_status(struct virtio_device *d, uint8_t status)
+{
+	if (!status) {
+		reset(d);
+		return;
+	}
+	if ((d->features & ~d->kind->offers) || (d->kind->needs & ~d->features))
+		status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
+	d->status = status;
+	work_on_all(d, VIRTIO_PARTS); /* what was made available before DRIVER_OK */
+}
+
+/* --- its memory: the device, its queues, its kind's state --- */
+
+static uint64_t state_at(const struct virtio_kind *kind)
+{
+	return ALIGN_UP(sizeof(struct virtio_device) + kind->queues * sizeof(struct virtqueue), 64);
+}
+
+uint64_t virtio_bytes(const struct virtio_kind *kind)
+{
+	return ALIGN_UP(state_at(kind) + kind->state_bytes, 64);
+}
+
+void virtio_create(struct virtio_device *d, const struct virtio_kind *kind,
+		   const struct virtio_transport *transport, struct guest *g)
+{
+	d->kind = kind;
+	d->transport = transport;
+	d->guest = g;
+	d->state = (char *)d + state_at(kind);
+	if (kind->create)
+		kind->create(d);
+	reset(d);
 }

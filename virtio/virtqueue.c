@@ -6,24 +6,34 @@
 #include "arch/speculation.h"
 #include "engine/ring/shadow/mmu.h"
 
-#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+#define USED_BYTES(size) (sizeof(struct vring_used) + (size) * sizeof(struct vring_used_elem))
+
+#define LOAD(field)	 __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
 int virtqueue_set(struct virtqueue *q, const struct mmu *m, uint64_t size, gpa_t desc, gpa_t avail,
 		  gpa_t used)
 {
 	if (!size || size > VIRTQUEUE_MAX || (size & (size - 1)) || desc.v & 15 || avail.v & 1 ||
-	    used.v & 3 || !mmu_memory(m, desc, size * sizeof(struct vring_desc)) ||
-	    !mmu_memory(m, avail, sizeof(struct vring_avail) + 2 * size) ||
-	    !mmu_memory(m, used, sizeof(struct vring_used) + size * sizeof(struct vring_used_elem)))
+	    used.v & 3)
 		return -EINVAL;
-	*q = (struct virtqueue){
+	const struct virtqueue set = {
 		.ready = true,
 		.size = (uint16_t)size,
-		.desc = desc,
-		.avail = avail,
-		.used = used,
+		.target = q->target,
+		.generation = q->generation + 1,
+		.desc = mmu_memory(m, desc, size * sizeof(struct vring_desc)),
+		.avail = mmu_memory(m, avail, sizeof(struct vring_avail) + 2 * size),
+		.used = mmu_memory(m, used, USED_BYTES(size)),
 	};
+	if (!set.desc || !set.avail || !set.used)
+		return -EINVAL;
+	*q = set;
 	return 0;
+}
+
+void virtqueue_reset(struct virtqueue *q, uint32_t target)
+{
+	*q = (struct virtqueue){ .target = target, .generation = q->generation + 1 };
 }
 
 static bool fail(struct virtqueue *q)
@@ -32,13 +42,15 @@ static bool fail(struct virtqueue *q)
 	return false;
 }
 
-static bool read_chain(struct virtqueue *q, const struct mmu *m, uint16_t head,
-		       struct virtqueue_chain *chain)
+/* Apart from virtqueue_take, which mostly finds nothing. */
+static __attribute__((noinline)) bool read_chain(struct virtqueue *q, const struct mmu *m,
+						 uint16_t head, struct virtqueue_chain *chain)
 {
-	const struct vring_desc *table = mmu_memory(m, q->desc, q->size * sizeof(*table));
+	const struct vring_desc *table = q->desc;
 	uint16_t at = head;
 
 	chain->head = head;
+	chain->generation = 0;
 	for (chain->segments = 0; chain->segments < VIRTQUEUE_SEGMENTS;) {
 		if (at >= q->size)
 			return fail(q);
@@ -54,8 +66,10 @@ static bool read_chain(struct virtqueue *q, const struct mmu *m, uint16_t head,
 		chain->segment[chain->segments].bytes = bytes;
 		chain->segment[chain->segments].writable = flags & VRING_DESC_F_WRITE;
 		chain->segments++;
-		if (!(flags & VRING_DESC_F_NEXT))
+		if (!(flags & VRING_DESC_F_NEXT)) {
+			chain->generation = q->generation;
 			return true;
+		}
 		at = next;
 	}
 	return fail(q); /* longer than any driver of ours makes them, or a loop */
@@ -65,32 +79,27 @@ bool virtqueue_take(struct virtqueue *q, const struct mmu *m, struct virtqueue_c
 {
 	if (!q->ready || q->broken)
 		return false;
-	const struct vring_avail *avail = mmu_memory(m, q->avail, sizeof(*avail) + 2 * q->size);
-	uint16_t index = LOAD(avail->idx), waiting = index - q->next_avail;
+	uint16_t index = LOAD(q->avail->idx), waiting = index - q->next_avail;
 
 	if (!waiting)
 		return false;
 	if (waiting > q->size)
 		return fail(q);
-	uint16_t head = LOAD(avail->ring[q->next_avail & (q->size - 1)]);
+	uint16_t head = LOAD(q->avail->ring[q->next_avail & (q->size - 1)]);
 	q->next_avail++;
 	return read_chain(q, m, head, chain);
 }
 
-void virtqueue_untake(struct virtqueue *q)
+bool virtqueue_use(struct virtqueue *q, struct virtqueue_chain *chain, uint32_t written)
 {
-	q->next_avail--;
-}
+	struct vring_used_elem *e;
 
-bool virtqueue_use(struct virtqueue *q, const struct mmu *m, uint16_t head, uint32_t written)
-{
-	struct vring_used *used =
-		mmu_memory(m, q->used, sizeof(*used) + q->size * sizeof(struct vring_used_elem));
-	const struct vring_avail *avail = mmu_memory(m, q->avail, sizeof(*avail) + 2 * q->size);
-	struct vring_used_elem *e = &used->ring[q->used_index & (q->size - 1)];
-
-	__atomic_store_n(&e->id, head, __ATOMIC_RELAXED);
+	if (!virtqueue_holds(q, chain))
+		return false;
+	chain->generation = 0;
+	e = &q->used->ring[q->used_index & (q->size - 1)];
+	__atomic_store_n(&e->id, chain->head, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, written, __ATOMIC_RELAXED);
-	__atomic_store_n(&used->idx, ++q->used_index, __ATOMIC_SEQ_CST);
-	return !(__atomic_load_n(&avail->flags, __ATOMIC_SEQ_CST) & VRING_AVAIL_F_NO_INTERRUPT);
+	__atomic_store_n(&q->used->idx, ++q->used_index, __ATOMIC_SEQ_CST);
+	return !(__atomic_load_n(&q->avail->flags, __ATOMIC_SEQ_CST) & VRING_AVAIL_F_NO_INTERRUPT);
 }

@@ -6,6 +6,10 @@
  * The rings lie in memory that the guest may change at any moment. Every index, length and address
  * is read once, checked, and used from the copy; what does not hold breaks the queue, and a broken
  * queue stays still until the driver resets the device.
+ *
+ * A device may keep a buffer for as long as it likes. The driver may reset the device meanwhile, or
+ * the guest may be loaded again, and the memory is then somebody else's in that guest: the buffer
+ * is void (virtqueue_holds), must not be touched, and is not returned. All with the device's lock.
  */
 #ifndef VENEER_VIRTQUEUE_H
 #define VENEER_VIRTQUEUE_H
@@ -13,19 +17,28 @@
 #include "lib/types.h"
 
 struct mmu;
+struct vring_desc;
+struct vring_avail;
+struct vring_used;
 
 #define VIRTQUEUE_MAX	   128 /* entries; a power of two */
 #define VIRTQUEUE_SEGMENTS 16  /* a chain with more of them breaks the queue */
 
 struct virtqueue {
 	bool ready, broken;
-	uint16_t size;		  /* entries, a power of two up to VIRTQUEUE_MAX */
-	gpa_t desc, avail, used;  /* descriptor table, available ring, used ring */
+	uint16_t size; /* entries, a power of two up to VIRTQUEUE_MAX */
 	uint16_t next_avail, used_index;
+	uint32_t target;     /* where its interrupts go: the transport's */
+	uint64_t generation; /* of its buffers, from 1 on: another after each reset */
+	/* in the guest's RAM, checked when they were set */
+	const struct vring_desc *desc;
+	const struct vring_avail *avail;
+	struct vring_used *used;
 };
 
 /* A buffer: the segments that the device may read come first, then those it may write. */
 struct virtqueue_chain {
+	uint64_t generation; /* 0: none */
 	uint16_t head;
 	unsigned segments;
 	struct {
@@ -40,13 +53,21 @@ struct virtqueue_chain {
 int virtqueue_set(struct virtqueue *q, const struct mmu *m, uint64_t size, gpa_t desc, gpa_t avail,
 		  gpa_t used);
 
+/* As before it was set; its interrupts go to target. Buffers that were taken are void. */
+void virtqueue_reset(struct virtqueue *q, uint32_t target);
+
 /* The next available buffer. False: there is none, or the queue is broken. */
 bool virtqueue_take(struct virtqueue *q, const struct mmu *m, struct virtqueue_chain *chain);
 
-/* Puts back the buffer taken last, to be taken again. */
-void virtqueue_untake(struct virtqueue *q);
+/* The buffer is the device's: it was taken from this queue and has neither been returned nor become
+ * void. */
+static inline bool virtqueue_holds(const struct virtqueue *q, const struct virtqueue_chain *chain)
+{
+	return chain->generation == q->generation;
+}
 
-/* Returns it as used, with the bytes written. True: the driver wants to be told. */
-bool virtqueue_use(struct virtqueue *q, const struct mmu *m, uint16_t head, uint32_t written);
+/* Returns it as used, with the bytes written; one that is void is forgotten. True: the driver wants
+ * to be told. Devices call virtio_use, which sees to that. */
+bool virtqueue_use(struct virtqueue *q, struct virtqueue_chain *chain, uint32_t written);
 
 #endif

@@ -49,7 +49,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What was printed leaves at the port's pace, by interrupts: not in the time that is measured. */
+/* Waits until the output is sent, so that its interrupts are not measured. */
 static void begin(const char *name)
 {
 	printf("start %s", name);

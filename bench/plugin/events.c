@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The plugin of QEMU's that counts what events.h lists. */
+/* A QEMU plugin that counts the events in events.h. */
 #include "bench/events.h"
 
 #include <stdbool.h>
@@ -65,7 +65,7 @@ static void passed_mark(unsigned vcpu, void *data)
 	}
 }
 
-/* Behind prefixes; 0x40 to 0x4f is one of 64-bit code, and a whole instruction of 32-bit code. */
+/* After prefixes; 0x40 to 0x4f is a prefix in 64-bit code, and an instruction in 32-bit code. */
 static size_t opcode_at(const uint8_t *code, size_t size)
 {
 	size_t i = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the plugins here use of QEMU's interface (QEMU 7.2, docs/devel/tcg-plugins.rst, plugin API
- * version 1). Debian has no header for it.
+ * The part of QEMU's plugin interface that is used here (QEMU 7.2, docs/devel/tcg-plugins.rst,
+ * plugin API version 1). Debian has no header for it.
  */
 #ifndef BENCH_QEMU_PLUGIN_H
 #define BENCH_QEMU_PLUGIN_H

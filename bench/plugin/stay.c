@@ -55,7 +55,7 @@ enum state {
 enum kind { PLAIN, STUB, IRET_GUEST, IRET_BACK, VMRUN, BEHIND_VMRUN, STI, CLI, HLT, STGI, CLGI };
 
 struct count {
-	uint32_t stay; /* the number of the stay that it is of */
+	uint32_t stay; /* the number of the stay it belongs to */
 	uint32_t n;
 };
 
@@ -130,7 +130,7 @@ static void end(struct vcpu *v, enum state state)
 		v->longest_count[i] = v->count[i].stay == v->stay ? v->count[i].n : 0;
 }
 
-/* #TS, #NP, #SS, #GP: what IRETQ raises when it refuses a frame. */
+/* #TS, #NP, #SS, #GP: exceptions of an IRETQ with an invalid frame. */
 static bool is_refusal(uint64_t stub)
 {
 	unsigned vector = (unsigned)(stub - GATE) / STUB_BYTES;
@@ -158,7 +158,7 @@ static void trap(struct vcpu *v, uint64_t va)
 		begin(v, va);
 }
 
-/* IRETQ of a trap: to what it has interrupted, which may have been a guest. */
+/* IRETQ of a trap: returns to the interrupted code, which may have been a guest's. */
 static void go_back(struct vcpu *v)
 {
 	enum state to = v->depth ? v->interrupted[--v->depth] : GUEST;

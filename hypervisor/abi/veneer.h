@@ -2,8 +2,8 @@
 /*
  * veneer.h: the interface between the Veneer hypervisor and a paravirtual (PV) guest.
  *
- * This header and the text in it are all that is needed to port a 64-bit kernel. It depends on
- * nothing but <stdint.h> (and not even on that when included from assembly).
+ * This header and its text are all that is needed to port a 64-bit kernel. It only depends on
+ * <stdint.h>, and on nothing when included from assembly.
  *
  * How a PV guest finds itself
  *   - The image is an ELF64 executable with a note of name "Veneer", type VENEER_NOTE_GUEST, whose
@@ -27,7 +27,7 @@
  * Privilege
  *   - Guest kernel: under the ring engine CPL 1, CS = VENEER_KERNEL_CS, SS = VENEER_KERNEL_SS. In a
  *     virtual machine (svm, vmx) it is CPL 0 with other selectors; a kernel that is to run on
- *     both takes what CS and SS hold where it wants its own selectors. Guest user: CPL 3. For
+ *     both reads its selectors from CS and SS. Guest user: CPL 3. For
  *     paging ring 1 is a supervisor: the U/S bit separates kernel from user as on hardware.
  *   - A kernel returns to user, or to itself, with its own IRETQ.
  *   - Privileged instructions raise #GP and are emulated where that makes sense (port I/O, CPUID is
@@ -50,15 +50,15 @@
  *
  * Exceptions
  *   - Vectors 0 to 31 enter handlers.exception[vector] with the frame that hardware would push, the
- *     error code included where hardware has one (Intel SDM 3A, section 6.13). For a page fault
+ *     with an error code if hardware has one (Intel SDM 3A, section 6.13). For a page fault
  *     the address is in vcpu_page.cr2.
  *     irq_mask is set as for an event. Vector 2 (NMI) is never sent. A vector with no handler (0)
  *     crashes the guest.
- *   - A page fault of ring 3 on a page that the guest's tables do not have either can come without
- *     the hypervisor: to the entry VENEER_ENTRY_FAULT, with RSP = kernel_sp and events masked, the
- *     frame and the error code in vcpu_page.fault, the address in cr2. It is a hint: the page may
- *     be there by now. The gate then sets fault_busy, and the hypervisor clears it when it has
- *     filled a page, so the same fault does not come twice in this way.
+ *   - A page fault of ring 3 on a page that the guest's tables do not map either can be delivered
+ *     without the hypervisor: to the entry VENEER_ENTRY_FAULT, with RSP = kernel_sp and events
+ *     masked, the frame and the error code in vcpu_page.fault, the address in cr2. It may be
+ *     spurious: the page may be mapped by now. The gate then sets fault_busy, and the hypervisor
+ *     clears it when it has filled a page, so the same fault is not delivered twice in this way.
  *
  * System calls
  *   - SYSCALL in ring 3 enters handlers.syscall at CPL 1 with RSP = vcpu_page.kernel_sp, RCX = user
@@ -78,22 +78,23 @@
  *
  * Returning
  *   - A jump to hypercall_page + VENEER_HC_RETURN * stride, with RSP at an IRETQ frame and events
- *     masked, unmasks and returns; an event that comes in between comes as if the return were done.
+ *     masked, unmasks and returns; an event in between is delivered as if the return were done.
  *     Nothing is written to the stack.
- *     RETURN_USER loads GS's base from vcpu_page.user_gs_base before. If the processor refuses the
- *     frame, the exception comes as from ring 3, with that frame: events masked, on kernel_sp.
+ *     RETURN_USER first loads GS's base from vcpu_page.user_gs_base. If the processor refuses the
+ *     frame, the exception is delivered as from ring 3, with that frame: events masked, on
+ *     kernel_sp.
  *
  * Several vCPUs
  *   - vCPU 0 starts the others with VCPU_START. Each has its own handlers, GDT, root and timer.
- *   - Page tables are the guest's own matter, as with TLBs: MMU_FLUSH acts on the calling vCPU, and
- *     another that may have used the translation must be told by an event to do the same. It acts
- *     on the root that is loaded; for slots 257 to 511, the kernel's, on what hangs below all roots.
+ *   - TLB shootdown is up to the guest: MMU_FLUSH acts on the calling vCPU, and the guest must send
+ *     an event to other vCPUs that may have used the translation, to do the same. It acts on the
+ *     loaded root; in slots 257 to 511, the kernel's, on the tables below all roots.
  */
 #ifndef VENEER_ABI_H
 #define VENEER_ABI_H
 
 #define VENEER_ABI_MAJOR    1 /* changes when an old guest would break */
-#define VENEER_ABI_MINOR    2 /* changes when something is added */
+#define VENEER_ABI_MINOR    3 /* changes when something is added */
 
 #define VENEER_NOTE_NAME    "Veneer"
 #define VENEER_NOTE_GUEST   1 /* desc: uint32_t ABI major */
@@ -107,7 +108,7 @@
 #define VENEER_FEATURE_SOFTINT	0x2  /* SOFTINT_GATE */
 #define VENEER_FEATURE_PVCLOCK	0x4  /* vcpu_page.clock is kept */
 #define VENEER_FEATURE_MMU	0x8  /* MMU_* hypercalls */
-#define VENEER_FEATURE_FSGSBASE 0x10 /* RDGSBASE and kin work, and so does RETURN_USER */
+#define VENEER_FEATURE_FSGSBASE 0x10 /* RDGSBASE and related instructions work, and RETURN_USER */
 
 /* Selectors of a PV guest. The kernel's are those of the ring engine, where they are always there;
  * the user's are there until SET_GDT. */
@@ -172,16 +173,19 @@
 /* VIRTIO: the transport of virtio 1.2 by hypercalls. -ENODEV: no such device, nor any behind it. */
 #define VENEER_VIRTIO_ID	   0 /* device type, virtio 1.2 chapter 5 */
 #define VENEER_VIRTIO_GET_FEATURES 1 /* the bits it offers */
-#define VENEER_VIRTIO_SET_FEATURES 2 /* (bits): 0 */
+#define VENEER_VIRTIO_SET_FEATURES 2 /* (bits): 0; -EBUSY: not after FEATURES_OK */
 #define VENEER_VIRTIO_GET_STATUS   3 /* section 2.1 */
 #define VENEER_VIRTIO_SET_STATUS   4 /* (status): 0; status 0 resets the device */
 #define VENEER_VIRTIO_QUEUE_MAX	   5 /* (queue): most entries, 0 when there is no such queue */
 #define VENEER_VIRTIO_QUEUE_SET	   6 /* (gva of struct veneer_virtio_queue): 0 */
 #define VENEER_VIRTIO_NOTIFY	   7 /* (queue): there are new buffers: 0 */
-#define VENEER_VIRTIO_EVENT	   8 /* event of vCPU 0 for used buffers, of all its queues */
-#define VENEER_VIRTIO_CONFIG	   9 /* (offset): 8 bytes of the configuration space */
+#define VENEER_VIRTIO_EVENT	   8 /* event of vCPU 0 for used buffers: of queues that name none */
+#define VENEER_VIRTIO_CONFIG	   9 /* (offset): 8 bytes of the configuration space, 0 behind it */
+/* (queue | vCPU << 16 | event << 32): 0; the queue's used buffers are an event of that vCPU, until
+ * the device is reset */
+#define VENEER_VIRTIO_QUEUE_EVENT  10
 
-#define VENEER_SHUTDOWN_POWEROFF   0 /* code is the guest's verdict, 0 = well */
+#define VENEER_SHUTDOWN_POWEROFF   0 /* the argument is the exit code, 0 = success */
 #define VENEER_SHUTDOWN_REBOOT	   1
 #define VENEER_SHUTDOWN_CRASH	   2
 

@@ -27,7 +27,7 @@ struct rsdp {
 #define RSDP_1_BYTES	 20
 #define BIOS_START	 0xe0000
 #define BIOS_END	 0x100000
-#define TABLE_MAX	 KIB(64) /* of those that are read here; others can be megabytes */
+#define TABLE_MAX	 KIB(64) /* largest table that is read here; others can be megabytes */
 #define MADT_ENTRIES_AT	 44
 #define FADT_PM1A_CNT_AT 64
 
@@ -44,14 +44,14 @@ static bool adds_up(const void *p, uint64_t bytes)
 	return !sum;
 }
 
-/* bytes at pa, or NULL when not all of them can be read. */
-static const void *bytes_at(const struct acpi_platform *p, uint64_t pa, uint64_t bytes)
+/* The bytes at pa; NULL unless all of them can be read. */
+static const void *bytes_at(const struct acpi_info *p, uint64_t pa, uint64_t bytes)
 {
 	return pa && pa < p->reach && bytes <= p->reach - pa ? direct(MPA(pa)) : NULL;
 }
 
-/* A whole table of that kind; NULL for another, and for one that is broken. */
-static const struct header *table_at(struct acpi_platform *p, uint64_t pa, const char *signature)
+/* A complete table with that signature; NULL if it is another or broken. */
+static const struct header *table_at(struct acpi_info *p, uint64_t pa, const char *signature)
 {
 	const struct header *h = bytes_at(p, pa, sizeof(*h));
 
@@ -64,15 +64,15 @@ static const struct header *table_at(struct acpi_platform *p, uint64_t pa, const
 	return NULL;
 }
 
-static const struct rsdp *rsdp_at(const struct acpi_platform *p, uint64_t pa)
+static const struct rsdp *rsdp_at(const struct acpi_info *p, uint64_t pa)
 {
 	const struct rsdp *r = bytes_at(p, pa, sizeof(*r));
 
 	return r && !memcmp(r->signature, "RSD PTR ", 8) && adds_up(r, RSDP_1_BYTES) ? r : NULL;
 }
 
-/* The boot processor is the first, wherever it stands in the table; none comes twice. */
-static void add_cpu(struct acpi_platform *p, uint32_t apic_id)
+/* The boot processor is listed first, wherever it is in the table; duplicates are dropped. */
+static void add_cpu(struct acpi_info *p, uint32_t apic_id)
 {
 	for (unsigned i = 0; i < p->cpus; i++)
 		if (p->apic_id[i] == apic_id)
@@ -91,7 +91,7 @@ static uint32_t word_at(const uint8_t *p)
 }
 
 /* ACPI 6.4, 5.2.12 */
-static void read_entry(struct acpi_platform *p, const uint8_t *e)
+static void read_entry(struct acpi_info *p, const uint8_t *e)
 {
 	uint8_t type = e[0], bytes = e[1];
 
@@ -105,7 +105,7 @@ static void read_entry(struct acpi_platform *p, const uint8_t *e)
 	}
 }
 
-static void read_madt(struct acpi_platform *p, const struct header *h)
+static void read_madt(struct acpi_info *p, const struct header *h)
 {
 	const uint8_t *table = (const uint8_t *)h;
 	uint32_t at = MADT_ENTRIES_AT;
@@ -119,7 +119,7 @@ static void read_madt(struct acpi_platform *p, const struct header *h)
 	}
 }
 
-static void read_table(struct acpi_platform *p, uint64_t pa)
+static void read_table(struct acpi_info *p, uint64_t pa)
 {
 	const struct header *h;
 
@@ -129,9 +129,9 @@ static void read_table(struct acpi_platform *p, uint64_t pa)
 		p->pm1a_port = (uint16_t)word_at((const uint8_t *)h + FADT_PM1A_CNT_AT);
 }
 
-void acpi_read(struct acpi_platform *p, mpa_t rsdp, uint64_t reach, uint32_t boot_apic_id)
+void acpi_read(struct acpi_info *p, mpa_t rsdp, uint64_t reach, uint32_t boot_apic_id)
 {
-	*p = (struct acpi_platform){ .reach = reach, .com1_gsi = ISA_IRQ_COM1 };
+	*p = (struct acpi_info){ .reach = reach, .com1_gsi = ISA_IRQ_COM1 };
 	add_cpu(p, boot_apic_id);
 
 	const struct rsdp *root = rsdp_at(p, rsdp.v);

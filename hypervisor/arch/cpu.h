@@ -152,12 +152,12 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
 }
 
-#ifdef VENEER_HOST /* a test's own clock; and it has no interrupts */
+#ifdef VENEER_HOST /* tests have their own clock, and no interrupts */
 uint64_t rdtsc(void);
 void take_interrupts(void);
 void wait_for_interrupt(void);
 #else
-/* What waits is taken here. */
+/* Pending interrupts are taken here. */
 static inline void take_interrupts(void)
 {
 	__asm__ volatile("sti; nop; cli" ::: "memory");
@@ -177,7 +177,7 @@ static inline uint64_t rdtsc(void)
 }
 #endif
 
-/* The value of a linker symbol, which may be out of the code model's reach. */
+/* The value of a linker symbol, which may be out of range of the code model. */
 #define LINKER_VALUE(symbol)                                    \
 	({                                                      \
 		uint64_t v_;                                    \
@@ -192,7 +192,7 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 			 : "a"(leaf), "c"(sub));
 }
 
-/* The same; all 0 where the processor has no such leaf. */
+/* The same; all 0 if the processor has no such leaf. */
 static inline void cpuid_if_there(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	cpuid(leaf & 0x80000000, 0, r);

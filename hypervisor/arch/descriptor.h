@@ -3,6 +3,7 @@
 #ifndef VENEER_X86_DESCRIPTOR_H
 #define VENEER_X86_DESCRIPTOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DESC_ACCESSED  (1ull << 40)
@@ -44,6 +45,25 @@ static inline uint32_t desc_limit(uint64_t d)
 	uint32_t limit = (d & 0xffff) | ((d >> 32) & 0xf0000);
 
 	return d & DESC_G ? limit << 12 | 0xfff : limit;
+}
+
+/* What a code or data segment, present or not, lets itself be used for, SDM 3A 5.5 to 5.7: who has
+ * a privilege level may load it, for reading, for writing. */
+static inline bool desc_reachable(uint64_t d, unsigned level)
+{
+	const uint64_t conforming = DESC_S | DESC_CODE | DESC_CONFORM;
+
+	return level <= desc_dpl(d) || (d & conforming) == conforming;
+}
+
+static inline bool desc_readable(uint64_t d)
+{
+	return (d & DESC_S) && (!(d & DESC_CODE) || (d & DESC_WRITE));
+}
+
+static inline bool desc_writable(uint64_t d)
+{
+	return (d & (DESC_S | DESC_CODE | DESC_WRITE)) == (DESC_S | DESC_WRITE);
 }
 
 static inline unsigned desc_type(uint64_t d)

@@ -8,7 +8,7 @@
 #define DIRECT_MAP_MAX	0x18000000000	   /* 1.5 TiB */
 #define IMAGE_BASE	0xffffffff80000000 /* machine address 0, for the image alone */
 #define IMAGE_BYTES	0x1000000	   /* at most, from there */
-#define STACKS_BASE	0xffffffff40000000 /* with a page between any two that is not mapped */
+#define STACKS_BASE	0xffffffff40000000 /* with an unmapped page between any two */
 #define STACKS_BYTES	0x200000
 
 #define CPU_STACK_BYTES 16384
@@ -19,7 +19,7 @@
 #ifndef __ASSEMBLER__
 #include "lib/types.h"
 
-/* All machine memory is mapped at DIRECT_MAP; in a test on the host, in an array. */
+/* All machine memory is mapped at DIRECT_MAP; in tests on the host it is an array. */
 #ifdef VENEER_HOST
 extern char *host_memory;
 #define DIRECT_BASE ((uint64_t)host_memory)

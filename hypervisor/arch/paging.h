@@ -15,7 +15,7 @@
 #define PTE_G	 (1ull << 8)
 #define PTE_NX	 (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
-/* of a physical address, as guests are told: 44 bits */
+/* physical address bits that CPUID reports to guests: 44 */
 #define PTE_RESERVED 0x000ff00000000000ull
 
 #define PT_ENTRIES   512

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How measures against attacks by speculative execution get into code: what assembly declares, and
+ * Measures against speculative execution attacks: sites declared in assembly, which
  * guest/speculation.c patches at boot.
  *
- * A site costs nothing while its measure is off: it is five bytes or more of instructions that are
- * needed anyway. To switch the measure on they are overwritten by a jump to code that carries it
- * out, then does what they did, and goes on behind them. Where two measures share a site, the one
- * listed last wins, and its code falls into the other's.
+ * A site costs nothing while its measure is off: it consists of at least five bytes of instructions
+ * that are needed anyway. To turn the measure on, they are overwritten by a jump to code that
+ * applies the measure, executes the original instructions and jumps back behind them. If two
+ * measures share a site, the one listed last wins, and its code continues into the other's.
  */
 #ifndef VENEER_X86_SPECULATION_H
 #define VENEER_X86_SPECULATION_H
@@ -17,17 +17,17 @@
 #define MITIGATE_VERW	   4
 #define MITIGATE_L1D_FLUSH 5
 
-#define THUNK_BYTES	   32 /* from one register's in thunks.S to the next */
+#define THUNK_BYTES	   32 /* distance between the thunks of two registers in thunks.S */
 
 #ifdef __ASSEMBLER__
-	.macro	speculation_site at:req, to:req, measure:req
+.macro	speculation_site at:req, to:req, measure:req
 	.pushsection .speculation.sites, "a"
 	.quad	\at, \to, \measure
 	.popsection
 	.endm
 
-/* 32 entries, as many as any return stack buffer has, now lead into a trap. RCX is spent. LFENCE:
- * none of the calls is left out by a guess at the loop's end. */
+/* Makes 32 entries, as many as any return stack buffer has, point to a trap. Clobbers RCX. LFENCE:
+ * no call may be skipped by a wrong prediction of the loop's end. */
 	.macro	stuff_return_stack
 	movl	$16, %ecx
 771:	call	772f
@@ -40,7 +40,7 @@
 	lfence
 	.endm
 
-/* RAX, RCX and RDX are spent. */
+/* Clobbers RAX, RCX and RDX. */
 	.macro	write_command msr:req
 	movl	$\msr, %ecx
 	movl	$1, %eax
@@ -48,8 +48,8 @@
 	wrmsr
 	.endm
 
-/* JMP *reg, behind a call: the return is predicted by the call here, not by what a guest has taught
- * the predictor, and the prediction leads into a loop that goes nowhere. */
+/* JMP *reg as a retpoline: the return is predicted by the call here, not by anything a guest has
+ * trained, and the predicted path is an endless loop. */
 	.macro	retpoline reg:req
 	call	772f
 771:	pause
@@ -68,13 +68,13 @@ struct speculation_site {
 extern const struct speculation_site speculation_sites[], speculation_sites_end[];
 
 extern const char indirect_thunks[]; /* thunks.S, in .text */
-/* The calls and jumps that lead to thunks, of five bytes; from the linked image, see build.mk. */
+/* The five-byte calls and jumps to thunks, extracted from the linked image; see build.mk. */
 extern const uint64_t indirect_sites[], indirect_sites_end[];
 
 /*
- * The index where it is below size, else 0: also where the processor goes on ahead of the check
- * that should have stopped it (Spectre v1). Wherever a guest's number is an index into memory that
- * is not all the guest's.
+ * The index if it is below size, else 0, even if the processor speculates past a bounds check
+ * (Spectre v1). Use it wherever a number from a guest is an index into memory that is not only the
+ * guest's.
  */
 static inline uint64_t index_nospec(uint64_t index, uint64_t size)
 {

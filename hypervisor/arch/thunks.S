@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where the compiler's indirect calls and jumps go (-mindirect-branch=thunk-extern): a place for
- * each register, by its number. Where retpolines are not wanted, guest/speculation.c turns the calls
- * and jumps that lead here into what they stand for.
+ * Targets of the compiler's indirect calls and jumps (-mindirect-branch=thunk-extern): one thunk
+ * for each register, by its number. If retpolines are off, guest/speculation.c patches the calls
+ * and jumps to these thunks into plain indirect ones.
  */
 #define __ASSEMBLER__ 1
 #include "arch/speculation.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entry from a boot loader, PVH (Xen's public/arch-x86/hvm/start_info.h) or Multiboot2 (section 3.3):
- * both arrive in 32-bit protected mode with paging off. Check for what is needed to say anything
- * better later, build a page table (the first 4 GiB, at 0, at DIRECT_MAP and the image at its link
- * address), enter long mode, call boot_main(magic, info).
+ * Entry from a boot loader, PVH (Xen's public/arch-x86/hvm/start_info.h) or Multiboot2 (section
+ * 3.3): both arrive in 32-bit protected mode with paging off. Check the minimum that C code needs
+ * to print an error, build a page table (the first 4 GiB, at 0, at DIRECT_MAP and the image at its
+ * link address), enter long mode, call boot_main(magic, info).
  */
 #define __ASSEMBLER__ 1
 #include "arch/layout.h"
@@ -52,7 +52,7 @@ boot_multiboot2:			/* EAX = 0x36d76289 */
 	testl	$(1 << 29), %edx	/* long mode */
 	movl	$no_long_mode, %edi
 	jz	boot_refuse
-	testl	$(1 << 20), %edx	/* execute disable: W^X page tables rest on it */
+	testl	$(1 << 20), %edx	/* execute disable: needed for W^X page tables */
 	movl	$no_nx, %edi
 	jz	boot_refuse
 
@@ -107,7 +107,7 @@ boot_start64:
 	movq	$init_stack_end, %rsp
 	movl	%ebp, %edi
 	movl	%esi, %esi
-	/* what -fstack-protector compares: new at each boot, by RDRAND where there is one */
+	/* the value for -fstack-protector: new at each boot, by RDRAND if available */
 	movl	$1, %eax
 	cpuid
 	movl	%ecx, %r8d
@@ -161,7 +161,7 @@ boot_stack_end:
 	.bss
 	.balign	4096
 	.globl	init_stack_guard, init_stack_end
-init_stack_guard:			/* not mapped any more once there are tables */
+init_stack_guard:			/* no longer mapped once hv_tables_init has run */
 	.skip	4096
 	.skip	CPU_STACK_BYTES
 init_stack_end:

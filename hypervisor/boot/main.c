@@ -20,7 +20,7 @@
 
 static struct boot_info boot;
 static struct config config;
-static struct acpi_platform acpi;
+static struct acpi_info acpi;
 static uint64_t entry_tsc;
 static uint32_t off_once;
 
@@ -53,7 +53,7 @@ uint64_t __stack_chk_guard; /* boot.S */
 void __stack_chk_fail(void);
 void __stack_chk_fail(void)
 {
-	panic("a function has written over its stack frame, before %lx",
+	panic("stack protector: a function overwrote its stack frame, before %lx",
 	      (uint64_t)__builtin_return_address(0));
 }
 
@@ -83,7 +83,7 @@ static void print_profile(const struct guest *g)
 				      g->profile[i].count);
 }
 
-/* What became of optional guests that are not well, which nothing else in the last line says. */
+/* Lists optional guests that failed, for the last line. */
 static void name_optional(char *to, size_t size)
 {
 	int used = 0;
@@ -92,11 +92,12 @@ static void name_optional(char *to, size_t size)
 		const struct guest_config *c = &config.guest[i];
 		const struct guest *g = c->optional ? guest_find(c->name) : NULL;
 
-		if (!c->optional || (g && !g->verdict))
+		if (!c->optional || (g && !g->exit_code))
 			continue;
 		const char *before = used ? "," : ", but optional:";
 		size_t left = size - (size_t)used;
-		used += g ? format(to + used, left, "%s %s verdict %d", before, c->name, g->verdict)
+		used += g ? format(to + used, left, "%s %s exit code %d", before, c->name,
+				   g->exit_code)
 			  : format(to + used, left, "%s %s not started", before, c->name);
 	}
 }
@@ -116,7 +117,7 @@ void machine_off(void)
 		machine_guest_stats(g);
 		print_profile(g);
 		overhead += g->overhead + g->mmu.memory_bytes;
-		well &= g->config->optional || g->verdict == 0;
+		well &= g->config->optional || g->exit_code == 0;
 	}
 	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",
 		      (machine_memory.used - overhead) >> 10, overhead >> 10,
@@ -125,7 +126,7 @@ void machine_off(void)
 		if (cpus[i].nmi_count)
 			console_print("core %u took %lu NMIs", i, cpus[i].nmi_count);
 	for (unsigned i = 0; i < guest_count; i++)
-		console_print("verdict %s %d", guests[i].config->name, guests[i].verdict);
+		console_print("exit code of %s: %d", guests[i].config->name, guests[i].exit_code);
 	name_optional(optional, sizeof(optional));
 	console_print("all done, %s%s", well ? "all well" : "not all well", well ? optional : "");
 	machine_stop(well ? 0 : 1);
@@ -193,8 +194,8 @@ static bool try_guest(const struct guest_config *c)
 	return true;
 }
 
-/* A wrong line is an error, whosever it is; so is a guest for which this machine has no place, but
- * for an optional one. */
+/* An invalid line is an error in any section. So is a guest for which the machine has no core or
+ * memory, unless it is optional. */
 static void create_guest(const struct guest_config *c)
 {
 	if (c->broken)
@@ -226,7 +227,7 @@ static void read_acpi(void)
 	cpuid(1, 0, r);
 	acpi_read(&acpi, boot.rsdp, BOOT_REACH, r[1] >> 24);
 	if (acpi.wrong)
-		console_print("the firmware's table %s is broken: passed over", acpi.wrong);
+		console_print("firmware table %s is broken: ignored", acpi.wrong);
 	if (acpi.cpus_found > acpi.cpus)
 		console_print(
 			"the machine has %u processors, this build uses %u: raise CPUS_MAX in "
@@ -236,7 +237,7 @@ static void read_acpi(void)
 
 static void prepare_machine(void)
 {
-	/* not by RDRAND: in an emulator that counts, a run can be had again to the instruction */
+	/* not by RDRAND: runs with instruction counting must be repeatable */
 	mmu_secret = entry_tsc * 0x9e3779b97f4a7c15 | 1;
 	const char *missing = cpu_features_detect();
 
@@ -262,7 +263,8 @@ static void prepare_machine(void)
 	clock_calibrate();
 }
 
-/* On each CPU, at once. What engines want of it they take from the machine's memory: one by one. */
+/* Runs on all CPUs in parallel. Engines allocate machine memory, so they are initialized one CPU at
+ * a time. */
 static void run_guests(struct cpu *cpu)
 {
 	static uint8_t lock;

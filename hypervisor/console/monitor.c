@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The monitor: what follows Ctrl-A on the console. Ctrl-A h prints the list; a digit chooses the
- * guest that gets the input; ':' takes a command line, for people and for scripts. There are guests
- * whenever the console takes input.
+ * The monitor: commands after Ctrl-A on the console. Ctrl-A h lists them; a digit selects the guest
+ * that gets the input; ':' begins a command line, for people and scripts. Console input is only
+ * enabled once there are guests.
  */
 #include "console/monitor.h"
 #include "guest/guest.h"
@@ -18,7 +18,7 @@ static unsigned chosen; /* guest that gets the input */
 static char line[80];
 static unsigned line_used;
 
-/* Of several vCPUs the state of the busiest is the guest's. */
+/* A guest's state is that of its busiest vCPU. */
 static const char *state_name(const struct guest *g)
 {
 	static const char *const names[] = { "running", "waiting", "stopped" };
@@ -48,8 +48,8 @@ static void command_list(void)
 		print_guest(&guests[i]);
 }
 
-/* The words are for scripts. Under ring a guest has no tables before it begins, nor while its
- * memory is made ready. */
+/* Scripts parse this output. Under ring a guest has no tables before it begins or while it is
+ * loaded. */
 static void command_check(struct guest *g)
 {
 	bool ended = __atomic_load_n(&g->ended, __ATOMIC_ACQUIRE);
@@ -68,7 +68,7 @@ static void command_check(struct guest *g)
 						    : "it is being loaded");
 }
 
-/* An order takes back the one before it that says otherwise, if that has not been seen to. */
+/* A command cancels an earlier opposite one that is still pending. */
 static void order(struct vcpu *v, uint32_t request, uint32_t instead_of)
 {
 	__atomic_and_fetch(&v->requests, ~instead_of, __ATOMIC_RELAXED);
@@ -81,8 +81,8 @@ static void order_all(struct guest *g, uint32_t request, uint32_t instead_of)
 		order(&g->vcpu[i], request, instead_of);
 }
 
-/* An order to a guest that has ended would be kept for its next life. One whose reset is on its way
- * has not. */
+/* A request to a guest that has ended would stay pending until a restart. A guest with a pending
+ * reset counts as running. */
 static bool has_ended(const struct guest *g)
 {
 	uint32_t orders = __atomic_load_n(&g->vcpu->requests, __ATOMIC_ACQUIRE);
@@ -93,7 +93,7 @@ static bool has_ended(const struct guest *g)
 	return ended;
 }
 
-/* What is so already, or ordered and not yet seen to, would be answered with silence. */
+/* Answer even if nothing changes, because the state is as requested or will be. */
 static void command_pause(struct guest *g, bool paused)
 {
 	uint32_t orders = __atomic_load_n(&g->vcpu->requests, __ATOMIC_ACQUIRE);
@@ -124,8 +124,8 @@ static char printable(char c)
 	return c >= ' ' && c < 0x7f ? c : c == 0 ? ' ' : '#';
 }
 
-/* The text screen, a line of the console for each of its 25, so that a script can read it; or for
- * programs, with character and attribute of each cell in hexadecimal. */
+/* The text screen: 25 console lines; or for programs, character and attribute of each cell in
+ * hexadecimal. */
 static void command_screen(struct guest *g, bool cells)
 {
 	uint16_t cell[BOARD_COLUMNS];
@@ -156,7 +156,7 @@ static void command_help(void);
 static const struct command {
 	char key;
 	const char *name, *help;
-	/* one of these: for a guest; for one, and either way; for the machine */
+	/* exactly one is set: for a guest; for a guest, with `how`; for the machine */
 	void (*run)(struct guest *g);
 	void (*run_either)(struct guest *g, bool how);
 	void (*run_machine)(void);
@@ -164,17 +164,17 @@ static const struct command {
 } commands[] = {
 	{ 'h', "help", "this list", .run_machine = command_help },
 	{ 'l', "list", "the guests", .run_machine = command_list },
-	{ 'p', "pause", "halt the guest where it is", .run_either = command_pause, .how = true },
-	{ 'r', "resume", "let it go on", .run_either = command_pause, .how = false },
+	{ 'p', "pause", "pause the guest", .run_either = command_pause, .how = true },
+	{ 'r', "resume", "continue the guest", .run_either = command_pause, .how = false },
 	{ 'R', "reset", "start it again from its image", .run = command_reset },
-	{ 'k', "stop", "end it", .run = command_stop },
+	{ 'k', "stop", "end the guest", .run = command_stop },
 	{ 's', "stats", "time, exits by reason, worst wait", .run = machine_guest_stats },
-	{ 'x', "check", "whether its tables lead to its own memory alone", .run = command_check },
+	{ 'x', "check", "check that its page tables map only its own memory",
+	  .run = command_check },
 	{ 'v', "screen", "its text screen", .run_either = command_screen, .how = false },
 	{ 'c', "cells", "its text screen with attributes, for programs",
 	  .run_either = command_screen, .how = true },
-	{ 'i', "input", "send what is typed to it (or Ctrl-A and its number)",
-	  .run = command_input },
+	{ 'i', "input", "direct input to it (or Ctrl-A and its number)", .run = command_input },
 	{ 't', "tables", "check the hypervisor's own page tables",
 	  .run_machine = cpus_check_tables },
 	{ 'q', "off", "stop the machine", .run_machine = machine_off },
@@ -190,8 +190,8 @@ static void command_help(void)
 	console_print_list(false, "  1 to 8     input to that guest; Ctrl-A Ctrl-A sends a Ctrl-A");
 }
 
-/* The one with that key, or with that name, for the guest or NULL: the one that has the input.
- * False: there is no such command. */
+/* Runs the command with that key or name on the guest (NULL: the one that has the input). False: no
+ * such command. */
 static bool run_command(char key, const char *name, struct guest *g)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -205,7 +205,7 @@ static bool run_command(char key, const char *name, struct guest *g)
 		else if (c->run_either)
 			c->run_either(to, c->how);
 		else if (g)
-			console_print("%s is for the machine: want no guest behind it", c->name);
+			console_print("%s takes no guest name", c->name);
 		else
 			c->run_machine();
 		return true;

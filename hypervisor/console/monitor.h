@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is typed goes to the guest that was chosen with Ctrl-A, and commands to the hypervisor. */
+/* Console input: to the selected guest, or, after Ctrl-A, to the hypervisor. */
 #ifndef VENEER_MONITOR_H
 #define VENEER_MONITOR_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The board of a guest that thinks it has a machine: the devices behind ports and memory addresses,
- * and what they send to its vCPUs. guest/ and the engines reach it through these functions alone.
- * A PV guest has none: guest->board is NULL.
+ * The board of an emulated machine: its devices at ports and memory addresses, and their
+ * interrupts. guest/ and the engines only use these functions. A PV guest has no board:
+ * guest->board is NULL.
  *
- * Functions that take a vCPU are called on its own CPU, those that take a guest on that of its
- * vCPU 0, but where it says otherwise. Widths are in bytes. What nobody answers reads as ones.
+ * Unless noted otherwise, functions that take a vCPU are called on its own CPU, and those that take
+ * a guest on the CPU of its vCPU 0. Widths are in bytes. Without a device, reads return all ones.
  */
 #ifndef VENEER_BOARD_H
 #define VENEER_BOARD_H
@@ -31,9 +31,9 @@ struct board {
 	uint64_t (*read)(struct vcpu *v, gpa_t at, unsigned width);
 	void (*write)(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
 
-	/* Whether the vCPU has an interrupt to take; from any CPU. */
+	/* Whether the vCPU has a pending interrupt; from any CPU. */
 	bool (*interrupt_pending)(const struct vcpu *v);
-	/* The acknowledge cycle: its vector, or -1: another vCPU was faster. */
+	/* Interrupt acknowledge: returns the vector, or -1 if another vCPU has taken it. */
 	int (*acknowledge)(struct vcpu *v);
 
 	/* A row of the text screen, character and attribute; from any CPU. */

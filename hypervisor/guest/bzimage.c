@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A Linux kernel as it lies in /boot, and what else uses its boot protocol (memtest86+): the 32-bit
+/* A Linux kernel (bzImage), or another program with its boot protocol (memtest86+): the 32-bit
  * entry, Documentation/arch/x86/boot.rst in the kernel's source. */
 #include <asm/bootparam.h>
 
@@ -37,7 +37,7 @@ bool bzimage_is(const void *data, uint64_t bytes)
 #define TOO_LARGE(what) \
 	"the " what " does not fit into the guest's memory: raise memory = in the configuration"
 
-/* Where it wants to be, and how much room it takes while it unpacks itself. */
+/* Its load address, and the memory it needs while it decompresses itself. */
 static const char *add_kernel(struct guest *g, const struct setup_header *h)
 {
 	uint64_t setup = ((h->setup_sects ? h->setup_sects : 4) + 1ull) * SECTOR, room;
@@ -61,7 +61,7 @@ static const char *add_kernel(struct guest *g, const struct setup_header *h)
 	return NULL;
 }
 
-/* As high as it may be: the kernel grows upwards. */
+/* As high as allowed: the kernel grows upwards. */
 static const char *add_initrd(struct guest *g, const struct setup_header *h)
 {
 	uint64_t bytes = g->module.bytes, top = MIN(g->mmu.memory_bytes, h->initrd_addr_max + 1ull);

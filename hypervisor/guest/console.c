@@ -32,7 +32,7 @@ static void send_again(struct timer *t)
 	console_guest_send(container_of(t, struct guest, console.timer));
 }
 
-/* The timer is of vCPU 0's CPU; from elsewhere that vCPU is asked to go on. */
+/* The timer runs on vCPU 0's CPU; other CPUs send a request to that vCPU. */
 static void send_later(struct guest *g)
 {
 	struct timer *t = &g->console.timer;
@@ -62,12 +62,13 @@ static void add_notice(struct guest *g, enum console_kind kind, const char *fmt,
 	char line[CONSOLE_LINE];
 	int used = format(line, sizeof(line), "%s: ", g->config->name);
 
-	format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
+	used += format_v(line + used, sizeof(line) - (size_t)used, fmt, args);
 	if (!console_buffering) {
 		console_print("%s", line);
 		return;
 	}
-	const struct console_entry e = { .kind = (uint8_t)kind, .bytes = (uint16_t)strlen(line) };
+	const struct console_entry e = { .kind = (uint8_t)kind,
+					 .bytes = (uint16_t)MIN(used, CONSOLE_LINE - 1) };
 	console_append(&g->console, &e, line);
 }
 
@@ -91,11 +92,11 @@ static void add(struct guest *g, enum console_kind kind, const char *fmt, ...)
 	va_end(args);
 }
 
-void console_guest_verdict(struct guest *g, const char *how, int verdict)
+void console_guest_exit_code(struct guest *g, const char *how, int exit_code)
 {
 	if (g->console.dropped)
-		add(g, ENTRY_VERDICT, "%u lines found no room on the console", g->console.dropped);
-	add(g, ENTRY_VERDICT, "%s, verdict %d", how, verdict);
+		add(g, ENTRY_EXIT_CODE, "%u console lines were dropped", g->console.dropped);
+	add(g, ENTRY_EXIT_CODE, "%s, exit code %d", how, exit_code);
 	console_guest_send(g);
 }
 
@@ -142,7 +143,7 @@ static void end_line(struct guest *g)
 	g->line_used = g->line_shown = g->line_kept = 0;
 }
 
-/* Escape sequences (ECMA-48, section 5.4) go: nothing a guest prints may move the cursor. */
+/* Escape sequences (ECMA-48, section 5.4) are dropped: no output of a guest may move the cursor. */
 static bool in_escape(struct guest *g, char c)
 {
 	switch (g->escape) {
@@ -156,8 +157,8 @@ static bool in_escape(struct guest *g, char c)
 	return g->escape;
 }
 
-/* A backspace takes back what the guest has printed of this line, and no more: it never reaches the
- * name in front of it. */
+/* A backspace deletes what the guest has printed on this line, but never the name at its
+ * beginning. */
 static void take_back(struct guest *g)
 {
 	if (g->line_used)

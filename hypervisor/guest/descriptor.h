@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's descriptors, made fit for the ring that its kernel runs in: code and data segments of
- * DPL 0 get DPL 1 under the ring engine, a legacy guest has nothing 64-bit there, and everything is
+ * Adjusts the guest's descriptors for the ring that its kernel runs in. Under the ring engine code
+ * and data segments of DPL 0 get DPL 1, a legacy guest gets no 64-bit code, and everything is
  * marked accessed (the processor must not write to the gate area). System descriptors, which could
- * hold a way into ring 0, are left out; in a virtual machine, where the kernel could load any
- * segment, it has what it would have elsewhere.
+ * lead into ring 0, are removed. In a virtual machine, where the kernel could load any segment
+ * itself, it keeps the same ones.
  */
 #ifndef VENEER_DESCRIPTOR_H
 #define VENEER_DESCRIPTOR_H

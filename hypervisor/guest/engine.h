@@ -23,7 +23,7 @@ struct span {
 
 #define NO_ERROR (-1) /* an exception without an error code */
 
-/* What a look over a guest's tables has found. */
+/* Result of a check of a guest's tables. */
 struct table_report {
 	unsigned tables, leaves;
 	const char *what; /* is wrong; NULL: nothing */
@@ -37,9 +37,9 @@ struct engine {
 	const char *reason;	  /* what regs.vector is after an exit, for people */
 	bool pc_apics;		  /* a PC has APICs, and any number of vCPUs */
 
-	/* What this processor lacks for it, or NULL; no function: nothing. */
+	/* The feature that this processor lacks, or NULL; no function: none. */
 	const char *(*missing)(void);
-	/* Why it cannot run this guest, or NULL; no function: it can run all. */
+	/* Why it cannot run this guest, or NULL; no function: it can run every guest. */
 	const char *(*refuses)(const struct guest *g);
 	/* Makes this CPU ready for it; NULL: nothing to do. */
 	void (*start_cpu)(struct cpu *cpu);
@@ -59,14 +59,20 @@ struct engine {
 	 * takes long is left for REQUEST_WORK. */
 	void (*start)(struct vcpu *v, gpa_t root);
 
-	/* Its registers into the processor, and out of it. */
+	/* Loads its registers into the processor, and saves them. */
 	void (*load)(struct cpu *cpu, struct vcpu *v);
 	void (*unload)(struct cpu *cpu, struct vcpu *v);
 
-	/* Before entry: sends what is pending. False: it does not run now, and others come first. */
+	/* Before entry: sends what is pending. False: it does not run now, and others come first.
+	 */
 	bool (*deliver)(struct vcpu *v);
 	/* Runs the guest until it has left the processor, and sees to the reason. */
 	void (*run)(struct cpu *cpu, struct vcpu *v);
+
+	/* Of the code that runs: its size, 16, 32 or 64 bits, and up to INSN_BYTES from RIP on; how
+	 * many could be read. */
+	unsigned (*code_bits)(const struct vcpu *v);
+	unsigned (*fetch)(struct vcpu *v, uint8_t *code);
 
 	/* Before they are shown: registers that only the processor or its control block has, into
 	 * v->legacy, v->mmu and, of CR2, v->page. NULL: they are there. */
@@ -96,10 +102,10 @@ struct engine {
 
 extern const struct engine ring_engine, svm_engine, vmx_engine;
 
-/* The engine that the guest's configuration asks for; NULL with the reason in *why. */
+/* The engine for the guest's configuration; NULL, with the reason in *why. */
 const struct engine *engine_choose(const struct guest *g, const char **why);
 
-/* On a CPU itself, when all guests have been created: what their engines want. */
+/* Runs on each CPU after all guests have been created: prepares it for their engines. */
 void engines_start_cpu(struct cpu *cpu);
 
 #endif

@@ -35,8 +35,8 @@ void fpu_save(const struct vcpu *v)
 }
 
 /* AMD's FXRSTOR and XRSTOR leave the last x87 instruction's and operand's addresses alone unless an
- * exception is pending in what they load: they would stay another guest's (XSA-52). An x87
- * instruction of ours takes their place. No pending exception may stop it. */
+ * exception is pending in what they load: they would leak from another guest (XSA-52). An x87
+ * instruction of ours overwrites them. No pending exception may stop it. */
 void fpu_load(const struct vcpu *v)
 {
 	static const uint32_t zero;
@@ -58,7 +58,7 @@ static bool xcr0_is_good(uint64_t value)
 	       (!(value & avx512) || ((value & avx512) == avx512 && (value & 4)));
 }
 
-/* State that is not saved here must not be there for the next guest. */
+/* Clears state that is not saved here, so that the next guest does not see it. */
 void fpu_take_xcr0(struct vcpu *v)
 {
 	if (!cpu_features.xsave)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Floating-point and vector state of a vCPU: in the processor while it is loaded there, for the
- * hypervisor itself uses none. Nothing of it is left behind for the next guest. */
+/* Floating-point and vector state of a vCPU. It is in the processor while the vCPU is loaded, since
+ * the hypervisor uses none itself. Nothing of it remains visible to the next guest. */
 #ifndef VENEER_FPU_H
 #define VENEER_FPU_H
 
@@ -10,7 +10,7 @@ void fpu_reset(struct vcpu *v); /* as after FNINIT, SDM 1 sections 8.1.4 and 13.
 void fpu_save(const struct vcpu *v);
 void fpu_load(const struct vcpu *v);
 
-/* While it is loaded: takes over what the guest has set without an exit. */
+/* While it is loaded: saves what the guest has set without an exit. */
 void fpu_take_xcr0(struct vcpu *v);
 
 /* A guest's XSETBV: false for a value that the processor would refuse, SDM 1 section 13.3. */

@@ -95,12 +95,11 @@ int guest_create(struct guest *g, const struct guest_config *config)
 		console_guest_notice(g, "engine = %s: %s", engine_names[config->engine], why);
 		return -ENODEV;
 	}
-	if (g->vcpus > 1 && !guest_is_pv(g) && !g->engine->pc_apics) {
+	if (g->vcpus > 1 && g->board && !g->engine->pc_apics) {
 		console_guest_notice(g, "vcpus = %u: under ring only a PV guest can have several",
 				     g->vcpus);
 		return -EINVAL;
 	}
-	g->board = guest_is_pv(g) ? NULL : &pc_board;
 	if (g->board && config->memory > g->board->memory_max) {
 		console_guest_notice(g, "memory = %lu MiB: a PC's devices begin at %lu MiB",
 				     config->memory >> 20, g->board->memory_max >> 20);
@@ -113,10 +112,8 @@ int guest_create(struct guest *g, const struct guest_config *config)
 				     config->memory >> 20, memory_free_bytes() >> 20);
 		return -ENOMEM;
 	}
-	g->device[0].kind = &virtio_console;
-	g->device[0].guest = g;
-	g->device[0].event = VENEER_EVENT_DEVICES;
-	if (g->board && g->board->create(g))
+	g->devices = g->board ? NULL : &virtio_devices;
+	if ((g->board && g->board->create(g)) || (g->devices && g->devices->create(g)))
 		return -ENOMEM;
 	if (load_window(g))
 		return -EINVAL;
@@ -139,6 +136,7 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
 	v->io_bitmap = 0;
 	v->spec_ctrl = 0;
+	v->unknown = 0;
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = DR6_FIXED;
 	v->dr7 = DR7_FIXED;
@@ -164,12 +162,12 @@ void vcpu_begin(struct vcpu *v)
 	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
 		return;
 	vcpu_unload(v);
-	if (guest_is_pv(v->guest)) {
-		begin_pv(v);
-	} else { /* Intel SDM 3A, 9.4.4: at the beginning of a page below 1 MiB */
+	if (v->guest->board) { /* Intel SDM 3A, 9.4.4: at the beginning of a page below 1 MiB */
 		v->real_mode = true;
 		vcpu_start_at(v, &(struct regs){ 0 }, GPA(~0ull), 0);
 		v->real_mode = false;
+	} else {
+		begin_pv(v);
 	}
 	/* in this order: until it runs, nobody else may start it */
 	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
@@ -298,7 +296,7 @@ void vcpu_halt(struct vcpu *v, bool masked)
 	if (!masked || v->guest->vcpus > 1) /* another may yet start it */
 		v->state = VCPU_HALTED;
 	else
-		guest_end(v->guest, 0, "halted for good, with interrupts masked");
+		guest_end(v->guest, 0, "halted with interrupts masked");
 }
 
 void vcpu_wake(struct vcpu *v)
@@ -313,7 +311,8 @@ void vcpu_wake(struct vcpu *v)
 void vcpu_event(struct vcpu *v, unsigned event)
 {
 	__atomic_or_fetch(&v->page->events, 1ull << event, __ATOMIC_RELEASE);
-	vcpu_wake(v);
+	if (v->state == VCPU_HALTED) /* else it looks at them before it goes on */
+		vcpu_wake(v);
 }
 
 void vcpu_event_from(struct vcpu *v, unsigned event)

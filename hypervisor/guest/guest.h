@@ -13,6 +13,7 @@
 #include "engine/ring/shadow/mmu.h"
 #include "guest/board.h"
 #include "guest/console.h"
+#include "guest/devices.h"
 #include "guest/engine.h"
 #include "guest/load.h"
 #include "insn/insn.h"
@@ -21,7 +22,6 @@
 #include "lib/types.h"
 #include "load/bundle.h"
 #include "load/config.h"
-#include "virtio/device.h"
 
 /* What is counted for each guest. */
 enum counter {
@@ -119,6 +119,7 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
+	uint8_t unknown;		/* how often vcpu_unknown has told of it */
 	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
@@ -164,15 +165,16 @@ struct guest {
 	unsigned vcpus;
 	uint8_t phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
-	bool end_wanted;      /* what parking and loading lead to is the end */
-	unsigned paused;      /* vCPUs that are; atomic */
-	unsigned parking;     /* vCPUs that have still to park; atomic */
-	unsigned started;     /* PV: vCPUs that run or are to begin; atomic */
-	struct load load;     /* how far it is */
-	uint8_t console_lock; /* over the line so far and the taking of input */
-	struct virtio_device device[VIRTIO_DEVICES]; /* PV */
-	const struct board *board;		     /* NULL for PV */
-	void *board_state;			     /* the board's own */
+	bool end_wanted;	       /* what parking and loading lead to is the end */
+	unsigned paused;	       /* vCPUs that are; atomic */
+	unsigned parking;	       /* vCPUs that have still to park; atomic */
+	unsigned started;	       /* PV: vCPUs that run or are to begin; atomic */
+	struct load load;	       /* how far it is */
+	uint8_t console_lock;	       /* over the line so far and the taking of input */
+	const struct devices *devices; /* PV; else NULL */
+	struct virtio_guest *virtio;   /* what these are */
+	const struct board *board;     /* NULL: hypercalls are its devices */
+	void *board_state;	       /* the board's own */
 
 	struct file image, module;
 	struct elf_image elf; /* what the image's headers say, if it is no bzImage */
@@ -183,7 +185,7 @@ struct guest {
 	const struct veneer_iret_window *iret_windows;
 
 	bool ended;
-	int verdict;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
+	int exit_code;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;
 
@@ -223,9 +225,15 @@ mpa_t guest_take(struct guest *g, uint64_t bytes);
 
 uint64_t guest_count_of(const struct guest *g, enum counter counter);
 
-/* The guest is through: by its own will (verdict) or not. Prints one line, applies on-crash. */
-void guest_end(struct guest *g, int verdict, const char *how);
+/* The guest is through: by its own will (exit code) or not. Prints one line, applies on-crash. */
+void guest_end(struct guest *g, int exit_code, const char *how);
 void guest_crash(struct guest *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* dump.c, on the vCPU's own CPU, where it is loaded: its registers, of a crash. And a line for an
+ * exit, an exception or an instruction that its engine does not know, before the guest gets what a
+ * processor without it would do. */
+void vcpu_dump(struct vcpu *v);
+void vcpu_unknown(struct vcpu *v, const char *what);
 
 struct guest *guest_find(const char *name);
 uint64_t guest_ran(const struct guest *g); /* ticks so far, of all its vCPUs */
@@ -279,11 +287,6 @@ void vcpu_event(struct vcpu *v, unsigned event); /* PV */
 static inline bool guest_is_running(const struct guest *g)
 {
 	return __atomic_load_n(&g->phase, __ATOMIC_ACQUIRE) == GUEST_RUNNING;
-}
-
-static inline bool guest_is_pv(const struct guest *g)
-{
-	return g->prepare == PREPARE_PV;
 }
 
 /* Of a PV kernel, between an INT from ring 3 and the handler's move to its own stack: the one entry

@@ -167,7 +167,7 @@ static int64_t hc_shutdown(struct vcpu *v, struct regs *r)
 	switch (r->rdi) {
 	case VENEER_SHUTDOWN_POWEROFF: guest_end(v->guest, r->rsi & 0xff, "powered off"); return 0;
 	case VENEER_SHUTDOWN_REBOOT: guest_restart(v->guest); return 0;
-	case VENEER_SHUTDOWN_CRASH: guest_crash(v->guest, "crashed by its own word"); return 0;
+	case VENEER_SHUTDOWN_CRASH: guest_crash(v->guest, "reported by the guest"); return 0;
 	default: return -EINVAL;
 	}
 }
@@ -341,14 +341,6 @@ static int64_t hc_set_io_bitmap(struct vcpu *v, struct regs *r)
 	return 0;
 }
 
-static int64_t hc_virtio(struct vcpu *v, struct regs *r)
-{
-	if (r->rdi >= VIRTIO_DEVICES)
-		return -ENODEV;
-	return virtio_call(&v->guest->device[index_nospec(r->rdi, VIRTIO_DEVICES)], v, r->rsi,
-			   r->rdx);
-}
-
 typedef int64_t hypercall_fn(struct vcpu *v, struct regs *r);
 
 static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
@@ -378,7 +370,7 @@ static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
 	[VENEER_HC_SET_DEBUGREG] = hc_set_debugreg,
 	[VENEER_HC_GET_DEBUGREG] = hc_get_debugreg,
 	[VENEER_HC_SET_IO_BITMAP] = hc_set_io_bitmap,
-	[VENEER_HC_VIRTIO] = hc_virtio,
+	[VENEER_HC_VIRTIO] = virtio_hypercall,
 };
 
 void hypercall(struct vcpu *v)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest's phases: it runs, parks, is loaded, runs again, or has ended. Whoever wants a restart or
- * the end only says so; the guest's own vCPUs do the rest, each on its own CPU and in its own share
- * of it. The end wins over a restart whenever it is decided.
+ * The phases of a guest: running, parking, loading, ended. A restart or the end is only requested;
+ * the guest's own vCPUs do the rest, each on its own CPU and charged to its share. The end takes
+ * precedence over a restart.
  */
 #include "arch/cpu.h"
 #include "guest/console.h"
@@ -18,7 +18,7 @@ static void set_phase(struct guest *g, enum guest_phase phase)
 	__atomic_store_n(&g->phase, phase, __ATOMIC_RELEASE);
 }
 
-/* To the phase behind the one that is through: the end if it is wanted, else next. */
+/* Enters the next phase: ended if that was requested, else `next`. */
 static enum guest_phase go_on(struct guest *g, enum guest_phase next)
 {
 	spin_lock(&g->phase_lock);
@@ -41,7 +41,7 @@ static void park_all(struct guest *g)
 	}
 }
 
-/* Under the phase's lock: a guest that runs is to park. */
+/* With the phase's lock held: makes a running guest park. */
 static bool to_parking(struct guest *g)
 {
 	if (g->phase != GUEST_RUNNING)
@@ -51,7 +51,7 @@ static bool to_parking(struct guest *g)
 	return true;
 }
 
-/* Decides on a restart or the end. False: it was decided before. */
+/* Requests a restart or the end. False: it was requested before. */
 static bool decide(struct guest *g, bool end)
 {
 	bool first, decided;
@@ -75,8 +75,8 @@ void vcpu_park(struct vcpu *v)
 	__atomic_and_fetch(&v->requests, ~(REQUEST_WORK | REQUEST_BEGIN), __ATOMIC_RELAXED);
 	vcpu_unload(v);
 	timer_cancel(v->cpu, &v->timer);
-	if (!v->id)
-		timer_cancel(v->cpu, &g->device[0].timer);
+	if (!v->id && g->devices)
+		g->devices->park(g);
 	if (g->board)
 		g->board->park(v);
 	if (!__atomic_sub_fetch(&g->parking, 1, __ATOMIC_ACQ_REL) &&
@@ -95,7 +95,7 @@ void guest_load_begin(struct guest *g)
 
 		v->page = v->own_page;
 		v->starting = 0;
-		/* what the old life has asked for and was put off */
+		/* work that was deferred before the restart */
 		__atomic_and_fetch(&v->requests, ~(REQUESTS_IN_SHARE & ~REQUEST_SEND),
 				   __ATOMIC_RELAXED);
 	}
@@ -104,11 +104,12 @@ void guest_load_begin(struct guest *g)
 		g->engine->reset_guest(g);
 	g->ended = false;
 	g->input_tail = g->input_head;
-	virtio_reset(&g->device[0]);
+	if (g->devices)
+		g->devices->reset(g);
 	g->load = (struct load){ 0 };
 }
 
-/* A part of [at, at + bytes), as far as load.done says; true: all of it is zero. */
+/* Zeroes a part of [at, at + bytes), from load.done on; true: all of it is zero. */
 static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
 {
 	uint64_t left = bytes - l->done, n = MIN(left, LOAD_PART);
@@ -132,7 +133,7 @@ static void set_clock(struct vcpu *v)
 	c->flags = 1; /* the TSC is the same on all processors */
 }
 
-/* One step of the stage that loading is at; NULL, or what is wrong. */
+/* One step of the current stage of loading. Returns NULL, or an error message. */
 static const char *load_step(struct guest *g)
 {
 	struct load *l = &g->load;
@@ -170,7 +171,7 @@ static void fail_to_load(struct guest *g, const char *why)
 	g->end_wanted = true;
 	set_phase(g, GUEST_ENDED);
 	spin_unlock(&g->phase_lock);
-	g->verdict = -1;
+	g->exit_code = -1;
 	console_guest_notice(g, "%s: %s", g->config->image, why);
 	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
 }
@@ -211,7 +212,7 @@ void guest_restart(struct guest *g)
 	decide(g, false);
 }
 
-/* Wherever it is on its way to, it goes on to a new life. */
+/* In any phase: makes the guest restart. */
 void guest_reset(struct guest *g)
 {
 	spin_lock(&g->phase_lock);
@@ -229,14 +230,14 @@ void guest_reset(struct guest *g)
 	vcpu_request_from(g->vcpu, REQUEST_LOAD);
 }
 
-void guest_end(struct guest *g, int verdict, const char *how)
+void guest_end(struct guest *g, int exit_code, const char *how)
 {
 	if (!decide(g, true))
 		return;
-	g->verdict = verdict;
+	g->exit_code = exit_code;
 	console_guest_flush(g);
-	console_guest_verdict(g, how, verdict);
-	/* a reset that came while its end was being told takes the end back */
+	console_guest_exit_code(g, how, exit_code);
+	/* a reset that arrived while its end was printed cancels the end */
 	spin_lock(&g->phase_lock);
 	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
 	spin_unlock(&g->phase_lock);
@@ -252,28 +253,6 @@ void vcpu_stop(struct vcpu *v)
 	timer_cancel(v->cpu, &v->timer);
 	if (!__atomic_sub_fetch(&g->started, 1, __ATOMIC_ACQ_REL))
 		guest_end(g, -1, "all its vCPUs have stopped");
-}
-
-static void dump_registers(struct vcpu *v)
-{
-	struct guest *g = v->guest;
-	const struct regs *r = v->regs;
-
-	if (v->engine->gather)
-		v->engine->gather(v);
-	console_guest_notice(g, "rip %04lx:%016lx rflags %08x cpl %u %s 0x%lx error %lx", r->cs,
-			     r->rip, v->engine->flags(v), (unsigned)(r->cs & 3), v->engine->reason,
-			     r->vector, r->error);
-	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
-			     r->rcx, r->rdx);
-	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,
-			     r->rbp, r->ss, r->rsp);
-	if (guest_is_pv(g))
-		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
-				     r->r10, r->r11);
-	console_guest_notice(g, "root %lx cr0 %08lx cr2 %lx cr4 %08lx gdt %08lx idt %08lx",
-			     v->mmu.paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
-			     v->legacy.gdt_base, v->legacy.idt_base);
 }
 
 #define RESTARTS_MAX 100 /* a guest that crashes at once must not fill the console for ever */
@@ -292,7 +271,7 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	va_end(args);
 	console_guest_notice(g, "CRASH: %s", why);
 	if (v && v->guest == g)
-		dump_registers(v);
+		vcpu_dump(v);
 	if (g->config->on_crash == CRASH_RESTART && g->restarts < RESTARTS_MAX) {
 		g->restarts++;
 		console_guest_notice(g, "restart %u", g->restarts);

@@ -87,7 +87,7 @@ static const char *identify_kind(struct guest *g)
 			return "built for another major version of the guest interface";
 		read_note(g, VENEER_NOTE_ENTRY, &g->elf.entry, sizeof(g->elf.entry));
 		if (!canonical(g->elf.entry))
-			return "the note of its entry names no address";
+			return "its entry note holds no address";
 		g->prepare = PREPARE_PV;
 	} else if (read_note(g, VENEER_NOTE_REWRITE, &g->rewrite.version,
 			     sizeof(g->rewrite.version))) {
@@ -106,6 +106,7 @@ const char *load_identify(struct guest *g)
 	enum preparation want = g->config->prepare;
 	const char *why = identify_kind(g);
 
+	g->board = g->prepare == PREPARE_PV ? NULL : &pc_board;
 	if (why || want == PREPARE_DETECT || want == g->prepare)
 		return why;
 	format(other, sizeof(other), "it is %s: prepare = in the configuration says otherwise",
@@ -347,7 +348,7 @@ const char *load_finish(struct guest *g)
 		bzimage_finish(g);
 		return NULL;
 	}
-	if (guest_is_pv(g))
+	if (!g->board)
 		return start_pv(g);
 	struct regs r = { .rip = (uint32_t)g->elf.entry };
 	if (g->multiboot) {

@@ -36,26 +36,26 @@ struct load {
 	uint64_t end;	     /* of what is in use, so far */
 };
 
-/* Looks at g->image: which preparation it is. NULL, or what is wrong with it. */
+/* Determines the preparation of g->image. Returns NULL, or an error message. */
 const char *load_identify(struct guest *g);
 
 /* Takes memory for the patch window of a rewritten image and fills it. Once. */
 int load_window(struct guest *g);
 
-/* What is to be copied. NULL, or what is wrong with the image. */
+/* Notes what must be copied. Returns NULL, or an error message. */
 const char *load_begin(struct guest *g);
 
-/* A part of the copies; true when all are done. */
+/* Copies a part; true when all are done. */
 bool load_copy_part(struct guest *g);
 
-/* In a virtual machine nothing has to be rewritten: a part of the changed bytes of a rewritten
- * image becomes what it was; *done when all have. NULL, or what is wrong with them. */
+/* In a virtual machine no instruction needs rewriting: restores a part of the original bytes of a
+ * rewritten image; *done when all are restored. Returns NULL, or an error message. */
 const char *load_undo_part(struct guest *g, bool *done);
 
-/* vCPU 0 at its entry. NULL, or what is wrong. */
+/* Puts vCPU 0 at its entry. Returns NULL, or an error message. */
 const char *load_finish(struct guest *g);
 
-/* Notes a copy to [to, to + room); false: that is not the guest's memory. */
+/* Notes a copy to [to, to + room); false: that is not guest memory. */
 bool load_add_copy(struct guest *g, gpa_t to, uint64_t room, const void *from, uint64_t bytes);
 
 /* bzimage.c: whether a file is such an image; the parts of load_begin and load_finish for it:

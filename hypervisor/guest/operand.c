@@ -61,13 +61,10 @@ gva_t operand_address(const struct vcpu *v, const struct insn *i)
 bool operand_fits(uint64_t d, uint64_t limit, const struct span *s)
 {
 	uint64_t last = s->offset + s->bytes - 1;
-	bool code = d & DESC_CODE;
 
-	if (!(d & DESC_P) || !(d & DESC_S))
+	if (!(d & DESC_P) || !(s->write ? desc_writable(d) : desc_readable(d)))
 		return false;
-	if (s->write ? code || !(d & DESC_WRITE) : code && !(d & DESC_WRITE))
-		return false;
-	if (!code && (d & DESC_CONFORM)) /* expands down */
+	if (!(d & DESC_CODE) && (d & DESC_CONFORM)) /* expands down */
 		return s->offset > limit && last <= (d & DESC_DB ? 0xffffffff : 0xffff);
 	return last <= limit;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Operands of an emulated instruction: registers, addresses, memory. For every engine. */
+/* Operands of emulated instructions: registers, addresses, memory. For all engines. */
 #ifndef VENEER_OPERAND_H
 #define VENEER_OPERAND_H
 
@@ -29,11 +29,11 @@ gva_t operand_address(const struct vcpu *v, const struct insn *i);
  * 5.5. */
 bool operand_fits(uint64_t descriptor, uint64_t limit, const struct span *s);
 
-/* With the rights of the code that runs; false: the guest was sent the page fault. */
+/* With the rights of the running code; false: a page fault was injected. */
 bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes);
 bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes);
-/* Code at a linear address: how many bytes could be read, fewer where the next page is not mapped.
- */
+/* Reads code at a linear address. Returns the number of bytes read, fewer if the next page is not
+ * mapped. */
 unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES]);
 unsigned operand_access(const struct vcpu *v); /* PF_USER or 0 */
 

@@ -22,8 +22,7 @@ bool port_io_permitted(struct vcpu *v, const struct insn *i)
 	unsigned port = port_number(v, i);
 	uint16_t bits = 0xffff;
 
-	if (!guest_is_pv(v->guest) || !v->io_bitmap ||
-	    mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
+	if (!v->io_bitmap || mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
 		return false;
 	return !(bits >> port % 8 & ((1u << i->width) - 1));
 }
@@ -56,7 +55,7 @@ static uint64_t counter_of(const struct insn *i, uint64_t value)
 	return small ? value & 0xffff : (uint32_t)value;
 }
 
-/* Where the next element is; false: outside its segment, and the guest was sent the fault. */
+/* The address of the next element; false: outside its segment, and a fault was injected. */
 static bool string_address(struct vcpu *v, const struct insn *i, uint64_t index, gva_t *at)
 {
 	uint64_t offset = counter_of(i, index);

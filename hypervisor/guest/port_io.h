@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Port instructions: IN, OUT, INS, OUTS. Without a board all ports are empty. */
+/* Port instructions: IN, OUT, INS, OUTS. Without a board no port has a device. */
 #ifndef VENEER_PORT_IO_H
 #define VENEER_PORT_IO_H
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is asked of a vCPU, and how it is seen to. */
+/* Requests to a vCPU, and their handling. */
 #include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
-#include "virtio/device.h"
 
 /* --- asking, from any CPU --- */
 
@@ -14,9 +13,9 @@ void vcpu_request(struct vcpu *v, uint32_t request)
 }
 
 /*
- * A guest may ask as often as it likes, but each kick takes time from whoever runs on the other
- * CPU. So what is on its way already is not sent again, each request that arrives is charged to the
- * vCPU that gets it, and one that has used up its share waits for the next turn of its CPU.
+ * A guest can send requests without limit, but each kick takes time from the vCPU that runs on the
+ * other CPU. So a pending request is not sent again, each request is charged to the vCPU that
+ * receives it, and requests to a vCPU that has used up its share wait for its next turn.
  */
 void vcpu_request_from(struct vcpu *v, uint32_t request)
 {
@@ -67,24 +66,10 @@ void request_at_once(struct vcpu *v)
 
 static void input(struct guest *g)
 {
-	if (g->board) {
+	if (g->board)
 		g->board->input(g);
-	} else {
-		vcpu_event(g->vcpu, VENEER_EVENT_CONSOLE);
-		virtio_kick(&g->device[0]);
-	}
-}
-
-/* Devices are vCPU 0's. */
-static void room(struct vcpu *v)
-{
-	vcpu_wake(v);
-	if (v->id)
-		return;
-	if (v->guest->board)
-		v->guest->board->room(v->guest);
 	else
-		virtio_kick(&v->guest->device[0]);
+		vcpu_event(g->vcpu, VENEER_EVENT_CONSOLE);
 }
 
 void request_in_share(struct vcpu *v)
@@ -104,12 +89,18 @@ void request_in_share(struct vcpu *v)
 	}
 	if ((r & REQUEST_EVENT) && (!b || b->interrupt_pending(v)))
 		vcpu_wake(v);
+	if (!(r & (REQUEST_ROOM | REQUEST_INPUT | REQUEST_VIRTIO)))
+		return;
 	if (r & REQUEST_ROOM)
-		room(v);
+		vcpu_wake(v);
+	if (v->id) /* devices are vCPU 0's */
+		return;
+	if ((r & REQUEST_ROOM) && b)
+		b->room(v->guest);
 	if (r & REQUEST_INPUT)
 		input(v->guest);
-	if (r & REQUEST_VIRTIO)
-		virtio_kick(&v->guest->device[0]);
+	if (v->guest->devices)
+		v->guest->devices->work(v->guest);
 }
 
 void request_in_turn(struct vcpu *v)

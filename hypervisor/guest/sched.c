@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The loop of a physical CPU: see to requests and timers, choose a vCPU, run it, handle its exit.
- */
+/* The main loop of a physical CPU: handle requests and timers, choose a vCPU, run it, handle its
+ * exit. */
 #include "guest/sched.h"
 
 #include "arch/cpu.h"
@@ -72,9 +72,8 @@ void sched_shares(struct cpu *cpu)
 		promised += share;
 	}
 	if (promised > 100)
-		console_print(
-			"core %u: its vCPUs are promised %u %% of it: none can rely on its share",
-			cpu->id, promised);
+		console_print("core %u: shares add up to %u %%: none is guaranteed", cpu->id,
+			      promised);
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next) {
 		unsigned share = v->guest->config->share;
 
@@ -97,7 +96,7 @@ static bool has_requests(const struct vcpu *v, uint32_t which)
 	return __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & which;
 }
 
-/* It runs, or has work that was put off. */
+/* It can run, or has deferred work. */
 static bool wants_cpu(const struct vcpu *v)
 {
 	return !v->paused && (v->state == VCPU_RUNNABLE || has_requests(v, REQUESTS_IN_TURN));
@@ -127,7 +126,7 @@ static void spend(struct cpu *cpu, struct vcpu *v, uint64_t ticks)
 	}
 }
 
-/* Time that nobody has claimed is that of an interrupt, and of who comes next. */
+/* Unclaimed time is that of an interrupt, and charged to the next vCPU. */
 void sched_charge(struct cpu *cpu, struct vcpu *v)
 {
 	if (cpu->payer == v && alone(cpu))
@@ -173,8 +172,8 @@ static bool comes_before(const struct vcpu *v, const struct vcpu *u)
 	return v->budget > 0 || (u->budget <= 0 && v->free < u->free);
 }
 
-/* One that wakes up goes before one that runs on. When all have used up their shares, what is left
- * of the period is for the one that has had least of it. */
+/* A vCPU that wakes up precedes one that keeps running. When all have used up their shares, the
+ * rest of the period goes to the one that has had least of it. */
 static struct vcpu *choose(struct cpu *cpu)
 {
 	struct vcpu *best = NULL;
@@ -185,8 +184,8 @@ static struct vcpu *choose(struct cpu *cpu)
 	return best;
 }
 
-/* Periods follow each other by the clock, whoever wants the CPU. Time that was not used is lost,
- * and debt is paid from the share. */
+/* Periods follow each other by the clock, independent of demand. Unused time is lost, and debt is
+ * paid from the share. */
 static void refill(struct cpu *cpu, uint64_t now)
 {
 	uint64_t n = (now - cpu->period_start) / cpu->period;
@@ -227,7 +226,7 @@ static struct vcpu *pick(struct cpu *cpu)
 	return v;
 }
 
-/* The CPU is v's now, or nobody's: to run, or for its long work. */
+/* Gives the CPU to v, or to nobody: to run, or for its long work. */
 static void begin_turn(struct cpu *cpu, struct vcpu *v)
 {
 	if (v == cpu->turn)
@@ -254,8 +253,8 @@ static void program_timer(struct cpu *cpu)
 		apic_timer_set(cpu->timers->deadline > now ? cpu->timers->deadline - now : 1);
 }
 
-/* Nothing to run: wait for an interrupt, which gate.S hands to ring0_trap. A request that came
- * when somebody still ran may have come without one. */
+/* Idle: waits for an interrupt, which gate.S passes to ring0_trap. A request that arrived while a
+ * vCPU still ran may not have raised one. */
 static void idle(struct cpu *cpu)
 {
 	for (struct vcpu *v = cpu->vcpus; v; v = v->next)
@@ -267,7 +266,7 @@ static void idle(struct cpu *cpu)
 	cpu->unclaimed = 0;
 }
 
-static bool see_to(struct cpu *cpu, struct vcpu *v)
+static bool handle_requests_of(struct cpu *cpu, struct vcpu *v)
 {
 	bool now = has_requests(v, REQUESTS_AT_ONCE);
 	bool soon = has_requests(v, REQUESTS_IN_SHARE) && !sched_must_wait(v);
@@ -282,20 +281,20 @@ static bool see_to(struct cpu *cpu, struct vcpu *v)
 	return true;
 }
 
-/* One may lead to another; true: perhaps there are more. */
-static bool see_to_requests(struct cpu *cpu)
+/* One may cause another; true: there may be more. */
+static bool handle_requests(struct cpu *cpu)
 {
 	bool any = true;
 
 	for (unsigned n = 0; n < 2 && any; n++) {
 		any = false;
 		for (struct vcpu *v = cpu->vcpus; v; v = v->next)
-			any |= see_to(cpu, v);
+			any |= handle_requests_of(cpu, v);
 	}
 	return any;
 }
 
-/* Until there is nothing left to see to but running the vCPU that is returned, or none. */
+/* Handles everything pending, until only the vCPU that is returned, if any, remains to be run. */
 static struct vcpu *attend(struct cpu *cpu)
 {
 	struct vcpu *v;
@@ -305,7 +304,7 @@ static struct vcpu *attend(struct cpu *cpu)
 		bool more = !timers_run(cpu);
 		if (!cpu->id)
 			console_attend();
-		more |= see_to_requests(cpu);
+		more |= handle_requests(cpu);
 		cpu->attention = more;
 		v = pick(cpu);
 		if (v && has_requests(v, REQUESTS_IN_TURN)) {
@@ -319,8 +318,8 @@ static struct vcpu *attend(struct cpu *cpu)
 	return v;
 }
 
-/* The registers are exchanged at the expense of who gives the CPU up, or, where it would go on, of
- * who takes it away. */
+/* Switching registers is charged to the vCPU that gives up the CPU, or, if it would have continued,
+ * to the one that preempts it. */
 static void switch_to(struct cpu *cpu, struct vcpu *v)
 {
 	struct vcpu *old = cpu->current;

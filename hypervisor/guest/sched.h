@@ -2,13 +2,13 @@
 /*
  * Who runs on a physical CPU, and who pays for it. vCPUs are pinned. In each period of
  * SCHED_PERIOD_NS a vCPU may run for its share; those with time left come first, and one that wakes
- * up goes before one that runs on. What is left of a period is for whoever wants it, and free. A
- * vCPU alone on its CPU gets no ticks at all.
+ * up goes before one that runs on. The rest of a period is free for any vCPU. A vCPU alone on its
+ * CPU gets no ticks at all.
  *
- * The CPU's time is somebody's at every moment: of the vCPU that runs, of the one whose timer
- * fires, whose request is handled, whose work that was put off goes on, or for whose sake the
- * registers are exchanged. An interrupt is charged to what it was for, from its arrival on. Debt
- * stays: a vCPU that has had more than its share gets less in the periods that follow.
+ * All time of the CPU is charged: to the vCPU that runs, whose timer fires, whose request is
+ * handled, whose deferred work continues, or on whose behalf registers are switched. An interrupt
+ * is charged, from its arrival on, to the vCPU that it is for. Debt is carried over: a vCPU that
+ * has exceeded its share gets less in the periods that follow.
  */
 #ifndef VENEER_SCHED_H
 #define VENEER_SCHED_H
@@ -18,7 +18,7 @@
 
 #define SCHED_PERIOD_NS 10000000
 
-/* Of those in the mask that have come up, the one with the fewest vCPUs, or NULL. */
+/* The running CPU in the mask with the fewest vCPUs, or NULL. */
 struct cpu *sched_choose_cpu(uint32_t allowed);
 void sched_add(struct cpu *cpu, struct vcpu *v);
 void sched_forget(const struct guest *g); /* it could not be made */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Measures against attacks by speculative execution: which this processor wants, and how they get
- * into the code. Names of bits are those of Intel's "CPUID Enumeration and Architectural MSRs" and
- * of AMD's "Software Techniques for Managing Speculation" and APM 3, appendix E.
+ * Measures against speculative execution attacks: which ones this processor needs, and patching
+ * them into the code. Names of bits are those of Intel's "CPUID Enumeration and Architectural MSRs"
+ * and of AMD's "Software Techniques for Managing Speculation" and APM 3, appendix E.
  */
 #include "guest/speculation.h"
 
@@ -64,7 +64,7 @@ _Static_assert(MITIGATION_RSB == MITIGATE_RSB && MITIGATION_IBPB_EXIT == MITIGAT
 		       MITIGATION_L1D_FLUSH == MITIGATE_L1D_FLUSH,
 	       "arch/speculation.h");
 
-/* What the processor says of itself; constant after boot, as is all below. */
+/* What the processor reports; constant after boot, like everything below. */
 static struct {
 	bool amd, emulated;
 	unsigned family;
@@ -74,7 +74,7 @@ static struct {
 } processor;
 
 static uint32_t on;		    /* BIT(enum mitigation) */
-static uint64_t always, guest_bits; /* of SPEC_CTRL: set for everybody; a guest's to set */
+static uint64_t always, guest_bits; /* bits of SPEC_CTRL: always set; available to guests */
 
 static bool is_on(enum mitigation m)
 {
@@ -83,7 +83,7 @@ static bool is_on(enum mitigation m)
 
 /* --- what the processor wants --- */
 
-/* QEMU's TCG does nothing ahead of time. */
+/* QEMU's TCG does not speculate. */
 static bool is_emulated(void)
 {
 	uint32_t r[4];
@@ -140,7 +140,7 @@ static uint64_t control_bits(void)
 	return bits;
 }
 
-/* Its returns go where a guest has taught it: RETBLEED up to Zen 2, SRSO from then on. */
+/* A guest can train its return predictions: RETBLEED up to Zen 2, SRSO since Zen 3. */
 static bool returns_are_taught(void)
 {
 	if (!processor.amd || processor.family < AMD_ZEN)
@@ -168,7 +168,7 @@ static const char *where_there(bool there)
 	return there ? NULL : "no such instruction";
 }
 
-/* Why a measure is not for this processor; NULL: it is. */
+/* Why this processor does not need a measure; NULL: it does. */
 static const char *why_not(enum mitigation m)
 {
 	const char *const no_need = "not needed";
@@ -196,7 +196,7 @@ static const char *why_not(enum mitigation m)
 #define CALL	   0xe8
 #define JUMP	   0xe9
 
-/* Code that can be written: it is mapped read-only where it runs. */
+/* A writable address of the code, which is mapped read-only where it runs. */
 static uint8_t *writable(uint64_t va)
 {
 	return direct(MPA(va >= IMAGE_BASE ? va - IMAGE_BASE
@@ -298,11 +298,12 @@ static void warn_of(const struct cpu *a, const struct cpu *b)
 	for (const struct vcpu *v = a->vcpus; v; v = v->next)
 		for (const struct vcpu *u = b->vcpus; u; u = u->next)
 			if (u->guest != v->guest) {
-				console_print("speculation: cores %u and %u are threads of one, "
-					      "and run %s and %s, which can learn from each "
-					      "other: other cpus = would part them",
-					      a->id, b->id, v->guest->config->name,
-					      u->guest->config->name);
+				console_print(
+					"speculation: cores %u and %u are threads of one core "
+					"and run %s and %s, which can leak data to each "
+					"other: separate them with cpus =",
+					a->id, b->id, v->guest->config->name,
+					u->guest->config->name);
 				return;
 			}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Whether /dev/kvm is worth using: an emulated one opens and works, but crawls. A short loop and a
- * few exits tell. */
+/* Whether /dev/kvm is worth using: an emulated one works, but is very slow. A short loop and a few
+ * exits show it. */
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>
@@ -74,9 +74,9 @@ const char *accelerator_choose(const char **why)
 	if (pid > 0 && done != pid) {
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
-		*why = "/dev/kvm opens but crawls";
+		*why = "/dev/kvm is too slow";
 	} else {
-		*why = "/dev/kvm opens but runs no guest";
+		*why = "/dev/kvm cannot run a guest";
 	}
 	return "tcg";
 }

@@ -12,7 +12,7 @@
 #include "program.h"
 #include "temporary.h"
 
-#define PATH 4352 /* of a temporary folder, and a name in it */
+#define PATH 4352 /* length of a temporary folder's path, and a name in it */
 
 static const char *directory; /* of the machine, or NULL */
 
@@ -86,7 +86,7 @@ static int open_terminal(char *name, size_t bytes)
 	return fd;
 }
 
-#define CPUS_MAX_BOCHS 12   /* with more Bochs 2.7 has too few timers */
+#define CPUS_MAX_BOCHS 12   /* Bochs 2.7 has too few timers for more */
 #define MIB_MAX_BOCHS  2048 /* its "megs" takes no more */
 
 bool bochs_has(const char *cpus, const char *memory)

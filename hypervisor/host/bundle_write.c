@@ -22,9 +22,9 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 	fwrite(zero, 1, (4 - bytes % 4) % 4, f);
 }
 
-#define IMAGE_MAX (256u << 20) /* of one that is larger than its guest's memory, by its symbols */
+#define IMAGE_MAX (256u << 20) /* with its symbols it can be larger than its guest's memory */
 
-/* Why a file cannot be a guest's image or module, before it is read; or NULL. */
+/* Why a file cannot be a guest's image or module, or NULL. Called before reading it. */
 static const char *why_not(FILE *in, const struct guest_config *g, const char *name, size_t *bytes)
 {
 	struct stat st;
@@ -34,7 +34,7 @@ static const char *why_not(FILE *in, const struct guest_config *g, const char *n
 	if (S_ISDIR(st.st_mode))
 		return strerror(EISDIR);
 	if (!S_ISREG(st.st_mode))
-		return "not a file of a known size";
+		return "not a regular file";
 	*bytes = (size_t)st.st_size;
 	if (*bytes > UINT32_MAX)
 		return strerror(EFBIG);
@@ -51,7 +51,7 @@ static int fail(const struct bundle_source *s, const struct guest_config *g, con
 	return -1;
 }
 
-/* That a guest wants; NULL where it is not as it must be, with a line on stderr. */
+/* Opens an image or module. Returns NULL with a line on stderr if it cannot be one. */
 static FILE *open_file(const struct bundle_source *s, const struct guest_config *g,
 		       const char *name, size_t *bytes)
 {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The emulators that a machine can run in: which is chosen, whether it fits, and how it is started.
- */
+/* Chooses the emulator, checks that it supports the options, and starts it. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,7 +19,7 @@ const char *emulator_choose(const struct run *o)
 		accel = o->icount ? "tcg" : accelerator_choose(&why);
 	if (o->source.wants_vmx && (strcmp(accel, "kvm") || !processor_has_vmx())) {
 		accel = "bochs";
-		why = "for VT-x, which this processor has not";
+		why = "for VT-x, which this processor does not have";
 	}
 	if (isatty(2) && *why)
 		fprintf(stderr, "veneer: accelerator %s (%s)\n", accel, why);
@@ -47,7 +46,7 @@ static int command_of(const struct run *o, const char *accel, const char *bundle
 	return 0;
 }
 
-/* As the emulator gets it, so that it is refused for the same reasons. */
+/* Allocates it like the emulator does, so that it fails for the same reasons. */
 static bool host_has_memory(const struct run *o)
 {
 	const struct config *c = &o->source.config;
@@ -67,7 +66,7 @@ static bool host_has_memory(const struct run *o)
 			most->line, most->name, (unsigned long)(most->memory >> 20));
 	else
 		fprintf(stderr, "veneer: --memory %s: ", o->memory);
-	fprintf(stderr, "this host has no %s MiB for a machine: want less\n", o->memory);
+	fprintf(stderr, "this host does not have %s MiB for the machine: use less\n", o->memory);
 	return false;
 }
 
@@ -93,7 +92,7 @@ bool emulator_fits(const struct run *o, const char *accel)
 	return false;
 }
 
-/* Quoted for a shell where it must be. */
+/* Quotes word for the shell if necessary. */
 static void print_word(const char *before, const char *word)
 {
 	fputs(before, stdout);

@@ -23,7 +23,7 @@ const char *file_why_not(const char *path)
 	int there = !stat(path, &s);
 
 	if (there && S_ISDIR(s.st_mode))
-		return "it is a folder: want the name of a file";
+		return "is a folder: want the name of a file";
 	if (there && !S_ISREG(s.st_mode))
 		return "not a file that can be replaced: want another name";
 	if (there && (is_same(&s, 1) || is_same(&s, 2)))
@@ -31,7 +31,7 @@ const char *file_why_not(const char *path)
 	if (there && !access(path, W_OK))
 		return NULL;
 	if (there)
-		return "you may not write it: want another name";
+		return "not writable: want another name";
 	snprintf(copy, sizeof(copy), "%s", path);
 	const char *folder = dirname(copy);
 	errno = ENOTDIR;

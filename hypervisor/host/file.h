@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files that are written: whole or not at all, beside the name and then moved there. */
+/* Output files are written completely or not at all: to a temporary file next to the target, which
+ * is then renamed. */
 #ifndef HOST_FILE_H
 #define HOST_FILE_H
 
-/* Moves the file temporary to path; a device or a folder there is never put out of the way. NULL;
- * or why not, in words. */
+/* Renames the file temporary to path; never replaces a device or a folder. Returns NULL, or an
+ * error message. */
 const char *file_replace(const char *temporary, const char *path);
 
-/* Before anything is done for it: why path will not be written, where and how that is mended; or
- * NULL. A later call overwrites the words. */
+/* Checks in advance that path can be written. Returns NULL, or an error message with the remedy,
+ * which a later call overwrites. */
 const char *file_why_not(const char *path);
 
 #endif

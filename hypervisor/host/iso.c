@@ -23,7 +23,7 @@ static const struct need needs[] = {
 	{ "cp", "coreutils" },
 };
 
-#define PATH 4352 /* of a temporary folder, and a name in it */
+#define PATH 4352 /* length of a temporary folder's path, and a name in it */
 
 /* Where it is put together. */
 struct tree {
@@ -108,7 +108,7 @@ static int copy(const struct tree *t, const char *from, const char *name, unsign
 	return -1;
 }
 
-/* Kernels without symbols; a bzImage has none. */
+/* Strips the kernels; a bzImage has no symbols. */
 static int copy_entry(const struct tree *t, const struct iso_entry *e, unsigned i)
 {
 	if (copy(t, e->bundle, "bundle", i) || copy(t, e->initrd, "initrd", i))
@@ -122,8 +122,8 @@ static int copy_entry(const struct tree *t, const struct iso_entry *e, unsigned 
 	return -1;
 }
 
-/* grub-mkrescue opens what it is told by name, so that is in a folder of our own beside the ISO: a
- * name that others can guess may be a link of theirs. */
+/* grub-mkrescue opens its output by name, so the output is in a private folder next to the ISO: at
+ * a predictable name someone else could have placed a link. */
 static int make_image(const struct tree *t, const char *path)
 {
 	const char *directory = temporary_folder_beside(path);

@@ -14,13 +14,13 @@ struct iso_entry {
 
 #define ISO_ENTRIES_MAX 16
 
-/* What GRUB says on the console and on the first serial line before it starts one of several
- * entries: this, and the title. */
+/* GRUB prints this and the title, on the console and the first serial port, before it boots one of
+ * several entries. */
 #define ISO_BOOTING "veneer: booting "
 
-/* Writes the ISO whole or not at all; installs what that needs (as root, from Debian's packages).
- * One entry is booted at once; of several, a menu lets choose, by 1, 2, ... a, b, ... too, on
- * console and serial line. 0, or -1 with a line on stderr. */
+/* Writes the ISO completely or not at all; installs missing packages (as root, from Debian). A
+ * single entry boots at once; for several there is a menu, on console and serial port, with the
+ * keys 1, 2, ... a, b, ... Returns 0, or -1 with a line on stderr. */
 int iso_write(const struct iso_entry *entries, unsigned n, const char *path);
 
 #endif

@@ -8,7 +8,7 @@
 
 #define FLAGS (JSON_ENCODE_ANY | JSON_REAL_PRECISION(10))
 
-/* Bytes of the character that text begins with; 0: it is none of UTF-8. */
+/* Length of the first character of text in bytes; 0 if it is not UTF-8. */
 static size_t character_bytes(const char *text)
 {
 	for (size_t n = 1; n <= strnlen(text, 4); n++) {

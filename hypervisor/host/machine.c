@@ -16,10 +16,12 @@
 
 #include "temporary.h"
 
-/* Of QEMU when the hypervisor has written "well" to isa-debug-exit; any other is not. */
+/* QEMU's exit status if the hypervisor has written "well" to isa-debug-exit; any other means
+ * failure. */
 #define EXIT_STATUS_WELL 1
 
-/* Bochs's 16550 drops what overruns its FIFO of 16: this, and a question of the script's. */
+/* Bochs's 16550 drops input beyond its FIFO of 16 bytes: room for this and a question of the
+ * script. */
 #define BOCHS_PORTION 8
 
 long now_ms(void)
@@ -51,7 +53,7 @@ static int cannot_start(const char *name, int error)
 	return -1;
 }
 
-/* Whether the child has become the program; report is closed by that. */
+/* Whether execvp has succeeded in the child; that closes report. */
 static int wait_for_program(const struct machine *m, const char *name, const int report[2])
 {
 	int error = 0;
@@ -107,8 +109,8 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 
 #define LOOK_MS 200
 
-/* The emulator has ended, and all it said is read. A line that it never opened is never closed
- * either. */
+/* The emulator has ended, and all its output has been read. A pseudo-terminal that it never opened
+ * is never closed either. */
 static bool is_over(const struct machine *m)
 {
 	struct pollfd serial = { m->from, POLLIN, 0 };
@@ -129,13 +131,13 @@ static void drop_display(struct machine *m)
 	m->display = -1;
 }
 
-/* How long to wait for something to be said before looking whether anybody is there. */
+/* How long to wait for output before checking whether the emulator still runs. */
 static int patience(long left)
 {
 	return left < 0 || left > LOOK_MS ? LOOK_MS : (int)left;
 }
 
-/* Waits for output. False: out of time. */
+/* Waits for output. False: timeout. */
 static bool wait_for_output(struct machine *m, long end)
 {
 	for (;;) {
@@ -156,7 +158,7 @@ static bool wait_for_output(struct machine *m, long end)
 	}
 }
 
-/* Nothing that comes from the machine may move the cursor or change the terminal. */
+/* No output of the machine may move the cursor or change the terminal. */
 static char harmless(char c)
 {
 	return c == '\t' || (c >= ' ' && c < 0x7f) ? c : '?';
@@ -208,8 +210,9 @@ static void drop(struct machine *m, size_t n)
 	memmove(m->line, m->line + n, m->used);
 }
 
-/* The next whole line, or NULL. Where a line begins is what tells the hypervisor's from a guest's:
- * one that does not fit loses its end, which never stands at the beginning of another. */
+/* The next complete line, or NULL. The beginning of a line distinguishes the hypervisor's from a
+ * guest's. So a line that does not fit is truncated; its rest never becomes the beginning of
+ * another line. */
 static const char *take_line(struct machine *m)
 {
 	char *newline = memchr(m->line, '\n', m->used);
@@ -265,7 +268,7 @@ static void restore_terminal(void)
 	tcsetattr(0, TCSANOW, &cooked);
 }
 
-/* Shows what has come, and listens to the lines of it. False: the machine has ended. */
+/* Shows new output and processes its lines. False: the machine has ended. */
 static bool show_output(struct machine *m, struct output *o)
 {
 	char text[MACHINE_LINE];
@@ -329,7 +332,7 @@ bool machine_interact(struct machine *m, struct output *o, long timeout_ms)
 	return ended;
 }
 
-/* For Bochs one byte at a time, whoever types. */
+/* For Bochs one byte at a time, from terminal or script. */
 void machine_type(struct machine *m, const char *bytes, size_t n)
 {
 	bool slowly = m->display >= 0;

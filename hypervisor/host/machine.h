@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An emulated machine as a child process, with its serial line on pipes. */
+/* An emulated machine as a child process, with its serial port on pipes. */
 #ifndef HOST_MACHINE_H
 #define HOST_MACHINE_H
 
@@ -18,21 +18,21 @@ struct machine {
 	int to, from;	    /* the serial line */
 	int display;	    /* a terminal whose output nobody reads, or -1 */
 	bool has_exit_port; /* the hypervisor chooses the emulator's exit status */
-	size_t portion;	    /* bytes that may be typed at once: more can be lost */
+	size_t portion;	    /* bytes of input that can be sent at once: more could be lost */
 	char line[MACHINE_LINE];
 	size_t used;
-	bool fresh; /* of an unfinished line there is more than was shown */
+	bool fresh; /* an unfinished line has grown since it was shown */
 	bool cut;   /* the rest of a line that was too long is dropped */
 	bool eof;
-	/* what the hypervisor has said of itself */
+	/* what the hypervisor has reported */
 	bool refused, started, done, well, panicked;
 };
 
-/* Starts argv (execvp) with its stdin and stdout as the serial line. 0, or -1 with a line on
- * stderr. */
+/* Starts argv (execvp) with its stdin and stdout as the serial port. Returns 0, or -1 with a line
+ * on stderr. */
 int machine_start(struct machine *m, char *const argv[]);
 
-/* The same with the serial line and the display on pseudo-terminals, whose masters these are. */
+/* The same with serial port and display on pseudo-terminals, whose masters are passed. */
 int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
 		     const char *display_name);
 
@@ -50,18 +50,18 @@ void machine_type(struct machine *m, const char *bytes, size_t n);
 void machine_kill(struct machine *m);
 int machine_finish(struct machine *m); /* waits; its exit status, or -1 */
 
-/* Behind the "veneer: " of one of the hypervisor's own lines, or NULL: no guest's line begins so.
- */
+/* The text after "veneer: " in a line of the hypervisor, or NULL. No guest's line begins so. */
 const char *hypervisor_says(const char *line);
 
-/* Whether all guests were well: the hypervisor has said so, and in QEMU the exit status (of
- * machine_finish) agrees, which no guest can choose. */
+/* Whether all guests succeeded: the hypervisor has reported it, and in QEMU the exit status (of
+ * machine_finish), which no guest can choose, agrees. */
 bool machine_is_well(const struct machine *m, int status);
 
 /* Milliseconds on a clock that only goes forward. */
 long now_ms(void);
 
-/* The accelerator to use: "kvm" where /dev/kvm is there and keeps up, else "tcg"; why in words. */
+/* The accelerator to use: "kvm" if /dev/kvm exists and is fast enough, else "tcg"; *why is the
+ * reason. */
 const char *accelerator_choose(const char **why);
 bool processor_has_vmx(void);
 
@@ -79,14 +79,14 @@ struct bundle_source {
 	bool wants_vmx, wants_svm; /* a guest's engine is, or may be */
 };
 
-/* Reads the configuration. 0, or -1: a line of it is wrong, which is said on stderr. */
+/* Reads the configuration. Returns 0, or -1 if a line is invalid, which is reported on stderr. */
 int bundle_read_config(struct bundle_source *s);
 
-/* Whether its files are there and can be read. 0, or -1 with a line on stderr for each guest. */
+/* Checks that its files exist and can be read. Returns 0, or -1 with a line on stderr per guest. */
 int bundle_check_files(const struct bundle_source *s);
 
-/* Writes the bundle, when that is done. An exit status of `veneer run`, with a line on stderr if it
- * is not 0: RUN_USAGE if a file that it is made of cannot be read. */
+/* Writes the bundle, after bundle_read_config. Returns an exit status of `veneer run`, with a line
+ * on stderr if it is not 0: RUN_USAGE if an input file cannot be read. */
 int bundle_write(struct bundle_source *s, const char *path);
 
 /* Where build products or installed files are: dir of the running program, or VENEER_LIB. */

@@ -16,12 +16,11 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "rewrite", command_rewrite, "make a 32-bit kernel fit for ring 1" },
-	{ "inspect", command_inspect,
-	  "show sensitive instructions and what rewriting does to them" },
+	{ "rewrite", command_rewrite, "rewrite a 32-bit kernel so that it runs in ring 1" },
+	{ "inspect", command_inspect, "show sensitive instructions and how they are rewritten" },
 	{ "run", command_run, "start the hypervisor with a configuration in an emulator" },
-	{ "check", command_check, "look for what is wrong in a configuration" },
-	{ "bench", command_bench, "measure: native, stock, rewritten, paravirtual" },
+	{ "check", command_check, "look for errors in a configuration" },
+	{ "bench", command_bench, "measure native, stock, rewritten and paravirtual guests" },
 };
 
 static void help(FILE *f)
@@ -29,7 +28,7 @@ static void help(FILE *f)
 	fprintf(f, "usage: veneer COMMAND [ARGUMENTS]\n       veneer --help | --version\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fprintf(f, "\nveneer COMMAND --help tells more; so does man veneer.\n");
+	fprintf(f, "\nSee also veneer COMMAND --help and man veneer.\n");
 }
 
 static int run(int argc, char **argv)
@@ -43,7 +42,7 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name)) {
 			snprintf(name, sizeof(name), "veneer %s", commands[i].name);
-			argv[1] = name; /* getopt_long says it in front of what is wrong */
+			argv[1] = name; /* the prefix of getopt_long's messages */
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	if (!strcmp(argv[1], "--version")) {
@@ -59,7 +58,7 @@ static int run(int argc, char **argv)
 	return 2;
 }
 
-/* A result that could not be printed is none. */
+/* Failing to print the result is an error. */
 int main(int argc, char **argv)
 {
 	int status = run(argc, argv);

@@ -50,6 +50,6 @@ int option_usage(const char *command, const char *why)
 {
 	if (why)
 		fprintf(stderr, "veneer %s: %s\n", command, why);
-	fprintf(stderr, "veneer %s --help tells how it is used\n", command);
+	fprintf(stderr, "see veneer %s --help\n", command);
 	return RUN_USAGE;
 }

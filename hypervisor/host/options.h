@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Values of options, checked: what is wrong is said in a line on stderr, with what is allowed. */
+/* Checked values of options: an invalid one is reported in a line on stderr, with what is
+ * allowed. */
 #ifndef HOST_OPTIONS_H
 #define HOST_OPTIONS_H
 
 #include <stdbool.h>
 
-/* A whole number from least to most; false: it is not. */
+/* A whole number from least to most; false: invalid. */
 bool option_number(const char *option, const char *value, long least, long most);
 
 /* A number that is not negative. */
@@ -14,7 +15,7 @@ bool option_real(const char *option, const char *value, double *to);
 /* One of the names, which NULL ends. */
 bool option_choice(const char *option, const char *value, const char *const *names);
 
-/* Says how a command is used, in a line; its exit status. */
+/* Prints a line on how a command is used; returns the exit status. */
 int option_usage(const char *command, const char *why);
 
 #endif

@@ -10,7 +10,7 @@ struct output {
 	FILE *log; /* or NULL */
 	const char *log_name;
 	bool quiet;
-	bool failed; /* something could not be written, which a line on stderr has said */
+	bool failed; /* a write has failed, and was reported on stderr */
 };
 
 void output_line(struct output *o, const char *line);

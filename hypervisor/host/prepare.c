@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a machine is to be: the configuration, its engine, its size, and the bundle of its guests.
- */
+/* Reads the configuration, applies --engine, sets the machine's size, and writes the bundle. */
 #include <errno.h>
 #include <libgen.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@ static int read_file(const char *path, char **data, size_t *bytes)
 	*bytes = *data ? fread(*data, 1, CONF_MAX + 1, f) : 0;
 	const char *why = !*data || ferror(f) ? strerror(errno)
 			  : *bytes >= 3 && !memcmp(*data, "\xef\xbb\xbf", 3)
-				  ? "begins with a byte order mark: save it without"
+				  ? "begins with a byte order mark: save it without one"
 			  : *bytes > CONF_MAX ? "not a configuration: larger than 1 MiB"
 					      : NULL;
 	if (f)
@@ -38,8 +37,8 @@ static bool has_engine(const char *word, size_t n)
 	return sscanf(line, "%15[^= \t] %1[=]", key, line) == 2 && !strcmp(key, "engine");
 }
 
-/* engine = E in every guest's section: in place of the line that says it, or at the end. No line of
- * text is wrong. */
+/* Puts engine = E in every guest's section, in place of its engine line or at the end. All lines of
+ * text are valid. */
 static char *override_engine(char *text, size_t *bytes, const char *engine)
 {
 	char *out = malloc(*bytes * 16 + 64), *to = out;
@@ -70,7 +69,7 @@ static char *override_engine(char *text, size_t *bytes, const char *engine)
 #define MIB_LEAST    256
 #define MIB_OVERHEAD 64 /* firmware, hypervisor, and shadows of the guests */
 
-/* What was not asked for is as much as the guests want. */
+/* Without --memory or --cpus: as much as the guests need. */
 static void set_defaults(struct run *o)
 {
 	static char memory[24], cpus[24];
@@ -97,7 +96,7 @@ static bool has_hypervisor(void)
 	return false;
 }
 
-/* An option's file, which is only written in the end; for nothing if it cannot be. */
+/* Checks an option's file before the run, because it is written only at the end. */
 static bool can_write(const char *option, const char *path)
 {
 	const char *why = path ? file_why_not(path) : NULL;

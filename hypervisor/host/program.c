@@ -12,7 +12,7 @@
 
 #include "temporary.h"
 
-/* A process group of its own, so that a signal that ends us ends it with all that it starts. */
+/* In its own process group: a signal that ends this command ends all of it. */
 int run_quietly(const char *const argv[], const char *log)
 {
 	int status = -1;

@@ -3,17 +3,16 @@
 #ifndef HOST_PROGRAM_H
 #define HOST_PROGRAM_H
 
-/* Runs argv (execvp) with its output in the file log, which begins anew; a signal that ends us ends
- * it. Its exit status, 127 if there is no such program, or -1. */
+/* Runs argv (execvp) with its output in the file log, which is truncated; a signal that ends this
+ * command ends it too. Returns its exit status, 127 if there is no such program, or -1. */
 int run_quietly(const char *const argv[], const char *log);
 
-/* A program in PATH, or a file by its full name, and the Debian package that it is in. */
+/* A program in PATH or a file with its full path, and the Debian package that contains it. */
 struct need {
 	const char *file, *package;
 };
 
-/* Names the packages that are not there. what: what they are for. 0, or -1 with a line on stderr.
- */
+/* Names missing packages. what: their purpose. Returns 0, or -1 with a line on stderr. */
 int name_missing(const struct need *needs, unsigned n, const char *what);
 
 #endif

@@ -16,9 +16,9 @@ static unsigned add(const char **argv, unsigned n, const char *const *more)
 void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 {
 	const char *cpu = q->cpu ? q->cpu : strcmp(q->accel, "kvm") ? "max" : "host";
-	/* With a thread for each processor, QEMU 7.2's AMD-V now and then loses translations, the
-	 * hypervisor's and the guest's alike: 3 runs of 16 of t/guests/flood.c, none of 60 with
-	 * one. */
+	/* With a thread for each processor, QEMU 7.2's AMD-V sometimes loses TLB entries of the
+	 * hypervisor or a guest: in 3 of 16 runs of t/guests/flood.c, and in none of 60 with one
+	 * thread. */
 	const char *accel =
 		q->one_thread && !strcmp(q->accel, "tcg") ? "tcg,thread=single" : q->accel;
 	/* clang-format off */
@@ -26,7 +26,7 @@ void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 		"-cpu", cpu, "-m", q->memory, "-smp", q->cpus, "-display", "none", "-monitor", "none",
 		"-nodefaults", "-serial", "stdio", "-no-reboot",
 		"-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-kernel", q->kernel, NULL };
-	/* the seed and the fixed clock are needed for two runs to be the same */
+	/* repeatable runs need the seed and the fixed clock */
 	const char *const icount[] = { "-icount", "shift=0,sleep=off", "-seed", "1",
 		"-rtc", "base=2026-01-01,clock=vm", NULL };
 	/* clang-format on */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The one place that knows how QEMU is started. */
+/* QEMU's command line. */
 #ifndef HOST_QEMU_H
 #define HOST_QEMU_H
 
@@ -22,7 +22,7 @@ struct qemu {
 /* Fills argv, NULL at its end; the serial line is the process's stdin and stdout. */
 void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS]);
 
-/* It is not there: -1, with a line on stderr; else 0. */
+/* Names its package if it is missing. Returns 0 if it is not, or -1 with a line on stderr. */
 int qemu_missing(void);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `veneer run CONF`: its command line, and the order in which it is done. */
+/* `veneer run CONF` and `veneer check CONF`: command lines, and the order of the steps. */
 #include "run.h"
 
 #include <errno.h>
@@ -16,57 +16,57 @@
 static const char help[] =
 	"usage: veneer run CONF [options]\n"
 	"\n"
-	"Bundles the guests that CONF names, starts the hypervisor with them in an emulator,\n"
-	"shows the console, and exits with the guests' verdict. On a terminal, what is typed goes "
-	"to the\n"
-	"guest chosen with Ctrl-A and its number; Ctrl-A h lists the monitor's commands.\n"
+	"Starts the hypervisor in an emulator with the guests that CONF lists, shows the console, "
+	"and\n"
+	"exits when the guests have ended. On a terminal, input goes to the guest selected with "
+	"Ctrl-A\n"
+	"and its number; Ctrl-A h lists the monitor's commands.\n"
 	"\n"
 	"      --engine E          for all guests: ring, svm, vmx or auto\n"
-	"      --cpus N            processors of the machine (default: those named in CONF, at "
-	"least 2)\n"
-	"      --memory M          its memory, in MiB (default: what the guests want)\n"
-	"      --timeout S         stop after so many seconds; 0: never (default: 0 on a terminal, "
-	"else 900)\n"
+	"      --cpus N            processors of the machine (default: those in CONF, at least 2)\n"
+	"      --memory M          memory of the machine in MiB (default: what the guests need)\n"
+	"      --timeout S         stop after S seconds; 0: never (default: 0 on a terminal, else "
+	"900)\n"
 	"      --send GUEST=KEYS   type KEYS once the guests run; \\r \\n \\e \\t \\\\, \\a is "
 	"Ctrl-A\n"
-	"      --expect GUEST=RE   wait until the guest (or \"veneer\") prints what matches RE, an "
-	"extended\n"
-	"                          regular expression, in a line or a prompt\n"
+	"      --expect GUEST=RE   wait for a line or prompt of the guest (or \"veneer\") that "
+	"matches RE,\n"
+	"                          an extended regular expression\n"
 	"      --expect-screen GUEST=RE\n"
-	"                          wait until its text screen matches RE, and print it\n"
-	"      --screen GUEST=FILE write its text screen as a PNG picture, then stop that guest\n"
-	"                          These may be repeated, and are done in order. One that cannot "
-	"be done\n"
-	"                          ends the run.\n"
-	"      --log FILE          a copy of the console\n"
-	"      --accel A           tcg, kvm, bochs or auto (default: kvm if it works and keeps up, "
-	"else\n"
-	"                          tcg; Bochs for vmx where the processor has none)\n"
-	"      --icount            one instruction is one nanosecond: repeatable\n"
-	"      --stay FILE         with tcg: the most instructions that the hypervisor ran with "
-	"interrupts\n"
-	"                          masked, in a line and as JSON\n"
-	"      --print             show the emulator's command and exit; with --bundle, one that "
-	"can be run\n"
+	"                          wait until the guest's text screen matches RE, and print it\n"
+	"      --screen GUEST=FILE write the guest's text screen as a PNG picture, then stop the "
+	"guest\n"
+	"                          These four may be repeated, and are executed in order. The run "
+	"ends\n"
+	"                          when one cannot be done.\n"
+	"      --log FILE          copy the console to FILE\n"
+	"      --accel A           tcg, kvm, bochs or auto (default: kvm if it works and is fast "
+	"enough,\n"
+	"                          else tcg; Bochs for vmx if the processor has no VT-x)\n"
+	"      --icount            repeatable runs: one instruction takes one nanosecond\n"
+	"      --stay FILE         with tcg: print the most instructions that the hypervisor "
+	"executed\n"
+	"                          with interrupts masked, and write them as JSON\n"
+	"      --print             show the emulator's command and exit; add --bundle to get a "
+	"command\n"
+	"                          that can be run\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
-	"      --iso FILE          write a GRUB ISO for machines with BIOS and with UEFI, and "
-	"exit\n"
-	"                          --bundle, --iso and --print may stand together\n"
-	"      --quiet             do not show the console, nor type to it\n"
+	"      --iso FILE          write a GRUB ISO for BIOS and UEFI machines and exit\n"
+	"                          --bundle, --iso and --print can be combined\n"
+	"      --quiet             no console output, no input\n"
 	"\n"
-	"Exit status: 0 all guests well and all steps done; 1 not; 2 nothing was started: the "
-	"command line or\n"
-	"CONF is wrong, or a file that one of them names cannot be read or written; 3 out of "
-	"time.\n";
+	"Exit status: 0 all guests succeeded and all steps were done; 1 otherwise; 2 nothing was "
+	"started,\n"
+	"because the command line or CONF is wrong or a file cannot be read or written; 3 "
+	"timeout.\n";
 
 static const char check_help[] = "usage: veneer check CONF\n"
 				 "\n"
-				 "Looks for what is wrong in a configuration, and whether the "
-				 "files that it names are there, and "
-				 "starts\n"
-				 "nothing. Says nothing if all is right.\n"
+				 "Checks a configuration, and that the files named in it "
+				 "exist and can be read.\n"
+				 "Starts nothing, and prints nothing if there is no error.\n"
 				 "\n"
-				 "Exit status: 0 all is right; 2 not.\n";
+				 "Exit status: 0 no error; 2 errors.\n";
 
 int run_fail(const char *what, const char *why)
 {
@@ -83,7 +83,7 @@ static int write_iso(const struct run *o, const char *bundle)
 	return iso_write(&entry, 1, o->iso) ? RUN_NOT_WELL : RUN_WELL;
 }
 
-/* In the machine that it chooses. */
+/* Chooses the emulator, and runs the machine in it. */
 static int run_there(struct run *o, const char *bundle, struct output *output)
 {
 	const char *accel = emulator_choose(o);
@@ -97,7 +97,7 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 		return RUN_NOT_WELL;
 	if (!emulator_start(o, accel, bundle, &m)) {
 		status = typing ? watch_person(&m, o, output) : watch(&m, o, output);
-		if (o->stay && status != RUN_TIMEOUT && verdict_stay(o->stay_counts, o->stay))
+		if (o->stay && status != RUN_TIMEOUT && outcome_stay(o->stay_counts, o->stay))
 			status = RUN_NOT_WELL;
 	}
 	bochs_clean();
@@ -119,12 +119,12 @@ static int run_machine(struct run *o)
 		return run_fail(o->log, strerror(errno));
 	status = run_there(o, bundle, &output);
 	o->script.output = NULL;
-	if (verdict_log(&output) && status == RUN_WELL)
+	if (outcome_log(&output) && status == RUN_WELL)
 		status = RUN_NOT_WELL;
 	return status;
 }
 
-/* All that is asked for, and nothing is started. */
+/* Writes and prints what the options request, without starting anything. */
 static int keep(struct run *o)
 {
 	const char *bundle = o->bundle ? o->bundle : temporary_file("bundle");
@@ -221,7 +221,7 @@ int command_run(int argc, char **argv)
 	if (!good)
 		return RUN_USAGE;
 	if (optind + 1 != argc)
-		return option_usage("run", optind == argc ? "which configuration?"
+		return option_usage("run", optind == argc ? "want a configuration"
 							  : "want one configuration");
 	o.conf = argv[optind];
 	return act(&o);
@@ -240,7 +240,7 @@ int command_check(int argc, char **argv)
 		return 0;
 	}
 	if (optind + 1 != argc)
-		return option_usage("check", optind == argc ? "which configuration?"
+		return option_usage("check", optind == argc ? "want a configuration"
 							    : "want one configuration");
 	o.conf = argv[optind];
 	return prepare_check(&o) ? RUN_USAGE : RUN_WELL;

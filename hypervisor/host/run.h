@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `veneer run`: what its parts share. run.c takes the command line and says what is done in which
- * order; prepare.c reads what the machine is to be, emulator.c knows the emulators, watch.c is
- * there while it runs, and verdict.c when it ends. */
+/* Shared by the parts of `veneer run`. run.c has the command line and the order of the steps;
+ * prepare.c reads the configuration, emulator.c starts the emulator, watch.c reads the console
+ * while the machine runs, and outcome.c determines the exit status. */
 #ifndef HOST_RUN_H
 #define HOST_RUN_H
 
@@ -21,43 +21,43 @@ struct run {
 	const char *cpus, *memory;
 	long timeout;
 	bool icount, print, quiet;
-	bool kept;	       /* something is written or printed, and nothing started */
-	bool memory_by_guests; /* is what they want */
+	bool kept;	       /* write or print something, start nothing */
+	bool memory_by_guests; /* memory is what the guests need */
 	struct script script;
 	struct bundle_source source;
 };
 
-/* "veneer: what: why"; RUN_USAGE */
+/* Prints "veneer: what: why". Returns RUN_USAGE. */
 int run_fail(const char *what, const char *why);
 
-/* prepare.c: the configuration, and what else must be right before anything is done for it. 0, or
- * -1 with lines on stderr. */
+/* prepare.c: reads the configuration and makes all checks that are possible before the start.
+ * Returns 0, or -1 with lines on stderr. */
 int prepare(struct run *o);
-/* The configuration alone, and the files that it names. */
+/* Checks only the configuration and the files that it names. */
 int prepare_check(struct run *o);
-/* The bundle in a file that is there, or whole or not at all in o->bundle; and what the machine
- * gets that was not asked for. 0, or an exit status. */
+/* Writes the bundle to an existing file, or completely or not at all to o->bundle; then sets the
+ * defaults of the machine. Returns 0, or an exit status. */
 int prepare_bundle(struct run *o, const char *path);
 int prepare_kept_bundle(struct run *o);
 
-/* emulator.c: what was asked for, or works: kvm or tcg in QEMU, or Bochs */
+/* emulator.c: the requested accelerator, or one that works: kvm or tcg in QEMU, or Bochs */
 const char *emulator_choose(const struct run *o);
-/* Whether it can do what the options say, with a line on stderr. */
+/* Whether it supports the options; if not, prints a line on stderr. */
 bool emulator_fits(const struct run *o, const char *accel);
 int emulator_start(const struct run *o, const char *accel, const char *bundle, struct machine *m);
-/* Its command, to be pasted; an exit status. */
+/* Prints its command, quoted for the shell. Returns an exit status. */
 int emulator_print(const struct run *o, const char *bundle);
 
-/* watch.c: until the machine ends, the script fails, or time is over. An exit status. */
+/* watch.c: until the machine ends, the script fails, or time is up. Returns an exit status. */
 int watch(struct machine *m, struct run *o, struct output *output);
-/* The same for a person on a terminal. */
+/* The same with input from a terminal. */
 int watch_person(struct machine *m, struct run *o, struct output *output);
 
-/* verdict.c: an exit status when the machine has ended with status, and why it is not 0 */
-int verdict(struct machine *m, struct script *s, int status);
-/* What the plugin counted, in a line and as JSON. 0, or an exit status. */
-int verdict_stay(const char *written, const char *path);
-/* What goes to the log is not lost either when it is closed. */
-int verdict_log(struct output *o);
+/* outcome.c: the exit status of a machine that ended with status; prints the reason if not 0 */
+int outcome(struct machine *m, struct script *s, int status);
+/* Prints the plugin's counts, and writes them as JSON. Returns 0, or an exit status. */
+int outcome_stay(const char *written, const char *path);
+/* Closes the log. Returns 0, or an exit status if it could not be written. */
+int outcome_log(struct output *o);
 
 #endif

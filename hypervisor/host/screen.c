@@ -12,7 +12,7 @@
 #define CELL_HEIGHT 16
 #define BASELINE    13 /* rows above it */
 
-/* Behind "GUEST: WHAT NN ", when the row is there; else NULL. */
+/* The text after "GUEST: WHAT NN ", if NN is a row; else NULL. */
 static const char *row_of(const char *said, const char *guest, const char *what, unsigned *row)
 {
 	char head[64];
@@ -95,7 +95,7 @@ static int16_t big16(const uint8_t *p)
 	return (int16_t)(p[0] << 8 | p[1]);
 }
 
-/* A PFF2 file is a row of sections: name, length, contents. */
+/* A PFF2 file is a sequence of sections: name, length, contents. */
 static int font_read(struct font *f)
 {
 	FILE *in = fopen(FONT_PATH, "rb");

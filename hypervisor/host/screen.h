@@ -20,8 +20,8 @@ struct text_screen {
 	unsigned rows;
 };
 
-/* Takes "GUEST: cells NN HEX", "GUEST: screen NN |TEXT|", as the hypervisor says them; true when it
- * was one. */
+/* Parses "GUEST: cells NN HEX" or "GUEST: screen NN |TEXT|", as the hypervisor prints them; true if
+ * it was one of them. */
 bool screen_take(struct screen *s, const char *guest, const char *said);
 bool text_screen_take(struct text_screen *s, const char *guest, const char *said);
 

@@ -6,7 +6,7 @@
 #include "file.h"
 
 #define QUESTIONS  100 /* numbers of two digits */
-#define LOOK_MS	   100 /* between two looks at a screen, beside the time that a look takes */
+#define LOOK_MS	   100 /* pause between two screen requests */
 #define ESCAPES	   "rneta\\"
 #define ESCAPED	   "\r\n\033\t\001\\"
 #define MONITOR	   1 /* Ctrl-A */
@@ -123,27 +123,28 @@ static char *find_ended(struct script *s, const char *guest)
 	return find(s->ended, guest);
 }
 
-/* Rows of a guest's screen say what the guest wants. */
+/* Rows of a guest's screen, whose text the guest chooses. */
 static bool is_of_screen(const char *said)
 {
 	return !strncmp(said, ": screen ", 9) || !strncmp(said, ": cells ", 8);
 }
 
-/* "GUEST: IMAGE, M MiB, core N, ..." before it starts, "GUEST: how it ended, verdict N", or
+/* "GUEST: IMAGE, M MiB, core N, ..." before it starts, "GUEST: how it ended, exit code N", or
  * "GUEST: reset" */
 static void note_life(struct script *s, const char *said)
 {
 	const char *colon = strchr(said, ':');
 	char name[NAME_MAX] = "";
 
-	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name) || is_of_screen(colon))
+	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name) ||
+	    is_of_screen(colon))
 		return;
 	memcpy(name, said, (size_t)(colon - said));
 	if (!s->started && strstr(colon, " MiB, core "))
 		add(s->there, name);
 	else if (!strcmp(colon, ": reset") && find_ended(s, name))
 		*find_ended(s, name) = 0;
-	else if (strstr(colon, ", verdict "))
+	else if (strstr(colon, ", exit code "))
 		add(s->ended, name);
 }
 
@@ -192,7 +193,7 @@ static char next_key(const char **keys)
 	return c == '\\' ? ESCAPED[strchr(ESCAPES, *(*keys)++) - ESCAPES] : c;
 }
 
-/* The next portion; a command to the monitor is not torn. *to_guest: something is for the guest. */
+/* The next portion; a monitor command is not split. *to_guest: part of it is for the guest. */
 static size_t next_keys(struct script *s, size_t portion, char to[KEYS_BYTES], bool *to_guest)
 {
 	enum { TYPING, KEY, COMMAND } monitor = TYPING;
@@ -321,7 +322,7 @@ static void begin(struct script *s, struct machine *m)
 	machine_type(m, command, (size_t)n);
 }
 
-/* "GUEST: TEXT" of the guest that the step waits for, as far as it is new. */
+/* "GUEST: TEXT" of the guest that the step waits for, unless it is old. */
 static void compare_line(struct script *s, const char *line)
 {
 	const struct step *step = current(s);
@@ -336,7 +337,7 @@ static void compare_line(struct script *s, const char *line)
 		next(s);
 }
 
-/* What the hypervisor says in answer to the script. */
+/* The hypervisor's answers to the script. */
 static bool take_answer(struct script *s, struct machine *m, const char *said)
 {
 	const struct step *step = current(s);

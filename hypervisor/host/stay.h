@@ -20,7 +20,7 @@ struct stay {
 	struct {
 		char name[STAY_NAME];
 		unsigned long instructions;
-	} in[STAY_FUNCTIONS]; /* where most of them ran, most first; name "" behind the last */
+	} in[STAY_FUNCTIONS]; /* where most of them ran, sorted; name "" after the last */
 };
 
 /* The argument of QEMU's -plugin; the plugin writes to path. 0, or -1 with a line on stderr. */
@@ -29,7 +29,7 @@ int stay_plugin(const char *path, char *argument, size_t size);
 /* What it wrote, after the machine's end. 0, or -1 with a line on stderr. */
 int stay_read(const char *path, struct stay *s);
 
-/* A line for people, and an object of JSON. */
+/* Prints a line for people; returns a JSON object. */
 void stay_print(const struct stay *s, FILE *to);
 json_t *stay_json(const struct stay *s);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a signal's handler calls must be on POSIX's list for that: kill, unlink, fork, execl,
- * waitpid and tcsetattr are. The list of names is changed with the signals blocked.
+ * The signal handler only calls async-signal-safe functions: kill, unlink, fork, execl, waitpid,
+ * tcsetattr. The list of names is changed with the signals blocked.
  */
 #include "temporary.h"
 
@@ -56,7 +56,7 @@ static void remove_all(void)
 		remove_one(t);
 }
 
-/* The command ends as the signal would have ended it, so that its parent sees that. */
+/* The command ends by that signal, so that its parent sees it. */
 static void end(int number)
 {
 	if (child) {
@@ -85,7 +85,7 @@ static void unblock(const sigset_t *before)
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-/* One that was ignored, as by nohup, stays so. */
+/* A signal that was ignored, as by nohup, stays ignored. */
 static void catch_signals(void)
 {
 	static bool caught;
@@ -187,7 +187,7 @@ void temporary_at_signal(void (*fn)(void))
 	at_signal = fn;
 }
 
-/* A signal finds the child known, or not there yet. */
+/* No signal can arrive between fork() and setting child. */
 pid_t temporary_fork(void)
 {
 	struct sigaction action;

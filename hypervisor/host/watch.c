@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A machine while it runs: its console goes to the output and to the script, or a person's
- * terminal. */
+/* While the machine runs: passes its console to the output and the script, or to a terminal. */
 #include "run.h"
 
 static int stop(struct machine *m, int status)
@@ -39,7 +38,7 @@ int watch(struct machine *m, struct run *o, struct output *output)
 			break;
 		case MACHINE_BEGINS: script_peek(s, m, text); break;
 		case MACHINE_SILENT: break;
-		case MACHINE_ENDED: return verdict(m, s, machine_finish(m));
+		case MACHINE_ENDED: return outcome(m, s, machine_finish(m));
 		}
 		script_continue(s, m);
 	}
@@ -52,5 +51,5 @@ int watch_person(struct machine *m, struct run *o, struct output *output)
 		return stop_late(m, o);
 	if (output->failed)
 		return stop(m, RUN_NOT_WELL);
-	return verdict(m, &o->script, machine_finish(m));
+	return outcome(m, &o->script, machine_finish(m));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The hypervisor's own decoder: only the instructions that trap in ring 1 or 3, or would if x86
- * were kinder. Encodings: Intel SDM 2, chapter 2 and appendix A. The rewriter does not use it
- * (Zydis knows all), and t/ holds it against Zydis.
+ * The hypervisor's own decoder. It only knows sensitive instructions: those that trap in ring 1 or
+ * 3, and those that should but do not. Encodings: Intel SDM 2, chapter 2 and appendix A. The
+ * rewriter uses Zydis instead, and t/ tests this decoder against Zydis.
  */
 #include "insn/insn.h"
 #include "lib/string.h"
@@ -12,7 +12,7 @@ struct reader {
 	const uint8_t *code;
 	size_t bytes, at;
 	bool code64, opsize16, addr16, over, locked;
-	uint8_t rex, seg; /* seg: 0xff when none was named */
+	uint8_t rex, seg; /* seg: 0xff without a segment prefix */
 };
 
 enum { ES, CS, SS, DS, FS, GS };
@@ -44,7 +44,7 @@ static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
 
 		if (r->over)
 			return 0;
-		if (r->code64 && (b & 0xf0) == 0x40) { /* only one right before the opcode counts */
+		if (r->code64 && (b & 0xf0) == 0x40) { /* only effective right before the opcode */
 			r->rex = b;
 			continue;
 		}
@@ -57,7 +57,7 @@ static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
 		case 0x2e:
 		case 0x36:
 		case 0x3e:
-			if (!r->code64) /* without effect there, SDM 2A 2.1.1 */
+			if (!r->code64) /* ignored in 64-bit mode, SDM 2A 2.1.1 */
 				r->seg = b >> 3 & 3;
 			break;
 		case 0x64: r->seg = FS; break;
@@ -121,7 +121,7 @@ static void modrm_mem(struct reader *r, struct insn *i, unsigned mod, unsigned r
 	i->seg = mod != 3 && (i->base == 4 || i->base == 5) ? SS : DS;
 }
 
-/* Reads ModRM and what hangs on it; returns the reg field without REX. */
+/* Reads ModRM, SIB and displacement; returns the reg field without REX. */
 static unsigned modrm(struct reader *r, struct insn *i)
 {
 	unsigned b = take(r, 1), mod = b >> 6, rm = b & 7;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One decoded sensitive instruction. The hypervisor's decoder makes it at a trap; the rewriter,
- * which decodes with Zydis, leaves it in the site table, so that a rewritten site needs no
+ * One decoded sensitive instruction. The hypervisor's decoder produces it at a trap; the rewriter,
+ * which decodes with Zydis, stores it in the site table, so that a rewritten site needs no
  * decoding.
  */
 #ifndef VENEER_INSN_H
@@ -44,7 +44,7 @@ struct insn {
 	uint8_t length; /* bytes, 1 to 15 */
 	uint8_t width;	/* of the operand: 1, 2, 4 or 8 bytes */
 	uint8_t reg;	/* general, control, debug or segment register, by the operation */
-	uint8_t base;	/* of a memory operand; the register itself when there is none */
+	uint8_t base;	/* of a memory operand; otherwise the register itself */
 	uint8_t index;
 	uint8_t scale;
 	uint8_t seg;   /* segment register: ES CS SS DS FS GS = 0..5 */
@@ -62,20 +62,21 @@ struct veneer_site {
 };
 _Static_assert(sizeof(struct veneer_site) == 20, "site");
 
-/* Stub of an IRET: an interrupt that arrives in [start, iret] must first do what the IRET says. */
+/* Stub of an IRET: before an interrupt that arrives in [start, iret] is delivered, the IRET must be
+ * completed. */
 struct veneer_iret_window {
 	uint32_t start, iret;
 };
 
-/* Decodes one instruction of 32-bit or (code64) 64-bit code. 0; -EINVAL when bytes do not hold a
- * whole one or it is longer than 15 bytes. What is not sensitive comes back as INSN_OTHER. */
+/* Decodes one instruction of 32-bit or (code64) 64-bit code. Returns 0, or -EINVAL if the bytes do
+ * not hold a complete one or it is longer than 15 bytes. Other instructions give INSN_OTHER. */
 int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *insn);
 
-/* How many of the bytes, from the first on, are prefixes. */
+/* The number of prefix bytes at the beginning. */
 unsigned insn_prefixes(const uint8_t *code, size_t bytes, bool code64);
 
-/* A move between memory and a register, or of a constant to memory: what drivers do to registers of
- * devices that lie in memory. */
+/* A move between memory and a register, or of a constant to memory: how drivers access MMIO
+ * registers. */
 struct insn_move {
 	uint8_t length;
 	uint8_t width;	   /* of the memory operand: 1, 2, 4 or 8 bytes */
@@ -87,7 +88,7 @@ struct insn_move {
 	uint64_t imm;
 };
 
-/* 0; -EINVAL when it is anything else. */
+/* Returns 0, or -EINVAL for any other instruction. */
 int insn_decode_move(const uint8_t *code, size_t bytes, bool code64, struct insn_move *move);
 
 #endif

@@ -51,8 +51,8 @@ void pic_disable(void)
 		outb(init[i].port, init[i].value);
 }
 
-/* What the firmware may have left on would come at a vector of its choice, which can be a guest's.
- * LINT1 stays: NMIs have no vector. */
+/* Masks what the firmware may have left enabled: its interrupts would use a vector of its choice,
+ * which can be a guest's. LINT1 stays: NMIs have no vector. */
 static void mask_local_sources(void)
 {
 	static const uint16_t lvt[] = { APIC_LVT_LINT0, APIC_LVT_ERROR, APIC_LVT_PMC,
@@ -106,7 +106,7 @@ void apic_start_cpu(uint32_t apic_id, uint8_t page)
 	apic_send(apic_id, ICR_STARTUP | page);
 }
 
-void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)
+void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)
 {
 	volatile uint32_t *regs = direct(p->ioapic);
 

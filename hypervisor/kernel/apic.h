@@ -5,7 +5,7 @@
 
 #include "lib/types.h"
 
-struct acpi_platform;
+struct acpi_info;
 struct clock_sample;
 
 void pic_disable(void); /* the machine's own 8259 pair: all masked */
@@ -17,8 +17,8 @@ void apic_timer_set(uint64_t ticks_of_tsc); /* one shot, VECTOR_TIMER; 0 stops i
 #define ICR_STARTUP 0x4600
 void apic_send(uint32_t apic_id, uint32_t command);
 void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
-/* The one interrupt of a device that we take; all other pins are masked. */
-void ioapic_route(const struct acpi_platform *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);
+/* Routes the only device interrupt that the hypervisor uses; all other pins are masked. */
+void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);
 
 /* For clock.c: the TSC's and the APIC timer's ticks during a sample, by the 8254's channel
  * 2. */

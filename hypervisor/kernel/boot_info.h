@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the boot loader told us, whichever it was. */
+/* Information from the boot loader, independent of its protocol. */
 #ifndef VENEER_BOOT_INFO_H
 #define VENEER_BOOT_INFO_H
 
@@ -21,7 +21,7 @@ struct boot_info {
 	uint8_t rsdp_copy[36];
 };
 
-/* Both read the loader's structures through the direct map. 0, or -EINVAL. */
+/* Both read the loader's structures through the direct map. Return 0, or -EINVAL. */
 int pvh_read(mpa_t start_info, struct boot_info *info);
 int multiboot2_read(mpa_t mbi, struct boot_info *info);
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whose a CPU's time is: what timers and interrupts want of the scheduler (guest/sched.c), which
- * knows vCPUs and their shares.
+ * Accounting of a CPU's time: the part of the scheduler (guest/sched.c, which knows vCPUs and
+ * shares) that timers and interrupts use.
  */
 #ifndef VENEER_CHARGE_H
 #define VENEER_CHARGE_H
 
 #include "lib/types.h"
 
-/* From now on this CPU's time is v's; NULL: nobody's. */
+/* Charges this CPU's time to v from now on; NULL: to nobody. */
 void sched_charge(struct cpu *cpu, struct vcpu *v);
 
-/* An interrupt has come: its time is nobody's until it is known what it was for. */
+/* An interrupt has arrived: its time is charged to nobody until its purpose is known. */
 void sched_interrupt(struct cpu *cpu);
 
-/* Whether v has used up its share while another vCPU of its CPU wants to run: what is done for it
- * waits for its next turn. */
+/* Whether v has used up its share while another vCPU wants its CPU: work for v then waits for its
+ * next turn. */
 bool sched_must_wait(const struct vcpu *v);
 
 #endif

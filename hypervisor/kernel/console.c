@@ -141,9 +141,9 @@ static void ring_take(struct console_ring *r, void *to, unsigned bytes)
 
 bool console_append(struct console_ring *r, const struct console_entry *e, const char *text)
 {
-	unsigned reserve = e->kind >= ENTRY_VERDICT  ? 0
-			   : e->kind == ENTRY_NOTICE ? CONSOLE_VERDICT
-						     : CONSOLE_RESERVE;
+	unsigned reserve = e->kind >= ENTRY_EXIT_CODE ? 0
+			   : e->kind == ENTRY_NOTICE  ? CONSOLE_EXIT_CODE
+						      : CONSOLE_RESERVE;
 
 	spin_lock(&r->lock);
 	bool fits = console_room(r) >= sizeof(*e) + e->bytes + reserve;
@@ -308,7 +308,7 @@ static void send_own_now(void)
  * never dropped. */
 void console_print_list(bool more, const char *fmt, ...)
 {
-	struct console_entry e = { .kind = more ? ENTRY_MORE : ENTRY_VERDICT };
+	struct console_entry e = { .kind = more ? ENTRY_MORE : ENTRY_EXIT_CODE };
 	char line[CONSOLE_LINE];
 	va_list args;
 

@@ -3,22 +3,22 @@
  * The console: the machine's first serial port, shared by the hypervisor ("veneer: ...") and every
  * guest ("name: ..."), a line at a time.
  *
- * Nobody waits for the port. Each guest has a ring of finished lines (guest/console.h), and the
- * hypervisor has one. Whoever adds a line sends as much as the port takes at once, within a bound;
- * the rest is sent by a timer that is the guest's own, in the guest's own time. A part of each ring
- * is kept for what the hypervisor says about the guest.
+ * No code waits for the port. Each guest has a ring of finished lines (guest/console.h), and so has
+ * the hypervisor. Adding a line sends as much as the port accepts at once, within a bound; a timer
+ * of the guest sends the rest, charged to the guest. Part of each ring is reserved for messages of
+ * the hypervisor about the guest.
  */
 #ifndef VENEER_CONSOLE_H
 #define VENEER_CONSOLE_H
 
 #include "kernel/timer.h"
 
-#define CONSOLE_RINGS	32   /* at most */
-#define CONSOLE_RING	8192 /* bytes, a power of two */
-#define CONSOLE_LINE	480  /* bytes of an entry's text, at most */
+#define CONSOLE_RINGS	  32   /* at most */
+#define CONSOLE_RING	  8192 /* bytes, a power of two */
+#define CONSOLE_LINE	  480  /* bytes of an entry's text, at most */
 
-#define CONSOLE_RESERVE 2048 /* of a ring, for notices */
-#define CONSOLE_VERDICT 512  /* of that, for the last one */
+#define CONSOLE_RESERVE	  2048 /* of a ring, for notices */
+#define CONSOLE_EXIT_CODE 512  /* of that, for the last one */
 
 struct console_ring {
 	const char *name; /* in front of its lines */
@@ -26,24 +26,24 @@ struct console_ring {
 	uint8_t lock;
 	uint32_t head, tail; /* count up without an end */
 	uint32_t dropped;    /* lines that found no room */
-	bool waiting;	     /* somebody wants to know when there is room; atomic */
+	bool waiting;	     /* somebody waits for room; atomic */
 	struct timer timer;  /* sends what the port did not take */
 	uint8_t bytes[CONSOLE_RING];
 };
 
 /* A ring holds entries: struct console_entry, then the text. */
-enum console_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_VERDICT, ENTRY_MORE };
+enum console_kind { ENTRY_LINE, ENTRY_PROMPT, ENTRY_NOTICE, ENTRY_EXIT_CODE, ENTRY_MORE };
 
 struct console_entry {
 	uint8_t kind;
-	uint8_t kept;  /* bytes of a prompt on the screen that still stand */
+	uint8_t kept;  /* bytes of a prompt on the screen that are still valid */
 	uint8_t erase; /* and bytes behind them to take back */
 	uint16_t bytes;
 } __attribute__((packed));
 
 void console_init(void);
 
-/* A line. more: nobody's comes between it and the hypervisor's next, which must follow. */
+/* A line. more: the hypervisor's next line follows it directly, and must come. */
 void console_print_list(bool more, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define console_print(...) console_print_list(false, __VA_ARGS__)
 
@@ -70,7 +70,7 @@ bool console_has_sent(const struct console_ring *r); /* nothing is left, of nobo
 /* On CPU 0: what the port did not take of the hypervisor's own lines. */
 void console_attend(void);
 
-/* From now on each byte that is typed is taken, on CPU 0. */
+/* Enables console input, on CPU 0. */
 void console_take_input(void (*input)(uint8_t byte));
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Bringing up a physical CPU: its gate area, tables, stacks, and what the processor can do. */
+/* Bringing up a physical CPU: its gate area, tables, stacks and features. */
 #include "kernel/cpu.h"
 
 #include "abi/veneer.h"
@@ -66,7 +66,7 @@ static void gate_map(struct cpu *cpu, uint64_t va, mpa_t pa, uint64_t attr)
 	cpu->gate_pt[pt_index(va, 1)] = pa.v | PTE_P | PTE_A | attr;
 }
 
-/* The tables of the gate area, as guests or as the hypervisor have it: they differ in the frame at
+/* Builds the tables of the gate area for guests or for the hypervisor. They differ in the frame at
  * GATE_STACKS, whose entry is returned. */
 static uint64_t *gate_tables(const struct cpu *cpu, mpa_t *pdpt)
 {
@@ -146,7 +146,8 @@ void cpu_prepare(struct cpu *cpu)
 	cpu->gate->this_cpu = (uint64_t)cpu;
 }
 
-/* The CPU's own tables, and the gate area as guests on it have it; NULL, or what is wrong where. */
+/* Checks the CPU's own tables and the gate area that its guests see. Returns NULL, or an error
+ * message and its address. */
 static const char *check_tables(const struct cpu *cpu, struct tables_check *c)
 {
 	const uint64_t *root = direct(cpu->root);
@@ -251,7 +252,7 @@ static void start_one(struct cpu *cpu, mpa_t page)
 	for (unsigned i = 0; i < 10000 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++)
 		delay_us(100);
 	if (!cpu->online)
-		console_print("processor %u (APIC %u) does not start: left out", cpu->id,
+		console_print("processor %u (APIC %u) does not start: not used", cpu->id,
 			      cpu->apic_id);
 }
 
@@ -274,9 +275,9 @@ void cpus_go(void (*then)(struct cpu *cpu))
 	__atomic_store_n(&run, then, __ATOMIC_RELEASE);
 }
 
-/* It runs no guest before both STARTUP IPIs are behind it. QEMU (7.2 at least) sees to the second
- * one first and then lets an interrupt that came with it wait until something else stops the
- * processor: with both the timer and a kick waiting, nothing does. */
+/* It runs no guest until both STARTUP IPIs have arrived. QEMU (at least 7.2) handles the second one
+ * first, and an interrupt that arrives with it then waits until something else stops the processor.
+ * If both the timer and a kick are pending, nothing does. */
 void cpu_main(struct cpu *cpu)
 {
 	cpu_load_tables(cpu);
@@ -284,7 +285,7 @@ void cpu_main(struct cpu *cpu)
 	__atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&run, __ATOMIC_ACQUIRE))
 		cpu_relax();
-	write_cr3(read_cr3()); /* the image's pages were writable until now */
+	write_cr3(read_cr3()); /* the image's pages were writable until here */
 	run(cpu);
 	__builtin_unreachable();
 }

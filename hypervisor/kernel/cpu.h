@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A physical CPU and what belongs to it alone. */
+/* A physical CPU and its per-CPU data. */
 #ifndef VENEER_CORE_CPU_H
 #define VENEER_CORE_CPU_H
 
@@ -23,19 +23,20 @@ struct cpu {
 
 	bool attention;			  /* timers, requests or a new choice of vCPU to look at */
 	struct vcpu *current;		  /* whose registers are loaded */
-	struct vcpu *running;		  /* who has the CPU, NULL when it idles; atomic */
+	struct vcpu *running;		  /* the vCPU that has the CPU, NULL if idle; atomic */
 	struct vcpu *vcpus;		  /* pinned here */
 	const struct guest *predicts_for; /* who has taught its predictors */
 	uint64_t spec_ctrl;		  /* what its MSR has */
 	struct timer slice_timer;
-	struct timer *timers, *timers_put_off; /* by deadline; of those whose share is used up */
+	struct timer *timers,
+		*timers_put_off; /* by deadline; those of vCPUs that have used up their share */
 	bool timer_changed;
 	struct vcpu *payer;		/* whose the time is, since: */
 	uint64_t paid_until, unclaimed; /* TSC; ticks of nobody's yet */
 	uint64_t period, period_start;	/* of shares: ticks, TSC */
-	struct vcpu *leftover;		/* who has what is left of the period, or NULL */
+	struct vcpu *leftover;		/* the vCPU that gets the rest of the period, or NULL */
 	struct vcpu *turn;		/* whose it is, or was last */
-	struct ring_cpu *ring;		/* what the engines that it has keep for it */
+	struct ring_cpu *ring;		/* per-CPU state of its engines */
 	union {
 		struct svm_cpu *svm;
 		struct vmx_cpu *vmx;
@@ -48,7 +49,7 @@ _Static_assert(offsetof(struct cpu, abort_stack) == CPU_ABORT_STACK, "gate.S");
 extern struct cpu cpus[CPUS_MAX];
 extern unsigned cpu_count;
 
-/* The running CPU; the gate area has the answer at a fixed address. */
+/* The current CPU, from a fixed address in the gate area. */
 #ifdef VENEER_HOST /* a test has its own */
 struct cpu *this_cpu(void);
 #else
@@ -58,7 +59,7 @@ static inline struct cpu *this_cpu(void)
 }
 #endif
 
-/* What this processor can do, found once at boot. */
+/* Features of this processor, detected once at boot. */
 struct cpu_features {
 	bool xsave, umip, fsgsbase, smep, smap, pcid;
 	uint64_t xcr0;
@@ -69,7 +70,7 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 const char *cpu_features_detect(void); /* NULL, or what is missing */
 
-/* Places in the gate, in the order of gate.S: C code cannot reach them by name. */
+/* Addresses in the gate, in the order of gate.S; C code cannot refer to its symbols. */
 enum gate_place {
 	GATE_VECTORS,
 	GATE_SYSCALL,
@@ -95,13 +96,12 @@ void cpus_go(void (*run)(struct cpu *cpu)); /* all guests have been created; run
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
 
-/* One of the machine's interrupts: vector 32 and up. Each of its own vectors has one handler, which
- * is registered before the first guest runs. */
+/* Handles an interrupt of the machine (vector 32 and up). Each vector has one handler, registered
+ * before the first guest runs. */
 void interrupt_handle(unsigned vector);
 void interrupt_register(unsigned vector, void (*handler)(void));
 
-/* Looks over the page tables of all CPUs (kernel/tables.h) and prints what it finds, in one line.
- */
+/* Checks the page tables of all CPUs (kernel/tables.h) and prints the result in one line. */
 void cpus_check_tables(void);
 
 #endif

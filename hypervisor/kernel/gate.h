@@ -9,7 +9,7 @@
  *
  * What there is to read:
  *   - Text, hypercall page, TSS and our page of the GDT are constant, but for the descriptor of the
- *     current vCPU's LDT and what a guest of its kind has for selectors.
+ *     current vCPU's LDT and the selectors for its kind of guest.
  *   - IDT, the guest's page of the GDT, LDT and vCPU page are the current vCPU's own frames.
  *   - GATE_DATA has the current vCPU's entries and three constants of this CPU: the hypervisor's
  *     CR3, its stack pointer and its struct cpu. They depend on the machine's memory map alone, and
@@ -47,8 +47,8 @@
 #define GATE_ENTRY_STACK_TOP 0x1000
 #define GATE_FRAME	     (GATE_ENTRY_STACK_TOP - 22 * 8) /* struct regs of the guest */
 
-/* Selectors: the guest's GDT entries fill page 0, ours start page 1. Of the kernel's segments there
- * are those of the current vCPU's kind of guest alone: see ring_load_selectors. */
+/* Selectors: the guest's GDT entries fill page 0, ours start page 1. Only the kernel segments for
+ * the current vCPU's kind of guest are present: see ring_load_selectors. */
 #define SEL_GUEST_MAX 0x1000
 #define SEL_HV_CS     0x1000
 #define SEL_HV_SS     0x1008
@@ -82,10 +82,10 @@
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-/* Per CPU, read-only inside the gate; the hypervisor writes it through its direct map. */
+/* Per CPU; read-only in the gate area, written through the direct map. */
 struct gate_data {
 	uint64_t hv_cr3;
-	uint64_t hv_rsp;   /* where gate.S finds the hypervisor's stack */
+	uint64_t hv_rsp;   /* the hypervisor's stack pointer, for gate.S */
 	uint64_t this_cpu; /* struct cpu * */
 	/* entries of the current vCPU's kernel, in ring 1 */
 	uint64_t syscall_entry, syscall32_entry, sysenter_entry, event_entry, fault_entry;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The machine's own interrupts and exceptions, whoever was running. */
+/* Physical interrupts, and exceptions in ring 0. */
 #include "kernel/cpu.h"
 
 #include "arch/cpu.h"
@@ -33,7 +33,7 @@ void interrupt_register(unsigned vector, void (*handler)(void))
 	handlers[vector - VECTOR_MACHINE_FIRST] = handler;
 }
 
-/* One without a handler is spurious, or of a device that the firmware has left on. */
+/* An interrupt without a handler is spurious, or from a device that the firmware left enabled. */
 void interrupt_handle(unsigned vector)
 {
 	if (vector >= VECTOR_MACHINE_FIRST && handlers[vector - VECTOR_MACHINE_FIRST])
@@ -42,7 +42,7 @@ void interrupt_handle(unsigned vector)
 		apic_eoi();
 }
 
-/* Called by gate.S for traps in ring 0: interrupts in the idle loop, or our own mistakes. */
+/* Called by gate.S for traps in ring 0: interrupts in the idle loop, or bugs. */
 void ring0_trap(struct regs *r);
 void ring0_trap(struct regs *r)
 {

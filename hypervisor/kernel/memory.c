@@ -170,7 +170,7 @@ void hv_tables_init(void)
 	map_image();
 }
 
-/* One of the direct map's 2 MiB pages in small ones. */
+/* Splits a 2 MiB page of the direct map into 4 KiB pages. */
 static uint64_t *split(uint64_t *entry)
 {
 	uint64_t *pt = new_table(), large = *entry;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Machine memory: who has which frames. Everything is handed out at boot, in whole pages, and stays
- * where it is: partitions do not grow, so there is nothing to free and nothing to fragment.
+ * Machine memory. Everything is allocated at boot, in whole pages, and never freed or moved:
+ * partitions do not grow, so nothing can fragment.
  */
 #ifndef VENEER_MEMORY_H
 #define VENEER_MEMORY_H
@@ -11,7 +11,7 @@
 
 struct boot_info;
 
-/* A test on the host may let another vCPU go on wherever the shadow MMU takes its lock or reads the
+/* Tests on the host can switch to another vCPU wherever the shadow MMU takes its lock or reads the
  * guest's tables. */
 #ifdef VENEER_HOST
 void mmu_interleave(void);
@@ -24,8 +24,8 @@ static inline void mmu_interleave(void)
 /* Takes the loader's map, less the image, the bundle and the first MiB. */
 void memory_init(const struct boot_info *info);
 
-/* Frames, aligned (a power of two, at least a page); v == 0 if there are not that many.
- * memory_alloc zeroes them, and so does memory_need, which panics where there are none for what. */
+/* Allocates frames, aligned (a power of two, at least a page). memory_alloc zeroes them and returns
+ * v == 0 if there are not enough; memory_need zeroes them too, and panics with `what` instead. */
 mpa_t memory_take(uint64_t bytes, uint64_t align);
 mpa_t memory_alloc(uint64_t bytes);
 mpa_t memory_need(uint64_t bytes, const char *what);
@@ -40,17 +40,17 @@ extern struct machine_memory {
 
 /* Builds the hypervisor's own tables: one root for each CPU, with the CPU's gate area. */
 void hv_tables_init(void);
-/* Before a guest or another CPU runs: from now on nothing can write to text and constants, by their
- * addresses in the direct map neither. */
+/* Makes text and constants read-only, also in the direct map. Called before a guest or another CPU
+ * runs. */
 void hv_tables_seal(void);
 /* A stack for the hypervisor, with a guard page below: its top. */
 uint64_t hv_stack_create(uint64_t bytes);
 bool hv_is_guard(uint64_t va);
 void hv_map_device(mpa_t pa); /* one uncached page, at its direct-map address */
 uint64_t *hv_root_create(mpa_t gate_pdpt);
-uint64_t *hv_table(uint64_t *entry); /* that it points to; a new one if it is empty */
+uint64_t *hv_table(uint64_t *entry); /* the table an entry points to; allocated if it is empty */
 
-/* Whether the hypervisor may have mapped some of [va, va + bytes) in its own address space. */
+/* Whether any of [va, va + bytes) may be mapped in the hypervisor's address space. */
 bool hv_maps(uint64_t va, uint64_t bytes);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A bug of the hypervisor's own: say where, stop the machine. Never for what a guest did. */
+/* A bug in the hypervisor: prints where, and stops the machine. Never used for a guest's
+ * mistakes. */
 #ifndef VENEER_PANIC_H
 #define VENEER_PANIC_H
 

@@ -4,8 +4,8 @@
 #include "arch/paging.h"
 #include "kernel/memory.h"
 
-/* What an entry maps for all above and itself: writable and user where every one says so,
- * executable where none forbids it. */
+/* Combined rights of an entry and those above: writable and user if all allow it, executable if
+ * none forbids it. */
 static uint64_t rights_below(uint64_t above, uint64_t e)
 {
 	return (above & e & (PTE_W | PTE_U)) | ((above | e) & PTE_NX);
@@ -56,7 +56,7 @@ static bool find_code(struct tables_check *c, uint64_t va, uint64_t frame, uint6
 			return true;
 		}
 	if (c->runs == TABLES_RUNS)
-		return wrong(c, va, "executable: too much is");
+		return wrong(c, va, "executable, and should not be");
 	c->run[c->runs].start = frame;
 	c->run[c->runs++].end = frame + bytes;
 	return true;
@@ -88,7 +88,7 @@ bool tables_check(struct tables_check *c, mpa_t table, int level, uint64_t va)
 	return !c->why && walk(c, table, level, va, ALL_RIGHTS, check_leaf);
 }
 
-/* The entry that maps va's page, with the rights that those above leave it; 0: none. */
+/* The entry that maps va's page, with combined rights; 0: none. */
 static uint64_t lookup(mpa_t root, uint64_t va)
 {
 	uint64_t rights = ALL_RIGHTS;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looking over page tables that the hypervisor itself runs on, or that guests have of it. What must
- * hold everywhere: no page for ring 3; none both writable and executable, nor a frame executable at
- * one address and writable at another.
+ * Checks of page tables that the hypervisor runs on, and of the gate area in guests' tables.
+ * Everywhere: no page is accessible to ring 3, and no page is both writable and executable, nor a
+ * frame executable at one address and writable at another.
  */
 #ifndef VENEER_TABLES_H
 #define VENEER_TABLES_H
@@ -24,10 +24,10 @@ struct tables_check {
 
 /* Adds what a table of a level (4 is a root), which maps from va on, has executable. */
 void tables_find_code(struct tables_check *c, mpa_t table, int level, uint64_t va);
-/* Then, with the same tables: true, or what is wrong in c. */
+/* Then checks the same tables: true, or the error is in c. */
 bool tables_check(struct tables_check *c, mpa_t table, int level, uint64_t va);
 
-/* Whether [top - bytes, top) is data that can be written, and the page below is not mapped. */
+/* Whether [top - bytes, top) is writable data, and the page below is unmapped. */
 bool tables_stack_is_guarded(mpa_t root, uint64_t top, uint64_t bytes);
 
 #endif

@@ -2,9 +2,8 @@
 /*
  * Timers of a physical CPU: a short sorted list of absolute TSC values behind the one APIC timer.
  *
- * A timer that works for a vCPU names it as its owner. What firing it costs is the owner's, and an
- * owner that has used up its share waits for its next turn while others want the CPU: its timers
- * are put off until then.
+ * The owner of a timer is the vCPU it works for; firing it is charged to the owner. While others
+ * want the CPU, timers of an owner that has used up its share are deferred to its next turn.
  */
 #ifndef VENEER_TIMER_H
 #define VENEER_TIMER_H
@@ -14,7 +13,7 @@
 struct timer {
 	uint64_t deadline; /* TSC */
 	void (*fire)(struct timer *t);
-	struct vcpu *owner; /* who pays; NULL: the hypervisor itself */
+	struct vcpu *owner; /* charged for it; NULL: the hypervisor itself */
 	struct timer *next;
 	bool armed;
 };
@@ -26,7 +25,7 @@ void timer_cancel(struct cpu *cpu, struct timer *t);
 /* Fires what is due, a bounded number at a time; false: more is due. */
 bool timers_run(struct cpu *cpu);
 
-/* A new turn has begun: what was put off is due again. */
+/* A new turn has begun: deferred timers are due again. */
 void timers_resume(struct cpu *cpu);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* a * b / c with a 128-bit product; all ones where the quotient does not fit (a guest may ask for
- * it). */
+/* a * b / c with a 128-bit product; all ones if the quotient overflows (a guest can cause that). */
 #ifndef VENEER_MATH_H
 #define VENEER_MATH_H
 

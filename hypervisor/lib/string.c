@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#ifndef VENEER_HOST /* a host program has the C library's */
+#ifndef VENEER_HOST /* host programs use the C library's */
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *ret = to;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The few string functions that freestanding code needs, and formatted output into a buffer. */
+/* String functions for freestanding code, and formatted output into a buffer. */
 #ifndef VENEER_STRING_H
 #define VENEER_STRING_H
 
@@ -15,7 +15,7 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 
-/* Copies s into a buffer of size bytes, cut if need be, always terminated. */
+/* Copies s into a buffer of size bytes, truncated if necessary, always terminated. */
 void copy_string(char *to, const char *s, size_t size);
 
 /* Like vsnprintf for %s %c %d %u %x %%, with l/ll, width, 0 and -. Returns the full length. */

@@ -18,7 +18,7 @@ typedef struct {
 	uint64_t v;
 } mpa_t; /* machine-physical */
 
-/* What most of the hypervisor hands on without a look into it: kernel/cpu.h, guest/guest.h. */
+/* Opaque to most of the hypervisor: kernel/cpu.h, guest/guest.h. */
 struct cpu;
 struct guest;
 struct vcpu;
@@ -35,8 +35,9 @@ struct vcpu;
 #define KIB(n)	   ((uint64_t)(n) << 10)
 #define MIB(n)	   ((uint64_t)(n) << 20)
 
-/* For a function on the way of each exit or page fault: -fstack-protector-strong would take five
- * instructions for a local that only has its address taken. None with a buffer may have it. */
+/* For functions on the path of every exit or page fault, in which -fstack-protector-strong would
+ * cost five instructions only because the address of a local is taken. Never for a function with a
+ * buffer. */
 #define HOT_FRAME		     __attribute__((no_stack_protector))
 
 #define UNUSED			     __attribute__((unused)) /* a parameter */

@@ -32,8 +32,8 @@ static bool same_name(const uint8_t *at, uint64_t size, const char *name)
 	return size == strlen(name) + 1 && !memcmp(at, name, size);
 }
 
-/* Reads the member at *p and goes on to the next. 0 if it has that name, -EAGAIN if there is
- * another behind it. */
+/* Reads the member at *p and advances to the next. Returns 0 if it has that name, -EAGAIN if it has
+ * not and more follow. */
 static int read_member(const uint8_t **p, uint64_t *bytes, const char *name, struct file *file)
 {
 	const uint8_t *at = *p;

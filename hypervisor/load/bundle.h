@@ -11,7 +11,7 @@ struct file {
 	uint64_t bytes;
 };
 
-/* 0; -ENOENT when it is not there; -EINVAL when the archive is broken. */
+/* Returns 0, -ENOENT if there is no such member, or -EINVAL if the archive is broken. */
 int bundle_find(const void *bundle, uint64_t bytes, const char *name, struct file *file);
 
 #endif

@@ -41,7 +41,7 @@ static int choice(const char *const *names, const char *s)
 	return -EINVAL;
 }
 
-/* A key: how its value gets into a field, and what is wanted where that is not one. */
+/* A key: how its value is stored, and the message if it is invalid. */
 struct key {
 	const char *name, *want;
 	enum { TEXT, MEMORY, NUMBER, CPUS, CHOICE, MEASURES } kind;
@@ -134,7 +134,8 @@ static const char *set_measures(const struct key *k, void *field, char *s)
 	return m->forced ? NULL : k->want;
 }
 
-/* What is wrong, or NULL. Without pointers to functions: no thunk is chosen yet (speculation.c). */
+/* Returns an error message, or NULL. No function pointers: the thunks are not patched yet
+ * (speculation.c). */
 static const char *set_value(const struct key *k, void *field, char *s)
 {
 	switch (k->kind) {
@@ -151,7 +152,7 @@ _Static_assert(CPUS_MAX == 16 && VCPUS_MAX == 8, "bits of a mask, and the words 
 
 #define FIELD(name) offsetof(struct guest_config, name), sizeof(((struct guest_config *)0)->name)
 
-/* The machine's, and then a guest's */
+/* Keys of [machine], then of a guest */
 static const struct key keys[] = {
 	{ "mitigations",
 	  "want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, "
@@ -177,12 +178,12 @@ static const struct key keys[] = {
 
 struct parser {
 	struct config *config;
-	struct guest_config *guest;	  /* of the section we are in */
+	struct guest_config *guest;	  /* of the current section */
 	bool machine;			  /* the section is [machine] */
-	bool machine_wrong;		  /* what it asks for is not known: nothing starts */
+	bool machine_wrong;		  /* an error in [machine]: nothing starts */
 	bool passed_over;		  /* what begins it is wrong, and that is said */
 	unsigned machine_line;		  /* of the section [machine], or 0 */
-	unsigned given[ARRAY_SIZE(keys)]; /* the line that has a key of the section; or 0 */
+	unsigned given[ARRAY_SIZE(keys)]; /* line of each key in the current section, or 0 */
 	char already[40];
 	unsigned line;
 	config_error_fn *fn;
@@ -204,8 +205,8 @@ __attribute__((format(printf, 2, 3))) static void complain(struct parser *p, con
 	p->fn(p->arg, p->line, message);
 }
 
-/* One key; what is wrong with it or its value, or NULL. Of two values none is right for sure, and
- * one of the machine that stands elsewhere is missed there. */
+/* Handles one key; returns an error message, or NULL. A repeated key is an error since either value
+ * may be the intended one, and a misplaced key of [machine] since the machine lacks it. */
 static const char *set_key(struct parser *p, const char *name, char *value)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -216,9 +217,9 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 			continue;
 		p->machine_wrong |= of_machine && !p->machine;
 		if (of_machine ? !p->machine : !p->guest)
-			return of_machine ? "stands outside [machine]"
-					  : "stands outside any [guest NAME]";
-		format(p->already, sizeof(p->already), "stands in line %u already", p->given[i]);
+			return of_machine ? "only [machine] has this key"
+					  : "not in a [guest NAME] section";
+		format(p->already, sizeof(p->already), "already given in line %u", p->given[i]);
 		if (p->given[i])
 			return p->already;
 		p->given[i] = p->line;
@@ -238,7 +239,7 @@ static void open_section(struct parser *p, char *s)
 	memset(p->given, 0, sizeof(p->given));
 	if (p->machine) {
 		if (p->machine_line)
-			complain(p, "[machine]: stands in line %u already", p->machine_line);
+			complain(p, "[machine]: already given in line %u", p->machine_line);
 		p->machine_line = p->line;
 		return;
 	}
@@ -252,11 +253,10 @@ static void open_section(struct parser *p, char *s)
 	size_t n = 0;
 	while (name_char(name[n]))
 		n++;
-	const char *why = !n || name[n] || n >= NAME_MAX
-				  ? "want 1 to 23 of letters, digits, - and _"
-			  : !strcmp(name, "veneer")	   ? "the console's own lines begin so"
+	const char *why = !n || name[n] || n >= NAME_MAX   ? "want 1 to 23 letters, digits, - or _"
+			  : !strcmp(name, "veneer")	   ? "reserved for the console's own lines"
 			  : p->config->guests < GUESTS_MAX ? NULL
-							   : "too many guests, 8 are possible";
+							   : "more than 8 guests";
 	if (why) {
 		complain(p, "guest name \"%s\": %s", name, why);
 		return;
@@ -274,7 +274,7 @@ static void open_section(struct parser *p, char *s)
 	p->passed_over = false;
 	for (unsigned i = 0; i + 1 < p->config->guests; i++)
 		if (!strcmp(p->config->guest[i].name, name))
-			complain(p, "a second guest \"%s\"", name);
+			complain(p, "duplicate guest \"%s\"", name);
 }
 
 static char *trim(char *s)

@@ -63,7 +63,7 @@ struct guest_config {
 	enum preparation prepare;
 	enum on_crash on_crash;
 	bool optional;
-	bool broken; /* a line of it was wrong: not started */
+	bool broken; /* a line of its section is invalid: not started */
 	unsigned line;
 };
 
@@ -77,11 +77,11 @@ struct config {
 	unsigned errors;
 };
 
-/* Called for each wrong line. */
+/* Called for each invalid line. */
 typedef void config_error_fn(void *arg, unsigned line, const char *message);
 
-/* Reads bytes of text. A wrong line is reported and marks its guest broken, one of the machine all;
- * the rest goes on. */
+/* Parses `bytes` of text. An invalid line is reported and marks its guest broken, or every guest if
+ * it is in [machine]; parsing continues. */
 void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg);
 
 extern const char *const engine_names[];      /* by enum engine_choice */

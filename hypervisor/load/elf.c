@@ -20,7 +20,7 @@ static struct elf_segment segment_at(const uint8_t *at, bool is_64)
 				     p32.p_paddr, p32.p_filesz, p32.p_memsz };
 }
 
-/* The program headers: count of them, size bytes each, at an offset into the file. */
+/* The program headers: their number, size and file offset. */
 struct headers {
 	uint64_t at;
 	unsigned count, size;
@@ -87,7 +87,7 @@ const char *elf_read(const void *data, uint64_t bytes, struct elf_image *image)
 	return why;
 }
 
-/* The note at *p, if it is the one; goes on to the next. NULL with nothing left: there is none. */
+/* Returns the note at *p if it matches, and advances. NULL and nothing left: no such note. */
 static const void *read_note(const uint8_t **p, uint64_t *bytes, const char *name, uint32_t type,
 			     uint32_t want)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the loader needs of a guest's ELF file (System V ABI, chapter 4 and 5), 32 and 64 bit. */
+/* Parser for a guest's ELF file (System V ABI, chapters 4 and 5), 32 and 64 bit. */
 #ifndef VENEER_ELF_H
 #define VENEER_ELF_H
 
@@ -23,10 +23,11 @@ struct elf_image {
 	struct elf_segment segment[ELF_SEGMENTS]; /* PT_LOAD and PT_NOTE, inside the file */
 };
 
-/* Checks and reads the headers. NULL, or what is wrong with them. */
+/* Checks and reads the headers. Returns NULL, or an error message. */
 const char *elf_read(const void *data, uint64_t bytes, struct elf_image *image);
 
-/* The descriptor of the note (name, type) if it has at least bytes, or NULL. Any alignment. */
+/* The descriptor of the note (name, type) if it has at least that many bytes, else NULL. It may be
+ * unaligned. */
 const void *elf_note(const struct elf_image *image, const char *name, uint32_t type,
 		     uint32_t bytes);
 

@@ -14,7 +14,7 @@ struct acpi_pm {
 	struct bus *bus;
 };
 
-/* A PC without ACPI's tables can be switched off all the same: no more than that. */
+/* For a PC without ACPI tables: power-off only. */
 void acpi_pm_attach(struct acpi_pm *a, struct bus *b, bool has_tables);
 
 #endif

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bus of a PC: which device answers to which port and to which address in memory, which has
- * which interrupt line and which timer. A device says so once, when the PC is put together; then
- * the tables are constant and may be read without a lock. What one device has another cannot get:
- * that would be a bug, and is asserted.
+ * The bus of a PC: which device has which ports, memory addresses, interrupt line and timer.
+ * Devices register once, when the PC is created; after that the tables are constant and can be read
+ * without a lock. Overlapping registrations are a bug, and asserted.
  *
- * It is all that a device knows of its surroundings. Time is in nanoseconds since the last reset.
+ * Devices know nothing else of their environment. Time is in nanoseconds since the last reset.
  */
 #ifndef VENEER_PC_BUS_H
 #define VENEER_PC_BUS_H
 
 #include "lib/types.h"
 
-#define BUS_PORT_RANGES	  32 /* powers of two; one of them is nobody's */
+#define BUS_PORT_RANGES	  32 /* powers of two; the first entry is unused */
 #define BUS_MEMORY_RANGES 4
 #define BUS_LINES	  16 /* ISA's */
 #define BUS_TIMERS	  4
@@ -21,8 +20,8 @@
 #define BUS_END		  (1ull << 63) /* no address lies there */
 #define BUS_NEVER	  (~0ull)
 
-/* Edges nearer together than this become one: a timer can ask for more than a million interrupts a
- * second, and they would come out of the neighbours' time. */
+/* Edges closer together than this are merged: a guest can program a timer for more than a million
+ * interrupts a second, which would take time from its neighbours. */
 #define BUS_TIMER_REST_NS 50000
 
 struct bus_access {
@@ -31,8 +30,8 @@ struct bus_access {
 	uint32_t vcpu;	/* that makes it */
 };
 
-/* What a device does for a range. It is asked for accesses that lie in the range and whose width is
- * one of widths, an OR of them. Of ports, others are done byte by byte. */
+/* Handlers of a range. They get accesses that lie within the range and have one of `widths`, an OR
+ * of widths. Other port accesses are split into bytes. */
 struct bus_functions {
 	uint64_t (*read)(void *device, struct bus_access a);
 	void (*write)(void *device, struct bus_access a, uint64_t value);
@@ -64,7 +63,7 @@ struct bus_owner {
 	uint64_t (*seconds)(const struct bus *b); /* since 2000-01-01 UTC, at time 0 */
 	void (*set_line)(struct bus *b, unsigned irq, bool high);
 	void (*set_timer)(struct bus *b, unsigned timer); /* timer[].at has changed */
-	void (*input)(struct bus *b); /* a device may have room for console input again */
+	void (*input)(struct bus *b);		    /* a device may have room for console input */
 	bool (*print)(struct bus *b, uint8_t byte); /* false: no room for more behind it */
 	void (*restart)(struct bus *b);		    /* the guest wants its reset */
 	void (*end)(struct bus *b, uint8_t code, const char *how);
@@ -91,10 +90,10 @@ void bus_add_line(struct bus *b, unsigned irq);
 unsigned bus_add_timer(struct bus *b, void (*fire)(void *device), void *device);
 void bus_add_reset(struct bus *b, void (*reset)(void *device), void *device);
 
-/* Who answers, in one of the tables, or NULL: nobody to an access of that width. It is the last
- * range that begins at or before the address: the first of them is nobody's and begins at 0, those
- * behind the last in use at BUS_END. Whatever the address, and however the
- * processor guesses, nothing but the table is read. */
+/* Looks an access up in one of the tables; NULL if no device handles it in that width. The
+ * candidate is the last range that begins at or before the address: entry 0 is unused and begins at
+ * 0, entries after the last begin at BUS_END. Whatever the address, even under speculation, only
+ * the table is read. */
 static inline const struct bus_range *bus_find(const struct bus_range *r, unsigned size,
 					       uint64_t at, unsigned width)
 {
@@ -104,7 +103,7 @@ static inline const struct bus_range *bus_find(const struct bus_range *r, unsign
 	return (r->functions->widths & width) && at + width - 1 <= r->last ? r : NULL;
 }
 
-/* All devices as they are at power-on; no timer is set. */
+/* Resets all devices to power-on state and cancels timers. */
 void bus_reset(struct bus *b);
 
 void bus_set_timer(struct bus *b, unsigned timer, uint64_t at);

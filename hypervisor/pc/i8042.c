@@ -92,7 +92,7 @@ void i8042_release(struct i8042 *k)
 	k->down = 0;
 }
 
-/* ESC [ A and its kin are the arrow keys; up, down, right, left. */
+/* ESC [ A to D are the arrow keys: up, down, right, left. */
 static bool arrow(struct i8042 *k, uint8_t c)
 {
 	static const uint8_t code[] = { 0x48, 0x50, 0x4d, 0x4b };
@@ -235,7 +235,7 @@ static uint64_t in(void *device, struct bus_access a)
 	struct bus *b = k->bus;
 	uint8_t v = i8042_read(k, (uint16_t)a.at);
 
-	if (a.at == 0x60) { /* a byte that is left is an edge of its own */
+	if (a.at == 0x60) { /* each remaining byte raises its own edge */
 		b->owner->set_line(b, IRQ, false);
 		b->owner->input(b);
 	}

@@ -191,7 +191,7 @@ void pit_write(struct pit *p, uint16_t port, uint8_t value, uint64_t now)
 		struct pit_channel *c = &p->channel[2];
 
 		if ((value & 1) && !c->gate && c->loaded)
-			c->start = now; /* a rising gate starts the count anew */
+			c->start = now; /* a rising gate restarts the count */
 		c->gate = value & 1;
 		p->port61 = value & 0x0f;
 	} else if (port == 0x43) {
@@ -216,7 +216,7 @@ static void out(void *device, struct bus_access a, uint64_t value)
 	const struct pit_channel *c = &p->channel[0];
 
 	pit_write(p, (uint16_t)a.at, (uint8_t)value, p->bus->owner->now(p->bus));
-	if (a.at == 0x40 || a.at == 0x43) /* an edge that is past by now is raised at once */
+	if (a.at == 0x40 || a.at == 0x43) /* an edge that is already past is raised at once */
 		bus_set_timer(p->bus, p->timer, pit_next_edge(c, c->start));
 }
 

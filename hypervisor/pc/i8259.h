@@ -22,7 +22,8 @@ struct pic {
 
 void pic_reset(struct pic *p);
 void pic_set_line(struct pic *p, unsigned irq, bool level);
-unsigned pic_acknowledge(struct pic *p); /* vector; the spurious one if nothing is left */
+unsigned
+pic_acknowledge(struct pic *p); /* returns the vector; the spurious one if none is pending */
 uint8_t pic_read(struct pic *p, uint16_t port);
 void pic_write(struct pic *p, uint16_t port, uint8_t value);
 

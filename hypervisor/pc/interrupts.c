@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Interrupts of a PC: from a device's line through the 8259s and the I/O APIC, or from a local APIC
- * to another, to the vCPU that is to take it. */
+/* Interrupts of a PC: from a device's line through the 8259s and the I/O APIC, or as an IPI between
+ * local APICs, to the destination vCPU. */
 #include "guest/console.h"
 #include "kernel/cpu.h"
 #include "pc/acpi_tables.h"
 #include "pc/pc.h"
 
-/* The 8259s' line, which reaches vCPU 0 alone. */
+/* The 8259s' INTR line, which only vCPU 0 has. */
 static bool intr(const struct pc *p, unsigned vcpu)
 {
 	return !vcpu && p->pic.intr && (!p->has_apic || lapic_passes_intr(&p->apic[0].lapic));
 }
 
-/* Without the lock: what others change meanwhile they tell. */
+/* Runs without the lock: whoever changes something meanwhile sends a notification. */
 bool pc_interrupt_pending(const struct vcpu *v)
 {
 	const struct pc *p = pc_of(v->guest);
@@ -20,7 +20,7 @@ bool pc_interrupt_pending(const struct vcpu *v)
 	return intr(p, v->id) || (p->has_apic && lapic_pending(&p->apic[v->id].lapic) >= 0);
 }
 
-static void tell(struct vcpu *v)
+static void notify(struct vcpu *v)
 {
 	if (v->cpu != this_cpu())
 		vcpu_request_from(v, REQUEST_EVENT);
@@ -28,10 +28,11 @@ static void tell(struct vcpu *v)
 		vcpu_wake(v);
 }
 
-__attribute__((noinline)) static void see_to(struct pc *p, unsigned news, unsigned wanted)
+__attribute__((noinline)) static void handle_unlocked(struct pc *p, unsigned pending,
+						      unsigned wanted)
 {
-	for (; news; news &= news - 1)
-		tell(&p->guest->vcpu[__builtin_ctz(news)]);
+	for (; pending; pending &= pending - 1)
+		notify(&p->guest->vcpu[__builtin_ctz(pending)]);
 	if (wanted & PC_SEND)
 		console_guest_send(p->guest);
 	if (wanted & PC_END)
@@ -42,20 +43,20 @@ __attribute__((noinline)) static void see_to(struct pc *p, unsigned news, unsign
 	}
 }
 
-void pc_leave(struct pc *p)
+void pc_unlock(struct pc *p)
 {
-	unsigned news = p->news | (p->pic.intr & !p->intr_told), wanted = p->wanted;
+	unsigned pending = p->pending | (p->pic.intr & !p->intr_notified), wanted = p->wanted;
 
-	p->news = p->wanted = 0;
-	p->intr_told = p->pic.intr;
+	p->pending = p->wanted = 0;
+	p->intr_notified = p->pic.intr;
 	if (p->pic.intr)
 		p->guest->vcpu->interrupt_waits = true;
 	spin_unlock(&p->lock);
-	if (news | wanted)
-		see_to(p, news, wanted);
+	if (pending | wanted)
+		handle_unlocked(p, pending, wanted);
 }
 
-/* What the 8259s have comes first: the local APIC keeps what it has. */
+/* The 8259s have priority; the local APIC's interrupts stay pending. */
 int pc_acknowledge(struct vcpu *v)
 {
 	struct pc *p = pc_of(v->guest);
@@ -71,14 +72,14 @@ int pc_acknowledge(struct vcpu *v)
 			lapic_acknowledge(l, (unsigned)vector);
 	}
 	v->interrupt_waits = (!v->id && p->pic.intr) || l->irr_words;
-	pc_leave(p);
+	pc_unlock(p);
 	return vector;
 }
 
 void pc_note(struct pc *p, struct apic *a)
 {
 	a->vcpu->interrupt_waits = true;
-	p->news |= (uint8_t)(1 << a->vcpu->id);
+	p->pending |= (uint8_t)(1 << a->vcpu->id);
 }
 
 static void accept(struct pc *p, unsigned vcpu, unsigned vector, bool level)
@@ -92,7 +93,7 @@ static void accept(struct pc *p, unsigned vcpu, unsigned vector, bool level)
 #define MODE_INIT    5
 #define MODE_STARTUP 6
 
-/* To all of these vCPUs, or, where the lowest priority is to have it, to the first. */
+/* To all of these vCPUs; in lowest-priority mode, to the first. */
 static void send(struct pc *p, unsigned vcpus, unsigned mode, unsigned vector, bool level)
 {
 	if (mode == MODE_LOWEST)
@@ -113,7 +114,7 @@ static unsigned destinations(const struct pc *p, uint8_t destination, bool logic
 	return vcpus;
 }
 
-/* Interrupts of the I/O APIC's pins, to whom they are for. */
+/* Sends the interrupts of these I/O APIC pins to their destinations. */
 static void send_pins(struct pc *p, uint32_t pins)
 {
 	for (; pins; pins &= pins - 1) {
@@ -134,8 +135,8 @@ void pc_set_line(struct bus *b, unsigned irq, bool high)
 		send_pins(p, ioapic_set_line(&p->ioapic, irq ? irq : 2, high));
 }
 
-/* 9.4.4.1: INIT puts a processor before its start; the first startup IPI after it says where that
- * is. The boot processor is started by nobody. */
+/* 9.4.4.1: INIT makes a processor wait for a startup IPI; the first one after it gives the address.
+ * The boot processor is not restarted this way. */
 static void send_init(struct pc *p, unsigned vcpus)
 {
 	for (vcpus &= ~1u; vcpus; vcpus &= vcpus - 1) {
@@ -163,7 +164,7 @@ static void send_startup(struct pc *p, unsigned vcpus, uint8_t page)
 #define ICR_ASSERT 0x4000
 #define ICR_LEVEL  0x8000
 
-/* 11.6.1: by the shorthand, or by the destination field. */
+/* 11.6.1: shorthand or destination field. */
 static unsigned ipi_destinations(const struct pc *p, const struct apic *from)
 {
 	unsigned all = (1u << p->guest->vcpus) - 1, self = 1u << from->vcpu->id;
@@ -272,5 +273,5 @@ void pc_init(struct vcpu *v)
 	spin_lock(&p->lock);
 	timer_cancel(v->cpu, &a->timer);
 	lapic_reset(&a->lapic, (uint8_t)v->id);
-	pc_leave(p);
+	pc_unlock(p);
 }

@@ -17,7 +17,7 @@ void ioapic_reset(struct ioapic *io)
 		io->redirect[i] = IOAPIC_MASKED;
 }
 
-/* A pin that is high, level-triggered and not being served; the local APIC gets it once. */
+/* A pin that is high, level-triggered and not in service; the local APIC gets it once. */
 static uint32_t level_to_send(struct ioapic *io, unsigned pin)
 {
 	uint64_t *r = &io->redirect[pin];

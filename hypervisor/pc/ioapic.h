@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An I/O APIC (Intel 82093AA data sheet): 24 pins, each with where its interrupt goes. */
+/* An I/O APIC (Intel 82093AA data sheet): 24 pins, each with a redirection entry. */
 #ifndef VENEER_PC_IOAPIC_H
 #define VENEER_PC_IOAPIC_H
 
@@ -14,8 +14,8 @@ struct ioapic {
 	uint64_t redirect[IOAPIC_PINS];
 };
 
-/* A redirection entry says: vector 7:0, delivery mode 10:8, logical 11, remote IRR 14, level 15,
- * masked 16, destination 63:56. */
+/* A redirection entry: vector 7:0, delivery mode 10:8, logical 11, remote IRR 14, level 15, masked
+ * 16, destination 63:56. */
 #define IOAPIC_VECTOR(r)      ((unsigned)(r)&0xff)
 #define IOAPIC_MODE(r)	      ((unsigned)((r) >> 8) & 7)
 #define IOAPIC_LOGICAL	      0x00800ull
@@ -26,7 +26,7 @@ struct ioapic {
 
 void ioapic_reset(struct ioapic *io);
 uint32_t ioapic_read(const struct ioapic *io, unsigned offset);
-/* The pins whose interrupt has to be sent now, as bits. */
+/* Returns the pins whose interrupt must be sent now, as bits. */
 uint32_t ioapic_write(struct ioapic *io, unsigned offset, uint32_t value);
 uint32_t ioapic_set_line(struct ioapic *io, unsigned pin, bool high);
 uint32_t ioapic_end_of_interrupt(struct ioapic *io, unsigned vector);

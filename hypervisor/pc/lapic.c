@@ -41,7 +41,7 @@ void lapic_reset(struct lapic *l, uint8_t id)
 	l->dfr = ~0u;
 	for (unsigned i = 0; i < LAPIC_LVTS; i++)
 		l->lvt[i] = LVT_MASKED;
-	/* as a BIOS leaves it: virtual wire mode, Multiprocessor Specification 1.4, 3.6.2.2 */
+	/* the BIOS's setting: virtual wire mode, Multiprocessor Specification 1.4, 3.6.2.2 */
 	l->svr = id ? 0xff : SVR_ENABLE | 0xff;
 	if (!id) {
 		l->lvt[LAPIC_LVT_LINT0] = LVT_EXTINT;
@@ -57,7 +57,7 @@ static int highest(const uint32_t *bits)
 	return -1;
 }
 
-/* 11.8.3.1: the higher class of the task's priority and of what is in service. */
+/* 11.8.3.1: the higher class of the task priority and of the vector in service. */
 static unsigned processor_priority(const struct lapic *l)
 {
 	int in_service = highest(l->isr);
@@ -144,7 +144,7 @@ static void set_svr(struct lapic *l, uint32_t value)
 		l->lvt[i] |= LVT_MASKED;
 }
 
-/* What runs down while it is masked does not fire when it no longer is. */
+/* A timer that expires while masked does not fire when it is unmasked. */
 static void note_expiry(struct lapic *l, uint64_t now)
 {
 	if ((l->lvt[LAPIC_LVT_TIMER] & LVT_MASKED) && !is_periodic(l) &&
@@ -229,7 +229,7 @@ uint64_t lapic_timer_at(const struct lapic *l, uint64_t since)
 
 	if (!l->initial || (l->lvt[LAPIC_LVT_TIMER] & LVT_MASKED))
 		return LAPIC_NEVER;
-	if (!is_periodic(l)) /* in the past, perhaps: we are slow, and it must fire all the same */
+	if (!is_periodic(l)) /* possibly in the past, if we are late; it must fire nevertheless */
 		return l->expired ? LAPIC_NEVER : l->started + whole;
 	if (since < l->started + whole)
 		return l->started + whole;

@@ -12,7 +12,7 @@ HOT_FRAME uint64_t pc_read(struct vcpu *v, gpa_t at, unsigned width)
 		return ~0ull;
 	spin_lock(&p->lock);
 	value = r->functions->read(r->device, (struct bus_access){ at.v, width, v->id });
-	pc_leave(p);
+	pc_unlock(p);
 	return value;
 }
 
@@ -25,5 +25,5 @@ HOT_FRAME void pc_write(struct vcpu *v, gpa_t at, unsigned width, uint64_t value
 		return;
 	spin_lock(&p->lock);
 	r->functions->write(r->device, (struct bus_access){ at.v, width, v->id }, value);
-	pc_leave(p);
+	pc_unlock(p);
 }

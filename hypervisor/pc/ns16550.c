@@ -34,8 +34,8 @@ static unsigned trigger(const struct uart *u)
 	return u->fcr & FCR_ENABLE ? level[u->fcr >> 6] : 1;
 }
 
-/* Highest pending interrupt, data sheet table IV. Short of the trigger level, a reader would get
- * the character time-out; here it comes at once. */
+/* Highest pending interrupt, data sheet table IV. Below the trigger level, hardware raises the
+ * character time-out after a delay; here it is raised at once. */
 static uint8_t interrupt_id(const struct uart *u)
 {
 	if ((u->ier & 4) && u->errors)

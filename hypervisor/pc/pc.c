@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A PC, put together: its devices, what they need from the guest's console, and the board that all
- * of this is for guest/. */
+/* A PC: creates the devices, connects them to the guest's console, and implements guest/board.h. */
 #include "pc/pc.h"
 
 #include "guest/board.h"
@@ -11,21 +10,21 @@
 
 #define SECONDS_TO_2000 946684800    /* from 1970 */
 #define DEVICES_AT	0xfec00000ul /* of the APICs, in memory */
-#define LOW_BYTES	(639 << 10)  /* below the BIOS's data and the screen */
+#define LOW_BYTES	(639 << 10)  /* ends below the BIOS's data and the screen */
 
 _Static_assert(IOAPIC_AT >= DEVICES_AT && LAPIC_AT >= DEVICES_AT, "behind the end of RAM");
 
 /* --- what the devices ask for --- */
 
-/* Guests go on from the machine's own clock by TSC. */
+/* The machine's real-time clock at boot, advanced by the TSC. */
 static uint64_t seconds(const struct bus *b)
 {
 	(void)b;
 	return clock_boot_seconds() - SECONDS_TO_2000 + ns_from_tsc(rdtsc()) / 1000000000;
 }
 
-/* Takes as much of the waiting console input as the device has room for: the serial port if the
- * guest uses it, else the keyboard. */
+/* Passes on as much pending console input as the device has room for: to the serial port if the
+ * guest uses it, else to the keyboard. */
 static void feed(struct bus *b)
 {
 	struct pc *p = pc_of_bus(b);
@@ -42,7 +41,7 @@ static void feed(struct bus *b)
 	i8042_update_line(&p->keyboard);
 }
 
-/* Without room the transmitter stays full until the board is told of some. */
+/* If the console has no room, the transmitter stays full until there is some. */
 static bool print(struct bus *b, uint8_t byte)
 {
 	struct pc *p = pc_of_bus(b);
@@ -123,8 +122,8 @@ static void reset(struct guest *g)
 	struct pc *p = pc_of(g);
 
 	p->start = rdtsc();
-	p->rearm = p->intr_told = false;
-	p->news = p->wanted = 0;
+	p->rearm = p->intr_notified = false;
+	p->pending = p->wanted = 0;
 	bus_reset(&p->bus);
 	clear_screen(g);
 	pc_reset_apics(p);
@@ -137,7 +136,7 @@ static void input(struct guest *g)
 	spin_lock(&p->lock);
 	pc_rearm(p);
 	feed(&p->bus);
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 static void room(struct guest *g)
@@ -147,7 +146,7 @@ static void room(struct guest *g)
 	spin_lock(&p->lock);
 	uart_transmitted(&p->uart);
 	uart_update_line(&p->uart);
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 /* Blank outside the guest's memory. */

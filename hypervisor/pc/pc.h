@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The legacy PC of a guest that thinks it has one: what its devices need from the outside. The
- * devices are plain state machines with time handed in, so that tests run them on the host; they
- * know the bus alone. This header is for the files that put them together.
+ * The PC of a guest. Devices are plain state machines that get the time as an argument, so that
+ * tests can run them on the host; they only know the bus. This header is for the files that connect
+ * them.
  */
 #ifndef VENEER_PC_H
 #define VENEER_PC_H
@@ -22,7 +22,7 @@
 #include "pc/rtc.h"
 #include "pc/vga.h"
 
-/* A vCPU's local APIC and its timer, which is of that vCPU's CPU. */
+/* A vCPU's local APIC and its timer, which runs on that vCPU's CPU. */
 struct apic {
 	struct lapic lapic;
 	struct timer timer;
@@ -31,27 +31,26 @@ struct apic {
 	bool waits; /* for a startup IPI */
 };
 
-/* A timer of the bus, of vCPU 0's CPU; other CPUs ask that one to arm it. */
+/* A timer of the bus. It runs on vCPU 0's CPU; other CPUs request that CPU to arm it. */
 struct pc_timer {
 	struct timer timer;
 	struct pc *pc;
 };
 
-/* What an access leads to, seen to without the lock. */
+/* Actions that an access requests, done after unlocking. */
 #define PC_SEND	   1u /* lines of the console have been printed */
-#define PC_END	   2u /* the guest wants its end, with exit_code */
+#define PC_END	   2u /* end the guest, with exit_code */
 #define PC_RESTART 4u
 
 /*
- * The vCPUs of a guest meet here, each on its own CPU: lock is over all but what is set once, the
- * tables of the bus among it. Whoever holds it may take the locks of consoles. Wakeups are sent
- * after unlocking.
+ * Shared by all vCPUs of a guest. `lock` guards everything that changes after creation, so not the
+ * tables of the bus. Console locks nest inside it. Wakeups are sent after unlocking.
  */
 struct pc {
 	uint8_t lock;
-	uint8_t news;	/* vCPUs that have been sent something, as bits */
-	uint8_t wanted; /* PC_* */
-	bool intr_told;
+	uint8_t pending; /* vCPUs to notify after unlocking, as bits */
+	uint8_t wanted;	 /* PC_* */
+	bool intr_notified;
 	bool rearm; /* timers of the bus were set on another CPU */
 	uint8_t exit_code;
 	const char *ending_how;
@@ -82,13 +81,12 @@ static inline struct pc *pc_of_bus(const struct bus *b)
 	return container_of(b, struct pc, bus);
 }
 
-/* interrupts.c. Gives the lock back; then wakes who has been sent something, and sees to what else
- * is wanted. */
-void pc_leave(struct pc *p);
+/* interrupts.c. Unlocks; then notifies the pending vCPUs and does the requested actions. */
+void pc_unlock(struct pc *p);
 void pc_attach_apics(struct pc *p);
 void pc_reset_apics(struct pc *p);
 void pc_set_line(struct bus *b, unsigned irq, bool high);
-void pc_note(struct pc *p, struct apic *a); /* it may have an interrupt for its vCPU */
+void pc_note(struct pc *p, struct apic *a); /* marks its vCPU: it may have an interrupt */
 bool pc_interrupt_pending(const struct vcpu *v);
 int pc_acknowledge(struct vcpu *v);
 void pc_init(struct vcpu *v);

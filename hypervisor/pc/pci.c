@@ -8,7 +8,8 @@
 #define HOST_BRIDGE 0		/* bus, device and function */
 #define RESET_CPU   0x04	/* of the reset control register */
 
-/* Intel's 82441FX, which every PC emulator shows: the first dwords of its configuration space. */
+/* Intel's 82441FX, the host bridge of common PC emulators: the first dwords of its configuration
+ * space. */
 static const uint32_t host_bridge[] = {
 	0x12378086, /* device, vendor */
 	0x02800000, /* status: back-to-back, medium DEVSEL; command */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PCI configuration by ports 0xcf8 and 0xcfc (PCI Local Bus 3.0, 3.2.2.3.2): a host bridge, so that
- * guests trust the mechanism, and nothing else on its bus. */
+ * guests accept the mechanism, and no other device. */
 #ifndef VENEER_PC_PCI_H
 #define VENEER_PC_PCI_H
 
@@ -18,7 +18,7 @@ struct pci {
 #define PCI_DATA_PORT	 0xcfc
 
 uint8_t pci_read(const struct pci *p, uint16_t port);
-/* Of the whole of CONFIG_ADDRESS; smaller writes go to what else is at these ports. */
+/* Only 32-bit writes to CONFIG_ADDRESS; smaller ones are for other devices at these ports. */
 void pci_set_address(struct pci *p, uint32_t value);
 
 void pci_attach(struct pci *p, struct bus *b);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Accesses to ports. What no device takes whole is done byte by byte. */
+/* Accesses to ports. If no device handles the full width, they are split into bytes. */
 #include "pc/pc.h"
 
 static uint32_t in_bytes(struct vcpu *v, uint16_t port, unsigned width)
@@ -21,7 +21,7 @@ HOT_FRAME uint32_t pc_in(struct vcpu *v, uint16_t port, unsigned width)
 		return width > 1 ? in_bytes(v, port, width) : 0xff;
 	spin_lock(&p->lock);
 	value = (uint32_t)r->functions->read(r->device, (struct bus_access){ port, width, v->id });
-	pc_leave(p);
+	pc_unlock(p);
 	return value;
 }
 
@@ -43,5 +43,5 @@ HOT_FRAME void pc_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t va
 	}
 	spin_lock(&p->lock);
 	r->functions->write(r->device, (struct bus_access){ port, width, v->id }, value);
-	pc_leave(p);
+	pc_unlock(p);
 }

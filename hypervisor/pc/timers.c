@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The devices' time, and their timers: those of the bus, which are vCPU 0's CPU's, and the local
- * APICs', each its vCPU's CPU's. */
+/* The devices' time and timers: those of the bus run on vCPU 0's CPU, those of local APICs on their
+ * vCPU's CPU. */
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "pc/pc.h"
@@ -10,8 +10,8 @@ uint64_t pc_now(const struct bus *b)
 	return ns_from_tsc(rdtsc() - pc_of_bus(b)->start);
 }
 
-/* Not before that time. Only while the guest runs: a vCPU that parks cancels its timers, and
- * another may still be on its way there. */
+/* Arms it for that time, but only while the guest runs: a vCPU that parks cancels its timers, while
+ * another may not be parked yet. */
 static void arm(struct pc *p, struct vcpu *v, struct timer *t, uint64_t at)
 {
 	if (at == BUS_NEVER)
@@ -49,7 +49,7 @@ static void fired(struct timer *t)
 
 	spin_lock(&p->lock);
 	bus_fire(&p->bus, (unsigned)(timer - p->timer));
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 _Static_assert(LAPIC_NEVER == BUS_NEVER, "a timer that is not set");
@@ -68,7 +68,7 @@ static void lapic_fired(struct timer *t)
 	lapic_timer_fired(&a->lapic);
 	pc_note(p, a);
 	pc_arm_lapic(a, pc_now(&p->bus) + BUS_TIMER_REST_NS);
-	pc_leave(p);
+	pc_unlock(p);
 }
 
 void pc_create_timers(struct pc *p)

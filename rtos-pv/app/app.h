@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The application that the RTOS is shown, tested and measured with. */
+/* The applications: demonstration, tests, measurements. */
 #ifndef APP_H
 #define APP_H
 

@@ -16,7 +16,7 @@
 
 typedef void op_fn(unsigned n);
 
-static unsigned fewer = 1; /* divides the rounds: for where each takes long */
+static unsigned fewer = 1; /* divides the number of rounds, where each takes long */
 
 static uint64_t timed(op_fn *fn, unsigned n)
 {
@@ -34,7 +34,7 @@ static void report(const char *op, uint64_t ticks, unsigned n)
 	print("BENCH %s %u %u\n", op, (unsigned)ticks, n);
 }
 
-/* What was printed leaves at the port's pace, by interrupts: not in the time that is measured. */
+/* Waits until the output is sent, so that its interrupts are not measured. */
 static void begin(const char *op)
 {
 	print("START %s", op);
@@ -133,7 +133,7 @@ static void op_call(unsigned n)
 		callee();
 }
 
-/* An interrupt far away, as a tickless kernel asks for at each change of its plans. */
+/* Sets a timer far in the future, as a tickless kernel does whenever its next deadline changes. */
 static void op_timer(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -291,7 +291,7 @@ static void measure_user(void)
 	report("int_syscall", user_ticks, 1000 / fewer);
 }
 
-/* What the two kernels have of interrupt controllers. */
+/* Interrupt controllers of the two ports. */
 static void measure_interrupts(bool apic)
 {
 	if (!port_bench_hypercall(false))

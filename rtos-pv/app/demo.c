@@ -86,7 +86,7 @@ int run_demo(void)
 	return well ? 0 : 1;
 }
 
-/* A neighbour for tests: a checksum and a rhythm that nobody else may disturb. */
+/* A neighbour for tests: its checksum and its timing must not be disturbed by others. */
 int run_spin(void)
 {
 	static volatile uint32_t block[4096];

@@ -77,7 +77,7 @@ void print(const char *fmt, ...)
 
 static volatile bool heard;
 
-/* What is typed is echoed a line at a time, so that a test can see it arrive. */
+/* Echoes input line by line, so that a test can see it arrive. */
 void kernel_input(char c)
 {
 	static char line[64];
@@ -93,7 +93,7 @@ void kernel_input(char c)
 	}
 }
 
-/* A guest that lives until a line is typed to it. */
+/* Runs until it receives a line of input. */
 static int run_listen(void)
 {
 	print("listening\n");

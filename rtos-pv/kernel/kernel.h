@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside the kernel: threads, waiting, time. One processor; masking interrupts is the one lock. */
+/* Internal interfaces: threads, waiting, time. One processor; masking interrupts is the only
+ * lock. */
 #ifndef KERNEL_H
 #define KERNEL_H
 
@@ -63,7 +64,7 @@ void wake(struct thread *t, osStatus_t result);
 void wake_all(struct wait_queue *q, osStatus_t result);
 struct thread *first_waiting(const struct wait_queue *q);
 void set_effective_priority(struct thread *t, int priority);
-void reschedule(void); /* switches if somebody better is ready, and it may */
+void reschedule(void); /* switches if a higher-priority thread is ready and switching is allowed */
 void thread_leave_mutexes(struct thread *t);
 
 uint64_t kernel_ticks(void);
@@ -71,18 +72,18 @@ void timers_init(void);
 uint64_t timers_run(uint64_t now); /* next tick at which one is due */
 void arm_timer(void);
 
-/* For the measurements: when a delay of that many ticks from now would end; how many timer
- * interrupts there were; an interrupt each tick, wanted or not. */
+/* For the measurements: when a delay of that many ticks from now would end; the number of timer
+ * interrupts; an interrupt each tick, even if not needed. */
 uint64_t kernel_deadline_ns(uint32_t ticks);
 extern unsigned kernel_timer_interrupts;
 void kernel_periodic_tick(bool on);
 
-/* Control blocks and buffers: from attr's memory when it is large enough, else the heap. */
+/* Control blocks and buffers: in attr's memory if it is large enough, else on the heap. */
 void *object_memory(void *given, uint32_t given_size, uint32_t size, bool *own);
 void *heap_alloc(size_t bytes);
 void heap_free(void *p);
 
-/* Each object starts with what it is, so that a wrong identifier is noticed. */
+/* Each object starts with its type, so that a wrong identifier is noticed. */
 enum object_type {
 	OBJECT_TIMER = 0x7101,
 	OBJECT_FLAGS,

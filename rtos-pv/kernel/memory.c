@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The heap (first fit, neighbours joined), memory pools, and message queues, which are pools with
- * an order. */
+/* The heap (first fit, free neighbours are merged), memory pools, and message queues, which are
+ * ordered pools. */
 #include "kernel.h"
 
 #define HEAP_BYTES (512 * 1024)

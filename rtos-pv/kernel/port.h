@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a port gives the kernel. port-pv/ is a PV guest of Veneer, port-pc/ a bare PC; each has a
- * port_inline.h with the interrupt flag and the system call, which are too short for a call.
+ * What a port provides to the kernel. port-pv/ is a PV guest of Veneer, port-pc/ a bare PC; each
+ * has a port_inline.h with the interrupt flag and the system call, which are too short for a call.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -31,14 +31,14 @@ void port_kernel_stack(void *top); /* where entries from ring 3 arrive */
 void port_enter_user(void (*entry)(void *), void *arg, void *stack_top) __attribute__((noreturn));
 
 /* For the measurements */
-void port_bench_out(void); /* one write to a port nobody listens to */
+void port_bench_out(void); /* one write to a port without a device */
 void port_bench_in(void);
 void port_bench_page_setup(bool on);
 void port_bench_page_touch(unsigned n); /* map, touch and unmap a page n times */
 void port_bench_pte(unsigned n);	/* change a translation n times, unused */
 void port_bench_page_fault(unsigned n); /* the same, mapped by the fault's handler */
-void port_bench_eoi(unsigned n);	/* tell the 8259 n times that an interrupt ends */
-bool port_bench_apic(void); /* the local APIC on, for the next two; false where there is none */
+void port_bench_eoi(unsigned n);	/* send n EOIs to the 8259 */
+bool port_bench_apic(void); /* enable the local APIC, for the next two; false if there is none */
 void port_bench_eoi_apic(unsigned n);
 void port_bench_ipi(unsigned n);	       /* to this very processor, and taken */
 unsigned port_bench_divide_errors(unsigned n); /* n times; how many were handled */

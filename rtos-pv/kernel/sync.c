@@ -186,7 +186,8 @@ static void drop_mutex(struct mutex *m)
 	m->depth = 0;
 }
 
-/* What a thread must run at: its own priority, or that of the best that waits for what it holds. */
+/* A thread's effective priority: the highest of its own and of threads that wait for mutexes it
+ * owns. */
 static void recompute(struct thread *t)
 {
 	for (;;) {
@@ -231,7 +232,7 @@ osStatus_t osMutexAcquire(osMutexId_t id, uint32_t timeout)
 		if (t->priority > m->owner->priority) {
 			struct thread *owner = m->owner;
 
-			/* before we wait: the chain ends at whoever can run */
+			/* before waiting: the chain ends at a thread that can run */
 			for (; owner && owner->priority < t->priority;
 			     owner = owner->wants ? owner->wants->owner : NULL)
 				set_effective_priority(owner, t->priority);

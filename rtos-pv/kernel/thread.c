@@ -79,7 +79,7 @@ static int highest_ready(void)
 	return ready_bits[0] ? 31 - __builtin_clz(ready_bits[0]) : -1;
 }
 
-/* Round robin: somebody of the same priority waits, so t may run for a slice only. */
+/* Round robin: another thread of the same priority is ready, so t only gets a slice. */
 static void start_slice(struct thread *t)
 {
 	t->slice_end = kernel_ticks() + SLICE_TICKS;
@@ -101,7 +101,7 @@ static void switch_to(struct thread *next)
 	port_switch(&old->sp, next->sp);
 }
 
-/* Gives the processor to the best ready thread; the current one has been put where it belongs. */
+/* Switches to the ready thread of highest priority; the caller has queued the current one. */
 static void dispatch(void)
 {
 	int p = highest_ready();
@@ -123,7 +123,7 @@ void reschedule(void)
 			switch_wanted = false;
 			return;
 		}
-		current->state = osThreadReady; /* preempted: it goes first among its equals */
+		current->state = osThreadReady; /* preempted: first among its equals */
 		if (current != &idle_thread) {
 			struct list *l = &ready[current->priority];
 
@@ -333,7 +333,7 @@ void kernel_interrupt_exit(void)
 	in_interrupt = false;
 	if (!switch_wanted || locked || kernel_state != osKernelRunning)
 		return;
-	if (current->state == osThreadReady) /* its slice is over, it stands at the end */
+	if (current->state == osThreadReady) /* its slice is over: last among its equals */
 		dispatch();
 	else
 		reschedule();
@@ -479,7 +479,8 @@ static struct thread *thread_check(osThreadId_t id)
 	return t;
 }
 
-/* A dead thread's stack is freed when the next one dies or is made: it may be ours right now. */
+/* A dead thread's stack is freed when the next thread dies or is created: it may still be the
+ * current stack. */
 static struct thread *grave;
 
 static void bury(void)

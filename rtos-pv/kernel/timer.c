@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Software timers: a sorted list; what is due is called from a thread of high priority. */
+/* Software timers: a sorted list; callbacks run in a high-priority thread. */
 #include "kernel.h"
 
 struct timer {
@@ -39,7 +39,7 @@ static void stop(struct timer *t)
 	t->running = false;
 }
 
-/* Wakes the worker when something is due; tells when to look again. */
+/* Wakes the worker if a timer is due; returns the next deadline. */
 uint64_t timers_run(uint64_t now)
 {
 	if (list_empty(&timers))
@@ -48,7 +48,7 @@ uint64_t timers_run(uint64_t now)
 	if (due > now)
 		return due;
 	wake_first(&worker_wait, osOK);
-	return ~0ull; /* the worker arms anew when it is through */
+	return ~0ull; /* the worker arms it again when it is done */
 }
 
 static void worker(void *arg)

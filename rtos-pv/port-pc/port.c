@@ -184,7 +184,7 @@ uint64_t port_tsc_from_ns(uint64_t ns)
 	return start_tsc + ns * tsc_per_10ms + part;
 }
 
-/* The 8254 reaches 54.9 ms; what lies further takes several steps. */
+/* The 8254 counts up to 54.9 ms; longer delays take several steps. */
 void port_timer_set(uint64_t at_ns)
 {
 	uint64_t now = port_time_ns(), count = at_ns > now ? at_ns - now : 0;
@@ -254,7 +254,7 @@ void *port_stack_init(void *top, void (*entry)(void *), void *arg)
 
 static volatile unsigned divide_errors;
 static volatile unsigned ipis;
-static volatile uint32_t *fault_entry; /* what a page fault puts into the page table, and where */
+static volatile uint32_t *fault_entry; /* the entry that the page fault handler writes, and where */
 static uint32_t fault_value;
 
 #define APIC_SVR   0xfee000f0u
@@ -392,11 +392,11 @@ void port_bench_eoi(unsigned n)
 		outb(PIC1, 0x20);
 }
 
-/* It stays on: off, it would mask the 8259's line as well (SDM 3, 11.4.7.2). */
+/* It stays enabled: disabling it would mask the 8259's line too (SDM 3, 11.4.7.2). */
 bool port_bench_apic(void)
 {
 	apic_write(APIC_SVR, SVR_ENABLE);
-	apic_write(APIC_LINT0, LVT_EXTINT); /* the 8259 goes on; before, it would stay masked */
+	apic_write(APIC_LINT0, LVT_EXTINT); /* EOI first, or the 8259 would stay masked */
 	return true;
 }
 

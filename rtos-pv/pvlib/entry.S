@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the hypervisor enters the guest: start, exceptions, events, soft interrupts; and the one way
- * back, whose end is the restartable window.
+ * Entry points for the hypervisor: start, exceptions, events, soft interrupts; and the common
+ * return path, which ends with the restartable window.
  */
 #define __ASSEMBLER__ 1
 #include "abi/veneer.h"

@@ -165,10 +165,10 @@ size_t veneer_console_read(char *s, size_t n)
 	return got > 0 ? (size_t)got : 0;
 }
 
-void veneer_shutdown(int verdict)
+void veneer_shutdown(int exit_code)
 {
 	for (;;)
-		veneer_hypercall(VENEER_HC_SHUTDOWN, VENEER_SHUTDOWN_POWEROFF, (uint64_t)verdict,
+		veneer_hypercall(VENEER_HC_SHUTDOWN, VENEER_SHUTDOWN_POWEROFF, (uint64_t)exit_code,
 				 0);
 }
 

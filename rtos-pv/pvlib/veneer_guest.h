@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PV guest library: what any small kernel needs to run on Veneer. It gives the entry, page
- * tables, exceptions, events, clock and console; the kernel gives veneer_main(). It relies on
- * nothing but the ABI header and a linker script that keeps .note.veneer and starts below 1 GiB.
+ * The PV guest library: what a small kernel needs to run on Veneer. It provides the entry, page
+ * tables, exceptions, events, clock and console; the kernel provides veneer_main(). It only needs
+ * the ABI header, and a linker script that keeps .note.veneer and starts below 1 GiB.
  */
 #ifndef VENEER_GUEST_H
 #define VENEER_GUEST_H
@@ -54,7 +54,7 @@ static inline void veneer_unmask(void)
 		veneer_hypercall(VENEER_HC_EVENT_CHECK, 0, 0, 0);
 }
 
-/* Masks; returns what was, for veneer_restore. */
+/* Masks; returns the previous state, for veneer_restore. */
 static inline unsigned long veneer_save(void)
 {
 	unsigned long was = veneer_vcpu.irq_mask;
@@ -84,9 +84,9 @@ int veneer_timer_set(uint64_t at_ns, uint64_t period_ns); /* VENEER_EVENT_TIMER;
 
 void veneer_console_write(const char *s, size_t n);
 size_t veneer_console_read(char *s, size_t n);
-void veneer_shutdown(int verdict) __attribute__((noreturn));
+void veneer_shutdown(int exit_code) __attribute__((noreturn));
 
-/* Waits for an event, delivers it, comes back unmasked. */
+/* Waits for an event, delivers it, returns unmasked. */
 static inline void veneer_halt(void)
 {
 	veneer_hypercall(VENEER_HC_HALT, 0, 0, 0);

@@ -166,8 +166,8 @@ static void mend(struct self *s)
 		call(VENEER_HC_VCPU_PAGE, VCPU_PAGES + 4096 * s->id, 0, 0);
 		s->dirty &= ~DIRTY_PAGE;
 	}
-	if (s->root >=
-	    ROOTS) { /* a walk of the tables that went through our own data has set bits */
+	/* A walk of tables that lead through our own data has set bits in it. */
+	if (s->root >= ROOTS) {
 		s->root = 0;
 		s->dirty |= DIRTY_ROOT;
 	}

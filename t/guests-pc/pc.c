@@ -49,7 +49,7 @@ void expect(bool good, const char *what)
 	if (good)
 		return;
 	failures++;
-	say("NOT AS IT MUST: ");
+	say("FAILED: ");
 	say(what);
 	say("\n");
 }
@@ -112,7 +112,7 @@ void pc_start(void)
 	}
 	r.base = (uint32_t)idt;
 	__asm__ volatile("lidt %0" ::"m"(r));
-	int verdict = guest_main();
-	say(failures || verdict ? "NOT WELL\n" : "well\n");
-	outb(0xf4, failures ? 1 : (uint8_t)verdict);
+	int exit_code = guest_main();
+	say(failures || exit_code ? "NOT WELL\n" : "well\n");
+	outb(0xf4, failures ? 1 : (uint8_t)exit_code);
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int guest_main(void); /* the verdict */
+int guest_main(void); /* the exit code */
 
 void say(const char *s);
 void say_number(uint32_t v);

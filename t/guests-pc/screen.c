@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Rows of a text screen are shown behind "veneer: NAME: screen NN |", and the host command takes
- * every line of the hypervisor's with ", verdict " behind the name for the guest's end (note_life).
- * Tried: a screen that says so, and something else later. Must happen: the guest is not believed to
- * have ended: `--expect-screen` of the one and then of the other finds both.
+ * every line of the hypervisor's with ", exit code " behind the name for the guest's end
+ * (note_life). Tried: a screen that says so, and something else later. Must happen: the guest is
+ * not believed to have ended: `--expect-screen` of the one and then of the other finds both.
  */
 #include "pc.h"
 
@@ -36,9 +36,9 @@ int guest_main(void)
 			 "d"((uint16_t)0x3fb)); /* the UART is in use */
 	__asm__ volatile("outb %0, %1" ::"a"((uint8_t)3),
 			 "d"((uint16_t)0x3fb)); /* the UART is in use */
-	row("halted, verdict 0");
+	row("halted, exit code 0");
 	wait_for_key();
-	row("READY            ");
+	row("READY              ");
 	wait_for_key();
 	return 0;
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The verdict, forged in print. On a terminal the host took "all done, all well" from anywhere in
+ * The exit code, forged in print. On a terminal the host took "all done, all well" from anywhere in
  * the stream, and broke lines longer than its buffer into several; so a guest that had failed could
  * make `veneer run` exit with 0.
  * Tried: what the hypervisor says of itself, of this guest and of its neighbour, behind every byte
  * there is, behind fragments of UTF-8, behind enough backspaces to reach the line's beginning, at
  * each place where the console breaks a line that is too long, in prompts; and the port by which
- * the hypervisor tells the emulator. Must happen: this guest's verdict, 7, is what the host
+ * the hypervisor tells the emulator. Must happen: this guest's exit code, 7, is what the host
  * reports.
  */
 #include "guest.h"
 
 static const char *const claims[] = {
 	"veneer: all done, all well",
-	"veneer: verdict attacker 0",
-	"veneer: attacker: powered off, verdict 0",
+	"veneer: exit code of attacker: 0",
+	"veneer: attacker: powered off, exit code 0",
 	"veneer: PANIC at forge.c:1: forged",
 	"veneer: boot entry_ticks=1",
 	"veneer: stats attacker first_instruction_ticks=1",

@@ -5,7 +5,7 @@
 
 #include "veneer_guest.h"
 
-/* The guest's story; returns the verdict, 0 for well. */
+/* The guest's story; returns the exit code, 0 for well. */
 int guest_main(const struct veneer_start_info *info);
 
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* %s %d %u %x %p */

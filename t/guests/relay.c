@@ -38,7 +38,7 @@ static void hand_over(uint64_t id)
 	while ((r = veneer_hypercall(VENEER_HC_VCPU_START, to, (uint64_t)&s, 0)) == -16)
 		;
 	if (r) {
-		say("NOT AS IT MUST: a start\n");
+		say("FAILED: a vCPU was not started\n");
 		veneer_shutdown(1);
 	}
 }

@@ -3,8 +3,10 @@
  * The console device behind a hostile driver: virtio 1.2 split rings by the hypercall transport.
  * Tried: rings outside memory, unaligned, of odd sizes; indices that jump; descriptors that loop,
  * lie past the end, point outside, have unknown flags; chains that are too long; notifications
- * before the driver is ready. Must happen: the queue breaks and stays still until a reset; after a
- * reset an honest ring works, and nobody else notices.
+ * before the driver is ready; devices, queues, vCPUs and configuration that are not there; features
+ * that are not agreed on; a reset, or another ring, while a buffer is printed. Must happen: the
+ * queue breaks and stays still until a reset; what is not there is refused; no buffer of before
+ * comes back; after a reset an honest ring works, and nobody else notices.
  */
 #include "guest.h"
 
@@ -16,7 +18,7 @@ struct desc {
 	uint16_t flags, next;
 };
 
-static struct {
+static struct ring {
 	struct desc desc[128];
 	struct {
 		uint16_t flags, idx, ring[129];
@@ -27,7 +29,7 @@ static struct {
 			uint32_t id, len;
 		} ring[128];
 	} used __attribute__((aligned(4)));
-} q __attribute__((aligned(4096)));
+} q __attribute__((aligned(4096))), other __attribute__((aligned(4096)));
 
 static char text[] = "honest text\n";
 
@@ -116,6 +118,81 @@ static void descriptors(const struct veneer_start_info *info)
 	expect(used_index() == 0, "an index that jumps");
 }
 
+/* Of devices, queues, vCPUs, events and configuration. */
+static void numbers(const struct veneer_start_info *info)
+{
+	const uint64_t beyond[] = { 1, 2, 16, 64, 1ull << 16, 1ull << 32, 1ull << 63, ~0ull };
+
+	reset();
+	for (unsigned i = 0; i < sizeof(beyond) / sizeof(*beyond); i++) {
+		uint64_t n = beyond[i];
+
+		expect(veneer_hypercall(VENEER_HC_VIRTIO, n, VENEER_VIRTIO_ID, 0) == -19 &&
+			       veneer_hypercall(VENEER_HC_VIRTIO, n, VENEER_VIRTIO_NOTIFY, 1) ==
+				       -19,
+		       "a device that is not there");
+		expect(call(VENEER_VIRTIO_CONFIG, n) == 0, "configuration past the end");
+		expect(n < 2 || (call(VENEER_VIRTIO_QUEUE_MAX, n) == 0 &&
+				 call(VENEER_VIRTIO_NOTIFY, n) == -22),
+		       "a queue that is not there");
+	}
+	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 2) == -22 &&
+		       call(VENEER_VIRTIO_QUEUE_EVENT, 0xffff) == -22,
+	       "an event for a queue that is not there");
+	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | (uint64_t)info->vcpus << 16) == -22 &&
+		       call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 0xffffull << 16) == -22,
+	       "an event of a vCPU that is not there");
+	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | (uint64_t)VENEER_EVENTS << 32) == -22 &&
+		       call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 0xffffffffull << 32) == -22,
+	       "an event that is not there");
+	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 9ull << 32) == 0, "one that is there");
+}
+
+/* What was not offered is not agreed to, nor is what leaves out VERSION_1; then nothing starts. */
+static void features(void)
+{
+	const uint64_t wrong[] = { ~0ull, 0, 1, 3ull << 32 };
+
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		reset();
+		call(VENEER_VIRTIO_SET_STATUS, 0);
+		expect(set_queue(1, 128, (uint64_t)q.desc, (uint64_t)&q.avail, (uint64_t)&q.used) ==
+			       0,
+		       "a ring before all features are agreed on");
+		call(VENEER_VIRTIO_SET_FEATURES, wrong[i]);
+		call(VENEER_VIRTIO_SET_STATUS, STATUS_OK);
+		expect(!(call(VENEER_VIRTIO_GET_STATUS, 0) & 8), "features that are refused");
+		q.desc[0] = (struct desc){ (uint64_t)text, sizeof(text) - 1, 0, 0 };
+		offer(0);
+		expect(used_index() == 0, "DRIVER_OK without FEATURES_OK");
+	}
+	reset();
+	expect(call(VENEER_VIRTIO_SET_FEATURES, ~0ull) == -16, "features behind FEATURES_OK");
+}
+
+static void wait(void)
+{
+	for (uint64_t end = veneer_clock_ns() + 2000000; veneer_clock_ns() < end;)
+		;
+}
+
+/* A buffer takes several turns; before the last the ring is another. */
+static void late(bool by_reset)
+{
+	static char blank[512];
+
+	reset();
+	for (unsigned i = 0; i < sizeof(blank); i++)
+		blank[i] = i % 64 ? ' ' : '\n';
+	q.desc[0] = (struct desc){ (uint64_t)blank, sizeof(blank), 0, 0 };
+	offer(0);
+	if (by_reset)
+		reset();
+	set_queue(1, 2, (uint64_t)other.desc, (uint64_t)&other.avail, (uint64_t)&other.used);
+	wait();
+	expect(*(volatile uint16_t *)&other.used.idx == 0, "it does not come back in another ring");
+}
+
 static void queues(const struct veneer_start_info *info)
 {
 	uint64_t d = (uint64_t)q.desc, a = (uint64_t)&q.avail, u = (uint64_t)&q.used;
@@ -141,12 +218,6 @@ static void queues(const struct veneer_start_info *info)
 	expect(call(VENEER_VIRTIO_NOTIFY, 2) == -22 && call(VENEER_VIRTIO_NOTIFY, ~0ull) == -22 &&
 		       call(77, 0) == -22,
 	       "calls that are not there");
-	expect(veneer_hypercall(VENEER_HC_VIRTIO, 1, 0, 0) == -19, "a device that is not there");
-	/* features: what was not offered is not agreed to */
-	call(VENEER_VIRTIO_SET_STATUS, 0);
-	call(VENEER_VIRTIO_SET_FEATURES, ~0ull);
-	call(VENEER_VIRTIO_SET_STATUS, 11);
-	expect(!(call(VENEER_VIRTIO_GET_STATUS, 0) & 8), "all features are refused");
 	/* rings over one another, and over what the device reads */
 	reset();
 	set_queue(0, 128, u, u, u);
@@ -161,6 +232,10 @@ int guest_main(const struct veneer_start_info *info)
 {
 	honest();
 	descriptors(info);
+	numbers(info);
+	features();
+	late(false);
+	late(true);
 	queues(info);
 	honest();
 	return 0;

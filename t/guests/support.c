@@ -83,7 +83,7 @@ void expect(bool good, const char *what)
 	if (good)
 		return;
 	failures++;
-	say("NOT AS IT MUST: %s\n", what);
+	say("FAILED: %s\n", what);
 }
 
 static void back(struct veneer_frame *f, int vector)
@@ -151,7 +151,7 @@ void veneer_main(const struct veneer_start_info *info)
 	for (unsigned i = 0; i < 32; i++)
 		veneer_on_exception(i, exception);
 	veneer_on_softint(0x81, user_returned);
-	int verdict = guest_main(info);
-	say("%s\n", failures || verdict ? "NOT WELL" : "well");
-	veneer_shutdown(failures ? 1 : verdict);
+	int exit_code = guest_main(info);
+	say("%s\n", failures || exit_code ? "NOT WELL" : "well");
+	veneer_shutdown(failures ? 1 : exit_code);
 }

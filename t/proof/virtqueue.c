@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The device side of a virtqueue, virtio/virtqueue.c, in a guest that writes to its memory all the
- * time: each read gives any value. That no access leaves the guest's RAM is checked at each one;
- * an access to a ring is also one to what virtqueue_set saw, for it goes through mmu_memory with
- * the same addresses and lengths.
+ * time: each read gives any value. That no access leaves the guest's RAM is checked at each one.
+ * Where the rings are is what virtqueue_set has made of the driver's words, of which any was said.
  */
 #define VENEER_HOST
 #include "proof.h"
@@ -31,6 +30,7 @@ static void any_queue(struct virtqueue *q, const struct mmu *m)
 	q->broken = any_u8() & 1;
 	q->next_avail = any_u16();
 	q->used_index = any_u16();
+	q->generation = any_u64();
 }
 
 PROOF(queue_set, "virtqueue_set takes rings that are aligned and in RAM, sizes 1 to 128: "
@@ -44,10 +44,14 @@ PROOF(queue_set, "virtqueue_set takes rings that are aligned and in RAM, sizes 1
 	int r = virtqueue_set(&q, &m, size, GPA(desc), GPA(avail), GPA(used));
 	assume(!r);
 	prove(q.size && q.size == size && q.size <= VIRTQUEUE_MAX && !(q.size & (q.size - 1)));
-	prove(q.desc.v % 16 == 0 && q.avail.v % 2 == 0 && q.used.v % 4 == 0);
-	prove(q.desc.v <= m.memory_bytes && 16 * size <= m.memory_bytes - q.desc.v);
-	prove(q.avail.v <= m.memory_bytes && 4 + 2 * size <= m.memory_bytes - q.avail.v);
-	prove(q.used.v <= m.memory_bytes && 4 + 8 * size <= m.memory_bytes - q.used.v);
+	uint64_t desc_at = (uint64_t)((uint8_t *)q.desc - ram);
+	uint64_t avail_at = (uint64_t)((uint8_t *)q.avail - ram);
+	uint64_t used_at = (uint64_t)((uint8_t *)q.used - ram);
+	prove(desc_at == desc && avail_at == avail && used_at == used);
+	prove(desc % 16 == 0 && avail % 2 == 0 && used % 4 == 0);
+	prove(desc <= m.memory_bytes && 16 * size <= m.memory_bytes - desc);
+	prove(avail <= m.memory_bytes && 4 + 2 * size <= m.memory_bytes - avail);
+	prove(used <= m.memory_bytes && 4 + 8 * size <= m.memory_bytes - used);
 	possible(size == VIRTQUEUE_MAX);
 	possible(used + 4 + 8 * size == m.memory_bytes);
 }
@@ -69,6 +73,7 @@ PROOF(queue_take, "virtqueue_take reads in RAM alone and ends, a chain has 1 to 
 	prove(!taken || chain.head < q.size);
 	possible(!taken && q.broken);
 	assume(taken);
+	prove(virtqueue_holds(&q, &chain));
 	for (unsigned i = 0; i < VIRTQUEUE_SEGMENTS && i < chain.segments; i++) {
 		uint64_t at = (uint64_t)(chain.segment[i].at - ram);
 
@@ -77,16 +82,63 @@ PROOF(queue_take, "virtqueue_take reads in RAM alone and ends, a chain has 1 to 
 	}
 }
 
-PROOF(queue_use, "virtqueue_use reads and writes in RAM alone: every queue, every head and length")
+PROOF(queue_use,
+      "virtqueue_use reads and writes in RAM alone, and once for each buffer: every queue, "
+      "every buffer and length")
 {
 	struct mmu m;
 	struct virtqueue q;
-	uint16_t head = any_u16();
+	struct virtqueue_chain chain;
 	uint32_t written = any_u32();
 
 	any_guest(&m);
 	any_queue(&q, &m);
+	assume(q.generation);
+	chain.head = any_u16();
+	chain.generation = any_u64();
+	bool held = virtqueue_holds(&q, &chain);
 	uint16_t before = q.used_index;
-	virtqueue_use(&q, &m, head, written);
-	prove(q.used_index == (uint16_t)(before + 1));
+	bool tell = virtqueue_use(&q, &chain, written);
+	prove(q.used_index == (uint16_t)(before + held));
+	prove(held || !tell);
+	prove(!virtqueue_holds(&q, &chain));
+	possible(held && tell);
+	possible(!held);
+}
+
+PROOF(queue_late,
+      "virtqueue_use of a buffer that is void writes nothing: every queue, every buffer")
+{
+	struct mmu m;
+	struct virtqueue q;
+	struct virtqueue_chain chain;
+
+	m.memory_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
+	ram = (uint8_t *)any_file(m.memory_bytes);
+	m.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
+	any_queue(&q, &m);
+	chain.head = any_u16();
+	chain.generation = any_u64();
+	assume(!virtqueue_holds(&q, &chain));
+	prove(!virtqueue_use(&q, &chain, any_u32()));
+	possible(q.ready && !q.broken);
+}
+
+PROOF(queue_reset, "no buffer outlives virtqueue_reset or another virtqueue_set: every queue")
+{
+	struct mmu m;
+	struct virtqueue q;
+	struct virtqueue_chain chain;
+	uint64_t size = any_u64(), desc = any_u64(), avail = any_u64(), used = any_u64();
+
+	any_guest(&m);
+	any_queue(&q, &m);
+	chain.generation = q.generation;
+	if (any_u8() & 1)
+		virtqueue_reset(&q, any_u32());
+	else
+		assume(!virtqueue_set(&q, &m, size, GPA(desc), GPA(avail), GPA(used)));
+	prove(!virtqueue_holds(&q, &chain));
+	possible(q.ready);
+	possible(!q.ready);
 }

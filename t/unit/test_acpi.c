@@ -19,7 +19,7 @@
 char *host_memory;
 static uint8_t madt[MADT_MAX];
 static unsigned madt_bytes;
-static struct acpi_platform p;
+static struct acpi_info p;
 
 static void add_up(uint8_t *table, unsigned bytes, unsigned checksum_at)
 {

@@ -26,6 +26,7 @@ static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static char crashed[200];
 static struct ring_vcpu ring;
+static const struct board pc;
 
 const uint64_t gate_entry_points[GATE_PLACES] = {
 	[GATE_RETURN] = 0xffff800000030f20,	    [GATE_RETURN_IRET] = 0xffff800000030f30,
@@ -48,14 +49,14 @@ static void *at(uint64_t gpa)
 	return host_memory + MEMORY_AT + gpa;
 }
 
-static void fresh(enum preparation prepare, uint64_t cs, uint64_t rsp)
+static void fresh(const struct board *board, uint64_t cs, uint64_t rsp)
 {
 	memset(&guest, 0, sizeof(guest));
 	memset(&vcpu, 0, sizeof(vcpu));
 	guest.vcpu = v;
 	memset(at(0), 0, MEMORY);
 	memset(host_memory + VCPU_PAGE_AT, 0, PAGE_SIZE);
-	guest.prepare = prepare;
+	guest.board = board;
 	guest.mmu.memory = MPA(MEMORY_AT);
 	guest.mmu.memory_bytes = MEMORY;
 	guest.mmu.vcpu_pages = MPA(VCPU_PAGE_AT);
@@ -80,7 +81,7 @@ static bool frame64(uint64_t sp, const uint64_t *want, unsigned n)
 
 static void pv_events(void)
 {
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK + 8);
+	fresh(NULL, VENEER_KERNEL_CS, STACK + 8);
 	v->handlers.event = HANDLER;
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 	ring_pv_event(v);
@@ -94,36 +95,36 @@ static void pv_events(void)
 	ok(regs.rflags == 0x202 && regs.cs == VENEER_KERNEL_CS,
 	   "PV: the handler starts with clean flags");
 
-	fresh(PREPARE_PV, VENEER_USER_CS, 0x7777);
+	fresh(NULL, VENEER_USER_CS, 0x7777);
 	v->handlers.event = HANDLER;
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 	ring_pv_event(v);
 	ok(regs.rsp == KERNEL_STACK - 40 && ((uint64_t *)at(regs.rsp))[2] & 0x200,
 	   "PV: from ring 3 it comes whatever the mask, on kernel_sp, with IF in the frame");
 
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
+	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	v->handlers.event = HANDLER;
 	v->handlers.window_start = 0x123450;
 	v->handlers.window_end = 0x123457;
 	ring_pv_event(v);
 	ok(regs.rip == HANDLER && regs.rsp == STACK && v->page->irq_mask,
 	   "PV: in the window, no new frame");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
+	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	v->handlers.event = HANDLER;
 	v->handlers.window_start = 0x123450;
 	v->handlers.window_end = 0x123456;
 	ring_pv_event(v);
 	ok(regs.rsp == STACK - 40, "PV: the window's end is outside it");
 
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, VENEER_ENTRY_STACK_TOP - 40);
+	fresh(NULL, VENEER_KERNEL_CS, VENEER_ENTRY_STACK_TOP - 40);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
 	ok(regs.rip == 0x123456 && v->page->irq_pending, "PV: on the entry stack it waits");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, GATE_STACKS + 0x800);
+	fresh(NULL, VENEER_KERNEL_CS, GATE_STACKS + 0x800);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
 	ok(crashed[0] && v->state == VCPU_STOPPED, "PV: a stack in the gate ends the guest");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, 16);
+	fresh(NULL, VENEER_KERNEL_CS, 16);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
 	ok(crashed[0], "PV: so does one that wraps");
@@ -131,7 +132,7 @@ static void pv_events(void)
 
 static void pv_exceptions(void)
 {
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
+	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	v->handlers.exception[VECTOR_PF] = HANDLER;
 	ring_page_fault(v, GVA(0xdead000), PF_WRITE);
 	uint64_t want[] = {
@@ -139,25 +140,25 @@ static void pv_exceptions(void)
 	};
 	ok(frame64(STACK - 48, want, 6) && v->page->cr2 == 0xdead000,
 	   "PV: a page fault with its error code");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
+	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	v->handlers.exception[VECTOR_DE] = HANDLER;
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 	ring_exception(v, VECTOR_DE, 77);
 	ok(regs.rsp == STACK - 40 && !(((uint64_t *)at(regs.rsp))[2] & 0x200),
 	   "PV: one without, and IF in the frame is the mask of before");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
+	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	v->handlers.exception[VECTOR_DB] = HANDLER;
 	ring_debug(v);
 	ok(regs.rip == HANDLER && regs.rsp == STACK - 40, "PV: a #DB");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, VENEER_ENTRY_STACK_TOP - 40);
+	fresh(NULL, VENEER_KERNEL_CS, VENEER_ENTRY_STACK_TOP - 40);
 	v->handlers.exception[VECTOR_DB] = HANDLER;
 	ring_debug(v);
 	ok(regs.rip == 0x123456 && (regs.rflags & FLAGS_RF) && !crashed[0],
 	   "PV: none at a handler's first instruction: it is of the MOV SS before the INT n");
-	fresh(PREPARE_PV, VENEER_KERNEL_CS, STACK);
+	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	ring_exception(v, VECTOR_UD, NO_ERROR);
 	ok(crashed[0], "PV: no handler ends the guest");
-	fresh(PREPARE_PV, VENEER_USER_CS, STACK);
+	fresh(NULL, VENEER_USER_CS, STACK);
 	v->handlers.exception[VECTOR_GP] = HANDLER;
 	ring_soft_interrupt(v, 0x90, 2);
 	ok(((uint64_t *)at(regs.rsp))[0] == (0x90 << 3 | 2) &&
@@ -180,7 +181,7 @@ static void fresh_legacy(uint64_t cs, uint64_t rsp)
 {
 	uint32_t esp0 = KERNEL_STACK, ss0 = 0x10;
 
-	fresh(PREPARE_REWRITTEN, cs, rsp);
+	fresh(&pc, cs, rsp);
 	v->legacy.idt_base = IDT;
 	v->legacy.idt_limit = 0x7ff;
 	v->legacy.tr_base = TSS;

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 
 #include "arch/cpu.h"
+#include "engine/hvm/gate.h"
 #include "engine/hvm/hvm.h"
 #include "guest/fpu.h"
 #include "guest/guest.h"
@@ -77,6 +78,7 @@ static const struct hvm_vendor vendor = {
 	.flush = nothing,
 };
 static struct hvm_vcpu hvm;
+static struct hvm_gate_data gate;
 static const struct engine engine = { .segment_base = hvm_segment_base,
 				      .segment_holds = hvm_segment_holds,
 				      .exception = hvm_exception,
@@ -193,6 +195,7 @@ void hvm_filter_cpuid(const struct vcpu *vc, uint32_t leaf, uint32_t sub, uint32
 }
 
 /* clang-format off */
+void vcpu_unknown(struct vcpu *vc, const char *what) { (void)vc, (void)what; }
 void fpu_load(const struct vcpu *vc) { (void)vc; }
 void fpu_save(const struct vcpu *vc) { (void)vc; }
 void vcpu_halt(struct vcpu *vc, bool masked) { (void)vc, (void)masked; }
@@ -214,7 +217,6 @@ static void fresh(const char *code, unsigned bytes)
 	memcpy(memory + CODE, code, bytes);
 	memset(&vcpu, 0, sizeof(vcpu));
 	guest.board = &board;
-	guest.prepare = PREPARE_STOCK;
 	v->guest = &guest;
 	v->engine = &engine;
 	hvm = (struct hvm_vcpu){ 0 };
@@ -372,7 +374,7 @@ static void privilege(void)
 		hvm_xsetbv(v, 3);
 		ok(ring ? fault == VECTOR_GP && !xcr0_writes : fault == -1 && xcr0_writes == 1,
 		   "XSETBV in ring %u", ring);
-		guest.prepare = PREPARE_PV;
+		hvm.gate = &gate;
 		fault = -1;
 		hvm_hypercall(v, 3);
 		ok(ring ? fault == VECTOR_UD && !calls : calls == 1, "VMMCALL in ring %u", ring);

@@ -23,7 +23,7 @@ static struct guest *const g = &guests[0];
 static struct vcpu vcpu[VCPUS];
 static struct veneer_vcpu_page page[VCPUS];
 static struct engine engine;
-static unsigned verdicts, switched_off;
+static unsigned exit_codes, switched_off;
 
 /* What another CPU does while this one tells of the end. */
 static void (*meanwhile)(void);
@@ -60,11 +60,6 @@ void vcpu_unload(struct vcpu *v)
 void timer_cancel(struct cpu *cpu, struct timer *t)
 {
 	(void)cpu, (void)t;
-}
-
-void virtio_reset(struct virtio_device *d)
-{
-	(void)d;
 }
 
 bool mmu_zero_part(struct mmu *m)
@@ -106,15 +101,20 @@ void console_guest_flush(struct guest *of)
 	meanwhile = NULL;
 }
 
-void console_guest_verdict(struct guest *of, const char *how, int verdict)
+void console_guest_exit_code(struct guest *of, const char *how, int exit_code)
 {
-	(void)of, (void)how, (void)verdict;
-	verdicts++;
+	(void)of, (void)how, (void)exit_code;
+	exit_codes++;
 }
 
 void console_guest_notice(struct guest *of, const char *fmt, ...)
 {
 	(void)of, (void)fmt;
+}
+
+void vcpu_dump(struct vcpu *v)
+{
+	(void)v;
 }
 
 void machine_off(void)
@@ -153,7 +153,7 @@ static void fresh(void)
 {
 	memset(g, 0, sizeof(*g));
 	memset(vcpu, 0, sizeof(vcpu));
-	verdicts = switched_off = 0;
+	exit_codes = switched_off = 0;
 	engine.reset_guest = reset_guest;
 	g->config = &config;
 	g->engine = &engine;
@@ -194,7 +194,8 @@ static void test_phases(void)
 	ok(lives(), "it is loaded, and runs");
 	guest_end(g, 0, "powered off");
 	go_on();
-	ok(g->phase == GUEST_ENDED && g->ended && verdicts == 1, "it ends, and that is told once");
+	ok(g->phase == GUEST_ENDED && g->ended && exit_codes == 1,
+	   "it ends, and that is told once");
 	ok(switched_off == 1, "which was the last: the machine goes off");
 	guest_reset(g);
 	go_on();

@@ -142,9 +142,9 @@ void guest_reset(struct guest *g)
 {
 	(void)g;
 }
-void guest_end(struct guest *g, int verdict, const char *how)
+void guest_end(struct guest *g, int exit_code, const char *how)
 {
-	(void)g, (void)verdict, (void)how;
+	(void)g, (void)exit_code, (void)how;
 }
 bool guests_all_ended(void)
 {
@@ -168,10 +168,6 @@ void console_print_list(bool more, const char *fmt, ...)
 }
 void console_attend(void)
 {
-}
-void virtio_kick(struct virtio_device *d)
-{
-	(void)d;
 }
 
 /* Loading: each part takes long. */
@@ -510,8 +506,8 @@ static void test_starts(void)
 	   "each of %u starts is one turn", begun);
 }
 
-/* A guest that could not be made leaves no vCPU behind, whose share the others would lack, and whose
- * place the next guest gets. */
+/* A guest that could not be made leaves no vCPU behind, whose share the others would lack, and
+ * whose place the next guest gets. */
 static void test_forgotten(void)
 {
 	begin();

@@ -54,7 +54,7 @@ static void honest(unsigned size)
 			chain.segments == length && chain.segment[length - 1].bytes == length &&
 			chain.segment[0].at == at(DATA) &&
 			chain.segment[length - 1].writable == (length == 3);
-		good &= virtqueue_use(&q, &m, chain.head, n) && used->idx == (uint16_t)(n + 1) &&
+		good &= virtqueue_use(&q, &chain, n) && used->idx == (uint16_t)(n + 1) &&
 			used->ring[n % size].id == head && used->ring[n % size].len == n;
 		good &= !virtqueue_take(&q, &m, &chain);
 	}
@@ -77,13 +77,13 @@ static void hostile(void)
 				  GPA((rnd() % (MEMORY + 16)) & ~3ull)))
 			continue;
 		/* an index that is not far off, or everything would break at once */
-		*(uint16_t *)at(q.avail.v + 2) = (uint16_t)(rnd() % (size + 2));
+		((struct vring_avail *)q.avail)->idx = (uint16_t)(rnd() % (size + 2));
 		while (virtqueue_take(&q, &m, &chain)) {
 			for (unsigned i = 0; i < chain.segments; i++)
 				outside += chain.segment[i].at < (uint8_t *)at(0) ||
 					   chain.segment[i].at + chain.segment[i].bytes >
 						   (uint8_t *)at(MEMORY);
-			virtqueue_use(&q, &m, chain.head, (uint32_t)rnd());
+			virtqueue_use(&q, &chain, (uint32_t)rnd());
 			taken++;
 		}
 		broken += q.broken;

@@ -13,7 +13,7 @@
 	 CR0_PG)
 #define CR4_EVERYWHERE 0x7ffull /* up to OSXMMEXCPT, MCE among them */
 
-/* The control block is refused where the processor does not have them. */
+/* VM entry fails with bits that the processor does not have. */
 static uint64_t cr4_defined(void)
 {
 	const struct cpu_features *f = &cpu_features;
@@ -43,7 +43,7 @@ static bool set_cr0(struct vcpu *v, uint64_t value)
 	return true;
 }
 
-/* MCE stays set whatever the guest says: a machine check is ours to see. */
+/* MCE always stays set: the hypervisor must get machine checks. */
 static bool set_cr4(struct vcpu *v, uint64_t value)
 {
 
@@ -69,7 +69,7 @@ void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length)
 	hvm_finish(v, hvm_in_ring0(v) && (n == 0 ? set_cr0(v, value) : set_cr4(v, value)), length);
 }
 
-/* Whatever write to that register is found here now, a kernel may do it. */
+/* The instruction may have changed, but any write to that register is allowed to a kernel. */
 void hvm_decode_cr(struct vcpu *v, unsigned n)
 {
 	uint16_t word = 0;

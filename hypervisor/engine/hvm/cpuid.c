@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * CPUID as a guest in a virtual machine may see it: the processor's, without what it does not get.
- * Leaves and bits: Intel SDM 2A, CPUID; AMD APM 3, appendix E.
+ * CPUID of a guest in a virtual machine: the processor's, filtered. Leaves and bits: Intel SDM 2A,
+ * CPUID; AMD APM 3, appendix E.
  */
 #include "arch/cpu.h"
 #include "engine/hvm/hvm.h"
@@ -16,9 +16,9 @@ enum { EAX, EBX, ECX, EDX };
 #define LEAF_EXTENDED	0x80000000u
 
 /*
- * What is shown. All else is hidden: what the guest does not get (README.md has a table of
- * instructions), and what nobody knows yet. Bits of CR4 that stand for a feature here are those
- * that control.c lets a guest set, EFER's as well.
+ * The allow list. Everything else is hidden: features that the guest does not get (README.md has a
+ * table of instructions), and future ones. control.c lets a guest set the bits of CR4 and EFER that
+ * belong to features shown here.
  */
 /* Leaf 1: SSE3 PCLMULQDQ SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND
  */
@@ -59,7 +59,7 @@ static void show(uint32_t r[4], uint32_t eax, uint32_t ebx, uint32_t ecx, uint32
 	r[EDX] &= edx;
 }
 
-/* State that XCR0 may have on: of the areas, the size of all of it. */
+/* XCR0 components that a guest can enable, and the size of their state. */
 static void leaf_d(uint32_t sub, uint32_t r[4])
 {
 	uint32_t xcr0 = (uint32_t)cpu_features.xcr0;

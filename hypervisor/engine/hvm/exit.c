@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a guest in a virtual machine can ask for by an exit, on VT-x and AMD-V alike. */
+/* Handling of exits that VT-x and AMD-V share. */
 #include "arch/cpu.h"
 #include "engine/hvm/hvm.h"
 #include "guest/fpu.h"
@@ -26,7 +26,7 @@ void hvm_finish(struct vcpu *v, bool allowed, unsigned length)
 		hvm_exception(v, VECTOR_GP, 0);
 }
 
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES])
+unsigned hvm_fetch(struct vcpu *v, uint8_t *code)
 {
 	bool code64 = hvm_in_code64(v);
 	uint64_t at =
@@ -44,7 +44,7 @@ bool hvm_decode(struct vcpu *v, struct insn *i)
 	return bytes && !insn_decode(code, bytes, hvm_in_code64(v), i);
 }
 
-/* Whether the hypervisor has an interest of its own in a PV guest's exception. */
+/* Whether the hypervisor itself must handle a PV guest's exception. */
 static bool pv_exception(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
 {
 	if (vector == VECTOR_GP && v->io_bitmap && hvm_pv_port(v))
@@ -65,11 +65,17 @@ static bool pv_exception(struct vcpu *v, unsigned vector, int64_t error, uint64_
 
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
 {
-	if (guest_is_pv(v->guest) && pv_exception(v, vector, error, detail))
+	if (v->hvm->gate && pv_exception(v, vector, error, detail))
 		return;
 	if (vector == VECTOR_PF)
 		hvm_vendor->set(v, HVM_CR2, detail);
 	hvm_exception(v, vector, error);
+}
+
+void hvm_unknown(struct vcpu *v)
+{
+	vcpu_unknown(v, "an exit");
+	hvm_exception(v, VECTOR_UD, NO_ERROR);
 }
 
 HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
@@ -98,7 +104,7 @@ static uint64_t apic_base(const struct vcpu *v)
 	return LAPIC_AT | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);
 }
 
-/* What is not here does not exist; what the guest has for itself does not exit. */
+/* Other MSRs do not exist; MSRs that the guest owns do not exit. */
 static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	switch (msr) {
@@ -130,7 +136,8 @@ static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 	case MSR_PAT:
 		if (!good_pat(value))
 			return false;
-		v->hvm->pat = value; /* what it asks for, not what it gets: its memory is cached */
+		v->hvm->pat =
+			value; /* returned as written, without effect: memory is always cached */
 		return true;
 	case MSR_APIC_BASE: return v->guest->board && value == apic_base(v);
 	default: return speculation_wrmsr(v, msr, value);
@@ -179,7 +186,7 @@ void hvm_halt(struct vcpu *v, unsigned length)
 
 void hvm_hypercall(struct vcpu *v, unsigned length)
 {
-	if (!guest_is_pv(v->guest) || !hvm_in_ring0(v)) {
+	if (!v->hvm->gate || !hvm_in_ring0(v)) {
 		v->engine->exception(v, VECTOR_UD, NO_ERROR);
 		return;
 	}

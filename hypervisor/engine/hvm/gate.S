@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ways into a PV kernel and back inside a virtual machine: abi/veneer.h without a hypervisor.
- * All of it runs in the guest's ring 0. The hypervisor delivers no event while RIP is in here, so
- * nothing comes between an entry and the store that masks.
+ * Entries into a PV kernel and returns from it in a virtual machine: abi/veneer.h without exits. All
+ * of it runs in the guest's ring 0. The hypervisor delivers no event while RIP is in here, so none
+ * can arrive between an entry and the store that masks.
  *
  *   exception, event   hvm_vectors -> exception_entry -> the kernel's handler
  *   SYSCALL, SYSENTER  hvm_syscall, hvm_sysenter -> the kernel's entry
@@ -16,7 +16,7 @@
 
 #define VP(field) gate_vcpu_page + VENEER_VP_##field(%rip)
 
-/* The call into the hypervisor: AMD-V's, made VT-x's at boot where that is what there is. */
+/* The call into the hypervisor: AMD-V's, patched to VT-x's at boot. */
 	.macro	hypercall_insn
 	.pushsection .rodata.hvm_calls, "a"
 	.quad	771f
@@ -83,15 +83,15 @@ exception_entry:
 	ret					/* the error code is on top */
 4:	movq	HD_EVENT(%rax), %rax
 	jmp	3b
-/* No error code: it must go, and the address to jump to stands in its way. A real error code never
- * has bit 31. */
+/* No error code: its slot must be removed, which holds the address to jump to. A real error code
+ * never has bit 31. */
 5:	popq	(%rsp)
 	ret
 
 /*
- * The gate's own IRETQ, and the frame it was given cannot be: the exception is sent as from ring 3,
- * with that frame, on the kernel's stack. Where the frame's stack can only be read, a double fault
- * comes in place of the exception, which was #GP most likely.
+ * The gate's own IRETQ has faulted on an invalid frame: the exception is delivered as if from ring
+ * 3, with that frame, on the kernel's stack. If the frame's stack is read-only, a double fault
+ * arrives instead of the exception, which was most likely #GP.
  */
 refused_frame:
 	cmpl	$VECTOR_DF, %ecx
@@ -153,7 +153,7 @@ hvm_syscall:
 	movl	$VENEER_IRQ_MASKED, VP(IRQ_MASK)
 	jmp	*gate_data+HD_SYSCALL(%rip)
 
-/* From 32-bit code. A kernel that has no entry for it sees #UD there. */
+/* From 32-bit code. Without an entry for it, the kernel gets #UD. */
 hvm_syscall32:
 	movq	%rsp, VP(USER_SP)
 	movq	VP(KERNEL_SP), %rsp
@@ -171,8 +171,8 @@ hvm_syscall32:
 	pushq	$VECTOR_UD
 	jmp	exception_entry
 
-/* SYSENTER clears IF alone; the flags go to R11, which 32-bit code does not have. RSP is at the
- * entry stack's end. */
+/* SYSENTER only clears IF; the flags go to R11, which 32-bit code does not use. RSP is at the end
+ * of the entry stack. */
 hvm_sysenter:
 	pushfq
 	popq	%r11
@@ -183,7 +183,7 @@ hvm_sysenter:
 	movl	$VENEER_IRQ_MASKED, VP(IRQ_MASK)
 	jmp	*gate_data+HD_SYSENTER(%rip)
 
-/* MMU_LOAD_ROOT: a root that the hypervisor has seen before is loaded here. */
+/* MMU_LOAD_ROOT: a root that was loaded before is loaded here, without an exit. */
 load_root:
 	movq	%rdi, %rcx
 	andq	$~VENEER_ROOT_FLUSH, %rcx
@@ -200,7 +200,7 @@ load_root:
 	hypercall_insn
 	ret
 
-/* MMU_FLUSH: one page by itself, more than that with everything. */
+/* MMU_FLUSH: flushes a single page, or else everything. */
 flush:
 	cmpq	$4096, %rsi
 	ja	1f

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The gate area of a PV guest in a virtual machine: the same addresses as under the ring engine
- * (kernel/gate.h), but all of it belongs to the guest. What ring 0 of the hypervisor does there,
- * ring 0 of the virtual machine does here, next to the guest's kernel and on its page table, so a
- * system call, an exception or a page fault costs no exit. Whatever a guest does to it, it does to
+ * (kernel/gate.h), but all of it belongs to the guest. What the hypervisor does there in ring 0,
+ * this code does in ring 0 of the virtual machine, on the page table of the guest's kernel, so a
+ * system call, an exception or a page fault costs no exit. A guest that modifies it only harms
  * itself.
  *
- * Guest-physical, the area and the tables that lead to it lie at HVM_GATE_GPA, where no guest has
+ * In guest-physical memory, the area and its page tables are at HVM_GATE_GPA, where no guest has
  * memory.
  */
 #ifndef VENEER_HVM_GATE_H
@@ -28,8 +28,8 @@
 #define HVM_KERNEL_SS	  0x1038
 #define HVM_EVENT_VECTOR  2 /* the NMI's, which is never sent */
 
-/* The task state segment lies over the vCPU page, so that its RSP0 is kernel_sp: hardware takes a
- * task's stack from where the guest stores it. SDM 3A 8.7. */
+/* The task state segment overlaps the vCPU page so that its RSP0 is kernel_sp: the processor loads
+ * the kernel stack from where the guest stores it. SDM 3A 8.7. */
 #define HVM_TSS (GATE_VCPU_PAGE + VENEER_VP_KERNEL_SP - 4)
 
 /* struct hvm_gate_data, for gate.S */
@@ -43,7 +43,7 @@
 #define HVM_ROOTS    64 /* by bits 17:12 of the address */
 
 #ifndef __ASSEMBLER__
-/* Per vCPU, at GATE_DATA: where the kernel wants to be entered. */
+/* Per vCPU, at GATE_DATA: the kernel's entry points. */
 struct hvm_gate_data {
 	uint64_t exception[32];
 	uint64_t event, syscall, syscall32, sysenter;
@@ -65,7 +65,7 @@ enum hvm_gate_place {
 	HVM_GATE_SYSCALL,
 	HVM_GATE_SYSCALL32,
 	HVM_GATE_SYSENTER,
-	HVM_GATE_RETURN, /* from here to RETURN_WAITS an event goes back to here */
+	HVM_GATE_RETURN, /* an event from here to RETURN_WAITS restarts here */
 	HVM_GATE_RETURN_WAITS,
 	HVM_GATE_PLACES
 };

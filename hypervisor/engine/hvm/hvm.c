@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* State of a guest in a virtual machine: where it starts, how it translates, what is sent to it. */
+/* State of a guest in a virtual machine: start, address translation, injection. */
 #include "engine/hvm/hvm.h"
 
 #include "arch/cpu.h"
@@ -20,7 +20,7 @@ int hvm_create_guest(struct guest *g)
 	g->hvm->nested_root = nested_create(g);
 	if (!g->hvm->nested_root.v)
 		return -ENOMEM;
-	return guest_is_pv(g) ? hvm_pv_create_guest(g) : 0;
+	return g->board ? 0 : hvm_pv_create_guest(g);
 }
 
 const struct hvm_vendor *hvm_vendor;
@@ -30,7 +30,7 @@ const uint32_t hvm_own_msrs[HVM_OWN_MSRS] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 };
 
-/* Address-space identifiers are the CPU's, 1 and up: one for each vCPU pinned to it. */
+/* Address-space identifiers are per CPU, from 1 up: one for each vCPU pinned to it. */
 int hvm_create_vcpu(struct vcpu *v)
 {
 	mpa_t at = guest_take(v->guest, hvm_vendor->vcpu_bytes);
@@ -43,7 +43,7 @@ int hvm_create_vcpu(struct vcpu *v)
 	v->hvm = direct(at);
 	v->hvm->asid = asid;
 	v->hvm->nested_root = v->guest->hvm->nested_root;
-	return guest_is_pv(v->guest) ? hvm_pv_create_vcpu(v) : 0;
+	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);
 }
 
 HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
@@ -52,6 +52,14 @@ HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
 
 	hvm_vendor->get_segment(v, 1, &cs);
 	return (v->hvm->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
+}
+
+unsigned hvm_code_bits(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	hvm_vendor->get_segment(v, 1, &cs);
+	return hvm_in_code64(v) ? 64 : cs.attributes & HVM_BIG ? 32 : 16;
 }
 
 bool hvm_in_ring0(const struct vcpu *v)
@@ -91,7 +99,7 @@ HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 	return s.base;
 }
 
-/* What the processor checks behind the exit of a string instruction. */
+/* Checks that the processor makes only after the exit of a string instruction. */
 bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
 	struct hvm_segment d;
@@ -122,15 +130,14 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 	hvm_exception(v, VECTOR_PF, error);
 }
 
-/* The board's interrupt goes in when the guest can take it, or an exit is asked for then. */
+/* Injects the board's interrupt if the guest can take it, else requests an exit for when it can. */
 static bool deliver_legacy(struct vcpu *v)
 {
-	const struct board *b = v->guest->board;
-	bool waits = v->interrupt_waits && b->interrupt_pending(v);
+	bool waits = v->interrupt_waits && v->guest->board->interrupt_pending(v);
 	bool now = waits && hvm_vendor->interruptible(v);
-	int vector = now ? b->acknowledge(v) : -1;
+	int vector = now ? v->guest->board->acknowledge(v) : -1;
 
-	hvm_vendor->window(v, waits && !now);
+	hvm_vendor->request_irq_window(v, waits && !now);
 	if (vector >= 0) {
 		v->counts[COUNT_INJECTED]++;
 		hvm_vendor->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
@@ -140,7 +147,7 @@ static bool deliver_legacy(struct vcpu *v)
 
 bool hvm_deliver(struct vcpu *v)
 {
-	return guest_is_pv(v->guest) ? hvm_pv_deliver(v) : deliver_legacy(v);
+	return v->hvm->gate ? hvm_pv_deliver(v) : deliver_legacy(v);
 }
 
 /* As a startup IPI leaves it, Intel SDM 3A, table 9-1 and 9.4.4, but for the caches, which are on.
@@ -191,7 +198,7 @@ static void start_legacy(struct vcpu *v)
 
 void hvm_start(struct vcpu *v, gpa_t root)
 {
-	if (guest_is_pv(v->guest))
+	if (v->hvm->gate)
 		hvm_pv_start(v, root);
 	else
 		start_legacy(v);
@@ -209,6 +216,6 @@ void hvm_unload(struct vcpu *v)
 	v->dr[1] = read_dr1();
 	v->dr[2] = read_dr2();
 	v->dr[3] = read_dr3();
-	write_dr6(DR6_FIXED); /* its bits stay, and the next guest's are looked for */
+	write_dr6(DR6_FIXED); /* its bits stay, which the next guest's load checks */
 	fpu_save(v);
 }

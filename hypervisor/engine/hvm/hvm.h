@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the engines of hardware virtualization have in common. Below it stand svm.c and vmx.c, which
- * know their control blocks; above it, nothing knows that there are two of them.
+ * Common code of the engines for hardware virtualization. Only svm.c and vmx.c know their control
+ * blocks; the rest does not distinguish them.
  */
 #ifndef VENEER_HVM_H
 #define VENEER_HVM_H
@@ -41,10 +41,10 @@ enum { HVM_LDTR = 6, HVM_TR, HVM_GDTR, HVM_IDTR };
 
 enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
 
-/* Exceptions that exit: #MC is the machine's; #AC and #DB could come without end while one is
- * delivered. And those of a PV guest, see load_entries. */
+/* Exceptions that exit: #MC belongs to the machine; #AC and #DB could recur endlessly during
+ * delivery. And those of a PV guest, see load_entries. */
 #define HVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
-uint32_t hvm_watched(const struct vcpu *v);
+uint32_t hvm_exception_bitmap(const struct vcpu *v);
 
 /* How the entries look: AMD APM 2 15.25.5 (as page tables), Intel SDM 3C 29.3.2 (EPT). */
 struct nested_format {
@@ -63,11 +63,11 @@ struct hvm_vendor {
 	void (*get_segment)(const struct vcpu *v, unsigned seg, struct hvm_segment *s);
 	void (*set_segment)(struct vcpu *v, unsigned seg, const struct hvm_segment *s);
 
-	/* An event for the next entry; error NO_ERROR for those without. */
+	/* Injects an event at the next entry; error is NO_ERROR if it has none. */
 	void (*inject)(struct vcpu *v, enum hvm_event type, unsigned vector, int64_t error);
-	/* Whether an interrupt can be injected now, and an exit when it can. */
+	/* Whether an interrupt can be injected now; requests an exit for when it can. */
 	bool (*interruptible)(const struct vcpu *v);
-	void (*window)(struct vcpu *v, bool wanted);
+	void (*request_irq_window)(struct vcpu *v, bool wanted);
 	bool (*has_event)(const struct vcpu *v); /* one waits for the next entry */
 	/* After the instruction that exited: interrupts are no longer held back by the one before
 	 */
@@ -93,7 +93,7 @@ struct hvm_vcpu {
 		const uint8_t *bytes; /* NULL: none */
 	} code;			      /* that the last instruction lay in, see length.c */
 
-	/* PV: frames of GATE_IDT and GATE_DATA */
+	/* Of a kernel that has a gate (gate.h), else NULL: frames of GATE_IDT and GATE_DATA */
 	struct gate64 *idt;
 	struct hvm_gate_data *gate;
 };
@@ -101,17 +101,17 @@ struct hvm_vcpu {
 /* svm.c and vmx.c have functions of the same names. */
 #define HVM_VENDOR                                                                      \
 	.get = get, .set = set, .get_segment = get_segment, .set_segment = set_segment, \
-	.inject = inject, .interruptible = interruptible, .window = window,             \
-	.has_event = has_event, .end_shadow = end_shadow, .flush = flush,               \
-	.load_entries = load_entries
+	.inject = inject, .interruptible = interruptible,                               \
+	.request_irq_window = request_irq_window, .has_event = has_event,               \
+	.end_shadow = end_shadow, .flush = flush, .load_entries = load_entries
 
 /* hvm.c: the parts of struct engine that are the same */
 int hvm_create_guest(struct guest *g);
 int hvm_create_vcpu(struct vcpu *v);
 extern const struct hvm_vendor *hvm_vendor; /* of this machine; constant once an engine is chosen */
 extern uint32_t hvm_asids;		    /* the same: a CPU has so many, 0 among them */
-/* MSRs that the guest has for itself. The first of them VT-x does not exchange, and no exit needs:
- * they are exchanged when a vCPU is loaded. */
+/* MSRs that the guest owns. VT-x does not switch the first of these, and the hypervisor does not
+ * use them: they are switched when a vCPU is loaded. */
 enum { HVM_LAZY_MSRS = 5, HVM_OWN_MSRS = 10 };
 extern const uint32_t hvm_own_msrs[HVM_OWN_MSRS];
 bool hvm_deliver(struct vcpu *v);
@@ -122,25 +122,26 @@ uint32_t hvm_flags(const struct vcpu *v);
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error);
 void hvm_start(struct vcpu *v, gpa_t root);
-void hvm_load(struct vcpu *v); /* FPU and breakpoints, which no control block has */
+void hvm_load(struct vcpu *v); /* FPU and breakpoints, which are not in the control block */
 void hvm_unload(struct vcpu *v);
 
-/* Makes v->mmu translate as the guest's registers say; before its memory is looked at. */
+/* Updates v->mmu from the guest's registers; call it before accessing guest-virtual memory. */
 void hvm_paging(struct vcpu *v);
 bool hvm_in_code64(const struct vcpu *v);
-/* Intercepts of AMD-V come behind the check of privilege where APM 2, 15.9, says so: those of port
- * instructions, MSRs, HLT, INVD, WBINVD, RDPMC and its own do. XSETBV's and VMMCALL's come before
- * it, and of CR and DR writes it is better not believed. VT-x's but VMCALL's all come behind it
- * (SDM 3C, 26.1.1). */
+unsigned hvm_code_bits(const struct vcpu *v);
+/* On AMD-V, the privilege check precedes the intercepts of port instructions, MSRs, HLT, INVD,
+ * WBINVD, RDPMC and AMD-V's own instructions (APM 2, 15.9). The intercepts of XSETBV and VMMCALL
+ * come first, and for CR and DR writes do not rely on it. On VT-x it precedes all but VMCALL's (SDM
+ * 3C, 26.1.1). */
 bool hvm_in_ring0(const struct vcpu *v);
 
 /*
- * exit.c, port.c: what an exit asks for. Each goes on behind the instruction, or sends a fault.
+ * exit.c, port.c: handlers of exits. Each skips the instruction, or injects a fault.
  *
- * What the processor has checked for the instruction that exited (privilege, ring 3's I/O bitmap,
- * the rights of a page) holds for that one alone, and the bytes at RIP may have changed since. So
- * what the exit says is what is done; where something must be decoded that it does not say, the
- * instruction found has to be one that it can have been, else the guest executes it again.
+ * The processor's checks (privilege, ring 3's I/O bitmap, page rights) only apply to the
+ * instruction that exited, and the bytes at RIP may have changed since. So emulation follows the
+ * exit information. If more must be decoded, the instruction at RIP must match that information,
+ * else the guest executes it again.
  */
 struct hvm_port {
 	uint64_t next_rip;
@@ -163,9 +164,11 @@ void hvm_wrmsr(struct vcpu *v, unsigned length);
 void hvm_xsetbv(struct vcpu *v, unsigned length);
 void hvm_halt(struct vcpu *v, unsigned length);
 void hvm_hypercall(struct vcpu *v, unsigned length);
+/* An exit that was not requested and has no handler: it is reported, and the guest gets #UD. */
+void hvm_unknown(struct vcpu *v);
 
-/* length.c: of the instruction at v->regs->rip, whose opcode is so many bytes; 0: it cannot be
- * read any more, and the guest executes it again. */
+/* length.c: length of the instruction at v->regs->rip, given the size of its opcode; 0: it cannot
+ * be read any more, and the guest executes it again. */
 struct code_place {
 	uint64_t linear, root; /* address, and CR3 */
 	bool code64;
@@ -176,18 +179,18 @@ void hvm_skip(struct vcpu *v, unsigned length);
 /* The same where it was allowed, else the guest gets #GP(0). */
 void hvm_finish(struct vcpu *v, bool allowed, unsigned length);
 
-/* Up to 15 bytes at RIP; how many could be read. */
-unsigned hvm_fetch(struct vcpu *v, uint8_t code[INSN_BYTES]);
+/* Fetches up to 15 bytes at RIP; returns how many could be read. */
+unsigned hvm_fetch(struct vcpu *v, uint8_t *code);
 /* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
 bool hvm_decode(struct vcpu *v, struct insn *i);
 
-/* mmio.c: an access to where there is no memory: by an instruction's operand, or by fetching it or
- * walking page tables. */
+/* mmio.c: an access to an address without memory: by an instruction's operand, an instruction fetch
+ * or a page walk. */
 enum hvm_access { HVM_LOAD, HVM_STORE, HVM_NOT_DATA };
 void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access);
 
-/* control.c: MOV to CR0 or CR4 by the instruction at RIP; what LMSW makes of CR0; both for
- * processors that do not say: the first decodes what exited as a write to register n. */
+/* control.c: MOV to CR0 or CR4 by the instruction at RIP; the value of CR0 after LMSW. For
+ * processors without decode assists: the first decodes an exit for a write to register n. */
 void hvm_write_cr(struct vcpu *v, unsigned n, uint64_t value, unsigned length);
 uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word);
 void hvm_decode_cr(struct vcpu *v, unsigned n);
@@ -196,21 +199,21 @@ bool hvm_write_efer(struct vcpu *v, uint64_t value);
 /* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */
 void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
 
-/* nested.c: guest-physical to machine-physical, built once. What mmu_frame says is all that they
- * map. */
+/* nested.c: nested page tables, built once. They map exactly what mmu_frame allows. */
 
 /* A root that maps all of the guest's memory and vCPU pages; v == 0: no memory for it. */
 mpa_t nested_create(struct guest *g);
 
-/* Maps one page more, at a guest-physical address outside the guest's memory. False: no memory,
- * which is what page.v == 0 says too. */
+/* Maps another page, at a guest-physical address outside the guest's memory. False: out of memory,
+ * or page.v == 0, which means the same. */
 bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable);
 
-/* Another root that shares all with the first but the tables on the way to a mapped address. */
+/* Another root that shares everything with the first except the tables on the path to a mapped
+ * address. */
 mpa_t nested_copy_path(struct guest *g, mpa_t root, gpa_t at);
 
-/* Whether the tables of all vCPUs map what they should; see struct engine. In the report a page is
- * a guest-physical one. */
+/* Checks that the tables of all vCPUs map what they should; see struct engine. Pages in the report
+ * are guest-physical. */
 bool nested_check(struct guest *g, struct table_report *r);
 
 /* pv.c: PV guests in a virtual machine, the parts of struct engine that serve them */
@@ -231,20 +234,20 @@ void hvm_pv_use_vmcall(void); /* once, before any guest: VT-x's instruction in g
 
 bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page included */
 
-/* #GP, when the guest wants an I/O bitmap for its ring 3: whether that is what it was. */
+/* #GP, if the guest has an I/O bitmap for ring 3: whether it was caused by a port access. */
 bool hvm_pv_port(struct vcpu *v);
 
 /* Of struct engine: what is the same for both, and what knows the control block, by functions of
  * the same names in svm.c and vmx.c. */
-#define HVM_ENGINE                                                                               \
-	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,              \
-	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
-	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
-	.gather = hvm_gather, .segment_base = hvm_segment_base,                                  \
-	.segment_holds = hvm_segment_holds, .flags = hvm_flags, .exception = hvm_exception,      \
-	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
-	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
-	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint,        \
-	.pc_apics = true, .reason = "exit"
+#define HVM_ENGINE                                                                                \
+	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,               \
+	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug,  \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,          \
+	.gather = hvm_gather, .code_bits = hvm_code_bits, .fetch = hvm_fetch,                     \
+	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
+	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
+	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
+	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
+	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How long an instruction was that has exited, for processors that do not say: AMD's without NRIPS,
- * QEMU's among them. The processor has just executed it, so it is known but for its prefixes. Who
- * changes them meanwhile changes where the guest goes on: by 15 bytes, with its own privilege.
+ * Length of an instruction that has exited, for processors that do not report it: AMD's without
+ * NRIPS, including QEMU's. The exit tells which instruction it is; only its prefixes must be
+ * counted. A guest that changes them meanwhile only changes where it continues, by up to 15 bytes
+ * and with its own privilege.
  */
 #include "engine/hvm/hvm.h"
 #include "guest/guest.h"
@@ -27,7 +28,7 @@ unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)
 {
 	uint8_t code[INSN_BYTES];
 
-	if (guest_is_pv(v->guest) && hvm_pv_in_gate(v->regs->rip))
+	if (v->hvm->gate && hvm_pv_in_gate(v->regs->rip))
 		return bytes; /* our own code, with no prefixes */
 	unsigned fetched = hvm_fetch(v, code);
 	unsigned n = insn_prefixes(code, fetched, at->code64) + bytes;

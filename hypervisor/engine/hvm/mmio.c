@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Accesses of a virtual machine to guest-physical addresses without memory: a device's registers,
- * or nothing, which reads as ones. */
+/* Accesses of a virtual machine to guest-physical addresses without memory: device registers, or
+ * nothing, which reads as all ones. */
 #include "engine/hvm/hvm.h"
 #include "guest/guest.h"
 
@@ -31,8 +31,8 @@ static void load_value(struct vcpu *v, const struct insn_move *m, uint64_t value
 		operand_set_register(v, m->reg, value, m->reg_width);
 }
 
-/* The exit says where, and that the guest's tables allow a load or a store there. The rest is
- * decoded: a width and a register, of the guest's own choice in any case. */
+/* The exit gives the address, and that the guest's tables allow the load or store. Width and
+ * register are decoded; they are the guest's choice in any case. */
 void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access)
 {
 	const struct board *b = v->guest->board;

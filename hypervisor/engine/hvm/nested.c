@@ -8,7 +8,7 @@
 #include "kernel/memory.h"
 #include "lib/string.h"
 
-/* Maps a page of that level, with the tables above it. False: no memory. */
+/* Maps a page at that level, allocating the tables above it. False: out of memory. */
 static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
 {
 	uint64_t *table = direct(root);
@@ -100,7 +100,7 @@ static const char *check_leaf(const struct guest *g, uint64_t at, uint64_t e, in
 		return frame.v == mmu_frame(&g->mmu, GPA(at)).v ? NULL : "a leaf elsewhere";
 	}
 	/* the gate area of a PV guest: pages made for it, the vCPU page, and read-only code */
-	if (!guest_is_pv(g) || at < HVM_GATE_GPA || level != 1)
+	if (g->board || at < HVM_GATE_GPA || level != 1)
 		return "a leaf where there is no memory";
 	if (at == HVM_GATE_PAGES + (GATE_VCPU_PAGE - GATE_BASE))
 		return owner(frame) == g ? NULL : "a vCPU page of another guest";

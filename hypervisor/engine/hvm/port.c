@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Port instructions of a virtual machine: what the exit says is what is done, see hvm.h. */
+/* Port instructions of a virtual machine: emulated from the exit information, see hvm.h. */
 #include "arch/cpu.h"
 #include "engine/hvm/hvm.h"
 #include "guest/guest.h"
 #include "guest/port_io.h"
 
-/* The instruction that exited ends at next_rip, with its opcode. False: another stands there now.
- * LOCK, which QEMU 7.2 lets pass, makes no other of it: that would be looked for without end. */
+/* The instruction that exited ends at next_rip, with its opcode. False: the code was changed. A
+ * LOCK prefix, which QEMU 7.2 accepts, is ignored: otherwise the guest would execute it again
+ * forever. */
 static bool find_string(struct vcpu *v, const struct hvm_port *p, bool code64, struct insn *i)
 {
 	unsigned n = (unsigned)(p->next_rip - v->regs->rip), bytes;
@@ -27,7 +28,7 @@ static void execute(struct vcpu *v, const struct insn *i, uint64_t next_rip)
 	}
 }
 
-/* Not every processor says a string's address size and segment. */
+/* Not every processor reports the address size and segment of string instructions. */
 void hvm_string(struct vcpu *v, const struct hvm_port *p)
 {
 	bool code64 = hvm_in_code64(v), small = p->address < (code64 ? 8 : 4);

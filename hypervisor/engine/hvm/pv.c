@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A PV guest in a virtual machine. Its kernel runs in ring 0 there; the gate area in its address
- * space (gate.h) does what the hypervisor's ring 0 does under the ring engine. The guest's page
- * tables are the processor's own: no shadows. What leads to the gate area is one entry, slot 256 of
- * each root, which is written into the guest's root when the guest names it.
+ * A PV guest in a virtual machine. Its kernel runs in ring 0; the gate area in its address space
+ * (gate.h) does what the hypervisor does in ring 0 under the ring engine. The processor walks the
+ * guest's page tables: there are no shadows. One entry maps the gate area, slot 256 of each root,
+ * which is written into the guest's root when it is first loaded.
  */
 #include "engine/hvm/hvm.h"
 
@@ -26,7 +26,7 @@ static gpa_t gate_gpa(uint64_t va)
 	return GPA(HVM_GATE_PAGES + (va - GATE_BASE));
 }
 
-/* A page of the hypervisor's for the guest; NULL: no memory. */
+/* Allocates a page of the hypervisor for the guest; NULL: out of memory. */
 static void *new_page(struct guest *g, mpa_t root, gpa_t at, bool writable)
 {
 	mpa_t page = guest_take(g, PAGE_SIZE);
@@ -71,8 +71,8 @@ static uint64_t page_rights(uint64_t va)
 	return va == GATE_VCPU_PAGE ? rights : rights & ~PTE_W;
 }
 
-/* The gate area as the guest's tables show it: the same for all its vCPUs. Beside whatever table
- * the guest has are the kernel's own segments. */
+/* The gate area in the guest's tables, the same for all its vCPUs. The kernel's own segments are
+ * next to the guest's descriptor table. */
 static bool create_gate(struct guest *g, mpa_t nested)
 {
 	uint64_t *pdpt = table_page(g, nested, HVM_GATE_PDPT);
@@ -165,7 +165,7 @@ void hvm_load_entries(struct vcpu *v)
 	hvm_vendor->load_entries(v);
 }
 
-uint32_t hvm_watched(const struct vcpu *v)
+uint32_t hvm_exception_bitmap(const struct vcpu *v)
 {
 	uint32_t exceptions = HVM_EXCEPTIONS | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
 
@@ -175,7 +175,7 @@ uint32_t hvm_watched(const struct vcpu *v)
 	return exceptions;
 }
 
-/* The guest's root gets its way to the gate area; the gate may then load it by itself. */
+/* Maps the gate area in the guest's root; after that the gate loads this root without an exit. */
 void hvm_load_root(struct vcpu *v, gpa_t root, bool flush)
 {
 	struct hvm_gate_data *d = v->hvm->gate;
@@ -319,7 +319,7 @@ bool hvm_pv_in_gate(uint64_t rip)
 	return in_gate(rip) || rip - GATE_HYPERCALL < PAGE_SIZE;
 }
 
-/* In the gate's return while events are not masked: it begins again, and finds irq_pending set. */
+/* In the gate's return sequence with events unmasked: restart it, and it finds irq_pending set. */
 static bool restart_return(struct regs *r)
 {
 	if (r->rip < hvm_gate_places[HVM_GATE_RETURN] ||
@@ -355,8 +355,8 @@ bool hvm_pv_deliver(struct vcpu *v)
 	return v->state == VCPU_RUNNABLE;
 }
 
-/* What is decoded here is what is checked and what is executed. The #GP may have been another's, of
- * bytes that have changed since: ring 3 gets a port that it may have. */
+/* The instruction that is decoded here is the one that is checked and executed. If the code was
+ * changed after the #GP, ring 3 still only gets a port that it is allowed to use. */
 bool hvm_pv_port(struct vcpu *v)
 {
 	struct insn i;

@@ -64,7 +64,7 @@ static void msr_permit(uint32_t msr)
 	((uint8_t *)direct(msrpm))[at / 8] &= (uint8_t) ~(3 << at % 8);
 }
 
-/* The guest's own MSRs are exchanged by VMLOAD and VMSAVE. */
+/* VMLOAD and VMSAVE switch the guest's own MSRs. */
 static bool create_maps(void)
 {
 	if (iopm.v)
@@ -89,14 +89,14 @@ static void start_cpu(struct cpu *cpu)
 
 /* --- a vCPU's control block --- */
 
-/* All but DR6, which is also called DR4, as DR7 is DR5: in QEMU 7.2 a MOV to the others is what
- * arms a breakpoint, and VMRUN does not. */
+/* All except DR6 (alias DR4; DR5 is an alias of DR7): in QEMU 7.2 a MOV to the others activates a
+ * breakpoint, and VMRUN does not. */
 #define DR_WRITES (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(7))
 
 /* INTR and NMI are the machine's; the instructions of AMD-V itself do not exist for the guest. */
 static void set_intercepts(struct vmcb_control *c)
 {
-	c->exceptions = HVM_EXCEPTIONS;
+	c->exception_bitmap = HVM_EXCEPTIONS;
 	c->cr_write = BIT(4);
 	c->dr_write = DR_WRITES;
 	c->intercept1 = SVM_INTERCEPT1_INTR | SVM_INTERCEPT1_NMI | SVM_INTERCEPT1_INIT |
@@ -108,7 +108,7 @@ static void set_intercepts(struct vmcb_control *c)
 			SVM_INTERCEPT2_MWAIT | SVM_INTERCEPT2_XSETBV | SVM_INTERCEPT2_RDPRU;
 }
 
-/* An empty one, for a vCPU that begins: nothing waits in it, and nothing of it is known to the
+/* Resets the VMCB for a vCPU that begins: nothing is pending, and nothing is cached by the
  * processor. After a shutdown all of it is undefined (15.14.3). */
 static void start(struct vcpu *v, gpa_t root)
 {
@@ -145,8 +145,8 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 	return *place(v, r);
 }
 
-/* VMRUN wants SVME set, 15.5.1. LME without paging means nothing to a processor, but to QEMU 7.2:
- * with PAE off too, its exit leaves the host without paging. MOV to CR0 exits. */
+/* VMRUN needs SVME set, 15.5.1. A processor ignores LME without paging. In QEMU 7.2, if PAE is off
+ * too, an exit then turns off the host's paging. So MOV to CR0 exits. */
 static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 {
 	struct vmcb *b = &v->svm->vmcb;
@@ -181,15 +181,16 @@ static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *
 
 #define VIRTUAL_IRQ (SVM_V_IRQ | SVM_V_PRIORITY | SVM_V_IGNORE_TPR)
 
-/* A virtual interrupt is there to be taken, and not for the sake of the window. */
+/* A virtual interrupt is pending, and not only requested as an interrupt window. */
 static bool interrupt_waits(const struct vmcb_control *c)
 {
 	return (c->virtual_interrupt & SVM_V_IRQ) && !(c->intercept1 & SVM_INTERCEPT1_VINTR);
 }
 
-/* An interrupt is a virtual one, 15.21.4: the guest takes it before its first instruction. Injected
- * as events, 15.20, QEMU 7.2 delivers some twice: it forgets to forget their vector. A PV guest's
- * is taken back when an exit comes first, for its event still stands in the vCPU page. */
+/* Interrupts are injected as virtual interrupts, 15.21.4: the guest takes them before its first
+ * instruction. QEMU 7.2 delivers some twice if they are injected as events, 15.20, because it does
+ * not clear their vector. If an exit comes first, a PV guest's is cancelled, since its event is
+ * still pending in the vCPU page. */
 static void raise_interrupt(struct vmcb_control *c, unsigned vector)
 {
 	c->virtual_interrupt |= VIRTUAL_IRQ;
@@ -225,8 +226,8 @@ static bool interruptible(const struct vcpu *v)
 	       !has_event(v);
 }
 
-/* A virtual interrupt that is never taken: it exits when it could be. */
-static void window(struct vcpu *v, bool wanted)
+/* A virtual interrupt that is never delivered: it exits when it could be. */
+static void request_irq_window(struct vcpu *v, bool wanted)
 {
 	struct vmcb_control *c = &v->svm->vmcb.control;
 
@@ -275,7 +276,7 @@ static void load_entries(struct vcpu *v)
 	s->sysenter_cs = v->sysenter_entry ? HVM_KERNEL_CS : 0;
 	s->sysenter_esp = VENEER_ENTRY_STACK_TOP;
 	s->sysenter_eip = hvm_gate_places[HVM_GATE_SYSENTER];
-	v->svm->vmcb.control.exceptions = hvm_watched(v);
+	v->svm->vmcb.control.exception_bitmap = hvm_exception_bitmap(v);
 	v->svm->vmcb.control.clean &= ~SVM_CLEAN_INTERCEPTS;
 }
 
@@ -306,8 +307,8 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 	hvm_unload(v);
 }
 
-/* A loop exits at the same place again and again, so the page it lies in is remembered. The guest
- * may have put another page there since: only the very bytes are believed, and then the length is
+/* A loop exits at the same address again and again, so the code page is cached. The guest may have
+ * mapped another page there: the cache is only used if the bytes match, and then the length is
  * right. */
 static bool remembered(const struct code_page *c, const struct code_place *at, uint32_t opcode,
 		       unsigned bytes)
@@ -320,7 +321,7 @@ static bool remembered(const struct code_page *c, const struct code_place *at, u
 	return !((*(const uint32_t *)(c->bytes + offset) ^ opcode) << unused);
 }
 
-/* Of the instruction that exited: from the processor where it says so, 15.7.1. */
+/* Address after the instruction that exited: from the processor if it reports it, 15.7.1. */
 HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes)
 {
 	const struct vmcb *b = &v->svm->vmcb;
@@ -338,7 +339,7 @@ HOT_FRAME static unsigned length(struct vcpu *v, uint32_t opcode, unsigned bytes
 	return hvm_length(v, &at, bytes);
 }
 
-/* EXITINFO1 is in 15.10.2; QEMU 7.2 says no size of the address. */
+/* EXITINFO1: see 15.10.2; QEMU 7.2 does not report the address size. */
 static void port_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->svm->vmcb.control;
@@ -370,15 +371,15 @@ static void exception_exit(struct vcpu *v, unsigned vector)
 	}
 	hvm_intercepted(v, vector, (int64_t)b->control.exit_info1,
 			vector == VECTOR_DB ? b->save.dr6 : b->control.exit_info2);
-	if (vector == VECTOR_DB && guest_is_pv(v->guest)) {
+	if (vector == VECTOR_DB && v->hvm->gate) {
 		b->save.dr6 = DR6_FIXED;
 		b->control.clean &= ~SVM_CLEAN_DR;
 	}
 }
 
-/* An exit in the middle of an event's delivery: it is delivered again. Software's own INT n and
- * INT3 are executed again instead, 15.20. A PV guest's event that the machine's interrupt overtook
- * is taken back: it stands in the vCPU page. */
+/* An exit during the delivery of an event: it is injected again. Software's INT n and INT3 are
+ * executed again instead, 15.20. A PV guest's event that was preempted by a physical interrupt is
+ * cancelled: it is still pending in the vCPU page. */
 static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 {
 	uint64_t e = c->exit_interrupt;
@@ -387,7 +388,7 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 		     (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
 
 	c->event = 0;
-	if (guest_is_pv(v->guest) && interrupt_waits(c)) {
+	if (v->hvm->gate && interrupt_waits(c)) {
 		c->virtual_interrupt &= ~VIRTUAL_IRQ;
 		c->clean &= ~SVM_CLEAN_TPR;
 	}
@@ -399,8 +400,8 @@ static void keep_event(const struct vcpu *v, struct vmcb_control *c)
 		c->event = e;
 }
 
-/* An instruction that is to be done in the guest's place; its opcode begins with the lowest byte.
- * Inlined, for emulate is then called directly: an indirect call may cost a retpoline. */
+/* Emulates an instruction; its opcode begins with the lowest byte. Inlined so that emulate is
+ * called directly: an indirect call may cost a retpoline. */
 static inline __attribute__((always_inline)) void
 instruction_exit(struct vcpu *v, uint32_t opcode, unsigned bytes,
 		 void (*emulate)(struct vcpu *v, unsigned length))
@@ -418,8 +419,8 @@ static void msr_exit(struct vcpu *v)
 	instruction_exit(v, write ? 0x300f : 0x320f, 2, write ? hvm_wrmsr : hvm_rdmsr);
 }
 
-/* A guest's breakpoints come into force by VMRUN alone, never by its own MOV, so that they are not
- * there when it has left. General detect is not offered. */
+/* A guest's breakpoints are only activated by VMRUN, never by its own MOV, so they are inactive
+ * after an exit. General detect is not offered. */
 static bool set_debug(struct vcpu *v, uint64_t n, uint64_t value)
 {
 	struct vmcb *b = &v->svm->vmcb;
@@ -449,6 +450,24 @@ static __attribute__((noinline)) void dr_exit(struct vcpu *v, uint64_t n)
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
 	else
 		hvm_finish(v, hvm_in_ring0(v) && set_debug(v, n, value), i.length);
+}
+
+/* What is in nobody's way here. */
+static __attribute__((noinline)) void rare_exit(struct vcpu *v, uint64_t code)
+{
+	switch (code) {
+	case SVM_EXIT_RSM: /* these do not exist for the guest */
+	case SVM_EXIT_INVLPGA:
+	case SVM_EXIT_VMRUN:
+	case SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT:
+	case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
+	case SVM_EXIT_RDPRU: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
+	default:
+		if ((uint32_t)code == SVM_EXIT_INVALID)
+			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
+		else
+			hvm_unknown(v);
+	}
 }
 
 static void handle_exit(struct vcpu *v)
@@ -486,10 +505,8 @@ static void handle_exit(struct vcpu *v)
 	default:
 		if (code - SVM_EXIT_EXCEPTION < 32)
 			exception_exit(v, (unsigned)(code - SVM_EXIT_EXCEPTION));
-		else if ((uint32_t)code == SVM_EXIT_INVALID)
-			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
 		else
-			hvm_exception(v, VECTOR_UD, NO_ERROR); /* AMD-V's own, MONITOR, RDPRU */
+			rare_exit(v, code);
 	}
 }
 

@@ -12,7 +12,7 @@
 /* Appendix B, table B-1 */
 struct vmcb_control {
 	uint16_t cr_read, cr_write, dr_read, dr_write;
-	uint32_t exceptions;
+	uint32_t exception_bitmap;
 	uint32_t intercept1, intercept2, intercept3;
 	uint8_t reserved0[0x3c - 0x18];
 	uint16_t pause_threshold, pause_count;
@@ -61,7 +61,7 @@ struct vmcb {
 };
 _Static_assert(sizeof(struct vmcb) == 4096, "VMCB");
 
-/* What the engine keeps for a vCPU, and for a CPU. */
+/* Per-vCPU and per-CPU state of the engine. */
 struct svm_vcpu {
 	struct hvm_vcpu hvm;
 	mpa_t vmcb_at, host_at; /* of what follows, and of its CPU's host */
@@ -93,9 +93,9 @@ VMCB_AT(save, rax, 0x5f8);
 VMCB_AT(save, cr2, 0x640);
 VMCB_AT(save, pat, 0x668);
 
-/* Runs the guest of the VMCB b, which is at vmcb for the processor, until it exits. Its general
- * registers but RAX and RSP come from r and are left there; host is where this CPU's FS, GS, TR,
- * LDTR and system-call MSRs stand (VMSAVE). Interrupts and NMIs that came meanwhile are taken
+/* Runs the guest of the VMCB b, whose machine address is vmcb, until it exits. Its general
+ * registers except RAX and RSP are loaded from r and stored there; host holds this CPU's FS, GS,
+ * TR, LDTR and system-call MSRs (VMSAVE). Interrupts and NMIs that arrived meanwhile are taken
  * before the return, or pending. */
 struct regs;
 void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *b);
@@ -124,27 +124,35 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_INTERCEPT2_RDPRU   0x4000u
 
 /* Exit codes, appendix C */
-#define SVM_EXIT_CR_WRITE  0x010
-#define SVM_EXIT_DR_WRITE  0x030
-#define SVM_EXIT_EXCEPTION 0x040
-#define SVM_EXIT_INTR	   0x060
-#define SVM_EXIT_NMI	   0x061
-#define SVM_EXIT_SMI	   0x062
-#define SVM_EXIT_INIT	   0x063
-#define SVM_EXIT_VINTR	   0x064
-#define SVM_EXIT_CR0_SEL   0x065
-#define SVM_EXIT_RDPMC	   0x06f
-#define SVM_EXIT_CPUID	   0x072
-#define SVM_EXIT_INVD	   0x076
-#define SVM_EXIT_HLT	   0x078
-#define SVM_EXIT_IOIO	   0x07b
-#define SVM_EXIT_MSR	   0x07c
-#define SVM_EXIT_SHUTDOWN  0x07f
-#define SVM_EXIT_INVALID   0xffffffffu /* the low half of -1 */
-#define SVM_EXIT_VMMCALL   0x081
-#define SVM_EXIT_WBINVD	   0x089
-#define SVM_EXIT_XSETBV	   0x08d
-#define SVM_EXIT_NPF	   0x400
+#define SVM_EXIT_CR_WRITE    0x010
+#define SVM_EXIT_DR_WRITE    0x030
+#define SVM_EXIT_EXCEPTION   0x040
+#define SVM_EXIT_INTR	     0x060
+#define SVM_EXIT_NMI	     0x061
+#define SVM_EXIT_SMI	     0x062
+#define SVM_EXIT_INIT	     0x063
+#define SVM_EXIT_VINTR	     0x064
+#define SVM_EXIT_CR0_SEL     0x065
+#define SVM_EXIT_RDPMC	     0x06f
+#define SVM_EXIT_CPUID	     0x072
+#define SVM_EXIT_RSM	     0x073
+#define SVM_EXIT_INVD	     0x076
+#define SVM_EXIT_HLT	     0x078
+#define SVM_EXIT_INVLPGA     0x07a
+#define SVM_EXIT_IOIO	     0x07b
+#define SVM_EXIT_MSR	     0x07c
+#define SVM_EXIT_SHUTDOWN    0x07f
+#define SVM_EXIT_VMRUN	     0x080
+#define SVM_EXIT_VMMCALL     0x081
+#define SVM_EXIT_VMLOAD	     0x082 /* VMSAVE STGI CLGI */
+#define SVM_EXIT_SKINIT	     0x086
+#define SVM_EXIT_WBINVD	     0x089
+#define SVM_EXIT_MONITOR     0x08a /* MWAIT */
+#define SVM_EXIT_MWAIT_ARMED 0x08c
+#define SVM_EXIT_XSETBV	     0x08d
+#define SVM_EXIT_RDPRU	     0x08e
+#define SVM_EXIT_NPF	     0x400
+#define SVM_EXIT_INVALID     0xffffffffu /* the low half of -1 */
 
 /* EVENTINJ and EXITINTINFO, 15.20 */
 #define SVM_EVENT_INTERRUPT 0x000
@@ -168,9 +176,9 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_TLB_FLUSH_ALL  1
 #define SVM_TLB_FLUSH_ASID 3
 
-/* Clean bits, 15.15.3: what the processor may keep from the last VMRUN. Who writes a field of a
- * group between two runs clears its bit. EVENTINJ, TLB_CONTROL, the interrupt shadow, RIP, RSP,
- * RAX, RFLAGS and what VMLOAD loads are in none. */
+/* Clean bits, 15.15.3: what the processor may keep cached since the last VMRUN. Code that writes a
+ * field of a group between two runs clears its bit. EVENTINJ, TLB_CONTROL, the interrupt shadow,
+ * RIP, RSP, RAX, RFLAGS and what VMLOAD loads are in none. */
 #define SVM_CLEAN_INTERCEPTS 0x001u
 #define SVM_CLEAN_TPR	     0x008u
 #define SVM_CLEAN_CR	     0x020u

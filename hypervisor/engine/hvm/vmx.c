@@ -18,6 +18,10 @@
 #include "kernel/panic.h"
 #include "lib/string.h"
 
+#ifdef VENEER_HOST /* a test has its own */
+uint64_t vmread(uint64_t field);
+void vmwrite(uint64_t field, uint64_t v);
+#else
 static uint64_t vmread(uint64_t field)
 {
 	uint64_t v;
@@ -34,6 +38,7 @@ static void vmwrite(uint64_t field, uint64_t v)
 	if (failed)
 		panic("VMCS field %lx", field);
 }
+#endif
 
 /* An instruction with an address in memory. */
 #define VMX(instruction, memory, ...)                     \
@@ -57,25 +62,23 @@ static void set_bits(uint64_t field, uint64_t bits, bool wanted)
 
 /* --- the processor --- */
 
-/* Constant after boot: each control with what the processor wants set beside what we want. */
+/* Constant after boot: the controls, with the bits that the processor requires. */
 static struct {
-	uint32_t pin, processor, processor2, exit, entry;
+	uint32_t pin, primary, secondary, exit, entry;
 } controls;
 
-static bool strings_said; /* constant after boot */
+static bool string_io_info; /* constant after boot */
 
-/* How long a guest with interrupts masked runs at most. */
+/* Longest run of a guest with interrupts masked. */
 #define MASKED_NS 1000000
 
 #define PIN	  (VMX_PIN_INTERRUPT | VMX_PIN_NMI)
-#define PROCESSOR                                                                            \
-	(VMX_PROCESSOR_HLT | VMX_PROCESSOR_MWAIT | VMX_PROCESSOR_RDPMC | VMX_PROCESSOR_CR8 | \
-	 VMX_PROCESSOR_IO | VMX_PROCESSOR_MSR_BITMAP | VMX_PROCESSOR_MONITOR |               \
-	 VMX_PROCESSOR_SECONDARY)
-#define PROCESSOR2                                                                \
-	(VMX_PROCESSOR2_EPT | VMX_PROCESSOR2_VPID | VMX_PROCESSOR2_UNRESTRICTED | \
-	 VMX_PROCESSOR2_WBINVD)
-#define PROCESSOR2_WHERE_THERE (VMX_PROCESSOR2_RDTSCP | VMX_PROCESSOR2_INVPCID)
+#define PRIMARY                                                                      \
+	(VMX_PRIMARY_HLT | VMX_PRIMARY_MWAIT | VMX_PRIMARY_RDPMC | VMX_PRIMARY_CR8 | \
+	 VMX_PRIMARY_IO | VMX_PRIMARY_MSR_BITMAP | VMX_PRIMARY_MONITOR | VMX_PRIMARY_SECONDARY)
+#define SECONDARY \
+	(VMX_SECONDARY_EPT | VMX_SECONDARY_VPID | VMX_SECONDARY_UNRESTRICTED | VMX_SECONDARY_WBINVD)
+#define SECONDARY_OPTIONAL (VMX_SECONDARY_RDTSCP | VMX_SECONDARY_INVPCID)
 #define EXIT                                                                         \
 	(VMX_EXIT_DEBUG | VMX_EXIT_HOST_64 | VMX_EXIT_SAVE_PAT | VMX_EXIT_LOAD_PAT | \
 	 VMX_EXIT_SAVE_EFER | VMX_EXIT_LOAD_EFER)
@@ -84,28 +87,28 @@ static bool strings_said; /* constant after boot */
 	(EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_LARGE | EPT_CAP_INVEPT_CONTEXT | \
 	 EPT_CAP_INVVPID_CONTEXT)
 
-/* A.3 to A.5: the low half says what must be set, the high half what may be. */
-static bool fit(uint32_t msr, uint32_t wanted, uint32_t where_there, uint32_t *to)
+/* A.3 to A.5: the low half has the bits that must be set, the high half those that may be. */
+static bool adjust(uint32_t msr, uint32_t wanted, uint32_t optional, uint32_t *to)
 {
 	uint64_t allowed = rdmsr(msr);
 	uint32_t may = (uint32_t)(allowed >> 32);
 
-	*to = (uint32_t)allowed | wanted | (where_there & may);
+	*to = (uint32_t)allowed | wanted | (optional & may);
 	return !(wanted & ~may);
 }
 
-static bool fit_controls(void)
+static bool adjust_controls(void)
 {
-	return fit(MSR_VMX_TRUE_PIN, PIN, VMX_PIN_PREEMPTION, &controls.pin) &&
-	       fit(MSR_VMX_TRUE_PROCESSOR, PROCESSOR, 0, &controls.processor) &&
-	       fit(MSR_VMX_PROCESSOR2, PROCESSOR2, PROCESSOR2_WHERE_THERE, &controls.processor2) &&
-	       fit(MSR_VMX_TRUE_EXIT, EXIT, 0, &controls.exit) &&
-	       fit(MSR_VMX_TRUE_ENTRY, ENTRY, 0, &controls.entry);
+	return adjust(MSR_VMX_TRUE_PIN, PIN, VMX_PIN_PREEMPTION, &controls.pin) &&
+	       adjust(MSR_VMX_TRUE_PRIMARY, PRIMARY, 0, &controls.primary) &&
+	       adjust(MSR_VMX_SECONDARY, SECONDARY, SECONDARY_OPTIONAL, &controls.secondary) &&
+	       adjust(MSR_VMX_TRUE_EXIT, EXIT, 0, &controls.exit) &&
+	       adjust(MSR_VMX_TRUE_ENTRY, ENTRY, 0, &controls.entry);
 }
 
 static const struct hvm_vendor vendor;
 
-/* 24.6 and 24.7: CPUID says whether it is there, an MSR whether the firmware has locked it. */
+/* 24.6 and 24.7: CPUID reports VT-x, an MSR whether the firmware has locked it. */
 static const char *missing(void)
 {
 	uint32_t r[4];
@@ -118,13 +121,13 @@ static const char *missing(void)
 	if ((firmware & FEATURE_CONTROL_LOCK) && !(firmware & FEATURE_CONTROL_VMX))
 		return "VT-x is locked by the firmware: look for it in its setup, or want "
 		       "engine = ring";
-	if (!(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS) || !fit_controls() ||
+	if (!(rdmsr(MSR_VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS) || !adjust_controls() ||
 	    (rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_VPID) != EPT_VPID)
 		return "this processor's VT-x is too old (no EPT, VPID or unrestricted guests): "
 		       "want engine = ring";
 	hvm_vendor = &vendor;
 	hvm_asids = 0x10000; /* VPIDs */
-	strings_said = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
+	string_io_info = rdmsr(MSR_VMX_BASIC) & VMX_BASIC_STRINGS;
 	return NULL;
 }
 
@@ -153,7 +156,7 @@ static void start_cpu(struct cpu *cpu)
 
 static mpa_t msr_bitmap; /* the same for all guests; constant after the first */
 
-/* 25.6.9: reads of low and high MSRs, then writes, a bit each; 0 lets the guest have it. */
+/* 25.6.9: reads of low and high MSRs, then writes, a bit each; 0: no exit. */
 static void msr_permit(uint32_t msr)
 {
 	uint8_t *reads = (uint8_t *)direct(msr_bitmap) + (msr < 0x2000 ? 0 : 1024);
@@ -191,7 +194,7 @@ static void use(struct vcpu *v)
 	cpu->vmx->vmcs = v;
 }
 
-/* Back to memory and to its beginning, 25.11.3: another CPU may use it next. */
+/* Writes it back to memory and marks it clear, 25.11.3: another CPU may use it next. */
 static void clear(struct vcpu *v)
 {
 	struct cpu *cpu = this_cpu();
@@ -202,7 +205,7 @@ static void clear(struct vcpu *v)
 	v->vmx->launched = false;
 }
 
-/* The guest changes these bits of CR0 by itself; all of CR4 is ours. */
+/* The guest owns these bits of CR0; all of CR4 is owned by the hypervisor. */
 #define CR0_GUESTS (CR0_TS | CR0_MP)
 
 static void write_controls(const struct vcpu *v)
@@ -211,11 +214,11 @@ static void write_controls(const struct vcpu *v)
 	if (controls.pin & VMX_PIN_PREEMPTION) /* else there is no such field */
 		vmwrite(VMCS_PREEMPTION,
 			tsc_from_ns(MASKED_NS) >> (rdmsr(MSR_VMX_MISC) & VMX_MISC_PREEMPTION_RATE));
-	vmwrite(VMCS_PROCESSOR, controls.processor);
-	vmwrite(VMCS_PROCESSOR2, controls.processor2);
+	vmwrite(VMCS_PRIMARY, controls.primary);
+	vmwrite(VMCS_SECONDARY, controls.secondary);
 	vmwrite(VMCS_EXIT, controls.exit);
 	vmwrite(VMCS_ENTRY, controls.entry);
-	vmwrite(VMCS_EXCEPTIONS, HVM_EXCEPTIONS);
+	vmwrite(VMCS_EXCEPTION_BITMAP, HVM_EXCEPTIONS);
 	vmwrite(VMCS_MSR_BITMAP, msr_bitmap.v);
 	vmwrite(VMCS_EPT_POINTER, v->hvm->nested_root.v | VMX_EPT_WALK_4_WB);
 	vmwrite(VMCS_VPID, v->hvm->asid);
@@ -224,7 +227,7 @@ static void write_controls(const struct vcpu *v)
 	vmwrite(VMCS_LINK_POINTER, ~0ull);
 }
 
-/* What an exit loads, 28.5; what differs from one load of the vCPU to the next is in load(). */
+/* Host state that an exit loads, 28.5; load() sets what depends on the CPU. */
 static void write_host(const struct cpu *cpu)
 {
 	extern char vmx_exit[];
@@ -242,8 +245,8 @@ static void write_host(const struct cpu *cpu)
 	vmwrite(VMCS_HOST_RIP, (uint64_t)vmx_exit);
 }
 
-/* What nobody writes before the first entry. A VMCS of zeroed memory need not have zeros in its
- * fields: how it looks there is the processor's own affair (25.2). */
+/* Fields that nothing else writes before the first entry. Zeroed memory does not mean zeroed
+ * fields: the format of a VMCS is up to the processor (25.2). */
 static void write_zeros(void)
 {
 	static const uint16_t fields[] = {
@@ -263,8 +266,8 @@ static void write_zeros(void)
 		vmwrite(fields[i], 0);
 }
 
-/* An empty one, for a vCPU that begins. At boot this is not the vCPU's own CPU; later another's
- * structure may be in use on it. */
+/* Resets the VMCS for a vCPU that begins. At boot this does not run on the vCPU's own CPU; later
+ * another VMCS may be current there. */
 static void start(struct vcpu *v, gpa_t root)
 {
 	struct vcpu *before = this_cpu()->vmx->vmcs;
@@ -302,7 +305,7 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 	}
 }
 
-/* 27.3.1.6: with PAE paging they come from here at an entry, not from memory. */
+/* 27.3.1.6: with PAE paging, an entry loads the PDPTEs from here, not from memory. */
 static void load_pdptes(struct vcpu *v)
 {
 	const uint64_t *table =
@@ -400,10 +403,10 @@ static bool interruptible(const struct vcpu *v)
 	       !(vmread(VMCS_GUEST_INTERRUPTIBILITY) & VMX_BLOCKED);
 }
 
-static void window(struct vcpu *v, bool wanted)
+static void request_irq_window(struct vcpu *v, bool wanted)
 {
 	(void)v;
-	set_bits(VMCS_PROCESSOR, VMX_PROCESSOR_WINDOW, wanted);
+	set_bits(VMCS_PRIMARY, VMX_PRIMARY_WINDOW, wanted);
 }
 
 static void flush(struct vcpu *v)
@@ -436,7 +439,7 @@ static void load_entries(struct vcpu *v)
 	vmwrite(VMCS_GUEST_SYSENTER_CS, v->sysenter_entry ? HVM_KERNEL_CS : 0);
 	vmwrite(VMCS_GUEST_SYSENTER_ESP, VENEER_ENTRY_STACK_TOP);
 	vmwrite(VMCS_GUEST_SYSENTER_EIP, hvm_gate_places[HVM_GATE_SYSENTER]);
-	vmwrite(VMCS_EXCEPTIONS, hvm_watched(v));
+	vmwrite(VMCS_EXCEPTION_BITMAP, hvm_exception_bitmap(v));
 }
 
 static const struct hvm_vendor vendor = {
@@ -471,7 +474,7 @@ static void unload(struct cpu *cpu, struct vcpu *v)
 		wrmsr(hvm_own_msrs[i], cpu->vmx->msr[i]);
 	}
 	v->legacy.cr2 = read_cr2();
-	if (!guest_is_pv(v->guest))
+	if (!v->hvm->gate)
 		v->dr6 = read_dr6();
 	hvm_unload(v);
 	/* An exit leaves the limits of GDT and IDT at 64 KiB (28.5.2), and what lies behind our
@@ -499,10 +502,10 @@ static void port_exit(struct vcpu *v)
 		hvm_port(v, &p);
 		return;
 	}
-	uint64_t i = strings_said ? vmread(VMCS_INSTRUCTION) : 0;
+	uint64_t i = string_io_info ? vmread(VMCS_INSTRUCTION) : 0;
 	p.repeat = q & BIT(5);
-	p.address = strings_said ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
-	p.seg = strings_said ? i >> 15 & 7 : HVM_NOT_SAID;
+	p.address = string_io_info ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
+	p.seg = string_io_info ? i >> 15 & 7 : HVM_NOT_SAID;
 	hvm_string(v, &p);
 }
 
@@ -526,7 +529,7 @@ static __attribute__((noinline)) void cr_exit(struct vcpu *v)
 	hvm_finish(v, type == 1 || !(value & ~15ull), length());
 }
 
-/* NMIs and exceptions. DR6 is not written by an exit (28.2.1): the qualification has its bits. */
+/* NMIs and exceptions. An exit does not write DR6 (28.2.1): the qualification has its bits. */
 static void exception_exit(struct vcpu *v)
 {
 	uint32_t e = (uint32_t)vmread(VMCS_EXIT_EVENT);
@@ -540,14 +543,14 @@ static void exception_exit(struct vcpu *v)
 	} else if (vector == VECTOR_MC) {
 		__asm__ volatile("int $18");
 	} else {
-		if (vector == VECTOR_DB && !guest_is_pv(v->guest))
+		if (vector == VECTOR_DB && !v->hvm->gate)
 			write_dr6((read_dr6() & ~0xfull) | (q & DR6_STATUS) | DR6_FIXED);
 		hvm_intercepted(v, vector, error, q);
 	}
 }
 
-/* An exit in the middle of an event's delivery: it is delivered again (28.2.4). Software's own INT
- * n and INT3 are executed again instead. */
+/* An exit during the delivery of an event: it is injected again (28.2.4). Software's INT n and INT3
+ * are executed again instead. */
 static void keep_event(void)
 {
 	uint32_t e = (uint32_t)vmread(VMCS_VECTORING_EVENT), type = e & VMX_EVENT_TYPE;
@@ -600,7 +603,19 @@ static void handle_exit(struct vcpu *v, uint32_t reason)
 	case VMX_REASON_BAD_STATE:
 		guest_crash(v->guest, "a state of the processor that VT-x refuses");
 		break;
-	default: hvm_exception(v, VECTOR_UD, NO_ERROR); /* VT-x's own, MONITOR, MWAIT */
+	case VMX_REASON_GETSEC: /* these do not exist for the guest */
+	case VMX_REASON_VMCLEAR ... VMX_REASON_VMXON:
+	case VMX_REASON_MWAIT:
+	case VMX_REASON_MONITOR:
+	case VMX_REASON_INVEPT:
+	case VMX_REASON_INVVPID:
+	case VMX_REASON_SEAMCALL:
+	case VMX_REASON_TDCALL: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
+	default:
+		if (reason & VMX_REASON_FAILED) /* it would be the same again */
+			guest_crash(v->guest, "VT-x refuses to enter it, for reason %x", reason);
+		else
+			hvm_unknown(v);
 	}
 }
 
@@ -616,8 +631,8 @@ static void do_flush(struct vcpu *v)
 	v->vmx->flush = false;
 }
 
-/* An interrupt of ours is an exit whether the guest masks its own or not (26.2). Bochs 2.7 takes
- * none after an entry with IF clear: there the preemption timer does it, 26.5.1. */
+/* A physical interrupt causes an exit even if the guest has interrupts masked (26.2). Bochs 2.7
+ * takes none after an entry with IF clear: there the preemption timer ends the run, 26.5.1. */
 static void watch_masked(struct vcpu *v)
 {
 	bool masked = !(v->regs->rflags & FLAGS_IF);

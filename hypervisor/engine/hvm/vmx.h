@@ -9,16 +9,16 @@
 #define FEATURE_CONTROL_VMX	 0x4 /* outside SMX */
 #define MSR_VMX_BASIC		 0x480
 #define VMX_BASIC_REVISION	 0x7fffffff
-#define VMX_MISC_PREEMPTION_RATE 0x1f	      /* a count of the timer is so many bits of the TSC */
+#define VMX_MISC_PREEMPTION_RATE 0x1f /* the timer counts down when this bit of the TSC changes */
 #define VMX_BASIC_STRINGS	 (1ull << 54) /* an exit by INS or OUTS says how */
 #define VMX_BASIC_TRUE_CONTROLS	 (1ull << 55)
 #define MSR_VMX_MISC		 0x485
 #define MSR_VMX_CR0_FIXED0	 0x486
 #define MSR_VMX_CR4_FIXED0	 0x488
-#define MSR_VMX_PROCESSOR2	 0x48b
+#define MSR_VMX_SECONDARY	 0x48b
 #define MSR_VMX_EPT_VPID_CAP	 0x48c
 #define MSR_VMX_TRUE_PIN	 0x48d
-#define MSR_VMX_TRUE_PROCESSOR	 0x48e
+#define MSR_VMX_TRUE_PRIMARY	 0x48e
 #define MSR_VMX_TRUE_EXIT	 0x48f
 #define MSR_VMX_TRUE_ENTRY	 0x490
 
@@ -43,8 +43,8 @@
 #define VMCS_HOST_PAT		    0x2c00
 #define VMCS_HOST_EFER		    0x2c02
 #define VMCS_PIN		    0x4000
-#define VMCS_PROCESSOR		    0x4002
-#define VMCS_EXCEPTIONS		    0x4004
+#define VMCS_PRIMARY		    0x4002
+#define VMCS_EXCEPTION_BITMAP	    0x4004
 #define VMCS_PAGE_FAULT_MASK	    0x4006
 #define VMCS_PAGE_FAULT_MATCH	    0x4008
 #define VMCS_CR3_TARGETS	    0x400a
@@ -55,7 +55,7 @@
 #define VMCS_ENTRY_MSR_LOADS	    0x4014
 #define VMCS_ENTRY_EVENT	    0x4016
 #define VMCS_ENTRY_ERROR	    0x4018
-#define VMCS_PROCESSOR2		    0x401e
+#define VMCS_SECONDARY		    0x401e
 #define VMCS_EXIT_REASON	    0x4402
 #define VMCS_EXIT_EVENT		    0x4404
 #define VMCS_EXIT_ERROR		    0x4406
@@ -100,34 +100,34 @@
 #define VMCS_HOST_RIP		    0x6c16
 
 /* Controls, 25.6 to 25.8 */
-#define VMX_PIN_INTERRUPT	    0x00000001u
-#define VMX_PIN_NMI		    0x00000008u
-#define VMX_PIN_PREEMPTION	    0x00000040u
-#define VMX_PROCESSOR_WINDOW	    0x00000004u
-#define VMX_PROCESSOR_HLT	    0x00000080u
-#define VMX_PROCESSOR_MWAIT	    0x00000400u
-#define VMX_PROCESSOR_RDPMC	    0x00000800u
-#define VMX_PROCESSOR_CR8	    0x00180000u /* load and store */
-#define VMX_PROCESSOR_IO	    0x01000000u
-#define VMX_PROCESSOR_MSR_BITMAP    0x10000000u
-#define VMX_PROCESSOR_MONITOR	    0x20000000u
-#define VMX_PROCESSOR_SECONDARY	    0x80000000u
-#define VMX_PROCESSOR2_EPT	    0x00000002u
-#define VMX_PROCESSOR2_RDTSCP	    0x00000008u
-#define VMX_PROCESSOR2_VPID	    0x00000020u
-#define VMX_PROCESSOR2_WBINVD	    0x00000040u
-#define VMX_PROCESSOR2_UNRESTRICTED 0x00000080u
-#define VMX_PROCESSOR2_INVPCID	    0x00001000u
-#define VMX_EXIT_DEBUG		    0x00000004u
-#define VMX_EXIT_HOST_64	    0x00000200u
-#define VMX_EXIT_SAVE_PAT	    0x00040000u
-#define VMX_EXIT_LOAD_PAT	    0x00080000u
-#define VMX_EXIT_SAVE_EFER	    0x00100000u
-#define VMX_EXIT_LOAD_EFER	    0x00200000u
-#define VMX_ENTRY_DEBUG		    0x00000004u
-#define VMX_ENTRY_LONG_MODE	    0x00000200u
-#define VMX_ENTRY_LOAD_PAT	    0x00004000u
-#define VMX_ENTRY_LOAD_EFER	    0x00008000u
+#define VMX_PIN_INTERRUPT	   0x00000001u
+#define VMX_PIN_NMI		   0x00000008u
+#define VMX_PIN_PREEMPTION	   0x00000040u
+#define VMX_PRIMARY_WINDOW	   0x00000004u
+#define VMX_PRIMARY_HLT		   0x00000080u
+#define VMX_PRIMARY_MWAIT	   0x00000400u
+#define VMX_PRIMARY_RDPMC	   0x00000800u
+#define VMX_PRIMARY_CR8		   0x00180000u /* load and store */
+#define VMX_PRIMARY_IO		   0x01000000u
+#define VMX_PRIMARY_MSR_BITMAP	   0x10000000u
+#define VMX_PRIMARY_MONITOR	   0x20000000u
+#define VMX_PRIMARY_SECONDARY	   0x80000000u
+#define VMX_SECONDARY_EPT	   0x00000002u
+#define VMX_SECONDARY_RDTSCP	   0x00000008u
+#define VMX_SECONDARY_VPID	   0x00000020u
+#define VMX_SECONDARY_WBINVD	   0x00000040u
+#define VMX_SECONDARY_UNRESTRICTED 0x00000080u
+#define VMX_SECONDARY_INVPCID	   0x00001000u
+#define VMX_EXIT_DEBUG		   0x00000004u
+#define VMX_EXIT_HOST_64	   0x00000200u
+#define VMX_EXIT_SAVE_PAT	   0x00040000u
+#define VMX_EXIT_LOAD_PAT	   0x00080000u
+#define VMX_EXIT_SAVE_EFER	   0x00100000u
+#define VMX_EXIT_LOAD_EFER	   0x00200000u
+#define VMX_ENTRY_DEBUG		   0x00000004u
+#define VMX_ENTRY_LONG_MODE	   0x00000200u
+#define VMX_ENTRY_LOAD_PAT	   0x00004000u
+#define VMX_ENTRY_LOAD_EFER	   0x00008000u
 
 /* Events, 25.8.3 and 25.9.2 */
 #define VMX_EVENT_VECTOR    0x000000ffu
@@ -150,26 +150,36 @@
 #define VMX_REASON_TRIPLE_FAULT 2
 #define VMX_REASON_WINDOW	7
 #define VMX_REASON_CPUID	10
+#define VMX_REASON_GETSEC	11
 #define VMX_REASON_HLT		12
 #define VMX_REASON_INVD		13
 #define VMX_REASON_RDPMC	15
 #define VMX_REASON_VMCALL	18
+#define VMX_REASON_VMCLEAR	19 /* VMLAUNCH VMPTRLD VMPTRST VMREAD VMRESUME VMWRITE VMXOFF */
+#define VMX_REASON_VMXON	27
 #define VMX_REASON_CR		28
 #define VMX_REASON_IO		30
 #define VMX_REASON_RDMSR	31
 #define VMX_REASON_WRMSR	32
 #define VMX_REASON_BAD_STATE	33
+#define VMX_REASON_MWAIT	36
+#define VMX_REASON_MONITOR	39
 #define VMX_REASON_EPT		48
 #define VMX_REASON_EPT_WRONG	49
-#define VMX_REASON_WBINVD	54
+#define VMX_REASON_INVEPT	50
 #define VMX_REASON_PREEMPTION	52
+#define VMX_REASON_INVVPID	53
+#define VMX_REASON_WBINVD	54
 #define VMX_REASON_XSETBV	55
+#define VMX_REASON_SEAMCALL	76
+#define VMX_REASON_TDCALL	77
+#define VMX_REASON_FAILED	0x80000000u /* an entry, not an exit */
 
 #ifndef __ASSEMBLER__
 #include "engine/hvm/hvm.h"
 #include "lib/types.h"
 
-/* What the engine keeps for a vCPU, and for a CPU. */
+/* Per-vCPU and per-CPU state of the engine. */
 struct vmx_vcpu {
 	struct hvm_vcpu hvm;
 	bool launched, flush; /* VMLAUNCH is done; translations must go */
@@ -186,9 +196,9 @@ struct vmx_cpu {
 	_Alignas(PAGE_SIZE) uint8_t vmxon[PAGE_SIZE];
 };
 
-/* Runs the guest of this CPU's current VMCS until it exits. General registers but RSP come from r
- * and are left there. False: the processor refuses the VMCS. Interrupts that came meanwhile are
- * taken before the return. */
+/* Runs the guest of this CPU's current VMCS until it exits. General registers except RSP are loaded
+ * from r and stored there. False: the processor rejects the VMCS. Interrupts that arrived meanwhile
+ * are taken before the return. */
 struct regs;
 bool vmx_enter(struct regs *r, bool launched);
 #endif

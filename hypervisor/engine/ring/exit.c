@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Why a ring-1 guest left the processor, and who sees to it. */
+/* Dispatch of exits of a ring-1 guest. */
 #include "arch/cpu.h"
 #include "engine/ring/ring.h"
 #include "guest/guest.h"
@@ -10,7 +10,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	gva_t va = GVA(read_cr2());
 	unsigned error = (unsigned)v->regs->error;
 
-	if (!guest_is_pv(v->guest))
+	if (v->guest->board)
 		va.v = (uint32_t)va.v;
 	switch (mmu_fault(&v->mmu, va, &error)) {
 	case MMU_FILLED:
@@ -42,10 +42,10 @@ static void debug_exception(struct vcpu *v)
 }
 
 /*
- * IRETQ has refused what was to go on: for ring 3 an address that is not canonical, behind an
- * instruction done for it, or a selector whose descriptor is gone. The processor would have gone
- * on, and found out at the next instruction; to the kernel it is that #GP. A kernel's own frame
- * like that is its end: who pushed the next one could not know that it is any better.
+ * IRETQ has faulted on the guest's frame: for ring 3, an address after an emulated instruction that
+ * is not canonical, or a selector whose descriptor was removed. A processor would have faulted at
+ * the next instruction, so the kernel gets that #GP. If the frame was the kernel's own, the guest
+ * ends: another frame pushed there could be just as invalid.
  */
 static void bad_frame(struct vcpu *v)
 {
@@ -79,6 +79,12 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 		ring_exception(v, VECTOR_UD, NO_ERROR);
 		break;
 	case EXIT_BAD_FRAME: bad_frame(v); break;
+	case 9: /* reserved, or of what is not switched on */
+	case 15:
+	case 20 ... 31:
+		vcpu_unknown(v, "an exception");
+		ring_exception(v, vector, (int64_t)v->regs->error);
+		break;
 	default:
 		if (vector < 32) {
 			ring_exception(v, vector, (int64_t)v->regs->error);

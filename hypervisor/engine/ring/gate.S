@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The doors between a ring-1 guest and the hypervisor. Linked at GATE_TEXT, mapped in every address
- * space. Up to the load of CR3 this code runs on the guest's page table, sees nothing of the
- * hypervisor but the gate area, and uses only the stacks there, whose old contents it never reads.
- * No register of the hypervisor's but the constants in gate_data is in the processor meanwhile, since
- * an NMI or a machine check would leave it on a stack that the guest can read.
+ * Entry and exit code between a ring-1 guest and the hypervisor. Linked at GATE_TEXT, mapped in every
+ * address space. Up to the load of CR3 this code runs on the guest's page table: of the hypervisor
+ * it only accesses the gate area, and only uses the stacks there, whose old contents it never reads.
+ * Registers hold no hypervisor data except the constants in gate_data, since an NMI or a machine
+ * check would push them on a stack that the guest can read.
  *
  *   trap, interrupt   gate_vectors -> gate_common -> gate_exit (back in ring_enter's caller)
  *   SYSCALL, SYSENTER gate_syscall -> hypercall in the gate | gate_exit | straight on to ring 1
@@ -76,8 +76,8 @@ gate_vectors:
 	.endr
 
 /*
- * A page fault of ring 3 whose shadow entry says that the guest has no page there either (its
- * reserved bit is set): to the guest at once, unless the last one went this way too.
+ * A page fault of ring 3 whose shadow entry has the reserved bit set, so that the guest has no page
+ * there either: passed to the guest at once, unless the previous one was too.
  */
 gate_page_fault:
 	testb	$PF_RESERVED, (%rsp)
@@ -112,7 +112,7 @@ gate_common:
 	movzbl	15*8(%rsp), %eax
 	movq	%rax, 15*8(%rsp)
 
-/* Leave the guest: the frame is complete; go back to where ring_enter was called. */
+/* Exit from the guest: the frame is complete; return to the caller of ring_enter. */
 gate_exit:
 	cld
 	movq	gate_data+GD_HV_CR3(%rip), %rax
@@ -187,9 +187,9 @@ gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
 	jmp	gate_exit
 
 /*
- * From ring 0: a guest frame that IRETQ refused, an interrupt in the idle loop, or a bug of ours.
- * A refused frame still stands complete at the top of the entry stack, and the general registers
- * are the guest's: make a full exit of it.
+ * From ring 0: a guest frame that IRETQ refused, an interrupt in the idle loop, or a bug. A refused
+ * frame is still complete at the top of the entry stack, and the general registers are the guest's:
+ * turn it into a full exit.
  */
 gate_from_ring0:
 	pushq	%rax

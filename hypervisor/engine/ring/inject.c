@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Sending exceptions, interrupts and events to a ring-1 kernel: what the processor would have done
- * (Intel SDM 3A, chapter 6), done by hand on the kernel's own stack. The stack is written with the
- * kernel's rights through its own page tables, so it can only point the frame at itself.
+ * Injects exceptions, interrupts and events into a ring-1 kernel: pushes the frame that the
+ * processor would have pushed (Intel SDM 3A, chapter 6) on the kernel's own stack. The stack is
+ * written with the kernel's rights through its own page tables, so the kernel can only direct the
+ * frame to its own memory.
  */
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
@@ -41,7 +42,7 @@ static inline void fill_frame(const struct vcpu *v, uint64_t *at, int64_t error)
 	at[4] = r->ss;
 }
 
-/* Where the stack is not one page of the guest's memory. */
+/* If the stack frame is not within one page of the guest's memory. */
 static __attribute__((noinline)) bool push_in_parts(struct vcpu *v, uint64_t sp, int64_t error,
 						    unsigned bytes)
 {
@@ -102,7 +103,7 @@ bool ring_is_pending_return(struct vcpu *v)
 	    v->regs->cs != VENEER_KERNEL_CS)
 		return false;
 	v->page->irq_mask = 0;
-	/* should nothing wait any more, the return itself is tried again */
+	/* if nothing is pending any more, the return itself is retried */
 	v->regs->rip = gate_entry_points[GATE_RETURN_IRET];
 	return true;
 }
@@ -230,7 +231,7 @@ bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 
 void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
-	bool pv = guest_is_pv(v->guest);
+	bool pv = !v->guest->board;
 	struct gate32 gate;
 
 	v->counts[COUNT_EXCEPTION]++;
@@ -254,16 +255,16 @@ void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 }
 
 /*
- * On the entry stack a #DB is of the program that made the INT n: a watched MOV SS breaks one
- * instruction late, behind the INT n, where CS already says ring 1 (CVE-2018-8897). No frame may go
- * on that stack, and a kernel's handler would take it for its own, with the program's GS. It is
- * dropped, as a kernel drops it that finds one in its entry code.
+ * A #DB on the entry stack was caused by the program that executed INT n: a breakpoint on MOV SS
+ * fires one instruction late, after the INT n, when CS is already ring 1 (CVE-2018-8897). No frame
+ * may be pushed on that stack, and the kernel's handler would treat it as a kernel exception, with
+ * the program's GS. It is dropped, as kernels do with one in their entry code.
  */
 void ring_debug(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
-	if (guest_is_pv(v->guest) && (r->cs & 3) == 1 && on_entry_stack(r->rsp))
+	if (!v->guest->board && (r->cs & 3) == 1 && on_entry_stack(r->rsp))
 		r->rflags = (r->rflags & ~(uint64_t)FLAGS_TF) | FLAGS_RF;
 	else
 		ring_exception(v, VECTOR_DB, NO_ERROR);
@@ -278,7 +279,7 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 {
-	bool pv = guest_is_pv(v->guest);
+	bool pv = !v->guest->board;
 	struct gate32 gate;
 
 	v->counts[COUNT_SOFTINT]++;

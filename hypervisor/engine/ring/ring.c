@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ring engine: loading a vCPU into the processor, entering it, and what must be sent to it
- * first. The way in and out of the processor itself is gate.S.
+ * The ring engine: loads a vCPU into the processor, injects what is pending and enters it. gate.S
+ * has the entry and exit code.
  */
 #include "engine/ring/ring.h"
 
@@ -16,7 +16,7 @@
 #include "kernel/panic.h"
 #include "lib/string.h"
 
-/* Into the guest, until it traps: gate.S, ring_enter. */
+/* Runs the guest until it traps: gate.S, ring_enter. */
 static void enter(struct cpu *cpu, struct vcpu *v)
 {
 	uint64_t cr3 = mmu_root(&v->mmu).v, *hv_rsp = &cpu->gate->hv_rsp;
@@ -58,7 +58,7 @@ void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t att
 	invlpg(va);
 }
 
-/* Entries that the gate takes from its data page; only the current vCPU's stand there. */
+/* The guest's entry points in the gate's data page, of the current vCPU only. */
 static void load_entries(struct vcpu *v)
 {
 	struct cpu *cpu = v->cpu;
@@ -111,7 +111,8 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 	}
 }
 
-/* That of a vCPU that begins is loaded as its work: its start is long without that. */
+/* The root of a vCPU that begins is loaded as deferred work: starting it takes long enough without
+ * that. */
 static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 {
 	mmu_unload(&v->mmu);
@@ -120,7 +121,7 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
 
-/* What the vCPU has begun goes on; while some is left, it does not. */
+/* Continues the vCPU's long work; the vCPU does not run before that is done. */
 static void work_part(struct vcpu *v)
 {
 	if (v->mmu.root == MMU_NO_ROOT)
@@ -149,8 +150,9 @@ static bool drop_root(struct vcpu *v, gpa_t root)
 	return mmu_drop_root(v->mmu.mmu, root);
 }
 
-/* A gate to the guest's ring-1 handler, in the IDT itself: no code of ours runs. A trap gate, for
- * an interrupt gate would clear the real IF, and ring 1 would keep the processor for itself. */
+/* A gate in the IDT to the guest's ring-1 handler, without code of the hypervisor. It is a trap
+ * gate, since an interrupt gate would clear the real IF, and ring 1 could then keep the
+ * processor. */
 static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	assert(vector_is_guests(vector));
@@ -170,16 +172,16 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	*cpu->ring->stacks_entry =
 		direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
-	ring_load_selectors(cpu, guest_is_pv(v->guest));
+	ring_load_selectors(cpu, !v->guest->board);
 	load_entries(v);
 
-	write_dr6(DR6_FIXED); /* status bits stay set: whoever ran before may have left some */
+	write_dr6(DR6_FIXED); /* status bits are sticky: the previous vCPU may have left some */
 
 	LOAD_SEG(ds, fit(v, own->ds));
 	LOAD_SEG(es, fit(v, own->es));
 	LOAD_SEG(fs, fit(v, own->fs));
 	LOAD_SEG(gs, fit(v, own->gs));
-	if (guest_is_pv(v->guest)) {
+	if (!v->guest->board) {
 		wrmsr(MSR_FS_BASE, own->fs_base);
 		wrmsr(MSR_GS_BASE, own->gs_base);
 		wrmsr(MSR_KERNEL_GS_BASE, own->kernel_gs_base);
@@ -219,13 +221,13 @@ static void start(struct vcpu *v, gpa_t root)
 	own->ds = own->es = own->fs = own->gs = 0;
 	own->fs_base = own->gs_base = own->kernel_gs_base = 0;
 	own->stepping = own->warned = false;
-	if (guest_is_pv(v->guest))
-		start_pv(v, root);
-	else
+	if (v->guest->board)
 		start_legacy(v);
+	else
+		start_pv(v, root);
 }
 
-/* The store that unmasks must trap from now on, or no longer. */
+/* Makes the store that unmasks trap, or no longer trap. */
 static void arm_window(struct vcpu *v, bool armed)
 {
 	struct mmu *m = &v->guest->mmu;
@@ -250,12 +252,17 @@ static bool masked_kernel(const struct vcpu *v)
 	return v->page->irq_mask && (v->regs->cs & 3) != 3;
 }
 
+/* Seldom looked at, so that the common case does not load what is only compared. */
+static __attribute__((noinline)) bool interrupt_pending(const struct vcpu *v)
+{
+	return v->guest->board->interrupt_pending(v);
+}
+
 static bool deliver_legacy(struct vcpu *v)
 {
-	const struct board *b = v->guest->board;
-	bool waits = v->interrupt_waits && b->interrupt_pending(v);
+	bool waits = v->interrupt_waits && interrupt_pending(v);
 
-	/* a stub that ring 3 has jumped to means nothing */
+	/* ignore stubs that ring 3 has jumped to */
 	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
 		if (v->guest->prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
 			ring_skip_hlt(v); /* the interrupt is what it would have waited for */
@@ -269,10 +276,10 @@ static bool deliver_legacy(struct vcpu *v)
 	}
 	bool now = waits && !masked_kernel(v);
 	arm_window(v, waits && !now);
-	return !now || ring_legacy_interrupt(v, (unsigned)b->acknowledge(v));
+	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
 }
 
-/* A stock kernel with interrupts masked is stepped, because POPF would not trap. */
+/* A stock kernel is single-stepped while its interrupts are masked, because POPF does not trap. */
 static bool step_if_masked(struct vcpu *v)
 {
 	if (v->guest->prepare != PREPARE_STOCK)
@@ -301,7 +308,7 @@ void ring_unmask_trap(struct vcpu *v)
 
 static bool deliver(struct vcpu *v)
 {
-	if (guest_is_pv(v->guest)) {
+	if (!v->guest->board) {
 		if (__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
 			ring_pv_event(v);
 		return v->state == VCPU_RUNNABLE;
@@ -313,7 +320,8 @@ static void run(struct cpu *cpu, struct vcpu *v)
 {
 	bool watched = v->dr7 & DR7_ENABLE;
 
-	if (watched) { /* not before: they hold linear addresses of the guest's, not ours */
+	if (watched) { /* only now: the registers hold linear addresses of the guest, not of the
+			  hypervisor */
 		write_breakpoints(v->dr);
 		write_dr7(v->dr7);
 	}
@@ -363,7 +371,7 @@ static int create_guest(struct guest *g)
 	return 0;
 }
 
-/* Every other vCPU that walks this guest's shadows now has stopped doing so once. */
+/* Waits until every other vCPU that walks this guest's shadows now has stopped once. */
 static void quiesce(struct mmu *m)
 {
 	struct guest *g = container_of(m, struct guest, mmu);
@@ -384,7 +392,7 @@ static void quiesce(struct mmu *m)
 static int create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t at = guest_take(g, sizeof(*v->ring) + (guest_is_pv(g) ? 0 : PAGE_SIZE));
+	mpa_t at = guest_take(g, sizeof(*v->ring) + (g->board ? PAGE_SIZE : 0));
 
 	if (!at.v)
 		return -ENOMEM;
@@ -439,6 +447,8 @@ const struct engine ring_engine = {
 	.unload = unload,
 	.deliver = deliver,
 	.run = run,
+	.code_bits = ring_code_bits,
+	.fetch = ring_fetch,
 	.segment_base = ring_segment_base,
 	.segment_holds = ring_segment_holds,
 	.flags = ring_flags,

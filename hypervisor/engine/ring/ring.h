@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ring engine: guest kernels in ring 1, guest users in ring 3, no help from the processor. */
+/* The ring engine: guest kernels in ring 1, guest users in ring 3, no hardware virtualization. */
 #ifndef VENEER_RING_H
 #define VENEER_RING_H
 
@@ -12,8 +12,8 @@
 struct cpu;
 struct span;
 
-/* What the engine keeps for a vCPU. The gate area shows the first three pages of it, while it is
- * loaded: nothing else may lie in them. */
+/* Per-vCPU state of the engine. The gate area maps its first three pages while it is loaded:
+ * nothing else may be in them. */
 struct ring_vcpu {
 	_Alignas(PAGE_SIZE) uint64_t gdt[PAGE_SIZE / 8]; /* page 0 of GATE_GDT */
 	struct gate64 idt[256];				 /* GATE_IDT */
@@ -53,7 +53,7 @@ struct ring_cpu {
 /* A store to the armed page of the patch window: unmask, then deliver. */
 void ring_unmask_trap(struct vcpu *v);
 
-/* exit.c: sees to what v->regs->vector says */
+/* exit.c: handles the exit in v->regs->vector */
 void ring_exit(struct vcpu *v);
 
 /* inject.c: exceptions and interrupts */
@@ -65,12 +65,14 @@ void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length);
 void ring_pv_event(struct vcpu *v);
 /* Whether the gate's return asks for its event; it is delivered on the way back in. */
 bool ring_is_pending_return(struct vcpu *v);
-void ring_undo_syscall(struct vcpu *v); /* if RIP is where SYSCALL leads that nobody wants */
+void ring_undo_syscall(struct vcpu *v); /* if RIP is the target of SYSCALL without a handler */
 
-/* privileged.c: emulation of one instruction of a legacy kernel, or port I/O of a PV one */
+/* emulate/: one instruction of a legacy kernel, or port I/O of a PV one */
 void ring_emulate(struct vcpu *v);
 void ring_skip_hlt(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
+unsigned ring_code_bits(const struct vcpu *v);
+unsigned ring_fetch(struct vcpu *v, uint8_t *code);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
 /* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */
@@ -92,11 +94,19 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
 void ring_load_ldt(struct vcpu *v);
 void ring_load_selectors(struct cpu *cpu, bool pv);
-/* Takes over what has changed of the table of a legacy guest, as far as it can be read. False: a
- * part of it; what wants it is executed again. */
+/* Updates the copy of a legacy guest's table, as far as it can be read. False: only a part is done;
+ * the instruction that needs it is executed again. */
 bool ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
+/*
+ * Whether a selector may be loaded, SDM 3A 5.6 and 5.8.1; what IRETQ would refuse must be the
+ * guest's exception, not its end. In ring 0, or as that does it for ring 1, DS, ES, FS or GS by
+ * what the processor has; in the guest's own table CS, by code at privilege cpl that goes on at
+ * offset, and SS, for that ring.
+ */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
+bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl);
+bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring);
 
 static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
 {
@@ -106,7 +116,7 @@ static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
 	return v->ring->ldt[index / 512][index % 512];
 }
 
-/* A descriptor as the processor has it; 0: none. */
+/* A descriptor as loaded into the processor's table; 0: none. */
 static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
 {
 	unsigned index = (uint16_t)selector >> 3;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A guest's GDT and LDT under the ring engine; what may stand there is in guest/descriptor.c. */
+/* A guest's GDT and LDT under the ring engine; guest/descriptor.c decides which descriptors are
+ * allowed. */
 #include "arch/cpu.h"
 #include "arch/descriptor.h"
 #include "engine/ring/ring.h"
@@ -58,9 +59,9 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 }
 
 /*
- * What a kernel has of our page of the GDT. A PV kernel has a 64-bit code segment. A legacy one
- * must not: 64-bit mode is the way to the gate area, and to hypercalls. It has the segments that it
- * starts with, and SYSCALL is #UD (SYSENTER #GP, see load_entries).
+ * A kernel's selectors in our page of the GDT. A PV kernel has a 64-bit code segment. A legacy one
+ * must not: 64-bit mode gives access to the gate area and to hypercalls. It has the segments that
+ * it starts with, and SYSCALL is #UD (SYSENTER #GP, see load_entries).
  */
 void ring_load_selectors(struct cpu *cpu, bool pv)
 {
@@ -87,7 +88,7 @@ void ring_load_ldt(struct vcpu *v)
 		return;
 	for (unsigned i = 0; i < pages; i++)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, own->ldt[i], 0);
-	/* nothing of the last one stays: ring 1 can read the gate area */
+	/* clear the previous one: ring 1 can read the gate area */
 	for (unsigned i = pages; i < cpu->ring->ldt_pages; i++)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, NULL, 0);
 	cpu->ring->ldt_pages = pages;
@@ -155,7 +156,6 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 	return ring_ldt_part(v);
 }
 
-/* Whether ring 0 may load the selector into DS, ES, FS or GS without a fault: SDM 3A, 5.6. */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 {
 	unsigned at = selector & ~7u;
@@ -164,11 +164,26 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 	if (selector < 4)
 		return true;
 	if (!(selector & 4) && at == (SEL_BOOT_DS32 & ~7u))
-		return !guest_is_pv(v->guest) && (selector & 3) <= 1;
+		return v->guest->board && (selector & 3) <= 1;
 	d = ring_descriptor(v, selector);
-	if (!(d & DESC_P) || !(d & DESC_S))
-		return false;
-	if (d & DESC_CODE)
-		return (d & DESC_WRITE) && ((d & DESC_CONFORM) || (selector & 3) <= desc_dpl(d));
-	return (selector & 3) <= desc_dpl(d);
+	return (d & DESC_P) && desc_readable(d) && desc_reachable(d, selector & 3);
+}
+
+bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
+{
+	uint64_t d;
+
+	if (selector >= SEL_GUEST_MAX)
+		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
+	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&
+	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) &&
+	       offset <= desc_limit(d);
+}
+
+bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring)
+{
+	uint64_t d;
+
+	return (selector & 3) == ring && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
+	       desc_writable(d) && desc_dpl(d) == ring;
 }

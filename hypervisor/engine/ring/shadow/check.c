@@ -161,8 +161,8 @@ static bool check_lists(const struct mmu *m, struct table_report *r)
 		    !check_list(m, m->unkinded[kind], SHADOW_FREE, kind, &free, r))
 			return false;
 	if (!check_list(m, m->dying, SHADOW_DYING, -1, &others, r) ||
-	    !check_list(m, m->resting, SHADOW_RESTING, -1, &others, r) ||
-	    !check_list(m, m->rested, SHADOW_RESTING, -1, &others, r) ||
+	    !check_list(m, m->limbo, SHADOW_LIMBO, -1, &others, r) ||
+	    !check_list(m, m->limbo_over, SHADOW_LIMBO, -1, &others, r) ||
 	    !check_buckets(m, &keyed, r))
 		return false;
 	for (unsigned i = 0; i < m->pool_pages; i++) {
@@ -174,8 +174,7 @@ static bool check_lists(const struct mmu *m, struct table_report *r)
 	}
 	r->level = 0;
 	if (free != state[SHADOW_FREE] || free != m->pool_free ||
-	    others != state[SHADOW_DYING] + state[SHADOW_RESTING] || keyed != keys ||
-	    lent != m->lent)
+	    others != state[SHADOW_DYING] + state[SHADOW_LIMBO] || keyed != keys || lent != m->lent)
 		return broken(r, "lists that have lost a page", 0, 0);
 	return true;
 }
@@ -238,7 +237,7 @@ static bool check_all(struct mmu *m, struct table_report *r)
 		return false;
 	for (unsigned i = 0; i < m->pool_pages; i++) {
 		unsigned state = m->shadow[i].state;
-		bool zero = state == SHADOW_FREE || state == SHADOW_RESTING;
+		bool zero = state == SHADOW_FREE || state == SHADOW_LIMBO;
 
 		if (!(zero ? check_zero(m, i, r) : check_table(m, i, r)))
 			return false;

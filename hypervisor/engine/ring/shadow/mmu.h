@@ -65,10 +65,10 @@ enum shadow_kind {
 };
 
 enum shadow_state {
-	SHADOW_FREE,	/* all zero */
-	SHADOW_USED,	/* found by its key or by a link */
-	SHADOW_DYING,	/* nothing links to it, but it has entries still */
-	SHADOW_RESTING, /* all zero, but another vCPU may still be walking it */
+	SHADOW_FREE,  /* all zero */
+	SHADOW_USED,  /* found by its key or by a link */
+	SHADOW_DYING, /* nothing links to it, but it has entries still */
+	SHADOW_LIMBO, /* all zero, but another vCPU may still be walking it */
 };
 
 struct shadow {
@@ -112,7 +112,7 @@ struct mmu {
 	/* from here to retired, 0 means that all is empty (clear_lists) */
 	unsigned pool_free;
 	uint16_t free[SHADOW_KINDS], dying;
-	uint16_t resting, rested;	 /* the latter: every other vCPU has left the guest since */
+	uint16_t limbo, limbo_over;	 /* the latter: every other vCPU has left the guest since */
 	uint16_t unkinded[SHADOW_KINDS]; /* free pages that a scan is about, by their old kinds */
 	unsigned scan_at;		 /* the group that it has come to, of all in the pool */
 	bool scanning, scanned;		 /* ...; all free pages keep their kinds */

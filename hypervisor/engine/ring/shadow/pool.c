@@ -234,7 +234,7 @@ void shadow_reap(struct mmu *m)
 	if (m->shadow[page].kind == 4)
 		shadow_table(m, page)[GATE_SLOT] = 0;
 	if (m->quiesce)
-		push(m, &m->resting, page, SHADOW_RESTING);
+		push(m, &m->limbo, page, SHADOW_LIMBO);
 	else
 		push_free(m, page);
 }
@@ -260,18 +260,18 @@ unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
 }
 
 /* Others may be walking what rests: once they have left the guest, they are not. */
-static void end_rest(struct mmu *m)
+static void end_limbo(struct mmu *m)
 {
 	m->quiesce(m);
 	m->budget -= WAIT_COST;
-	m->rested = m->resting;
-	m->resting = 0;
+	m->limbo_over = m->limbo;
+	m->limbo = 0;
 }
 
-static void free_rested(struct mmu *m)
+static void free_limbo(struct mmu *m)
 {
-	for (; m->rested && m->budget > 0; m->budget--)
-		push_free(m, pop(m, &m->rested));
+	for (; m->limbo_over && m->budget > 0; m->budget--)
+		push_free(m, pop(m, &m->limbo_over));
 }
 
 bool shadow_root_in_use(const struct mmu *m, unsigned page)
@@ -433,10 +433,10 @@ void shadow_make_room(struct mmu *m)
 		scan_part(m);
 	else if (m->dying)
 		shadow_reap(m);
-	else if (m->rested)
-		free_rested(m);
-	else if (m->resting)
-		end_rest(m);
+	else if (m->limbo_over)
+		free_limbo(m);
+	else if (m->limbo)
+		end_limbo(m);
 	else if (!m->scanned && m->pool_free > m->pool_pages / 8)
 		begin_scan(m);
 	else if (drop_oldest_root(m))

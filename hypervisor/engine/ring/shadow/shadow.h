@@ -31,7 +31,7 @@
  *
  * Life of a page: SHADOW_FREE, with its kind or without one; SHADOW_USED; SHADOW_DYING from the
  * moment when its last link goes, with its entries; these are cleared when room is wanted, which
- * may bring others there; then, if the vCPUs run on several CPUs, SHADOW_RESTING until every other
+ * may bring others there; then, if the vCPUs run on several CPUs, SHADOW_LIMBO until every other
  * vCPU has left the guest once, for a processor may be walking it until then.
  *
  * Counts are exact, as mmu_check shows: there are at most MMU_POOL_MAX * 512 entries, which fits.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* How a machine has ended, and what is left of it. */
+/* The exit status after the machine has ended, and its remaining output. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "run.h"
 #include "stay.h"
 
-int verdict(struct machine *m, struct script *s, int status)
+int outcome(struct machine *m, struct script *s, int status)
 {
 	bool done = script_is_done(s, "not done when the machine went down");
 
@@ -16,7 +16,7 @@ int verdict(struct machine *m, struct script *s, int status)
 		fprintf(stderr, "veneer: the hypervisor did not start\n");
 	else if (m->started && !m->done && !m->panicked)
 		fprintf(stderr,
-			"veneer: the machine went down in the middle (the emulator's exit status "
+			"veneer: the machine stopped unexpectedly (the emulator's exit status "
 			"is %d)\n",
 			status);
 	else if (m->well && !machine_is_well(m, status))
@@ -27,14 +27,14 @@ int verdict(struct machine *m, struct script *s, int status)
 	return done && machine_is_well(m, status) ? RUN_WELL : RUN_NOT_WELL;
 }
 
-int verdict_log(struct output *o)
+int outcome_log(struct output *o)
 {
 	if (!o->log || !fclose(o->log) || o->failed)
 		return 0;
 	return run_fail(o->log_name, strerror(errno));
 }
 
-int verdict_stay(const char *written, const char *path)
+int outcome_stay(const char *written, const char *path)
 {
 	struct stay s;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "way.h"
+#include "configuration.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +17,15 @@ struct files {
 	const char *bundle, *events, *stay;
 };
 
-/* An emulator gains nothing by them, and Bochs looks like a processor that wants them. */
-const char *way_mitigations(const struct way *w)
+/* They are useless in an emulator, and Bochs reports a processor that needs them. */
+const char *configuration_mitigations(const struct configuration *w)
 {
 	if (!strcmp(w->prep, WAY_MEASURES))
 		return "retpoline rsb ibpb verw";
 	return w->machine == HARDWARE ? "auto" : "off";
 }
 
-int way_bundle(const char *conf, const char *path)
+int configuration_bundle(const char *conf, const char *path)
 {
 	char directory[4096];
 	struct bundle_source b = { .conf_path = "veneer.conf",
@@ -40,7 +40,7 @@ int way_bundle(const char *conf, const char *path)
 	return err;
 }
 
-/* Of our hypervisor, where QEMU's plugins count. */
+/* Only with Veneer, in QEMU, where plugins can count. */
 static bool has_stays(const struct setup *s, enum machine_kind kind)
 {
 	return kind == QEMU && *s->conf;
@@ -84,17 +84,17 @@ static int start_bochs(const struct setup *s, const struct files *files, struct 
 	return bochs_start(&b, m);
 }
 
-/* Takes what the console says until the machine ends. Bochs has no port that ends it for a program
- * on the bare machine. */
-static bool take_lines(struct results *r, unsigned way, struct machine *m)
+/* Parses console output until the machine ends. In Bochs a program on the bare machine has no port
+ * that ends the machine. */
+static bool take_lines(struct results *r, unsigned config, struct machine *m)
 {
 	enum machine_event event;
 	const char *text;
 
 	while ((event = machine_read(m, TIMEOUT_MS, &text)) < MACHINE_SILENT) {
 		if (event == MACHINE_SAYS)
-			results_take(r, way, text);
-		if (is_native(r, way) && r->run[way].ended)
+			results_take(r, config, text);
+		if (is_native(r, config) && r->run[config].ended)
 			break;
 	}
 	if (event != MACHINE_ENDED)
@@ -103,30 +103,31 @@ static bool take_lines(struct results *r, unsigned way, struct machine *m)
 	return event == MACHINE_ENDED;
 }
 
-static int run_with(struct results *r, unsigned way, const struct setup *s,
+static int run_with(struct results *r, unsigned config, const struct setup *s,
 		    const struct files *files)
 {
-	const struct way *w = &r->way[way];
+	const struct configuration *w = &r->configuration[config];
 	struct machine m;
 	long start = now_ms();
 
-	if (*s->conf && way_bundle(s->conf, files->bundle))
+	if (*s->conf && configuration_bundle(s->conf, files->bundle))
 		return -1;
 	if (w->machine == BOCHS ? start_bochs(s, files, &m) : start_qemu(s, w->machine, files, &m))
 		return -1;
-	bool ended = take_lines(r, way, &m);
+	bool ended = take_lines(r, config, &m);
 	bochs_clean();
-	r->run[way].wall_ms = now_ms() - start;
-	if (!r->run[way].ended) {
+	r->run[config].wall_ms = now_ms() - start;
+	if (!r->run[config].ended) {
 		fprintf(stderr,
 			"veneer: %s, %s in %s: the measurement did not come to its end (%s)\n",
 			r->guest, w->title, machine_title(r, w->machine),
 			ended ? "the machine ended early" : "out of time");
 		return -1;
 	}
-	if (has_stays(s, w->machine) && stay_read(files->stay, &r->run[way].stay))
+	if (has_stays(s, w->machine) && stay_read(files->stay, &r->run[config].stay))
 		return -1;
-	return w->machine == QEMU && !s->uncounted ? results_take_events(r, way, files->events) : 0;
+	return w->machine == QEMU && !s->uncounted ? results_take_events(r, config, files->events)
+						   : 0;
 }
 
 static void remove_files(const struct files *files)
@@ -136,7 +137,7 @@ static void remove_files(const struct files *files)
 	temporary_remove(files->stay);
 }
 
-int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet)
+int run_configuration(struct results *r, unsigned config, const struct setup *s, bool quiet)
 {
 	const struct files files = { temporary_file("bundle"), temporary_file("events"),
 				     temporary_file("stay") };
@@ -144,9 +145,10 @@ int run_way(struct results *r, unsigned way, const struct setup *s, bool quiet)
 
 	if (!quiet)
 		fprintf(stderr, "veneer: measuring %s, %s, in %s ...\n", r->guest,
-			r->way[way].title, machine_title(r, r->way[way].machine));
+			r->configuration[config].title,
+			machine_title(r, r->configuration[config].machine));
 	if (files.bundle && files.events && files.stay)
-		err = run_with(r, way, s, &files);
+		err = run_with(r, config, s, &files);
 	remove_files(&files);
 	return err;
 }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Segment registers and far transfers. */
+#include "arch/cpu.h"
+#include "engine/ring/emulate/emulate.h"
+#include "lib/string.h"
+
+/* The selector the guest believes it loaded. */
+static uint16_t shown_selector(const struct vcpu *v, unsigned seg)
+{
+	uint16_t s = ring_selector(v, seg);
+
+	return (seg == 1 || seg == 2) && (s & 3) == 1 ? s & ~3u : s;
+}
+
+enum outcome emulate_mov_from_seg(struct vcpu *v, const struct insn *i)
+{
+	return ring_store_operand(v, i, shown_selector(v, i->reg));
+}
+
+enum outcome emulate_push_seg(struct vcpu *v, const struct insn *i)
+{
+	return ring_push(v, shown_selector(v, i->reg), i->width) ? DONE : JUMPED;
+}
+
+static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
+{
+	uint32_t s = selector;
+
+	if (!ring_gdt_load(v)) /* it may have changed since */
+		return false;
+	if (seg == 2 ? selector >= SEL_GUEST_MAX || !ring_stack_fits(v, selector, 0)
+		     : !ring_selector_fits(v, selector)) {
+		ring_exception(v, VECTOR_GP, selector & ~3u);
+		return false;
+	}
+	switch (seg) {
+	case 0: __asm__ volatile("movl %0, %%es" ::"r"(s)); break;
+	case 2: v->regs->ss = (selector & ~3u) | 1; break;
+	case 3: __asm__ volatile("movl %0, %%ds" ::"r"(s)); break;
+	case 4: __asm__ volatile("movl %0, %%fs" ::"r"(s)); break;
+	default: __asm__ volatile("movl %0, %%gs" ::"r"(s)); break;
+	}
+	return true;
+}
+
+enum outcome emulate_mov_to_seg(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+
+	if (!ring_load_operand16(v, i, &selector))
+		return JUMPED;
+	return load_segment(v, i->reg, selector) ? DONE : JUMPED;
+}
+
+enum outcome emulate_pop_seg(struct vcpu *v, const struct insn *i)
+{
+	uint32_t selector;
+
+	if (!ring_pop(v, &selector, 1, i->width) || !load_segment(v, i->reg, (uint16_t)selector))
+		return JUMPED;
+	ring_release(v, i->width);
+	return DONE;
+}
+
+/* From the instruction itself, or from where it says. */
+static bool load_far_pointer(struct vcpu *v, const struct insn *i, uint16_t *selector,
+			     uint32_t *offset)
+{
+	uint8_t pointer[6];
+
+	if (i->op == INSN_JMP_FAR || i->op == INSN_CALL_FAR) {
+		*selector = i->imm;
+		*offset = i->disp;
+		return true;
+	}
+	if (!ring_load_memory(v, i, pointer, i->width + 2u))
+		return false;
+	*offset = 0;
+	memcpy(offset, pointer, i->width);
+	memcpy(selector, pointer + i->width, 2);
+	return true;
+}
+
+enum outcome emulate_load_far(struct vcpu *v, const struct insn *i)
+{
+	uint32_t offset;
+	uint16_t selector;
+
+	if (!load_far_pointer(v, i, &selector, &offset) || !load_segment(v, i->imm, selector))
+		return JUMPED;
+	operand_set_register(v, i->reg, offset, i->width);
+	return DONE;
+}
+
+static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
+{
+	uint64_t d;
+
+	if (!ring_gdt_load(v))
+		return false;
+	if ((selector & 3) > virtual_cpl(v->regs->cs) ||
+	    !ring_code_fits(v, selector, offset, virtual_cpl(v->regs->cs))) {
+		if (ring_gdt_read(v, selector, &d) && (d & DESC_P) && !(d & DESC_S))
+			vcpu_unknown(v, "a far transfer by a gate or to a task");
+		ring_exception(v, VECTOR_GP, selector & ~3u);
+		return false;
+	}
+	v->regs->cs = (selector & ~3u) | 1;
+	v->regs->rip = offset;
+	return true;
+}
+
+enum outcome emulate_jmp_far(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+	uint32_t offset;
+
+	if (load_far_pointer(v, i, &selector, &offset))
+		jump_far(v, selector, offset);
+	return JUMPED;
+}
+
+enum outcome emulate_call_far(struct vcpu *v, const struct insn *i)
+{
+	uint64_t sp = v->regs->rsp;
+	uint32_t next = (uint32_t)v->regs->rip + i->length, offset;
+	uint16_t selector;
+
+	if (!load_far_pointer(v, i, &selector, &offset) ||
+	    !ring_push(v, shown_selector(v, 1), i->width))
+		return JUMPED;
+	if (!ring_push(v, next, i->width) || !jump_far(v, selector, offset))
+		v->regs->rsp = sp;
+	return JUMPED;
+}
+
+/* To ring 3 the stack comes along, behind the bytes to release. */
+static enum outcome ret_far_to_user(struct vcpu *v, const struct insn *i, const uint32_t *frame)
+{
+	uint32_t stack[2];
+
+	if (!ring_code_fits(v, (uint16_t)frame[1], frame[0], 3))
+		return REFUSE;
+	if (!ring_load_stack(v, 2u * i->width + i->imm, stack, sizeof(stack)))
+		return JUMPED;
+	if (!ring_stack_fits(v, (uint16_t)stack[1], 3))
+		return REFUSE;
+	v->regs->rip = frame[0];
+	v->regs->cs = (uint16_t)frame[1];
+	v->regs->rsp = stack[0] + i->imm;
+	v->regs->ss = (uint16_t)stack[1];
+	return JUMPED;
+}
+
+enum outcome emulate_ret_far(struct vcpu *v, const struct insn *i)
+{
+	uint32_t frame[2];
+
+	if (!ring_pop(v, frame, 2, i->width))
+		return JUMPED;
+	if ((frame[1] & 3) == 3)
+		return i->width == 4 ? ret_far_to_user(v, i, frame) : REFUSE;
+	if (jump_far(v, (uint16_t)(frame[1] & ~3u), frame[0]))
+		ring_release(v, 2 * i->width + i->imm);
+	return JUMPED;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Descriptor tables: GDTR, IDTR, LDTR, TR, and what a descriptor is. */
+#include "arch/cpu.h"
+#include "engine/ring/emulate/emulate.h"
+#include "guest/console.h"
+
+struct table_register {
+	uint16_t limit;
+	uint32_t base;
+} __attribute__((packed));
+
+enum outcome emulate_store_table(struct vcpu *v, const struct insn *i)
+{
+	const struct legacy_state *l = &v->legacy;
+	bool idt = i->op == INSN_SIDT, pv = !v->guest->board;
+	uint64_t base = idt ? l->idt_base : pv ? v->pv_gdt_base : l->gdt_base;
+	uint64_t limit = idt ? l->idt_limit : pv ? v->pv_gdt_limit : l->gdt_limit;
+	uint64_t table[2] = { (limit & 0xffff) | base << 16, base >> 48 };
+
+	return ring_store_memory(v, i, table, pv ? 10 : 6) ? DONE : JUMPED;
+}
+
+/* Once in a life of the guest. */
+static void warn_if_not_flat(struct vcpu *v)
+{
+	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->ring->warned; i++) {
+		uint64_t d = v->ring->gdt[i];
+
+		if (!d || (d & DESC_CODE) || !desc_base(d))
+			continue;
+		v->ring->warned = true;
+		console_guest_notice(v->guest,
+				     "GDT entry %u has a base: rewritten code that runs with it "
+				     "in DS is not safe",
+				     i);
+	}
+}
+
+enum outcome emulate_load_table(struct vcpu *v, const struct insn *i)
+{
+	struct table_register t;
+
+	if (!ring_load_memory(v, i, &t, sizeof(t)))
+		return JUMPED;
+	if (i->op == INSN_LIDT) {
+		v->legacy.idt_base = t.base;
+		v->legacy.idt_limit = t.limit;
+		return DONE;
+	}
+	v->legacy.gdt_base = t.base;
+	v->legacy.gdt_limit = t.limit;
+	if (!ring_gdt_load(v))
+		return JUMPED;
+	if (v->guest->prepare == PREPARE_REWRITTEN)
+		warn_if_not_flat(v);
+	return DONE;
+}
+
+/* SLDT, STR, SMSW */
+enum outcome emulate_store_word(struct vcpu *v, const struct insn *i)
+{
+	const struct legacy_state *l = &v->legacy;
+
+	return ring_store_operand(v, i,
+				  i->op == INSN_SLDT  ? l->ldtr
+				  : i->op == INSN_STR ? l->tr
+						      : l->cr0);
+}
+
+enum outcome emulate_lldt(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+
+	if (!ring_load_operand16(v, i, &selector))
+		return JUMPED;
+	if (selector & ~3u) {
+		guest_crash(v->guest, "LLDT %x: local descriptor tables are not offered", selector);
+		return JUMPED;
+	}
+	v->legacy.ldtr = selector;
+	return DONE;
+}
+
+enum outcome emulate_ltr(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+	uint64_t d;
+
+	if (!ring_load_operand16(v, i, &selector))
+		return JUMPED;
+	if (!ring_gdt_read(v, selector, &d) || (d & DESC_S) || desc_type(d) != DESC_TYPE_TSS32 ||
+	    !(d & DESC_P)) {
+		ring_exception(v, VECTOR_GP, selector & ~3u);
+		return JUMPED;
+	}
+	v->legacy.tr = selector;
+	v->legacy.tr_base = desc_base(d);
+	v->legacy.tr_limit = desc_limit(d);
+	d |= 2ull << 40; /* busy */
+	gva_t at = GVA((uint32_t)(v->legacy.gdt_base + (selector & ~7u)));
+	return operand_store(v, at, &d, sizeof(d)) ? DONE : JUMPED;
+}
+
+/* VERR, VERW, LAR, LSL: what a descriptor is to the kernel in its ring 0. */
+enum outcome emulate_ask(struct vcpu *v, const struct insn *i)
+{
+	uint16_t selector;
+	uint64_t d;
+
+	if (!ring_load_operand16(v, i, &selector))
+		return JUMPED;
+	bool ok = ring_gdt_read(v, selector, &d) &&
+		  desc_reachable(d, MAX(virtual_cpl(v->regs->cs), selector & 3u));
+	if (ok && i->op == INSN_VERR)
+		ok = desc_readable(d);
+	else if (ok && i->op == INSN_VERW)
+		ok = desc_writable(d);
+	else if (ok)
+		operand_set_register(v, i->reg,
+				     i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
+				     i->width);
+	v->regs->rflags = (v->regs->rflags & ~0x40ull) | (ok ? 0x40 : 0); /* ZF */
+	return DONE;
+}

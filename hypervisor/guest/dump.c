@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What is told of a vCPU: at a crash, and where an engine meets what it does not know. */
+#include "guest/console.h"
+#include "guest/guest.h"
+#include "lib/string.h"
+
+/* Where it is, and what brought it here. Whole lines are formatted once: this is one long stay. */
+static void tell_place(struct vcpu *v, const char *before, const char *behind)
+{
+	static const char digit[] = "0123456789abcdef";
+	const struct engine *e = v->engine;
+	const struct regs *r = v->regs;
+	uint8_t code[INSN_BYTES];
+	char text[3 * INSN_BYTES + 1], *to = text;
+	unsigned bytes = e->fetch(v, code);
+
+	for (unsigned i = 0; i < bytes; i++) {
+		*to++ = ' ';
+		*to++ = digit[code[i] >> 4];
+		*to++ = digit[code[i] & 15];
+	}
+	*to = 0;
+	console_guest_notice(
+		v->guest,
+		"%srip %04lx:%016lx rflags %08x cpl %u %s 0x%lx error %lx, %u-bit code%s%s", before,
+		r->cs, r->rip, e->flags(v), (unsigned)(r->cs & 3), e->reason, r->vector, r->error,
+		e->code_bits(v), text, behind);
+}
+
+void vcpu_dump(struct vcpu *v)
+{
+	struct guest *g = v->guest;
+	const struct regs *r = v->regs;
+
+	if (v->engine->gather)
+		v->engine->gather(v);
+	tell_place(v, "", "");
+	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
+			     r->rcx, r->rdx);
+	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,
+			     r->rbp, r->ss, r->rsp);
+	if (v->engine->code_bits(v) == 64)
+		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
+				     r->r10, r->r11);
+	console_guest_notice(g, "root %lx cr0 %08lx cr2 %lx cr4 %08lx gdt %08lx idt %08lx",
+			     v->mmu.paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
+			     v->legacy.gdt_base, v->legacy.idt_base);
+}
+
+#define UNKNOWN_LINES 4 /* in a life of the vCPU: a guest must not fill the console */
+
+void vcpu_unknown(struct vcpu *v, const char *what)
+{
+	char before[64];
+
+	if (v->unknown == UNKNOWN_LINES)
+		return;
+	v->unknown++;
+	format(before, sizeof(before), "unknown to engine %s: %s: ", v->engine->name, what);
+	tell_place(v, before, v->unknown == UNKNOWN_LINES ? "; others will not be told" : "");
+}
