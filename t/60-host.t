@@ -27,7 +27,7 @@ like($text, qr/no command "nonsense"/, 'is named');
 my ($version) = slurp('hypervisor/host/version.h') =~ /VENEER_VERSION "(.*?)"/;
 my ($newest) = slurp('CHANGELOG.md') =~ /^## \[?v?([^\s\]]+)/m;
 ($status, $text) = veneer('--version');
-is("$status $text", "0 veneer $version, guest interface 1.2\n", '--version');
+is("$status $text", "0 veneer $version, guest interface 1.3\n", '--version');
 ok($newest eq 'Unreleased' ? $version =~ /-dev$/ : $version eq $newest, 'is what the changes say') or diag("$version, $newest");
 
 # --- values of options: one line says which, and what is allowed ---
