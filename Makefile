@@ -53,7 +53,8 @@ help:
 .DELETE_ON_ERROR:
 .PHONY: all run run-linux check bench linux install clean packages iso
 
-PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
+PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html \
+	$(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
 	$(BUILD)/rtos-rewritten.elf $(BUILD)/invaders.elf $(BUILD)/demo.conf
 
 all: $(PRODUCTS)
@@ -61,7 +62,7 @@ all: $(PRODUCTS)
 # What building, running and testing needs, by the file that shows it is there.
 PACKAGES := gcc:/usr/bin/gcc libc6-dev:/usr/include/stdio.h binutils:/usr/bin/ld \
 	libzydis-dev:/usr/include/Zydis/Zydis.h libelf-dev:/usr/include/libelf.h \
-	libpng-dev:/usr/include/png.h linux-libc-dev:/usr/include/linux/kvm.h \
+	libpng-dev:/usr/include/png.h libjansson-dev:/usr/include/jansson.h linux-libc-dev:/usr/include/linux/kvm.h \
 	qemu-system-x86:/usr/bin/qemu-system-x86_64 grub-invaders:/boot/invaders.exec \
 	grub-common:/usr/share/grub/unicode.pf2 gnuplot-nox:/usr/bin/gnuplot cpio:/usr/bin/cpio \
 	perl:/usr/bin/prove jq:/usr/bin/jq cloc:/usr/bin/cloc
@@ -125,7 +126,7 @@ $(BUILD)/demo.conf: hypervisor/host/demo.conf
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-$(BUILD)/costs.csv: bench/costs.csv
+$(BUILD)/costs.csv $(BUILD)/page.html: $(BUILD)/%: bench/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
@@ -178,7 +179,7 @@ $(KVM)/kvmrun.cpio.gz: bench/guest/kvmrun.c $(BUILD)/rtos-pc.elf $(KVM)/vmlinuz
 	$(Q)i=0; for m in $(KVM_MODULES); do cp $(KVM)/modules/$$m $(KVM)/root/modules/$$i.ko && i=$$((i + 1)); done
 	$(Q)cd $(KVM)/root && find . | cpio --quiet -o -H newc -R 0:0 | gzip -n9 > ../kvmrun.cpio.gz
 
-bench: all linux $(if $(PEERS),$(BUILD)/xen.elf $(KVM)/kvmrun.cpio.gz)
+bench: all linux check-packages $(if $(PEERS),$(BUILD)/xen.elf $(KVM)/kvmrun.cpio.gz)
 	$(Q)$(BUILD)/veneer bench --linux $(if $(PEERS),--peers)
 
 install: all
@@ -186,7 +187,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/veneer
 	install -m 755 $(BUILD)/veneer $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf $(BUILD)/rtos-rewritten.elf \
-		$(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(DESTDIR)$(PREFIX)/lib/veneer/
+		$(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html $(DESTDIR)$(PREFIX)/lib/veneer/
 	install -m 644 hypervisor/host/veneer.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 hypervisor/abi/veneer.h $(DESTDIR)$(PREFIX)/include/veneer/
 

@@ -7,12 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "bochs.h"
 #include "compare.h"
 #include "html.h"
 #include "machine.h"
 #include "metal.h"
 #include "options.h"
+#include "program.h"
+#include "qemu.h"
 #include "table.h"
 #include "configuration.h"
 
@@ -159,10 +163,23 @@ static int compare_with(const struct options *o)
 	return compare_results(o->compare, path, o->worse) ? 1 : 0;
 }
 
+static int tools_missing(const struct options *o)
+{
+	static const struct need need = { "gnuplot", "gnuplot-nox" };
+
+	return qemu_missing() || (o->bochs && bochs_missing()) ||
+	       name_missing(&need, 1, "the report's charts");
+}
+
 /* Reports every possible error before measuring. */
 static int prepare(const struct options *o, struct costs *costs)
 {
-	return costs_read(costs, o->costs ? o->costs : library_path("costs.csv")) ||
+	if (access(library_path(HTML_TEMPLATE), R_OK)) {
+		fprintf(stderr, "veneer: %s: %s\n", library_path(HTML_TEMPLATE), strerror(errno));
+		return -1;
+	}
+	return tools_missing(o) ||
+			       costs_read(costs, o->costs ? o->costs : library_path("costs.csv")) ||
 			       (o->compare && compare_check(o->compare)) ||
 			       (o->log && metal_check(o->log)) || make_directory(o->output)
 		       ? -1

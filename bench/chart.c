@@ -65,10 +65,10 @@ static void write_script(FILE *g, const char *svg, const struct bar *bars, unsig
 		"set terminal svg noenhanced size 390,%u font 'sans-serif,13'\nset output '%s'\n"
 		"unset key\nset border 2\n%s logscale x\nset xrange [%g:%g]\n"
 		"set yrange [%g:-0.7]\nset ytics nomirror scale 0\nset xtics nomirror scale 0.4\n"
-		"set lmargin 19\nset xlabel '%s' offset 0,0.3\nset grid x\nset format x "
+		"set lmargin 19\nset xlabel '%s%s' offset 0,0.3\nset grid x\nset format x "
 		"'%%g'\n%s\n",
 		n * 18 + 58, svg, narrow ? "unset" : "set", low, high, n - 0.3, unit,
-		high / low > 10000 ? "set xtics 100" : "");
+		narrow ? "" : ", log scale", high / low > 10000 ? "set xtics 100" : "");
 	write_data(g, bars, n, low);
 	fprintf(g,
 		"plot $d using (%g):0:(%g):2:($0-0.36):($0+0.36):3:ytic(1) with boxxyerror "
@@ -78,7 +78,7 @@ static void write_script(FILE *g, const char *svg, const struct bar *bars, unsig
 }
 
 /* Copies gnuplot's file without the parts that an embedded SVG does not need. */
-static int copy_svg(FILE *page, const char *path, const char *title)
+static int copy_svg(FILE *page, const char *path)
 {
 	FILE *f = fopen(path, "r");
 	char line[4096];
@@ -87,23 +87,18 @@ static int copy_svg(FILE *page, const char *path, const char *title)
 	while (f && fgets(line, sizeof(line), f)) {
 		char *at = inside ? line : strstr(line, "<svg");
 
-		if (at && !inside)
-			fprintf(page, "<figure role=\"img\" aria-label=\"%s\">", title);
 		inside |= at != NULL;
 		symbols |= at && strstr(at, "<defs>"); /* none is used */
 		if (at && !symbols)
 			fputs(at, page);
 		symbols &= !strstr(line, "</defs>");
 	}
-	if (inside)
-		fprintf(page, "</figure>\n");
 	if (f)
 		fclose(f);
 	return inside ? 0 : -1;
 }
 
-int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit,
-		const char *title)
+int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit)
 {
 	const char *path = temporary_file("chart");
 	int err = -1;
@@ -111,7 +106,7 @@ int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, con
 
 	if (g) {
 		write_script(g, path, bars, n, base, unit);
-		err = pclose(g) ? -1 : copy_svg(page, path, title);
+		err = pclose(g) ? -1 : copy_svg(page, path);
 	}
 	temporary_remove(path);
 	return err;

@@ -19,9 +19,7 @@ struct bar {
 /* Style for the page. */
 extern const char chart_style[];
 
-/* Bars start at base: 1 for counts and ratios. title is for screen readers. Returns 0, or -1 if
- * gnuplot is missing or failed. */
-int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit,
-		const char *title);
+/* Bars start at base: 1 for counts and ratios. Returns 0, or -1 if gnuplot is missing or failed. */
+int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit);
 
 #endif

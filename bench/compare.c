@@ -2,59 +2,92 @@
 #include "compare.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 4096
-
 struct entry {
-	char machine[16], guest[16], prep[24], engine[16], op[40], metric[24];
+	const char *machine, *guest, *prep, *engine, *op, *metric; /* point into json */
 	double value;
 };
 
 struct file {
-	struct entry row[ROWS_MAX];
-	unsigned rows;
+	json_t *json;
+	struct entry *row;
+	size_t rows;
 };
 
-/* results_json writes one result per line. */
-static bool read_entry(const char *line, struct entry *e)
+static void release(struct file *f)
 {
-	return sscanf(line,
-		      " {\"machine\": \"%15[^\"]\", \"guest\": \"%15[^\"]\", \"prep\": "
-		      "\"%23[^\"]\", "
-		      "\"engine\": \"%15[^\"]\", \"op\": \"%39[^\"]\", \"metric\": \"%23[^\"]\", "
-		      "\"value\": %lf",
-		      e->machine, e->guest, e->prep, e->engine, e->op, e->metric, &e->value) == 7;
+	json_decref(f->json);
+	free(f->row);
+	*f = (struct file){ 0 };
 }
 
-static int read_results(const char *path, struct file *to)
+static int fail(struct file *f, const char *path, const char *why)
 {
-	FILE *f = fopen(path, "r");
-	char line[2048];
-
-	to->rows = 0;
-	while (f && to->rows < ROWS_MAX && fgets(line, sizeof(line), f))
-		to->rows += read_entry(line, &to->row[to->rows]);
-	if (f && to->rows) {
-		fclose(f);
-		return 0;
-	}
-	fprintf(stderr, "veneer: %s: %s\n", path,
-		f ? "no results in it: want a results.json of veneer bench" : strerror(errno));
-	if (f)
-		fclose(f);
+	fprintf(stderr, "veneer: %s: %s\n", path, why);
+	release(f);
 	return -1;
+}
+
+static int take_entries(struct file *f, const char *path, json_t *results)
+{
+	json_error_t error;
+	json_t *result;
+	size_t i;
+	char why[sizeof(error.text) + 40];
+
+	f->row = calloc(json_array_size(results), sizeof(*f->row));
+	if (!f->row)
+		return fail(f, path, strerror(ENOMEM));
+	json_array_foreach(results, i, result)
+	{
+		struct entry *e = &f->row[f->rows++];
+
+		if (!json_unpack_ex(result, &error, 0, "{s:s, s:s, s:s, s:s, s:s, s:s, s:F}",
+				    "machine", &e->machine, "guest", &e->guest, "prep", &e->prep,
+				    "engine", &e->engine, "op", &e->op, "metric", &e->metric,
+				    "value", &e->value))
+			continue;
+		snprintf(why, sizeof(why), "result %zu: %s", i + 1, error.text);
+		return fail(f, path, why);
+	}
+	return 0;
+}
+
+/* Files without a version are from before there was one, and have the format of version 1. */
+static int read_results(const char *path, struct file *f)
+{
+	int version = RESULTS_VERSION;
+	FILE *from = fopen(path, "r");
+	json_t *results;
+	char why[48];
+
+	*f = (struct file){ 0 };
+	if (!from)
+		return fail(f, path, strerror(errno));
+	f->json = json_loadf(from, 0, NULL);
+	fclose(from);
+	results = json_object_get(f->json, "results");
+	if (!json_array_size(results))
+		return fail(f, path, "no results in it: want a results.json of veneer bench");
+	if (!json_unpack(f->json, "{s?i}", "version", &version) && version == RESULTS_VERSION)
+		return take_entries(f, path, results);
+	snprintf(why, sizeof(why), "version %d: want %d", version, RESULTS_VERSION);
+	return fail(f, path, why);
 }
 
 int compare_check(const char *path)
 {
-	static struct file f;
+	struct file f;
+	int err = read_results(path, &f);
 
-	return read_results(path, &f);
+	release(&f);
+	return err;
 }
 
 static bool is_same_configuration(const struct entry *a, const struct entry *b)
@@ -65,7 +98,7 @@ static bool is_same_configuration(const struct entry *a, const struct entry *b)
 
 static const struct entry *find(const struct file *f, const struct entry *like)
 {
-	for (unsigned i = 0; i < f->rows; i++) {
+	for (size_t i = 0; i < f->rows; i++) {
 		const struct entry *e = &f->row[i];
 
 		if (!strcmp(e->op, like->op) && !strcmp(e->metric, like->metric) &&
@@ -77,7 +110,7 @@ static const struct entry *find(const struct file *f, const struct entry *like)
 
 static bool has_configuration(const struct file *f, const struct entry *like)
 {
-	for (unsigned i = 0; i < f->rows; i++)
+	for (size_t i = 0; i < f->rows; i++)
 		if (is_same_configuration(&f->row[i], like))
 			return true;
 	return false;
@@ -125,7 +158,7 @@ static unsigned print_gone(const struct file *old, const struct file *new)
 {
 	unsigned gone = 0;
 
-	for (unsigned i = 0; i < old->rows; i++) {
+	for (size_t i = 0; i < old->rows; i++) {
 		const struct entry *then = &old->row[i];
 
 		if (!is_compared(then) || find(new, then) || !has_configuration(new, then))
@@ -137,30 +170,38 @@ static unsigned print_gone(const struct file *old, const struct file *new)
 	return gone;
 }
 
-int compare_results(const char *old_path, const char *new_path, double percent)
+/* Rows of both files; how many of them are worse is counted. */
+static unsigned print_changes(const struct file *old, const struct file *new, double percent,
+			      unsigned *worse)
 {
-	static struct file old, new;
-	unsigned compared = 0, changed = 0, worse = 0;
+	unsigned compared = 0, changed = 0;
 
-	if (read_results(old_path, &old) || read_results(new_path, &new))
-		return -1;
-	printf("\nagainst %s\n", old_path);
-	for (unsigned i = 0; i < new.rows; i++) {
-		const struct entry *now = &new.row[i], *then = find(&old, now);
+	for (size_t i = 0; i < new->rows; i++) {
+		const struct entry *now = &new->row[i], *then = find(old, now);
 
 		if (!then || !is_compared(now))
 			continue;
 		bool bad = is_worse(then, now, percent);
 		compared++;
-		worse += bad;
+		*worse += bad;
 		if (fabs(now->value - then->value) <= grain(then))
 			continue;
 		changed++;
 		print_change(then, now, bad);
 	}
-	unsigned gone = print_gone(&old, &new);
 	printf("%u rows compared, %u changed, %u worse by more than %g %%\n", compared, changed,
-	       worse, percent);
+	       *worse, percent);
+	return compared;
+}
+
+static int compare(const struct file *old, const struct file *new, const char *old_path,
+		   double percent)
+{
+	unsigned worse = 0;
+
+	printf("\nagainst %s\n", old_path);
+	unsigned compared = print_changes(old, new, percent, &worse);
+	unsigned gone = print_gone(old, new);
 	if (gone)
 		printf("%u rows were not measured any more\n", gone);
 	if (!compared) {
@@ -168,4 +209,16 @@ int compare_results(const char *old_path, const char *new_path, double percent)
 		return -1;
 	}
 	return worse || gone ? 1 : 0;
+}
+
+int compare_results(const char *old_path, const char *new_path, double percent)
+{
+	struct file old, new = { 0 };
+	int err = read_results(old_path, &old) || read_results(new_path, &new)
+			  ? -1
+			  : compare(&old, &new, old_path, percent);
+
+	release(&old);
+	release(&new);
+	return err;
 }

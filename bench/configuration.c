@@ -35,7 +35,7 @@ int configuration_bundle(const char *conf, const char *path)
 
 	snprintf(directory, sizeof(directory), "%s", library_path("veneer.elf"));
 	*strrchr(directory, '/') = 0;
-	int err = bundle_read_config(&b, true) || bundle_write(&b, path) ? -1 : 0;
+	int err = bundle_read_config(&b) || bundle_write(&b, path) ? -1 : 0;
 	free(b.conf);
 	return err;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* results.json: one result per line, which compare.c relies on. */
+/* results.json: what was measured, and with which tools. compare.c reads it. */
 #include <errno.h>
 #include <string.h>
 
+#include "compare.h"
+#include "json_out.h"
 #include "table.h"
 
 static const char *const kind_names[EVENT_COUNT] = {
@@ -12,136 +14,141 @@ static const char *const kind_names[EVENT_COUNT] = {
 };
 static const char *const side_names[SIDES] = { "guest", "gate", "hypervisor" };
 
-static void write_value(FILE *f, const struct results *r, unsigned w, const char *op,
-			const char *metric, double value, double native)
+#define DIGITS	      10 /* of a value */
+#define COUNTS_DIGITS 6	 /* averages */
+
+/* null if value is negative, which means unknown. */
+static json_t *known(double value)
+{
+	return value >= 0 ? json_number(value, DIGITS) : json_null();
+}
+
+static json_t *entry_of(const struct results *r, unsigned w, const char *op, const char *metric,
+			double value, double native)
 {
 	const struct configuration *config = &r->configuration[w];
 
-	fprintf(f,
-		"{\"machine\": \"%s\", \"guest\": \"%s\", \"prep\": \"%s\", \"engine\": \"%s\", "
-		"\"op\": \"%s\", \"metric\": \"%s\", \"value\": %.10g, \"native\": ",
-		machine_info[config->machine].name, r->guest, config->prep, config->engine, op,
-		metric, value);
-	if (native >= 0)
-		fprintf(f, "%.10g", native);
-	else
-		fprintf(f, "null");
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "machine",
+			 machine_info[config->machine].name, "guest", r->guest, "prep",
+			 config->prep, "engine", config->engine, "op", op, "metric", metric,
+			 "value", json_number(value, DIGITS), "native", known(native));
+}
+
+static void add_count(json_t *counts, const char *name, double n)
+{
+	if (n > 0)
+		json_object_set_new(counts, name, json_number(n, COUNTS_DIGITS));
 }
 
 /* Event counts of one operation: exits by reason, and expensive instructions. */
-static void write_counts(FILE *f, const struct results *r, const struct row *row, unsigned w)
+static json_t *counts_of(const struct results *r, const struct cell *c)
 {
-	const struct cell *c = &row->at[w];
-	const char *comma = "";
+	json_t *counts = json_object();
+	char name[40];
 
-	fprintf(f, ", \"counts\": {");
 	for (unsigned i = 0; i < r->counters; i++)
-		if (c->count[i] > 0)
-			fprintf(f, "%s\"%s\": %g", comma, r->counter[i], c->count[i]), comma = ", ";
+		add_count(counts, r->counter[i], c->count[i]);
 	for (unsigned s = 0; s < SIDES; s++)
-		for (unsigned k = 0; k < EVENT_COUNT; k++)
-			if (c->event[s][k] > 0)
-				fprintf(f, "%s\"%s.%s\": %g", comma, side_names[s], kind_names[k],
-					c->event[s][k]),
-					comma = ", ";
-	fprintf(f, "}");
+		for (unsigned k = 0; k < EVENT_COUNT; k++) {
+			snprintf(name, sizeof(name), "%s.%s", side_names[s], kind_names[k]);
+			add_count(counts, name, c->event[s][k]);
+		}
+	return counts;
 }
 
-static void write_metric(FILE *f, const struct results *r, const struct row *row, unsigned w,
-			 const char *metric, double value)
+static void add_metric(json_t *to, const struct results *r, const struct row *row, unsigned w,
+		       const char *metric, double value)
 {
-	if (value < 0)
-		return;
-	fprintf(f, ",\n  ");
-	write_value(f, r, w, row->op, metric, value, -1);
-	fprintf(f, "}");
+	if (value >= 0)
+		json_array_append_new(to, entry_of(r, w, row->op, metric, value, -1));
 }
 
-static void write_cell(FILE *f, const struct results *r, const struct row *row, unsigned w,
-		       const char **comma)
+static void add_cell(json_t *to, const struct results *r, const struct row *row, unsigned w)
 {
 	const struct cell *native = &row->at[native_of(r, w)];
+	json_t *entry = entry_of(r, w, row->op, machine_info[r->configuration[w].machine].metric,
+				 row->at[w].value, native->measured ? native->value : -1);
 
-	fprintf(f, "%s\n  ", *comma);
-	*comma = ",";
-	write_value(f, r, w, row->op, machine_info[r->configuration[w].machine].metric,
-		    row->at[w].value, native->measured ? native->value : -1);
-	write_counts(f, r, row, w);
-	fprintf(f, "}");
+	json_object_set_new(entry, "counts", counts_of(r, &row->at[w]));
+	json_array_append_new(to, entry);
 	if (r->run[w].hypervisor_kib) {
-		write_metric(f, r, row, w, "exits", count_of(r, row, w, "exits"));
-		write_metric(f, r, row, w, "traps", traps_of(r, row, w));
-		write_metric(f, r, row, w, "table_switches", table_switches_of(r, row, w));
+		add_metric(to, r, row, w, "exits", count_of(r, row, w, "exits"));
+		add_metric(to, r, row, w, "traps", traps_of(r, row, w));
+		add_metric(to, r, row, w, "table_switches", table_switches_of(r, row, w));
 	}
-	write_metric(f, r, row, w, "tlb_flushes", tlb_flushes_of(r, row, w));
+	add_metric(to, r, row, w, "tlb_flushes", tlb_flushes_of(r, row, w));
 }
 
-static void write_longest_stay(FILE *f, const struct results *r, unsigned w)
+static void add_longest_stay(json_t *to, const struct results *r, unsigned w)
 {
 	const struct stay *s = &r->run[w].stay;
+	json_t *entry;
 
 	if (!s->instructions)
 		return;
-	fprintf(f, ",\n  ");
-	write_value(f, r, w, "longest_stay", "instructions", (double)s->instructions, -1);
-	fprintf(f, ", \"where\": ");
-	stay_json(s, f);
-	fprintf(f, "}");
+	entry = entry_of(r, w, "longest_stay", "instructions", (double)s->instructions, -1);
+	json_object_set_new(entry, "where", stay_json(s));
+	json_array_append_new(to, entry);
 }
 
-static void write_results(FILE *f, const struct results *r, const char **comma)
+static void add_boot(json_t *to, const struct results *r, unsigned w)
+{
+	if (r->run[w].boot)
+		json_array_append_new(to, entry_of(r, w, "boot",
+						   machine_info[r->configuration[w].machine].metric,
+						   r->run[w].boot, r->run[native_of(r, w)].boot));
+}
+
+static void add_results(json_t *to, const struct results *r)
 {
 	for (unsigned i = 0; i < r->rows; i++)
 		for (unsigned w = 0; w < r->configurations; w++)
 			if (r->row[i].at[w].measured)
-				write_cell(f, r, &r->row[i], w, comma);
+				add_cell(to, r, &r->row[i], w);
 	for (unsigned w = 0; w < r->configurations; w++) {
-		write_longest_stay(f, r, w);
-		if (!r->run[w].boot)
-			continue;
-		fprintf(f, ",\n  ");
-		write_value(f, r, w, "boot", machine_info[r->configuration[w].machine].metric,
-			    r->run[w].boot, r->run[native_of(r, w)].boot);
-		fprintf(f, "}");
+		add_longest_stay(to, r, w);
+		add_boot(to, r, w);
 	}
 }
 
-static void write_meta(FILE *f, const struct results *r)
+static void add_command(json_t *meta, const char *key, const char *command)
+{
+	char line[128];
+
+	command_line(command, line, sizeof(line));
+	json_object_set_new(meta, key, json_text(line));
+}
+
+static json_t *meta_of(const struct results *r)
 {
 	const struct run *pv = &r->run[configuration_find(r, QEMU, "ring", "pv")];
-	char qemu[128], bochs[128], commit[64], gcc[128], lines[32];
+	json_t *meta = json_pack("{s:s, s:s}", "accelerator", "tcg -icount shift=0,sleep=off",
+				 "machine", "QEMU pc, cpu max");
 
-	command_line("qemu-system-x86_64 --version", qemu, sizeof(qemu));
-	command_line("dpkg-query -W -f '${Package} ${Version}' bochs 2>/dev/null", bochs,
-		     sizeof(bochs));
-	command_line("git rev-parse --short HEAD 2>/dev/null", commit, sizeof(commit));
-	command_line("cc --version", gcc, sizeof(gcc));
-	count_lines(lines, sizeof(lines));
-	fprintf(f,
-		"{\"meta\": {\"accelerator\": \"tcg -icount shift=0,sleep=off\", \"machine\": "
-		"\"QEMU pc, cpu max\", \"qemu\": \"%s\", \"bochs\": \"%s\", \"compiler\": \"%s\", "
-		"\"commit\": \"%s\",\n  \"image_kib\": %lu, \"hypervisor_kib\": %lu, "
-		"\"guest_overhead_kib\": %lu, \"first_instruction_ticks\": %lu, "
-		"\"hypervisor_lines\": %s},\n \"results\": [",
-		qemu, bochs, gcc, commit, pv->image_kib, pv->hypervisor_kib, pv->overhead_kib,
-		pv->first_instruction, lines);
+	add_command(meta, "qemu", "qemu-system-x86_64 --version");
+	add_command(meta, "bochs", "dpkg-query -W -f '${Package} ${Version}' bochs 2>/dev/null");
+	add_command(meta, "compiler", "cc --version 2>/dev/null");
+	add_command(meta, "commit", "git rev-parse --short HEAD 2>/dev/null");
+	json_object_set_new(meta, "image_kib", json_integer((json_int_t)pv->image_kib));
+	json_object_set_new(meta, "hypervisor_kib", json_integer((json_int_t)pv->hypervisor_kib));
+	json_object_set_new(meta, "guest_overhead_kib", json_integer((json_int_t)pv->overhead_kib));
+	json_object_set_new(meta, "first_instruction_ticks",
+			    json_integer((json_int_t)pv->first_instruction));
+	json_object_set_new(meta, "hypervisor_lines", known((double)count_lines()));
+	return meta;
 }
 
 int results_json(const struct results *rtos, const struct results *linux_rows, const char *path)
 {
-	const char *comma = "";
-	FILE *f = fopen(path, "w");
+	json_t *results = json_array();
 
-	if (f) {
-		write_meta(f, rtos);
-		write_results(f, rtos, &comma);
-		if (linux_rows)
-			write_results(f, linux_rows, &comma);
-		fprintf(f, "\n ]}\n");
-		bool bad = ferror(f);
-		if (!fclose(f) && !bad)
-			return 0;
-	}
+	add_results(results, rtos);
+	if (linux_rows)
+		add_results(results, linux_rows);
+	if (!json_write_file(json_pack("{s:i, s:o, s:o}", "version", RESULTS_VERSION, "meta",
+				       meta_of(rtos), "results", results),
+			     path))
+		return 0;
 	fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
 	return -1;
 }

@@ -105,7 +105,7 @@ double tlb_flushes_of(const struct results *r, const struct row *row, unsigned c
 
 /* First line of a command's output, for the record. */
 void command_line(const char *command, char *out, size_t size);
-/* Lines of C and assembly in the hypervisor if the source is available; else "null". */
-void count_lines(char *out, size_t size);
+/* Lines of C and assembly in the hypervisor; -1 if the source is not available. */
+long count_lines(void);
 
 #endif

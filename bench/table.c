@@ -98,7 +98,7 @@ static void print_machine(const struct results *r, enum machine_kind machine)
 void rtos_table(const struct results *r)
 {
 	int pv = configuration_find(r, QEMU, "ring", "pv");
-	char lines[32];
+	long lines = count_lines();
 
 	printf("The RTOS: the cost of one operation, and in brackets exits to the hypervisor\n");
 	for (enum machine_kind m = 0; m < MACHINES; m++)
@@ -112,8 +112,8 @@ void rtos_table(const struct results *r)
 	printf("\nfrom entry to the guest's first instruction: %lu instructions (ring pv)\n",
 	       r->run[pv].first_instruction);
 	print_stays(r);
-	count_lines(lines, sizeof(lines));
-	printf("hypervisor: %s lines of C and assembly\n", lines);
+	if (lines >= 0)
+		printf("hypervisor: %ld lines of C and assembly\n", lines);
 	print_rtos_budgets(r);
 }
 
@@ -170,10 +170,10 @@ static bool is_column(const struct results *r, unsigned config, enum machine_kin
 
 static void print_wall_times(const struct results *r, enum machine_kind machine)
 {
-	printf("%-12s", "wall time");
+	printf("wall time, seconds\n%-12s", "");
 	for (unsigned w = 0; w < r->configurations; w++)
 		if (is_column(r, w, machine))
-			printf(is_native(r, w) ? " %11.1fs" : " %11.1fs %11s",
+			printf(is_native(r, w) ? " %12.1f" : " %12.1f %11s",
 			       (double)r->run[w].wall_ms / 1000, "");
 	putchar('\n');
 }

@@ -115,90 +115,78 @@ static struct match play(const struct results *r, int first, int second, const s
 	return m;
 }
 
-static void write_list(FILE *f, const __typeof__(((struct match *)0)->best[0]) *list)
+/* "by a factor of 105 for cpuid, 2.4 for timer_set", or "" */
+static json_t *list_of(const __typeof__(((struct match *)0)->best[0]) *list)
 {
-	const char *between = " (";
+	char text[160] = "";
+	size_t n = 0;
 
-	for (unsigned i = 0; i < 3 && list[i].op; i++, between = ", ")
-		fprintf(f,
-			list[i].ratio < 100 ? "%s<code>%s</code> by %.3g"
-					    : "%s<code>%s</code> by %.0f",
-			between, list[i].op, list[i].ratio);
-	if (list[0].op)
-		fprintf(f, ")");
+	for (unsigned i = 0; i < 3 && list[i].op && n < sizeof(text); i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      list[i].ratio < 100 ? "%s%.3g for %s" : "%s%.0f for %s",
+				      i ? ", " : "by a factor of ", list[i].ratio, list[i].op);
+	return json_string(text);
 }
 
-static void write_match(FILE *f, const struct match *m, const char *intro)
+static void add_match(json_t *to, const struct match *m, const char *intro)
 {
-	if (!m->rows)
-		return;
-	fprintf(f, "<li>%s: software takes less for %u of %u", intro, m->wins, m->rows);
-	write_list(f, m->best);
-	fprintf(f, ", more for %u", m->losses);
-	write_list(f, m->worst);
 	unsigned even = m->rows - m->wins - m->losses;
-	if (even)
-		fprintf(f, ", and the same for %u", even);
-	fprintf(f, ".</li>\n");
+
+	if (m->rows)
+		json_array_append_new(to, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "intro",
+						    intro, "wins", json_sprintf("%u", m->wins),
+						    "rows", json_sprintf("%u", m->rows), "losses",
+						    json_sprintf("%u", m->losses), "even",
+						    even ? json_sprintf("%u", even) : json_null(),
+						    "best", list_of(m->best), "worst",
+						    list_of(m->worst)));
 }
 
-static void write_instructions(FILE *f, const struct results *rtos,
-			       const struct results *linux_rows)
+void words_instructions(json_t *to, const struct results *rtos, const struct results *linux_rows)
 {
 	struct match m;
 
 	m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
 		 configuration_find(rtos, QEMU, "svm", "stock"), NULL);
-	write_match(
-		f, &m,
+	add_match(
+		to, &m,
 		"An RTOS that cannot be changed, rewritten for ring 1 against untouched in AMD-V");
 	m = play(rtos, configuration_find(rtos, BOCHS, "ring", "rewritten"),
 		 configuration_find(rtos, BOCHS, "vmx", "stock"), NULL);
-	write_match(f, &m, "The same against VT-x");
+	add_match(to, &m, "The same against VT-x");
 	m = play(rtos, configuration_find(rtos, QEMU, "ring", "pv"),
 		 configuration_find(rtos, QEMU, "svm", "pv"), NULL);
-	write_match(f, &m, "The RTOS as a patched guest, ring 1 against AMD-V");
+	add_match(to, &m, "The RTOS as a patched guest, ring 1 against AMD-V");
 	if (!linux_rows)
 		return;
 	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
 		 configuration_find(linux_rows, QEMU, "svm", "pv"), NULL);
-	write_match(f, &m, "Linux as a patched guest, ring 1 against AMD-V");
+	add_match(to, &m, "Linux as a patched guest, ring 1 against AMD-V");
 	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
 		 configuration_find(linux_rows, QEMU, "xen-pv", "pv"), NULL);
-	write_match(f, &m, "Linux as a patched guest, Veneer's ring 1 against Xen PV's ring 3");
+	add_match(to, &m, "Linux as a patched guest, Veneer's ring 1 against Xen PV's ring 3");
 }
 
-static void write_cycles(FILE *f, const struct results *rtos, const struct results *linux_rows,
-			 const struct processor *p)
+static void add_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
+		       const struct processor *p)
 {
 	struct match m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
 			      configuration_find(rtos, QEMU, "svm", "stock"), p);
 	char intro[96];
 
 	snprintf(intro, sizeof(intro), "%s, the RTOS rewritten against untouched", p->name);
-	write_match(f, &m, intro);
+	add_match(to, &m, intro);
 	if (!linux_rows)
 		return;
 	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
 		 configuration_find(linux_rows, QEMU, "svm", "pv"), p);
 	snprintf(intro, sizeof(intro), "%s, Linux patched in both", p->name);
-	write_match(f, &m, intro);
+	add_match(to, &m, intro);
 }
 
-void words_write(FILE *f, const struct results *rtos, const struct results *linux_rows,
-		 const struct costs *costs)
+void words_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
+		  const struct costs *costs)
 {
-	fprintf(f,
-		"<p>The same guests run by software alone (the <em>ring</em> engine: the guest's "
-		"kernel in ring 1) and by the processor's virtualization (<em>svm</em>, "
-		"<em>vmx</em>). <em>Stock</em> is an untouched binary, <em>rewritten</em> the same "
-		"after <code>veneer rewrite</code>, <em>pv</em> a kernel patched for Veneer.</p>\n"
-		"<h2>Who wins</h2>\n<p>In instructions, the hypervisor's included. What silicon "
-		"charges for going from one world to the other is not in them.</p>\n<ul>\n");
-	write_instructions(f, rtos, linux_rows);
-	fprintf(f, "</ul>\n<p>With published costs of those transitions, that is, in the model "
-		   "below:</p>\n<ul>\n");
 	for (unsigned p = 0; p < costs->processors; p++)
-		write_cycles(f, rtos, linux_rows, &costs->processor[p]);
-	fprintf(f, "</ul>\n");
+		add_cycles(to, rtos, linux_rows, &costs->processor[p]);
 }

@@ -3,13 +3,18 @@
 #ifndef BENCH_WORDS_H
 #define BENCH_WORDS_H
 
-#include <stdio.h>
+#include <jansson.h>
 
 #include "model.h"
 #include "results.h"
 
 const char *words_of_op(const char *guest, const char *op);
-void words_write(FILE *f, const struct results *rtos, const struct results *linux_rows,
-		 const struct costs *costs);
+
+/* Add to an array a sentence's parts for each pair of configurations: intro, wins, rows, losses,
+ * even, best, worst. In instructions, and in the cycles of each processor of the model. linux_rows
+ * may be NULL. */
+void words_instructions(json_t *to, const struct results *rtos, const struct results *linux_rows);
+void words_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
+		  const struct costs *costs);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "json_out.h"
 #include "options.h"
 #include "rewrite.h"
 
@@ -251,68 +252,86 @@ static const uint8_t *find_section(const struct image *im, const char *name, uin
 	return NULL;
 }
 
+static void print_original(const struct image *im, const struct original *o)
+{
+	uint32_t left;
+
+	printf("%-8s", treatment_names[o->treatment]);
+	print_insn(o->address, o->bytes, o->length, "");
+	if (o->treatment == TREAT_INLINE)
+		print_stub(im, o->stub);
+	else if (o->planted && image_at(im, o->address, &left))
+		print_insn(o->address, image_at(im, o->address, &left), 1, "          ");
+}
+
+static json_t *original_json(const struct original *o)
+{
+	return json_pack("{s:o, s:s, s:s, s:b, s:o}", "address", report_address(o->address),
+			 "instruction", op_name(o->op), "treatment", treatment_names[o->treatment],
+			 "planted", o->planted, "stub", report_address(o->stub));
+}
+
+static int print_json(const char *path, json_t *object)
+{
+	return json_write(object, stdout) ? fail(path, "cannot be shown as JSON") : 0;
+}
+
 static int inspect_rewritten(const struct image *im, bool json)
 {
-	uint32_t bytes, left;
+	uint32_t bytes;
 	const uint8_t *p = find_section(im, ".veneer.original", &bytes);
-	const char *comma = "";
+	struct original o;
+	json_t *sites;
 
 	if (!p)
 		return fail(im->path, "has lost its .veneer.original section (stripped?)");
 	decoder_init(false);
-	if (json)
-		printf("{\"rewritten\": true, \"sites\": [");
-	for (; bytes >= sizeof(struct original);
-	     p += sizeof(struct original), bytes -= sizeof(struct original)) {
-		struct original o;
-
+	sites = json_array();
+	for (; bytes >= sizeof(o); p += sizeof(o), bytes -= sizeof(o)) {
 		memcpy(&o, p, sizeof(o));
-		if (o.treatment >= TREATMENTS)
+		if (o.treatment >= TREATMENTS || o.length > sizeof(o.bytes)) {
+			json_decref(sites);
 			return fail(im->path, "its .veneer.original section is broken");
-		const char *how = treatment_names[o.treatment];
-		if (json) {
-			printf("%s\n {\"address\": \"%#x\", \"instruction\": \"%s\", "
-			       "\"treatment\": \"%s\", "
-			       "\"planted\": %s, \"stub\": \"%#x\"}",
-			       comma, o.address, op_name(o.op), how, o.planted ? "true" : "false",
-			       o.stub);
-			comma = ",";
-			continue;
 		}
-		printf("%-8s", how);
-		print_insn(o.address, o.bytes, o.length, "");
-		if (o.treatment == TREAT_INLINE)
-			print_stub(im, o.stub);
-		else if (o.planted && image_at(im, o.address, &left))
-			print_insn(o.address, image_at(im, o.address, &left), 1, "          ");
+		if (json)
+			json_array_append_new(sites, original_json(&o));
+		else
+			print_original(im, &o);
 	}
 	if (json)
-		printf("\n]}\n");
+		return print_json(im->path,
+				  json_pack("{s:b, s:o}", "rewritten", true, "sites", sites));
+	json_decref(sites);
 	return 0;
+}
+
+static void print_sites(const struct rewrite *r)
+{
+	for (unsigned i = 0; i < r->sites; i++) {
+		const struct site *s = &r->site[i];
+
+		printf("%-8s", treatment_names[s->treatment]);
+		print_insn(s->address, s->bytes, s->insn.length, "");
+		if (s->why)
+			printf("          %s\n", s->why);
+	}
+	report_summary(r);
 }
 
 static int inspect_original(struct image *im, bool json)
 {
 	struct rewrite r;
 	char why[200];
+	int err = 0;
 
 	if (rewrite_image(&r, im, NULL, 0, why, sizeof(why)))
-		return fail(im->path, why);
-	if (json) {
-		report_json(&r, stdout);
-	} else {
-		for (unsigned i = 0; i < r.sites; i++) {
-			const struct site *s = &r.site[i];
-
-			printf("%-8s", treatment_names[s->treatment]);
-			print_insn(s->address, s->bytes, s->insn.length, "");
-			if (s->why)
-				printf("          %s\n", s->why);
-		}
-		report_summary(&r);
-	}
+		err = fail(im->path, why);
+	else if (json)
+		err = print_json(im->path, report_json(&r));
+	else
+		print_sites(&r);
 	rewrite_free(&r);
-	return 0;
+	return err;
 }
 
 int command_inspect(int argc, char **argv)

@@ -4,25 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json_out.h"
 #include "rewrite.h"
 
 const char *const treatment_names[TREATMENTS] = { "native", "inline", "trap", "refused" };
 const char *const tactic_names[TACTICS] = {
 	"none", "fused", "forward", "padding", "backward", "hop"
 };
-
-static void put_string(FILE *f, const char *s)
-{
-	fputc('"', f);
-	for (; *s; s++)
-		if (*s == '"' || *s == '\\')
-			fprintf(f, "\\%c", *s);
-		else if ((unsigned char)*s < ' ')
-			fprintf(f, "\\u%04x", *s);
-		else
-			fputc(*s, f);
-	fputc('"', f);
-}
 
 /* Sites of one operation by treatment. */
 static void count(const struct rewrite *r, unsigned op, unsigned n[TREATMENTS])
@@ -72,67 +60,72 @@ void report_warning(const struct rewrite *r)
 			r->image->path, no, yes + no);
 }
 
-void report_json(const struct rewrite *r, void *file)
+static json_t *tactics_of(const struct rewrite *r)
 {
-	FILE *f = file;
-	unsigned n[TREATMENTS];
-	const char *comma = "";
+	json_t *tactics = json_object();
 
-	fprintf(f, "{\"image\": ");
-	put_string(f, r->image->path);
-	fprintf(f,
-		", \"symbols\": %s, \"multiboot\": %s,\n \"stub_bytes\": %u, \"displaced\": %u, "
-		"\"unreached_bytes\": %u, \"undecodable\": %u, \"conflicts\": %u, \"refused\": "
-		"%u,\n",
-		r->image->has_symbols ? "true" : "false", r->image->multiboot ? "true" : "false",
-		r->stub_bytes, r->displaced, unreached(r), r->map.undecodable, r->map.conflicts,
-		r->refused);
-	fprintf(f, " \"tactics\": {");
 	for (unsigned t = TACTIC_FUSED; t < TACTICS; t++)
-		fprintf(f, "%s\"%s\": %u", t == TACTIC_FUSED ? "" : ", ", tactic_names[t],
-			r->tactic_count[t]);
-	fprintf(f, "},\n \"instructions\": {");
+		json_object_set_new(tactics, tactic_names[t],
+				    json_integer((json_int_t)r->tactic_count[t]));
+	return tactics;
+}
+
+static json_t *instructions_of(const struct rewrite *r)
+{
+	json_t *all = json_object();
+	unsigned n[TREATMENTS];
+
 	for (unsigned op = 1; op < INSN_OPS; op++) {
 		count(r, op, n);
 		if (!first_of_name(op) || !(n[0] + n[1] + n[2] + n[3]))
 			continue;
-		fprintf(f,
-			"%s\n  \"%s\": {\"native\": %u, \"inline\": %u, \"trap\": %u, \"refused\": "
-			"%u}",
-			comma, op_name(op), n[0], n[1], n[2], n[3]);
-		comma = ",";
+		json_t *treatments = json_object();
+		for (unsigned t = 0; t < TREATMENTS; t++)
+			json_object_set_new(treatments, treatment_names[t], json_integer(n[t]));
+		json_object_set_new(all, op_name(op), treatments);
 	}
-	fprintf(f, "},\n \"sites\": [");
+	return all;
+}
+
+json_t *report_address(uint32_t address)
+{
+	return json_sprintf("%#x", address);
+}
+
+static json_t *sites_of(const struct rewrite *r)
+{
+	json_t *sites = json_array();
+
 	for (unsigned i = 0; i < r->sites; i++) {
 		const struct site *s = &r->site[i];
 
-		fprintf(f,
-			"%s\n  {\"address\": \"%#x\", \"instruction\": \"%s\", \"treatment\": "
-			"\"%s\", "
-			"\"tactic\": \"%s\", \"planted\": %s, \"found\": \"%s\", \"stub\": "
-			"\"%#x\", "
-			"\"why\": ",
-			i ? "," : "", s->address, op_name(s->insn.op),
-			treatment_names[s->treatment], tactic_names[s->tactic],
-			s->planted ? "true" : "false", s->guessed ? "reference" : "descent",
-			s->stub);
-		put_string(f, s->why ? s->why : "");
-		fputc('}', f);
+		json_array_append_new(
+			sites,
+			json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "address",
+				  report_address(s->address), "instruction", op_name(s->insn.op),
+				  "treatment", treatment_names[s->treatment], "tactic",
+				  tactic_names[s->tactic], "planted", s->planted, "found",
+				  s->guessed ? "reference" : "descent", "stub",
+				  report_address(s->stub), "why", json_text(s->why ? s->why : "")));
 	}
-	fprintf(f, "\n ]}\n");
+	return sites;
+}
+
+json_t *report_json(const struct rewrite *r)
+{
+	return json_pack("{s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "image",
+			 json_text(r->image->path), "symbols", r->image->has_symbols, "multiboot",
+			 r->image->multiboot, "stub_bytes", r->stub_bytes, "displaced",
+			 r->displaced, "unreached_bytes", unreached(r), "undecodable",
+			 r->map.undecodable, "conflicts", r->map.conflicts, "refused", r->refused,
+			 "tactics", tactics_of(r), "instructions", instructions_of(r), "sites",
+			 sites_of(r));
 }
 
 int report_write(const struct rewrite *r, const char *path, char *why, size_t n)
 {
-	FILE *f = fopen(path, "w");
-
-	if (f) {
-		report_json(r, f);
-		bool bad = ferror(f);
-
-		if (!fclose(f) && !bad)
-			return 0;
-	}
+	if (!json_write_file(report_json(r), path))
+		return 0;
 	snprintf(why, n, "cannot be written: %s", strerror(errno));
 	return -1;
 }

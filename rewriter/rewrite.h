@@ -11,6 +11,8 @@
 #ifndef REWRITER_REWRITE_H
 #define REWRITER_REWRITE_H
 
+#include <jansson.h>
+
 #include "scan.h"
 
 enum treatment { TREAT_NATIVE, TREAT_INLINE, TREAT_TRAP, TREAT_REFUSED, TREATMENTS };
@@ -64,7 +66,8 @@ int output_write(struct rewrite *r, const char *path, char *why, size_t why_byte
 
 /* report.c */
 int report_write(const struct rewrite *r, const char *path, char *why, size_t why_bytes);
-void report_json(const struct rewrite *r, void *file);
+json_t *report_json(const struct rewrite *r);
+json_t *report_address(uint32_t address);
 void report_summary(const struct rewrite *r);
 void report_warning(const struct rewrite *r); /* if most code was not reached */
 extern const char *const treatment_names[TREATMENTS], *const tactic_names[TACTICS];

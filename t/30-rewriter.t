@@ -51,6 +51,15 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	is($status, 0, "$how: runs its tests") or diag($text);
 }
 
+# A name of any bytes is a string of JSON.
+{
+	my $name = "build/test-\"\\\x01\xc3\xbc\xfc.elf"; # UTF-8 for one letter, Latin-1 for the same
+	spew($name, slurp('build/t/stripped.elf'));
+	($status, $text) = veneer('inspect', $name, '--json');
+	is(decode_json($text)->{image}, "build/test-\"\\\x01\xfc\x{fffd}.elf", 'quotes, controls and UTF-8 are escaped, what is not UTF-8 is replaced');
+	unlink $name;
+}
+
 # Code that nothing leads to is no success without a word: the kernel's first instruction halts it.
 {
 	my $kernel = slurp('build/t/stripped.elf');

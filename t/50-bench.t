@@ -53,12 +53,17 @@ like($text, qr/^QEMU, with -icount: instructions\noperation +native +ring stock 
 like($text, qr/^Bochs, in its ticks: instructions\noperation +native +ring rewritten +ring pv +vmx +vmx pv$/m, 'and one for Bochs');
 unlike($text, qr/MISSED/, 'no budget is missed') or diag($text);
 my $one = decode_json(slurp('build/test-bench1/results.json'));
+is($one->{version}, 1, 'the file says its version');
 is($second_status, 1, 'against a better one it fails');
 like($second_text, qr/task_switch +instructions +300 -> +405 .*WORSE$/m, 'and says where');
 like($second_text, qr/no_such_row +instructions +\S+ -> GONE$/m, 'what is not measured any more fails too');
 ($status, $text) = veneer(qw(bench --compare README.md));
 is($status, 1, 'what is no result file is refused');
 like($text, qr/^veneer: README.md: no results in it: want /, 'in one line, before anything is measured');
+spew('build/test-version.json', slurp('bench/baseline.json') =~ s/"version": 1\b/"version": 2/r);
+like((veneer(qw(bench --compare build/test-version.json)))[1], qr/^veneer: build\/test-version.json: version 2: want 1/, 'so is another version');
+spew('build/test-version.json', '{"results": [{"op": "cpuid"}]}');
+like((veneer(qw(bench --compare build/test-version.json)))[1], qr/^veneer: build\/test-version.json: result 1: .*machine/, 'so is a result that lacks a key');
 my $two = decode_json(slurp('build/test-bench2/results.json'));
 $_->{results} = [grep { $_->{machine} ne 'hardware' } @{$_->{results}}] for $one, $two;
 is_deeply($two->{results}, $one->{results}, 'a repeat gives the same numbers');

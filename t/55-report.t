@@ -36,6 +36,9 @@ function look(width) { return new Promise(done => {
 		done({ frame: width, width: d.documentElement.scrollWidth, charts: svg.length, cards: all('.card').length,
 			wide: svg.filter(s => s.getBoundingClientRect().right > width).length,
 			font: Math.min(...svg.map(s => 13 * s.getBoundingClientRect().width / s.viewBox.baseVal.width)),
+			clipped: all('svg text').filter(t => { const b = t.getBBox(), m = t.getCTM(), v = t.ownerSVGElement.viewBox.baseVal,
+				k = t.ownerSVGElement.getBoundingClientRect().width / v.width, x = (m.e + m.a * b.x) / k;
+				return x < 0 || x + m.a * b.width / k > v.width; }).map(t => t.textContent),
 			ink: light(body.color), paper: light(body.backgroundColor), fills: fills.size,
 			bars: Math.min(...[...fills].map(c => Math.abs(light(c) - light(body.backgroundColor)))),
 			texts: all('svg text').filter(t => Math.abs(light(w.getComputedStyle(t).fill) - light(body.backgroundColor)) < 0.5).length });
@@ -61,6 +64,7 @@ for my $scheme (['light', 1], ['dark', 0]) {
 		cmp_ok($look->{charts}, '>=', 25, "$where: charts are there");
 		is($look->{charts}, $look->{cards}, "$where: one in each card");
 		is($look->{wide}, 0, "$where: none hangs over");
+		is("@{$look->{clipped}}", '', "$where: no text in one is cut off");
 		cmp_ok($look->{font}, '>=', 9, "$where: their letters can be read");
 		cmp_ok(abs($look->{ink} - $look->{paper}), '>', 0.7, "$where: text stands out");
 		is($look->{texts}, 0, "$where: in charts too");
@@ -72,6 +76,12 @@ for my $scheme (['light', 1], ['dark', 0]) {
 cmp_ok($paper{light}, '>', 0.8, 'light is light');
 cmp_ok($paper{dark}, '<', 0.2, 'dark is dark');
 
+# Texts are escaped; the legend has what is shown, and a logarithmic scale says that it is one.
+unlike($html, qr/\{\{|\}\}\}/, 'every place of the template is filled');
+like($html, qr/>times native, log scale</, 'a logarithmic scale is named');
+my $peers = grep { $_->{engine} eq 'xen-pv' } @{decode_json(slurp('build/test-bench1/results.json'))->{results}};
+is(scalar($html =~ /<span><i\s+style="background:var\(--peer\)">/), $peers ? 1 : '', 'others are in the key only where there are some');
+
 # The words against results.json.
 my %value;
 for my $r (@{decode_json(slurp('build/test-bench1/results.json'))->{results}}) {
@@ -81,7 +91,7 @@ my ($ring, $svm) = @value{'qemu ring rewritten', 'qemu svm stock'};
 my @both = grep { $_ ne 'longest_stay' && $svm->{$_} && $ring->{$_} } keys %$ring;
 my $less = grep { $svm->{$_} > 1.05 * $ring->{$_} } @both;
 my $more = grep { $ring->{$_} > 1.05 * $svm->{$_} } @both;
-like($html, qr/rewritten for ring 1 against untouched in AMD-V: software takes less for $less of @{[scalar @both]}\b.*?, more for $more\b/,
+like($html, qr/rewritten for ring 1 against untouched in AMD-V: software takes less for $less of @{[scalar @both]}\b[^<]*?,\smore for $more\b/,
 	'who wins is counted as the data says');
 
 # Another table of costs: what cannot be used is refused before anything is measured.
@@ -90,6 +100,10 @@ my @wrong = (['no such event', $costs =~ s/^iret, EPYC/irett, EPYC/mr, qr/^venee
 	['a missing one', $costs =~ s/^iret, EPYC.*\n//mr, qr/^veneer: build\/test-costs.csv: EPYC \(2020\) has no line for iret/],
 	['no number', $costs =~ s/^(iret, EPYC \(2020\)), \d+/$1, many/mr, qr/^veneer: build\/test-costs.csv:\d+: want: event, processor, cycles, source/],
 	['an empty file', "# nothing\n", qr/^veneer: build\/test-costs.csv: no costs in it/]);
+spew('build/test-costs.csv', $costs =~ s/EPYC \(2020\)/<b>A & "B"<\/b>/gr);
+($status, $text) = veneer(qw(bench --no-bochs --quiet --output build/test-bench3 --costs build/test-costs.csv));
+is($status, 0, 'costs of another processor') or diag($text);
+like(slurp('build/test-bench3/report.html'), qr/<h3>&lt;b&gt;A &amp; &quot;B&quot;&lt;\/b&gt;<\/h3>/, 'whose name is no markup');
 for my $w (@wrong) {
 	spew('build/test-costs.csv', $w->[1]);
 	($status, $text) = veneer(qw(bench --output build/test-bench3 --costs build/test-costs.csv));

@@ -17,7 +17,7 @@
 static const char *directory; /* of the machine, or NULL */
 
 static const struct need needs[] = {
-	{ "/usr/bin/bochs", "bochs" },
+	{ "bochs", "bochs" },
 	{ "/usr/lib/x86_64-linux-gnu/bochs/plugins/libbx_term_gui.so", "bochs-term" },
 	{ "/usr/share/bochs/BIOS-bochs-latest", "bochsbios" },
 	{ "/usr/share/vgabios/vgabios.bin", "vgabios" },
@@ -99,15 +99,17 @@ bool bochs_has(const char *cpus, const char *memory)
 	return false;
 }
 
+int bochs_missing(void)
+{
+	return name_missing(needs, sizeof(needs) / sizeof(needs[0]), "Bochs");
+}
+
 int bochs_start(const struct bochs *b, struct machine *m)
 {
-	char serial[64], display[64], settings[PATH], commands[PATH], log_path[PATH];
+	char serial[64], display[64], settings[PATH], commands[PATH];
 
-	if (!bochs_has(b->cpus, b->memory) || !(directory = temporary_folder("bochs")))
-		return -1;
-	snprintf(log_path, sizeof(log_path), "%s/command.log", directory);
-	if (install_missing(needs, sizeof(needs) / sizeof(needs[0]), "Bochs", log_path) ||
-	    make_iso(b))
+	if (!bochs_has(b->cpus, b->memory) || bochs_missing() ||
+	    !(directory = temporary_folder("bochs")) || make_iso(b))
 		return -1;
 	int serial_fd = open_terminal(serial, sizeof(serial));
 	int display_fd = open_terminal(display, sizeof(display));

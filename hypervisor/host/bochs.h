@@ -14,8 +14,11 @@ struct bochs {
 	const char *initrd;  /* then the kernel is Linux's bzImage; or NULL */
 };
 
-/* Installs missing packages (as root, from Debian), makes a GRUB ISO of kernel and bundle in a
- * directory of its own, and starts Bochs with it. Returns 0, or -1 with a line on stderr. */
+/* Names missing packages. Returns 0 if there are none, or -1 with a line on stderr. */
+int bochs_missing(void);
+
+/* Makes a GRUB ISO of kernel and bundle in a directory of its own, and starts Bochs with it.
+ * Returns 0, or -1 with a line on stderr. */
 int bochs_start(const struct bochs *b, struct machine *m);
 /* Whether Bochs can emulate such a machine; if not, prints a line on stderr. */
 bool bochs_has(const char *cpus, const char *memory);

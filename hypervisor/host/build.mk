@@ -14,7 +14,7 @@ $(BUILD)/host/%.o: %.c | packages
 
 $(BUILD)/veneer: $(HOST_OBJECTS)
 	$(call say,LD,$@)
-	$(Q)$(HOSTCC) -o $@ $(HOST_OBJECTS) -lelf -lZydis -lpng
+	$(Q)$(HOSTCC) -o $@ $(HOST_OBJECTS) -lelf -lZydis -lpng -ljansson -lm
 
 -include $(HOST_OBJECTS:.o=.d)
 

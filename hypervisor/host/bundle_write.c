@@ -22,45 +22,91 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 	fwrite(zero, 1, (4 - bytes % 4) % 4, f);
 }
 
-/* That a guest wants. */
-static int put_file(FILE *f, const struct bundle_source *s, const struct guest_config *g,
-		    const char *name)
+#define IMAGE_MAX (256u << 20) /* with its symbols it can be larger than its guest's memory */
+
+/* Why a file cannot be a guest's image or module, or NULL. Called before reading it. */
+static const char *why_not(FILE *in, const struct guest_config *g, const char *name, size_t *bytes)
+{
+	struct stat st;
+
+	if (!in || fstat(fileno(in), &st))
+		return strerror(errno);
+	if (S_ISDIR(st.st_mode))
+		return strerror(EISDIR);
+	if (!S_ISREG(st.st_mode))
+		return "not a regular file";
+	*bytes = (size_t)st.st_size;
+	if (*bytes > UINT32_MAX)
+		return strerror(EFBIG);
+	if (*bytes > g->memory && (name == g->module || *bytes > IMAGE_MAX))
+		return "larger than the guest's memory";
+	return NULL;
+}
+
+static int fail(const struct bundle_source *s, const struct guest_config *g, const char *path,
+		const char *why)
+{
+	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, g->line, g->name,
+		path, why);
+	return -1;
+}
+
+/* Opens an image or module. Returns NULL with a line on stderr if it cannot be one. */
+static FILE *open_file(const struct bundle_source *s, const struct guest_config *g,
+		       const char *name, size_t *bytes)
 {
 	char path[4096];
 
-	if (name[0] == '/')
-		snprintf(path, sizeof(path), "%s", name);
-	else
-		snprintf(path, sizeof(path), "%s/%s", s->directory, name);
+	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : s->directory,
+		 name[0] == '/' ? "" : "/", name);
 	FILE *in = fopen(path, "rb");
-	struct stat st;
-	long size = -1;
-	if (in && !fstat(fileno(in), &st) && S_ISDIR(st.st_mode))
-		errno = EISDIR;
-	else if (in && !fseek(in, 0, SEEK_END) && (size = ftell(in)) > UINT32_MAX)
-		errno = EFBIG, size = -1;
-	char *data = size >= 0 ? malloc((size_t)size + 1) : NULL;
-	if (data)
-		rewind(in);
-	if (!data || fread(data, 1, (size_t)size, in) != (size_t)size) {
-		fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, g->line,
-			g->name, path, strerror(errno ? errno : EIO));
-		free(data);
-		if (in)
-			fclose(in);
-		return -1;
-	}
-	fclose(in);
-	put_entry(f, name, data, (size_t)size);
-	free(data);
-	return 0;
+	const char *why = why_not(in, g, name, bytes);
+	if (!why)
+		return in;
+	fail(s, g, path, why);
+	if (in)
+		fclose(in);
+	return NULL;
 }
 
-static void pass_over(void *arg, unsigned line, const char *message)
+static int put_file(FILE *f, const struct bundle_source *s, const struct guest_config *g,
+		    const char *name)
 {
-	(void)arg;
-	(void)line;
-	(void)message;
+	size_t bytes = 0;
+	FILE *in = open_file(s, g, name, &bytes);
+
+	if (!in)
+		return -1;
+	char *data = malloc(bytes + 1);
+	bool good = data && fread(data, 1, bytes, in) == bytes;
+	if (good)
+		put_entry(f, name, data, bytes);
+	else
+		fail(s, g, name, strerror(errno ? errno : EIO));
+	free(data);
+	fclose(in);
+	return good ? 0 : -1;
+}
+
+static int check_file(const struct bundle_source *s, const struct guest_config *g, const char *name)
+{
+	size_t bytes = 0;
+	FILE *in = open_file(s, g, name, &bytes);
+
+	return in ? fclose(in) : -1;
+}
+
+int bundle_check_files(const struct bundle_source *s)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < s->config.guests; i++) {
+		const struct guest_config *g = &s->config.guest[i];
+
+		if (check_file(s, g, g->image) || (*g->module && check_file(s, g, g->module)))
+			err = -1;
+	}
+	return err;
 }
 
 #define COMPLAINTS_MAX 10 /* more say that it is no configuration at all */
@@ -78,28 +124,17 @@ static void complain(void *arg, unsigned line, const char *message)
 		fprintf(stderr, "veneer: %s:%u: %s\n", c->path, line, message);
 }
 
-static bool can_start_one(const struct config *c)
-{
-	for (unsigned i = 0; i < c->guests; i++)
-		if (!c->guest[i].broken)
-			return true;
-	return false;
-}
-
-int bundle_read_config(struct bundle_source *s, bool aloud)
+int bundle_read_config(struct bundle_source *s)
 {
 	struct complaints to = { .path = s->conf_path };
 
-	config_read(&s->config, s->conf, s->conf_bytes, pass_over, NULL);
-	bool can = can_start_one(&s->config);
-	if (aloud || !can)
-		config_read(&s->config, s->conf, s->conf_bytes, complain, &to);
+	config_read(&s->config, s->conf, s->conf_bytes, complain, &to);
 	if (to.number > COMPLAINTS_MAX)
 		fprintf(stderr, "veneer: %s: and %u more such lines\n", s->conf_path,
 			to.number - COMPLAINTS_MAX);
 	if (!s->config.guests && !s->config.errors)
 		fprintf(stderr, "veneer: %s: no [guest NAME] section\n", s->conf_path);
-	return can ? 0 : -1;
+	return s->config.guests && !s->config.errors ? 0 : -1;
 }
 
 static int put_images(FILE *f, struct bundle_source *s)
@@ -107,8 +142,6 @@ static int put_images(FILE *f, struct bundle_source *s)
 	for (unsigned i = 0; i < s->config.guests; i++) {
 		const struct guest_config *g = &s->config.guest[i];
 
-		if (g->broken)
-			continue;
 		s->needs_mib += (g->memory >> 20) + 1;
 		s->wants_vmx |= g->engine == ENGINE_VMX;
 		s->wants_svm |= g->engine == ENGINE_SVM || g->engine == ENGINE_AUTO;

@@ -14,12 +14,13 @@
 #include "temporary.h"
 
 static const struct need needs[] = {
-	{ "/usr/bin/grub-mkrescue", "grub-common" },
+	{ "grub-mkrescue", "grub-common" },
 	{ "/usr/lib/grub/i386-pc/multiboot2.mod", "grub-pc-bin" },
 	{ "/usr/lib/grub/x86_64-efi/multiboot2.mod", "grub-efi-amd64-bin" },
-	{ "/usr/bin/xorriso", "xorriso" },
-	{ "/usr/bin/mformat", "mtools" },
-	{ "/usr/bin/strip", "binutils" },
+	{ "xorriso", "xorriso" },
+	{ "mformat", "mtools" },
+	{ "strip", "binutils" },
+	{ "cp", "coreutils" },
 };
 
 #define PATH 4352 /* length of a temporary folder's path, and a name in it */
@@ -150,10 +151,9 @@ int iso_write(const struct iso_entry *e, unsigned n, const char *path)
 {
 	struct tree t;
 
-	if (make_tree(&t))
+	if (name_missing(needs, sizeof(needs) / sizeof(needs[0]), "a boot image") || make_tree(&t))
 		return -1;
-	int err = install_missing(needs, sizeof(needs) / sizeof(needs[0]), "a boot image", t.log) ||
-		  write_menu(&t, e, n);
+	int err = write_menu(&t, e, n);
 
 	for (unsigned i = 0; i < n && !err; i++)
 		err = copy_entry(&t, &e[i], i);

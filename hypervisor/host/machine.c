@@ -49,9 +49,7 @@ static void child(char *const argv[], int in, int out, int report)
 
 static int cannot_start(const char *name, int error)
 {
-	fprintf(stderr, "veneer: cannot start %s: %s%s\n", name, strerror(error),
-		error == ENOENT ? ": install it, or run `make run` in the source tree, which does"
-				: "");
+	fprintf(stderr, "veneer: cannot start %s: %s\n", name, strerror(error));
 	return -1;
 }
 
@@ -63,11 +61,10 @@ static int wait_for_program(const struct machine *m, const char *name, const int
 	close(report[1]);
 	bool failed = read(report[0], &error, sizeof(error)) == sizeof(error);
 	close(report[0]);
-	if (!failed) {
-		temporary_child(m->pid);
+	if (!failed)
 		return 0;
-	}
 	waitpid(m->pid, NULL, 0);
+	temporary_child(0);
 	return cannot_start(name, error);
 }
 
@@ -77,7 +74,7 @@ int machine_start(struct machine *m, char *const argv[])
 
 	*m = (struct machine){ .display = -1, .has_exit_port = true, .portion = 64 };
 	signal(SIGPIPE, SIG_IGN);
-	if (pipe(in) || pipe(out) || pipe2(report, O_CLOEXEC) || (m->pid = fork()) < 0)
+	if (pipe(in) || pipe(out) || pipe2(report, O_CLOEXEC) || (m->pid = temporary_fork()) < 0)
 		return cannot_start(argv[0], errno);
 	if (!m->pid)
 		child(argv, in[0], out[1], report[1]);
@@ -97,7 +94,7 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 	int report[2];
 
 	signal(SIGPIPE, SIG_IGN);
-	if (pipe2(report, O_CLOEXEC) || (m->pid = fork()) < 0)
+	if (pipe2(report, O_CLOEXEC) || (m->pid = temporary_fork()) < 0)
 		return cannot_start(argv[0], errno);
 	if (!m->pid) {
 		setsid();

@@ -79,9 +79,11 @@ struct bundle_source {
 	bool wants_vmx, wants_svm; /* a guest's engine is, or may be */
 };
 
-/* Reads the configuration. Returns 0 if a guest of it can be started, or -1. Reports invalid lines
- * on stderr if aloud, or if it returns -1. */
-int bundle_read_config(struct bundle_source *s, bool aloud);
+/* Reads the configuration. Returns 0, or -1 if a line is invalid, which is reported on stderr. */
+int bundle_read_config(struct bundle_source *s);
+
+/* Checks that its files exist and can be read. Returns 0, or -1 with a line on stderr per guest. */
+int bundle_check_files(const struct bundle_source *s);
 
 /* Writes the bundle, after bundle_read_config. Returns an exit status of `veneer run`, with a line
  * on stderr if it is not 0: RUN_USAGE if an input file cannot be read. */

@@ -19,6 +19,7 @@ static const struct command {
 	{ "rewrite", command_rewrite, "rewrite a 32-bit kernel so that it runs in ring 1" },
 	{ "inspect", command_inspect, "show sensitive instructions and how they are rewritten" },
 	{ "run", command_run, "start the hypervisor with a configuration in an emulator" },
+	{ "check", command_check, "look for errors in a configuration" },
 	{ "bench", command_bench, "measure native, stock, rewritten and paravirtual guests" },
 };
 

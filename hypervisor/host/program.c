@@ -12,19 +12,17 @@
 
 #include "temporary.h"
 
-/* ends: a signal that ends this command ends it too; it then has its own process group. */
-static int run(const char *const argv[], const char *log, bool ends)
+/* In its own process group: a signal that ends this command ends all of it. */
+int run_quietly(const char *const argv[], const char *log)
 {
 	int status = -1;
-	pid_t pid = fork();
+	pid_t pid = temporary_fork();
 
 	if (!pid) {
 		int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 		int said = fcntl(2, F_DUPFD_CLOEXEC, 3);
 
-		if (ends)
-			setpgid(0, 0);
-
+		setpgid(0, 0);
 		if (fd >= 0) {
 			dup2(fd, 1);
 			dup2(fd, 2);
@@ -33,7 +31,7 @@ static int run(const char *const argv[], const char *log, bool ends)
 		dprintf(said, "veneer: cannot start %s: %s\n", argv[0], strerror(errno));
 		_exit(127);
 	}
-	if (pid > 0 && ends) {
+	if (pid > 0) {
 		setpgid(pid, pid);
 		temporary_child(-pid);
 	}
@@ -42,36 +40,34 @@ static int run(const char *const argv[], const char *log, bool ends)
 	return ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-int run_quietly(const char *const argv[], const char *log)
+static bool is_there(const char *file)
 {
-	return run(argv, log, true);
+	const char *path = getenv("PATH");
+	char name[4096];
+
+	if (*file == '/')
+		return !access(file, F_OK);
+	for (size_t n; path && *path; path += n + (path[n] == ':')) {
+		n = strcspn(path, ":");
+		snprintf(name, sizeof(name), "%.*s/%s", (int)n, path, file);
+		if (!access(name, X_OK))
+			return true;
+	}
+	return false;
 }
 
-#define PACKAGES_MAX 16
-#define FIRST	     6 /* argument that is a package */
-
-int install_missing(const struct need *needs, unsigned n, const char *what, const char *log)
+int name_missing(const struct need *needs, unsigned n, const char *what)
 {
-	/* the same lock as the Makefile's: apt does not wait for another apt */
-	const char *argv[PACKAGES_MAX + FIRST + 1] = { "flock",	  "/var/lib/dpkg",
-						       "apt-get", "install",
-						       "-y",	  "--no-install-recommends" };
-	unsigned last = FIRST;
+	unsigned missing = 0;
 
-	for (unsigned i = 0; i < n && last < PACKAGES_MAX + FIRST; i++)
-		if (access(needs[i].path, F_OK))
-			argv[last++] = needs[i].package;
-	if (last == FIRST)
-		return 0;
-	fprintf(stderr, "veneer: %s for %s:", geteuid() ? "missing" : "installing", what);
-	for (unsigned i = FIRST; i < last; i++)
-		fprintf(stderr, " %s", argv[i]);
-	fprintf(stderr, "%s\n", geteuid() ? ": install these packages" : "");
-	if (geteuid())
-		return -1;
-	setenv("DEBIAN_FRONTEND", "noninteractive", 1);
-	if (!run(argv, log, false)) /* dpkg is not to be interrupted */
-		return 0;
-	fprintf(stderr, "veneer: apt-get install failed: run it by hand to see why\n");
-	return -1;
+	for (unsigned i = 0; i < n; i++) {
+		if (is_there(needs[i].file))
+			continue;
+		if (!missing++)
+			fprintf(stderr, "veneer: missing for %s:", what);
+		fprintf(stderr, " %s (%s)", needs[i].package, needs[i].file);
+	}
+	if (missing)
+		fprintf(stderr, ": install %s\n", missing > 1 ? "these packages" : "this package");
+	return missing ? -1 : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Other programs: running them quietly, and installing what is missing. */
+/* Other programs: running them quietly, and naming what is missing. */
 #ifndef HOST_PROGRAM_H
 #define HOST_PROGRAM_H
 
@@ -7,13 +7,12 @@
  * command ends it too. Returns its exit status, 127 if there is no such program, or -1. */
 int run_quietly(const char *const argv[], const char *log);
 
-/* A file that shows that a Debian package is installed. */
+/* A program in PATH or a file with its full path, and the Debian package that contains it. */
 struct need {
-	const char *path, *package;
+	const char *file, *package;
 };
 
-/* As root, installs missing packages; otherwise only names them. what: their purpose. Returns 0, or
- * -1 with a line on stderr. */
-int install_missing(const struct need *needs, unsigned n, const char *what, const char *log);
+/* Names missing packages. what: their purpose. Returns 0, or -1 with a line on stderr. */
+int name_missing(const struct need *needs, unsigned n, const char *what);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "program.h"
+
 static unsigned add(const char **argv, unsigned n, const char *const *more)
 {
 	while (*more)
@@ -41,4 +43,11 @@ void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 	if (q->append)
 		n = add(argv, n, (const char *const[]){ "-append", q->append, NULL });
 	argv[n] = NULL;
+}
+
+int qemu_missing(void)
+{
+	static const struct need need = { "qemu-system-x86_64", "qemu-system-x86" };
+
+	return name_missing(&need, 1, "QEMU");
 }

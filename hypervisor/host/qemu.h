@@ -22,4 +22,7 @@ struct qemu {
 /* Fills argv, NULL at its end; the serial line is the process's stdin and stdout. */
 void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS]);
 
+/* Names its package if it is missing. Returns 0 if it is not, or -1 with a line on stderr. */
+int qemu_missing(void);
+
 #endif

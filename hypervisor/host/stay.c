@@ -205,11 +205,13 @@ void stay_print(const struct stay *s, FILE *to)
 	fputc('\n', to);
 }
 
-void stay_json(const struct stay *s, FILE *to)
+json_t *stay_json(const struct stay *s)
 {
-	fprintf(to, "{\"instructions\": %lu, \"began\": \"%s\", \"in\": {", s->instructions,
-		s->began);
+	json_t *in = json_object();
+
 	for (unsigned i = 0; i < STAY_FUNCTIONS && *s->in[i].name; i++)
-		fprintf(to, "%s\"%s\": %lu", i ? ", " : "", s->in[i].name, s->in[i].instructions);
-	fprintf(to, "}}");
+		json_object_set_new(in, s->in[i].name,
+				    json_integer((json_int_t)s->in[i].instructions));
+	return json_pack("{s:I, s:s, s:o}", "instructions", (json_int_t)s->instructions, "began",
+			 s->began, "in", in);
 }

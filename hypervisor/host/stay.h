@@ -7,6 +7,7 @@
 #ifndef HOST_STAY_H
 #define HOST_STAY_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -28,8 +29,8 @@ int stay_plugin(const char *path, char *argument, size_t size);
 /* What it wrote, after the machine's end. 0, or -1 with a line on stderr. */
 int stay_read(const char *path, struct stay *s);
 
-/* Prints a line for people; writes a JSON object without a line end. */
+/* Prints a line for people; returns a JSON object. */
 void stay_print(const struct stay *s, FILE *to);
-void stay_json(const struct stay *s, FILE *to);
+json_t *stay_json(const struct stay *s);
 
 #endif

@@ -186,3 +186,21 @@ void temporary_at_signal(void (*fn)(void))
 {
 	at_signal = fn;
 }
+
+/* No signal can arrive between fork() and setting child. */
+pid_t temporary_fork(void)
+{
+	struct sigaction action;
+	sigset_t mask;
+
+	catch_signals();
+	block(&mask);
+	pid_t pid = fork();
+	for (size_t i = 0; !pid && i < SIGNALS; i++)
+		if (!sigaction(signals[i], NULL, &action) && action.sa_handler == end)
+			signal(signals[i], SIG_DFL);
+	if (pid > 0)
+		child = pid;
+	unblock(&mask);
+	return pid;
+}

@@ -17,6 +17,9 @@ const char *temporary_folder_beside(const char *path);
 /* Removes it before that, with all that is in it. */
 void temporary_remove(const char *name);
 
+/* fork(), and temporary_child for the child before any signal can arrive. */
+pid_t temporary_fork(void);
+
 /* A process to end with this command, or -1 times a process group; 0: none. */
 void temporary_child(pid_t pid);
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reads the configuration, applies --engine, sets the machine's size, and writes the bundle. */
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "run.h"
+#include "temporary.h"
+
+#define CONF_MAX (1 << 20)
+
+static int read_file(const char *path, char **data, size_t *bytes)
+{
+	FILE *f = fopen(path, "rb");
+
+	*data = f ? malloc(CONF_MAX + 1) : NULL;
+	*bytes = *data ? fread(*data, 1, CONF_MAX + 1, f) : 0;
+	const char *why = !*data || ferror(f) ? strerror(errno)
+			  : *bytes >= 3 && !memcmp(*data, "\xef\xbb\xbf", 3)
+				  ? "begins with a byte order mark: save it without one"
+			  : *bytes > CONF_MAX ? "not a configuration: larger than 1 MiB"
+					      : NULL;
+	if (f)
+		fclose(f);
+	return why ? run_fail(path, why), -1 : 0;
+}
+
+static bool has_engine(const char *word, size_t n)
+{
+	char line[64], key[16];
+
+	snprintf(line, sizeof(line), "%.*s", (int)n, word);
+	return sscanf(line, "%15[^= \t] %1[=]", key, line) == 2 && !strcmp(key, "engine");
+}
+
+/* Puts engine = E in every guest's section, in place of its engine line or at the end. All lines of
+ * text are valid. */
+static char *override_engine(char *text, size_t *bytes, const char *engine)
+{
+	char *out = malloc(*bytes * 16 + 64), *to = out;
+	bool wants = false, last = false;
+
+	text[*bytes] = 0; /* read_file has left room */
+	for (char *line = text; out && !last; line += strcspn(line, "\n") + 1) {
+		size_t n = strcspn(line, "\n");
+		const char *word = line + strspn(line, " \t");
+		bool has = wants && has_engine(word, n);
+
+		last = line + n >= text + *bytes;
+		if (*word == '[' && wants)
+			to += sprintf(to, "engine = %s\n", engine);
+		wants = *word == '[' ? !strncmp(word, "[guest ", 7) : wants && !has;
+		if (has)
+			to += sprintf(to, "engine = %s\n", engine);
+		else
+			to += sprintf(to, "%.*s\n", (int)n, line);
+		if (last && wants)
+			to += sprintf(to, "engine = %s\n", engine);
+	}
+	*bytes = (size_t)(to - out);
+	free(text);
+	return out;
+}
+
+#define MIB_LEAST    256
+#define MIB_OVERHEAD 64 /* firmware, hypervisor, and shadows of the guests */
+
+/* Without --memory or --cpus: as much as the guests need. */
+static void set_defaults(struct run *o)
+{
+	static char memory[24], cpus[24];
+	const struct bundle_source *s = &o->source;
+	unsigned long mib = s->needs_mib + s->needs_mib / 64 + MIB_OVERHEAD;
+
+	snprintf(memory, sizeof(memory), "%lu", mib < MIB_LEAST ? MIB_LEAST : mib);
+	snprintf(cpus, sizeof(cpus), "%u", s->needs_cpus < 2 ? 2 : s->needs_cpus);
+	o->memory_by_guests = !o->memory;
+	if (!o->memory)
+		o->memory = memory;
+	if (!o->cpus)
+		o->cpus = cpus;
+}
+
+static bool has_hypervisor(void)
+{
+	const char *path = library_path("veneer.elf");
+
+	if (!access(path, R_OK))
+		return true;
+	fprintf(stderr, "veneer: %s: %s: build it, or say with VENEER_LIB in which folder it is\n",
+		path, strerror(errno));
+	return false;
+}
+
+/* Checks an option's file before the run, because it is written only at the end. */
+static bool can_write(const char *option, const char *path)
+{
+	const char *why = path ? file_why_not(path) : NULL;
+
+	if (why)
+		fprintf(stderr, "veneer: %s %s: %s\n", option, path, why);
+	return !why;
+}
+
+static int read_configuration(struct run *o)
+{
+	struct bundle_source *s = &o->source;
+	static char directory[4096];
+
+	s->conf_path = o->conf;
+	if (read_file(o->conf, &s->conf, &s->conf_bytes))
+		return -1;
+	snprintf(directory, sizeof(directory), "%s", o->conf);
+	s->directory = dirname(directory);
+	if (bundle_read_config(s))
+		return -1;
+	if (!o->engine)
+		return 0;
+	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
+	return s->conf ? bundle_read_config(s) : -1;
+}
+
+int prepare_check(struct run *o)
+{
+	return read_configuration(o) || bundle_check_files(&o->source) ? -1 : 0;
+}
+
+int prepare(struct run *o)
+{
+	bool bundle_alone = o->bundle && !o->iso && !o->print;
+
+	if (read_configuration(o) || script_check(&o->script, &o->source.config) ||
+	    !can_write("--iso", o->iso) || !can_write("--stay", o->kept ? NULL : o->stay))
+		return -1;
+	return bundle_alone || has_hypervisor() ? 0 : -1;
+}
+
+int prepare_bundle(struct run *o, const char *path)
+{
+	int status = bundle_write(&o->source, path);
+
+	set_defaults(o);
+	return status;
+}
+
+int prepare_kept_bundle(struct run *o)
+{
+	const char *temporary = temporary_file_beside(o->bundle);
+
+	if (!temporary)
+		return run_fail(o->bundle, strerror(errno));
+	int status = prepare_bundle(o, temporary);
+	const char *why =
+		status || chmod(temporary, 0644) ? NULL : file_replace(temporary, o->bundle);
+	temporary_remove(temporary);
+	return why ? run_fail(o->bundle, why) : status;
+}
