@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What all virtio devices share: status, features, configuration, and whose turn it is. */
+/* What all virtio devices share: status, features, configuration space, and sharing of work
+ * between queues. */
 #include "virtio/device.h"
 
 #include <linux/virtio_config.h>
@@ -19,14 +20,14 @@ static bool live(const struct virtio_device *d)
 	return (d->status & LIVE) == LIVE;
 }
 
-static __attribute__((noinline)) void unlock_and_tell(struct virtio_device *d)
+static __attribute__((noinline)) void unlock_and_interrupt(struct virtio_device *d)
 {
-	uint32_t tell = d->tell;
+	uint32_t due = d->interrupts;
 
-	d->tell = 0;
+	d->interrupts = 0;
 	spin_unlock(&d->lock);
-	for (; tell; tell &= tell - 1) {
-		const struct virtqueue *q = &d->queue[__builtin_ctz(tell)];
+	for (; due; due &= due - 1) {
+		const struct virtqueue *q = &d->queue[__builtin_ctz(due)];
 
 		d->transport->interrupt(d, __atomic_load_n(&q->target, __ATOMIC_RELAXED));
 	}
@@ -34,8 +35,8 @@ static __attribute__((noinline)) void unlock_and_tell(struct virtio_device *d)
 
 void virtio_unlock(struct virtio_device *d)
 {
-	if (d->tell)
-		unlock_and_tell(d);
+	if (d->interrupts)
+		unlock_and_interrupt(d);
 	else
 		spin_unlock(&d->lock);
 }
@@ -44,14 +45,14 @@ void virtio_use(struct virtio_device *d, struct virtqueue *q, struct virtqueue_c
 		uint32_t written)
 {
 	if (virtqueue_use(q, chain, written))
-		d->tell |= 1u << (q - d->queue);
+		d->interrupts |= 1u << (q - d->queue);
 }
 
 /* --- work --- */
 
 static void go_on(struct timer *t);
 
-/* Work is done in parts, the next one by and by, in the guest's share. */
+/* Work is done in parts. A timer starts the next one, in the guest's share. */
 static void later(struct virtio_device *d)
 {
 	struct vcpu *v = d->guest->vcpu;

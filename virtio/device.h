@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A virtio device (virtio 1.2, chapter 2): between a kind, which does something with buffers, and a
- * transport, by which the driver finds it. README.md tells how to write one.
+ * transport, by which the driver finds it. README.md shows how to write one.
  *
  * A device's lock is held in all that a kind or a transport does with it. Interrupts are sent after
  * unlocking.
@@ -37,7 +37,7 @@ struct virtio_kind {
 
 struct virtio_transport {
 	uint32_t target; /* of a queue that names none */
-	/* The driver is told of used buffers. Without the device's lock, from any CPU. */
+	/* Interrupts the driver: buffers were used. Without the device's lock, from any CPU. */
 	void (*interrupt)(struct virtio_device *d, uint32_t target);
 };
 
@@ -50,8 +50,8 @@ struct virtio_device {
 	void *state; /* the kind's */
 	uint64_t features;
 	struct timer timer; /* goes on with work, on vCPU 0's CPU */
-	/* queues, by bit: there is work; the driver wants to be told */
-	uint32_t pending, tell;
+	/* one bit for each queue: it has work; an interrupt is due */
+	uint32_t pending, interrupts;
 	unsigned turn; /* the queue that is first when several have work */
 	uint8_t status;
 	SPINLOCK(LOCK_VIRTIO) lock;
@@ -109,7 +109,7 @@ int virtio_notify(struct virtio_device *d, uint64_t queue);
 void virtio_reset(struct virtio_device *d);
 
 /* Work may have come from outside, or was left over. Does up to so many parts, one of a queue, and
- * returns how many it did not need; the rest follows by and by. From any of the guest's CPUs. */
+ * returns how many it did not need; the rest is done later. From any of the guest's CPUs. */
 unsigned virtio_kick(struct virtio_device *d, unsigned parts);
 
 extern const struct virtio_kind virtio_console;		  /* console.c */

@@ -66,8 +66,8 @@ static inline bool virtqueue_holds(const struct virtqueue *q, const struct virtq
 	return chain->generation == q->generation;
 }
 
-/* Returns it as used, with the bytes written; one that is void is forgotten. True: the driver wants
- * to be told. Devices call virtio_use, which sees to that. */
+/* Returns the buffer as used, with the bytes written; does nothing if it is void. True: the driver
+ * wants an interrupt. Devices call virtio_use, which sends it. */
 bool virtqueue_use(struct virtqueue *q, struct virtqueue_chain *chain, uint32_t written);
 
 #endif

@@ -18,7 +18,7 @@ bool console_guest_room(struct guest *g)
 	return console_room(&g->console) >= ROOM + CONSOLE_RESERVE;
 }
 
-static void tell_room(struct guest *g)
+static void notify_room(struct guest *g)
 {
 	if (!console_guest_room(g) ||
 	    !__atomic_exchange_n(&g->console.waiting, false, __ATOMIC_SEQ_CST))
@@ -54,7 +54,7 @@ void console_guest_send(struct guest *g)
 		return;
 	if (!console_send(&g->console))
 		send_later(g);
-	tell_room(g);
+	notify_room(g);
 }
 
 static void add_notice(struct guest *g, enum console_kind kind, const char *fmt, va_list args)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The devices of a guest that are no board's: virtio/ has them, and guest/ reaches them through
- * these functions alone. A guest that has none has guest->devices NULL.
+ * Devices of a guest that do not belong to a board. virtio/ implements them; guest/ only uses these
+ * functions. guest->devices is NULL if there are none.
  */
 #ifndef VENEER_DEVICES_H
 #define VENEER_DEVICES_H
@@ -13,9 +13,9 @@ struct regs;
 struct devices {
 	int (*create)(struct guest *g); /* once; 0, or -ENOMEM */
 	void (*reset)(struct guest *g); /* all vCPUs are stopped */
-	/* On vCPU 0's CPU: no more timers; the console has input or room, or work was left over. */
-	void (*park)(struct guest *g);
-	void (*work)(struct guest *g);
+	/* On vCPU 0's CPU */
+	void (*park)(struct guest *g); /* cancels their timers */
+	void (*work)(struct guest *g); /* the console has input or room, or work is left */
 };
 
 extern const struct devices virtio_devices;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is told of a vCPU: at a crash, and where an engine meets what it does not know. */
+/* The state of a vCPU in console lines: when it crashes, and when an engine does not know an exit.
+ */
 #include "guest/console.h"
 #include "guest/guest.h"
 #include "lib/string.h"
 
-/* Where it is, and what brought it here. Whole lines are formatted once: this is one long stay. */
-static void tell_place(struct vcpu *v, const char *before, const char *behind)
+/* Where it is, and the reason of the exit. Each line is formatted once, since all of this is one
+ * stay in the hypervisor. */
+static void print_place(struct vcpu *v, const char *before, const char *behind)
 {
 	static const char digit[] = "0123456789abcdef";
 	const struct engine *e = v->engine;
@@ -34,7 +36,7 @@ void vcpu_dump(struct vcpu *v)
 
 	if (v->engine->gather)
 		v->engine->gather(v);
-	tell_place(v, "", "");
+	print_place(v, "", "");
 	console_guest_notice(g, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx,
 			     r->rcx, r->rdx);
 	console_guest_notice(g, "rsi %016lx rdi %016lx rbp %016lx rsp %04lx:%016lx", r->rsi, r->rdi,
@@ -47,7 +49,7 @@ void vcpu_dump(struct vcpu *v)
 			     v->legacy.gdt_base, v->legacy.idt_base);
 }
 
-#define UNKNOWN_LINES 4 /* in a life of the vCPU: a guest must not fill the console */
+#define UNKNOWN_LINES 4 /* from a vCPU's start to the next: a guest must not fill the console */
 
 void vcpu_unknown(struct vcpu *v, const char *what)
 {
@@ -57,5 +59,5 @@ void vcpu_unknown(struct vcpu *v, const char *what)
 		return;
 	v->unknown++;
 	format(before, sizeof(before), "unknown to engine %s: %s: ", v->engine->name, what);
-	tell_place(v, before, v->unknown == UNKNOWN_LINES ? "; others will not be told" : "");
+	print_place(v, before, v->unknown == UNKNOWN_LINES ? "; no more of them are reported" : "");
 }

@@ -285,7 +285,7 @@ uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes)
 	return n;
 }
 
-/* An interrupt that STI has held back to here ends it before it begins: nobody tells of it again.
+/* An interrupt that was pending in STI's shadow must end this halt: it will not be signalled again.
  */
 void vcpu_halt(struct vcpu *v, bool masked)
 {

@@ -120,7 +120,7 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
-	uint8_t unknown;		/* how often vcpu_unknown has told of it */
+	uint8_t unknown;		/* lines that vcpu_unknown has printed */
 	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */

@@ -24,7 +24,7 @@ void speculation_switch(struct cpu *cpu, const struct vcpu *v);
 bool speculation_rdmsr(const struct vcpu *v, uint32_t msr, uint64_t *value);
 bool speculation_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 
-/* For CPUID: the bits of leaf 7's EDX and of leaf 0x80000008's EBX that tell of them. */
+/* For CPUID: the bits of leaf 7's EDX and of leaf 0x80000008's EBX that report them. */
 uint32_t speculation_edx7(void);
 uint32_t speculation_ebx8(void);
 

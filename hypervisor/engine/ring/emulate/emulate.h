@@ -10,8 +10,8 @@
 #include "engine/ring/ring.h"
 #include "guest/operand.h"
 
-/* operands.c: what segment registers hold (ES CS SS DS FS GS = 0..5), operands and the stack. Where
- * a function can say false, the guest was then sent the fault. */
+/* operands.c: contents of segment registers (ES CS SS DS FS GS = 0..5), operands and the stack.
+ * Functions that return bool return false after injecting a fault. */
 uint16_t ring_selector(const struct vcpu *v, unsigned seg);
 bool ring_load_memory(struct vcpu *v, const struct insn *i, void *to, unsigned bytes);
 bool ring_store_memory(struct vcpu *v, const struct insn *i, const void *from, unsigned bytes);
@@ -19,8 +19,8 @@ bool ring_load_operand16(struct vcpu *v, const struct insn *i, uint16_t *value);
 /* The r/m operand of a store such as SMSW, STR or MOV from a segment register. */
 enum outcome ring_store_operand(struct vcpu *v, const struct insn *i, uint64_t value);
 bool ring_load_stack(struct vcpu *v, uint32_t offset, void *to, unsigned bytes);
-bool ring_pop(struct vcpu *v, uint32_t *words, unsigned count,
-	      unsigned width); /* they stay there */
+/* Reads words from the stack; ring_release then removes them. */
+bool ring_pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width);
 bool ring_push(struct vcpu *v, uint32_t word, unsigned width);
 
 static inline void ring_release(struct vcpu *v, unsigned bytes)
