@@ -10,7 +10,7 @@ use Test::More;
 use Veneer;
 
 my ($status, $text) = command('make', 'DEBUG_LOCKS=1', 'build/locks/veneer.elf');
-is($status, 0, 'build/locks/veneer.elf builds') or BAIL_OUT($text);
+is($status, 0, 'build/locks/veneer.elf builds') or diag($text), done_testing, exit 1;
 my ($debug, $release) = map { (command('nm', $_))[1] } 'build/locks/veneer.elf', 'build/veneer.elf';
 like($debug, qr/ T locks_take$/m, 'it has the checker');
 unlike($release, qr/ locks_/, 'the release build has not');

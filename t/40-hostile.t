@@ -395,6 +395,13 @@ if (@ARGV) {
 	is(join(' ', glob 'build/test-new/guests*/{,.,-}*'), $files, 'and nothing is made');
 }
 
+# t/coverage removes what is in its folder: without one it does nothing.
+for my $words ([], ['--'], ['build'], ['no-such', '--', 'x', '--', 'y'], ['build', '--', '--', 'y'], ['build', '--', 'x', '--']) {
+	my ($code, $said) = command('t/coverage', @$words);
+	is($code, 2, "t/coverage @$words is refused");
+	like($said, qr/^coverage: [^\n]+\n\z/, 'in one line') or diag($said);
+}
+
 # What t/audit cannot compare with is refused, before anything is built.
 for ([[], 'want one commit'], [['--help'], 'want one commit'], [['HEAD', '--x'], 'want one commit'], [['no-such'], 'BASE=no-such is not a commit of this repository: \\S'],
 	[["it's"], "BASE=it's is not a commit"]) {
