@@ -99,6 +99,7 @@ my @rows = (
 	['timers',       'ring svm',     'well',       qr/^woken [1-9]\d* times$/, vcpus => 8, share => 5, core => 0],
 	['overrun',      'ring svm',     'well',       qr/^[1-9]\d* writes$/, promised => 90],
 	['notify',       'ring svm',     'well',       qr/^stopped$/],
+	['segments',     'ring svm',     'well',       qr/^well$/, core => 0],
 	['reboots',      'ring svm',     'stays',      qr/^so far: started again$/, memory => '64M'],
 	['reboots',      'ring',         'stays',      qr/^so far: started again$/, memory => '1000M', core => 0, as => 'reboots-large'],
 	['notes',        'ring svm',     'stays',      qr/^so far: started again$/, core => 0],
@@ -123,8 +124,7 @@ my @rows = (
 # what is not the neighbour's share at the end of one period and again at the beginning of the next. On top
 # of that come what they overran last time, and the longest stay of the hypervisor: a millisecond is far
 # more than both may be.
-# Microseconds: the rest of two periods, and some stays of the hypervisor. An instruction takes 20 ns in Bochs, 1 in QEMU, so
-# that a stay of 10 000 is 200 us there.
+# Microseconds. An instruction takes 20 ns in Bochs, 1 in QEMU: a stay of 10 000 is 200 us there, and there may be several.
 sub longest_wait {
 	my ($row) = @_;
 	return 2 * (100 - $row->{promised}) / 100 * 10000 + ($row->{machine} eq 'bochs' ? 2000 : 1000) + ($row->{longer} // 0);

@@ -22,7 +22,7 @@ struct output {
 enum how_far { ALL_OF_IT, MORE_TO_DO, NO_ROOM };
 
 /* As much of the buffer at hand as *budget allows and the console has room for. */
-static enum how_far send_part(struct guest *g, struct output *o, uint64_t *budget)
+static enum how_far send_part(struct guest *g, struct output *o, unsigned *budget)
 {
 	const struct virtqueue_chain *chain = &o->chain;
 
@@ -33,14 +33,14 @@ static enum how_far send_part(struct guest *g, struct output *o, uint64_t *budge
 		if (chain->segment[o->segment].writable)
 			continue;
 		while (o->offset < bytes) {
-			uint64_t part = MIN(bytes - o->offset, *budget), n = 0;
-
-			if (part)
-				n = console_guest_write(g, from + o->offset, part);
+			if (!*budget)
+				return MORE_TO_DO;
+			uint64_t n =
+				console_guest_write(g, from + o->offset, bytes - o->offset, budget);
+			if (!n) /* REQUEST_ROOM continues */
+				return NO_ROOM;
 			o->offset += (uint32_t)n;
-			*budget -= MIN(*budget, n + SEGMENT_COST);
-			if (n < part || !part) /* without room, REQUEST_ROOM goes on */
-				return n || !part ? MORE_TO_DO : NO_ROOM;
+			*budget -= MIN(*budget, SEGMENT_COST);
 		}
 	}
 	return ALL_OF_IT;
@@ -51,7 +51,7 @@ static enum how_far send_part(struct guest *g, struct output *o, uint64_t *budge
 static bool transmit(struct virtio_device *d, struct virtqueue *q)
 {
 	struct output *o = d->state;
-	uint64_t budget = CONSOLE_PART;
+	unsigned budget = CONSOLE_PART;
 
 	while (budget) {
 		if (!virtqueue_holds(q, &o->chain)) {

@@ -198,10 +198,9 @@ static unsigned cost_of(const struct guest *g, char c)
 	return *g->config->count_at ? CONSOLE_PART : LINE_COST;
 }
 
-uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
+uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes, unsigned *budget)
 {
 	uint64_t n = 0;
-	unsigned cost = 0;
 
 	spin_lock(&g->console_lock);
 	bool room = console_guest_room(g);
@@ -209,11 +208,11 @@ uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes)
 		__atomic_store_n(&g->console.waiting, true, __ATOMIC_SEQ_CST);
 		room = console_guest_room(g);
 	}
-	while (room && n < bytes && cost < CONSOLE_PART) {
+	while (room && n < bytes && *budget) {
 		char c = ((const volatile char *)text)[n++];
 
 		console_guest_put(g, c);
-		cost += cost_of(g, c);
+		*budget -= MIN(*budget, cost_of(g, c));
 	}
 	spin_unlock(&g->console_lock);
 	if (bytes)

@@ -8,7 +8,7 @@
 
 #include "kernel/console.h"
 
-#define CONSOLE_PART 64 /* bytes of a guest's output that are processed in one part */
+#define CONSOLE_PART 64 /* the budget of one part: bytes of a guest's output */
 
 /* A message of the hypervisor about a guest. */
 void console_guest_notice(struct guest *g, const char *fmt, ...)
@@ -17,9 +17,10 @@ void console_guest_notice(struct guest *g, const char *fmt, ...)
 /* The last message, for which room is reserved: how the guest has ended. */
 void console_guest_exit_code(struct guest *g, const char *how, int exit_code);
 
-/* Prints up to CONSOLE_PART bytes of the guest's output, fewer if they contain line ends; from any
- * vCPU. Returns how many were taken; 0: no room, and REQUEST_ROOM follows when there is. */
-uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes);
+/* Prints bytes of the guest's output until *budget is used up: 1 for each, more for one that ends a
+ * line; from any vCPU. Returns how many were taken; 0 with a budget left: no room, and REQUEST_ROOM
+ * follows when there is. */
+uint64_t console_guest_write(struct guest *g, const char *text, uint64_t bytes, unsigned *budget);
 
 /* One byte of it, with the guest's console lock held. False: there is no room for another. */
 bool console_guest_put(struct guest *g, char c);

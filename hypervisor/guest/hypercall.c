@@ -32,10 +32,11 @@ static int64_t hc_console_write(struct vcpu *v, struct regs *r)
 {
 	uint64_t bytes = MIN(r->rsi, (uint64_t)CONSOLE_PART);
 	char buffer[CONSOLE_PART];
+	unsigned budget = CONSOLE_PART;
 
 	if (mmu_read(&v->mmu, GVA(r->rdi), buffer, bytes, 0, NULL))
 		return -EFAULT;
-	uint64_t done = console_guest_write(v->guest, buffer, bytes);
+	uint64_t done = console_guest_write(v->guest, buffer, bytes, &budget);
 	if (done || !bytes)
 		return (int64_t)done;
 	v->state = VCPU_HALTED;

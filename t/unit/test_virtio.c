@@ -108,9 +108,11 @@ int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned
 	return 0;
 }
 
-uint64_t console_guest_write(struct guest *of, const char *text, uint64_t bytes)
+uint64_t console_guest_write(struct guest *of, const char *text, uint64_t bytes, unsigned *budget)
 {
 	(void)of;
+	bytes = MIN(bytes, *budget);
+	*budget -= (unsigned)bytes;
 	for (uint64_t i = 0; i < bytes; i++)
 		printed[printed_bytes++ % sizeof(printed)] = text[i];
 	return bytes;
