@@ -49,15 +49,16 @@ void vcpu_dump(struct vcpu *v)
 			     v->legacy.gdt_base, v->legacy.idt_base);
 }
 
-#define UNKNOWN_LINES 4 /* from a vCPU's start to the next: a guest must not fill the console */
+#define UNKNOWN_LINES 4 /* until its guest restarts: a guest must not fill the console */
 
 void vcpu_unknown(struct vcpu *v, const char *what)
 {
+	struct guest *g = v->guest;
 	char before[64];
 
-	if (v->unknown == UNKNOWN_LINES)
+	if (g->unknown >= UNKNOWN_LINES)
 		return;
-	v->unknown++;
+	bool last = __atomic_add_fetch(&g->unknown, 1, __ATOMIC_RELAXED) >= UNKNOWN_LINES;
 	format(before, sizeof(before), "unknown to engine %s: %s: ", v->engine->name, what);
-	print_place(v, before, v->unknown == UNKNOWN_LINES ? "; no more of them are reported" : "");
+	print_place(v, before, last ? "; no more of them are reported" : "");
 }

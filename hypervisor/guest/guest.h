@@ -120,7 +120,6 @@ struct vcpu {
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
 	bool real_mode;			/* it begins there, not in protected mode */
-	uint8_t unknown;		/* lines that vcpu_unknown has printed */
 	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
@@ -170,6 +169,7 @@ struct guest {
 	unsigned paused;		  /* vCPUs that are; atomic */
 	unsigned parking;		  /* vCPUs that have still to park; atomic */
 	unsigned started;		  /* PV: vCPUs that run or are to begin; atomic */
+	unsigned unknown;		  /* lines that vcpu_unknown has printed; atomic */
 	struct load load;		  /* how far it is */
 	SPINLOCK(LOCK_LINE) console_lock; /* over the line so far and the taking of input */
 	const struct devices *devices;	  /* PV; else NULL */

@@ -100,6 +100,7 @@ void guest_load_begin(struct guest *g)
 				   __ATOMIC_RELAXED);
 	}
 	g->started = 1;
+	g->unknown = 0;
 	if (g->engine->reset_guest)
 		g->engine->reset_guest(g);
 	g->ended = false;

@@ -216,6 +216,7 @@ static void fresh(const struct engine *engine, uint64_t cs)
 	static const struct board pc;
 
 	memset(&vcpu, 0, sizeof(vcpu));
+	guest.unknown = 0;
 	memcpy(memory + CODE, code, sizeof(code));
 	memset(&svm, 0, sizeof(svm));
 	memset(&vmx, 0, sizeof(vmx));
@@ -358,7 +359,7 @@ static void only_some(void)
 	for (unsigned i = 0; i < 100; i++)
 		svm_engine.run(&cpu, v);
 	ok(lines == 4 && strstr(line, "no more of them are reported"),
-	   "four lines in a life, and the last one says so");
+	   "four lines until the guest restarts, and the last one says so");
 }
 
 int main(void)

@@ -89,9 +89,9 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
 int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
 void ring_load_ldt(struct vcpu *v);
 void ring_load_selectors(struct cpu *cpu, bool pv);
-/* Updates the copy of a legacy guest's table, as far as it can be read. False: only a part is done;
- * the instruction that needs it is executed again. */
-bool ring_gdt_load(struct vcpu *v);
+/* Updates the copy of a legacy guest's table, as far as it can be read. 0: only a part is done; the
+ * instruction that needs it is executed again. Else 1, and more if the copy has changed. */
+unsigned ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
 /*
  * Whether a selector may be loaded, SDM 3A 5.6 and 5.8.1; what IRETQ would refuse must be the

@@ -17,7 +17,7 @@ static bool are_same(const uint64_t *a, const uint64_t *b, uint64_t n)
 
 #define CHANGED_PARTS 2 /* in one go */
 
-bool ring_gdt_load(struct vcpu *v)
+unsigned ring_gdt_load(struct vcpu *v)
 {
 	struct ring_vcpu *own = v->ring;
 	const struct legacy_state *l = &v->legacy;
@@ -34,7 +34,7 @@ bool ring_gdt_load(struct vcpu *v)
 		if (i + n <= own->gdt_entries && are_same(d, &own->guest_gdt[i], n))
 			continue;
 		if (changed++ == CHANGED_PARTS)
-			return false;
+			return 0;
 		memcpy(&own->guest_gdt[i], d, 8 * n);
 		descriptors_fit(&own->gdt[i], d, n, 1, false);
 		own->gdt_entries = MAX(own->gdt_entries, i + n);
@@ -42,7 +42,7 @@ bool ring_gdt_load(struct vcpu *v)
 	if (i < own->gdt_entries)
 		memset(&own->gdt[i], 0, 8 * (own->gdt_entries - i));
 	own->gdt_entries = i;
-	return true;
+	return 1 + changed;
 }
 
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)

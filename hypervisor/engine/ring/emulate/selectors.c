@@ -93,14 +93,18 @@ enum outcome emulate_load_far(struct vcpu *v, const struct insn *i)
 
 static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 {
+	unsigned loaded = ring_gdt_load(v);
 	uint64_t d;
 
-	if (!ring_gdt_load(v))
+	if (!loaded)
 		return false;
 	if ((selector & 3) > virtual_cpl(v->regs->cs) ||
 	    !ring_code_fits(v, selector, offset, virtual_cpl(v->regs->cs))) {
-		if (ring_gdt_read(v, selector, &d) && (d & DESC_P) && !(d & DESC_S))
+		if (ring_gdt_read(v, selector, &d) && (d & DESC_P) && !(d & DESC_S)) {
+			if (loaded > 1) /* the line would make one long stay of both */
+				return false;
 			vcpu_unknown(v, "a far transfer by a gate or to a task");
+		}
 		ring_exception(v, VECTOR_GP, selector & ~3u);
 		return false;
 	}
