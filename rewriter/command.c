@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "json_out.h"
 #include "options.h"
 #include "rewrite.h"
@@ -89,15 +89,8 @@ static void list_refused(const struct rewrite *r)
 			r->image->path, r->map.conflicts);
 }
 
-static bool same_file(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 struct options {
-	const char *in, *out, *report;
+	const char *in, *out, *report, *profile_path;
 	bool force, quiet;
 	struct profile profile;
 };
@@ -159,6 +152,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		case 'o': o->out = optarg; break;
 		case 'r': o->report = optarg; break;
 		case 'p':
+			o->profile_path = optarg;
 			if (read_profile(optarg, &o->profile))
 				return 1;
 			break;
@@ -173,8 +167,12 @@ static int take_options(int argc, char **argv, struct options *o)
 	if (!o->out)
 		return option_usage("rewrite", "want -o OUT");
 	o->in = argv[optind];
-	if (same_file(o->in, o->out))
+	if (file_is_same(o->in, o->out))
 		return fail(o->out, "is the input file: name another output");
+	if (o->report && (file_is_same(o->in, o->report) || file_is_same(o->out, o->report) ||
+			  (o->profile_path && file_is_same(o->profile_path, o->report))))
+		return fail(o->report,
+			    "is the input, the output or the profile: name another report");
 	return GO_ON;
 }
 

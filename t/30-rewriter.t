@@ -113,6 +113,12 @@ veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-once.elf', '--quiet');
 refused('a rewritten one', 1, qr/is rewritten already/, 'build/test-once.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', 'build/test-once.elf');
 like($text, qr/is the input file/, 'the input is not overwritten');
+for (['build/test-once.elf', $out], ['build/./test-new.elf', 'build/test-new.elf']) {
+	my ($report, $to) = @$_;
+	($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', $to, '--report', $report);
+	is($status, 1, "a report to $report is refused");
+	like($text, qr/\Q$report\E: is the input, the output or the profile/, 'in a line');
+}
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', $out, '--report', '/dev/full', '--quiet');
 is($status, 1, 'a full disk is noticed');
 refused('a device', 1, qr/not a file that can be replaced/, 'build/rtos-pc.elf', '-o', '/dev/full');

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "load/config.h"
 #include "run.h"
 
@@ -51,15 +52,35 @@ static int fail(const struct bundle_source *s, const struct guest_config *g, con
 	return -1;
 }
 
+#define PATH_BYTES 4096
+
+static char *path_of(const struct bundle_source *s, const char *name, char path[PATH_BYTES])
+{
+	snprintf(path, PATH_BYTES, "%s%s%s", name[0] == '/' ? "" : s->directory,
+		 name[0] == '/' ? "" : "/", name);
+	return path;
+}
+
+bool bundle_reads(const struct bundle_source *s, const char *path)
+{
+	char of[PATH_BYTES];
+	bool same = file_is_same(path, s->conf_path);
+
+	for (unsigned i = 0; i < s->config.guests && !same; i++) {
+		const struct guest_config *g = &s->config.guest[i];
+
+		same = file_is_same(path, path_of(s, g->image, of)) ||
+		       (g->module[0] && file_is_same(path, path_of(s, g->module, of)));
+	}
+	return same;
+}
+
 /* Opens an image or module. Returns NULL with a line on stderr if it cannot be one. */
 static FILE *open_file(const struct bundle_source *s, const struct guest_config *g,
 		       const char *name, size_t *bytes)
 {
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s%s%s", name[0] == '/' ? "" : s->directory,
-		 name[0] == '/' ? "" : "/", name);
-	FILE *in = fopen(path, "rb");
+	char path[PATH_BYTES];
+	FILE *in = fopen(path_of(s, name, path), "rb");
 	const char *why = why_not(in, g, name, bytes);
 	if (!why)
 		return in;

@@ -8,11 +8,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool is_one(const struct stat *x, const struct stat *y)
+{
+	return x->st_dev == y->st_dev && x->st_ino == y->st_ino;
+}
+
 static int is_same(const struct stat *s, int fd)
 {
 	struct stat other;
 
-	return !fstat(fd, &other) && other.st_dev == s->st_dev && other.st_ino == s->st_ino;
+	return !fstat(fd, &other) && is_one(&other, s);
+}
+
+/* Of files that do not exist: the same name in the same folder. */
+static bool will_be_one(const char *a, const char *b)
+{
+	char in_a[4096], in_b[4096], name_a[4096], name_b[4096];
+	struct stat x, y;
+
+	snprintf(in_a, sizeof(in_a), "%s", a);
+	snprintf(in_b, sizeof(in_b), "%s", b);
+	snprintf(name_a, sizeof(name_a), "%s", a);
+	snprintf(name_b, sizeof(name_b), "%s", b);
+	return !strcmp(basename(name_a), basename(name_b)) && !stat(dirname(in_a), &x) &&
+	       !stat(dirname(in_b), &y) && is_one(&x, &y);
+}
+
+bool file_is_same(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	if (stat(a, &x) || stat(b, &y))
+		return will_be_one(a, b);
+	return S_ISREG(x.st_mode) && is_one(&x, &y);
 }
 
 const char *file_why_not(const char *path)

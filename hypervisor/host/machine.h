@@ -85,6 +85,9 @@ int bundle_read_config(struct bundle_source *s);
 /* Checks that its files exist and can be read. Returns 0, or -1 with a line on stderr per guest. */
 int bundle_check_files(const struct bundle_source *s);
 
+/* Whether path is the configuration, or a file that it names. */
+bool bundle_reads(const struct bundle_source *s, const char *path);
+
 /* Writes the bundle, after bundle_read_config. Returns an exit status of `veneer run`, with a line
  * on stderr if it is not 0: RUN_USAGE if an input file cannot be read. */
 int bundle_write(struct bundle_source *s, const char *path);

@@ -106,6 +106,35 @@ static bool can_write(const char *option, const char *path)
 	return !why;
 }
 
+/* Whether no option's file is one that is read, or another option's. */
+static bool outputs_are_apart(const struct run *o)
+{
+	struct {
+		const char *option, *path;
+	} out[4 + SCRIPT_STEPS] = { { "--bundle", o->bundle },
+				    { "--iso", o->iso },
+				    { "--log", o->log },
+				    { "--stay", o->stay } };
+	unsigned n = 4;
+	const char *why = NULL;
+
+	for (unsigned i = 0; i < o->script.steps; i++)
+		if (o->script.step[i].kind == STEP_SCREEN) {
+			out[n].option = "--screen";
+			out[n++].path = o->script.step[i].arg;
+		}
+	for (unsigned i = 0; i < n && !why; i++) {
+		if (out[i].path && bundle_reads(&o->source, out[i].path))
+			why = "is read for this run: want another name";
+		for (unsigned j = 0; j < i && !why; j++)
+			if (out[i].path && out[j].path && file_is_same(out[i].path, out[j].path))
+				why = "is written twice: want another name";
+		if (why)
+			fprintf(stderr, "veneer: %s %s: %s\n", out[i].option, out[i].path, why);
+	}
+	return !why;
+}
+
 static int read_configuration(struct run *o)
 {
 	struct bundle_source *s = &o->source;
@@ -134,7 +163,8 @@ int prepare(struct run *o)
 	bool bundle_alone = o->bundle && !o->iso && !o->print;
 
 	if (read_configuration(o) || script_check(&o->script, &o->source.config) ||
-	    !can_write("--iso", o->iso) || !can_write("--stay", o->kept ? NULL : o->stay))
+	    !outputs_are_apart(o) || !can_write("--iso", o->iso) ||
+	    !can_write("--stay", o->kept ? NULL : o->stay))
 		return -1;
 	return bundle_alone || has_hypervisor() ? 0 : -1;
 }
