@@ -56,6 +56,13 @@ struct options {
 	bool linux_too, peers, bochs, kvm, quiet;
 };
 
+static int cannot_write(const char *path)
+{
+	fprintf(stderr, "veneer: %s: %s: want a folder where you may write\n", path,
+		strerror(errno));
+	return -1;
+}
+
 static int make_directory(const char *path)
 {
 	char copy[4096];
@@ -67,11 +74,10 @@ static int make_directory(const char *path)
 			mkdir(copy, 0777);
 			*p = '/';
 		}
-	if (mkdir(copy, 0777) && errno != EEXIST) {
-		fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
-		return -1;
-	}
-	return 0;
+	if (mkdir(copy, 0777) && errno != EEXIST)
+		return cannot_write(path);
+	snprintf(copy, sizeof(copy), "%s/.", path); /* fails for a file of that name */
+	return access(copy, W_OK | X_OK) ? cannot_write(path) : 0;
 }
 
 /* Returns 0, or the command's exit status. */
@@ -120,8 +126,13 @@ static int take_options(int argc, char **argv, struct options *o)
 		return option_usage("bench", "unexpected argument");
 	if (worse && !o->compare)
 		return option_usage("bench", "--worse is for --compare");
-	if (o->log && (o->kvm || o->iso))
-		return option_usage("bench", "--log goes neither with --kvm nor with --iso");
+	if (o->iso &&
+	    (o->log || o->kvm || o->peers || !o->bochs || o->compare || o->costs || o->output))
+		return option_usage("bench", "--iso goes with --linux only: it measures nothing");
+	if (o->log && o->kvm)
+		return option_usage("bench", "--log does not go with --kvm");
+	if (!o->output)
+		o->output = "build/bench";
 	return 0;
 }
 
@@ -188,7 +199,7 @@ static int prepare(const struct options *o, struct costs *costs)
 
 int command_bench(int argc, char **argv)
 {
-	struct options o = { .output = "build/bench", .worse = 5, .bochs = true };
+	struct options o = { .worse = 5, .bochs = true };
 	static struct results rtos, linux_rows;
 	static struct costs costs;
 	int err = take_options(argc, argv, &o);
