@@ -2,8 +2,15 @@
 # `make run` and `make check` need no preparation: they install missing Debian packages (as root),
 # build, and run.
 
-DEBUG_LOCKS ?=
-BUILD := build$(if $(DEBUG_LOCKS),/locks)
+override DEBUG_LOCKS := $(filter-out 0,$(DEBUG_LOCKS))
+ifdef DEBUG_LOCKS
+ifneq ($(filter-out all build/%,$(MAKECMDGOALS)),)
+$(error DEBUG_LOCKS=1 builds into build/locks only; then use VENEER_LIB=build/locks with what uses build/veneer)
+endif
+BUILD := build/locks
+else
+BUILD := build
+endif
 CC := gcc
 HOSTCC := $(CC)
 PREFIX ?= /usr/local
@@ -26,7 +33,7 @@ define HELP
 make                      build the hypervisor, the tools and the RTOS
 make run                  run the demonstration: three guests at once
 make run-linux            run paravirtual Linux beside the RTOS
-make check                run all tests
+make check                run all tests, without the long ones
 make check-fast           run the tests that need neither Linux nor Bochs (a minute)
 make check-long           run proofs and fuzzers
 make test T=NAME ENGINE=E run one hostile guest, and show its console

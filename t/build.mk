@@ -150,6 +150,7 @@ ENGINE ?=
 .PHONY: test
 test: all $(if $(T),$(BUILD)/t/$(T).elf) $(BUILD)/t/neighbour.elf
 	$(Q)$(if $(T),,echo 'veneer: want the name of a guest: make test T=hypercalls' >&2; exit 2;) \
+		$(if $(filter-out ring svm vmx,$(ENGINE)),echo 'veneer: ENGINE=$(ENGINE): want ring or svm or vmx' >&2; exit 2;) \
 		prove -v t/40-hostile.t :: $(T) $(ENGINE)
 
 check: test-inputs
