@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "abi/veneer.h"
+#include "lib/search.h"
 
 #define WINDOW_ADDRESS 0xff000000u
 #define JUMP_BYTES     5
@@ -197,19 +198,8 @@ static bool movable(const struct decoded *d, uint32_t address)
 
 static struct site *site_at(struct rewrite *r, uint32_t address)
 {
-	unsigned lo = 0, hi = r->sites;
-
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-
-		if (r->site[mid].address == address)
-			return &r->site[mid];
-		if (r->site[mid].address < address)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
+	return (struct site *)search_ranges(r->site, r->sites, sizeof(*r->site),
+					    offsetof(struct site, address), address);
 }
 
 /* --- are the arithmetic flags dead at an address? --- */

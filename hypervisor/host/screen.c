@@ -95,6 +95,9 @@ static int16_t big16(const uint8_t *p)
 	return (int16_t)(p[0] << 8 | p[1]);
 }
 
+/* An entry of the index: a character, a byte of flags, an offset in the file. */
+#define ENTRY_BYTES 9
+
 /* A PFF2 file is a sequence of sections: name, length, contents. */
 static int font_read(struct font *f)
 {
@@ -119,7 +122,7 @@ static int font_read(struct font *f)
 			break;
 		if (!memcmp(f->data + at, "CHIX", 4)) {
 			f->index = f->data + at + 8;
-			f->entries = length / 9;
+			f->entries = length / ENTRY_BYTES;
 		}
 		at += 8 + length;
 	}
@@ -130,26 +133,19 @@ static int font_read(struct font *f)
 	return -1;
 }
 
+static int character_of_entry(const void *character, const void *entry)
+{
+	uint32_t wanted = *(const uint32_t *)character, here = big32(entry);
+
+	return (wanted > here) - (wanted < here);
+}
+
 static const uint8_t *glyph(const struct font *f, uint32_t code)
 {
-	size_t lo = 0, hi = f->entries;
+	const uint8_t *e = bsearch(&code, f->index, f->entries, ENTRY_BYTES, character_of_entry);
+	uint32_t offset = e ? big32(e + 5) : 0;
 
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		const uint8_t *e = f->index + mid * 9;
-		uint32_t c = big32(e);
-
-		if (c == code) {
-			uint32_t offset = big32(e + 5);
-
-			return offset + 10 + 32 <= f->bytes ? f->data + offset : NULL;
-		}
-		if (c < code)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
+	return e && offset + 10 + 32 <= f->bytes ? f->data + offset : NULL;
 }
 
 /* The sixteen colours of a VGA. */

@@ -20,7 +20,7 @@ struct symbol {
 };
 
 struct symbols {
-	struct symbol *symbol; /* by address */
+	struct symbol *symbol; /* by address; behind the last one, the end of all */
 	size_t count;
 };
 
@@ -87,22 +87,23 @@ static int load_symbols(struct symbols *all)
 		return -1;
 	}
 	qsort(all->symbol, all->count, sizeof(*all->symbol), by_address);
+	all->symbol[all->count].at = UINT64_MAX;
 	return 0;
+}
+
+static int address_in_symbol(const void *address, const void *symbol)
+{
+	const uint64_t *at = address;
+	const struct symbol *s = symbol;
+
+	return *at < s[0].at ? -1 : *at >= s[1].at;
 }
 
 static struct symbol *symbol_at(const struct symbols *all, uint64_t at)
 {
-	size_t low = 0, high = all->count;
+	struct symbol *s = bsearch(&at, all->symbol, all->count, sizeof(*s), address_in_symbol);
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (all->symbol[middle].at <= at)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return &all->symbol[low ? low - 1 : 0];
+	return s ? s : all->symbol;
 }
 
 /* gate_..._iret in the gate's text: the IRETQs that lead to a guest. */

@@ -11,6 +11,7 @@
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"
+#include "lib/search.h"
 #include "lib/string.h"
 
 /* Runs the guest until it traps: gate.S, ring_enter. */
@@ -238,7 +239,7 @@ static void arm_window(struct vcpu *v, bool armed)
 
 static bool in_iret_window(const struct vcpu *v)
 {
-	return ring_find(v->guest->iret_windows, v->guest->rewrite.window_count,
+	return search_ranges(v->guest->iret_windows, v->guest->rewrite.window_count,
 			 sizeof(struct veneer_iret_window),
 			 offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }

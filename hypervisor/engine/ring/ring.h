@@ -123,26 +123,6 @@ static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
 	return v->ring->gdt[index_nospec(index, SEL_GUEST_MAX / 8)];
 }
 
-/* The entry that an address lies in, or NULL. A table sorted by address: an entry begins with the
- * first one that is its own, and has the last one at an offset. */
-static inline const void *ring_find(const void *table, unsigned count, unsigned bytes,
-				    unsigned last, uint64_t address)
-{
-	while (count) {
-		const char *middle = (const char *)table + count / 2 * bytes;
-
-		if (address < *(const uint32_t *)middle) {
-			count /= 2;
-		} else if (address > *(const uint32_t *)(middle + last)) {
-			table = middle + bytes;
-			count -= count / 2 + 1;
-		} else {
-			return middle;
-		}
-	}
-	return NULL;
-}
-
 static inline unsigned virtual_cpl(uint64_t cs)
 {
 	return (cs & 3) == 3 ? 3 : 0;

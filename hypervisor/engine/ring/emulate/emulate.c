@@ -6,6 +6,7 @@
  */
 #include "engine/ring/emulate/emulate.h"
 #include "guest/port_io.h"
+#include "lib/search.h"
 
 /*
  * Who may have it emulated, beside a legacy kernel. Ring 3 of a legacy guest: at the rewriter's
@@ -95,7 +96,7 @@ unsigned ring_fetch(struct vcpu *v, uint8_t *code)
 static bool decode_here(struct vcpu *v, struct insn *insn)
 {
 	const struct veneer_site *site =
-		ring_find(v->guest->sites, v->guest->rewrite.site_count, sizeof(*site),
+		search_ranges(v->guest->sites, v->guest->rewrite.site_count, sizeof(*site),
 			  offsetof(struct veneer_site, address), v->regs->rip);
 	uint8_t code[INSN_BYTES];
 
