@@ -29,6 +29,7 @@ MMU_SOURCES := $(patsubst %,hypervisor/engine/ring/shadow/%.c,walk pool sync fil
 $(BUILD)/t/unit/test_acpi: hypervisor/arch/acpi.c
 $(BUILD)/t/unit/test_clock: hypervisor/kernel/clock.c
 $(BUILD)/t/unit/test_config: hypervisor/load/config.c
+$(BUILD)/t/unit/test_interrupt: hypervisor/kernel/interrupt.c
 $(BUILD)/t/unit/test_images: hypervisor/load/bundle.c hypervisor/load/elf.c
 $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
 $(BUILD)/t/unit/test_mmu: $(MMU_SOURCES)

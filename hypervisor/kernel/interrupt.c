@@ -33,11 +33,27 @@ void interrupt_register(unsigned vector, void (*handler)(void))
 	handlers[vector - VECTOR_MACHINE_FIRST] = handler;
 }
 
-/* An interrupt without a handler is spurious, or from a device that the firmware left enabled. */
+/* Each vector without a handler is reported once: a device may send it again and again. */
+static void unknown_interrupt(unsigned vector)
+{
+	static bool reported[256];
+
+	if (!__atomic_exchange_n(&reported[vector & 0xff], true, __ATOMIC_RELAXED))
+		console_print(
+			"CPU %u: interrupt %u has no handler: a device that the firmware left "
+			"enabled; reported once",
+			this_cpu()->id, vector);
+}
+
 void interrupt_handle(unsigned vector)
 {
-	if (vector >= VECTOR_MACHINE_FIRST && handlers[vector - VECTOR_MACHINE_FIRST])
-		handlers[vector - VECTOR_MACHINE_FIRST]();
+	void (*handler)(void) =
+		vector < VECTOR_MACHINE_FIRST ? NULL : handlers[vector - VECTOR_MACHINE_FIRST];
+
+	if (handler)
+		handler();
+	else if (vector != VECTOR_SPURIOUS)
+		unknown_interrupt(vector);
 	if (vector != VECTOR_SPURIOUS)
 		apic_eoi();
 }
