@@ -32,8 +32,8 @@
 	popq	%rax
 .endm
 
-/* To the ring-1 kernel's entry. What a kernel has not registered leads to GATE_NO_SYSCALL. A frame
- * that this IRETQ refuses is told by its label, see gate_from_ring0. */
+/* To the ring-1 kernel's entry, or to gate_no_syscall if the kernel has registered none. If the IRETQ
+ * faults, gate_from_ring0 recognizes it by its label. */
 .macro ENTER_KERNEL from:req, entry:req
 	leaq	gate_frame_end(%rip), %rsp
 	pushq	$VENEER_KERNEL_SS
@@ -124,13 +124,13 @@ gate_exit_return:			/* engine/ring/speculation.S; behind a RET nothing is execut
 	ret
 	.fill	3, 1, 0xcc
 
-/* Enter the guest on the page table in RAX. RDI is its struct regs where the hypervisor has it, in
- * the frame that is at GATE_STACKS then. */
+/* Enters the guest on the page table in RAX. RDI is the hypervisor's address of its struct regs, which
+ * the guest's page table maps at the end of GATE_STACKS. */
 	.globl	gate_resume
 gate_resume:
 	movq	%rdi, %rsp
 	POP_REGS_BUT_RAX
-	leaq	gate_frame_rax(%rip), %rsp /* first: an NMI under the guest's page table tells it RSP */
+	leaq	gate_frame_rax(%rip), %rsp /* before CR3: the guest can read what an NMI pushes then */
 	movq	%rax, %cr3
 	.globl	gate_resume_rax, gate_resume_iret
 gate_resume_rax:			/* engine/ring/speculation.S */
@@ -141,8 +141,8 @@ gate_resume_iret:
 
 /*
  * SYSCALL, from ring 1 through the hypercall page or from ring 3. RCX tells which: only ring 1 can
- * execute the hypercall page. The processor has masked IF, TF, DF, NT and AC (MSR_SFMASK). Every
- * exception that can come here has a stack of its own, so RSP may serve as a register.
+ * execute the hypercall page. The processor has cleared IF, TF, DF, NT and AC (MSR_SFMASK). Every
+ * exception that can occur here has its own stack, so RSP can serve as a register.
  */
 	.balign	16
 gate_syscall:
@@ -153,13 +153,13 @@ gate_syscall:
 	jbe	gate_hypercall_entry
 	ENTER_KERNEL syscall, GD_SYSCALL_ENTRY
 
-/* SYSCALL from 32-bit code: AMD alone has it. */
+/* SYSCALL from 32-bit code, which only AMD's processors have. */
 gate_syscall32:
 	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
 	ENTER_KERNEL syscall32, GD_SYSCALL32_ENTRY
 
-/* SYSENTER clears IF alone, so the flags are cleaned here, and handed over in R11, which 32-bit
- * code does not have. */
+/* SYSENTER clears only IF of the flags: the others are cleared here. The user's are passed in R11, which
+ * 32-bit code does not have. */
 gate_sysenter:
 	leaq	gate_frame_end(%rip), %rsp
 	pushfq
@@ -193,7 +193,7 @@ gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
  */
 gate_from_ring0:
 	pushq	%rax
-	testl	$FLAGS_VM, 40(%rsp)	/* QEMU 7.2 lets IRETD into virtual-8086 mode from long mode */
+	testl	$FLAGS_VM, 40(%rsp)	/* QEMU 7.2: an IRETD in long mode enters virtual-8086 mode */
 	jnz	1f
 	.irp	iret, resume, hypercall, syscall, syscall32, sysenter, fault
 	leaq	gate_\iret\()_iret(%rip), %rax
@@ -208,7 +208,7 @@ gate_from_ring0:
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%cr3, %rcx
 	cmpq	%rax, %rcx
-	je	2f			/* as for each interrupt that ends a VM's turn: keep the TLB */
+	je	2f			/* so for each interrupt that ends a VM's turn: this keeps the TLB */
 	movq	%rax, %cr3
 2:	movq	%rsp, %rdi
 	movabsq	$ring0_trap, %rax
@@ -224,9 +224,9 @@ gate_from_ring0:
 	jmp	gate_exit
 
 /*
- * NMI, on a stack of its own, anywhere, on any page table: count it and go on. The IDT leads here at
- * once. IRETQ unblocks NMIs, and must do so only when this stack is free again: nothing here faults,
- * and what interrupts it all the same goes back by gate_resume_nmi.
+ * NMI, on its own stack, at any instruction and on any page table: count it and return. The IDT points
+ * here directly. IRETQ unblocks NMIs, and must not do so before this stack is free again: nothing here
+ * faults, and a #DB or #MC that interrupts it returns by gate_resume_nmi.
  */
 	.balign	16
 gate_nmi:
@@ -243,7 +243,7 @@ gate_nmi:
 	iretq
 gate_nmi_end:
 
-/* Whether RIP in the frame at 16(%rsp) is the NMI handler's; then to that label. RAX is spent. */
+/* Jumps to the label if RIP in the frame at 16(%rsp) is in the NMI handler. Clobbers RAX. */
 .macro IF_IN_NMI label:req
 	leaq	gate_nmi(%rip), %rax
 	negq	%rax
@@ -252,8 +252,8 @@ gate_nmi_end:
 	jb	\label
 .endm
 
-/* Back into the NMI handler without an IRETQ. On this stack: RAX, an error code, the frame. Below
- * the handler's RSP there is room for what POPFQ and RET take. */
+/* Returns into the NMI handler without an IRETQ. On this stack: RAX, an error code, the frame. The words
+ * below the handler's RSP are free for what POPFQ and RET pop. */
 gate_resume_nmi:
 	movq	40(%rsp), %rax		/* RSP */
 	pushq	32(%rsp)
@@ -267,17 +267,17 @@ gate_resume_nmi:
 	ret
 
 /*
- * #DB has its own stack, because MOV SS and SYSCALL can bring it to ring 0's first instruction,
- * where RSP is still the guest's. There it means nothing to us; from the guest it is a normal exit.
- * SYSENTER leaves TF set: it is stepped up to where it has kept the user's flags and cleaned ours.
+ * #DB has its own stack, because MOV SS and SYSCALL can delay it to ring 0's first instruction, where
+ * RSP is still the guest's. From ring 0 it is ignored; from the guest it is a normal exit. SYSENTER
+ * leaves TF set, so single steps continue until gate_sysenter has saved the user's flags.
  *
- * The gate runs with the guest's debug registers armed, and so does C code up to where ring.c has
- * cleared DR7. A breakpoint there can do no harm:
- *   - SET_DEBUGREG takes no address that the hypervisor's own tables map, and the gate area is part
- *     of these. So none fires but on a guest's own address: by MOV SS, one instruction late.
- *   - Should one fire nevertheless, RF lets the instruction it was set on go on: no loop.
- *   - Should one fire in the NMI handler, NMIs stay blocked: DR7 is cleared, since POPFQ cannot set
- *     RF, and the way back is not an IRETQ.
+ * The gate runs with the guest's debug registers active, and so does C code until ring.c clears DR7.
+ * A breakpoint does no harm there:
+ *   - SET_DEBUGREG refuses every address that the hypervisor's own tables map, including the gate area.
+ *     So the only one that can fire is on the guest's memory, delayed by one instruction after MOV SS.
+ *   - If one does fire, RF lets the instruction at the breakpoint continue: no loop.
+ *   - If one fires in the NMI handler, NMIs must stay blocked: it returns without IRETQ. Since POPFQ
+ *     cannot set RF, DR7 is cleared instead.
  */
 gate_debug:
 	testb	$3, 24(%rsp)
@@ -314,8 +314,8 @@ gate_debug:
 	PUSH_REGS
 	jmp	gate_exit
 
-/* Machine check and double fault: C code decides, on a stack that no guest can see. It cannot see
- * this one, when that is the guest's. */
+/* Machine check and double fault: C code decides, on a stack that no guest can see. It gets RIP and RSP in
+ * registers, since under the hypervisor's page table this stack's address maps another frame. */
 gate_abort:
 	PUSH_REGS
 	cld
@@ -341,7 +341,7 @@ gate_abort:
 	addq	$8, %rsp
 	iretq
 
-/* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. Ring 1 runs here. */
+/* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number, executed in ring 1. */
 	.section .gate.hypercall, "ax"
 hypercall_page_start:
 	.set	nr, 0
@@ -360,9 +360,9 @@ hypercall_page_start:
 	movq	gate_vcpu_page+VENEER_VP_SCRATCH(%rip), %rax
 	jmp	gate_return
 
-/* An event from the store on is delivered by the hypervisor as if the IRETQ were done. What waited
- * before takes the frame where it is, unless its stack segment is a local one: such a frame may
- * stand on a stack that can only be read, and the hypervisor moves it. */
+/* An event that arrives after the store is delivered as if the IRETQ had been executed. One that was
+ * pending before is delivered on this frame, unless the frame's stack segment is in the LDT: then the
+ * frame may be on a read-only stack, and the hypervisor moves it. */
 	.org	hypercall_page_start + VENEER_HC_RETURN * VENEER_HYPERCALL_STRIDE, 0xcc
 gate_return:
 	movl	$0, gate_vcpu_page+VENEER_VP_IRQ_MASK(%rip)
@@ -379,7 +379,7 @@ gate_return_pending:
 	ud2
 gate_return_end:
 
-/* Where SYSCALL goes that no kernel has asked for: the #UD tells the hypervisor. */
+/* SYSCALL and SYSENTER lead here if the kernel has registered no entry: the #UD causes an exit. */
 	.balign	VENEER_HYPERCALL_STRIDE, 0xcc
 gate_no_syscall:
 	ud2
@@ -388,7 +388,7 @@ gate_no_syscall32:
 	.balign	4096, 0xcc
 
 /* Called from enter in ring.c: RAX = the guest's CR3, RDI = its struct regs, RSI = where gate_exit
- * looks for our stack. Returns when the guest has trapped, with RBP and RSP alone as they were. */
+ * finds this stack. Returns when the guest has trapped; preserves only RBP and RSP. */
 	.text
 	.globl	ring_enter
 ring_enter:
