@@ -76,7 +76,7 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 		ring_exception(v, VECTOR_UD, NO_ERROR);
 		break;
 	case EXIT_BAD_FRAME: bad_frame(v); break;
-	case 9: /* reserved, or of what is not switched on */
+	case 9: /* reserved, or of a feature that is off */
 	case 15:
 	case 20 ... 31: vcpu_unknown(v, "an exception"); /* fall through */
 	default:

@@ -84,7 +84,7 @@ static __attribute__((noinline)) bool take_frame(struct vcpu *v)
 	return true;
 }
 
-/* In the gate's return, from its first store on: what the frame at RSP holds is where we are. */
+/* Within the gate's return, after its first store, the guest is where the frame at RSP says. */
 static bool finish_return(struct vcpu *v)
 {
 	const struct regs *r = v->regs;
@@ -189,7 +189,7 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 	if (error != NO_ERROR)
 		frame[n++] = (uint32_t)error;
 	frame[n++] = (uint32_t)r->rip;
-	/* what the guest believes its CS to be */
+	/* the selector that the guest loaded */
 	frame[n++] = (uint32_t)((r->cs & 3) == 1 ? r->cs & ~3ull : r->cs);
 	frame[n++] = ring_flags(v);
 	if (user) {

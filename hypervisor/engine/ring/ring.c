@@ -108,8 +108,7 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 	}
 }
 
-/* The root of a vCPU that begins is loaded as deferred work: starting it takes long enough without
- * that. */
+/* The root of a vCPU that begins is loaded as deferred work, to bound the exit that starts it. */
 static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 {
 	mmu_unload(&v->mmu);
@@ -165,7 +164,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	ring_gate_page(cpu, GATE_GDT, own->gdt, 0);
 	ring_gate_page(cpu, GATE_IDT, own->idt, 0);
 	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
-	/* not in our own tables: the guest's CR3 will make it be seen */
+	/* no flush: only guests' tables map it */
 	*cpu->ring->stacks_entry =
 		direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
@@ -240,8 +239,8 @@ static void arm_window(struct vcpu *v, bool armed)
 static bool in_iret_window(const struct vcpu *v)
 {
 	return search_ranges(v->guest->iret_windows, v->guest->rewrite.window_count,
-			 sizeof(struct veneer_iret_window),
-			 offsetof(struct veneer_iret_window, iret), v->regs->rip);
+			     sizeof(struct veneer_iret_window),
+			     offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }
 
 static bool masked_kernel(const struct vcpu *v)
@@ -249,7 +248,7 @@ static bool masked_kernel(const struct vcpu *v)
 	return v->page->irq_mask && (v->regs->cs & 3) != 3;
 }
 
-/* Seldom looked at, so that the common case does not load what is only compared. */
+/* Rarely called; inlined, it would make the common case longer. */
 static __attribute__((noinline)) bool interrupt_pending(const struct vcpu *v)
 {
 	return v->guest->board->interrupt_pending(v);
@@ -262,7 +261,7 @@ static bool deliver_legacy(struct vcpu *v)
 	/* ignore stubs that ring 3 has jumped to */
 	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
 		if (v->guest->prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
-			ring_skip_hlt(v); /* the interrupt is what it would have waited for */
+			ring_skip_hlt(v); /* the interrupt ends the wait */
 		} else {
 			if (!ring_gdt_load(v))
 				return false;
@@ -350,12 +349,12 @@ static void start_cpu(struct cpu *cpu)
 	cpu->ring->gdt = next_table(cpu->gate_pt[pt_index(GATE_GDT + PAGE_SIZE, 1)]);
 }
 
-/* See engine/ring/shadow/shadow.h: what is neither lent nor a root in use must do for a fault. */
+/* The pages that are neither lent nor a root in use suffice for a fault, see
+ * engine/ring/shadow/shadow.h. */
 _Static_assert(MMU_POOL_MIN - MMU_POOL_MIN / MMU_LENT_SHARE >= VCPUS_MAX + MMU_PATH, "");
 
-/* Shadow pages: MMU_POOL_MIN, and one for each MiB. The pool bounds what a guest can make us spend,
- * of memory and, in a flush of everything, of time: with all MMU_POOL_MAX a few million
- * instructions. */
+/* Shadow pages: MMU_POOL_MIN, and one for each MiB. The pool bounds the hypervisor's memory for a
+ * guest, and the work of a flush of everything: a few million instructions with MMU_POOL_MAX. */
 static int create_guest(struct guest *g)
 {
 	unsigned pages = MIN(MMU_POOL_MIN + (g->mmu.memory_bytes >> 20), MMU_POOL_MAX);

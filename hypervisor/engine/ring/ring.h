@@ -17,8 +17,8 @@ struct ring_vcpu {
 	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
 	unsigned ldt_entries;
 	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
-	bool stepping;		       /* TF is ours */
-	bool warned;		       /* of a GDT that rewritten code does not like */
+	bool stepping;		       /* TF was set by the hypervisor */
+	bool warned;		       /* that rewritten code needs a flat GDT */
 	bool in_guest;		       /* it may be walking shadow tables; atomic */
 
 	/* kept in the processor while loaded */
@@ -37,7 +37,7 @@ struct ring_vcpu {
 };
 _Static_assert(offsetof(struct ring_vcpu, gdt_entries) == 3 * PAGE_SIZE, "not in the gate area");
 
-/* And for a CPU. */
+/* Per-CPU state. */
 struct ring_cpu {
 	uint64_t *gdt;		/* writable alias of our page of it */
 	uint64_t *stacks_entry; /* of GATE_STACKS, in guests */
@@ -80,13 +80,12 @@ void ring_set_flags(struct vcpu *v, uint32_t flags);
 /* Maps a page of the hypervisor's at a place in the CPU's gate area; NULL: none. */
 void ring_gate_page(struct cpu *cpu, uint64_t va, const void *page, uint64_t attr);
 
-/* What the vCPU's addresses mean from now on; if the root is kept, its user half may have to be
- * flushed. */
+/* Makes p the vCPU's paging. flush_user: flush the user half too if the root is kept. */
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user);
 
 /* segments.c: the guest's GDT and LDT. Errors as in abi/veneer.h. */
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
-int ring_ldt_part(struct vcpu *v); /* goes on with it: what it returns in the end */
+int ring_ldt_part(struct vcpu *v); /* continues it; returns its result, or -EAGAIN */
 void ring_load_ldt(struct vcpu *v);
 void ring_load_selectors(struct cpu *cpu, bool pv);
 /* Updates the copy of a legacy guest's table, as far as it can be read. 0: only a part is done; the
@@ -94,10 +93,10 @@ void ring_load_selectors(struct cpu *cpu, bool pv);
 unsigned ring_gdt_load(struct vcpu *v);
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
 /*
- * Whether a selector may be loaded, SDM 3A 5.6 and 5.8.1; what IRETQ would refuse must be the
- * guest's exception, not its end. In ring 0, or as that does it for ring 1, DS, ES, FS or GS by
- * what the processor has; in the guest's own table CS, by code at privilege cpl that goes on at
- * offset, and SS, for that ring.
+ * Whether a selector may be loaded, SDM 3A 5.6 and 5.8.1. What IRETQ would refuse must become an
+ * exception of the guest. ring_selector_fits: DS, ES, FS or GS of ring 1, from the processor's
+ * table. The others use the guest's own table: CS, by code at privilege cpl that continues at
+ * offset; SS, for a stack of that ring.
  */
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
 bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl);

@@ -15,7 +15,7 @@ static bool are_same(const uint64_t *a, const uint64_t *b, uint64_t n)
 	return same;
 }
 
-#define CHANGED_PARTS 2 /* in one go */
+#define CHANGED_PARTS 2 /* for one instruction */
 
 unsigned ring_gdt_load(struct vcpu *v)
 {
@@ -100,7 +100,7 @@ void ring_load_ldt(struct vcpu *v)
 _Static_assert(512 % DESCRIPTORS == 0, "a part lies in one page");
 _Static_assert(512 * GATE_LDT_PAGES == PV_LDT_MAX, "the gate area has room for all");
 
-/* A part; -EAGAIN: some is left. */
+/* Reads a part; -EAGAIN: more is left. */
 static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 {
 	unsigned n = MIN(l->entries - l->done, DESCRIPTORS);
@@ -125,7 +125,7 @@ static void use_ldt(struct vcpu *v, unsigned entries)
 
 	own->ldt_entries = entries;
 	if (v->loaded)
-		ring_load_ldt(v); /* the processor uses none of what is given back */
+		ring_load_ldt(v); /* before pages are given back */
 	for (unsigned i = (own->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
 		if (own->ldt[i])
 			mmu_give_page(v->mmu.mmu, own->ldt[i]);

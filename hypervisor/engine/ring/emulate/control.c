@@ -4,7 +4,7 @@
 #include "guest/fpu.h"
 #include "guest/speculation.h"
 
-/* CR0, CR3, CR4 or EFER say something else of paging now. */
+/* CR0, CR3, CR4 or EFER have changed. */
 static void paging_changed(struct vcpu *v)
 {
 	const struct legacy_state *l = &v->legacy;
@@ -55,7 +55,7 @@ enum outcome emulate_mov_to_cr(struct vcpu *v, const struct insn *i)
 enum outcome emulate_mov_from_cr(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
-	bool pv = !v->guest->board; /* it may look at what it has */
+	bool pv = !v->guest->board; /* it may read the real ones */
 	uint64_t value;
 
 	if (pv && i->reg != 2 && i->reg != 4)
@@ -124,7 +124,7 @@ enum outcome emulate_nothing(UNUSED struct vcpu *v, UNUSED const struct insn *i)
 	return DONE;
 }
 
-/* A PV kernel has hypercalls for all but what is against speculation. */
+/* A PV kernel uses hypercalls, except for the MSRs that control speculation. */
 enum outcome emulate_rdmsr(struct vcpu *v, UNUSED const struct insn *i)
 {
 	uint32_t msr = (uint32_t)v->regs->rcx;

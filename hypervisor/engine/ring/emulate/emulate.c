@@ -97,7 +97,7 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 {
 	const struct veneer_site *site =
 		search_ranges(v->guest->sites, v->guest->rewrite.site_count, sizeof(*site),
-			  offsetof(struct veneer_site, address), v->regs->rip);
+			      offsetof(struct veneer_site, address), v->regs->rip);
 	uint8_t code[INSN_BYTES];
 
 	if (site && !ring_code_base(v)) { /* a table of linear addresses */
@@ -136,8 +136,8 @@ static bool allowed(struct vcpu *v, const struct insn *i)
 	return ring != 3 || (port_io_is(i->op) ? port_io_permitted(v, i) : o->who & USER);
 }
 
-/* To ring 3 it is what it would be elsewhere. A kernel would have had it done, if it is not at
- * fault itself: the two look the same. */
+/* The guest gets the exception. In ring 3 a processor would have raised it too. In the kernel it is
+ * either that, or an instruction that is not emulated: the two cannot be told apart. */
 static __attribute__((noinline)) void refuse(struct vcpu *v)
 {
 	const struct regs *r = v->regs;
@@ -175,7 +175,7 @@ void ring_iret(struct vcpu *v)
 	execute(v, &iret);
 }
 
-#define STEP_LIMIT 2 /* then others may have the processor */
+#define STEP_LIMIT 2 /* then others get the processor */
 
 /* PUSHF, POPF and IRET: ring 1 executes them without a trap but with another meaning. */
 bool ring_step(struct vcpu *v)

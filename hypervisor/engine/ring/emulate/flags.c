@@ -2,8 +2,8 @@
 /* The interrupt flag and flags images: CLI, STI, HLT, PUSHF, POPF, IRET, INT n. */
 #include "engine/ring/emulate/emulate.h"
 
-/* In a PV kernel these mean nothing, for a POPF that belongs to them would not trap: the word in
- * the page counts, and it is the kernel's to write. */
+/* No effect in a PV kernel, which writes the word in the vCPU page itself: the POPF that goes with
+ * a CLI would not trap. */
 enum outcome emulate_cli_sti(struct vcpu *v, const struct insn *i)
 {
 	if (v->guest->board)

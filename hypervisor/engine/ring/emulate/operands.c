@@ -25,10 +25,10 @@ uint64_t ring_segment_base(const struct vcpu *v, unsigned seg)
 {
 	if (!ring_in_code64(v))
 		return segment_base(v, seg);
-	return seg < 4 ? 0 : rdmsr(seg == 4 ? MSR_FS_BASE : MSR_GS_BASE); /* they are loaded */
+	return seg < 4 ? 0 : rdmsr(seg == 4 ? MSR_FS_BASE : MSR_GS_BASE);
 }
 
-/* Of a 32-bit guest; the processor has looked at what it loaded itself. */
+/* Of a 32-bit guest; the processor checks the segments that it has loaded. */
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
 	uint16_t selector = ring_selector(v, seg);

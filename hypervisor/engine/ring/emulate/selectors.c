@@ -61,7 +61,7 @@ enum outcome emulate_pop_seg(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-/* From the instruction itself, or from where it says. */
+/* From the instruction, or from its memory operand. */
 static bool load_far_pointer(struct vcpu *v, const struct insn *i, uint16_t *selector,
 			     uint32_t *offset)
 {
@@ -101,7 +101,7 @@ static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 	if ((selector & 3) > virtual_cpl(v->regs->cs) ||
 	    !ring_code_fits(v, selector, offset, virtual_cpl(v->regs->cs))) {
 		if (ring_gdt_read(v, selector, &d) && (d & DESC_P) && !(d & DESC_S)) {
-			if (loaded > 1) /* the line would make one long stay of both */
+			if (loaded > 1) /* the line waits, to keep each stay short */
 				return false;
 			vcpu_unknown(v, "a far transfer by a gate or to a task");
 		}
@@ -137,7 +137,7 @@ enum outcome emulate_call_far(struct vcpu *v, const struct insn *i)
 	return JUMPED;
 }
 
-/* To ring 3 the stack comes along, behind the bytes to release. */
+/* To ring 3: the stack pointer follows the bytes to release. */
 static enum outcome ret_far_to_user(struct vcpu *v, const struct insn *i, const uint32_t *frame)
 {
 	uint32_t stack[2];

@@ -18,7 +18,7 @@ enum outcome emulate_store_table(struct vcpu *v, const struct insn *i)
 	return ring_store_memory(v, i, table, pv ? 10 : 6) ? DONE : JUMPED;
 }
 
-/* Once in a life of the guest. */
+/* Once until the guest restarts. */
 static void warn_if_not_flat(struct vcpu *v)
 {
 	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->ring->warned; i++) {
