@@ -107,8 +107,10 @@ like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notic
 ($status, $text) = run_guests('crash-svm', guest('bad', image => 't/outside.elf', engine => 'svm'), '--cpus', 1);
 like($text, qr/^veneer: bad: rip \w+:\w{16} rflags \w{8} cpl 0 exit 0x400 error \w+, 64-bit code( \w\w)+$/m, 'of a virtual machine it is the exit, in hexadecimal');
 
-($status, $text) = run_guests('prepare', guest('bad', image => 'rtos-rewritten.elf', prepare => 'stock'), '--cpus', 1);
-like($text, qr/^veneer: bad: rtos-rewritten\.elf: it is rewritten: prepare = in the configuration says otherwise$/m, 'what an image is, where the configuration is wrong');
+($status, $text) = run_patched('prepare', guest('bad', image => 'rtos-rewritten.elf', prepare => 'rewritten'), { 'prepare = rewritten' => 'prepare =     stock' }, '--cpus', 1);
+like($text, qr/^veneer: bad: rtos-rewritten\.elf: the image is rewritten, not stock: change or remove prepare = stock$/m, 'what an image is, where the configuration is wrong');
+($status, $text) = run_patched('vcpus', guest('bad', image => 'rtos-rewritten.elf', vcpus => 1), { 'vcpus = 1' => 'vcpus = 2' }, '--cpus', 1);
+like($text, qr/^veneer: bad: engine = ring: only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1$/m, 'several vCPUs of a PC in ring 1');
 
 ($status, $text) = run_guests('restart', guest('bad', image => 't/outside.elf', on_crash => 'restart') .
 	guest('good', %spin), '--cpus', 1);

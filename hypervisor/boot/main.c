@@ -166,7 +166,7 @@ static void print_guest_start(const struct guest *g)
 
 	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
 		      g->config->memory >> 20, guest_cores(g, cores), g->engine->name,
-		      preparation_names[g->prepare]);
+		      preparation_names[g->image.prepare]);
 }
 
 static bool try_guest(const struct guest_config *c)
@@ -182,7 +182,7 @@ static bool try_guest(const struct guest_config *c)
 	}
 	memset(g, 0, sizeof(*g));
 	g->id = guest_count;
-	if (!find_file(c, c->image, &g->image) ||
+	if (!find_file(c, c->image, &g->image.file) ||
 	    (*c->module && !find_file(c, c->module, &g->module)))
 		return false;
 	if (guest_create(g, c)) {
