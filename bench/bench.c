@@ -80,6 +80,12 @@ static int make_directory(const char *path)
 	return access(copy, W_OK | X_OK) ? cannot_write(path) : 0;
 }
 
+static bool take_name(const char **to, const char *option)
+{
+	*to = optarg;
+	return option_file(option, optarg);
+}
+
 /* Returns 0, or the command's exit status. */
 static int take_options(int argc, char **argv, struct options *o)
 {
@@ -98,7 +104,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	bool worse = false;
+	bool worse = false, good = true;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
@@ -107,21 +113,23 @@ static int take_options(int argc, char **argv, struct options *o)
 		case 'p': o->linux_too = o->peers = true; break;
 		case 'n': o->bochs = false; break;
 		case 'k': o->kvm = true; break;
-		case 'i': o->iso = optarg; break;
-		case 'L': o->log = optarg; break;
-		case 'c': o->compare = optarg; break;
+		case 'i': good &= take_name(&o->iso, "--iso"); break;
+		case 'L': good &= take_name(&o->log, "--log"); break;
+		case 'c': good &= take_name(&o->compare, "--compare"); break;
 		case 'w':
 			if (!option_real("--worse", optarg, &o->worse))
 				return 2;
 			worse = true;
 			break;
-		case 'm': o->costs = optarg; break;
-		case 'o': o->output = optarg; break;
+		case 'm': good &= take_name(&o->costs, "--costs"); break;
+		case 'o': good &= take_name(&o->output, "--output"); break;
 		case 'q': o->quiet = true; break;
 		case 'h': fputs(help, stdout); return -1;
 		default: return option_usage("bench", NULL);
 		}
 	}
+	if (!good)
+		return 2;
 	if (optind != argc)
 		return option_usage("bench", "unexpected argument");
 	if (worse && !o->compare)

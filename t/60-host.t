@@ -79,7 +79,7 @@ is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15,
 is($status, 2, 'a kernel is no configuration');
 cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
-is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: Is a directory\n", 'nor is a folder an image');
+is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
 is($status, 1, 'nor is a text a kernel');
@@ -113,12 +113,64 @@ for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 }
 check('files', guest('a', image => '.') . guest('b', image => 'nowhere') . guest('c', image => '/dev/zero') . guest('d', image => 'test-sparse') .
 	guest('e', image => 'rtos-pv.elf', module => 'test-sparse-module'),
-	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '1: guest "a": build/.: Is a directory', '3: guest "b": build/nowhere: No such file or directory',
+	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '1: guest "a": build/.: is a folder: want the name of a file', '3: guest "b": build/nowhere: No such file or directory',
 		'5: guest "c": /dev/zero: not a regular file', '7: guest "d": build/test-sparse: File too large',
 		'9: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
 unlink 'build/test-sparse', 'build/test-sparse-module';
-refused('a folder as configuration', 'veneer: build: Is a directory', qw(check build));
+refused('a folder as configuration', 'veneer: build: is a folder: want the name of a file', qw(check build));
 refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
+
+# A FIFO is not opened, since that would wait for the other end: here the writer waits in vain.
+use POSIX 'mkfifo';
+unlink 'build/test-fifo';
+mkfifo('build/test-fifo', 0600) or die "build/test-fifo: $!";
+my $writer = fork // die "fork: $!";
+if (!$writer) {
+	while (1) { open my $f, '>', 'build/test-fifo' or die } # whoever opens it finds it empty
+}
+spew('build/test-fifo.conf', guest('a', image => 'test-fifo'));
+spew('build/test-fifo-module.conf', guest('a', image => 'rtos-pv.elf', module => 'test-fifo'));
+for (['as configuration', 2, 'build/test-fifo', qw(check build/test-fifo)], ['as the configuration of run', 2, 'build/test-fifo', qw(run build/test-fifo)],
+	['as image', 2, 'build/test-fifo.conf:1: guest "a": build/test-fifo', qw(check build/test-fifo.conf)],
+	['as module', 2, 'build/test-fifo-module.conf:1: guest "a": build/test-fifo', qw(run build/test-fifo-module.conf)],
+	['as kernel to rewrite', 1, 'build/test-fifo', qw(rewrite build/test-fifo -o build/test-fifo.elf)], ['as profile', 1, 'build/test-fifo', qw(rewrite build/rtos-pc.elf -o build/test-fifo.elf --profile build/test-fifo)],
+	['as kernel to inspect', 1, 'build/test-fifo', qw(inspect build/test-fifo)], ['as costs', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --costs build/test-fifo)],
+	['as older results', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --compare build/test-fifo)],
+	['as log of a machine', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --log build/test-fifo)]) {
+	my ($what, $want, $where, @words) = @$_;
+	($status, $text) = veneer(@words);
+	is("$status $text", "$want veneer: $where: not a regular file\n", "a FIFO $what");
+}
+kill 'TERM', $writer;
+waitpid $writer, 0;
+for my $option (qw(--log --stay --iso --bundle)) {
+	($status, $text) = command('timeout', $limit, 'build/veneer', @options_run, qw(--accel tcg), $option, 'build/test-fifo');
+	is($status, 2, "$option into a FIFO that nobody reads: exit status");
+	like($text, qr/\Aveneer: (?:$option )?build\/test-fifo: (?:nothing reads this FIFO or socket|not a file that can be replaced): want another name\n\z/, 'is said');
+	ok(-p 'build/test-fifo', 'it stays one');
+}
+my $reader = open my $read, '-|', 'cat build/test-fifo' or die;
+($status, $text) = veneer(@options_run, qw(--accel tcg --quiet --log build/test-fifo));
+is("$status $text", '0 ', 'a log into one that is read') or diag($text);
+like(do { local $/; <$read> }, qr/^veneer: all done, all well/m, 'arrives');
+close $read;
+($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log $_") for '/dev/null', '/dev/stderr';
+like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr, too');
+is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'and to /dev/null');
+
+# "" and "-" are no names of files.
+for (['check'], ['run'], ['inspect']) {
+	my ($command) = @$_;
+	my $word = $command eq 'inspect' ? 'IN' : 'CONF';
+	refused("$command of -", "veneer: $word \"-\": not standard input or output: want the name of a file, ./- for one named -", $command, '-');
+	refused("$command of nothing", "veneer: $word \"\": an empty name: want the name of a file", $command, '');
+}
+for ((map { [$_, @options_run] } qw(--log --stay --bundle --iso)), map { [$_, 'bench'] } qw(--iso --log --compare --costs --output)) {
+	my ($option, @words) = @$_;
+	refused("$option -", "veneer: $option \"-\": not standard input or output: want the name of a file, ./- for one named -", @words, $option, '-');
+	refused("$option of nothing", "veneer: $option \"\": an empty name: want the name of a file", @words, $option, '');
+}
+refused('--screen into -', 'veneer: --screen a=-: not standard input or output: want the name of a file, ./- for one named -', @options_run, qw(--screen a=-));
 
 # Several of them: all are done.
 unlink 'build/test-both.cpio', 'build/test-both.iso';

@@ -197,7 +197,7 @@ proof: check-packages
 # they find stays in build/fuzz/. SEED=CASE does one attack again. A value goes to its program as it is, whatever is
 # in it.
 FUZZ_SECONDS ?= 60
-FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Irewriter
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Ihypervisor/host -Irewriter
 FUZZERS := $(BUILD)/fuzz/fuzz_rewriter $(BUILD)/fuzz/fuzz_boot
 fuzz fuzz-parsers: export FUZZ_SECONDS := $(FUZZ_SECONDS)
 fuzz: export FUZZ_HOURS := $(FUZZ_HOURS)
@@ -212,7 +212,7 @@ fuzz-parsers: all check-packages
 	@mkdir -p $(BUILD)/fuzz/rewriter $(BUILD)/fuzz/boot
 	$(Q)t/fuzz/parsers "$$FUZZ_SECONDS"
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
-		rewriter/classify.c rewriter/rewrite.c -lelf -lZydis
+		rewriter/classify.c rewriter/rewrite.c hypervisor/host/file.c -lelf -lZydis
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/load/bundle.c \
 		hypervisor/load/config.c hypervisor/load/elf.c hypervisor/lib/string.c
 	$(Q)strip -s -o $(BUILD)/fuzz/rewriter/rtos-pc $(BUILD)/rtos-pc.elf && cp /boot/invaders.exec $(BUILD)/fuzz/rewriter/

@@ -30,12 +30,8 @@ static const char *why_not(FILE *in, const struct guest_config *g, const char *n
 {
 	struct stat st;
 
-	if (!in || fstat(fileno(in), &st))
+	if (fstat(fileno(in), &st))
 		return strerror(errno);
-	if (S_ISDIR(st.st_mode))
-		return strerror(EISDIR);
-	if (!S_ISREG(st.st_mode))
-		return "not a regular file";
 	*bytes = (size_t)st.st_size;
 	if (*bytes > UINT32_MAX)
 		return strerror(EFBIG);
@@ -80,8 +76,10 @@ static FILE *open_file(const struct bundle_source *s, const struct guest_config 
 		       const char *name, size_t *bytes)
 {
 	char path[PATH_BYTES];
-	FILE *in = fopen(path_of(s, name, path), "rb");
-	const char *why = why_not(in, g, name, bytes);
+	const char *why;
+	FILE *in = file_open(path_of(s, name, path), &why);
+	if (in)
+		why = why_not(in, g, name, bytes);
 	if (!why)
 		return in;
 	fail(s, g, path, why);

@@ -2,13 +2,13 @@
 /* `veneer run CONF` and `veneer check CONF`: command lines, and the order of the steps. */
 #include "run.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bochs.h"
+#include "file.h"
 #include "iso.h"
 #include "options.h"
 #include "temporary.h"
@@ -62,8 +62,8 @@ static const char help[] =
 
 static const char check_help[] = "usage: veneer check CONF\n"
 				 "\n"
-				 "Checks a configuration, and that the files named in it "
-				 "exist and can be read.\n"
+				 "Checks a configuration and the files named in it, as run "
+				 "does before it starts.\n"
 				 "Starts nothing, and prints nothing if there is no error.\n"
 				 "\n"
 				 "Exit status: 0 no error; 2 errors.\n";
@@ -107,7 +107,7 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 static int run_machine(struct run *o)
 {
 	struct output output = { .log_name = o->log, .quiet = o->quiet };
-	const char *bundle = temporary_file("bundle");
+	const char *bundle = temporary_file("bundle"), *why;
 	int status;
 
 	if (!bundle)
@@ -115,8 +115,8 @@ static int run_machine(struct run *o)
 	status = prepare_bundle(o, bundle);
 	if (status)
 		return status;
-	if (o->log && !(output.log = fopen(o->log, "w")))
-		return run_fail(o->log, strerror(errno));
+	if (o->log && !(output.log = file_create(o->log, &why)))
+		return run_fail(o->log, why);
 	status = run_there(o, bundle, &output);
 	o->script.output = NULL;
 	if (outcome_log(&output) && status == RUN_WELL)
@@ -170,13 +170,13 @@ static bool take_option(struct run *o, int c)
 	case 'S': return !script_add(&o->script, STEP_SCREEN, optarg);
 	case 'x': return !script_add(&o->script, STEP_EXPECT, optarg);
 	case 'X': return !script_add(&o->script, STEP_EXPECT_SCREEN, optarg);
-	case 'l': o->log = optarg; break;
+	case 'l': o->log = optarg; return option_file("--log", optarg);
 	case 'a': o->accel = optarg; return option_choice("--accel", optarg, accelerators);
 	case 'i': o->icount = true; break;
-	case 'y': o->stay = optarg; break;
+	case 'y': o->stay = optarg; return option_file("--stay", optarg);
 	case 'p': o->print = true; break;
-	case 'b': o->bundle = optarg; break;
-	case 'I': o->iso = optarg; break;
+	case 'b': o->bundle = optarg; return option_file("--bundle", optarg);
+	case 'I': o->iso = optarg; return option_file("--iso", optarg);
 	case 'q': o->quiet = true; break;
 	}
 	return true;
@@ -224,7 +224,7 @@ int command_run(int argc, char **argv)
 		return option_usage("run", optind == argc ? "want a configuration"
 							  : "want one configuration");
 	o.conf = argv[optind];
-	return act(&o);
+	return option_file("CONF", o.conf) ? act(&o) : RUN_USAGE;
 }
 
 int command_check(int argc, char **argv)
@@ -243,5 +243,5 @@ int command_check(int argc, char **argv)
 		return option_usage("check", optind == argc ? "want a configuration"
 							    : "want one configuration");
 	o.conf = argv[optind];
-	return prepare_check(&o) ? RUN_USAGE : RUN_WELL;
+	return !option_file("CONF", o.conf) || prepare_check(&o) ? RUN_USAGE : RUN_WELL;
 }
