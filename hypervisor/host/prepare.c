@@ -20,6 +20,8 @@ static const char *why_no_text(const char *data, size_t bytes)
 		return "begins with a byte order mark: save it without one";
 	if (bytes > CONF_MAX)
 		return "not a configuration file: larger than 1 MiB";
+	if (memchr(data, 0, bytes))
+		return "not a configuration file: it has NUL bytes (binary, or UTF-16)";
 	return NULL;
 }
 
