@@ -134,8 +134,8 @@ static int take_options(int argc, char **argv, struct options *o)
 		return option_usage("bench", "unexpected argument");
 	if (worse && !o->compare)
 		return option_usage("bench", "--worse is for --compare");
-	if (o->iso &&
-	    (o->log || o->kvm || o->peers || !o->bochs || o->compare || o->costs || o->output))
+	if (o->iso && (o->log || o->kvm || o->peers || !o->bochs || o->compare || o->costs ||
+		       o->output || o->quiet))
 		return option_usage("bench", "--iso goes with --linux only: it measures nothing");
 	if (o->log && o->kvm)
 		return option_usage("bench", "--log does not go with --kvm");

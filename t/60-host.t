@@ -140,7 +140,7 @@ for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-imag
 refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
 
 # A FIFO is not opened, since that would wait for the other end: here the writer waits in vain.
-use POSIX 'mkfifo';
+use POSIX qw(mkfifo O_RDWR O_NONBLOCK);
 unlink 'build/test-fifo';
 mkfifo('build/test-fifo', 0600) or die "build/test-fifo: $!";
 my $writer = fork // die "fork: $!";
@@ -163,19 +163,38 @@ for (['as configuration', 2, 'build/test-fifo', qw(check build/test-fifo)], ['as
 kill 'TERM', $writer;
 waitpid $writer, 0;
 for my $option (qw(--log --stay --iso --bundle)) {
-	($status, $text) = command('timeout', $limit, 'build/veneer', @options_run, qw(--accel tcg), $option, 'build/test-fifo');
+	($status, $text) = command('timeout', $limit, 'build/veneer', @options_run, $option, 'build/test-fifo');
 	is($status, 2, "$option into a FIFO that nobody reads: exit status");
 	like($text, qr/\Aveneer: (?:$option )?build\/test-fifo: (?:nothing reads this FIFO or socket|not a file that can be replaced): want another name\n\z/, 'is said');
 	ok(-p 'build/test-fifo', 'it stays one');
 }
-my $reader = open my $read, '-|', 'cat build/test-fifo' or die;
+sysopen my $read, 'build/test-fifo', O_RDWR | O_NONBLOCK or die "build/test-fifo: $!";
 ($status, $text) = veneer(@options_run, qw(--accel tcg --quiet --log build/test-fifo));
 is("$status $text", '0 ', 'a log into one that is read') or diag($text);
-like(do { local $/; <$read> }, qr/^veneer: all done, all well/m, 'arrives');
+sysread $read, $text, 1 << 16;
+like($text, qr/^veneer: all done, all well/m, 'arrives');
 close $read;
 ($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log $_") for '/dev/null', '/dev/stderr';
 like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr, too');
 is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'and to /dev/null');
+
+# With --bundle, --iso and --print nothing is started: an option of a run does nothing, and is refused.
+my %idle = ('--timeout' => 3, '--log' => 'build/test-idle', '--send' => 'a=x', '--expect' => 'a=x', '--expect-screen' => 'a=x',
+	'--screen' => 'a=build/test-idle', '--quiet' => undef);
+my %command = ('--cpus' => 2, '--memory' => 64, '--accel' => 'tcg', '--icount' => undef, '--stay' => 'build/test-idle');
+unlink 'build/test-idle.out';
+for my $option (sort(keys %idle, keys %command)) {
+	my @option = ($option, grep { defined } $idle{$option} // $command{$option});
+	for (['--bundle', 'build/test-idle.out'], ['--iso', 'build/test-idle.out'], exists $idle{$option} ? ['--print'] : ()) {
+		refused("$option with $_->[0]", "veneer run: $option has no effect: --bundle, --iso and --print start nothing\nsee veneer run --help",
+			@options_run, @option, @$_);
+	}
+	next if exists $idle{$option};
+	($status, $text) = veneer(@options_run, '--accel', 'tcg', @option, '--print');
+	is($status, 0, "$option with --print is not") or diag($text);
+}
+ok(!-e 'build/test-idle.out', 'nothing is written');
+refused('--quiet with bench --iso', "veneer bench: --iso goes with --linux only: it measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
 
 # "" and "-" are no names of files.
 for (['check'], ['run'], ['inspect']) {
@@ -261,7 +280,7 @@ for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a fo
 	['--stay', 'build/veneer/stay', 'build/veneer: Not a directory: want a folder where you may write'],
 	['--iso', '/nowhere/test.iso', '/nowhere: No such file or directory: want a folder where you may write']) {
 	my ($option, $path, $why) = @$_;
-	refused("$option $path", "veneer: $option $path: $why", @options_run, qw(--accel tcg), $option, $path);
+	refused("$option $path", "veneer: $option $path: $why", @options_run, $option, $path);
 }
 ($status, $text) = command('sh', '-c', 'echo before > build/test-out; build/veneer run build/test-options.conf --accel tcg --stay /dev/stdout >> build/test-out');
 is("$status $text", "2 veneer: --stay /dev/stdout: what is printed goes there: want another name\n", '--stay into standard output is refused');

@@ -52,7 +52,9 @@ static const char help[] =
 	"                          that can be run\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
 	"      --iso FILE          write a GRUB ISO for BIOS and UEFI machines and exit\n"
-	"                          --bundle, --iso and --print can be combined\n"
+	"                          --bundle, --iso and --print can be combined. Options that would "
+	"then\n"
+	"                          have no effect are refused.\n"
 	"      --quiet             no console output, no input\n"
 	"\n"
 	"Exit status: 0 all guests succeeded and all steps were done; 1 otherwise; 2 nothing was "
@@ -141,7 +143,6 @@ static int keep(struct run *o)
 
 static int act(struct run *o)
 {
-	o->kept = o->bundle || o->iso || o->print;
 	if (prepare(o))
 		return RUN_USAGE;
 	return o->kept ? keep(o) : run_machine(o);
@@ -154,6 +155,9 @@ static int act(struct run *o)
 #define MEMORY_MAX	(1 << 20)
 
 static const char *const accelerators[] = { "tcg", "kvm", "bochs", "auto", NULL };
+
+#define OF_A_RUN     "tsSxXlq" /* options that only matter while a machine runs */
+#define OF_A_MACHINE "cmaiy"   /* and those that its command, which --print shows, contains */
 
 static bool take_option(struct run *o, int c)
 {
@@ -182,6 +186,27 @@ static bool take_option(struct run *o, int c)
 	return true;
 }
 
+/* An option that was given and has no effect, since nothing is started; or NULL. */
+static const char *idle_option(const struct run *o, const struct option *options,
+			       const bool given[])
+{
+	const char *idle = o->print ? OF_A_RUN : OF_A_RUN OF_A_MACHINE;
+
+	for (; o->kept && options->name; options++)
+		if (given[options->val] && strchr(idle, options->val))
+			return options->name;
+	return NULL;
+}
+
+static int usage_idle(const char *option)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "--%s has no effect: --bundle, --iso and --print start nothing",
+		 option);
+	return option_usage("run", why);
+}
+
 int command_run(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -205,7 +230,7 @@ int command_run(int argc, char **argv)
 		{ 0 },
 	};
 	static struct run o;
-	bool good = true;
+	bool good = true, given['z' + 1] = { false };
 	int c;
 
 	o.timeout = isatty(0) ? 0 : DEFAULT_TIMEOUT;
@@ -216,10 +241,15 @@ int command_run(int argc, char **argv)
 		}
 		if (c == '?')
 			return option_usage("run", NULL);
+		given[c] = true;
 		good &= take_option(&o, c);
 	}
+	o.kept = o.bundle || o.iso || o.print;
+	const char *idle = idle_option(&o, options, given);
 	if (!good)
 		return RUN_USAGE;
+	if (idle)
+		return usage_idle(idle);
 	if (optind + 1 != argc)
 		return option_usage("run", optind == argc ? "want a configuration"
 							  : "want one configuration");
