@@ -53,7 +53,7 @@ $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
 PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus i8042 i8254 i8259 ioapic lapic ns16550 pci rtc system vga)
 $(BUILD)/t/unit/test_devices $(BUILD)/t/unit/test_bus: $(PC_DEVICES)
 
-$(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h hypervisor/*/*/*/*.h rewriter/*.h) | packages
+$(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) $(wildcard t/unit/*.h) $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h hypervisor/*/*/*/*.h rewriter/*.h) | packages
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lZydis
