@@ -117,8 +117,8 @@ like($text, qr/^veneer: bad: restart 100$/m, 'again and again');
 like($text, qr/^veneer: bad: stopped after a crash/m, 'but not for ever');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
 
-($status, $text) = run_patched('wrong', guest('bad', %spin, memory => '2048K') . guest('far', %spin, cpus => 9) .
-	guest('big', %spin, memory => '1G') . guest('good', %spin), {'2048K' => ' lots'}, '--cpus', 2, '--memory', 256);
+($status, $text) = run_patched('wrong', guest('bad', %spin, memory => '8192K') . guest('far', %spin, cpus => 9) .
+	guest('big', %spin, memory => '1G') . guest('good', %spin), {'8192K' => ' lots'}, '--cpus', 2, '--memory', 256);
 is($status, 3, 'a wrong line is seen in the exit status');
 like($text, qr/^veneer: the configuration, line 4: memory: not a size/m, 'with line and reason');
 like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that is not there');
