@@ -491,6 +491,17 @@ ok(-e "build/test-root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/vene
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 ($status, $text) = command(qw(build/test-root/usr/bin/veneer run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
+# t/coverage, after a test that fails: no totals, which would be too low.
+command(qw(mkdir -p build/test-coverage));
+spew("build/test-coverage/$_", '') for qw(veneer.elf blocks.so);
+spew('build/test-coverage/fails.t', "print qq(1..1\\nnot ok 1\\n);\n");
+for (['a unit test', '/bin/false'], ['a test', '/bin/true']) {
+	my ($what, $unit) = @$_;
+	($status, $text) = command('t/coverage', 'build/test-coverage', '--', $unit, '--', 'build/test-coverage/fails.t');
+	is($status, 1, "coverage, $what fails: exit status");
+	like($text, qr/^coverage: a test failed: no totals$/m, 'is said');
+	unlike($text, qr/^(?:unit tests|hypervisor in QEMU|never run): /m, 'and no totals are');
+}
 # The man page has every key of a configuration, every option, every command of the monitor, and every name.
 my $man = slurp('hypervisor/host/veneer.1') =~ s/\\-/-/gr;
 my $config = slurp('hypervisor/load/config.c');
