@@ -238,6 +238,6 @@ tags:
 CLANG_HV_CFLAGS := $(filter-out -mindirect-branch% -fcf-protection%,$(HV_CFLAGS))
 commands = jq -n --arg dir '$(CURDIR)' --arg cc '$(1)' \
 	'[$$ARGS.positional[] | {directory: $$dir, file: ., command: ($$cc + " -c " + .)}]' --args $(2)
-compile_commands.json:
+compile_commands.json: | packages
 	$(Q){ $(call commands,$(CC) $(CLANG_HV_CFLAGS),$(filter %.c,$(HV_SOURCES))); \
 		$(call commands,$(HOSTCC) $(HOST_CFLAGS),$(HOST_SOURCES)); } | jq -s add > $@
