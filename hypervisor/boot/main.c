@@ -282,8 +282,8 @@ void boot_main(uint32_t magic, uint64_t info)
 	console_init();
 	read_boot_info(magic, MPA(info));
 	prepare_machine();
-	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
-		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
+	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s" LOCKS_CHECKED,
+		      boot.loader, cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
 		      tsc_khz / 1000, cpu_features.name);
 	cpus_start();
 	read_bundle();
