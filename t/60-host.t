@@ -522,6 +522,10 @@ for (['the man page', $synopsis], ['its --help', $usage]) {
 	my @missing = grep { $_ ne '--help' && $words !~ /(?<![\w-])\Q$_\E(?![\w-])/ } map { "--$_" } slurp('bench/bench.c') =~ /\{ "([\w-]+)", (?:no|required)_argument/g;
 	is("@missing", '', "the synopsis of bench in $where has every option");
 }
+# A title of a column that does not speak for itself is explained.
+my ($title) = slurp('bench/rtos.c') =~ /\{ "([^"]+)", "ring", WAY_MEASURES/;
+like($_->[1] =~ s/\s+/ /gr, qr/The column (?:"|\\\(lq)\Q$title\E(?:"|\\\(rq) is the paravirtual RTOS under ring with/, "$_->[0] explains the column $title")
+	for ['the man page', $man], ['bench --help', (veneer(qw(bench --help)))[1]];
 # The interface's text: under a heading every line is a point's, or indented as far as its words.
 my ($interface) = slurp('hypervisor/abi/veneer.h') =~ /\n( \* How a PV guest finds itself.*?) \*\/\n/s;
 is(join("\n", grep { !/^ \* (?:  - |    )\S|^ \*$|^ \* [A-Z][\w ]+$/ } split /\n/, $interface), '', 'veneer.h: the text is indented');
