@@ -31,6 +31,11 @@ static void help(FILE *f)
 	fprintf(f, "\nSee also veneer COMMAND --help and man veneer.\n");
 }
 
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
+}
+
 static int run(int argc, char **argv)
 {
 	static char name[32];
@@ -45,12 +50,18 @@ static int run(int argc, char **argv)
 			argv[1] = name; /* the prefix of getopt_long's messages */
 			return commands[i].run(argc - 1, argv + 1);
 		}
-	if (!strcmp(argv[1], "--version")) {
+	bool version = !strcmp(argv[1], "--version"), help_wanted = is_help(argv[1]);
+	if (argc > 2 && (version || help_wanted)) {
+		fprintf(stderr, "veneer: %s takes no argument: see veneer COMMAND --help\n",
+			argv[1]);
+		return 2;
+	}
+	if (version) {
 		printf("veneer " VENEER_VERSION ", guest interface %d.%d\n", VENEER_ABI_MAJOR,
 		       VENEER_ABI_MINOR);
 		return 0;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (help_wanted) {
 		help(stdout);
 		return 0;
 	}
