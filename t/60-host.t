@@ -105,6 +105,7 @@ sub check {
 }
 check('all is right', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '0 ');
 check('a wrong line', $half, '2 ' . $wrong =~ s/half/check/r);
+check('a long line', guest('a', image => 'rtos-pv.elf', cmdline => 'x' x 400), "2 veneer: build/test-check.conf:2: line too long, at most 399 bytes\n");
 check('a byte order mark', "\xef\xbb\xbf" . guest('a', image => 'rtos-pv.elf'), "2 veneer: build/test-check.conf: begins with a byte order mark: save it without one\n");
 for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 	open my $f, '>', "build/$_->[0]" or die;
