@@ -287,7 +287,9 @@ static json_t *original_json(const struct original *o)
 
 static int print_json(const char *path, json_t *object)
 {
-	return json_write(object, stdout) ? fail(path, "cannot be shown as JSON") : 0;
+	if (!json_write(object, stdout) || ferror(stdout))
+		return 0; /* main() reports an error of standard output */
+	return fail(path, "cannot be shown as JSON");
 }
 
 static int inspect_rewritten(const struct image *im, bool json)

@@ -132,6 +132,9 @@ for (['build/test-once.elf', $out], ['build/./test-new.elf', 'build/test-new.elf
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', $out, '--report', '/dev/full', '--quiet');
 is($status, 1, 'a full disk is noticed');
 refused('a device', 1, qr/not a file that can be replaced/, 'build/rtos-pc.elf', '-o', '/dev/full');
+refused('a folder as output', 1, qr/^veneer: build: cannot be written: is a folder: want the name of a file$/m, 'build/rtos-pc.elf', '-o', 'build');
+($status, $text) = command('sh', '-c', 'build/veneer inspect build/rtos-pc.elf --json > /dev/full');
+is("$status $text", "1 veneer: standard output: No space left on device\n", 'no room for what inspect --json prints');
 ok(-c '/dev/full', 'which stays one');
 
 # An instruction that ring 1 cannot offer is listed and refused; --force goes on.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static const char *const is_folder = "is a folder: want the name of a file";
+static const char *const not_replaceable = "not a file that can be replaced: want another name";
 
 const char *file_wrong_name(const char *path)
 {
@@ -103,7 +104,7 @@ const char *file_why_not(const char *path)
 	if (there && S_ISDIR(s.st_mode))
 		return is_folder;
 	if (there && !S_ISREG(s.st_mode))
-		return "not a file that can be replaced: want another name";
+		return not_replaceable;
 	if (there && (is_same(&s, 1) || is_same(&s, 2)))
 		return "what is printed goes there: want another name";
 	if (there && !access(path, W_OK))
@@ -125,6 +126,6 @@ const char *file_replace(const char *temporary, const char *path)
 	struct stat s;
 
 	if (!stat(path, &s) && !S_ISREG(s.st_mode))
-		return "not a file that can be replaced: want another name";
+		return S_ISDIR(s.st_mode) ? is_folder : not_replaceable;
 	return rename(temporary, path) ? strerror(errno) : NULL;
 }
