@@ -32,7 +32,8 @@ static const char help[] =
 	"cycles.\n"
 	"Prints a table for each machine; writes results.json and report.html. The column \"pv, "
 	"measures\"\n"
-	"is the paravirtual RTOS under ring with measures against speculative execution (retpoline, "
+	"is the paravirtual RTOS under ring with measures against speculative execution "
+	"(retpoline, "
 	"rsb,\n"
 	"ibpb, verw); in the emulators the other columns are without.\n"
 	"\n"
@@ -52,7 +53,11 @@ static const char help[] =
 	"      --costs FILE   cycle costs for the report's model (default costs.csv beside "
 	"veneer)\n"
 	"      --output DIR   where to write (default build/bench)\n"
-	"      --quiet        no progress messages\n";
+	"      --quiet        no progress messages\n"
+	"\n"
+	"Exit status: 0 success; 1 a file is wrong, a measurement failed, or a row is worse; 2 "
+	"wrong\n"
+	"command line.\n";
 
 struct options {
 	const char *output, *compare, *costs, *iso, *log;

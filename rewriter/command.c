@@ -37,7 +37,10 @@ static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
 				   "and how each would be rewritten; for\n"
 				   "a rewritten executable, each site before and after.\n"
 				   "\n"
-				   "      --json            print JSON\n";
+				   "      --json            print JSON\n"
+				   "\n"
+				   "Exit status: 0 success; 1 the file is wrong; 2 wrong command "
+				   "line.\n";
 
 struct profile {
 	uint32_t *address;
