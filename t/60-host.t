@@ -198,6 +198,13 @@ for my $option (sort(keys %idle, keys %command)) {
 ok(!-e 'build/test-idle.out', 'nothing is written');
 refused('--quiet with bench --iso', "veneer bench: --iso goes with --linux only: it measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
 
+# With standard output closed, no file is opened in its place.
+($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log build/test-closed.log >&- 2>&- <&-");
+is($status, 0, 'nothing is to be printed, and nothing can be: exit status');
+like(slurp('build/test-closed.log'), qr/\Aveneer: Veneer, .*^veneer: all done, all well\n\z/ms, 'the log is the console alone');
+($status, $text) = command('sh', '-c', 'build/veneer --version >&-');
+is("$status $text", "1 veneer: standard output: Bad file descriptor\n", 'what was to be printed is missed');
+
 # "" and "-" are no names of files.
 for (['check'], ['run'], ['inspect']) {
 	my ($command) = @$_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The host command: veneer COMMAND ... */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,9 +70,19 @@ static int run(int argc, char **argv)
 	return 2;
 }
 
+/* Where 0, 1 or 2 is closed, a file would be opened in its place, and get what is printed. What is
+ * opened here can neither be read from nor written to. */
+static void hold_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
 /* Failing to print the result is an error. */
 int main(int argc, char **argv)
 {
+	hold_standard_descriptors();
 	int status = run(argc, argv);
 	bool bad = ferror(stdout);
 
