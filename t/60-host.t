@@ -198,6 +198,10 @@ for my $option (sort(keys %idle, keys %command)) {
 ok(!-e 'build/test-idle.out', 'nothing is written');
 refused('--quiet with bench --iso', "veneer bench: --iso goes with --linux only: it measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
 
+# A log is not emptied by a run that is refused.
+spew('build/test-kept.log', "before\n");
+($status, $text) = veneer(@options_run, qw(--accel bochs --cpus 13 --log build/test-kept.log));
+is("$status " . slurp('build/test-kept.log'), "2 before\n", 'a run that is refused leaves the old log');
 # With standard output closed, no file is opened in its place.
 ($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log build/test-closed.log >&- 2>&- <&-");
 is($status, 0, 'nothing is to be printed, and nothing can be: exit status');

@@ -91,10 +91,13 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 	const char *accel = emulator_choose(o);
 	bool typing = isatty(0) && !o->script.steps && !o->quiet;
 	int status = RUN_NOT_WELL;
+	const char *why;
 	struct machine m;
 
 	if (!emulator_fits(o, accel))
 		return RUN_USAGE;
+	if (o->log && !(output->log = file_create(o->log, &why)))
+		return run_fail(o->log, why);
 	if (o->stay && !(o->stay_counts = temporary_file("stay")))
 		return RUN_NOT_WELL;
 	if (!emulator_start(o, accel, bundle, &m)) {
@@ -109,7 +112,7 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 static int run_machine(struct run *o)
 {
 	struct output output = { .log_name = o->log, .quiet = o->quiet };
-	const char *bundle = temporary_file("bundle"), *why;
+	const char *bundle = temporary_file("bundle");
 	int status;
 
 	if (!bundle)
@@ -117,8 +120,6 @@ static int run_machine(struct run *o)
 	status = prepare_bundle(o, bundle);
 	if (status)
 		return status;
-	if (o->log && !(output.log = file_create(o->log, &why)))
-		return run_fail(o->log, why);
 	status = run_there(o, bundle, &output);
 	o->script.output = NULL;
 	if (outcome_log(&output) && status == RUN_WELL)
