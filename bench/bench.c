@@ -11,6 +11,7 @@
 
 #include "bochs.h"
 #include "compare.h"
+#include "file.h"
 #include "html.h"
 #include "machine.h"
 #include "metal.h"
@@ -95,6 +96,25 @@ static bool take_name(const char **to, const char *option)
 	return option_file(option, optarg);
 }
 
+static void results_path(const struct options *o, char path[4096])
+{
+	snprintf(path, 4096, "%s/results.json", o->output);
+}
+
+static bool is_own_result(const struct options *o)
+{
+	char path[4096];
+
+	results_path(o, path);
+	if (!file_is_same(o->compare, path))
+		return false;
+	fprintf(stderr,
+		"veneer: --compare %s: is written by this run: want a copy of it, or another "
+		"--output\n",
+		o->compare);
+	return true;
+}
+
 /* Returns 0, or the command's exit status. */
 static int take_options(int argc, char **argv, struct options *o)
 {
@@ -150,7 +170,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		return option_usage("bench", "--log does not go with --kvm");
 	if (!o->output)
 		o->output = "build/bench";
-	return 0;
+	return o->compare && is_own_result(o) ? 2 : 0;
 }
 
 static int measure(struct results *rtos, struct results *linux_rows, const struct options *o)
@@ -187,7 +207,7 @@ static int compare_with(const struct options *o)
 {
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/results.json", o->output);
+	results_path(o, path);
 	return compare_results(o->compare, path, o->worse) ? 1 : 0;
 }
 

@@ -202,6 +202,8 @@ refused('--quiet with bench --iso', "veneer bench: --iso goes with --linux only:
 spew('build/test-kept.log', "before\n");
 ($status, $text) = veneer(@options_run, qw(--accel bochs --cpus 13 --log build/test-kept.log));
 is("$status " . slurp('build/test-kept.log'), "2 before\n", 'a run that is refused leaves the old log');
+refused('a comparison with what is written', 'veneer: --compare build/results.json: is written by this run: want a copy of it, or another --output',
+	qw(bench --output build --compare build/results.json));
 # With standard output closed, no file is opened in its place.
 ($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log build/test-closed.log >&- 2>&- <&-");
 is($status, 0, 'nothing is to be printed, and nothing can be: exit status');
