@@ -11,6 +11,7 @@
 
 #include "bochs.h"
 #include "compare.h"
+#include "file.h"
 #include "html.h"
 #include "machine.h"
 #include "metal.h"
@@ -30,7 +31,12 @@ static const char help[] =
 	"and\n"
 	"vmx. A repeated run gives the same numbers. If KVM works, also measures there, in "
 	"cycles.\n"
-	"Prints a table for each machine; writes results.json and report.html.\n"
+	"Prints a table for each machine; writes results.json and report.html. The column \"pv, "
+	"measures\"\n"
+	"is the paravirtual RTOS under ring with measures against speculative execution "
+	"(retpoline, "
+	"rsb,\n"
+	"ibpb, verw); in the emulators the other columns are without.\n"
 	"\n"
 	"      --linux        also measure Linux, native and under Veneer (make linux builds it)\n"
 	"      --peers        also measure Linux under Xen PV and the RTOS under KVM (make bench "
@@ -48,7 +54,11 @@ static const char help[] =
 	"      --costs FILE   cycle costs for the report's model (default costs.csv beside "
 	"veneer)\n"
 	"      --output DIR   where to write (default build/bench)\n"
-	"      --quiet        no progress messages\n";
+	"      --quiet        no progress messages\n"
+	"\n"
+	"Exit status: 0 success; 1 a file is wrong, a measurement failed, or a row is worse; 2 "
+	"wrong\n"
+	"command line.\n";
 
 struct options {
 	const char *output, *compare, *costs, *iso, *log;
@@ -80,6 +90,31 @@ static int make_directory(const char *path)
 	return access(copy, W_OK | X_OK) ? cannot_write(path) : 0;
 }
 
+static bool take_name(const char **to, const char *option)
+{
+	*to = optarg;
+	return option_file(option, optarg);
+}
+
+static void results_path(const struct options *o, char path[4096])
+{
+	snprintf(path, 4096, "%s/results.json", o->output);
+}
+
+static bool is_own_result(const struct options *o)
+{
+	char path[4096];
+
+	results_path(o, path);
+	if (!file_is_same(o->compare, path))
+		return false;
+	fprintf(stderr,
+		"veneer: --compare %s: is written by this run: want a copy of it, or another "
+		"--output\n",
+		o->compare);
+	return true;
+}
+
 /* Returns 0, or the command's exit status. */
 static int take_options(int argc, char **argv, struct options *o)
 {
@@ -98,7 +133,7 @@ static int take_options(int argc, char **argv, struct options *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	bool worse = false;
+	bool worse = false, good = true;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
@@ -107,33 +142,35 @@ static int take_options(int argc, char **argv, struct options *o)
 		case 'p': o->linux_too = o->peers = true; break;
 		case 'n': o->bochs = false; break;
 		case 'k': o->kvm = true; break;
-		case 'i': o->iso = optarg; break;
-		case 'L': o->log = optarg; break;
-		case 'c': o->compare = optarg; break;
+		case 'i': good &= take_name(&o->iso, "--iso"); break;
+		case 'L': good &= take_name(&o->log, "--log"); break;
+		case 'c': good &= take_name(&o->compare, "--compare"); break;
 		case 'w':
 			if (!option_real("--worse", optarg, &o->worse))
 				return 2;
 			worse = true;
 			break;
-		case 'm': o->costs = optarg; break;
-		case 'o': o->output = optarg; break;
+		case 'm': good &= take_name(&o->costs, "--costs"); break;
+		case 'o': good &= take_name(&o->output, "--output"); break;
 		case 'q': o->quiet = true; break;
 		case 'h': fputs(help, stdout); return -1;
 		default: return option_usage("bench", NULL);
 		}
 	}
+	if (!good)
+		return 2;
 	if (optind != argc)
 		return option_usage("bench", "unexpected argument");
 	if (worse && !o->compare)
 		return option_usage("bench", "--worse is for --compare");
-	if (o->iso &&
-	    (o->log || o->kvm || o->peers || !o->bochs || o->compare || o->costs || o->output))
+	if (o->iso && (o->log || o->kvm || o->peers || !o->bochs || o->compare || o->costs ||
+		       o->output || o->quiet))
 		return option_usage("bench", "--iso goes with --linux only: it measures nothing");
 	if (o->log && o->kvm)
 		return option_usage("bench", "--log does not go with --kvm");
 	if (!o->output)
 		o->output = "build/bench";
-	return 0;
+	return o->compare && is_own_result(o) ? 2 : 0;
 }
 
 static int measure(struct results *rtos, struct results *linux_rows, const struct options *o)
@@ -170,7 +207,7 @@ static int compare_with(const struct options *o)
 {
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/results.json", o->output);
+	results_path(o, path);
 	return compare_results(o->compare, path, o->worse) ? 1 : 0;
 }
 

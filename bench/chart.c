@@ -7,7 +7,7 @@
 #include "temporary.h"
 
 /* Colours in gnuplot's output, and the page's colours that replace them. */
-static const char *const told[BAR_CLASSES] = { "0x010101", "0x020202", "0x030303", "0x040404" };
+static const char *const colour[BAR_CLASSES] = { "0x010101", "0x020202", "0x030303", "0x040404" };
 
 const char chart_style[] =
 	"svg{width:100%;height:auto;max-width:560px;display:block}\n"
@@ -44,7 +44,7 @@ static void write_data(FILE *g, const struct bar *bars, unsigned n, double low)
 		double v = bars[i].value;
 
 		fprintf(g, "\"%s\" %g %s \"", bars[i].label, v < low ? low : v,
-			told[bars[i].class]);
+			colour[bars[i].class]);
 		if (v >= 0)
 			write_number(g, v);
 		fprintf(g, "\" %g\n", v < low ? low : v);

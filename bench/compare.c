@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
+
 struct entry {
 	const char *machine, *guest, *prep, *engine, *op, *metric; /* point into json */
 	double value;
@@ -63,13 +65,14 @@ static int take_entries(struct file *f, const char *path, json_t *results)
 static int read_results(const char *path, struct file *f)
 {
 	int version = RESULTS_VERSION;
-	FILE *from = fopen(path, "r");
+	const char *wrong;
+	FILE *from = file_open(path, &wrong);
 	json_t *results;
 	char why[48];
 
 	*f = (struct file){ 0 };
 	if (!from)
-		return fail(f, path, strerror(errno));
+		return fail(f, path, wrong);
 	f->json = json_loadf(from, 0, NULL);
 	fclose(from);
 	results = json_object_get(f->json, "results");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "chart.h"
+#include "file.h"
 #include "json_out.h"
 #include "machine.h"
 #include "template.h"
@@ -396,11 +397,15 @@ static int fail(const char *path, const char *why)
 
 static int write_page(const char *path, const char *template, const json_t *page)
 {
-	FILE *f = fopen(path, "w");
-	const char *wrong = f ? template_write(f, template, page) : strerror(errno);
-	bool bad = f && ferror(f);
+	const char *wrong;
+	FILE *f = file_create(path, &wrong);
 
-	if (f && (fclose(f) || bad) && !wrong)
+	if (!f)
+		return fail(path, wrong);
+	wrong = template_write(f, template, page);
+	bool bad = ferror(f);
+
+	if ((fclose(f) || bad) && !wrong)
 		wrong = strerror(errno);
 	return wrong ? fail(path, wrong) : 0;
 }

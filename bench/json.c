@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* results.json: what was measured, and with which tools. compare.c reads it. */
-#include <errno.h>
 #include <string.h>
 
 #include "compare.h"
@@ -145,10 +144,10 @@ int results_json(const struct results *rtos, const struct results *linux_rows, c
 	add_results(results, rtos);
 	if (linux_rows)
 		add_results(results, linux_rows);
-	if (!json_write_file(json_pack("{s:i, s:o, s:o}", "version", RESULTS_VERSION, "meta",
-				       meta_of(rtos), "results", results),
-			     path))
-		return 0;
-	fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
-	return -1;
+	const char *why = json_write_file(json_pack("{s:i, s:o, s:o}", "version", RESULTS_VERSION,
+						    "meta", meta_of(rtos), "results", results),
+					  path);
+	if (why)
+		fprintf(stderr, "veneer: %s: %s\n", path, why);
+	return why ? -1 : 0;
 }

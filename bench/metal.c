@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "metal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "iso.h"
 #include "machine.h"
 #include "temporary.h"
@@ -187,12 +187,13 @@ static int fail(const char *path, const char *why)
 
 int metal_check(const char *path)
 {
-	FILE *f = fopen(path, "r");
+	const char *why;
+	FILE *f = file_open(path, &why);
 	char line[1024];
 	bool found = false;
 
 	if (!f)
-		return fail(path, strerror(errno));
+		return fail(path, why);
 	while (!found && fgets(line, sizeof(line), f))
 		found = strstr(line, ISO_BOOTING);
 	fclose(f);
@@ -203,12 +204,13 @@ int metal_check(const char *path)
 
 int metal_log(struct results *rtos, struct results *linux_rows, const char *path)
 {
-	FILE *f = fopen(path, "r");
+	const char *why;
+	FILE *f = file_open(path, &why);
 	struct target t = { 0 };
 	char line[1024];
 
 	if (!f)
-		return fail(path, strerror(errno));
+		return fail(path, why);
 	while (fgets(line, sizeof(line), f))
 		take_line(&t, rtos, linux_rows, trim(line));
 	fclose(f);

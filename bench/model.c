@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "model.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "file.h"
 
 const char *const cost_names[COSTS] = {
 	"instruction", "trap", "iret", "syscall", "sysret", "cr3", "vmexit", "port",
@@ -80,13 +81,13 @@ static int check_complete(const struct costs *c, const char *path)
 
 int costs_read(struct costs *c, const char *path)
 {
-	FILE *f = fopen(path, "r");
+	const char *wrong;
+	FILE *f = file_open(path, &wrong);
 	char line[512];
-	const char *wrong = NULL;
 	unsigned number = 0;
 
 	if (!f) {
-		fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "veneer: %s: %s\n", path, wrong);
 		return -1;
 	}
 	while (!wrong && fgets(line, sizeof(line), f)) {

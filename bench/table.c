@@ -32,7 +32,7 @@ static const struct budget {
 	{ "cpuid", BOCHS, "vmx", "pv", 320, false },
 };
 
-static void print_verdict(bool held)
+static void print_result(bool held)
 {
 	printf(": %s\n", held ? "held" : "MISSED");
 }
@@ -51,7 +51,7 @@ static void print_rtos_budgets(const struct results *r)
 			v /= value_of(r, b->op, (int)native_of(r, (unsigned)config));
 		printf("  %-18s %-14s %8.3g, at most %g%s", b->op, r->configuration[config].title,
 		       v, b->at_most, b->times_native ? " x native" : " instructions");
-		print_verdict(v <= b->at_most);
+		print_result(v <= b->at_most);
 	}
 }
 
@@ -122,7 +122,7 @@ void rtos_table(const struct results *r)
 static void print_over_budget(const char *op, double over, const char *of_what, double most)
 {
 	printf("  %-12s %10.1f over native, at most %s%.1f", op, over, of_what, most);
-	print_verdict(over <= most);
+	print_result(over <= most);
 }
 
 /* The budgets of design.md that concern Linux. */
@@ -147,9 +147,9 @@ static void print_linux_budgets(const struct results *r)
 					  (row->at[xen].value - native) / 4);
 	}
 	printf("  %-12s %10.2f x native, at most 1.2", "boot", times);
-	print_verdict(times <= 1.2);
+	print_result(times <= 1.2);
 	printf("  %-12s %10.0f KiB for hypervisor and shadows, at most %.0f", "memory", kib, most);
-	print_verdict(kib <= most);
+	print_result(kib <= most);
 }
 
 /* A value, and its difference from native if that was measured. */

@@ -56,26 +56,65 @@ const char *words_of_op(const char *guest, const char *op)
 	return "";
 }
 
-/* Two configurations, and how much the second takes over the first for each operation. */
-struct match {
-	unsigned rows, wins, losses;
-	struct {
+/* Two configurations of a guest that are compared, each an engine and a preparation. */
+static const struct pair {
+	bool of_linux;
+	enum machine_kind machine;
+	const char *engine[2], *prep[2];
+	const char *intro;
+	const char *model; /* the same in the model, after the processor's name; NULL: not there */
+} pairs[] = {
+	{ false,
+	  QEMU,
+	  { "ring", "svm" },
+	  { "rewritten", "stock" },
+	  "An RTOS that cannot be changed, rewritten for ring 1 against untouched in AMD-V",
+	  "the RTOS rewritten against untouched" },
+	{ false,
+	  BOCHS,
+	  { "ring", "vmx" },
+	  { "rewritten", "stock" },
+	  "The same against VT-x",
+	  NULL },
+	{ false,
+	  QEMU,
+	  { "ring", "svm" },
+	  { "pv", "pv" },
+	  "The RTOS as a patched guest, ring 1 against AMD-V",
+	  NULL },
+	{ true,
+	  QEMU,
+	  { "ring", "svm" },
+	  { "pv", "pv" },
+	  "Linux as a patched guest, ring 1 against AMD-V",
+	  "Linux patched in both" },
+	{ true,
+	  QEMU,
+	  { "ring", "xen-pv" },
+	  { "pv", "pv" },
+	  "Linux as a patched guest, Veneer's ring 1 against Xen PV's ring 3",
+	  NULL },
+};
+
+/* For how many operations the first takes less than the second, and for how many more. */
+struct comparison {
+	unsigned rows, less, more;
+	struct ratio {
 		const char *op;
 		double ratio;
-	} best[3], worst[3];
+	} least[3], most[3]; /* the largest differences */
 };
 
 #define EVEN 1.05 /* less of a difference is none */
 
-static void insert(struct match *m, const char *op, double ratio, bool win)
+static void insert(struct ratio list[3], const char *op, double ratio)
 {
 	for (unsigned i = 0; i < 3; i++) {
-		__typeof__(m->best[0]) *at = win ? &m->best[i] : &m->worst[i], old = *at;
+		struct ratio old = list[i];
 
 		if (old.op && ratio <= old.ratio)
 			continue;
-		at->op = op;
-		at->ratio = ratio;
+		list[i] = (struct ratio){ op, ratio };
 		if (!old.op)
 			return;
 		op = old.op;
@@ -83,40 +122,43 @@ static void insert(struct match *m, const char *op, double ratio, bool win)
 	}
 }
 
-static void count(struct match *m, const char *op, double first, double second)
+static void count(struct comparison *c, const char *op, double first, double second)
 {
 	if (first <= 0 || second <= 0)
 		return;
-	m->rows++;
+	c->rows++;
 	if (second > first * EVEN) {
-		m->wins++;
-		insert(m, op, second / first, true);
+		c->less++;
+		insert(c->least, op, second / first);
 	} else if (first > second * EVEN) {
-		m->losses++;
-		insert(m, op, first / second, false);
+		c->more++;
+		insert(c->most, op, first / second);
 	}
 }
 
 /* processor NULL: instructions. */
-static struct match play(const struct results *r, int first, int second, const struct processor *p)
+static struct comparison compare(const struct results *r, const struct pair *pair,
+				 const struct processor *p)
 {
-	struct match m = { 0 };
+	int first = configuration_find(r, pair->machine, pair->engine[0], pair->prep[0]);
+	int second = configuration_find(r, pair->machine, pair->engine[1], pair->prep[1]);
+	struct comparison c = { 0 };
 
 	for (unsigned i = 0; i < r->rows && first >= 0 && second >= 0; i++) {
 		const struct row *row = &r->row[i];
 		const struct cell *a = &row->at[first], *b = &row->at[second];
 
 		if (p)
-			count(&m, row->op, model_cycles(p, r, row, (unsigned)first),
+			count(&c, row->op, model_cycles(p, r, row, (unsigned)first),
 			      model_cycles(p, r, row, (unsigned)second));
 		else if (a->measured && b->measured)
-			count(&m, row->op, a->value, b->value);
+			count(&c, row->op, a->value, b->value);
 	}
-	return m;
+	return c;
 }
 
 /* "by a factor of 105 for cpuid, 2.4 for timer_set", or "" */
-static json_t *list_of(const __typeof__(((struct match *)0)->best[0]) *list)
+static json_t *list_of(const struct ratio list[3])
 {
 	char text[160] = "";
 	size_t n = 0;
@@ -128,65 +170,46 @@ static json_t *list_of(const __typeof__(((struct match *)0)->best[0]) *list)
 	return json_string(text);
 }
 
-static void add_match(json_t *to, const struct match *m, const char *intro)
+static void add(json_t *to, const struct comparison *c, const char *intro)
 {
-	unsigned even = m->rows - m->wins - m->losses;
+	unsigned even = c->rows - c->less - c->more;
 
-	if (m->rows)
+	if (c->rows)
 		json_array_append_new(to, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "intro",
-						    intro, "wins", json_sprintf("%u", m->wins),
-						    "rows", json_sprintf("%u", m->rows), "losses",
-						    json_sprintf("%u", m->losses), "even",
+						    intro, "less", json_sprintf("%u", c->less),
+						    "rows", json_sprintf("%u", c->rows), "more",
+						    json_sprintf("%u", c->more), "even",
 						    even ? json_sprintf("%u", even) : json_null(),
-						    "best", list_of(m->best), "worst",
-						    list_of(m->worst)));
+						    "least", list_of(c->least), "most",
+						    list_of(c->most)));
+}
+
+/* All pairs; those of the model if there is a processor. */
+static void add_pairs(json_t *to, const struct results *rtos, const struct results *linux_rows,
+		      const struct processor *p)
+{
+	for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		const struct pair *pair = &pairs[i];
+		const struct results *r = pair->of_linux ? linux_rows : rtos;
+		char intro[128];
+
+		if (!r || (p && !pair->model))
+			continue;
+		if (p)
+			snprintf(intro, sizeof(intro), "%s, %s", p->name, pair->model);
+		const struct comparison c = compare(r, pair, p);
+		add(to, &c, p ? intro : pair->intro);
+	}
 }
 
 void words_instructions(json_t *to, const struct results *rtos, const struct results *linux_rows)
 {
-	struct match m;
-
-	m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
-		 configuration_find(rtos, QEMU, "svm", "stock"), NULL);
-	add_match(
-		to, &m,
-		"An RTOS that cannot be changed, rewritten for ring 1 against untouched in AMD-V");
-	m = play(rtos, configuration_find(rtos, BOCHS, "ring", "rewritten"),
-		 configuration_find(rtos, BOCHS, "vmx", "stock"), NULL);
-	add_match(to, &m, "The same against VT-x");
-	m = play(rtos, configuration_find(rtos, QEMU, "ring", "pv"),
-		 configuration_find(rtos, QEMU, "svm", "pv"), NULL);
-	add_match(to, &m, "The RTOS as a patched guest, ring 1 against AMD-V");
-	if (!linux_rows)
-		return;
-	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
-		 configuration_find(linux_rows, QEMU, "svm", "pv"), NULL);
-	add_match(to, &m, "Linux as a patched guest, ring 1 against AMD-V");
-	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
-		 configuration_find(linux_rows, QEMU, "xen-pv", "pv"), NULL);
-	add_match(to, &m, "Linux as a patched guest, Veneer's ring 1 against Xen PV's ring 3");
-}
-
-static void add_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
-		       const struct processor *p)
-{
-	struct match m = play(rtos, configuration_find(rtos, QEMU, "ring", "rewritten"),
-			      configuration_find(rtos, QEMU, "svm", "stock"), p);
-	char intro[96];
-
-	snprintf(intro, sizeof(intro), "%s, the RTOS rewritten against untouched", p->name);
-	add_match(to, &m, intro);
-	if (!linux_rows)
-		return;
-	m = play(linux_rows, configuration_find(linux_rows, QEMU, "ring", "pv"),
-		 configuration_find(linux_rows, QEMU, "svm", "pv"), p);
-	snprintf(intro, sizeof(intro), "%s, Linux patched in both", p->name);
-	add_match(to, &m, intro);
+	add_pairs(to, rtos, linux_rows, NULL);
 }
 
 void words_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
 		  const struct costs *costs)
 {
 	for (unsigned p = 0; p < costs->processors; p++)
-		add_cycles(to, rtos, linux_rows, &costs->processor[p]);
+		add_pairs(to, rtos, linux_rows, &costs->processor[p]);
 }

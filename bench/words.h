@@ -10,8 +10,8 @@
 
 const char *words_of_op(const char *guest, const char *op);
 
-/* Add to an array a sentence's parts for each pair of configurations: intro, wins, rows, losses,
- * even, best, worst. In instructions, and in the cycles of each processor of the model. linux_rows
+/* Add to an array a sentence's parts for each pair of configurations: intro, rows, less, more,
+ * even, least, most. In instructions, and in the cycles of each processor of the model. linux_rows
  * may be NULL. */
 void words_instructions(json_t *to, const struct results *rtos, const struct results *linux_rows);
 void words_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,

@@ -44,7 +44,7 @@ class Guests(gdb.Command):
     def invoke(self, argument, from_tty):
         for g in guests():
             print('%u %-12s %-4s %-17s %-14s %u vCPUs, %u MiB%s' % (
-                g['id'], guest_name(g), g['engine']['name'].string(), name_of(g['prepare']),
+                g['id'], guest_name(g), g['engine']['name'].string(), name_of(g['image']['prepare']),
                 name_of(g['phase']), g['vcpus'], int(g['mmu']['memory_bytes']) >> 20,
                 ', exit code %d' % g['exit_code'] if g['ended'] else ''))
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "command.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +37,10 @@ static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
 				   "and how each would be rewritten; for\n"
 				   "a rewritten executable, each site before and after.\n"
 				   "\n"
-				   "      --json            print JSON\n";
+				   "      --json            print JSON\n"
+				   "\n"
+				   "Exit status: 0 success; 1 the file is wrong; 2 wrong command "
+				   "line.\n";
 
 struct profile {
 	uint32_t *address;
@@ -53,11 +55,12 @@ static int fail(const char *path, const char *why)
 
 static int read_profile(const char *path, struct profile *p)
 {
-	FILE *f = fopen(path, "r");
+	const char *why;
+	FILE *f = file_open(path, &why);
 	char line[512];
 
 	if (!f)
-		return fail(path, strerror(errno));
+		return fail(path, why);
 	while (fgets(line, sizeof(line), f)) {
 		char *at = strstr(line, "profile ");
 		unsigned address;
@@ -133,6 +136,26 @@ static int run_rewrite(const struct options *o)
 
 #define GO_ON (-1)
 
+static bool is_same(const char *a, const char *b)
+{
+	return a && b && file_is_same(a, b);
+}
+
+/* GO_ON, or the status to end with. */
+static int check_names(const struct options *o)
+{
+	if (!option_file("IN", o->in) || !option_file("--output", o->out) ||
+	    (o->report && !option_file("--report", o->report)))
+		return 2;
+	if (is_same(o->in, o->out) || is_same(o->profile_path, o->out))
+		return fail(o->out, "is the input file or the profile: name another output");
+	if (is_same(o->in, o->report) || is_same(o->out, o->report) ||
+	    is_same(o->profile_path, o->report))
+		return fail(o->report,
+			    "is the input, the output or the profile: name another report");
+	return GO_ON;
+}
+
 /* GO_ON, or the status to end with. */
 static int take_options(int argc, char **argv, struct options *o)
 {
@@ -153,6 +176,8 @@ static int take_options(int argc, char **argv, struct options *o)
 		case 'r': o->report = optarg; break;
 		case 'p':
 			o->profile_path = optarg;
+			if (!option_file("--profile", optarg))
+				return 2;
 			if (read_profile(optarg, &o->profile))
 				return 1;
 			break;
@@ -167,13 +192,7 @@ static int take_options(int argc, char **argv, struct options *o)
 	if (!o->out)
 		return option_usage("rewrite", "want -o OUT");
 	o->in = argv[optind];
-	if (file_is_same(o->in, o->out))
-		return fail(o->out, "is the input file: name another output");
-	if (o->report && (file_is_same(o->in, o->report) || file_is_same(o->out, o->report) ||
-			  (o->profile_path && file_is_same(o->profile_path, o->report))))
-		return fail(o->report,
-			    "is the input, the output or the profile: name another report");
-	return GO_ON;
+	return check_names(o);
 }
 
 int command_rewrite(int argc, char **argv)
@@ -271,7 +290,9 @@ static json_t *original_json(const struct original *o)
 
 static int print_json(const char *path, json_t *object)
 {
-	return json_write(object, stdout) ? fail(path, "cannot be shown as JSON") : 0;
+	if (!json_write(object, stdout) || ferror(stdout))
+		return 0; /* main() reports an error of standard output */
+	return fail(path, "cannot be shown as JSON");
 }
 
 static int inspect_rewritten(const struct image *im, bool json)
@@ -353,6 +374,8 @@ int command_inspect(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return option_usage("inspect", "want one kernel");
+	if (!option_file("IN", argv[optind]))
+		return 2;
 	if (image_read(&im, argv[optind], why, sizeof(why)))
 		err = fail(argv[optind], why);
 	else

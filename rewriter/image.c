@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "file.h"
 
 #define FILE_MAX (256u << 20)
 
@@ -192,21 +193,17 @@ int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t
 
 int image_read(struct image *im, const char *path, char *why, size_t n)
 {
-	FILE *f = fopen(path, "rb");
-	struct stat st;
+	const char *wrong;
+	FILE *f = file_open(path, &wrong);
 	long size;
 
 	memset(im, 0, sizeof(*im));
 	im->path = path;
-	if (f && !fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
+	if (!f)
+		return fail(why, n, wrong);
+	if (fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0) {
 		fclose(f);
-		return fail(why, n, "is a folder");
-	}
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0) {
-		snprintf(why, n, "%s", strerror(errno));
-		if (f)
-			fclose(f);
-		return -1;
+		return fail(why, n, strerror(errno));
 	}
 	if ((unsigned long)size > FILE_MAX) {
 		fclose(f);

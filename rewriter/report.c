@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The report on an image: as JSON, and as a table. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,10 +123,11 @@ json_t *report_json(const struct rewrite *r)
 
 int report_write(const struct rewrite *r, const char *path, char *why, size_t n)
 {
-	if (!json_write_file(report_json(r), path))
-		return 0;
-	snprintf(why, n, "cannot be written: %s", strerror(errno));
-	return -1;
+	const char *wrong = json_write_file(report_json(r), path);
+
+	if (wrong)
+		snprintf(why, n, "cannot be written: %s", wrong);
+	return wrong ? -1 : 0;
 }
 
 void report_summary(const struct rewrite *r)

@@ -54,7 +54,7 @@ cmp_ok(scalar(keys %text), '>', 100, 'all of the hypervisor was looked at');
 # operation of either), not which it is. What kind of image it has is for those who read it.
 my @asked;
 for (
-	[qr/\bguest_is_\w*pv\b|\bPREPARE_PV\b/, qr{^load/config\.[ch]$|^guest/load\.c$}],
+	[qr/\bguest_is_\w*pv\b|\bPREPARE_PV\b/, qr{^load/config\.[ch]$|^load/image\.[ch]$}],
 	[qr/\b(?:ring|svm|vmx)_engine\b/, qr{^guest/engine\.[ch]$|^engine/}],
 	[qr/->(?:ring|hvm|svm|vmx)->/, qr{^engine/}],
 ) {

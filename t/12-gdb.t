@@ -10,9 +10,7 @@ use Veneer;
 my @options = ('build/test-gdb.conf', '--accel', 'tcg', '--cpus', 2);
 spew('build/test-gdb.conf', guest('one', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1) .
 	guest('two', image => 'rtos-rewritten.elf', cmdline => 'spin', memory => '20M'));
-veneer('run', @options, '--bundle', 'build/test-gdb.cpio');
-my (undef, $emulator) = veneer('run', @options, '--print');
-$emulator =~ s/-initrd \S+/-initrd build\/test-gdb.cpio/;
+my (undef, $emulator) = veneer('run', @options, qw(--print --bundle build/test-gdb.cpio));
 $emulator =~ s/\n//;
 my $pid = fork // die "fork: $!";
 if (!$pid) {

@@ -12,6 +12,10 @@ my @found = grep { /(?:warning|error): / } split /\n/, $text;
 is_deeply(\@found, [], 'nothing is found');
 is($status, 0, 'and it has looked') or diag($text);
 
+# On a machine without jq, the list of the files that it looks at installs it first.
+($status, $text) = command(qw(make -n MISSING=a-package compile_commands.json));
+like($text, qr/ install a-package'.*^\{ jq /ms, 'compile_commands.json installs what it needs');
+
 spew('build/test-tidy.c', "int f(int *p);\nint f(int *p)\n{\n\tif (p)\n\t\treturn 0;\n\treturn *p;\n}\n");
 ($status, $text) = command(qw(clang-tidy --quiet build/test-tidy.c --));
 like($text, qr/null pointer/, 'a null pointer would be found');

@@ -32,6 +32,7 @@ for (['release build', 'build'], ['with the checker', 'build/locks']) {
 	($status, $text) = run_guests('locks', join('', map { my ($name, $image, @more) = @$_; guest($name, image => $image, @more) } @guests),
 		'--cpus', 2, '--expect-screen', 'game=-[*]-', '--send', 'game=' . join('', map { "\\a:check $_\\r" } @checks) . '\\a:stop game\\r');
 	unlike($text, qr/panic|\block \w+(?:,| is) /i, "$how: no panic") or diag($text);
+	is($text =~ /^veneer: Veneer, .*, lock order checked$/m ? 'build/locks' : 'build', $lib, "$how: the first line says whether locks are checked");
 	is($status, 0, "$how: the run ends well") or diag($text);
 	like($text, qr/^veneer: exit code of $_->[0]: 0$/m, "$how: exit code of $_->[0]") for @guests;
 	like($text, qr/^veneer: check $_: good/m, "$how: check of $_") for @checks;

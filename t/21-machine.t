@@ -69,9 +69,7 @@ spew('build/test-no-processor.conf', guest('a', image => 'rtos-pv.elf', cmdline 
 	guest('c', %spin, vcpus => 1, cpus => '0-1'));
 spew('build/test-no-processor.madt', pack('L<2 C4 L<', 0xfee00000, 0, 0, 8, 1, 77, 1));
 my @no_processor = ('build/test-no-processor.conf', '--accel', 'tcg', '--cpus', 1);
-veneer('run', @no_processor, '--bundle', 'build/test-no-processor.cpio');
-(undef, my $emulator) = veneer('run', @no_processor, '--print');
-$emulator =~ s/-initrd \S+/-initrd build\/test-no-processor.cpio/;
+(undef, my $emulator) = veneer('run', @no_processor, qw(--print --bundle build/test-no-processor.cpio));
 ($status, $text) = command('timeout', 300, split(/ /, $emulator =~ s/\n//r), '-acpitable', 'sig=APIC,rev=1,data=build/test-no-processor.madt');
 $text =~ s/\r//g;
 like($text, qr/^veneer: processor 1 \(APIC 77\) does not start: not used$/m, 'a processor that does not come up is named') or diag($text);
@@ -107,8 +105,10 @@ like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notic
 ($status, $text) = run_guests('crash-svm', guest('bad', image => 't/outside.elf', engine => 'svm'), '--cpus', 1);
 like($text, qr/^veneer: bad: rip \w+:\w{16} rflags \w{8} cpl 0 exit 0x400 error \w+, 64-bit code( \w\w)+$/m, 'of a virtual machine it is the exit, in hexadecimal');
 
-($status, $text) = run_guests('prepare', guest('bad', image => 'rtos-rewritten.elf', prepare => 'stock'), '--cpus', 1);
-like($text, qr/^veneer: bad: rtos-rewritten\.elf: it is rewritten: prepare = in the configuration says otherwise$/m, 'what an image is, where the configuration is wrong');
+($status, $text) = run_patched('prepare', guest('bad', image => 'rtos-rewritten.elf', prepare => 'rewritten'), { 'prepare = rewritten' => 'prepare =     stock' }, '--cpus', 1);
+like($text, qr/^veneer: bad: rtos-rewritten\.elf: the image is rewritten, not stock: change or remove prepare = stock$/m, 'what an image is, where the configuration is wrong');
+($status, $text) = run_patched('vcpus', guest('bad', image => 'rtos-rewritten.elf', vcpus => 1), { 'vcpus = 1' => 'vcpus = 2' }, '--cpus', 1);
+like($text, qr/^veneer: bad: engine = ring: only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1$/m, 'several vCPUs of a PC in ring 1');
 
 ($status, $text) = run_guests('restart', guest('bad', image => 't/outside.elf', on_crash => 'restart') .
 	guest('good', %spin), '--cpus', 1);
@@ -117,8 +117,8 @@ like($text, qr/^veneer: bad: restart 100$/m, 'again and again');
 like($text, qr/^veneer: bad: stopped after a crash/m, 'but not for ever');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
 
-($status, $text) = run_patched('wrong', guest('bad', %spin, memory => '2048K') . guest('far', %spin, cpus => 9) .
-	guest('big', %spin, memory => '1G') . guest('good', %spin), {'2048K' => ' lots'}, '--cpus', 2, '--memory', 256);
+($status, $text) = run_patched('wrong', guest('bad', %spin, memory => '8192K') . guest('far', %spin, cpus => 9) .
+	guest('big', %spin, memory => '1G') . guest('good', %spin), {'8192K' => ' lots'}, '--cpus', 2, '--memory', 256);
 is($status, 3, 'a wrong line is seen in the exit status');
 like($text, qr/^veneer: the configuration, line 4: memory: not a size/m, 'with line and reason');
 like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that is not there');

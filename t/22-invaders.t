@@ -72,7 +72,7 @@ sub native_seconds {
 
 # --- rewritten: the monitor on the console ---
 spew('build/test-invaders.conf', guest('game', image => 'invaders.elf'));
-my ($code, $printed) = veneer(qw(run build/test-invaders.conf --accel tcg --cpus 1 --memory 64 --bundle),
+my ($code, $printed) = veneer(qw(run build/test-invaders.conf --bundle),
 	'build/test-invaders.cpio');
 $pid = open2(my $out, my $in, qw(qemu-system-x86_64 -accel tcg -cpu max -m 64 -smp 1 -display none -nodefaults
 	-monitor none -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel build/veneer.elf

@@ -75,7 +75,7 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 }
 for ('rewrite', 'inspect') {
 	($status, $text) = veneer($_, '/tmp', $_ eq 'rewrite' ? ('-o', $out) : ());
-	is("$status $text", "1 veneer: /tmp: is a folder\n", "$_ of a folder");
+	is("$status $text", "1 veneer: /tmp: is a folder: want the name of a file\n", "$_ of a folder");
 }
 
 # A profile: addresses that trapped are code.
@@ -108,7 +108,17 @@ refused('an object file', 1, qr/not an executable/, 'build/pc/rtos-pv/port-pc/bo
 refused('a directory that is not there', 1, qr/cannot be written/, 'build/rtos-pc.elf', '-o', 'nowhere/x.elf');
 spew('build/test-bad.elf', substr $elf, 0, 4096);
 refused('a truncated file', 1, qr/truncated|outside the file/, 'build/test-bad.elf', '-o', $out);
-refused('an empty file', 1, qr/not an ELF file/, '/dev/null', '-o', $out);
+spew('build/test-bad.elf', '');
+refused('an empty file', 1, qr/not an ELF file/, 'build/test-bad.elf', '-o', $out);
+refused('a device', 1, qr/^veneer: \/dev\/null: not a regular file$/m, '/dev/null', '-o', $out);
+refused('standard input', 2, qr/^veneer: IN "-": not standard input or output: want the name of a file, \.\/- for one named -$/m, '-', '-o', $out);
+refused('standard output', 2, qr/^veneer: --output "-": not standard input or output: /m, 'build/rtos-pc.elf', '-o', '-');
+refused('an empty name', 2, qr/^veneer: --report "": an empty name: want the name of a file$/m, 'build/rtos-pc.elf', '-o', $out, '--report', '');
+ok(!-e '-', 'and no file of that name is made');
+spew('build/test-profile.log', "veneer: profile rtos 0x100000 12\n");
+($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-profile.log', '--profile', 'build/test-profile.log');
+is($status, 1, 'an output over the profile is refused');
+is(slurp('build/test-profile.log'), "veneer: profile rtos 0x100000 12\n", 'which is left as it was');
 veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-once.elf', '--quiet');
 refused('a rewritten one', 1, qr/is rewritten already/, 'build/test-once.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', 'build/test-once.elf');
@@ -122,6 +132,9 @@ for (['build/test-once.elf', $out], ['build/./test-new.elf', 'build/test-new.elf
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', $out, '--report', '/dev/full', '--quiet');
 is($status, 1, 'a full disk is noticed');
 refused('a device', 1, qr/not a file that can be replaced/, 'build/rtos-pc.elf', '-o', '/dev/full');
+refused('a folder as output', 1, qr/^veneer: build: cannot be written: is a folder: want the name of a file$/m, 'build/rtos-pc.elf', '-o', 'build');
+($status, $text) = command('sh', '-c', 'build/veneer inspect build/rtos-pc.elf --json > /dev/full');
+is("$status $text", "1 veneer: standard output: No space left on device\n", 'no room for what inspect --json prints');
 ok(-c '/dev/full', 'which stays one');
 
 # An instruction that ring 1 cannot offer is listed and refused; --force goes on.

@@ -35,7 +35,7 @@ my $armed = places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8 x
 #   exit code N by itself; a line of its
 #   stays     not at all; its last line
 #   anyhow    well or by a crash, as noise decides; either's words
-# Keys of our own: `said`, a line that must come before a crash; `told`, what the hypervisor says of it; `promised`, the neighbour's share in
+# Keys of our own: `said`, a line that must come before a crash; `message`, a line of the hypervisor about it; `promised`, the neighbour's share in
 # percent, 50 without it; `core`, the neighbour's, if it must be one;
 # `as`, the name of the row where a guest has several;
 # `longer`, microseconds that Bochs lets a guest overrun its turn, since it takes no interrupt after an entry with IF clear.
@@ -89,9 +89,9 @@ my @rows = (
 	['pc-long',      'ring svm vmx', 'well',       qr/880 far transfers and loads refused/],
 	['pc-ring3-rewritten', 'ring',   'well',       qr/^well$/],
 	['pc-limits',    'ring',         'well',       qr/800 accesses tried/],
-	['pc-unknown',   'ring',         'well',       qr/^well$/, told => qr/^unknown to engine ring: an instruction: rip 0009:\w{16} .* vector 0xd error 0, 32-bit code 0f 33 c3/],
+	['pc-unknown',   'ring',         'well',       qr/^well$/, message => qr/^unknown to engine ring: an instruction: rip 0009:\w{16} .* vector 0xd error 0, 32-bit code 0f 33 c3/],
 	['pc-unknown',   'svm',          'well',       qr/^well$/],
-	['pc-unknown',   'vmx',          'well',       qr/^well$/, told => qr/^unknown to engine vmx: an exit: rip 0008:\w{16} .* exit 0x9 error 0, 32-bit code ea /],
+	['pc-unknown',   'vmx',          'well',       qr/^well$/, message => qr/^unknown to engine vmx: an exit: rip 0008:\w{16} .* exit 0x9 error 0, 32-bit code ea /],
 	['armed',        'svm vmx',      'well',       qr/^well$/, cmdline => $armed],
 	['pc-decoded',   'svm vmx',      'well',       qr/^well$/],
 	['pc-user',      'svm vmx',      'well',       qr/^well$/],
@@ -108,8 +108,8 @@ my @rows = (
 	['pc-wheel',     'ring/bochs',   'stays',      qr/^so far: going$/, longer => 10000], # the operator's check: half a million instructions, 10 ms there
 	['pc-irets',     'ring',         'well',       qr/^well so far$/, core => 0],
 	['pc-gdt',       'ring svm',     'well',       qr/^well so far$/, core => 0],
-	['pc-far',       'ring',         'well',       qr/^well so far$/, told => qr/^unknown to engine ring: a far transfer by a gate/, core => 0],
-	['relive',       'ring',         'well',       qr/^1000 starts$/, vcpus => 2, core => 0, told => qr/; no more of them are reported$/],
+	['pc-far',       'ring',         'well',       qr/^well so far$/, message => qr/^unknown to engine ring: a far transfer by a gate/, core => 0],
+	['relive',       'ring',         'well',       qr/^1000 starts$/, vcpus => 2, core => 0, message => qr/; no more of them are reported$/],
 	['gdt',          'ring svm',     'well',       qr/^well$/, core => 0],
 	['ldt',          'ring svm',     'well',       qr/^well$/, core => 0],
 	['pc-counted',   'ring svm',     'well',       qr/^well so far$/, 'count-at' => 'x', core => 0],
@@ -241,8 +241,8 @@ sub check_end {
 	my $exit_code = $text =~ /^veneer: attacker: .*, exit code (-?\d+)$/m ? $1 : 'none';
 
 	must((grep { $_ =~ $row->{said} } @lines), "$what: said what it must before") if $row->{said};
-	must((grep { $_ =~ $row->{told} } $text =~ /^veneer: attacker: (.*)$/mg), "$what: the hypervisor tells of it") if $row->{told};
-	must((() = $text =~ /^veneer: attacker: unknown to /mg) <= 4, "$what: but not for ever") if $row->{told};
+	must((grep { $_ =~ $row->{message} } $text =~ /^veneer: attacker: (.*)$/mg), "$what: the hypervisor reports it") if $row->{message};
+	must((() = $text =~ /^veneer: attacker: unknown to /mg) <= 4, "$what: but not for ever") if $row->{message};
 	if ($end eq 'crash' || ($end eq 'anyhow' && defined $crash)) {
 		return must(($crash // '') =~ $words, "$what: is stopped, for the right reason");
 	}
@@ -292,7 +292,7 @@ sub check_attack {
 
 sub rows_of {
 	my ($name, $engines, $end, $words, %keys) = @_;
-	my %own = map { $_ => delete $keys{$_} } qw(said told promised core longer as);
+	my %own = map { $_ => delete $keys{$_} } qw(said message promised core longer as);
 	$own{promised} //= 50;
 	my @made;
 	for my $of (split ' ', $engines) {
@@ -338,7 +338,7 @@ check_attack($_) for attack_all(@chosen);
 my $goal = 10_000;
 my @reasons = (
 	['the dump of a crash', qr/^(compose|format_v)$/, 45_000, sub { $_[0]{end} =~ /^(crash|anyhow)$/ }],
-	['a line for what the engine does not know', qr/^format_v$/, 13_000, sub { $_[0]{told} }],
+	['a line for what the engine does not know', qr/^format_v$/, 13_000, sub { $_[0]{message} }],
 	['a wait for another processor', qr/^(quiesce|mmu_\w+|shadow_\w+|fault)$/, 'inf', sub { $_[0]{cpus} == 2 }],
 );
 

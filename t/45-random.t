@@ -52,7 +52,7 @@ for (@cases) {
 	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
 	is($status, 0, '--replay') or diag($text);
 	like($text, qr/^attack: seed 7, 1 run, .* [1-9]\d* attempts, /m, 'says the seed of the case, and its attempts');
-	like($text, qr/^attack: passed\n\z/m, 'and the verdict');
+	like($text, qr/^attack: passed\n\z/m, 'and the result');
 }
 
 # What cannot be a case is refused in a line, and counts as nothing found.
@@ -91,7 +91,7 @@ sub without {
 		my ($status, $text) = command(@argv, 't/fuzz/attack', @$how);
 		is($status, 2, "$what, $how->[0]: exit status") or diag($text);
 		like($text, $said, 'and why');
-		unlike($text, qr/passed|FAILED|0 failed/, 'no verdict');
+		unlike($text, qr/passed|FAILED|0 failed/, 'no result');
 	}
 	is(join(' ', glob 'build/test-attack-*-*'), '', 'nothing is left');
 }
@@ -108,7 +108,7 @@ fake('qemu-system-x86_64', 'echo "veneer: boot entry_ticks=1"; echo "veneer: PAN
 	my ($status, $text) = command('env', "PATH=$folder:$ENV{PATH}", 't/fuzz/attack', '--replay', $word);
 	is($status, 1, 'what fails: exit status');
 	like($text, qr/^FAILED $word: veneer: PANIC at test\.c:1 .*^  command: .* -kernel \S*build\/fuzz\/$word\/veneer\.elf .*-initrd build\/fuzz\/$word\/bundle\.cpio$/ms, 'is named');
-	like($text, qr/^attack: failed: $word\n\z/m, 'and is the verdict');
+	like($text, qr/^attack: failed: $word\n\z/m, 'and is the result');
 	is(join(' ', map { s,.*/,,r } glob "build/fuzz/$word/*"), 'bundle.cpio console.log t veneer.elf', 'and kept');
 	command('rm', '-r', "build/fuzz/$word");
 }

@@ -92,7 +92,7 @@ my @both = grep { $_ ne 'longest_stay' && $svm->{$_} && $ring->{$_} } keys %$rin
 my $less = grep { $svm->{$_} > 1.05 * $ring->{$_} } @both;
 my $more = grep { $ring->{$_} > 1.05 * $svm->{$_} } @both;
 like($html, qr/rewritten for ring 1 against untouched in AMD-V: software takes less for $less of @{[scalar @both]}\b[^<]*?,\smore for $more\b/,
-	'who wins is counted as the data says');
+	'the summary counts what the data says');
 
 # Another table of costs: what cannot be used is refused before anything is measured.
 my $costs = slurp('bench/costs.csv');

@@ -45,6 +45,7 @@ for (['--timeout', [qw(abc -1 1s), ''], 'a whole number from 0 to 2000000'], ['-
 	my ($option, $values, $want) = @$_;
 	refused("$option $_", "veneer: $option $_: want $want", @options_run, $option, $_) for @$values;
 }
+refused("$_ with an argument", "veneer: $_ takes no argument: see veneer COMMAND --help", $_, 'run') for qw(--version --help -h help);
 refused('--worse much', 'veneer: --worse much: want a number', qw(bench --worse much));
 refused('--icount with KVM', 'veneer: --icount: KVM does not count instructions: want --accel tcg', @options_run, qw(--icount --accel kvm --print));
 for (['run', [], 'want a configuration'], ['run', ['a', 'b'], 'want one configuration'], ['rewrite', [], 'want one kernel'],
@@ -76,14 +77,12 @@ for (["rsb, foo\n", 2, 'want auto, off, or a list of retpoline, rsb, ibpb, ibpb-
 ($status, $text) = run_guests('cpus', guest('a', image => 'rtos-pv.elf', cpus => 16));
 is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that no machine has here');
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
-is($status, 2, 'a kernel is no configuration');
-cmp_ok(scalar(() = $text =~ /\n/g), '<', 15, 'which is said in a few lines');
+is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it has NUL bytes (binary, or UTF-16)\n", 'a kernel is no configuration');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
-is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: Is a directory\n", 'nor is a folder an image');
+is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
-is($status, 1, 'nor is a text a kernel');
-like($text, qr/^veneer: a: test-no-kernel.conf: not an ELF file\nveneer: cannot start: no guest can be started\n\z/m, 'which is said once');
+is("$status $text", "2 veneer: build/test-no-kernel.conf:1: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
 
 # A wrong line, beside a guest that is right: said once, and nothing is started or made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
@@ -106,6 +105,7 @@ sub check {
 }
 check('all is right', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '0 ');
 check('a wrong line', $half, '2 ' . $wrong =~ s/half/check/r);
+check('a long line', guest('a', image => 'rtos-pv.elf', cmdline => 'x' x 400), "2 veneer: build/test-check.conf:2: line too long, at most 399 bytes\n");
 check('a byte order mark', "\xef\xbb\xbf" . guest('a', image => 'rtos-pv.elf'), "2 veneer: build/test-check.conf: begins with a byte order mark: save it without one\n");
 for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 	open my $f, '>', "build/$_->[0]" or die;
@@ -113,12 +113,117 @@ for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 }
 check('files', guest('a', image => '.') . guest('b', image => 'nowhere') . guest('c', image => '/dev/zero') . guest('d', image => 'test-sparse') .
 	guest('e', image => 'rtos-pv.elf', module => 'test-sparse-module'),
-	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '1: guest "a": build/.: Is a directory', '3: guest "b": build/nowhere: No such file or directory',
+	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '1: guest "a": build/.: is a folder: want the name of a file', '3: guest "b": build/nowhere: No such file or directory',
 		'5: guest "c": /dev/zero: not a regular file', '7: guest "d": build/test-sparse: File too large',
 		'9: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
 unlink 'build/test-sparse', 'build/test-sparse-module';
-refused('a folder as configuration', 'veneer: build: Is a directory', qw(check build));
+refused('a folder as configuration', 'veneer: build: is a folder: want the name of a file', qw(check build));
+# What the hypervisor would refuse of an image, in its own words; run says the same, and starts nothing.
+spew('build/test-image-64.elf', slurp('build/rtos-pv.elf') =~ s/Veneer\0/Weneer\0/gr);
+spew('build/test-image-cut.elf', substr slurp('build/rtos-pc.elf'), 0, 4096);
+my $large = slurp('build/rtos-pc.elf');
+substr($large, unpack('L<', substr $large, 28, 4) + 20, 4) = pack 'L<', 3 << 20; # its first segment, in memory
+spew('build/test-image-large.elf', $large);
+for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-image-cut.elf', 'a segment outside the file'],
+	['64 bits, and not paravirtual', 'test-image-64.elf', 'a 64-bit image without a Veneer note: 64-bit guests must be paravirtual, or a bzImage'],
+	['a segment above its memory', 'test-image-large.elf', q(a segment does not fit into the guest's memory: raise memory = in the configuration), memory => '2M'],
+	['a module above it', 'rtos-pc.elf', q(the module does not fit into the guest's memory: raise memory = in the configuration), memory => '2M', module => 'test-module'],
+	['another kind', 'rtos-rewritten.elf', 'the image is rewritten, not stock: change or remove prepare = stock', prepare => 'stock'],
+	['several vCPUs of a PC', 'rtos-pc.elf', 'only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1', vcpus => 2],
+	['more memory than a PC has', 'rtos-pc.elf', 'a PC has at most 4076 MiB: lower memory = in the configuration', memory => '4G']) {
+	my ($what, $image, $why, @keys) = @$_;
+	my $conf = guest('a', image => 'rtos-pv.elf') . guest('b', image => $image, @keys);
+	my $line = qq(2 veneer: build/test-check.conf:3: guest "b": build/$image: $why\n);
+	spew('build/test-module', 'x' x (2 << 20));
+	check($what, $conf, $line);
+	($status, $text) = run_guests('check', $conf);
+	is("$status $text", $line, "run: $what");
+}
 refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
+
+# A FIFO is not opened, since that would wait for the other end: here the writer waits in vain.
+use POSIX qw(mkfifo O_RDWR O_NONBLOCK);
+unlink 'build/test-fifo';
+mkfifo('build/test-fifo', 0600) or die "build/test-fifo: $!";
+my $writer = fork // die "fork: $!";
+if (!$writer) {
+	while (1) { open my $f, '>', 'build/test-fifo' or die } # whoever opens it finds it empty
+}
+spew('build/test-fifo.conf', guest('a', image => 'test-fifo'));
+spew('build/test-fifo-module.conf', guest('a', image => 'rtos-pv.elf', module => 'test-fifo'));
+for (['as configuration', 2, 'build/test-fifo', qw(check build/test-fifo)], ['as the configuration of run', 2, 'build/test-fifo', qw(run build/test-fifo)],
+	['as image', 2, 'build/test-fifo.conf:1: guest "a": build/test-fifo', qw(check build/test-fifo.conf)],
+	['as module', 2, 'build/test-fifo-module.conf:1: guest "a": build/test-fifo', qw(run build/test-fifo-module.conf)],
+	['as kernel to rewrite', 1, 'build/test-fifo', qw(rewrite build/test-fifo -o build/test-fifo.elf)], ['as profile', 1, 'build/test-fifo', qw(rewrite build/rtos-pc.elf -o build/test-fifo.elf --profile build/test-fifo)],
+	['as kernel to inspect', 1, 'build/test-fifo', qw(inspect build/test-fifo)], ['as costs', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --costs build/test-fifo)],
+	['as older results', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --compare build/test-fifo)],
+	['as log of a machine', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --log build/test-fifo)]) {
+	my ($what, $want, $where, @words) = @$_;
+	($status, $text) = veneer(@words);
+	is("$status $text", "$want veneer: $where: not a regular file\n", "a FIFO $what");
+}
+kill 'TERM', $writer;
+waitpid $writer, 0;
+for my $option (qw(--log --stay --iso --bundle)) {
+	($status, $text) = command('timeout', $limit, 'build/veneer', @options_run, $option, 'build/test-fifo');
+	is($status, 2, "$option into a FIFO that nobody reads: exit status");
+	like($text, qr/\Aveneer: (?:$option )?build\/test-fifo: (?:nothing reads this FIFO or socket|not a file that can be replaced): want another name\n\z/, 'is said');
+	ok(-p 'build/test-fifo', 'it stays one');
+}
+sysopen my $read, 'build/test-fifo', O_RDWR | O_NONBLOCK or die "build/test-fifo: $!";
+($status, $text) = veneer(@options_run, qw(--accel tcg --quiet --log build/test-fifo));
+is("$status $text", '0 ', 'a log into one that is read') or diag($text);
+sysread $read, $text, 1 << 16;
+like($text, qr/^veneer: all done, all well/m, 'arrives');
+close $read;
+($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log $_") for '/dev/null', '/dev/stderr';
+like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr, too');
+is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'and to /dev/null');
+
+# With --bundle, --iso and --print nothing is started: an option of a run does nothing, and is refused.
+my %idle = ('--timeout' => 3, '--log' => 'build/test-idle', '--send' => 'a=x', '--expect' => 'a=x', '--expect-screen' => 'a=x',
+	'--screen' => 'a=build/test-idle', '--quiet' => undef);
+my %command = ('--cpus' => 2, '--memory' => 64, '--accel' => 'tcg', '--icount' => undef, '--stay' => 'build/test-idle');
+unlink 'build/test-idle.out';
+for my $option (sort(keys %idle, keys %command)) {
+	my @option = ($option, grep { defined } $idle{$option} // $command{$option});
+	for (['--bundle', 'build/test-idle.out'], ['--iso', 'build/test-idle.out'], exists $idle{$option} ? ['--print'] : ()) {
+		refused("$option with $_->[0]", "veneer run: $option has no effect: --bundle, --iso and --print start nothing\nsee veneer run --help",
+			@options_run, @option, @$_);
+	}
+	next if exists $idle{$option};
+	($status, $text) = veneer(@options_run, '--accel', 'tcg', @option, '--print');
+	is($status, 0, "$option with --print is not") or diag($text);
+}
+ok(!-e 'build/test-idle.out', 'nothing is written');
+refused('--quiet with bench --iso', "veneer bench: --iso goes with --linux only: it measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
+
+# A log is not emptied by a run that is refused.
+spew('build/test-kept.log', "before\n");
+($status, $text) = veneer(@options_run, qw(--accel bochs --cpus 13 --log build/test-kept.log));
+is("$status " . slurp('build/test-kept.log'), "2 before\n", 'a run that is refused leaves the old log');
+refused('a comparison with what is written', 'veneer: --compare build/results.json: is written by this run: want a copy of it, or another --output',
+	qw(bench --output build --compare build/results.json));
+# With standard output closed, no file is opened in its place.
+($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log build/test-closed.log >&- 2>&- <&-");
+is($status, 0, 'nothing is to be printed, and nothing can be: exit status');
+like(slurp('build/test-closed.log'), qr/\Aveneer: Veneer, .*^veneer: all done, all well\n\z/ms, 'the log is the console alone');
+($status, $text) = command('sh', '-c', 'build/veneer --version >&-');
+is("$status $text", "1 veneer: standard output: Bad file descriptor\n", 'what was to be printed is missed');
+
+# "" and "-" are no names of files.
+for (['check'], ['run'], ['inspect']) {
+	my ($command) = @$_;
+	my $word = $command eq 'inspect' ? 'IN' : 'CONF';
+	refused("$command of -", "veneer: $word \"-\": not standard input or output: want the name of a file, ./- for one named -", $command, '-');
+	refused("$command of nothing", "veneer: $word \"\": an empty name: want the name of a file", $command, '');
+}
+for ((map { [$_, @options_run] } qw(--log --stay --bundle --iso)), map { [$_, 'bench'] } qw(--iso --log --compare --costs --output)) {
+	my ($option, @words) = @$_;
+	refused("$option -", "veneer: $option \"-\": not standard input or output: want the name of a file, ./- for one named -", @words, $option, '-');
+	refused("$option of nothing", "veneer: $option \"\": an empty name: want the name of a file", @words, $option, '');
+}
+refused('--screen into -', 'veneer: --screen a=-: not standard input or output: want the name of a file, ./- for one named -', @options_run, qw(--screen a=-));
 
 # Several of them: all are done.
 unlink 'build/test-both.cpio', 'build/test-both.iso';
@@ -190,7 +295,7 @@ for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a fo
 	['--stay', 'build/veneer/stay', 'build/veneer: Not a directory: want a folder where you may write'],
 	['--iso', '/nowhere/test.iso', '/nowhere: No such file or directory: want a folder where you may write']) {
 	my ($option, $path, $why) = @$_;
-	refused("$option $path", "veneer: $option $path: $why", @options_run, qw(--accel tcg), $option, $path);
+	refused("$option $path", "veneer: $option $path: $why", @options_run, $option, $path);
 }
 ($status, $text) = command('sh', '-c', 'echo before > build/test-out; build/veneer run build/test-options.conf --accel tcg --stay /dev/stdout >> build/test-out');
 is("$status $text", "2 veneer: --stay /dev/stdout: what is printed goes there: want another name\n", '--stay into standard output is refused');
@@ -401,6 +506,17 @@ ok(-e "build/test-root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/vene
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 ($status, $text) = command(qw(build/test-root/usr/bin/veneer run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
+# t/coverage, after a test that fails: no totals, which would be too low.
+command(qw(mkdir -p build/test-coverage));
+spew("build/test-coverage/$_", '') for qw(veneer.elf blocks.so);
+spew('build/test-coverage/fails.t', "print qq(1..1\\nnot ok 1\\n);\n");
+for (['a unit test', '/bin/false'], ['a test', '/bin/true']) {
+	my ($what, $unit) = @$_;
+	($status, $text) = command('t/coverage', 'build/test-coverage', '--', $unit, '--', 'build/test-coverage/fails.t');
+	is($status, 1, "coverage, $what fails: exit status");
+	like($text, qr/^coverage: a test failed: no totals$/m, 'is said');
+	unlike($text, qr/^(?:unit tests|hypervisor in QEMU|never run): /m, 'and no totals are');
+}
 # The man page has every key of a configuration, every option, every command of the monitor, and every name.
 my $man = slurp('hypervisor/host/veneer.1') =~ s/\\-/-/gr;
 my $config = slurp('hypervisor/load/config.c');
@@ -421,6 +537,10 @@ for (['the man page', $synopsis], ['its --help', $usage]) {
 	my @missing = grep { $_ ne '--help' && $words !~ /(?<![\w-])\Q$_\E(?![\w-])/ } map { "--$_" } slurp('bench/bench.c') =~ /\{ "([\w-]+)", (?:no|required)_argument/g;
 	is("@missing", '', "the synopsis of bench in $where has every option");
 }
+# A title of a column that does not speak for itself is explained.
+my ($title) = slurp('bench/rtos.c') =~ /\{ "([^"]+)", "ring", WAY_MEASURES/;
+like($_->[1] =~ s/\s+/ /gr, qr/The column (?:"|\\\(lq)\Q$title\E(?:"|\\\(rq) is the paravirtual RTOS under ring with/, "$_->[0] explains the column $title")
+	for ['the man page', $man], ['bench --help', (veneer(qw(bench --help)))[1]];
 # The interface's text: under a heading every line is a point's, or indented as far as its words.
 my ($interface) = slurp('hypervisor/abi/veneer.h') =~ /\n( \* How a PV guest finds itself.*?) \*\/\n/s;
 is(join("\n", grep { !/^ \* (?:  - |    )\S|^ \*$|^ \* [A-Z][\w ]+$/ } split /\n/, $interface), '', 'veneer.h: the text is indented');

@@ -54,7 +54,7 @@ $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
 PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus i8042 i8254 i8259 ioapic lapic ns16550 pci rtc system vga)
 $(BUILD)/t/unit/test_devices $(BUILD)/t/unit/test_bus: $(PC_DEVICES)
 
-$(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) t/unit/tap.h $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h hypervisor/*/*/*/*.h rewriter/*.h) | packages
+$(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) $(wildcard t/unit/*.h) $(wildcard hypervisor/*/*.h hypervisor/*/*/*.h hypervisor/*/*/*/*.h rewriter/*.h) | packages
 	@mkdir -p $(@D)
 	$(call say,TEST,$@)
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lZydis
@@ -198,7 +198,7 @@ proof: check-packages
 # they find stays in build/fuzz/. SEED=CASE does one attack again. A value goes to its program as it is, whatever is
 # in it.
 FUZZ_SECONDS ?= 60
-FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Irewriter
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Ihypervisor/host -Irewriter
 FUZZERS := $(BUILD)/fuzz/fuzz_rewriter $(BUILD)/fuzz/fuzz_boot
 fuzz fuzz-parsers: export FUZZ_SECONDS := $(FUZZ_SECONDS)
 fuzz: export FUZZ_HOURS := $(FUZZ_HOURS)
@@ -213,7 +213,7 @@ fuzz-parsers: all check-packages
 	@mkdir -p $(BUILD)/fuzz/rewriter $(BUILD)/fuzz/boot
 	$(Q)t/fuzz/parsers "$$FUZZ_SECONDS"
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
-		rewriter/classify.c rewriter/rewrite.c -lelf -lZydis
+		rewriter/classify.c rewriter/rewrite.c hypervisor/host/file.c -lelf -lZydis
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/load/bundle.c \
 		hypervisor/load/config.c hypervisor/load/elf.c hypervisor/lib/string.c
 	$(Q)strip -s -o $(BUILD)/fuzz/rewriter/rtos-pc $(BUILD)/rtos-pc.elf && cp /boot/invaders.exec $(BUILD)/fuzz/rewriter/
@@ -239,6 +239,6 @@ tags:
 CLANG_HV_CFLAGS := $(filter-out -mindirect-branch% -fcf-protection%,$(HV_CFLAGS))
 commands = jq -n --arg dir '$(CURDIR)' --arg cc '$(1)' \
 	'[$$ARGS.positional[] | {directory: $$dir, file: ., command: ($$cc + " -c " + .)}]' --args $(2)
-compile_commands.json:
+compile_commands.json: | packages
 	$(Q){ $(call commands,$(CC) $(CLANG_HV_CFLAGS),$(filter %.c,$(HV_SOURCES))); \
 		$(call commands,$(HOSTCC) $(HOST_CFLAGS),$(HOST_SOURCES)); } | jq -s add > $@

@@ -166,7 +166,7 @@ static void print_guest_start(const struct guest *g)
 
 	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
 		      g->config->memory >> 20, guest_cores(g, cores), g->engine->name,
-		      preparation_names[g->prepare]);
+		      preparation_names[g->image.prepare]);
 }
 
 static bool try_guest(const struct guest_config *c)
@@ -182,7 +182,7 @@ static bool try_guest(const struct guest_config *c)
 	}
 	memset(g, 0, sizeof(*g));
 	g->id = guest_count;
-	if (!find_file(c, c->image, &g->image) ||
+	if (!find_file(c, c->image, &g->image.file) ||
 	    (*c->module && !find_file(c, c->module, &g->module)))
 		return false;
 	if (guest_create(g, c)) {
@@ -282,8 +282,8 @@ void boot_main(uint32_t magic, uint64_t info)
 	console_init();
 	read_boot_info(magic, MPA(info));
 	prepare_machine();
-	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s", boot.loader,
-		      cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
+	console_print("Veneer, %s boot, %u processor%s, %lu MiB, TSC %lu MHz, %s" LOCKS_CHECKED,
+		      boot.loader, cpu_count, cpu_count == 1 ? "" : "s", machine_memory.total >> 20,
 		      tsc_khz / 1000, cpu_features.name);
 	cpus_start();
 	read_bundle();

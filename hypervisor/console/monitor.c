@@ -39,7 +39,7 @@ static void print_guest(const struct guest *g)
 			   "%c%u %-16s %-8s core %s, %lu MiB, %s, ran %lu ms",
 			   chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
 			   guest_cores(g, cores), g->mmu.memory_bytes >> 20,
-			   preparation_names[g->prepare], ns_from_tsc(guest_ran(g)) / 1000000);
+			   preparation_names[g->image.prepare], ns_from_tsc(guest_ran(g)) / 1000000);
 }
 
 static void command_list(void)

@@ -29,7 +29,9 @@ bool locks_tried(const uint8_t *lock, enum lock_class class, bool taken);
 void locks_give(const uint8_t *lock);
 void locks_none_held(void);
 unsigned locks_cpu(void); /* this CPU's number; valid from its first instruction on */
+#define LOCKS_CHECKED ", lock order checked" /* the end of the first line at boot */
 #else
+#define LOCKS_CHECKED			""
 #define locks_take(lock, class)		((void)(class))
 #define locks_tried(lock, class, taken) (taken)
 #define locks_give(lock)		((void)0)

@@ -16,8 +16,7 @@
 #define BOARD_COLUMNS 80
 
 struct board {
-	uint64_t memory_max; /* RAM ends here at the latest: devices begin */
-	uint64_t low_bytes;  /* RAM from 0 to here, and from 1 MiB on */
+	uint64_t low_bytes; /* RAM from 0 to here, and from 1 MiB on */
 
 	int (*create)(struct guest *g); /* once; 0, or -ENOMEM */
 	void (*reset)(struct guest *g); /* all vCPUs are stopped */

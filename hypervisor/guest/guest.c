@@ -85,7 +85,8 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	g->config = config;
 	g->vcpus = config->vcpus;
 	console_ring_init(&g->console, g->id, config->name);
-	const char *why = load_identify(g);
+	const char *why = image_identify(&g->image, config);
+	g->board = image_is_for_pc(&g->image) ? &pc_board : NULL;
 	if (why) {
 		console_guest_notice(g, "%s: %s", config->image, why);
 		return -EINVAL;
@@ -94,16 +95,6 @@ int guest_create(struct guest *g, const struct guest_config *config)
 	if (!g->engine) {
 		console_guest_notice(g, "engine = %s: %s", engine_names[config->engine], why);
 		return -ENODEV;
-	}
-	if (g->vcpus > 1 && g->board && !g->engine->pc_apics) {
-		console_guest_notice(g, "vcpus = %u: under ring only a PV guest can have several",
-				     g->vcpus);
-		return -EINVAL;
-	}
-	if (g->board && config->memory > g->board->memory_max) {
-		console_guest_notice(g, "memory = %lu MiB: a PC's devices begin at %lu MiB",
-				     config->memory >> 20, g->board->memory_max >> 20);
-		return -EINVAL;
 	}
 	if (!take_memory(g, config->memory) || !create_vcpus(g)) {
 		console_guest_notice(g,

@@ -157,7 +157,6 @@ struct guest {
 	const struct guest_config *config;
 	const struct engine *engine;
 	unsigned id;
-	enum preparation prepare;
 	struct mmu mmu;
 	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
 	uint64_t overhead;     /* bytes of hypervisor memory for it */
@@ -177,11 +176,9 @@ struct guest {
 	const struct board *board;	  /* NULL: hypercalls are its devices */
 	void *board_state;		  /* the board's own */
 
-	struct file image, module;
-	struct elf_image elf; /* what the image's headers say, if it is no bzImage */
+	struct image image;
+	struct file module;
 	/* a rewritten image's tables, in its patch window */
-	bool bzimage, multiboot; /* what kind of image it is */
-	struct veneer_rewrite_note rewrite;
 	const struct veneer_site *sites;
 	const struct veneer_iret_window *iret_windows;
 

@@ -148,7 +148,7 @@ static const char *load_step(struct guest *g)
 	case LOAD_ZERO_POOL:
 		done = mmu_zero_part(&g->mmu);
 		if (done)
-			why = load_begin(g);
+			why = image_place(&g->image, &g->module, m->memory_bytes, &l->plan);
 		break;
 	case LOAD_COPY: done = load_copy_part(g); break;
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;

@@ -32,88 +32,6 @@ struct multiboot_mmap {
 	uint32_t type;
 } __attribute__((packed));
 
-static bool in_window(const struct guest *g, uint64_t vaddr)
-{
-	return g->rewrite.window_bytes && vaddr >= g->rewrite.window &&
-	       vaddr < (uint64_t)g->rewrite.window + g->rewrite.window_bytes;
-}
-
-static const char *check_rewrite_note(struct guest *g)
-{
-	const struct veneer_rewrite_note *n = &g->rewrite;
-	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
-	uint64_t end = (uint64_t)n->window + n->window_bytes;
-
-	if (n->version != VENEER_REWRITE_VERSION)
-		return "made by another version of veneer rewrite: rewrite it again";
-	if (g->elf.is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
-	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) || n->sites < first ||
-	    n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
-	    n->originals < first ||
-	    n->originals + (uint64_t)n->original_count * sizeof(struct veneer_original) > end ||
-	    n->windows < first ||
-	    n->windows + (uint64_t)n->window_count * sizeof(struct veneer_iret_window) > end)
-		return "the note of veneer rewrite is broken: rewrite it again";
-	return NULL;
-}
-
-static bool read_note(const struct guest *g, uint32_t type, void *to, uint32_t bytes)
-{
-	const void *note = elf_note(&g->elf, VENEER_NOTE_NAME, type, bytes);
-
-	if (note)
-		memcpy(to, note, bytes);
-	return note;
-}
-
-static const char *identify_kind(struct guest *g)
-{
-	uint32_t major;
-
-	if (bzimage_is(g->image.data, g->image.bytes)) {
-		g->prepare = PREPARE_STOCK;
-		g->bzimage = true;
-		return NULL;
-	}
-	const char *why = elf_read(g->image.data, g->image.bytes, &g->elf);
-	if (why)
-		return why;
-	g->multiboot = elf_multiboot(&g->elf) >= 0;
-	if (g->elf.is_64) {
-		if (!read_note(g, VENEER_NOTE_GUEST, &major, sizeof(major)))
-			return "a 64-bit image without a Veneer note: the ring engine runs 64-bit "
-			       "guests only when they are paravirtual";
-		if (major != VENEER_ABI_MAJOR)
-			return "built for another major version of the guest interface";
-		read_note(g, VENEER_NOTE_ENTRY, &g->elf.entry, sizeof(g->elf.entry));
-		if (!canonical(g->elf.entry))
-			return "its entry note holds no address";
-		g->prepare = PREPARE_PV;
-	} else if (read_note(g, VENEER_NOTE_REWRITE, &g->rewrite.version,
-			     sizeof(g->rewrite.version))) {
-		read_note(g, VENEER_NOTE_REWRITE, &g->rewrite, sizeof(g->rewrite));
-		g->prepare = PREPARE_REWRITTEN;
-		return check_rewrite_note(g);
-	} else {
-		g->prepare = PREPARE_STOCK;
-	}
-	return NULL;
-}
-
-const char *load_identify(struct guest *g)
-{
-	static char other[80];
-	enum preparation want = g->config->prepare;
-	const char *why = identify_kind(g);
-
-	g->board = g->prepare == PREPARE_PV ? NULL : &pc_board;
-	if (why || want == PREPARE_DETECT || want == g->prepare)
-		return why;
-	format(other, sizeof(other), "it is %s: prepare = in the configuration says otherwise",
-	       preparation_names[g->prepare]);
-	return other;
-}
-
 static bool site_fits(const struct veneer_site *s)
 {
 	return s->insn.op < INSN_OPS && s->insn.length >= 1 && s->insn.length <= 15 &&
@@ -123,9 +41,9 @@ static bool site_fits(const struct veneer_site *s)
 
 int load_window(struct guest *g)
 {
-	struct veneer_rewrite_note *n = &g->rewrite;
+	struct veneer_rewrite_note *n = &g->image.rewrite;
 
-	if (g->prepare != PREPARE_REWRITTEN || !g->engine->kernel_ring)
+	if (g->image.prepare != PREPARE_REWRITTEN || !g->engine->kernel_ring)
 		return 0;
 	uint64_t bytes = n->window_bytes - VENEER_WINDOW_STUBS;
 	mpa_t pa = guest_take(g, bytes);
@@ -139,16 +57,16 @@ int load_window(struct guest *g)
 
 	uint8_t *to = direct(pa);
 	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
-	for (unsigned i = 0; i < g->elf.segments; i++) {
-		const struct elf_segment *s = &g->elf.segment[i];
+	for (unsigned i = 0; i < g->image.elf.segments; i++) {
+		const struct elf_segment *s = &g->image.elf.segment[i];
 
-		if (s->type != PT_LOAD || !in_window(g, s->vaddr))
+		if (s->type != PT_LOAD || !image_in_window(&g->image, s->vaddr))
 			continue;
 		if (s->vaddr < first || s->filesz > bytes - (s->vaddr - first)) {
 			console_guest_notice(g, "a segment outside the patch window");
 			return -EINVAL;
 		}
-		memcpy(to + (s->vaddr - first), g->elf.data + s->offset, s->filesz);
+		memcpy(to + (s->vaddr - first), g->image.elf.data + s->offset, s->filesz);
 	}
 	g->sites = (const void *)(to + (n->sites - first));
 	g->iret_windows = (const void *)(to + (n->windows - first));
@@ -161,53 +79,13 @@ int load_window(struct guest *g)
 	return 0;
 }
 
-bool load_add_copy(struct guest *g, gpa_t to, uint64_t room, const void *from, uint64_t bytes)
-{
-	struct load *l = &g->load;
-
-	if (!mmu_memory(&g->mmu, to, MAX(room, bytes)) || l->copies == LOAD_COPIES)
-		return false;
-	l->copy[l->copies++] = (struct load_copy){ to, from, bytes };
-	return true;
-}
-
-static const char *add_segments(struct guest *g)
-{
-	const struct elf_image *image = &g->elf;
-
-	for (unsigned i = 0; i < image->segments; i++) {
-		const struct elf_segment *s = &image->segment[i];
-
-		if (s->type != PT_LOAD || in_window(g, s->vaddr))
-			continue;
-		if (!load_add_copy(g, GPA(s->paddr), s->memsz, image->data + s->offset, s->filesz))
-			return "a segment does not fit into the guest's memory: raise memory = in "
-			       "the configuration";
-		g->load.end = MAX(g->load.end, s->paddr + s->memsz);
-	}
-	return NULL;
-}
-
-static const char *add_module(struct guest *g)
-{
-	struct load *l = &g->load;
-
-	if (!g->module.bytes)
-		return NULL;
-	l->module = GPA(ALIGN_UP(l->end, PAGE_SIZE));
-	if (!load_add_copy(g, l->module, 0, g->module.data, g->module.bytes))
-		return "the module does not fit into the guest's memory";
-	l->end = l->module.v + g->module.bytes;
-	return NULL;
-}
-
 bool load_copy_part(struct guest *g)
 {
 	struct load *l = &g->load;
 
-	if (l->copied == l->copies)
+	if (l->copied == l->plan.copies)
 		return true;
-	const struct load_copy *c = &l->copy[l->copied];
+	const struct image_copy *c = &l->plan.copy[l->copied];
 	uint64_t left = c->bytes - l->done, n = MIN(left, LOAD_PART);
 
 	memcpy((char *)mmu_memory(&g->mmu, c->to, c->bytes) + l->done, c->from + l->done, n);
@@ -216,7 +94,7 @@ bool load_copy_part(struct guest *g)
 		l->copied++;
 		l->done = 0;
 	}
-	return l->copied == l->copies;
+	return l->copied == l->plan.copies;
 }
 
 /* A part of the file by the address it is loaded to; NULL: not wholly in one segment. */
@@ -242,8 +120,8 @@ static bool undo(struct guest *g, const uint8_t *from)
 	uint64_t paddr = 0;
 
 	memcpy(&o, from, sizeof(o));
-	if (o.length > sizeof(o.bytes) || in_window(g, o.address) ||
-	    !at_address(&g->elf, o.address, o.length, &paddr))
+	if (o.length > sizeof(o.bytes) || image_in_window(&g->image, o.address) ||
+	    !at_address(&g->image.elf, o.address, o.length, &paddr))
 		return false;
 	uint8_t *to = mmu_memory(&g->mmu, GPA(paddr), o.length);
 	if (to)
@@ -255,14 +133,14 @@ static bool undo(struct guest *g, const uint8_t *from)
 
 const char *load_undo_part(struct guest *g, bool *done)
 {
-	const struct veneer_rewrite_note *n = &g->rewrite;
+	const struct veneer_rewrite_note *n = &g->image.rewrite;
 	uint64_t paddr, bytes = n->original_count * sizeof(struct veneer_original);
 	struct load *l = &g->load;
 
 	*done = true;
-	if (g->prepare != PREPARE_REWRITTEN || g->engine->kernel_ring)
+	if (g->image.prepare != PREPARE_REWRITTEN || g->engine->kernel_ring)
 		return NULL;
-	const uint8_t *table = at_address(&g->elf, n->originals, bytes, &paddr);
+	const uint8_t *table = at_address(&g->image.elf, n->originals, bytes, &paddr);
 	if (!table)
 		return "the table of what was rewritten is missing: rewrite the image again";
 	for (unsigned i = 0; i < UNDO_PART && l->done < n->original_count; i++, l->done++)
@@ -274,7 +152,7 @@ const char *load_undo_part(struct guest *g, bool *done)
 
 static const char *start_pv(struct guest *g)
 {
-	gpa_t at = GPA(ALIGN_UP(g->load.end, PAGE_SIZE));
+	gpa_t at = GPA(ALIGN_UP(g->load.plan.end, PAGE_SIZE));
 	struct veneer_start_info *si = mmu_memory(&g->mmu, at, PAGE_SIZE);
 
 	if (!si)
@@ -291,13 +169,13 @@ static const char *start_pv(struct guest *g)
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
 		.vcpus = g->config->vcpus,
 		.tsc_khz = (uint32_t)tsc_khz,
-		.module = g->load.module.v,
+		.module = g->load.plan.module.v,
 		.module_bytes = g->module.bytes,
 		.reserved_end = at.v + PAGE_SIZE,
 		.wall_clock = clock_boot_seconds() * 1000000000,
 	};
 	copy_string(si->cmdline, g->config->cmdline, sizeof(si->cmdline));
-	const struct regs r = { .rip = g->elf.entry, .rdi = at.v };
+	const struct regs r = { .rip = g->image.elf.entry, .rdi = at.v };
 	vcpu_start_at(g->vcpu, &r, GPA(~0ull), 0);
 	return NULL;
 }
@@ -305,7 +183,7 @@ static const char *start_pv(struct guest *g)
 /* All in one page. */
 static void fill_multiboot(struct guest *g)
 {
-	gpa_t module = g->load.module;
+	gpa_t module = g->load.plan.module;
 	struct multiboot_info *mb = mmu_memory(&g->mmu, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
 	struct multiboot_module *mod = (void *)(mb + 1);
 	struct multiboot_mmap *map = (void *)(mod + 1);
@@ -334,24 +212,16 @@ static void fill_multiboot(struct guest *g)
 	}
 }
 
-const char *load_begin(struct guest *g)
-{
-	if (g->bzimage)
-		return bzimage_begin(g);
-	const char *why = add_segments(g);
-	return why ? why : add_module(g);
-}
-
 const char *load_finish(struct guest *g)
 {
-	if (g->bzimage) {
+	if (g->image.bzimage) {
 		bzimage_finish(g);
 		return NULL;
 	}
 	if (!g->board)
 		return start_pv(g);
-	struct regs r = { .rip = (uint32_t)g->elf.entry };
-	if (g->multiboot) {
+	struct regs r = { .rip = (uint32_t)g->image.elf.entry };
+	if (g->image.multiboot) {
 		fill_multiboot(g);
 		r.rax = MULTIBOOT_MAGIC;
 		r.rbx = MULTIBOOT_INFO_AT;

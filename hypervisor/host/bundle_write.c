@@ -7,6 +7,7 @@
 
 #include "file.h"
 #include "load/config.h"
+#include "load/image.h"
 #include "run.h"
 
 static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
@@ -25,31 +26,21 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 
 #define IMAGE_MAX (256u << 20) /* with its symbols it can be larger than its guest's memory */
 
-/* Why a file cannot be a guest's image or module, or NULL. Called before reading it. */
-static const char *why_not(FILE *in, const struct guest_config *g, const char *name, size_t *bytes)
+/* Why a file of that size cannot be a guest's image or module, or NULL. Called before reading it.
+ */
+static const char *why_too_large(FILE *in, const struct guest_config *g, const char *name,
+				 size_t *bytes)
 {
 	struct stat st;
 
-	if (!in || fstat(fileno(in), &st))
+	if (fstat(fileno(in), &st))
 		return strerror(errno);
-	if (S_ISDIR(st.st_mode))
-		return strerror(EISDIR);
-	if (!S_ISREG(st.st_mode))
-		return "not a regular file";
 	*bytes = (size_t)st.st_size;
 	if (*bytes > UINT32_MAX)
 		return strerror(EFBIG);
 	if (*bytes > g->memory && (name == g->module || *bytes > IMAGE_MAX))
 		return "larger than the guest's memory";
 	return NULL;
-}
-
-static int fail(const struct bundle_source *s, const struct guest_config *g, const char *path,
-		const char *why)
-{
-	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, g->line, g->name,
-		path, why);
-	return -1;
 }
 
 #define PATH_BYTES 4096
@@ -59,6 +50,16 @@ static char *path_of(const struct bundle_source *s, const char *name, char path[
 	snprintf(path, PATH_BYTES, "%s%s%s", name[0] == '/' ? "" : s->directory,
 		 name[0] == '/' ? "" : "/", name);
 	return path;
+}
+
+static int fail(const struct bundle_source *s, const struct guest_config *g, const char *name,
+		const char *why)
+{
+	char path[PATH_BYTES];
+
+	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, g->line, g->name,
+		path_of(s, name, path), why);
+	return -1;
 }
 
 bool bundle_reads(const struct bundle_source *s, const char *path)
@@ -75,58 +76,75 @@ bool bundle_reads(const struct bundle_source *s, const char *path)
 	return same;
 }
 
-/* Opens an image or module. Returns NULL with a line on stderr if it cannot be one. */
-static FILE *open_file(const struct bundle_source *s, const struct guest_config *g,
-		       const char *name, size_t *bytes)
+/* Reads an image or module. Returns NULL, or an error message. */
+static const char *read_file(const struct bundle_source *s, const struct guest_config *g,
+			     const char *name, struct file *to)
 {
 	char path[PATH_BYTES];
-	FILE *in = fopen(path_of(s, name, path), "rb");
-	const char *why = why_not(in, g, name, bytes);
-	if (!why)
-		return in;
-	fail(s, g, path, why);
-	if (in)
-		fclose(in);
-	return NULL;
-}
-
-static int put_file(FILE *f, const struct bundle_source *s, const struct guest_config *g,
-		    const char *name)
-{
+	const char *why;
+	FILE *in = file_open(path_of(s, name, path), &why);
 	size_t bytes = 0;
-	FILE *in = open_file(s, g, name, &bytes);
 
 	if (!in)
-		return -1;
-	char *data = malloc(bytes + 1);
-	bool good = data && fread(data, 1, bytes, in) == bytes;
-	if (good)
-		put_entry(f, name, data, bytes);
-	else
-		fail(s, g, name, strerror(errno ? errno : EIO));
-	free(data);
+		return why;
+	why = why_too_large(in, g, name, &bytes);
+	uint8_t *data = why ? NULL : malloc(bytes + 1);
+	if (!why && (!data || fread(data, 1, bytes, in) != bytes))
+		why = strerror(errno ? errno : EIO);
 	fclose(in);
-	return good ? 0 : -1;
+	*to = (struct file){ data, bytes };
+	return why;
 }
 
-static int check_file(const struct bundle_source *s, const struct guest_config *g, const char *name)
+/* What the hypervisor would refuse, whatever the machine has. */
+static const char *why_refused(const struct guest_config *g, struct image *im,
+			       const struct file *module)
 {
-	size_t bytes = 0;
-	FILE *in = open_file(s, g, name, &bytes);
+	struct image_plan plan = { 0 };
+	const char *why = image_identify(im, g);
 
-	return in ? fclose(in) : -1;
+	if (!why && g->engine == ENGINE_RING)
+		why = image_not_in_ring1(im, g->vcpus);
+	return why ? why : image_place(im, module, g->memory, &plan);
+}
+
+/* Reads a guest's image and module, and checks them. Returns 0, or -1 with a line on stderr; the
+ * data is to be freed in either case. */
+static int read_files(const struct bundle_source *s, const struct guest_config *g,
+		      struct file *image, struct file *module)
+{
+	const char *why = read_file(s, g, g->image, image);
+
+	if (!why && *g->module) {
+		why = read_file(s, g, g->module, module);
+		if (why)
+			return fail(s, g, g->module, why);
+	}
+	if (!why)
+		why = why_refused(g, &(struct image){ .file = *image }, module);
+	return why ? fail(s, g, g->image, why) : 0;
+}
+
+static int put_files(FILE *f, const struct bundle_source *s, const struct guest_config *g)
+{
+	struct file image = { 0 }, module = { 0 };
+	int err = read_files(s, g, &image, &module);
+
+	if (f && !err)
+		put_entry(f, g->image, image.data, image.bytes);
+	if (f && !err && *g->module)
+		put_entry(f, g->module, module.data, module.bytes);
+	free((void *)image.data);
+	free((void *)module.data);
+	return err;
 }
 
 int bundle_check_files(const struct bundle_source *s)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < s->config.guests; i++) {
-		const struct guest_config *g = &s->config.guest[i];
-
-		if (check_file(s, g, g->image) || (*g->module && check_file(s, g, g->module)))
-			err = -1;
-	}
+	for (unsigned i = 0; i < s->config.guests; i++)
+		err |= put_files(NULL, s, &s->config.guest[i]);
 	return err;
 }
 
@@ -168,7 +186,7 @@ static int put_images(FILE *f, struct bundle_source *s)
 		s->wants_svm |= g->engine == ENGINE_SVM || g->engine == ENGINE_AUTO;
 		while (s->needs_cpus < 32 && g->cpus >> s->needs_cpus)
 			s->needs_cpus++;
-		if (put_file(f, s, g, g->image) || (*g->module && put_file(f, s, g, g->module)))
+		if (put_files(f, s, g))
 			return RUN_USAGE;
 	}
 	return RUN_WELL;

@@ -2,11 +2,62 @@
 #include "file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const char *const is_folder = "is a folder: want the name of a file";
+static const char *const not_replaceable = "not a file that can be replaced: want another name";
+
+const char *file_wrong_name(const char *path)
+{
+	if (!*path)
+		return "an empty name: want the name of a file";
+	if (!strcmp(path, "-"))
+		return "not standard input or output: want the name of a file, ./- for one named -";
+	return NULL;
+}
+
+FILE *file_open(const char *path, const char **why)
+{
+	struct stat s;
+
+	*why = NULL;
+	if (stat(path, &s))
+		*why = strerror(errno);
+	else if (S_ISDIR(s.st_mode))
+		*why = is_folder;
+	else if (!S_ISREG(s.st_mode))
+		*why = "not a regular file";
+	if (*why)
+		return NULL;
+	/* it may have been replaced by a FIFO since */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "rb");
+	if (!f) {
+		*why = strerror(errno);
+		if (fd >= 0)
+			close(fd);
+	}
+	return f;
+}
+
+FILE *file_create(const char *path, const char **why)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+	FILE *f = fd < 0 || fcntl(fd, F_SETFL, 0) ? NULL : fdopen(fd, "wb");
+
+	*why = f		 ? NULL
+	       : errno == EISDIR ? is_folder
+	       : errno == ENXIO	 ? "nothing reads this FIFO or socket: want another name"
+				 : strerror(errno);
+	if (!f && fd >= 0)
+		close(fd);
+	return f;
+}
 
 static bool is_one(const struct stat *x, const struct stat *y)
 {
@@ -51,9 +102,9 @@ const char *file_why_not(const char *path)
 	int there = !stat(path, &s);
 
 	if (there && S_ISDIR(s.st_mode))
-		return "is a folder: want the name of a file";
+		return is_folder;
 	if (there && !S_ISREG(s.st_mode))
-		return "not a file that can be replaced: want another name";
+		return not_replaceable;
 	if (there && (is_same(&s, 1) || is_same(&s, 2)))
 		return "what is printed goes there: want another name";
 	if (there && !access(path, W_OK))
@@ -75,6 +126,6 @@ const char *file_replace(const char *temporary, const char *path)
 	struct stat s;
 
 	if (!stat(path, &s) && !S_ISREG(s.st_mode))
-		return "not a file that can be replaced: want another name";
+		return S_ISDIR(s.st_mode) ? is_folder : not_replaceable;
 	return rename(temporary, path) ? strerror(errno) : NULL;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
+
 #define FLAGS (JSON_ENCODE_ANY | JSON_REAL_PRECISION(10))
 
 /* Length of the first character of text in bytes; 0 if it is not UTF-8. */
@@ -96,14 +98,15 @@ int json_write(json_t *object, FILE *to)
 	return err;
 }
 
-int json_write_file(json_t *object, const char *path)
+const char *json_write_file(json_t *object, const char *path)
 {
-	FILE *f = fopen(path, "w");
+	const char *why;
+	FILE *f = file_create(path, &why);
 
 	if (!f) {
 		json_decref(object);
-		return -1;
+		return why;
 	}
 	int err = json_write(object, f);
-	return fclose(f) || err ? -1 : 0;
+	return fclose(f) || err ? strerror(errno) : NULL;
 }

@@ -16,7 +16,7 @@ json_t *json_number(double value, int digits);
  * short. Releases object. Returns 0, or -1 if object is NULL or writing fails. */
 int json_write(json_t *object, FILE *to);
 
-/* The same to a file. Returns 0, or -1 with errno set. */
-int json_write_file(json_t *object, const char *path);
+/* The same to a file. Returns NULL, or an error message. */
+const char *json_write_file(json_t *object, const char *path);
 
 #endif

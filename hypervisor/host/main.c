@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The host command: veneer COMMAND ... */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,11 @@ static void help(FILE *f)
 	fprintf(f, "\nSee also veneer COMMAND --help and man veneer.\n");
 }
 
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
+}
+
 static int run(int argc, char **argv)
 {
 	static char name[32];
@@ -45,12 +51,18 @@ static int run(int argc, char **argv)
 			argv[1] = name; /* the prefix of getopt_long's messages */
 			return commands[i].run(argc - 1, argv + 1);
 		}
-	if (!strcmp(argv[1], "--version")) {
+	bool version = !strcmp(argv[1], "--version"), help_wanted = is_help(argv[1]);
+	if (argc > 2 && (version || help_wanted)) {
+		fprintf(stderr, "veneer: %s takes no argument: see veneer COMMAND --help\n",
+			argv[1]);
+		return 2;
+	}
+	if (version) {
 		printf("veneer " VENEER_VERSION ", guest interface %d.%d\n", VENEER_ABI_MAJOR,
 		       VENEER_ABI_MINOR);
 		return 0;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (help_wanted) {
 		help(stdout);
 		return 0;
 	}
@@ -58,9 +70,19 @@ static int run(int argc, char **argv)
 	return 2;
 }
 
+/* Where 0, 1 or 2 is closed, a file would be opened in its place, and get what is printed. What is
+ * opened here can neither be read from nor written to. */
+static void hold_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd ? O_RDONLY : O_WRONLY);
+}
+
 /* Failing to print the result is an error. */
 int main(int argc, char **argv)
 {
+	hold_standard_descriptors();
 	int status = run(argc, argv);
 	bool bad = ferror(stdout);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "run.h"
 
 bool option_number(const char *option, const char *value, long least, long most)
@@ -44,6 +45,15 @@ bool option_choice(const char *option, const char *value, const char *const *nam
 		fprintf(stderr, "%s %s", !i ? "" : names[i + 1] ? "," : " or", names[i]);
 	fputc('\n', stderr);
 	return false;
+}
+
+bool option_file(const char *option, const char *value)
+{
+	const char *why = file_wrong_name(value);
+
+	if (why)
+		fprintf(stderr, "veneer: %s \"%s\": %s\n", option, value, why);
+	return !why;
 }
 
 int option_usage(const char *command, const char *why)

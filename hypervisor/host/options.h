@@ -15,6 +15,9 @@ bool option_real(const char *option, const char *value, double *to);
 /* One of the names, which NULL ends. */
 bool option_choice(const char *option, const char *value, const char *const *names);
 
+/* The name of a file. */
+bool option_file(const char *option, const char *value);
+
 /* Prints a line on how a command is used; returns the exit status. */
 int option_usage(const char *command, const char *why);
 

@@ -41,5 +41,6 @@ int outcome_stay(const char *written, const char *path)
 	if (stay_read(written, &s))
 		return RUN_NOT_WELL;
 	stay_print(&s, stdout);
-	return json_write_file(stay_json(&s), path) ? run_fail(path, strerror(errno)) : 0;
+	const char *why = json_write_file(stay_json(&s), path);
+	return why ? run_fail(path, why) : 0;
 }

@@ -13,17 +13,29 @@
 
 #define CONF_MAX (1 << 20)
 
+/* Why that cannot be a configuration, or NULL. */
+static const char *why_no_text(const char *data, size_t bytes)
+{
+	if (bytes >= 3 && !memcmp(data, "\xef\xbb\xbf", 3))
+		return "begins with a byte order mark: save it without one";
+	if (bytes > CONF_MAX)
+		return "not a configuration file: larger than 1 MiB";
+	if (memchr(data, 0, bytes))
+		return "not a configuration file: it has NUL bytes (binary, or UTF-16)";
+	return NULL;
+}
+
 static int read_file(const char *path, char **data, size_t *bytes)
 {
-	FILE *f = fopen(path, "rb");
+	const char *why;
+	FILE *f = file_open(path, &why);
 
 	*data = f ? malloc(CONF_MAX + 1) : NULL;
 	*bytes = *data ? fread(*data, 1, CONF_MAX + 1, f) : 0;
-	const char *why = !*data || ferror(f) ? strerror(errno)
-			  : *bytes >= 3 && !memcmp(*data, "\xef\xbb\xbf", 3)
-				  ? "begins with a byte order mark: save it without one"
-			  : *bytes > CONF_MAX ? "not a configuration: larger than 1 MiB"
-					      : NULL;
+	if (f && (!*data || ferror(f)))
+		why = strerror(errno);
+	else if (f)
+		why = why_no_text(*data, *bytes);
 	if (f)
 		fclose(f);
 	return why ? run_fail(path, why), -1 : 0;

@@ -2,13 +2,13 @@
 /* `veneer run CONF` and `veneer check CONF`: command lines, and the order of the steps. */
 #include "run.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bochs.h"
+#include "file.h"
 #include "iso.h"
 #include "options.h"
 #include "temporary.h"
@@ -52,7 +52,9 @@ static const char help[] =
 	"                          that can be run\n"
 	"      --bundle FILE       write the bundle (a cpio archive) and exit\n"
 	"      --iso FILE          write a GRUB ISO for BIOS and UEFI machines and exit\n"
-	"                          --bundle, --iso and --print can be combined\n"
+	"                          --bundle, --iso and --print can be combined. Options that would "
+	"then\n"
+	"                          have no effect are refused.\n"
 	"      --quiet             no console output, no input\n"
 	"\n"
 	"Exit status: 0 all guests succeeded and all steps were done; 1 otherwise; 2 nothing was "
@@ -62,8 +64,8 @@ static const char help[] =
 
 static const char check_help[] = "usage: veneer check CONF\n"
 				 "\n"
-				 "Checks a configuration, and that the files named in it "
-				 "exist and can be read.\n"
+				 "Checks a configuration and the files named in it, as run "
+				 "does before it starts.\n"
 				 "Starts nothing, and prints nothing if there is no error.\n"
 				 "\n"
 				 "Exit status: 0 no error; 2 errors.\n";
@@ -89,10 +91,13 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 	const char *accel = emulator_choose(o);
 	bool typing = isatty(0) && !o->script.steps && !o->quiet;
 	int status = RUN_NOT_WELL;
+	const char *why;
 	struct machine m;
 
 	if (!emulator_fits(o, accel))
 		return RUN_USAGE;
+	if (o->log && !(output->log = file_create(o->log, &why)))
+		return run_fail(o->log, why);
 	if (o->stay && !(o->stay_counts = temporary_file("stay")))
 		return RUN_NOT_WELL;
 	if (!emulator_start(o, accel, bundle, &m)) {
@@ -115,8 +120,6 @@ static int run_machine(struct run *o)
 	status = prepare_bundle(o, bundle);
 	if (status)
 		return status;
-	if (o->log && !(output.log = fopen(o->log, "w")))
-		return run_fail(o->log, strerror(errno));
 	status = run_there(o, bundle, &output);
 	o->script.output = NULL;
 	if (outcome_log(&output) && status == RUN_WELL)
@@ -141,7 +144,6 @@ static int keep(struct run *o)
 
 static int act(struct run *o)
 {
-	o->kept = o->bundle || o->iso || o->print;
 	if (prepare(o))
 		return RUN_USAGE;
 	return o->kept ? keep(o) : run_machine(o);
@@ -154,6 +156,9 @@ static int act(struct run *o)
 #define MEMORY_MAX	(1 << 20)
 
 static const char *const accelerators[] = { "tcg", "kvm", "bochs", "auto", NULL };
+
+#define OF_A_RUN     "tsSxXlq" /* options that only matter while a machine runs */
+#define OF_A_MACHINE "cmaiy"   /* and those that its command, which --print shows, contains */
 
 static bool take_option(struct run *o, int c)
 {
@@ -170,16 +175,37 @@ static bool take_option(struct run *o, int c)
 	case 'S': return !script_add(&o->script, STEP_SCREEN, optarg);
 	case 'x': return !script_add(&o->script, STEP_EXPECT, optarg);
 	case 'X': return !script_add(&o->script, STEP_EXPECT_SCREEN, optarg);
-	case 'l': o->log = optarg; break;
+	case 'l': o->log = optarg; return option_file("--log", optarg);
 	case 'a': o->accel = optarg; return option_choice("--accel", optarg, accelerators);
 	case 'i': o->icount = true; break;
-	case 'y': o->stay = optarg; break;
+	case 'y': o->stay = optarg; return option_file("--stay", optarg);
 	case 'p': o->print = true; break;
-	case 'b': o->bundle = optarg; break;
-	case 'I': o->iso = optarg; break;
+	case 'b': o->bundle = optarg; return option_file("--bundle", optarg);
+	case 'I': o->iso = optarg; return option_file("--iso", optarg);
 	case 'q': o->quiet = true; break;
 	}
 	return true;
+}
+
+/* An option that was given and has no effect, since nothing is started; or NULL. */
+static const char *idle_option(const struct run *o, const struct option *options,
+			       const bool given[])
+{
+	const char *idle = o->print ? OF_A_RUN : OF_A_RUN OF_A_MACHINE;
+
+	for (; o->kept && options->name; options++)
+		if (given[options->val] && strchr(idle, options->val))
+			return options->name;
+	return NULL;
+}
+
+static int usage_idle(const char *option)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "--%s has no effect: --bundle, --iso and --print start nothing",
+		 option);
+	return option_usage("run", why);
 }
 
 int command_run(int argc, char **argv)
@@ -205,7 +231,7 @@ int command_run(int argc, char **argv)
 		{ 0 },
 	};
 	static struct run o;
-	bool good = true;
+	bool good = true, given['z' + 1] = { false };
 	int c;
 
 	o.timeout = isatty(0) ? 0 : DEFAULT_TIMEOUT;
@@ -216,15 +242,20 @@ int command_run(int argc, char **argv)
 		}
 		if (c == '?')
 			return option_usage("run", NULL);
+		given[c] = true;
 		good &= take_option(&o, c);
 	}
+	o.kept = o.bundle || o.iso || o.print;
+	const char *idle = idle_option(&o, options, given);
 	if (!good)
 		return RUN_USAGE;
+	if (idle)
+		return usage_idle(idle);
 	if (optind + 1 != argc)
 		return option_usage("run", optind == argc ? "want a configuration"
 							  : "want one configuration");
 	o.conf = argv[optind];
-	return act(&o);
+	return option_file("CONF", o.conf) ? act(&o) : RUN_USAGE;
 }
 
 int command_check(int argc, char **argv)
@@ -243,5 +274,5 @@ int command_check(int argc, char **argv)
 		return option_usage("check", optind == argc ? "want a configuration"
 							    : "want one configuration");
 	o.conf = argv[optind];
-	return prepare_check(&o) ? RUN_USAGE : RUN_WELL;
+	return !option_file("CONF", o.conf) || prepare_check(&o) ? RUN_USAGE : RUN_WELL;
 }

@@ -41,7 +41,7 @@ static const char *prepare(struct step *step)
 	if (step->kind == STEP_SEND)
 		return wrong_escape(step->arg);
 	if (step->kind == STEP_SCREEN)
-		return NULL;
+		return file_wrong_name(step->arg);
 	int err = regcomp(&step->pattern, step->arg, flags);
 	if (!err)
 		return NULL;

@@ -8,11 +8,10 @@
 #include "kernel/memory.h"
 #include "pc/system.h"
 
-#define SECONDS_TO_2000 946684800    /* from 1970 */
-#define DEVICES_AT	0xfec00000ul /* of the APICs, in memory */
-#define LOW_BYTES	(639 << 10)  /* ends below the BIOS's data and the screen */
+#define SECONDS_TO_2000 946684800   /* from 1970 */
+#define LOW_BYTES	(639 << 10) /* ends below the BIOS's data and the screen */
 
-_Static_assert(IOAPIC_AT >= DEVICES_AT && LAPIC_AT >= DEVICES_AT, "behind the end of RAM");
+_Static_assert(IOAPIC_AT >= PC_DEVICES_AT && LAPIC_AT >= PC_DEVICES_AT, "behind the end of RAM");
 
 /* --- what the devices ask for --- */
 
@@ -160,7 +159,6 @@ static void screen(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLU
 }
 
 const struct board pc_board = {
-	.memory_max = DEVICES_AT,
 	.low_bytes = LOW_BYTES,
 	.create = create,
 	.reset = reset,

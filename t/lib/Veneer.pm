@@ -62,12 +62,15 @@ sub guest {
 	return join '', "[guest $name]\n", map { my $k = $_; $k =~ tr/_/-/; "$k = $keys{$_}\n" } sort keys %keys;
 }
 
-# Runs a configuration; images are looked for in build/.
+# Runs a configuration, or makes what --bundle, --iso or --print says; images are looked for in build/.
 sub run_guests {
 	my ($name, $conf, @options) = @_;
 	my $path = "$build/test-$name.conf";
+	my $runs = !grep { /^--(?:bundle|iso|print)$/ } @options;
+	unshift @options, '--accel', 'tcg' if $runs || grep { $_ eq '--print' } @options;
+	unshift @options, '--timeout', $limit if $runs;
 	spew($path, $conf);
-	my ($status, $text) = veneer('run', $path, '--timeout', $limit, '--accel', 'tcg', @options);
+	my ($status, $text) = veneer('run', $path, @options);
 	$text =~ s/\r//g;
 	return ($status, $text);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading a Linux kernel: guest/bzimage.c, and what guest/load.c notes of it. */
+/* Loading a Linux kernel: where load/bzimage.c and load/image.c place it, and guest/bzimage.c. */
 #define VENEER_HOST
 #include "proof.h"
 
 #include "engine/ring/shadow/walk.c"
 #include "guest/bzimage.c"
-#include "guest/load.c"
 #include "lib/string.c"
+#include "load/bzimage.c"
+#include "load/image.c"
 
 char *host_memory;
 
@@ -40,9 +41,9 @@ PROOF(copy_string, "copy_string stays in its buffer, and reads up to the end of 
 	possible(size == sizeof(to) && length == sizeof(s) - 1);
 }
 
-SEPARATELY(add_kernel);
-SEPARATELY(add_initrd);
-SEPARATELY(bzimage_begin);
+SEPARATELY(place_kernel);
+SEPARATELY(image_place_module);
+SEPARATELY(bzimage_place);
 
 PROOF(bzimage,
       "a bzImage is read inside its file, and what is loaded lies in the file and goes to the "
@@ -56,23 +57,27 @@ PROOF(bzimage,
 	const char *ram = any_memory(ram_bytes, PAGE_SIZE);
 	g.mmu.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
 	g.mmu.memory_bytes = ram_bytes;
-	g.image.bytes = any_u64();
+	struct file *file = &g.image.file;
+	struct image_plan *plan = &g.load.plan;
+	file->bytes = any_u64();
 	g.module.bytes = any_u64();
-	assume(g.image.bytes < 1ull << 48 && g.module.bytes < 1ull << 48);
-	g.image.data = any_file(g.image.bytes);
+	assume(file->bytes < 1ull << 48 && g.module.bytes < 1ull << 48);
+	file->data = any_file(file->bytes);
 	g.module.data = any_file(g.module.bytes);
-	g.load.copies = 0;
+	plan->copies = 0;
+	plan->end = 0;
+	plan->memory = ram_bytes;
 	g.config = &config;
 	g.board = &board;
-	assume(bzimage_is(g.image.data, g.image.bytes));
-	assume(!bzimage_begin(&g));
-	prove(g.load.copies == (g.module.bytes ? 2 : 1));
-	prove(inside(g.image.data, g.image.bytes, g.load.copy[0].from, g.load.copy[0].bytes));
-	prove(g.load.copy[0].to.v <= ram_bytes &&
-	      g.load.copy[0].bytes <= ram_bytes - g.load.copy[0].to.v);
+	assume(bzimage_is(file));
+	assume(!bzimage_place(file, &g.module, plan));
+	prove(plan->copies == (g.module.bytes ? 2 : 1));
+	prove(inside(file->data, file->bytes, plan->copy[0].from, plan->copy[0].bytes));
+	prove(plan->copy[0].to.v <= ram_bytes &&
+	      plan->copy[0].bytes <= ram_bytes - plan->copy[0].to.v);
 	if (g.module.bytes)
-		prove(g.load.copy[1].to.v <= ram_bytes &&
-		      g.module.bytes <= ram_bytes - g.load.copy[1].to.v);
+		prove(plan->copy[1].to.v <= ram_bytes &&
+		      g.module.bytes <= ram_bytes - plan->copy[1].to.v);
 	bzimage_finish(&g);
 	possible(g.module.bytes);
 }

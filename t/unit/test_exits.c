@@ -33,7 +33,6 @@ static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static struct hvm_segment segments[10];
 static uint64_t cr4, cr0;
-static int fault; /* the vector sent to the guest, or -1 */
 static unsigned port_writes, port_reads, mmio_reads, mmio_writes, calls, xcr0_writes;
 static uint16_t last_port;
 static uint32_t last_value;
@@ -58,25 +57,8 @@ static void get_segment(const struct vcpu *vc, unsigned seg, struct hvm_segment 
 	*s = segments[seg];
 }
 
-static void inject(struct vcpu *vc, enum hvm_event type, unsigned vector, int64_t error)
-{
-	(void)vc, (void)type, (void)error;
-	fault = (int)vector;
-}
+#include "vendor.h"
 
-static void nothing(struct vcpu *vc)
-{
-	(void)vc;
-}
-
-static const struct hvm_vendor vendor = {
-	.get = get,
-	.set = set,
-	.get_segment = get_segment,
-	.inject = inject,
-	.end_shadow = nothing,
-	.flush = nothing,
-};
 static struct hvm_vcpu hvm;
 static struct hvm_gate_data gate;
 static const struct engine engine = { .segment_base = hvm_segment_base,

@@ -68,9 +68,10 @@ bool mmu_zero_part(struct mmu *m)
 	return true;
 }
 
-const char *load_begin(struct guest *of)
+const char *image_place(const struct image *im, const struct file *module, uint64_t memory,
+			struct image_plan *p)
 {
-	(void)of;
+	(void)im, (void)module, (void)memory, (void)p;
 	return NULL;
 }
 

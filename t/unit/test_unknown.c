@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What an engine does not know is told: every exit code of AMD-V, every exit reason of VT-x and
+ * What an engine does not know is reported: every exit code of AMD-V, every exit reason of VT-x and
  * every vector, planted where the processor would have left it. Each is one that has a case, or
  * there is a line with its number, where it was and the code there, and the guest gets a fault.
  */
@@ -34,7 +34,6 @@ static struct cpu cpu;
 static uint64_t planted; /* why the guest has left */
 static unsigned lines;
 static char line[500], crashed[200];
-static int fault; /* the vector sent to the guest, or -1 */
 
 /* --- what stands below --- */
 
@@ -103,12 +102,6 @@ static void get_segment(const struct vcpu *vc, unsigned seg, struct hvm_segment 
 	*s = (struct hvm_segment){ 8, HVM_CODE32, HVM_LIMIT, 0 };
 }
 
-static void inject(struct vcpu *vc, enum hvm_event type, unsigned vector, int64_t error)
-{
-	(void)vc, (void)type, (void)error;
-	fault = (int)vector;
-}
-
 static uint64_t get(const struct vcpu *vc, enum hvm_register r)
 {
 	(void)vc, (void)r;
@@ -120,19 +113,7 @@ static void set(struct vcpu *vc, enum hvm_register r, uint64_t value)
 	(void)vc, (void)r, (void)value;
 }
 
-static void nothing(struct vcpu *vc)
-{
-	(void)vc;
-}
-
-static const struct hvm_vendor vendor = {
-	.get = get,
-	.set = set,
-	.get_segment = get_segment,
-	.inject = inject,
-	.end_shadow = nothing,
-	.flush = nothing,
-};
+#include "vendor.h"
 
 static const struct engine ring_alone = {
 	.name = "ring",
@@ -235,7 +216,7 @@ static void fresh(const struct engine *engine, uint64_t cs)
 }
 
 /* One line: whose, what, its number, where, and the code. */
-static bool told(const char *what, const char *number)
+static bool reported(const char *what, const char *number)
 {
 	char begin[80];
 
@@ -281,12 +262,12 @@ static void hvm(const struct exits *e)
 			continue;
 		snprintf(number, sizeof(number), " exit 0x%x ", reason);
 		leave(e->engine, reason);
-		if (lines ? !told("an exit", number) || fault != VECTOR_UD : is_in(e, reason)) {
+		if (lines ? !reported("an exit", number) || fault != VECTOR_UD : is_in(e, reason)) {
 			printf("# %s: %u lines: %s\n", number, lines, line);
 			wrong++;
 		}
 	}
-	ok(!wrong, "%s: each exit is known, or is told with its number and is #UD",
+	ok(!wrong, "%s: each exit is known, or is reported with its number and is #UD",
 	   e->engine->name);
 }
 
@@ -342,12 +323,12 @@ static void ring_exits(void)
 			continue;
 		snprintf(number, sizeof(number), " vector 0x%x ", vector);
 		trap(vector, VENEER_KERNEL_CS);
-		wrong += (unknown >> vector & 1) != told("an exception", number) ||
+		wrong += (unknown >> vector & 1) != reported("an exception", number) ||
 			 lines != (unknown >> vector & 1) || regs.rip != HANDLER + vector;
 	}
-	ok(!wrong, "ring: each exception is known, or is told, and is the guest's");
+	ok(!wrong, "ring: each exception is known, or is reported, and is the guest's");
 	trap(VECTOR_GP, VENEER_KERNEL_CS);
-	ok(told("an instruction", " vector 0xd ") && regs.rip == HANDLER + VECTOR_GP,
+	ok(reported("an instruction", " vector 0xd ") && regs.rip == HANDLER + VECTOR_GP,
 	   "ring: so is an instruction of the kernel's that is not emulated");
 	trap(VECTOR_GP, VENEER_USER_CS);
 	ok(!lines && regs.rip == HANDLER + VECTOR_GP, "ring: a program's is its kernel's affair");

@@ -238,7 +238,7 @@ static void arm_window(struct vcpu *v, bool armed)
 
 static bool in_iret_window(const struct vcpu *v)
 {
-	return search_ranges(v->guest->iret_windows, v->guest->rewrite.window_count,
+	return search_ranges(v->guest->iret_windows, v->guest->image.rewrite.window_count,
 			     sizeof(struct veneer_iret_window),
 			     offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }
@@ -260,7 +260,7 @@ static bool deliver_legacy(struct vcpu *v)
 
 	/* ignore stubs that ring 3 has jumped to */
 	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
-		if (v->guest->prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
+		if (v->guest->image.prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
 			ring_skip_hlt(v); /* the interrupt ends the wait */
 		} else {
 			if (!ring_gdt_load(v))
@@ -278,7 +278,7 @@ static bool deliver_legacy(struct vcpu *v)
 /* A stock kernel is single-stepped while its interrupts are masked, because POPF does not trap. */
 static bool step_if_masked(struct vcpu *v)
 {
-	if (v->guest->prepare != PREPARE_STOCK)
+	if (v->guest->image.prepare != PREPARE_STOCK)
 		return true;
 	v->ring->stepping = masked_kernel(v);
 	if (v->ring->stepping && !ring_step(v))
@@ -421,10 +421,7 @@ static bool check(struct guest *g, struct table_report *r)
 
 static const char *refuses(const struct guest *g)
 {
-	if (g->bzimage)
-		return "a kernel with its boot code is not for ring 1: want engine = auto, on a "
-		       "processor with VT-x or AMD-V";
-	return NULL;
+	return image_not_in_ring1(&g->image, g->vcpus);
 }
 
 const struct engine ring_engine = {

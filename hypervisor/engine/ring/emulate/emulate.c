@@ -96,7 +96,7 @@ unsigned ring_fetch(struct vcpu *v, uint8_t *code)
 static bool decode_here(struct vcpu *v, struct insn *insn)
 {
 	const struct veneer_site *site =
-		search_ranges(v->guest->sites, v->guest->rewrite.site_count, sizeof(*site),
+		search_ranges(v->guest->sites, v->guest->image.rewrite.site_count, sizeof(*site),
 			      offsetof(struct veneer_site, address), v->regs->rip);
 	uint8_t code[INSN_BYTES];
 
@@ -104,7 +104,7 @@ static bool decode_here(struct vcpu *v, struct insn *insn)
 		*insn = site->insn;
 		return true;
 	}
-	if (v->guest->prepare == PREPARE_REWRITTEN)
+	if (v->guest->image.prepare == PREPARE_REWRITTEN)
 		count_unlisted(v->guest, (uint32_t)v->regs->rip);
 	bool code64 = ring_in_code64(v);
 	unsigned bytes = fetch(v, code64, code);

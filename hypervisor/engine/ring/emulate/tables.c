@@ -49,7 +49,7 @@ enum outcome emulate_load_table(struct vcpu *v, const struct insn *i)
 	v->legacy.gdt_limit = t.limit;
 	if (!ring_gdt_load(v))
 		return JUMPED;
-	if (v->guest->prepare == PREPARE_REWRITTEN)
+	if (v->guest->image.prepare == PREPARE_REWRITTEN)
 		warn_if_not_flat(v);
 	return DONE;
 }

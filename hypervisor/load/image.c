@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "load/image.h"
+
+#include "arch/cpu.h"
+#include "lib/string.h"
+
+bool image_in_window(const struct image *im, uint64_t vaddr)
+{
+	return im->rewrite.window_bytes && vaddr >= im->rewrite.window &&
+	       vaddr < (uint64_t)im->rewrite.window + im->rewrite.window_bytes;
+}
+
+static const char *check_rewrite_note(const struct image *im)
+{
+	const struct veneer_rewrite_note *n = &im->rewrite;
+	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
+	uint64_t end = (uint64_t)n->window + n->window_bytes;
+
+	if (n->version != VENEER_REWRITE_VERSION)
+		return "made by another version of veneer rewrite: rewrite it again";
+	if (im->elf.is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
+	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) || n->sites < first ||
+	    n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
+	    n->originals < first ||
+	    n->originals + (uint64_t)n->original_count * sizeof(struct veneer_original) > end ||
+	    n->windows < first ||
+	    n->windows + (uint64_t)n->window_count * sizeof(struct veneer_iret_window) > end)
+		return "the note of veneer rewrite is broken: rewrite it again";
+	return NULL;
+}
+
+static bool read_note(const struct image *im, uint32_t type, void *to, uint32_t bytes)
+{
+	const void *note = elf_note(&im->elf, VENEER_NOTE_NAME, type, bytes);
+
+	if (note)
+		memcpy(to, note, bytes);
+	return note;
+}
+
+static const char *identify(struct image *im)
+{
+	uint32_t major;
+
+	im->prepare = PREPARE_STOCK;
+	im->bzimage = bzimage_is(&im->file);
+	if (im->bzimage)
+		return NULL;
+	const char *why = elf_read(im->file.data, im->file.bytes, &im->elf);
+	if (why)
+		return why;
+	im->multiboot = elf_multiboot(&im->elf) >= 0;
+	if (im->elf.is_64) {
+		if (!read_note(im, VENEER_NOTE_GUEST, &major, sizeof(major)))
+			return "a 64-bit image without a Veneer note: 64-bit guests must be "
+			       "paravirtual, or a bzImage";
+		if (major != VENEER_ABI_MAJOR)
+			return "built for another major version of the guest interface";
+		read_note(im, VENEER_NOTE_ENTRY, &im->elf.entry, sizeof(im->elf.entry));
+		if (!canonical(im->elf.entry))
+			return "its entry note holds no address";
+		im->prepare = PREPARE_PV;
+	} else if (read_note(im, VENEER_NOTE_REWRITE, &im->rewrite.version,
+			     sizeof(im->rewrite.version))) {
+		read_note(im, VENEER_NOTE_REWRITE, &im->rewrite, sizeof(im->rewrite));
+		im->prepare = PREPARE_REWRITTEN;
+		return check_rewrite_note(im);
+	}
+	return NULL;
+}
+
+const char *image_identify(struct image *im, const struct guest_config *c)
+{
+	static char other[100];
+	const char *why = identify(im), *want = preparation_names[c->prepare];
+
+	if (!why && image_is_for_pc(im) && c->memory > PC_DEVICES_AT)
+		return "a PC has at most 4076 MiB: lower memory = in the configuration";
+	if (why || c->prepare == PREPARE_DETECT || c->prepare == im->prepare)
+		return why;
+	format(other, sizeof(other), "the image is %s, not %s: change or remove prepare = %s",
+	       preparation_names[im->prepare], want, want);
+	return other;
+}
+
+const char *image_not_in_ring1(const struct image *im, unsigned vcpus)
+{
+	if (im->bzimage)
+		return "a bzImage does not run in ring 1: set engine = svm, vmx or auto, on a "
+		       "processor with AMD-V or VT-x";
+	if (vcpus > 1 && image_is_for_pc(im))
+		return "only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1";
+	return NULL;
+}
+
+bool image_add_copy(struct image_plan *p, gpa_t to, uint64_t room, const void *from, uint64_t bytes)
+{
+	if (to.v > p->memory || MAX(room, bytes) > p->memory - to.v || p->copies == IMAGE_COPIES)
+		return false;
+	p->copy[p->copies++] = (struct image_copy){ to, from, bytes };
+	return true;
+}
+
+const char *image_place_module(struct image_plan *p, const struct file *module, gpa_t to)
+{
+	if (!module->bytes)
+		return NULL;
+	p->module = to;
+	p->end = MAX(p->end, to.v + module->bytes);
+	return image_add_copy(p, to, 0, module->data, module->bytes)
+		       ? NULL
+		       : IMAGE_TOO_LARGE("the module");
+}
+
+const char *image_place(const struct image *im, const struct file *module, uint64_t memory,
+			struct image_plan *p)
+{
+	p->memory = memory;
+	if (im->bzimage)
+		return bzimage_place(&im->file, module, p);
+	for (unsigned i = 0; i < im->elf.segments; i++) {
+		const struct elf_segment *s = &im->elf.segment[i];
+
+		if (s->type != PT_LOAD || image_in_window(im, s->vaddr))
+			continue;
+		if (!image_add_copy(p, GPA(s->paddr), s->memsz, im->elf.data + s->offset,
+				    s->filesz))
+			return IMAGE_TOO_LARGE("a segment");
+		p->end = MAX(p->end, s->paddr + s->memsz);
+	}
+	return image_place_module(p, module, GPA(ALIGN_UP(p->end, PAGE_SIZE)));
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file of a guest's kernel: ELF64 with our note (PV), ELF32 with or without a Multiboot header,
+ * or a Linux bzImage. What kind it is and where it is to be loaded is determined without the guest,
+ * so the host command refuses the same files with the same messages.
+ */
+#ifndef VENEER_IMAGE_H
+#define VENEER_IMAGE_H
+
+#include "abi/veneer.h"
+#include "insn/insn.h"
+#include "load/bundle.h"
+#include "load/config.h"
+#include "load/elf.h"
+
+struct image {
+	struct file file;
+	enum preparation prepare;
+	bool bzimage, multiboot;
+	struct elf_image elf;		    /* what the headers say, if it is no bzImage */
+	struct veneer_rewrite_note rewrite; /* of a rewritten image: where its tables are */
+};
+
+#define PC_DEVICES_AT 0xfec00000ul /* of the APICs, in memory: 4076 MiB of RAM at most */
+
+#define IMAGE_COPIES  (ELF_SEGMENTS + 1) /* segments and the module */
+
+/* What is to be copied where. */
+struct image_plan {
+	struct image_copy {
+		gpa_t to;
+		const uint8_t *from;
+		uint64_t bytes;
+	} copy[IMAGE_COPIES];
+	unsigned copies;
+	uint64_t memory;     /* of the guest, in bytes */
+	gpa_t module, entry; /* where they are; the entry of a bzImage alone */
+	uint64_t end;	     /* of what is in use */
+};
+
+/* All return NULL, or an error message. */
+
+/* Determines what im->file is, and whether it can be the image of a guest with that configuration.
+ */
+const char *image_identify(struct image *im, const struct guest_config *c);
+
+/* What a guest with that many bytes of memory gets of image and module. */
+const char *image_place(const struct image *im, const struct file *module, uint64_t memory,
+			struct image_plan *p);
+
+/* Whether it can be a guest with that many vCPUs whose kernel runs in ring 1. */
+const char *image_not_in_ring1(const struct image *im, unsigned vcpus);
+
+/* Whether it expects a PC, not hypercalls. */
+static inline bool image_is_for_pc(const struct image *im)
+{
+	return im->prepare != PREPARE_PV;
+}
+
+/* Whether the address is in the patch window of a rewritten image. */
+bool image_in_window(const struct image *im, uint64_t vaddr);
+
+/* bzimage.c: whether the file is one, and image_place for it. */
+bool bzimage_is(const struct file *file);
+const char *bzimage_place(const struct file *kernel, const struct file *module,
+			  struct image_plan *p);
+
+#define IMAGE_TOO_LARGE(what) \
+	what " does not fit into the guest's memory: raise memory = in the configuration"
+
+/* The module, if there is one, from there on. */
+const char *image_place_module(struct image_plan *p, const struct file *module, gpa_t to);
+
+/* Adds a copy to [to, to + room); false: outside the memory. */
+bool image_add_copy(struct image_plan *p, gpa_t to, uint64_t room, const void *from,
+		    uint64_t bytes);
+
+#endif
