@@ -129,8 +129,10 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 }
 
 /* Injects the board's interrupt if the guest can take it, else requests an exit for when it can. */
-static bool deliver_legacy(struct vcpu *v)
+bool hvm_deliver(struct vcpu *v)
 {
+	if (v->hvm->gate)
+		return hvm_pv_deliver(v);
 	bool waits = v->interrupt_waits && v->guest->board->interrupt_pending(v);
 	bool now = waits && hvm_vendor->interruptible(v);
 	int vector = now ? v->guest->board->acknowledge(v) : -1;
@@ -141,11 +143,6 @@ static bool deliver_legacy(struct vcpu *v)
 		hvm_vendor->inject(v, HVM_INTERRUPT, (unsigned)vector, NO_ERROR);
 	}
 	return v->state == VCPU_RUNNABLE;
-}
-
-bool hvm_deliver(struct vcpu *v)
-{
-	return v->hvm->gate ? hvm_pv_deliver(v) : deliver_legacy(v);
 }
 
 /* As a startup IPI leaves it, Intel SDM 3A, table 9-1 and 9.4.4, but for the caches, which are on.
