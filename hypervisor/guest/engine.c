@@ -18,8 +18,9 @@ const struct engine *engine_choose(const struct guest *g, const char **why)
 		if (choice != ENGINE_AUTO && strcmp(e->name, engine_names[choice]))
 			continue;
 		*why = e->missing ? e->missing() : NULL;
-		if (!*why && e->refuses)
-			*why = e->refuses(g);
+		if (!*why && g->bzimage && e->kernel_ring)
+			*why = "a kernel with its boot code is not for ring 1: want engine = auto, "
+			       "on a processor with VT-x or AMD-V";
 		if (!*why)
 			return e;
 	}
@@ -37,6 +38,6 @@ static bool in_use(const struct engine *e)
 void engines_start_cpu(struct cpu *cpu)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
-		if (engines[i]->start_cpu && in_use(engines[i]))
+		if (in_use(engines[i]))
 			engines[i]->start_cpu(cpu);
 }

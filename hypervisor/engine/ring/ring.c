@@ -419,20 +419,11 @@ static bool check(struct guest *g, struct table_report *r)
 	return mmu_check(&g->mmu, r);
 }
 
-static const char *refuses(const struct guest *g)
-{
-	if (g->bzimage)
-		return "a kernel with its boot code is not for ring 1: want engine = auto, on a "
-		       "processor with VT-x or AMD-V";
-	return NULL;
-}
-
 const struct engine ring_engine = {
 	.name = "ring",
 	.reason = "vector",
 	.hypercall_bytes = 2, /* SYSCALL */
 	.kernel_ring = 1,
-	.refuses = refuses,
 	.start_cpu = start_cpu,
 	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
