@@ -96,20 +96,10 @@ static void fill_idt_template(void)
 	idt_template = idt;
 }
 
-static void fill_gdt(uint64_t *gdt)
-{
-	uint64_t tss = GATE_TSS;
-
-	gdt[0] = DESC_CODE64(0);
-	gdt[1] = DESC_DATA(0);
-	gdt[2] = (sizeof(struct tss64) - 1) | (tss & 0xffffff) << 16 |
-		 (uint64_t)DESC_TYPE_TSS32 << 40 | DESC_P | (tss >> 24 & 0xff) << 56;
-	gdt[3] = tss >> 32;
-}
-
 void cpu_prepare(struct cpu *cpu)
 {
 	mpa_t tss = alloc(3 * PAGE_SIZE), gdt = alloc(PAGE_SIZE), data = alloc(PAGE_SIZE), own;
+	uint64_t *d = direct(gdt);
 	uint64_t text = LINKER_VALUE(gate_text_load), text_bytes = LINKER_VALUE(gate_text_size);
 
 	if (!idt_template)
@@ -128,7 +118,9 @@ void cpu_prepare(struct cpu *cpu)
 	gate_map(cpu, GATE_GDT + PAGE_SIZE, gdt, PTE_NX);
 	gate_map(cpu, GATE_DATA, data, PTE_NX);
 
-	fill_gdt(direct(gdt));
+	d[SEL_OWN(SEL_HV_CS)] = DESC_CODE64(0);
+	d[SEL_OWN(SEL_HV_SS)] = DESC_DATA(0);
+	desc_system(&d[SEL_OWN(SEL_TSS)], DESC_TYPE_TSS32, GATE_TSS, sizeof(struct tss64) - 1);
 	cpu->tss = direct(tss);
 	cpu->tss->rsp[0] = GATE_STACKS + GATE_ENTRY_STACK_TOP;
 	cpu->tss->rsp[1] = VENEER_ENTRY_STACK_TOP;

@@ -89,11 +89,9 @@ void ring_load_ldt(struct vcpu *v)
 	for (unsigned i = pages; i < cpu->ring->ldt_pages; i++)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, NULL, 0);
 	cpu->ring->ldt_pages = pages;
-	d[0] = !pages ? 0
-		      : (own->ldt_entries * 8 - 1) | (GATE_LDT & 0xffffff) << 16 |
-				(uint64_t)DESC_TYPE_LDT << 40 | DESC_P |
-				(GATE_LDT >> 24 & 0xff) << 56;
-	d[1] = pages ? GATE_LDT >> 32 : 0;
+	d[0] = 0;
+	if (pages)
+		desc_system(d, DESC_TYPE_LDT, GATE_LDT, own->ldt_entries * 8 - 1);
 	__asm__ volatile("lldt %w0" ::"r"(pages ? SEL_LDT : 0));
 }
 
