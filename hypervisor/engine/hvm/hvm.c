@@ -2,7 +2,6 @@
 /* State of a guest in a virtual machine: start, address translation, injection. */
 #include "engine/hvm/hvm.h"
 
-#include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "guest/fpu.h"
 #include "kernel/cpu.h"
@@ -10,13 +9,10 @@
 
 int hvm_create_guest(struct guest *g)
 {
-	mpa_t at = guest_take(g, sizeof(*g->hvm));
-
-	if (!at.v || !hvm_vendor->prepare())
+	if (!hvm_vendor->prepare())
 		return -ENOMEM;
-	g->hvm = direct(at);
-	g->hvm->nested_root = nested_create(g);
-	if (!g->hvm->nested_root.v)
+	g->nested_root = nested_create(g);
+	if (!g->nested_root.v)
 		return -ENOMEM;
 	return g->board ? 0 : hvm_pv_create_guest(g);
 }
@@ -40,7 +36,7 @@ int hvm_create_vcpu(struct vcpu *v)
 		return -ENOMEM;
 	v->hvm = direct(at);
 	v->hvm->asid = asid;
-	v->hvm->nested_root = v->guest->hvm->nested_root;
+	v->hvm->nested_root = v->guest->nested_root;
 	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);
 }
 
@@ -109,11 +105,6 @@ bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 	return operand_fits(rights, d.limit, s);
 }
 
-uint32_t hvm_flags(const struct vcpu *v)
-{
-	return (uint32_t)v->regs->rflags;
-}
-
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
 	v->counts[COUNT_EXCEPTION]++;
@@ -163,8 +154,12 @@ static void start_real_mode(struct vcpu *v)
 
 /* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
  * paging. */
-static void start_legacy(struct vcpu *v)
+void hvm_start(struct vcpu *v, gpa_t root)
 {
+	if (v->hvm->gate) {
+		hvm_pv_start(v, root);
+		return;
+	}
 	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
 	const struct hvm_segment segments[] = {
 		[0] = data,
@@ -189,14 +184,6 @@ static void start_legacy(struct vcpu *v)
 	if (v->real_mode)
 		start_real_mode(v);
 	hvm_vendor->flush(v);
-}
-
-void hvm_start(struct vcpu *v, gpa_t root)
-{
-	if (v->hvm->gate)
-		hvm_pv_start(v, root);
-	else
-		start_legacy(v);
 }
 
 void hvm_load(struct vcpu *v)

@@ -33,16 +33,16 @@ static void *new_page(struct guest *g, mpa_t root, gpa_t at, bool writable)
 }
 
 /* One of tables that the guest's processor walks. */
-static uint64_t *table_page(struct guest *g, mpa_t root, uint64_t at)
+static uint64_t *table_page(struct guest *g, uint64_t at)
 {
-	return new_page(g, root, GPA(at), true);
+	return new_page(g, g->nested_root, GPA(at), true);
 }
 
 /* Guest-virtual = guest-physical for all memory, in pages of 2 MiB. */
-static bool create_identity(struct guest *g, mpa_t nested)
+static bool create_identity(struct guest *g)
 {
-	uint64_t *root = table_page(g, nested, HVM_IDENTITY_ROOT);
-	uint64_t *pdpt = table_page(g, nested, HVM_IDENTITY_PDPT);
+	uint64_t *root = table_page(g, HVM_IDENTITY_ROOT);
+	uint64_t *pdpt = table_page(g, HVM_IDENTITY_PDPT);
 	uint64_t end = g->mmu.memory_bytes + g->mmu.vcpu_pages_bytes;
 
 	if (!root || !pdpt)
@@ -51,7 +51,7 @@ static bool create_identity(struct guest *g, mpa_t nested)
 	root[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
 	for (unsigned gib = 0; (uint64_t)gib << 30 < end; gib++) {
 		uint64_t at = HVM_IDENTITY_PD + gib * PAGE_SIZE;
-		uint64_t *pd = table_page(g, nested, at);
+		uint64_t *pd = table_page(g, at);
 
 		if (!pd)
 			return false;
@@ -71,12 +71,12 @@ static uint64_t page_rights(uint64_t va)
 
 /* The gate area in the guest's tables, the same for all its vCPUs. The kernel's own segments are
  * next to the guest's descriptor table. */
-static bool create_gate(struct guest *g, mpa_t nested)
+static bool create_gate(struct guest *g)
 {
-	uint64_t *pdpt = table_page(g, nested, HVM_GATE_PDPT);
-	uint64_t *pd = table_page(g, nested, HVM_GATE_PD);
-	uint64_t *pt = table_page(g, nested, HVM_GATE_PT);
-	uint64_t *gdt = new_page(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), false);
+	uint64_t *pdpt = table_page(g, HVM_GATE_PDPT);
+	uint64_t *pd = table_page(g, HVM_GATE_PD);
+	uint64_t *pt = table_page(g, HVM_GATE_PT);
+	uint64_t *gdt = new_page(g, g->nested_root, gate_gpa(GATE_GDT + PAGE_SIZE), false);
 	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
 					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
 
@@ -92,19 +92,17 @@ static bool create_gate(struct guest *g, mpa_t nested)
 		uint64_t va = HVM_GATE_TEXT + at;
 
 		pt[pt_index(va, 1)] = gate_gpa(va).v | (LEAF & ~PTE_W);
-		if (!nested_map(g, nested, gate_gpa(va), MPA(LINKER_VALUE(hvm_gate_phys) + at),
-				false))
+		if (!nested_map(g, g->nested_root, gate_gpa(va),
+				MPA(LINKER_VALUE(hvm_gate_phys) + at), false))
 			return false;
 	}
-	return nested_map(g, nested, gate_gpa(GATE_HYPERCALL),
+	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL),
 			  MPA(LINKER_VALUE(hvm_hypercall_phys)), false);
 }
 
 int hvm_pv_create_guest(struct guest *g)
 {
-	mpa_t root = g->hvm->nested_root;
-
-	return create_identity(g, root) && create_gate(g, root) ? 0 : -ENOMEM;
+	return create_identity(g) && create_gate(g) ? 0 : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
@@ -112,7 +110,7 @@ int hvm_pv_create_guest(struct guest *g)
 int hvm_pv_create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t root = nested_copy_path(g, g->hvm->nested_root, gate_gpa(GATE_BASE));
+	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
 
 	if (!root.v)
 		return -ENOMEM;
@@ -120,11 +118,8 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 	v->hvm->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
 	v->pv_gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
 	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
-	return v->hvm->idt && v->pv_gdt && v->hvm->gate &&
-			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
-					  true)
-		       ? 0
-		       : -ENOMEM;
+	bool mapped = nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages, true);
+	return v->hvm->idt && v->pv_gdt && v->hvm->gate && mapped ? 0 : -ENOMEM;
 }
 
 /* --- what the guest sets --- */

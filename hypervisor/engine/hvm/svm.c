@@ -65,12 +65,11 @@ static bool create_maps(void)
 {
 	if (iopm.v)
 		return true;
-	iopm = memory_alloc(3 * PAGE_SIZE);
-	msrpm = memory_alloc(2 * PAGE_SIZE);
-	if (!iopm.v || !msrpm.v)
+	iopm = memory_alloc((3 + 2) * PAGE_SIZE);
+	if (!iopm.v)
 		return false;
-	memset(direct(iopm), 0xff, 3 * PAGE_SIZE);
-	memset(direct(msrpm), 0xff, 2 * PAGE_SIZE);
+	msrpm = MPA(iopm.v + 3 * PAGE_SIZE);
+	memset(direct(iopm), 0xff, (3 + 2) * PAGE_SIZE);
 	for (unsigned i = 0; i < HVM_OWN_MSRS; i++)
 		msr_permit(hvm_own_msrs[i]);
 	return true;
@@ -360,10 +359,6 @@ static void exception_exit(struct vcpu *v, unsigned vector)
 {
 	struct vmcb *b = &v->svm->vmcb;
 
-	if (vector == VECTOR_MC) {
-		__asm__ volatile("int $18"); /* the machine's, 15.12.16 */
-		return;
-	}
 	hvm_intercepted(v, vector, (int64_t)b->control.exit_info1,
 			vector == VECTOR_DB ? b->save.dr6 : b->control.exit_info2);
 	if (vector == VECTOR_DB && v->hvm->gate) {
@@ -447,23 +442,6 @@ static __attribute__((noinline)) void dr_exit(struct vcpu *v, uint64_t n)
 		hvm_finish(v, hvm_in_ring0(v) && set_debug(v, n, value), i.length);
 }
 
-/* What is in nobody's way here. */
-static __attribute__((noinline)) void rare_exit(struct vcpu *v, uint64_t code)
-{
-	switch (code) {
-	case SVM_EXIT_RSM: /* these do not exist for the guest */
-	case SVM_EXIT_INVLPGA:
-	case SVM_EXIT_VMRUN ... SVM_EXIT_SKINIT:
-	case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
-	case SVM_EXIT_RDPRU: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
-	default:
-		if ((uint32_t)code == SVM_EXIT_INVALID)
-			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
-		else
-			hvm_unknown(v);
-	}
-}
-
 static void handle_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->svm->vmcb.control;
@@ -494,11 +472,19 @@ static void handle_exit(struct vcpu *v)
 		break;
 	case SVM_EXIT_RDPMC: hvm_exception(v, VECTOR_GP, 0); break;
 	case SVM_EXIT_SHUTDOWN: guest_crash(v->guest, "triple fault"); break;
+	case SVM_EXIT_RSM: /* these do not exist for the guest */
+	case SVM_EXIT_INVLPGA:
+	case SVM_EXIT_VMRUN:
+	case SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT:
+	case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
+	case SVM_EXIT_RDPRU: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
 	default:
 		if (code - SVM_EXIT_EXCEPTION < 32)
 			exception_exit(v, (unsigned)(code - SVM_EXIT_EXCEPTION));
+		else if ((uint32_t)code == SVM_EXIT_INVALID)
+			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
 		else
-			rare_exit(v, code);
+			hvm_unknown(v);
 	}
 }
 
