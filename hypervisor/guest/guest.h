@@ -276,7 +276,6 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 #define LEGACY_CS 0x10
 #define LEGACY_DS 0x18
 void vcpu_park(struct vcpu *v);
-void vcpu_stop(struct vcpu *v);					      /* by its own wish */
 int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */
 uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes); /* how many there were */
 bool guest_input_waits(const struct guest *g);
