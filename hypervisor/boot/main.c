@@ -160,18 +160,10 @@ static bool find_file(const struct guest_config *c, const char *name, struct fil
 	return false;
 }
 
-static void print_guest_start(const struct guest *g)
-{
-	char cores[GUEST_CORES];
-
-	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
-		      g->config->memory >> 20, guest_cores(g, cores), g->engine->name,
-		      preparation_names[g->prepare]);
-}
-
 static bool try_guest(const struct guest_config *c)
 {
 	struct guest *g = &guests[guest_count];
+	char cores[GUEST_CORES];
 
 	if (!sched_choose_cpu(c->cpus)) {
 		console_print(
@@ -190,7 +182,8 @@ static bool try_guest(const struct guest_config *c)
 		return false;
 	}
 	guest_count++;
-	print_guest_start(g);
+	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", c->name, c->image, c->memory >> 20,
+		      guest_cores(g, cores), g->engine->name, preparation_names[g->prepare]);
 	return true;
 }
 

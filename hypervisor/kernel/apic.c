@@ -57,11 +57,10 @@ static void mask_local_sources(void)
 {
 	static const uint16_t lvt[] = { APIC_LVT_LINT0, APIC_LVT_ERROR, APIC_LVT_PMC,
 					APIC_LVT_THERMAL, APIC_LVT_CMCI };
-	static const uint8_t wants[] = { 2, 3, 4, 5, 6 }; /* highest entry, SDM 3A 10.4.8 */
 	unsigned highest = apic_read(APIC_VERSION) >> 16 & 0xff;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(lvt); i++)
-		if (highest >= wants[i])
+		if (highest >= i + 2) /* as many are there, SDM 3A 10.4.8 */
 			apic_write(lvt[i], LVT_MASKED);
 }
 
