@@ -96,15 +96,6 @@ void apic_send(uint32_t apic_id, uint32_t command)
 		cpu_relax();
 }
 
-void apic_start_cpu(uint32_t apic_id, uint8_t page)
-{
-	apic_send(apic_id, ICR_INIT);
-	delay_us(10000);
-	apic_send(apic_id, ICR_STARTUP | page);
-	delay_us(200);
-	apic_send(apic_id, ICR_STARTUP | page);
-}
-
 void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)
 {
 	volatile uint32_t *regs = direct(p->ioapic);

@@ -18,7 +18,9 @@ struct cpu {
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
 	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
-	struct gate_data *gate; /* writable alias */
+	uint64_t *stacks_entry; /* of GATE_STACKS in them */
+	uint64_t *gdt;		/* writable alias of our page of it, and of GATE_DATA */
+	struct gate_data *gate;
 	struct tss64 *tss;
 
 	bool attention;			  /* timers, requests or a new choice of vCPU to look at */

@@ -152,9 +152,8 @@ static bool drop_root(struct vcpu *v, gpa_t root)
 static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	assert(vector_is_guests(vector));
-	v->ring->idt[vector] = idt_template[vector];
-	if (at)
-		v->ring->idt[vector] = gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+	v->ring->idt[vector] =
+		at ? gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP) : idt_template[vector];
 }
 
 static void load(struct cpu *cpu, struct vcpu *v)
@@ -165,8 +164,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	ring_gate_page(cpu, GATE_IDT, own->idt, 0);
 	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
 	/* no flush: only guests' tables map it */
-	*cpu->ring->stacks_entry =
-		direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	*cpu->stacks_entry = direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
 	ring_load_selectors(cpu, !v->guest->board);
 	load_entries(v);
@@ -334,19 +332,9 @@ static void run(struct cpu *cpu, struct vcpu *v)
 	ring_exit(v);
 }
 
-static uint64_t *next_table(uint64_t entry)
-{
-	return direct(MPA(entry & PTE_ADDR));
-}
-
 static void start_cpu(struct cpu *cpu)
 {
-	uint64_t *pd = next_table(*(uint64_t *)direct(cpu->gate_pdpt));
-	uint64_t *stacks_pt = next_table(pd[pt_index(GATE_STACKS, 2)]);
-
 	cpu->ring = direct(memory_need(sizeof(*cpu->ring), "the ring engine"));
-	cpu->ring->stacks_entry = &stacks_pt[pt_index(GATE_STACKS, 1)];
-	cpu->ring->gdt = next_table(cpu->gate_pt[pt_index(GATE_GDT + PAGE_SIZE, 1)]);
 }
 
 /* The pages that are neither lent nor a root in use suffice for a fault, see

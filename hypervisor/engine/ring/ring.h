@@ -39,9 +39,7 @@ _Static_assert(offsetof(struct ring_vcpu, gdt_entries) == 3 * PAGE_SIZE, "not in
 
 /* Per-CPU state. */
 struct ring_cpu {
-	uint64_t *gdt;		/* writable alias of our page of it */
-	uint64_t *stacks_entry; /* of GATE_STACKS, in guests */
-	unsigned ldt_pages;	/* mapped at GATE_LDT */
+	unsigned ldt_pages; /* mapped at GATE_LDT */
 	bool sysenter_on;
 };
 
