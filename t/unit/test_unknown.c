@@ -164,7 +164,7 @@ void vcpu_request_from(struct vcpu *, uint32_t) { }
 void fpu_load(const struct vcpu *) { }
 void fpu_save(const struct vcpu *) { }
 void fpu_take_xcr0(struct vcpu *) { }
-bool fpu_set_xcr0(struct vcpu *, uint32_t, uint64_t) { return true; }
+bool fpu_xsetbv(struct vcpu *) { return true; }
 bool speculation_rdmsr(const struct vcpu *, uint32_t, uint64_t *) { return false; }
 bool speculation_wrmsr(struct vcpu *, uint32_t, uint64_t) { return false; }
 mpa_t memory_alloc(uint64_t) { return MPA(0); }

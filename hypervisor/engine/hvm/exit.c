@@ -168,14 +168,11 @@ void hvm_wrmsr(struct vcpu *v, unsigned length)
 
 void hvm_xsetbv(struct vcpu *v, unsigned length)
 {
-	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
-
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!(hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE))
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
 	else
-		hvm_finish(v, hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value),
-			   length);
+		hvm_finish(v, hvm_in_ring0(v) && fpu_xsetbv(v), length);
 }
 
 void hvm_halt(struct vcpu *v, unsigned length)
