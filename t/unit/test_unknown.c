@@ -194,7 +194,7 @@ void hvm_string(struct vcpu *, const struct hvm_port *) { }
 int hvm_pv_create_guest(struct guest *) { return 0; }
 int hvm_pv_create_vcpu(struct vcpu *) { return 0; }
 void hvm_pv_start(struct vcpu *, gpa_t) { }
-bool hvm_pv_deliver(struct vcpu *) { return true; }
+void hvm_pv_event(struct vcpu *) { }
 bool hvm_pv_in_gate(uint64_t) { return false; }
 bool hvm_pv_port(struct vcpu *) { return false; }
 void hvm_pv_use_vmcall(void) { }

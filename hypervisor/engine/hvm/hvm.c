@@ -122,8 +122,11 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 /* Injects the board's interrupt if the guest can take it, else requests an exit for when it can. */
 bool hvm_deliver(struct vcpu *v)
 {
-	if (v->hvm->gate)
-		return hvm_pv_deliver(v);
+	if (v->hvm->gate) {
+		if (__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
+			hvm_pv_event(v);
+		return v->state == VCPU_RUNNABLE;
+	}
 	bool waits = v->interrupt_waits && v->guest->board->interrupt_pending(v);
 	bool now = waits && hvm_vendor->interruptible(v);
 	int vector = now ? v->guest->board->acknowledge(v) : -1;

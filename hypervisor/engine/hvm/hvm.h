@@ -209,7 +209,7 @@ bool nested_check(struct guest *g, struct table_report *r);
 int hvm_pv_create_guest(struct guest *g);
 int hvm_pv_create_vcpu(struct vcpu *v); /* v->hvm->nested_root is then its own */
 void hvm_pv_start(struct vcpu *v, gpa_t root);
-bool hvm_pv_deliver(struct vcpu *v);
+void hvm_pv_event(struct vcpu *v); /* sends it, or notes that it is pending */
 
 void hvm_load_entries(struct vcpu *v);
 void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);

@@ -139,9 +139,8 @@ void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 	uint64_t stub = hvm_gate_places[HVM_GATE_SOFTINTS] + (vector - 32) * HVM_SOFTINT_BYTES;
 
 	v->hvm->gate->softint[vector] = at;
-	v->hvm->idt[vector] = (struct gate64){ 0 };
-	if (at)
-		v->hvm->idt[vector] = gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+	v->hvm->idt[vector] =
+		at ? gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP) : (struct gate64){ 0 };
 }
 
 void hvm_load_entries(struct vcpu *v)
@@ -201,15 +200,11 @@ void hvm_flush(struct vcpu *v, UNUSED gva_t va, UNUSED uint64_t bytes)
 	hvm_vendor->flush(v);
 }
 
-_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, rsp[0]) ==
-		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, kernel_sp),
-	       "RSP0");
-_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, ist[1]) ==
-		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, reserved),
-	       "IST 2");
-_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
-		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, fault) + 2,
-	       "I/O bitmap");
+#define TSS_AT(field)  (HVM_TSS + offsetof(struct tss64, field))
+#define PAGE_AT(field) (VENEER_VCPU_PAGE + offsetof(struct veneer_vcpu_page, field))
+_Static_assert(TSS_AT(rsp[0]) == PAGE_AT(kernel_sp), "RSP0");
+_Static_assert(TSS_AT(ist[1]) == PAGE_AT(reserved), "IST 2");
+_Static_assert(TSS_AT(io_bitmap) == PAGE_AT(fault) + 2, "I/O bitmap");
 
 /* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
  * limit, and IST 2 is half way down the entry stack. */
@@ -319,19 +314,17 @@ static bool restart_return(struct regs *r)
 	return true;
 }
 
-bool hvm_pv_deliver(struct vcpu *v)
+void hvm_pv_event(struct vcpu *v)
 {
 	const struct veneer_handlers *h = &v->handlers;
 	struct regs *r = v->regs;
 	bool kernel = (r->cs & 3) != 3;
 
-	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
-		return v->state == VCPU_RUNNABLE;
 	if (!h->event || hvm_vendor->has_event(v) ||
 	    (kernel && (v->page->irq_mask || in_gate(r->rip) || on_entry_stack(r->rsp) ||
 			restart_return(r)))) {
 		v->page->irq_pending = 1;
-		return v->state == VCPU_RUNNABLE;
+		return;
 	}
 	v->page->irq_pending = 0;
 	v->counts[COUNT_INJECTED]++;
@@ -342,7 +335,6 @@ bool hvm_pv_deliver(struct vcpu *v)
 		r->rflags |= FLAGS_IF; /* injection wants it, and nothing else looks at it */
 		hvm_vendor->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
 	}
-	return v->state == VCPU_RUNNABLE;
 }
 
 /* The instruction that is decoded here is the one that is checked and executed. If the code was
