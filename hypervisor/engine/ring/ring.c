@@ -184,14 +184,6 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
 }
 
-static void start_pv(struct vcpu *v, gpa_t root)
-{
-	load_root_later(v, pv_paging(root), true);
-	pv_gdt_start(v->pv_gdt);
-	v->regs->cs = VENEER_KERNEL_CS;
-	v->regs->ss = VENEER_KERNEL_SS;
-}
-
 static void start_legacy(struct vcpu *v)
 {
 	struct ring_vcpu *own = v->ring;
@@ -215,10 +207,14 @@ static void start(struct vcpu *v, gpa_t root)
 	own->ds = own->es = own->fs = own->gs = 0;
 	own->fs_base = own->gs_base = own->kernel_gs_base = 0;
 	own->stepping = own->warned = false;
-	if (v->guest->board)
+	if (v->guest->board) {
 		start_legacy(v);
-	else
-		start_pv(v, root);
+		return;
+	}
+	load_root_later(v, pv_paging(root), true);
+	pv_gdt_start(v->pv_gdt);
+	v->regs->cs = VENEER_KERNEL_CS;
+	v->regs->ss = VENEER_KERNEL_SS;
 }
 
 /* Makes the store that unmasks trap, or no longer trap. */
