@@ -149,7 +149,7 @@ void hvm_load_entries(struct vcpu *v)
 	uint64_t efer = v->hvm->efer & ~(uint64_t)EFER_SCE;
 
 	memcpy(d->exception, v->handlers.exception, sizeof(d->exception));
-	d->event = v->handlers.event;
+	d->exception[HVM_EVENT_VECTOR] = v->handlers.event;
 	d->syscall = v->handlers.syscall;
 	d->syscall32 = v->syscall32_entry;
 	d->sysenter = v->sysenter_entry;
