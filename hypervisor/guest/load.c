@@ -70,11 +70,10 @@ static const char *identify_kind(struct guest *g)
 {
 	uint32_t major;
 
-	if (bzimage_is(g->image.data, g->image.bytes)) {
-		g->prepare = PREPARE_STOCK;
-		g->bzimage = true;
+	g->prepare = PREPARE_STOCK;
+	g->bzimage = bzimage_is(g->image.data, g->image.bytes);
+	if (g->bzimage)
 		return NULL;
-	}
 	const char *why = elf_read(g->image.data, g->image.bytes, &g->elf);
 	if (why)
 		return why;
@@ -94,8 +93,6 @@ static const char *identify_kind(struct guest *g)
 		read_note(g, VENEER_NOTE_REWRITE, &g->rewrite, sizeof(g->rewrite));
 		g->prepare = PREPARE_REWRITTEN;
 		return check_rewrite_note(g);
-	} else {
-		g->prepare = PREPARE_STOCK;
 	}
 	return NULL;
 }
