@@ -258,18 +258,13 @@ static void put_byte_now(char c)
 }
 
 /* Everything, however long it takes. */
-static void send_text_now(void)
-{
-	while (port.at < port.used)
-		put_byte_now(port.text[port.at++]);
-}
-
 static void send_all_now(struct console_ring *r)
 {
-	send_text_now();
-	while (!is_empty(r)) {
-		compose(r);
-		send_text_now();
+	for (;; compose(r)) {
+		while (port.at < port.used)
+			put_byte_now(port.text[port.at++]);
+		if (is_empty(r))
+			return;
 	}
 }
 
