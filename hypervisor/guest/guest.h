@@ -119,7 +119,6 @@ struct vcpu {
 	uint64_t dr[4], dr6, dr7;
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
-	bool real_mode;			/* it begins there, not in protected mode */
 	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */

@@ -139,8 +139,8 @@ bool hvm_deliver(struct vcpu *v)
 	return v->state == VCPU_RUNNABLE;
 }
 
-/* As a startup IPI leaves it, Intel SDM 3A, table 9-1 and 9.4.4, but for the caches, which are on.
- */
+/* As a startup IPI leaves it, Intel SDM 3A, table 9-1, but for the caches, which are on; 9.4.4: at
+ * the beginning of a page below 1 MiB. */
 static void start_real_mode(struct vcpu *v)
 {
 	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
@@ -184,7 +184,7 @@ void hvm_start(struct vcpu *v, gpa_t root)
 	v->saved.rflags = FLAGS_ONE;
 	v->xcr0 = 1;
 	v->hvm->code.bytes = NULL;
-	if (v->real_mode)
+	if (v->id) /* the others begin by a startup IPI */
 		start_real_mode(v);
 	hvm_vendor->flush(v);
 }
