@@ -29,17 +29,15 @@ static const struct hvm_vendor vendor;
 /* 15.4: CPUID says whether it is there, VM_CR whether the firmware has locked it. */
 static const char *missing(void)
 {
-	uint32_t r[4], last;
+	uint32_t r[4];
 
-	cpuid(0x80000000, 0, r);
-	last = r[0];
-	cpuid(0x80000001, 0, r);
-	if (last < CPUID_SVM || !(r[2] & BIT(2)))
+	cpuid_if_there(0x80000001, 0, r);
+	if (!(r[2] & BIT(2)))
 		return "this processor has no AMD-V: want engine = ring";
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
 		return "AMD-V is switched off by the firmware: look for SVM in its setup, or "
 		       "want engine = ring";
-	cpuid(CPUID_SVM, 0, r);
+	cpuid_if_there(CPUID_SVM, 0, r);
 	if (!(r[3] & SVM_EDX_NP))
 		return "this processor's AMD-V has no nested paging: want engine = ring";
 	hvm_vendor = &vendor;
