@@ -263,7 +263,8 @@ static void run_guests(struct cpu *cpu)
 	static SPINLOCK(LOCK_START) lock;
 
 	spin_lock(&lock);
-	engines_start_cpu(cpu);
+	for (unsigned i = 0; i < guest_count; i++)
+		guests[i].engine->start_cpu(cpu);
 	spin_unlock(&lock);
 	sched_run(cpu);
 }

@@ -26,18 +26,3 @@ const struct engine *engine_choose(const struct guest *g, const char **why)
 	}
 	return NULL;
 }
-
-static bool in_use(const struct engine *e)
-{
-	for (unsigned i = 0; i < guest_count; i++)
-		if (guests[i].engine == e)
-			return true;
-	return false;
-}
-
-void engines_start_cpu(struct cpu *cpu)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
-		if (in_use(engines[i]))
-			engines[i]->start_cpu(cpu);
-}

@@ -39,7 +39,8 @@ struct engine {
 
 	/* The feature that this processor lacks, or NULL; no function: none. */
 	const char *(*missing)(void);
-	/* Makes this CPU ready for it. */
+	/* Makes this CPU ready for it, after all guests have been created; once, or for each guest.
+	 */
 	void (*start_cpu)(struct cpu *cpu);
 
 	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
@@ -103,8 +104,5 @@ extern const struct engine ring_engine, svm_engine, vmx_engine;
 
 /* The engine for the guest's configuration; NULL, with the reason in *why. */
 const struct engine *engine_choose(const struct guest *g, const char **why);
-
-/* Runs on each CPU after all guests have been created: prepares it for their engines. */
-void engines_start_cpu(struct cpu *cpu);
 
 #endif

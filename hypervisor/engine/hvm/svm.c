@@ -75,6 +75,8 @@ static bool create_maps(void)
 
 static void start_cpu(struct cpu *cpu)
 {
+	if (cpu->svm)
+		return;
 	cpu->svm = direct(memory_need(sizeof(*cpu->svm), "AMD-V's host state"));
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, direct_mpa(cpu->svm->save).v);

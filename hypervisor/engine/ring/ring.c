@@ -330,6 +330,8 @@ static void run(struct cpu *cpu, struct vcpu *v)
 
 static void start_cpu(struct cpu *cpu)
 {
+	if (cpu->ring)
+		return;
 	cpu->ring = direct(memory_need(sizeof(*cpu->ring), "the ring engine"));
 }
 
