@@ -39,8 +39,7 @@ struct engine {
 
 	/* The feature that this processor lacks, or NULL; no function: none. */
 	const char *(*missing)(void);
-	/* Makes this CPU ready for it, after all guests have been created; once, or for each guest.
-	 */
+	/* Makes this CPU ready for it, once there are all guests; no harm if it is already. */
 	void (*start_cpu)(struct cpu *cpu);
 
 	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */

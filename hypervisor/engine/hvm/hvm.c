@@ -139,8 +139,8 @@ bool hvm_deliver(struct vcpu *v)
 	return v->state == VCPU_RUNNABLE;
 }
 
-/* As a startup IPI leaves it, Intel SDM 3A, table 9-1, but for the caches, which are on; 9.4.4: at
- * the beginning of a page below 1 MiB. */
+/* A PC's further vCPUs begin as a startup IPI leaves them, Intel SDM 3A, table 9-1, but for the
+ * caches, which are on; 9.4.4: at the beginning of a page below 1 MiB. */
 static void start_real_mode(struct vcpu *v)
 {
 	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
@@ -155,8 +155,8 @@ static void start_real_mode(struct vcpu *v)
 	hvm_vendor->set(v, HVM_CR0, CR0_ET);
 }
 
-/* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
- * paging. */
+/* A PC's first vCPU begins as Multiboot 0.6.96, section 3.2, and Linux's 32-bit boot protocol say:
+ * flat segments, protected mode, no paging. */
 void hvm_start(struct vcpu *v, gpa_t root)
 {
 	if (v->hvm->gate) {
@@ -184,7 +184,7 @@ void hvm_start(struct vcpu *v, gpa_t root)
 	v->saved.rflags = FLAGS_ONE;
 	v->xcr0 = 1;
 	v->hvm->code.bytes = NULL;
-	if (v->id) /* the others begin by a startup IPI */
+	if (v->id)
 		start_real_mode(v);
 	hvm_vendor->flush(v);
 }

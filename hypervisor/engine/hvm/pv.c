@@ -69,9 +69,9 @@ static uint64_t page_rights(uint64_t va)
 	return va == GATE_VCPU_PAGE ? rights : rights & ~PTE_W;
 }
 
-/* The gate area in the guest's tables, the same for all its vCPUs. The kernel's own segments are
- * next to the guest's descriptor table. */
-static bool create_gate(struct guest *g)
+/* The identity map, and the gate area in the guest's tables: the same for all its vCPUs. The
+ * kernel's own segments are next to the guest's descriptor table. */
+int hvm_pv_create_guest(struct guest *g)
 {
 	uint64_t *pdpt = table_page(g, HVM_GATE_PDPT);
 	uint64_t *pd = table_page(g, HVM_GATE_PD);
@@ -80,8 +80,8 @@ static bool create_gate(struct guest *g)
 	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
 					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
 
-	if (!pdpt || !pd || !pt || !gdt)
-		return false;
+	if (!create_identity(g) || !pdpt || !pd || !pt || !gdt)
+		return -ENOMEM;
 	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
 	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
 	pdpt[0] = HVM_GATE_PD | TABLE;
@@ -94,15 +94,10 @@ static bool create_gate(struct guest *g)
 		pt[pt_index(va, 1)] = gate_gpa(va).v | (LEAF & ~PTE_W);
 		if (!nested_map(g, g->nested_root, gate_gpa(va),
 				MPA(LINKER_VALUE(hvm_gate_phys) + at), false))
-			return false;
+			return -ENOMEM;
 	}
-	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL),
-			  MPA(LINKER_VALUE(hvm_hypercall_phys)), false);
-}
-
-int hvm_pv_create_guest(struct guest *g)
-{
-	return create_identity(g) && create_gate(g) ? 0 : -ENOMEM;
+	mpa_t calls = MPA(LINKER_VALUE(hvm_hypercall_phys));
+	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0 : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for

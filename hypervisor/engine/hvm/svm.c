@@ -88,9 +88,16 @@ static void start_cpu(struct cpu *cpu)
  * breakpoint, and VMRUN does not. */
 #define DR_WRITES (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(7))
 
-/* INTR and NMI are the machine's; the instructions of AMD-V itself do not exist for the guest. */
-static void set_intercepts(struct vmcb_control *c)
+/* Resets the VMCB for a vCPU that begins: nothing is pending, and nothing is cached by the
+ * processor. After a shutdown all of it is undefined (15.14.3). */
+static void start(struct vcpu *v, gpa_t root)
 {
+	struct vmcb *b = &v->svm->vmcb;
+	struct vmcb_control *c = &b->control;
+
+	memset(b, 0, sizeof(*b));
+	v->svm->vmcb_at = direct_mpa(b);
+	/* INTR and NMI are the machine's; AMD-V's own instructions do not exist for the guest */
 	c->exception_bitmap = HVM_EXCEPTIONS;
 	c->cr_write = BIT(4);
 	c->dr_write = DR_WRITES;
@@ -101,18 +108,6 @@ static void set_intercepts(struct vmcb_control *c)
 			SVM_INTERCEPT1_SHUTDOWN;
 	c->intercept2 = SVM_INTERCEPT2_SVM | SVM_INTERCEPT2_WBINVD | SVM_INTERCEPT2_MONITOR |
 			SVM_INTERCEPT2_MWAIT | SVM_INTERCEPT2_XSETBV | SVM_INTERCEPT2_RDPRU;
-}
-
-/* Resets the VMCB for a vCPU that begins: nothing is pending, and nothing is cached by the
- * processor. After a shutdown all of it is undefined (15.14.3). */
-static void start(struct vcpu *v, gpa_t root)
-{
-	struct vmcb *b = &v->svm->vmcb;
-	struct vmcb_control *c = &b->control;
-
-	memset(b, 0, sizeof(*b));
-	v->svm->vmcb_at = direct_mpa(b);
-	set_intercepts(c);
 	c->iopm_base = iopm.v;
 	c->msrpm_base = msrpm.v;
 	c->asid = v->hvm->asid;
