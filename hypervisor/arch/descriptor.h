@@ -71,6 +71,14 @@ static inline unsigned desc_type(uint64_t d)
 	return (d >> 40) & 15;
 }
 
+/* A TSS or an LDT: 16 bytes */
+static inline void desc_system(uint64_t d[2], unsigned type, uint64_t base, uint32_t limit)
+{
+	d[0] = limit | (base & 0xffffff) << 16 | (uint64_t)type << 40 | DESC_P |
+	       (base >> 24 & 0xff) << 56;
+	d[1] = base >> 32;
+}
+
 /* 64-bit IDT gate */
 struct gate64 {
 	uint16_t offset_low;

@@ -160,18 +160,10 @@ static bool find_file(const struct guest_config *c, const char *name, struct fil
 	return false;
 }
 
-static void print_guest_start(const struct guest *g)
-{
-	char cores[GUEST_CORES];
-
-	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", g->config->name, g->config->image,
-		      g->config->memory >> 20, guest_cores(g, cores), g->engine->name,
-		      preparation_names[g->image.prepare]);
-}
-
 static bool try_guest(const struct guest_config *c)
 {
 	struct guest *g = &guests[guest_count];
+	char cores[GUEST_CORES];
 
 	if (!sched_choose_cpu(c->cpus)) {
 		console_print(
@@ -190,7 +182,8 @@ static bool try_guest(const struct guest_config *c)
 		return false;
 	}
 	guest_count++;
-	print_guest_start(g);
+	console_print("%s: %s, %lu MiB, core %s, engine %s, %s", c->name, c->image, c->memory >> 20,
+		      guest_cores(g, cores), g->engine->name, preparation_names[g->image.prepare]);
 	return true;
 }
 
@@ -270,7 +263,8 @@ static void run_guests(struct cpu *cpu)
 	static SPINLOCK(LOCK_START) lock;
 
 	spin_lock(&lock);
-	engines_start_cpu(cpu);
+	for (unsigned i = 0; i < guest_count; i++)
+		guests[i].engine->start_cpu(cpu);
 	spin_unlock(&lock);
 	sched_run(cpu);
 }
@@ -295,7 +289,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	if (!guest_count)
 		refuse_boot("no guest can be started");
 	speculation_warn_of_threads();
-	console_take_input(monitor_input);
+	console_input = monitor_input;
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	hv_tables_seal();

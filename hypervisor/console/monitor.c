@@ -31,21 +31,16 @@ static const char *state_name(const struct guest *g)
 							    : names[state];
 }
 
-static void print_guest(const struct guest *g)
+static void command_list(void)
 {
 	char cores[GUEST_CORES];
 
-	console_print_list(g->id + 1 < guest_count,
-			   "%c%u %-16s %-8s core %s, %lu MiB, %s, ran %lu ms",
-			   chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
-			   guest_cores(g, cores), g->mmu.memory_bytes >> 20,
-			   preparation_names[g->image.prepare], ns_from_tsc(guest_ran(g)) / 1000000);
-}
-
-static void command_list(void)
-{
-	for (unsigned i = 0; i < guest_count; i++)
-		print_guest(&guests[i]);
+	for (const struct guest *g = guests; g < &guests[guest_count]; g++)
+		console_print_list(
+			g->id + 1 < guest_count, "%c%u %-16s %-8s core %s, %lu MiB, %s, ran %lu ms",
+			chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
+			guest_cores(g, cores), g->mmu.memory_bytes >> 20,
+			preparation_names[g->image.prepare], ns_from_tsc(guest_ran(g)) / 1000000);
 }
 
 /* Scripts parse this output. Under ring a guest has no tables before it begins or while it is

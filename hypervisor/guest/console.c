@@ -157,34 +157,23 @@ static bool in_escape(struct guest *g, char c)
 	return g->escape;
 }
 
-/* A backspace deletes what the guest has printed on this line, but never the name at its
- * beginning. */
-static void take_back(struct guest *g)
-{
-	if (g->line_used)
-		g->line_used--;
-	g->line_kept = MIN(g->line_kept, g->line_used);
-}
-
 bool console_guest_put(struct guest *g, char c)
 {
 	if (c == '\r' || !c || in_escape(g, c))
 		return true;
+	/* deletes what the guest has printed on this line, but never the name at its beginning */
 	if (c == '\b') {
-		take_back(g);
+		g->line_used -= g->line_used > 0;
+		g->line_kept = MIN(g->line_kept, g->line_used);
 		return true;
 	}
 	if (!g->line_used)
 		take_counts(g, true);
-	if (c == '\n') {
-		end_line(g);
-		return console_guest_room(g);
-	}
 	/* nor may it look like another's line */
-	if (((unsigned char)c < ' ' && c != '\t') || (unsigned char)c >= 0x7f)
-		c = '?';
-	g->line[g->line_used++] = c;
-	if (g->line_used == sizeof(g->line) - 1)
+	bool printable = ((unsigned char)c >= ' ' && (unsigned char)c < 0x7f) || c == '\t';
+	if (c != '\n')
+		g->line[g->line_used++] = printable ? c : '?';
+	if (c == '\n' || g->line_used == sizeof(g->line) - 1)
 		end_line(g);
 	return console_guest_room(g);
 }

@@ -25,8 +25,8 @@ static void print_place(struct vcpu *v, const char *before, const char *behind)
 	console_guest_notice(
 		v->guest,
 		"%srip %04lx:%016lx rflags %08x cpl %u %s 0x%lx error %lx, %u-bit code%s%s", before,
-		r->cs, r->rip, e->flags(v), (unsigned)(r->cs & 3), e->reason, r->vector, r->error,
-		e->code_bits(v), text, behind);
+		r->cs, r->rip, e->flags ? e->flags(v) : (uint32_t)r->rflags, (unsigned)(r->cs & 3),
+		e->reason, r->vector, r->error, e->code_bits(v), text, behind);
 }
 
 void vcpu_dump(struct vcpu *v)

@@ -18,25 +18,10 @@ const struct engine *engine_choose(const struct guest *g, const char **why)
 		if (choice != ENGINE_AUTO && strcmp(e->name, engine_names[choice]))
 			continue;
 		*why = e->missing ? e->missing() : NULL;
-		if (!*why && e->refuses)
-			*why = e->refuses(g);
+		if (!*why && e->kernel_ring)
+			*why = image_not_in_ring1(&g->image, g->vcpus);
 		if (!*why)
 			return e;
 	}
 	return NULL;
-}
-
-static bool in_use(const struct engine *e)
-{
-	for (unsigned i = 0; i < guest_count; i++)
-		if (guests[i].engine == e)
-			return true;
-	return false;
-}
-
-void engines_start_cpu(struct cpu *cpu)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(engines); i++)
-		if (engines[i]->start_cpu && in_use(engines[i]))
-			engines[i]->start_cpu(cpu);
 }

@@ -39,9 +39,7 @@ struct engine {
 
 	/* The feature that this processor lacks, or NULL; no function: none. */
 	const char *(*missing)(void);
-	/* Why it cannot run this guest, or NULL; no function: it can run every guest. */
-	const char *(*refuses)(const struct guest *g);
-	/* Makes this CPU ready for it; NULL: nothing to do. */
+	/* Makes this CPU ready for it, once there are all guests; no harm if it is already. */
 	void (*start_cpu)(struct cpu *cpu);
 
 	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
@@ -78,13 +76,14 @@ struct engine {
 	 * v->legacy, v->mmu and, of CR2, v->page. NULL: they are there. */
 	void (*gather)(struct vcpu *v);
 
-	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), the flags as the guest
-	 * sees them, and faults sent to the guest. */
-	uint64_t (*segment_base)(const struct vcpu *v, unsigned seg);
-	/* Whether a segment's limit and rights let bytes at an offset be read or written; NULL:
-	 * they do. */
-	bool (*segment_holds)(const struct vcpu *v, unsigned seg, const struct span *s);
+	/* The flags as the guest sees them; NULL: the processor's. */
 	uint32_t (*flags)(const struct vcpu *v);
+
+	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), and faults sent to the
+	 * guest. */
+	uint64_t (*segment_base)(const struct vcpu *v, unsigned seg);
+	/* Whether a segment's limit and rights let bytes at an offset be read or written. */
+	bool (*segment_holds)(const struct vcpu *v, unsigned seg, const struct span *s);
 	void (*exception)(struct vcpu *v, unsigned vector, int64_t error);
 	void (*page_fault)(struct vcpu *v, gva_t va, unsigned error);
 
@@ -104,8 +103,5 @@ extern const struct engine ring_engine, svm_engine, vmx_engine;
 
 /* The engine for the guest's configuration; NULL, with the reason in *why. */
 const struct engine *engine_choose(const struct guest *g, const char **why);
-
-/* Runs on each CPU after all guests have been created: prepares it for their engines. */
-void engines_start_cpu(struct cpu *cpu);
 
 #endif

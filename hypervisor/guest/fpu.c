@@ -70,9 +70,11 @@ void fpu_take_xcr0(struct vcpu *v)
 	xsetbv(0, v->xcr0);
 }
 
-bool fpu_set_xcr0(struct vcpu *v, uint32_t n, uint64_t value)
+bool fpu_xsetbv(struct vcpu *v)
 {
-	if (!cpu_features.xsave || n || !xcr0_is_good(value))
+	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+
+	if (!cpu_features.xsave || (uint32_t)v->regs->rcx || !xcr0_is_good(value))
 		return false;
 	v->xcr0 = value;
 	xsetbv(0, value);

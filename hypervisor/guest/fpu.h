@@ -13,7 +13,8 @@ void fpu_load(const struct vcpu *v);
 /* While it is loaded: saves what the guest has set without an exit. */
 void fpu_take_xcr0(struct vcpu *v);
 
-/* A guest's XSETBV: false for a value that the processor would refuse, SDM 1 section 13.3. */
-bool fpu_set_xcr0(struct vcpu *v, uint32_t n, uint64_t value);
+/* A guest's XSETBV, of ECX and EDX:EAX: false for what the processor would refuse, SDM 1 section
+ * 13.3. */
+bool fpu_xsetbv(struct vcpu *v);
 
 #endif

@@ -152,13 +152,10 @@ void vcpu_begin(struct vcpu *v)
 	    (__atomic_load_n(&v->requests, __ATOMIC_ACQUIRE) & REQUEST_INIT))
 		return;
 	vcpu_unload(v);
-	if (v->guest->board) { /* Intel SDM 3A, 9.4.4: at the beginning of a page below 1 MiB */
-		v->real_mode = true;
+	if (v->guest->board)
 		vcpu_start_at(v, &(struct regs){ 0 }, GPA(~0ull), 0);
-		v->real_mode = false;
-	} else {
+	else
 		begin_pv(v);
-	}
 	/* in this order: until it runs, nobody else may start it */
 	__atomic_store_n(&v->state, VCPU_RUNNABLE, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->starting, 0, __ATOMIC_RELEASE);

@@ -119,7 +119,6 @@ struct vcpu {
 	uint64_t dr[4], dr6, dr7;
 	struct veneer_vcpu_start start; /* for REQUEST_START */
 	uint8_t startup;		/* the same, of a PC: a page number */
-	bool real_mode;			/* it begins there, not in protected mode */
 	bool interrupt_waits;		/* the board may have one; written under its lock */
 
 	struct timer timer; /* PV timer */
@@ -158,9 +157,9 @@ struct guest {
 	const struct engine *engine;
 	unsigned id;
 	struct mmu mmu;
-	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
-	uint64_t overhead;     /* bytes of hypervisor memory for it */
-	struct vcpu *vcpu;     /* array */
+	mpa_t nested_root; /* hardware virtualization: of the tables that its vCPUs begin with */
+	uint64_t overhead; /* bytes of hypervisor memory for it */
+	struct vcpu *vcpu; /* array */
 	unsigned vcpus;
 	SPINLOCK(LOCK_PHASE) phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
@@ -273,7 +272,6 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 #define LEGACY_CS 0x10
 #define LEGACY_DS 0x18
 void vcpu_park(struct vcpu *v);
-void vcpu_stop(struct vcpu *v);					      /* by its own wish */
 int guest_input_take(struct guest *g);				      /* a byte, or -EAGAIN */
 uint32_t guest_input_read(struct guest *g, void *to, uint64_t bytes); /* how many there were */
 bool guest_input_waits(const struct guest *g);

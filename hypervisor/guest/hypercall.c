@@ -45,19 +45,12 @@ static int64_t hc_console_write(struct vcpu *v, struct regs *r)
 
 static int64_t hc_console_read(struct vcpu *v, struct regs *r)
 {
-	uint64_t total = MIN(r->rsi, (uint64_t)INPUT_BYTES), done = 0;
+	char buffer[INPUT_BYTES];
+	uint32_t n = guest_input_read(v->guest, buffer, MIN(r->rsi, sizeof(buffer)));
 
-	while (done < total) {
-		char buffer[64];
-		uint64_t n = guest_input_read(v->guest, buffer, MIN(total - done, sizeof(buffer)));
-
-		if (!n)
-			break;
-		if (mmu_write(&v->mmu, GVA(r->rdi + done), buffer, n, 0, NULL))
-			return -EFAULT;
-		done += n;
-	}
-	return (int64_t)done;
+	if (n && mmu_write(&v->mmu, GVA(r->rdi), buffer, n, 0, NULL))
+		return -EFAULT;
+	return n;
 }
 
 static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
@@ -232,7 +225,10 @@ static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
 
 static int64_t hc_vcpu_stop(struct vcpu *v, UNUSED struct regs *r)
 {
-	vcpu_stop(v);
+	v->state = VCPU_STOPPED;
+	timer_cancel(v->cpu, &v->timer);
+	if (!__atomic_sub_fetch(&v->guest->started, 1, __ATOMIC_ACQ_REL))
+		guest_end(v->guest, -1, "all its vCPUs have stopped");
 	return 0;
 }
 

@@ -246,16 +246,6 @@ void guest_end(struct guest *g, int exit_code, const char *how)
 		machine_off();
 }
 
-void vcpu_stop(struct vcpu *v)
-{
-	struct guest *g = v->guest;
-
-	v->state = VCPU_STOPPED;
-	timer_cancel(v->cpu, &v->timer);
-	if (!__atomic_sub_fetch(&g->started, 1, __ATOMIC_ACQ_REL))
-		guest_end(g, -1, "all its vCPUs have stopped");
-}
-
 #define RESTARTS_MAX 100 /* a guest that crashes at once must not fill the console for ever */
 
 void guest_crash(struct guest *g, const char *fmt, ...)

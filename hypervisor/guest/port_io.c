@@ -27,21 +27,6 @@ bool port_io_permitted(struct vcpu *v, const struct insn *i)
 	return !(bits >> port % 8 & ((1u << i->width) - 1));
 }
 
-static uint32_t port_in(struct vcpu *v, uint16_t port, unsigned width)
-{
-	const struct board *b = v->guest->board;
-
-	return b ? b->in(v, port, width) : ~0u;
-}
-
-static void port_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value)
-{
-	const struct board *b = v->guest->board;
-
-	if (b)
-		b->out(v, port, width, value);
-}
-
 /* Bytes at one exit; then the core may be interrupted. Each is a register of a device's and takes
  * up to 900 instructions, the exit itself 1 300. */
 #define STRING_BYTES 4
@@ -85,6 +70,7 @@ static void advance(const struct insn *i, uint64_t *reg, int64_t by)
 
 HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
 {
+	const struct board *b = v->guest->board;
 	struct regs *r = v->regs;
 	uint64_t *index = in ? &r->rdi : &r->rsi;
 	int64_t by = r->rflags & FLAGS_DF ? -(int64_t)i->width : i->width;
@@ -102,13 +88,14 @@ HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bo
 		if (!string_address(v, i, *index, &at))
 			return JUMPED;
 		if (in) {
-			value = port_in(v, port, i->width);
+			value = b ? b->in(v, port, i->width) : ~0u;
 			if (!operand_store(v, at, &value, i->width))
 				return JUMPED;
 		} else {
 			if (!operand_load(v, at, &value, i->width))
 				return JUMPED;
-			port_out(v, port, i->width, value);
+			if (b)
+				b->out(v, port, i->width, value);
 		}
 		advance(i, index, by);
 		if (!(i->flags & INSN_REP))
@@ -121,12 +108,15 @@ HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bo
 HOT_FRAME enum outcome port_io(struct vcpu *v, const struct insn *i)
 {
 	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
+	const struct board *b = v->guest->board;
 	uint16_t port = port_number(v, i);
 
 	v->counts[COUNT_IO]++;
-	switch (i->op) {
-	case INSN_IN: operand_set_register(v, 0, port_in(v, port, i->width), i->width); return DONE;
-	case INSN_OUT: port_out(v, port, i->width, (uint32_t)(v->regs->rax & mask)); return DONE;
-	default: return string_io(v, i, i->op == INSN_INS);
-	}
+	if (i->op == INSN_IN)
+		operand_set_register(v, 0, b ? b->in(v, port, i->width) : ~0u, i->width);
+	else if (i->op != INSN_OUT)
+		return string_io(v, i, i->op == INSN_INS);
+	else if (b)
+		b->out(v, port, i->width, (uint32_t)(v->regs->rax & mask));
+	return DONE;
 }

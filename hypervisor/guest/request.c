@@ -64,14 +64,6 @@ void request_at_once(struct vcpu *v)
 		guest_end(v->guest, 0, "stopped from the monitor");
 }
 
-static void input(struct guest *g)
-{
-	if (g->board)
-		g->board->input(g);
-	else
-		vcpu_event(g->vcpu, VENEER_EVENT_CONSOLE);
-}
-
 void request_in_share(struct vcpu *v)
 {
 	const struct board *b = v->guest->board;
@@ -97,8 +89,10 @@ void request_in_share(struct vcpu *v)
 		return;
 	if ((r & REQUEST_ROOM) && b)
 		b->room(v->guest);
-	if (r & REQUEST_INPUT)
-		input(v->guest);
+	if ((r & REQUEST_INPUT) && b)
+		b->input(v->guest);
+	else if (r & REQUEST_INPUT)
+		vcpu_event(v, VENEER_EVENT_CONSOLE);
 	if (v->guest->devices)
 		v->guest->devices->work(v->guest);
 }

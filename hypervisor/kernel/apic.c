@@ -57,11 +57,10 @@ static void mask_local_sources(void)
 {
 	static const uint16_t lvt[] = { APIC_LVT_LINT0, APIC_LVT_ERROR, APIC_LVT_PMC,
 					APIC_LVT_THERMAL, APIC_LVT_CMCI };
-	static const uint8_t wants[] = { 2, 3, 4, 5, 6 }; /* highest entry, SDM 3A 10.4.8 */
 	unsigned highest = apic_read(APIC_VERSION) >> 16 & 0xff;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(lvt); i++)
-		if (highest >= wants[i])
+		if (highest >= i + 2) /* as many are there, SDM 3A 10.4.8 */
 			apic_write(lvt[i], LVT_MASKED);
 }
 
@@ -95,15 +94,6 @@ void apic_send(uint32_t apic_id, uint32_t command)
 	apic_write(APIC_ICR_LOW, command);
 	while (apic_read(APIC_ICR_LOW) & ICR_PENDING)
 		cpu_relax();
-}
-
-void apic_start_cpu(uint32_t apic_id, uint8_t page)
-{
-	apic_send(apic_id, ICR_INIT);
-	delay_us(10000);
-	apic_send(apic_id, ICR_STARTUP | page);
-	delay_us(200);
-	apic_send(apic_id, ICR_STARTUP | page);
 }
 
 void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)

@@ -16,7 +16,6 @@ void apic_timer_set(uint64_t ticks_of_tsc); /* one shot, VECTOR_TIMER; 0 stops i
 #define ICR_INIT    0x4500
 #define ICR_STARTUP 0x4600
 void apic_send(uint32_t apic_id, uint32_t command);
-void apic_start_cpu(uint32_t apic_id, uint8_t page); /* INIT, SIPI, SIPI */
 /* Routes the only device interrupt that the hypervisor uses; all other pins are masked. */
 void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint32_t apic_id);
 

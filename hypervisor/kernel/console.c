@@ -46,20 +46,13 @@ void console_init(void)
 	console_ring_init(&own, CONSOLE_RINGS - 1, "veneer");
 }
 
-static void (*take_input)(uint8_t byte);
+void (*console_input)(uint8_t byte);
 
-/* Bytes have arrived. */
-static void console_interrupt(void)
+void console_interrupt(void)
 {
 	/* bounded: a port that is not there reads as ones for ever */
 	for (unsigned i = 0; i < 256 && (inb(COM1 + UART_LSR) & LSR_READY); i++)
-		take_input(inb(COM1));
-}
-
-void console_take_input(void (*input)(uint8_t byte))
-{
-	take_input = input;
-	interrupt_register(VECTOR_CONSOLE, console_interrupt);
+		console_input(inb(COM1));
 }
 
 static bool port_is_empty(void)
@@ -265,18 +258,13 @@ static void put_byte_now(char c)
 }
 
 /* Everything, however long it takes. */
-static void send_text_now(void)
-{
-	while (port.at < port.used)
-		put_byte_now(port.text[port.at++]);
-}
-
 static void send_all_now(struct console_ring *r)
 {
-	send_text_now();
-	while (!is_empty(r)) {
-		compose(r);
-		send_text_now();
+	for (;; compose(r)) {
+		while (port.at < port.used)
+			put_byte_now(port.text[port.at++]);
+		if (is_empty(r))
+			return;
 	}
 }
 

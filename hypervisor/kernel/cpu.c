@@ -96,17 +96,6 @@ static void fill_idt_template(void)
 	idt_template = idt;
 }
 
-static void fill_gdt(uint64_t *gdt)
-{
-	uint64_t tss = GATE_TSS;
-
-	gdt[0] = DESC_CODE64(0);
-	gdt[1] = DESC_DATA(0);
-	gdt[2] = (sizeof(struct tss64) - 1) | (tss & 0xffffff) << 16 |
-		 (uint64_t)DESC_TYPE_TSS32 << 40 | DESC_P | (tss >> 24 & 0xff) << 56;
-	gdt[3] = tss >> 32;
-}
-
 void cpu_prepare(struct cpu *cpu)
 {
 	mpa_t tss = alloc(3 * PAGE_SIZE), gdt = alloc(PAGE_SIZE), data = alloc(PAGE_SIZE), own;
@@ -115,7 +104,7 @@ void cpu_prepare(struct cpu *cpu)
 	if (!idt_template)
 		fill_idt_template();
 	cpu->gate_pt = direct(alloc(PAGE_SIZE));
-	gate_tables(cpu, &cpu->gate_pdpt);
+	cpu->stacks_entry = gate_tables(cpu, &cpu->gate_pdpt);
 	*gate_tables(cpu, &own) = alloc(PAGE_SIZE).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 
 	for (uint64_t at = 0; at < text_bytes; at += PAGE_SIZE)
@@ -128,7 +117,11 @@ void cpu_prepare(struct cpu *cpu)
 	gate_map(cpu, GATE_GDT + PAGE_SIZE, gdt, PTE_NX);
 	gate_map(cpu, GATE_DATA, data, PTE_NX);
 
-	fill_gdt(direct(gdt));
+	cpu->gdt = direct(gdt);
+	cpu->gdt[SEL_OWN(SEL_HV_CS)] = DESC_CODE64(0);
+	cpu->gdt[SEL_OWN(SEL_HV_SS)] = DESC_DATA(0);
+	desc_system(&cpu->gdt[SEL_OWN(SEL_TSS)], DESC_TYPE_TSS32, GATE_TSS,
+		    sizeof(struct tss64) - 1);
 	cpu->tss = direct(tss);
 	cpu->tss->rsp[0] = GATE_STACKS + GATE_ENTRY_STACK_TOP;
 	cpu->tss->rsp[1] = VENEER_ENTRY_STACK_TOP;
@@ -248,7 +241,11 @@ static void start_one(struct cpu *cpu, mpa_t page)
 	memcpy(code + (ap_start_stack - ap_start), &cpu->stack_top, 8);
 	memcpy(code + (ap_start_root - ap_start), &cpu->root.v, 8);
 	memcpy(code + (ap_start_cpu - ap_start), &cpu, 8);
-	apic_start_cpu(cpu->apic_id, (uint8_t)(page.v >> PAGE_SHIFT));
+	apic_send(cpu->apic_id, ICR_INIT);
+	delay_us(10000);
+	apic_send(cpu->apic_id, ICR_STARTUP | (uint32_t)(page.v >> PAGE_SHIFT));
+	delay_us(200);
+	apic_send(cpu->apic_id, ICR_STARTUP | (uint32_t)(page.v >> PAGE_SHIFT));
 	for (unsigned i = 0; i < 10000 && !__atomic_load_n(&cpu->online, __ATOMIC_ACQUIRE); i++)
 		delay_us(100);
 	if (!cpu->online)

@@ -18,7 +18,9 @@ struct cpu {
 	mpa_t root;		/* the hypervisor's page table on this CPU */
 	mpa_t gate_pdpt;	/* of the gate area in guests */
 	uint64_t *gate_pt;	/* entries of the gate area's first 2 MiB */
-	struct gate_data *gate; /* writable alias */
+	uint64_t *stacks_entry; /* of GATE_STACKS in them */
+	uint64_t *gdt;		/* writable alias of our page of it, and of GATE_DATA */
+	struct gate_data *gate;
 	struct tss64 *tss;
 
 	bool attention;			  /* timers, requests or a new choice of vCPU to look at */
@@ -96,10 +98,8 @@ void cpus_go(void (*run)(struct cpu *cpu)); /* all guests have been created; run
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
 
-/* Handles an interrupt of the machine (vector 32 and up). Each vector has one handler, registered
- * before the first guest runs. */
+/* Handles an interrupt of the machine (vector 32 and up). */
 void interrupt_handle(unsigned vector);
-void interrupt_register(unsigned vector, void (*handler)(void));
 
 /* Checks the page tables of all CPUs (kernel/tables.h) and prints the result in one line. */
 void cpus_check_tables(void);

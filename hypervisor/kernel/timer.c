@@ -19,8 +19,8 @@ void timer_cancel(struct cpu *cpu, struct timer *t)
 {
 	if (!t->armed)
 		return;
-	if (!remove_from(&cpu->timers, t))
-		remove_from(&cpu->timers_put_off, t);
+	if (!remove_from(&cpu->timers_put_off, t))
+		remove_from(&cpu->timers, t);
 	t->armed = false;
 	cpu->timer_changed = true;
 }
@@ -66,14 +66,8 @@ bool timers_run(struct cpu *cpu)
 
 void timers_resume(struct cpu *cpu)
 {
-	struct timer *list = cpu->timers_put_off;
+	struct timer *t;
 
-	cpu->timers_put_off = NULL;
-	while (list) {
-		struct timer *t = list;
-
-		list = t->next;
-		t->armed = false;
+	while ((t = cpu->timers_put_off))
 		timer_set(cpu, t, t->deadline);
-	}
 }

@@ -150,30 +150,30 @@ static const char *set_value(const struct key *k, void *field, char *s)
 
 _Static_assert(CPUS_MAX == 16 && VCPUS_MAX == 8, "bits of a mask, and the words of keys");
 
-#define FIELD(name) offsetof(struct guest_config, name), sizeof(((struct guest_config *)0)->name)
+#define FIELD(name) \
+	.at = offsetof(struct guest_config, name), .size = sizeof(((struct guest_config *)0)->name)
 
 /* Keys of [machine], then of a guest */
 static const struct key keys[] = {
 	{ "mitigations",
 	  "want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, "
 	  "spec-ctrl",
-	  MEASURES, offsetof(struct config, mitigations), 0, 0, 0, mitigation_names },
+	  MEASURES, .at = offsetof(struct config, mitigations), .choices = mitigation_names },
 #define MACHINE_KEYS 1
-	{ "image", "name too long", TEXT, FIELD(image), 0, 0, NULL },
-	{ "module", "name too long", TEXT, FIELD(module), 0, 0, NULL },
-	{ "cmdline", "text too long", TEXT, FIELD(cmdline), 0, 0, NULL },
-	{ "count-at", "text too long", TEXT, FIELD(count_at), 0, 0, NULL },
-	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory), 0, 0,
-	  NULL },
-	{ "vcpus", "want 1 to 8", NUMBER, FIELD(vcpus), 1, VCPUS_MAX, NULL },
-	{ "cpus", "want cores 0 to 15, as 1 or 0,2-3", CPUS, FIELD(cpus), 0, 0, NULL },
-	{ "share", "want a percentage, 1 to 100", NUMBER, FIELD(share), 1, 100, NULL },
-	{ "engine", "want ring, vmx, svm or auto", CHOICE, FIELD(engine), 0, 0, engine_names },
-	{ "prepare", "want pv, rewritten or stock", CHOICE, FIELD(prepare), PREPARE_PV, 0,
-	  preparation_names },
-	{ "on-crash", "want stop or restart", CHOICE, FIELD(on_crash), 0, 0, crash_names },
-	{ "optional", "want yes or no", CHOICE, FIELD(optional), 0, 0, yes_no },
-	{ "device", "want virtio-console", CHOICE, 0, 0, 0, 0, device_names },
+	{ "image", "name too long", TEXT, FIELD(image) },
+	{ "module", "name too long", TEXT, FIELD(module) },
+	{ "cmdline", "text too long", TEXT, FIELD(cmdline) },
+	{ "count-at", "text too long", TEXT, FIELD(count_at) },
+	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory) },
+	{ "vcpus", "want 1 to 8", NUMBER, FIELD(vcpus), 1, VCPUS_MAX },
+	{ "cpus", "want cores 0 to 15, as 1 or 0,2-3", CPUS, FIELD(cpus) },
+	{ "share", "want a percentage, 1 to 100", NUMBER, FIELD(share), 1, 100 },
+	{ "engine", "want ring, vmx, svm or auto", CHOICE, FIELD(engine), .choices = engine_names },
+	{ "prepare", "want pv, rewritten or stock", CHOICE, FIELD(prepare), .lowest = PREPARE_PV,
+	  .choices = preparation_names },
+	{ "on-crash", "want stop or restart", CHOICE, FIELD(on_crash), .choices = crash_names },
+	{ "optional", "want yes or no", CHOICE, FIELD(optional), .choices = yes_no },
+	{ "device", "want virtio-console", CHOICE, .choices = device_names },
 };
 
 struct parser {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc/i8259.h"
 
-#include "pc/bus.h"
-
 #define SLAVE_IRQ 2
 
 void pic_reset(struct pic *p)
@@ -101,13 +99,14 @@ unsigned pic_acknowledge(struct pic *p)
 	return vector;
 }
 
-uint8_t pic_read(struct pic *p, uint16_t port)
+uint64_t pic_read(void *device, struct bus_access a)
 {
-	struct pic_chip *c = &p->chip[port >> 7 & 1];
+	struct pic *p = device;
+	struct pic_chip *c = &p->chip[a.at >> 7 & 1];
 
-	if (port == 0x4d0 || port == 0x4d1)
-		return p->chip[port & 1].elcr;
-	if (port & 1)
+	if (a.at == 0x4d0 || a.at == 0x4d1)
+		return p->chip[a.at & 1].elcr;
+	if (a.at & 1)
 		return c->imr;
 	if (c->poll) {
 		unsigned irq = requesting(c, c == p->chip);
@@ -176,31 +175,23 @@ static void write_data(struct pic_chip *c, uint8_t v)
 	}
 }
 
-void pic_write(struct pic *p, uint16_t port, uint8_t value)
+void pic_write(void *device, struct bus_access a, uint64_t value)
 {
-	struct pic_chip *c = &p->chip[port >> 7 & 1];
+	struct pic *p = device;
+	struct pic_chip *c = &p->chip[a.at >> 7 & 1];
+	uint8_t v = (uint8_t)value;
 
-	if (port == 0x4d0 || port == 0x4d1)
-		p->chip[port & 1].elcr = value & (port & 1 ? 0xde : 0xf8);
-	else if (port & 1)
-		write_data(c, value);
-	else if (value & 0x10)
-		write_icw1(c, value);
-	else if (value & 8)
-		write_ocw3(c, value);
+	if (a.at == 0x4d0 || a.at == 0x4d1)
+		p->chip[a.at & 1].elcr = v & (a.at & 1 ? 0xde : 0xf8);
+	else if (a.at & 1)
+		write_data(c, v);
+	else if (v & 0x10)
+		write_icw1(c, v);
+	else if (v & 8)
+		write_ocw3(c, v);
 	else
-		write_ocw2(c, value);
+		write_ocw2(c, v);
 	update(p);
-}
-
-static uint64_t in(void *device, struct bus_access a)
-{
-	return pic_read(device, (uint16_t)a.at);
-}
-
-static void out(void *device, struct bus_access a, uint64_t value)
-{
-	pic_write(device, (uint16_t)a.at, (uint8_t)value);
 }
 
 static void reset(void *device)
@@ -210,7 +201,7 @@ static void reset(void *device)
 
 void pic_attach(struct pic *p, struct bus *b)
 {
-	static const struct bus_functions functions = { in, out, 1 };
+	static const struct bus_functions functions = { pic_read, pic_write, 1 };
 
 	bus_add_ports(b, 0x20, 2, &functions, p);
 	bus_add_ports(b, 0xa0, 2, &functions, p);

@@ -3,9 +3,7 @@
 #ifndef VENEER_I8259_H
 #define VENEER_I8259_H
 
-#include "lib/types.h"
-
-struct bus;
+#include "pc/bus.h"
 
 struct pic_chip {
 	uint8_t irr, isr, imr, lines, elcr;
@@ -24,8 +22,8 @@ void pic_reset(struct pic *p);
 void pic_set_line(struct pic *p, unsigned irq, bool level);
 unsigned
 pic_acknowledge(struct pic *p); /* returns the vector; the spurious one if none is pending */
-uint8_t pic_read(struct pic *p, uint16_t port);
-void pic_write(struct pic *p, uint16_t port, uint8_t value);
+uint64_t pic_read(void *device, struct bus_access a);
+void pic_write(void *device, struct bus_access a, uint64_t value);
 
 void pic_attach(struct pic *p, struct bus *b);
 

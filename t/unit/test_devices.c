@@ -11,17 +11,27 @@
 #include "pc/vga.h"
 #include "tap.h"
 
+static uint8_t pic_in(struct pic *p, uint16_t port)
+{
+	return (uint8_t)pic_read(p, (struct bus_access){ .at = port, .width = 1 });
+}
+
+static void pic_out(struct pic *p, uint16_t port, uint8_t value)
+{
+	pic_write(p, (struct bus_access){ .at = port, .width = 1 }, value);
+}
+
 static void init_pic(struct pic *p)
 {
 	pic_reset(p);
-	pic_write(p, 0x20, 0x11);
-	pic_write(p, 0x21, 0x20);
-	pic_write(p, 0x21, 4);
-	pic_write(p, 0x21, 1);
-	pic_write(p, 0xa0, 0x11);
-	pic_write(p, 0xa1, 0x28);
-	pic_write(p, 0xa1, 2);
-	pic_write(p, 0xa1, 1);
+	pic_out(p, 0x20, 0x11);
+	pic_out(p, 0x21, 0x20);
+	pic_out(p, 0x21, 4);
+	pic_out(p, 0x21, 1);
+	pic_out(p, 0xa0, 0x11);
+	pic_out(p, 0xa1, 0x28);
+	pic_out(p, 0xa1, 2);
+	pic_out(p, 0xa1, 1);
 }
 
 static void pulse(struct pic *p, unsigned irq)
@@ -39,46 +49,45 @@ static void test_pic(void)
 	pulse(&p, 1);
 	ok(p.intr && pic_acknowledge(&p) == 0x21, "8259: the lower number comes first");
 	ok(!p.intr, "8259: a lower one waits while a higher is served");
-	pic_write(&p, 0x20, 0x20);
+	pic_out(&p, 0x20, 0x20);
 	ok(p.intr && pic_acknowledge(&p) == 0x23, "8259: after the EOI it comes");
 	pulse(&p, 0);
 	ok(p.intr && pic_acknowledge(&p) == 0x20, "8259: a higher one interrupts it");
-	pic_write(&p, 0x20, 0x0b);
-	is(pic_read(&p, 0x20), 0x09, "8259: the in-service register shows both");
-	pic_write(&p, 0x20, 0x60 | 3);
-	pic_write(&p, 0x20, 0x60);
-	is(pic_read(&p, 0x20), 0, "8259: specific EOIs end each");
+	pic_out(&p, 0x20, 0x0b);
+	is(pic_in(&p, 0x20), 0x09, "8259: the in-service register shows both");
+	pic_out(&p, 0x20, 0x60 | 3);
+	pic_out(&p, 0x20, 0x60);
+	is(pic_in(&p, 0x20), 0, "8259: specific EOIs end each");
 	pulse(&p, 12);
 	is(pic_acknowledge(&p), 0x2c, "8259: the slave's come through IRQ 2");
-	pic_write(&p, 0x20, 0x0b);
-	is(pic_read(&p, 0x20), 4, "8259: and the master serves IRQ 2 meanwhile");
-	pic_write(&p, 0xa0, 0x20);
-	pic_write(&p, 0x20, 0x20);
-	pic_write(&p, 0x21, 0xff);
+	pic_out(&p, 0x20, 0x0b);
+	is(pic_in(&p, 0x20), 4, "8259: and the master serves IRQ 2 meanwhile");
+	pic_out(&p, 0xa0, 0x20);
+	pic_out(&p, 0x20, 0x20);
+	pic_out(&p, 0x21, 0xff);
 	pulse(&p, 5);
 	ok(!p.intr, "8259: masked ones wait");
-	pic_write(&p, 0x20, 0x0a);
-	ok(pic_read(&p, 0x20) == 0x20 && pic_read(&p, 0x21) == 0xff,
-	   "8259: in the request register");
+	pic_out(&p, 0x20, 0x0a);
+	ok(pic_in(&p, 0x20) == 0x20 && pic_in(&p, 0x21) == 0xff, "8259: in the request register");
 	pic_set_line(&p, 5, false);
-	pic_write(&p, 0x21, 0);
+	pic_out(&p, 0x21, 0);
 	ok(!p.intr && pic_acknowledge(&p) == 0x27,
 	   "8259: one that went away leaves a spurious IRQ 7");
 	init_pic(&p);
-	pic_write(&p, 0x20, 0xc0 | 2); /* lowest is 2: 3 is the highest */
+	pic_out(&p, 0x20, 0xc0 | 2); /* lowest is 2: 3 is the highest */
 	pulse(&p, 0);
 	pulse(&p, 3);
 	is(pic_acknowledge(&p), 0x23, "8259: priorities rotate");
 	init_pic(&p);
-	pic_write(&p, 0x4d0, 0x20);
+	pic_out(&p, 0x4d0, 0x20);
 	pic_set_line(&p, 5, true);
 	pic_acknowledge(&p);
-	pic_write(&p, 0x20, 0x20);
+	pic_out(&p, 0x20, 0x20);
 	ok(p.intr, "8259: a level that stays asks again");
 	init_pic(&p);
 	pulse(&p, 4);
-	pic_write(&p, 0x20, 0x0c);
-	is(pic_read(&p, 0x20), 0x84, "8259: polling acknowledges");
+	pic_out(&p, 0x20, 0x0c);
+	is(pic_in(&p, 0x20), 0x84, "8259: polling acknowledges");
 }
 
 #define US 1000ull
@@ -318,8 +327,8 @@ static void noise(void)
 
 		now += rnd() % 100000;
 		switch (rnd() % 14) {
-		case 0: pic_write(&pic, pic_port[rnd() % 6], b); break;
-		case 1: pic_read(&pic, pic_port[rnd() % 6]); break;
+		case 0: pic_out(&pic, pic_port[rnd() % 6], b); break;
+		case 1: pic_in(&pic, pic_port[rnd() % 6]); break;
 		case 2: pic_set_line(&pic, rnd() % 16, rnd() % 2); break;
 		case 3: pic_acknowledge(&pic); break;
 		case 4: pit_write(&pit, pit_port[rnd() % 5], b, now); break;

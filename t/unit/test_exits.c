@@ -135,9 +135,9 @@ static const struct board board = {
 	.write = board_write,
 };
 
-bool fpu_set_xcr0(struct vcpu *vc, uint32_t n, uint64_t value)
+bool fpu_xsetbv(struct vcpu *vc)
 {
-	(void)vc, (void)n, (void)value;
+	(void)vc;
 	xcr0_writes++;
 	return true;
 }
@@ -186,7 +186,7 @@ int hvm_pv_create_vcpu(struct vcpu *vc) { (void)vc; return 0; }
 mpa_t guest_take(struct guest *g, uint64_t bytes) { (void)g, (void)bytes; return MPA(0); }
 mpa_t nested_create(struct guest *g) { (void)g; return MPA(0); }
 void hvm_pv_start(struct vcpu *vc, gpa_t root) { (void)vc, (void)root; }
-bool hvm_pv_deliver(struct vcpu *vc) { (void)vc; return true; }
+void hvm_pv_event(struct vcpu *vc) { (void)vc; }
 bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
 bool hvm_pv_port(struct vcpu *vc) { (void)vc; return false; }
 /* clang-format on */

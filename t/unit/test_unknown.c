@@ -145,7 +145,7 @@ void vcpu_request_from(struct vcpu *, uint32_t) { }
 void fpu_load(const struct vcpu *) { }
 void fpu_save(const struct vcpu *) { }
 void fpu_take_xcr0(struct vcpu *) { }
-bool fpu_set_xcr0(struct vcpu *, uint32_t, uint64_t) { return true; }
+bool fpu_xsetbv(struct vcpu *) { return true; }
 bool speculation_rdmsr(const struct vcpu *, uint32_t, uint64_t *) { return false; }
 bool speculation_wrmsr(struct vcpu *, uint32_t, uint64_t) { return false; }
 mpa_t memory_alloc(uint64_t) { return MPA(0); }
@@ -175,7 +175,7 @@ void hvm_string(struct vcpu *, const struct hvm_port *) { }
 int hvm_pv_create_guest(struct guest *) { return 0; }
 int hvm_pv_create_vcpu(struct vcpu *) { return 0; }
 void hvm_pv_start(struct vcpu *, gpa_t) { }
-bool hvm_pv_deliver(struct vcpu *) { return true; }
+void hvm_pv_event(struct vcpu *) { }
 bool hvm_pv_in_gate(uint64_t) { return false; }
 bool hvm_pv_port(struct vcpu *) { return false; }
 void hvm_pv_use_vmcall(void) { }

@@ -3,7 +3,6 @@
 #include "engine/hvm/hvm.h"
 #include "guest/fpu.h"
 #include "guest/speculation.h"
-#include "kernel/cpu.h"
 #include "pc/lapic.h"
 
 void hvm_skip(struct vcpu *v, unsigned length)
@@ -63,6 +62,10 @@ static bool pv_exception(struct vcpu *v, unsigned vector, int64_t error, uint64_
 
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail)
 {
+	if (vector == VECTOR_MC) {
+		__asm__ volatile("int $18"); /* the machine's: AMD APM 2, 15.12.16 */
+		return;
+	}
 	if (v->hvm->gate && pv_exception(v, vector, error, detail))
 		return;
 	if (vector == VECTOR_PF)
@@ -165,14 +168,11 @@ void hvm_wrmsr(struct vcpu *v, unsigned length)
 
 void hvm_xsetbv(struct vcpu *v, unsigned length)
 {
-	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
-
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!(hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE))
 		hvm_exception(v, VECTOR_UD, NO_ERROR);
 	else
-		hvm_finish(v, hvm_in_ring0(v) && fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value),
-			   length);
+		hvm_finish(v, hvm_in_ring0(v) && fpu_xsetbv(v), length);
 }
 
 void hvm_halt(struct vcpu *v, unsigned length)

@@ -72,20 +72,16 @@ exception_entry:
 	orl	%eax, 48(%rsp)
 2:	movl	$VENEER_IRQ_MASKED, VP(IRQ_MASK)
 	leaq	gate_data(%rip), %rax
-	cmpl	$HVM_EVENT_VECTOR, %ecx
-	je	4f
 	movq	HD_EXCEPTION(%rax, %rcx, 8), %rax
-3:	movq	%rax, 16(%rsp)			/* where to go, over the vector */
+	movq	%rax, 16(%rsp)			/* where to go, over the vector */
 	popq	%rcx
 	popq	%rax
 	testl	$-1, 8(%rsp)
-	js	5f
+	js	3f
 	ret					/* the error code is on top */
-4:	movq	HD_EVENT(%rax), %rax
-	jmp	3b
 /* No error code: its slot must be removed, which holds the address to jump to. A real error code
  * never has bit 31. */
-5:	popq	(%rsp)
+3:	popq	(%rsp)
 	ret
 
 /*

@@ -34,10 +34,10 @@
 
 /* struct hvm_gate_data, for gate.S */
 #define HD_EXCEPTION 0x000
-#define HD_EVENT     0x100
-#define HD_SYSCALL   0x108
-#define HD_SYSCALL32 0x110
-#define HD_SYSENTER  0x118
+#define HD_EVENT     (HD_EXCEPTION + 8 * HVM_EVENT_VECTOR)
+#define HD_SYSCALL   0x100
+#define HD_SYSCALL32 0x108
+#define HD_SYSENTER  0x110
 #define HD_SOFTINT   0x200
 #define HD_ROOTS     0xa00
 #define HVM_ROOTS    64 /* by bits 17:12 of the address */
@@ -45,14 +45,13 @@
 #ifndef __ASSEMBLER__
 /* Per vCPU, at GATE_DATA: the kernel's entry points. */
 struct hvm_gate_data {
-	uint64_t exception[32];
-	uint64_t event, syscall, syscall32, sysenter;
-	uint64_t reserved[28];
+	uint64_t exception[32]; /* at HVM_EVENT_VECTOR: of events */
+	uint64_t syscall, syscall32, sysenter;
+	uint64_t reserved[29];
 	uint64_t softint[256];
 	uint64_t root[HVM_ROOTS]; /* known to have slot 256 */
 	uint64_t reserved2[128];
 };
-_Static_assert(__builtin_offsetof(struct hvm_gate_data, event) == HD_EVENT, "gate.S");
 _Static_assert(__builtin_offsetof(struct hvm_gate_data, sysenter) == HD_SYSENTER, "gate.S");
 _Static_assert(__builtin_offsetof(struct hvm_gate_data, softint) == HD_SOFTINT, "gate.S");
 _Static_assert(__builtin_offsetof(struct hvm_gate_data, root) == HD_ROOTS, "gate.S");

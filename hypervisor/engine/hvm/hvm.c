@@ -2,7 +2,6 @@
 /* State of a guest in a virtual machine: start, address translation, injection. */
 #include "engine/hvm/hvm.h"
 
-#include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "guest/fpu.h"
 #include "kernel/cpu.h"
@@ -10,13 +9,10 @@
 
 int hvm_create_guest(struct guest *g)
 {
-	mpa_t at = guest_take(g, sizeof(*g->hvm));
-
-	if (!at.v || !hvm_vendor->prepare())
+	if (!hvm_vendor->prepare())
 		return -ENOMEM;
-	g->hvm = direct(at);
-	g->hvm->nested_root = nested_create(g);
-	if (!g->hvm->nested_root.v)
+	g->nested_root = nested_create(g);
+	if (!g->nested_root.v)
 		return -ENOMEM;
 	return g->board ? 0 : hvm_pv_create_guest(g);
 }
@@ -40,7 +36,7 @@ int hvm_create_vcpu(struct vcpu *v)
 		return -ENOMEM;
 	v->hvm = direct(at);
 	v->hvm->asid = asid;
-	v->hvm->nested_root = v->guest->hvm->nested_root;
+	v->hvm->nested_root = v->guest->nested_root;
 	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);
 }
 
@@ -109,11 +105,6 @@ bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 	return operand_fits(rights, d.limit, s);
 }
 
-uint32_t hvm_flags(const struct vcpu *v)
-{
-	return (uint32_t)v->regs->rflags;
-}
-
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
 	v->counts[COUNT_EXCEPTION]++;
@@ -129,8 +120,13 @@ void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error)
 }
 
 /* Injects the board's interrupt if the guest can take it, else requests an exit for when it can. */
-static bool deliver_legacy(struct vcpu *v)
+bool hvm_deliver(struct vcpu *v)
 {
+	if (v->hvm->gate) {
+		if (__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
+			hvm_pv_event(v);
+		return v->state == VCPU_RUNNABLE;
+	}
 	bool waits = v->interrupt_waits && v->guest->board->interrupt_pending(v);
 	bool now = waits && hvm_vendor->interruptible(v);
 	int vector = now ? v->guest->board->acknowledge(v) : -1;
@@ -143,13 +139,8 @@ static bool deliver_legacy(struct vcpu *v)
 	return v->state == VCPU_RUNNABLE;
 }
 
-bool hvm_deliver(struct vcpu *v)
-{
-	return v->hvm->gate ? hvm_pv_deliver(v) : deliver_legacy(v);
-}
-
-/* As a startup IPI leaves it, Intel SDM 3A, table 9-1 and 9.4.4, but for the caches, which are on.
- */
+/* A PC's further vCPUs begin as a startup IPI leaves them, Intel SDM 3A, table 9-1, but for the
+ * caches, which are on; 9.4.4: at the beginning of a page below 1 MiB. */
 static void start_real_mode(struct vcpu *v)
 {
 	const struct hvm_segment code = { (uint16_t)(v->startup << 8), HVM_CODE16, 0xffff,
@@ -164,10 +155,14 @@ static void start_real_mode(struct vcpu *v)
 	hvm_vendor->set(v, HVM_CR0, CR0_ET);
 }
 
-/* Multiboot 0.6.96 section 3.2, and Linux's 32-bit boot protocol: flat segments, protected mode, no
- * paging. */
-static void start_legacy(struct vcpu *v)
+/* A PC's first vCPU begins as Multiboot 0.6.96, section 3.2, and Linux's 32-bit boot protocol say:
+ * flat segments, protected mode, no paging. */
+void hvm_start(struct vcpu *v, gpa_t root)
 {
+	if (v->hvm->gate) {
+		hvm_pv_start(v, root);
+		return;
+	}
 	const struct hvm_segment data = { LEGACY_DS, HVM_DATA32, HVM_LIMIT, 0 };
 	const struct hvm_segment segments[] = {
 		[0] = data,
@@ -189,17 +184,9 @@ static void start_legacy(struct vcpu *v)
 	v->saved.rflags = FLAGS_ONE;
 	v->xcr0 = 1;
 	v->hvm->code.bytes = NULL;
-	if (v->real_mode)
+	if (v->id)
 		start_real_mode(v);
 	hvm_vendor->flush(v);
-}
-
-void hvm_start(struct vcpu *v, gpa_t root)
-{
-	if (v->hvm->gate)
-		hvm_pv_start(v, root);
-	else
-		start_legacy(v);
 }
 
 void hvm_load(struct vcpu *v)

@@ -73,11 +73,7 @@ struct hvm_vendor {
 	void (*load_entries)(struct vcpu *v);
 };
 
-/* Of a guest, and of a vCPU: what svm.h and vmx.h add follows. */
-struct hvm_guest {
-	mpa_t nested_root;
-};
-
+/* Of a vCPU: what svm.h and vmx.h add follows. */
 struct hvm_vcpu {
 	mpa_t nested_root;  /* the guest's, or under PV its own */
 	uint64_t efer, pat; /* as the guest has set them */
@@ -112,7 +108,6 @@ bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
 bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
-uint32_t hvm_flags(const struct vcpu *v);
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
 void hvm_page_fault(struct vcpu *v, gva_t va, unsigned error);
 void hvm_start(struct vcpu *v, gpa_t root);
@@ -214,7 +209,7 @@ bool nested_check(struct guest *g, struct table_report *r);
 int hvm_pv_create_guest(struct guest *g);
 int hvm_pv_create_vcpu(struct vcpu *v); /* v->hvm->nested_root is then its own */
 void hvm_pv_start(struct vcpu *v, gpa_t root);
-bool hvm_pv_deliver(struct vcpu *v);
+void hvm_pv_event(struct vcpu *v); /* sends it, or notes that it is pending */
 
 void hvm_load_entries(struct vcpu *v);
 void hvm_load_root(struct vcpu *v, gpa_t root, bool flush);
@@ -238,7 +233,7 @@ bool hvm_pv_port(struct vcpu *v);
 	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug,  \
 	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,          \
 	.gather = hvm_gather, .code_bits = hvm_code_bits, .fetch = hvm_fetch,                     \
-	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds, .flags = hvm_flags, \
+	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds,                     \
 	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
 	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
 	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \

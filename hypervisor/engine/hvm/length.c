@@ -6,7 +6,6 @@
  * and with its own privilege.
  */
 #include "engine/hvm/hvm.h"
-#include "kernel/memory.h"
 
 static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 {

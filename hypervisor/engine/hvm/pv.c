@@ -33,16 +33,16 @@ static void *new_page(struct guest *g, mpa_t root, gpa_t at, bool writable)
 }
 
 /* One of tables that the guest's processor walks. */
-static uint64_t *table_page(struct guest *g, mpa_t root, uint64_t at)
+static uint64_t *table_page(struct guest *g, uint64_t at)
 {
-	return new_page(g, root, GPA(at), true);
+	return new_page(g, g->nested_root, GPA(at), true);
 }
 
 /* Guest-virtual = guest-physical for all memory, in pages of 2 MiB. */
-static bool create_identity(struct guest *g, mpa_t nested)
+static bool create_identity(struct guest *g)
 {
-	uint64_t *root = table_page(g, nested, HVM_IDENTITY_ROOT);
-	uint64_t *pdpt = table_page(g, nested, HVM_IDENTITY_PDPT);
+	uint64_t *root = table_page(g, HVM_IDENTITY_ROOT);
+	uint64_t *pdpt = table_page(g, HVM_IDENTITY_PDPT);
 	uint64_t end = g->mmu.memory_bytes + g->mmu.vcpu_pages_bytes;
 
 	if (!root || !pdpt)
@@ -51,7 +51,7 @@ static bool create_identity(struct guest *g, mpa_t nested)
 	root[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
 	for (unsigned gib = 0; (uint64_t)gib << 30 < end; gib++) {
 		uint64_t at = HVM_IDENTITY_PD + gib * PAGE_SIZE;
-		uint64_t *pd = table_page(g, nested, at);
+		uint64_t *pd = table_page(g, at);
 
 		if (!pd)
 			return false;
@@ -69,19 +69,19 @@ static uint64_t page_rights(uint64_t va)
 	return va == GATE_VCPU_PAGE ? rights : rights & ~PTE_W;
 }
 
-/* The gate area in the guest's tables, the same for all its vCPUs. The kernel's own segments are
- * next to the guest's descriptor table. */
-static bool create_gate(struct guest *g, mpa_t nested)
+/* The identity map, and the gate area in the guest's tables: the same for all its vCPUs. The
+ * kernel's own segments are next to the guest's descriptor table. */
+int hvm_pv_create_guest(struct guest *g)
 {
-	uint64_t *pdpt = table_page(g, nested, HVM_GATE_PDPT);
-	uint64_t *pd = table_page(g, nested, HVM_GATE_PD);
-	uint64_t *pt = table_page(g, nested, HVM_GATE_PT);
-	uint64_t *gdt = new_page(g, nested, gate_gpa(GATE_GDT + PAGE_SIZE), false);
+	uint64_t *pdpt = table_page(g, HVM_GATE_PDPT);
+	uint64_t *pd = table_page(g, HVM_GATE_PD);
+	uint64_t *pt = table_page(g, HVM_GATE_PT);
+	uint64_t *gdt = new_page(g, g->nested_root, gate_gpa(GATE_GDT + PAGE_SIZE), false);
 	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
 					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
 
-	if (!pdpt || !pd || !pt || !gdt)
-		return false;
+	if (!create_identity(g) || !pdpt || !pd || !pt || !gdt)
+		return -ENOMEM;
 	gdt[(HVM_KERNEL_CS & 0xfff) / 8] = DESC_CODE64(0);
 	gdt[(HVM_KERNEL_SS & 0xfff) / 8] = DESC_DATA(0);
 	pdpt[0] = HVM_GATE_PD | TABLE;
@@ -92,19 +92,12 @@ static bool create_gate(struct guest *g, mpa_t nested)
 		uint64_t va = HVM_GATE_TEXT + at;
 
 		pt[pt_index(va, 1)] = gate_gpa(va).v | (LEAF & ~PTE_W);
-		if (!nested_map(g, nested, gate_gpa(va), MPA(LINKER_VALUE(hvm_gate_phys) + at),
-				false))
-			return false;
+		if (!nested_map(g, g->nested_root, gate_gpa(va),
+				MPA(LINKER_VALUE(hvm_gate_phys) + at), false))
+			return -ENOMEM;
 	}
-	return nested_map(g, nested, gate_gpa(GATE_HYPERCALL),
-			  MPA(LINKER_VALUE(hvm_hypercall_phys)), false);
-}
-
-int hvm_pv_create_guest(struct guest *g)
-{
-	mpa_t root = g->hvm->nested_root;
-
-	return create_identity(g, root) && create_gate(g, root) ? 0 : -ENOMEM;
+	mpa_t calls = MPA(LINKER_VALUE(hvm_hypercall_phys));
+	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0 : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
@@ -112,7 +105,7 @@ int hvm_pv_create_guest(struct guest *g)
 int hvm_pv_create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t root = nested_copy_path(g, g->hvm->nested_root, gate_gpa(GATE_BASE));
+	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
 
 	if (!root.v)
 		return -ENOMEM;
@@ -120,11 +113,8 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 	v->hvm->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
 	v->pv_gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
 	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
-	return v->hvm->idt && v->pv_gdt && v->hvm->gate &&
-			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
-					  true)
-		       ? 0
-		       : -ENOMEM;
+	bool mapped = nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages, true);
+	return v->hvm->idt && v->pv_gdt && v->hvm->gate && mapped ? 0 : -ENOMEM;
 }
 
 /* --- what the guest sets --- */
@@ -144,9 +134,8 @@ void hvm_set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 	uint64_t stub = hvm_gate_places[HVM_GATE_SOFTINTS] + (vector - 32) * HVM_SOFTINT_BYTES;
 
 	v->hvm->gate->softint[vector] = at;
-	v->hvm->idt[vector] = (struct gate64){ 0 };
-	if (at)
-		v->hvm->idt[vector] = gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+	v->hvm->idt[vector] =
+		at ? gate_to(stub, HVM_KERNEL_CS, dpl, DESC_TYPE_TRAP) : (struct gate64){ 0 };
 }
 
 void hvm_load_entries(struct vcpu *v)
@@ -155,7 +144,7 @@ void hvm_load_entries(struct vcpu *v)
 	uint64_t efer = v->hvm->efer & ~(uint64_t)EFER_SCE;
 
 	memcpy(d->exception, v->handlers.exception, sizeof(d->exception));
-	d->event = v->handlers.event;
+	d->exception[HVM_EVENT_VECTOR] = v->handlers.event;
 	d->syscall = v->handlers.syscall;
 	d->syscall32 = v->syscall32_entry;
 	d->sysenter = v->sysenter_entry;
@@ -206,15 +195,11 @@ void hvm_flush(struct vcpu *v, UNUSED gva_t va, UNUSED uint64_t bytes)
 	hvm_vendor->flush(v);
 }
 
-_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, rsp[0]) ==
-		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, kernel_sp),
-	       "RSP0");
-_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, ist[1]) ==
-		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, reserved),
-	       "IST 2");
-_Static_assert(HVM_TSS + __builtin_offsetof(struct tss64, io_bitmap) ==
-		       VENEER_VCPU_PAGE + __builtin_offsetof(struct veneer_vcpu_page, fault) + 2,
-	       "I/O bitmap");
+#define TSS_AT(field)  (HVM_TSS + offsetof(struct tss64, field))
+#define PAGE_AT(field) (VENEER_VCPU_PAGE + offsetof(struct veneer_vcpu_page, field))
+_Static_assert(TSS_AT(rsp[0]) == PAGE_AT(kernel_sp), "RSP0");
+_Static_assert(TSS_AT(ist[1]) == PAGE_AT(reserved), "IST 2");
+_Static_assert(TSS_AT(io_bitmap) == PAGE_AT(fault) + 2, "I/O bitmap");
 
 /* What else of the task state segment lies in the vCPU page: its I/O bitmap starts beyond the
  * limit, and IST 2 is half way down the entry stack. */
@@ -324,19 +309,17 @@ static bool restart_return(struct regs *r)
 	return true;
 }
 
-bool hvm_pv_deliver(struct vcpu *v)
+void hvm_pv_event(struct vcpu *v)
 {
 	const struct veneer_handlers *h = &v->handlers;
 	struct regs *r = v->regs;
 	bool kernel = (r->cs & 3) != 3;
 
-	if (!__atomic_load_n(&v->page->events, __ATOMIC_ACQUIRE))
-		return v->state == VCPU_RUNNABLE;
 	if (!h->event || hvm_vendor->has_event(v) ||
 	    (kernel && (v->page->irq_mask || in_gate(r->rip) || on_entry_stack(r->rsp) ||
 			restart_return(r)))) {
 		v->page->irq_pending = 1;
-		return v->state == VCPU_RUNNABLE;
+		return;
 	}
 	v->page->irq_pending = 0;
 	v->counts[COUNT_INJECTED]++;
@@ -347,7 +330,6 @@ bool hvm_pv_deliver(struct vcpu *v)
 		r->rflags |= FLAGS_IF; /* injection wants it, and nothing else looks at it */
 		hvm_vendor->inject(v, HVM_INTERRUPT, HVM_EVENT_VECTOR, NO_ERROR);
 	}
-	return v->state == VCPU_RUNNABLE;
 }
 
 /* The instruction that is decoded here is the one that is checked and executed. If the code was

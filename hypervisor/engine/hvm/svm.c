@@ -29,17 +29,15 @@ static const struct hvm_vendor vendor;
 /* 15.4: CPUID says whether it is there, VM_CR whether the firmware has locked it. */
 static const char *missing(void)
 {
-	uint32_t r[4], last;
+	uint32_t r[4];
 
-	cpuid(0x80000000, 0, r);
-	last = r[0];
-	cpuid(0x80000001, 0, r);
-	if (last < CPUID_SVM || !(r[2] & BIT(2)))
+	cpuid_if_there(0x80000001, 0, r);
+	if (!(r[2] & BIT(2)))
 		return "this processor has no AMD-V: want engine = ring";
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
 		return "AMD-V is switched off by the firmware: look for SVM in its setup, or "
 		       "want engine = ring";
-	cpuid(CPUID_SVM, 0, r);
+	cpuid_if_there(CPUID_SVM, 0, r);
 	if (!(r[3] & SVM_EDX_NP))
 		return "this processor's AMD-V has no nested paging: want engine = ring";
 	hvm_vendor = &vendor;
@@ -65,12 +63,11 @@ static bool create_maps(void)
 {
 	if (iopm.v)
 		return true;
-	iopm = memory_alloc(3 * PAGE_SIZE);
-	msrpm = memory_alloc(2 * PAGE_SIZE);
-	if (!iopm.v || !msrpm.v)
+	iopm = memory_alloc((3 + 2) * PAGE_SIZE);
+	if (!iopm.v)
 		return false;
-	memset(direct(iopm), 0xff, 3 * PAGE_SIZE);
-	memset(direct(msrpm), 0xff, 2 * PAGE_SIZE);
+	msrpm = MPA(iopm.v + 3 * PAGE_SIZE);
+	memset(direct(iopm), 0xff, (3 + 2) * PAGE_SIZE);
 	for (unsigned i = 0; i < HVM_OWN_MSRS; i++)
 		msr_permit(hvm_own_msrs[i]);
 	return true;
@@ -78,6 +75,8 @@ static bool create_maps(void)
 
 static void start_cpu(struct cpu *cpu)
 {
+	if (cpu->svm)
+		return;
 	cpu->svm = direct(memory_need(sizeof(*cpu->svm), "AMD-V's host state"));
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, direct_mpa(cpu->svm->save).v);
@@ -89,9 +88,16 @@ static void start_cpu(struct cpu *cpu)
  * breakpoint, and VMRUN does not. */
 #define DR_WRITES (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(7))
 
-/* INTR and NMI are the machine's; the instructions of AMD-V itself do not exist for the guest. */
-static void set_intercepts(struct vmcb_control *c)
+/* Resets the VMCB for a vCPU that begins: nothing is pending, and nothing is cached by the
+ * processor. After a shutdown all of it is undefined (15.14.3). */
+static void start(struct vcpu *v, gpa_t root)
 {
+	struct vmcb *b = &v->svm->vmcb;
+	struct vmcb_control *c = &b->control;
+
+	memset(b, 0, sizeof(*b));
+	v->svm->vmcb_at = direct_mpa(b);
+	/* INTR and NMI are the machine's; AMD-V's own instructions do not exist for the guest */
 	c->exception_bitmap = HVM_EXCEPTIONS;
 	c->cr_write = BIT(4);
 	c->dr_write = DR_WRITES;
@@ -102,18 +108,6 @@ static void set_intercepts(struct vmcb_control *c)
 			SVM_INTERCEPT1_SHUTDOWN;
 	c->intercept2 = SVM_INTERCEPT2_SVM | SVM_INTERCEPT2_WBINVD | SVM_INTERCEPT2_MONITOR |
 			SVM_INTERCEPT2_MWAIT | SVM_INTERCEPT2_XSETBV | SVM_INTERCEPT2_RDPRU;
-}
-
-/* Resets the VMCB for a vCPU that begins: nothing is pending, and nothing is cached by the
- * processor. After a shutdown all of it is undefined (15.14.3). */
-static void start(struct vcpu *v, gpa_t root)
-{
-	struct vmcb *b = &v->svm->vmcb;
-	struct vmcb_control *c = &b->control;
-
-	memset(b, 0, sizeof(*b));
-	v->svm->vmcb_at = direct_mpa(b);
-	set_intercepts(c);
 	c->iopm_base = iopm.v;
 	c->msrpm_base = msrpm.v;
 	c->asid = v->hvm->asid;
@@ -360,10 +354,6 @@ static void exception_exit(struct vcpu *v, unsigned vector)
 {
 	struct vmcb *b = &v->svm->vmcb;
 
-	if (vector == VECTOR_MC) {
-		__asm__ volatile("int $18"); /* the machine's, 15.12.16 */
-		return;
-	}
 	hvm_intercepted(v, vector, (int64_t)b->control.exit_info1,
 			vector == VECTOR_DB ? b->save.dr6 : b->control.exit_info2);
 	if (vector == VECTOR_DB && v->hvm->gate) {
@@ -447,23 +437,6 @@ static __attribute__((noinline)) void dr_exit(struct vcpu *v, uint64_t n)
 		hvm_finish(v, hvm_in_ring0(v) && set_debug(v, n, value), i.length);
 }
 
-/* What is in nobody's way here. */
-static __attribute__((noinline)) void rare_exit(struct vcpu *v, uint64_t code)
-{
-	switch (code) {
-	case SVM_EXIT_RSM: /* these do not exist for the guest */
-	case SVM_EXIT_INVLPGA:
-	case SVM_EXIT_VMRUN ... SVM_EXIT_SKINIT:
-	case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
-	case SVM_EXIT_RDPRU: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
-	default:
-		if ((uint32_t)code == SVM_EXIT_INVALID)
-			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
-		else
-			hvm_unknown(v);
-	}
-}
-
 static void handle_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->svm->vmcb.control;
@@ -494,11 +467,19 @@ static void handle_exit(struct vcpu *v)
 		break;
 	case SVM_EXIT_RDPMC: hvm_exception(v, VECTOR_GP, 0); break;
 	case SVM_EXIT_SHUTDOWN: guest_crash(v->guest, "triple fault"); break;
+	case SVM_EXIT_RSM: /* these do not exist for the guest */
+	case SVM_EXIT_INVLPGA:
+	case SVM_EXIT_VMRUN:
+	case SVM_EXIT_VMLOAD ... SVM_EXIT_SKINIT:
+	case SVM_EXIT_MONITOR ... SVM_EXIT_MWAIT_ARMED:
+	case SVM_EXIT_RDPRU: hvm_exception(v, VECTOR_UD, NO_ERROR); break;
 	default:
 		if (code - SVM_EXIT_EXCEPTION < 32)
 			exception_exit(v, (unsigned)(code - SVM_EXIT_EXCEPTION));
+		else if ((uint32_t)code == SVM_EXIT_INVALID)
+			guest_crash(v->guest, "a state of the processor that AMD-V refuses");
 		else
-			rare_exit(v, code);
+			hvm_unknown(v);
 	}
 }
 

@@ -5,7 +5,6 @@
  */
 #include "engine/hvm/vmx.h"
 
-#include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
@@ -340,13 +339,11 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 /* The fields of ES CS SS DS FS GS LDTR TR GDTR IDTR are 2 apart, and so are ours. */
 static void get_segment(UNUSED const struct vcpu *v, unsigned seg, struct hvm_segment *to)
 {
-	uint32_t rights = 0;
-
 	*to = (struct hvm_segment){ .limit = (uint32_t)vmread(VMCS_GUEST_LIMIT(seg)),
 				    .base = vmread(VMCS_GUEST_BASE(seg)) };
 	if (seg >= HVM_GDTR)
 		return;
-	rights = (uint32_t)vmread(VMCS_GUEST_RIGHTS(seg));
+	uint32_t rights = (uint32_t)vmread(VMCS_GUEST_RIGHTS(seg));
 	to->selector = (uint16_t)vmread(VMCS_GUEST_SELECTOR(seg));
 	if (!(rights & VMX_RIGHTS_UNUSABLE))
 		to->attributes = (uint16_t)((rights & 0xff) | (rights >> 4 & 0xf00));
@@ -530,8 +527,6 @@ static void exception_exit(struct vcpu *v)
 	if ((e & VMX_EVENT_TYPE) == VMX_EVENT_NMI) {
 		__asm__ volatile("int $2");
 		v->counts[COUNT_INTERRUPT]++;
-	} else if (vector == VECTOR_MC) {
-		__asm__ volatile("int $18");
 	} else {
 		if (vector == VECTOR_DB && !v->hvm->gate)
 			write_dr6((read_dr6() & ~0xfull) | (q & DR6_STATUS) | DR6_FIXED);

@@ -69,12 +69,7 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 	case VECTOR_TS ... VECTOR_GP: ring_emulate(v); break;
 	case VECTOR_DB: debug_exception(v); break;
 	case VECTOR_BP ... VECTOR_OF: ring_soft_interrupt(v, vector, 0); break;
-	case VECTOR_UD:
-		if (ring_is_pending_return(v))
-			break;
-		ring_undo_syscall(v);
-		ring_exception(v, VECTOR_UD, NO_ERROR);
-		break;
+	case VECTOR_UD: ring_invalid_opcode(v); break;
 	case EXIT_BAD_FRAME: bad_frame(v); break;
 	case 9: /* reserved, or of a feature that is off */
 	case 15:

@@ -94,31 +94,6 @@ static bool finish_return(struct vcpu *v)
 	       take_frame(v);
 }
 
-bool ring_is_pending_return(struct vcpu *v)
-{
-	if (v->regs->rip != gate_entry_points[GATE_RETURN_PENDING] ||
-	    v->regs->cs != VENEER_KERNEL_CS)
-		return false;
-	v->page->irq_mask = 0;
-	/* if nothing is pending any more, the return itself is retried */
-	v->regs->rip = gate_entry_points[GATE_RETURN_IRET];
-	return true;
-}
-
-void ring_undo_syscall(struct vcpu *v)
-{
-	struct regs *r = v->regs;
-	bool compat = r->rip == gate_entry_points[GATE_NO_SYSCALL32];
-
-	if (r->cs != VENEER_KERNEL_CS || (!compat && r->rip != gate_entry_points[GATE_NO_SYSCALL]))
-		return;
-	r->rip = r->rcx - 2; /* SYSCALL is two bytes */
-	r->rflags = r->r11;
-	r->rsp = v->page->user_sp;
-	r->cs = compat ? VENEER_USER_CS32 : VENEER_USER_CS;
-	r->ss = VENEER_USER_SS;
-}
-
 void ring_pv_event(struct vcpu *v)
 {
 	struct regs *r = v->regs;
@@ -249,6 +224,28 @@ void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 	}
 	guest_crash(v->guest, "exception %u (error %lx) with no %s", vector, (uint64_t)error,
 		    pv ? "handler" : "usable IDT entry");
+}
+
+void ring_invalid_opcode(struct vcpu *v)
+{
+	struct regs *r = v->regs;
+	bool kernel = r->cs == VENEER_KERNEL_CS;
+	bool compat = r->rip == gate_entry_points[GATE_NO_SYSCALL32];
+
+	if (kernel && r->rip == gate_entry_points[GATE_RETURN_PENDING]) {
+		v->page->irq_mask = 0;
+		/* if nothing is pending any more, the return itself is retried */
+		r->rip = gate_entry_points[GATE_RETURN_IRET];
+		return;
+	}
+	if (kernel && (compat || r->rip == gate_entry_points[GATE_NO_SYSCALL])) {
+		r->rip = r->rcx - 2; /* SYSCALL is two bytes */
+		r->rflags = r->r11;
+		r->rsp = v->page->user_sp;
+		r->cs = compat ? VENEER_USER_CS32 : VENEER_USER_CS;
+		r->ss = VENEER_USER_SS;
+	}
+	ring_exception(v, VECTOR_UD, NO_ERROR);
 }
 
 /*

@@ -152,9 +152,8 @@ static bool drop_root(struct vcpu *v, gpa_t root)
 static void set_softint(struct vcpu *v, unsigned vector, uint64_t at, unsigned dpl)
 {
 	assert(vector_is_guests(vector));
-	v->ring->idt[vector] = idt_template[vector];
-	if (at)
-		v->ring->idt[vector] = gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP);
+	v->ring->idt[vector] =
+		at ? gate_to(at, VENEER_KERNEL_CS, dpl, DESC_TYPE_TRAP) : idt_template[vector];
 }
 
 static void load(struct cpu *cpu, struct vcpu *v)
@@ -165,8 +164,7 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	ring_gate_page(cpu, GATE_IDT, own->idt, 0);
 	ring_gate_page(cpu, GATE_VCPU_PAGE, v->page, PTE_W | PTE_D);
 	/* no flush: only guests' tables map it */
-	*cpu->ring->stacks_entry =
-		direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	*cpu->stacks_entry = direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
 	ring_load_selectors(cpu, !v->guest->board);
 	load_entries(v);
@@ -184,14 +182,6 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	}
 	fpu_load(v);
 	write_cr0((read_cr0() & ~(uint64_t)CR0_TS) | (v->legacy.cr0 & CR0_TS));
-}
-
-static void start_pv(struct vcpu *v, gpa_t root)
-{
-	load_root_later(v, pv_paging(root), true);
-	pv_gdt_start(v->pv_gdt);
-	v->regs->cs = VENEER_KERNEL_CS;
-	v->regs->ss = VENEER_KERNEL_SS;
 }
 
 static void start_legacy(struct vcpu *v)
@@ -217,10 +207,14 @@ static void start(struct vcpu *v, gpa_t root)
 	own->ds = own->es = own->fs = own->gs = 0;
 	own->fs_base = own->gs_base = own->kernel_gs_base = 0;
 	own->stepping = own->warned = false;
-	if (v->guest->board)
+	if (v->guest->board) {
 		start_legacy(v);
-	else
-		start_pv(v, root);
+		return;
+	}
+	load_root_later(v, pv_paging(root), true);
+	pv_gdt_start(v->pv_gdt);
+	v->regs->cs = VENEER_KERNEL_CS;
+	v->regs->ss = VENEER_KERNEL_SS;
 }
 
 /* Makes the store that unmasks trap, or no longer trap. */
@@ -334,19 +328,11 @@ static void run(struct cpu *cpu, struct vcpu *v)
 	ring_exit(v);
 }
 
-static uint64_t *next_table(uint64_t entry)
-{
-	return direct(MPA(entry & PTE_ADDR));
-}
-
 static void start_cpu(struct cpu *cpu)
 {
-	uint64_t *pd = next_table(*(uint64_t *)direct(cpu->gate_pdpt));
-	uint64_t *stacks_pt = next_table(pd[pt_index(GATE_STACKS, 2)]);
-
+	if (cpu->ring)
+		return;
 	cpu->ring = direct(memory_need(sizeof(*cpu->ring), "the ring engine"));
-	cpu->ring->stacks_entry = &stacks_pt[pt_index(GATE_STACKS, 1)];
-	cpu->ring->gdt = next_table(cpu->gate_pt[pt_index(GATE_GDT + PAGE_SIZE, 1)]);
 }
 
 /* The pages that are neither lent nor a root in use suffice for a fault, see
@@ -419,17 +405,11 @@ static bool check(struct guest *g, struct table_report *r)
 	return mmu_check(&g->mmu, r);
 }
 
-static const char *refuses(const struct guest *g)
-{
-	return image_not_in_ring1(&g->image, g->vcpus);
-}
-
 const struct engine ring_engine = {
 	.name = "ring",
 	.reason = "vector",
 	.hypercall_bytes = 2, /* SYSCALL */
 	.kernel_ring = 1,
-	.refuses = refuses,
 	.start_cpu = start_cpu,
 	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,

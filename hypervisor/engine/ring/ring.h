@@ -39,9 +39,7 @@ _Static_assert(offsetof(struct ring_vcpu, gdt_entries) == 3 * PAGE_SIZE, "not in
 
 /* Per-CPU state. */
 struct ring_cpu {
-	uint64_t *gdt;		/* writable alias of our page of it */
-	uint64_t *stacks_entry; /* of GATE_STACKS, in guests */
-	unsigned ldt_pages;	/* mapped at GATE_LDT */
+	unsigned ldt_pages; /* mapped at GATE_LDT */
 	bool sysenter_on;
 };
 
@@ -58,9 +56,9 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error);
 bool ring_legacy_interrupt(struct vcpu *v, unsigned vector);
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length);
 void ring_pv_event(struct vcpu *v);
-/* Whether the gate's return asks for its event; it is delivered on the way back in. */
-bool ring_is_pending_return(struct vcpu *v);
-void ring_undo_syscall(struct vcpu *v); /* if RIP is the target of SYSCALL without a handler */
+/* #UD. The gate's own UD2s mean that its return has found an event, which is delivered at the next
+ * entry, or that SYSCALL has no handler. */
+void ring_invalid_opcode(struct vcpu *v);
 
 /* emulate/: one instruction of a legacy kernel, or port I/O of a PV one */
 void ring_emulate(struct vcpu *v);

@@ -63,7 +63,7 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 void ring_load_selectors(struct cpu *cpu, bool pv)
 {
 	uint64_t efer = rdmsr(MSR_EFER), wanted = pv ? efer | EFER_SCE : efer & ~(uint64_t)EFER_SCE;
-	uint64_t *gdt = cpu->ring->gdt;
+	uint64_t *gdt = cpu->gdt;
 
 	gdt[SEL_OWN(SEL_BOOT_CS32)] = pv ? 0 : DESC_CODE32(1);
 	gdt[SEL_OWN(SEL_BOOT_DS32)] = pv ? 0 : DESC_DATA(1);
@@ -78,7 +78,7 @@ void ring_load_ldt(struct vcpu *v)
 {
 	const struct ring_vcpu *own = v->ring;
 	struct cpu *cpu = v->cpu;
-	uint64_t *d = &cpu->ring->gdt[SEL_OWN(SEL_LDT)];
+	uint64_t *d = &cpu->gdt[SEL_OWN(SEL_LDT)];
 	unsigned pages = (own->ldt_entries + 511) / 512;
 
 	if (!pages && !cpu->ring->ldt_pages)
@@ -89,11 +89,9 @@ void ring_load_ldt(struct vcpu *v)
 	for (unsigned i = pages; i < cpu->ring->ldt_pages; i++)
 		ring_gate_page(cpu, GATE_LDT + i * PAGE_SIZE, NULL, 0);
 	cpu->ring->ldt_pages = pages;
-	d[0] = !pages ? 0
-		      : (own->ldt_entries * 8 - 1) | (GATE_LDT & 0xffffff) << 16 |
-				(uint64_t)DESC_TYPE_LDT << 40 | DESC_P |
-				(GATE_LDT >> 24 & 0xff) << 56;
-	d[1] = pages ? GATE_LDT >> 32 : 0;
+	d[0] = 0;
+	if (pages)
+		desc_system(d, DESC_TYPE_LDT, GATE_LDT, own->ldt_entries * 8 - 1);
 	__asm__ volatile("lldt %w0" ::"r"(pages ? SEL_LDT : 0));
 }
 

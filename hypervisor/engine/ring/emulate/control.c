@@ -89,11 +89,7 @@ enum outcome emulate_mov_from_dr(struct vcpu *v, const struct insn *i)
 
 enum outcome emulate_xsetbv(struct vcpu *v, UNUSED const struct insn *i)
 {
-	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
-
-	if (v->guest->board || !fpu_set_xcr0(v, (uint32_t)v->regs->rcx, value))
-		return REFUSE;
-	return DONE;
+	return v->guest->board || !fpu_xsetbv(v) ? REFUSE : DONE;
 }
 
 enum outcome emulate_lmsw(struct vcpu *v, const struct insn *i)
