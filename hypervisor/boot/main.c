@@ -289,7 +289,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	if (!guest_count)
 		refuse_boot("no guest can be started");
 	speculation_warn_of_threads();
-	console_input = monitor_input;
+	console_take_input(monitor_input);
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
 	hv_tables_seal();

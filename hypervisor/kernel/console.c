@@ -46,13 +46,20 @@ void console_init(void)
 	console_ring_init(&own, CONSOLE_RINGS - 1, "veneer");
 }
 
-void (*console_input)(uint8_t byte);
+static void (*take_input)(uint8_t byte);
 
-void console_interrupt(void)
+/* Bytes have arrived. */
+static void console_interrupt(void)
 {
 	/* bounded: a port that is not there reads as ones for ever */
 	for (unsigned i = 0; i < 256 && (inb(COM1 + UART_LSR) & LSR_READY); i++)
-		console_input(inb(COM1));
+		take_input(inb(COM1));
+}
+
+void console_take_input(void (*input)(uint8_t byte))
+{
+	take_input = input;
+	interrupt_register(VECTOR_CONSOLE, console_interrupt);
 }
 
 static bool port_is_empty(void)

@@ -71,8 +71,7 @@ bool console_has_sent(const struct console_ring *r); /* nothing is left, of nobo
 /* On CPU 0: what the port did not take of the hypervisor's own lines. */
 void console_attend(void);
 
-/* Takes each byte of input, on CPU 0: set before the interrupt is routed there. */
-extern void (*console_input)(uint8_t byte);
-void console_interrupt(void); /* bytes have arrived */
+/* Enables console input, on CPU 0. */
+void console_take_input(void (*input)(uint8_t byte));
 
 #endif

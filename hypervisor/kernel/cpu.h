@@ -98,8 +98,10 @@ void cpus_go(void (*run)(struct cpu *cpu)); /* all guests have been created; run
 void cpu_main(struct cpu *cpu) __attribute__((noreturn));
 void cpu_kick(struct cpu *cpu);
 
-/* Handles an interrupt of the machine (vector 32 and up). */
+/* Handles an interrupt of the machine (vector 32 and up). Each vector has one handler, registered
+ * before the first guest runs. */
 void interrupt_handle(unsigned vector);
+void interrupt_register(unsigned vector, void (*handler)(void));
 
 /* Checks the page tables of all CPUs (kernel/tables.h) and prints the result in one line. */
 void cpus_check_tables(void);

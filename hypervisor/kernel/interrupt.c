@@ -22,11 +22,16 @@ static void timer_interrupt(void)
 	kick_interrupt();
 }
 
-static void (*const handlers[256 - VECTOR_MACHINE_FIRST])(void) = {
-	[VECTOR_CONSOLE - VECTOR_MACHINE_FIRST] = console_interrupt,
-	[VECTOR_TIMER - VECTOR_MACHINE_FIRST] = timer_interrupt,
+static void (*handlers[256 - VECTOR_MACHINE_FIRST])(void) = {
 	[VECTOR_KICK - VECTOR_MACHINE_FIRST] = kick_interrupt,
+	[VECTOR_TIMER - VECTOR_MACHINE_FIRST] = timer_interrupt,
 };
+
+void interrupt_register(unsigned vector, void (*handler)(void))
+{
+	assert(vector >= VECTOR_MACHINE_FIRST && !handlers[vector - VECTOR_MACHINE_FIRST]);
+	handlers[vector - VECTOR_MACHINE_FIRST] = handler;
+}
 
 /* Each vector without a handler is reported once: a device may send it again and again. */
 static void unknown_interrupt(unsigned vector)
