@@ -157,9 +157,9 @@ struct guest {
 	const struct engine *engine;
 	unsigned id;
 	struct mmu mmu;
-	mpa_t nested_root; /* hardware virtualization: of the tables that its vCPUs begin with */
-	uint64_t overhead; /* bytes of hypervisor memory for it */
-	struct vcpu *vcpu; /* array */
+	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
+	uint64_t overhead;     /* bytes of hypervisor memory for it */
+	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;
 	SPINLOCK(LOCK_PHASE) phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
