@@ -327,7 +327,8 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 		at++;
 		line[n] = 0;
 		if (too_long || control)
-			complain(&p, too_long ? "line too long, at most 399 bytes" : "a control character");
+			complain(&p, too_long ? "line too long, at most 399 bytes"
+					      : "a control character");
 		else
 			read_line(&p, line);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A made-up struct hvm_vendor. The test that includes this defines get, set and get_segment before. */
+/* A made-up struct hvm_vendor. The test that includes this defines get, set and get_segment before.
+ */
 #ifndef TEST_VENDOR_H
 #define TEST_VENDOR_H
 
