@@ -332,18 +332,13 @@ bool machine_interact(struct machine *m, struct output *o, long timeout_ms)
 	return ended;
 }
 
-/* For Bochs one byte at a time, from terminal or script. */
 void machine_type(struct machine *m, const char *bytes, size_t n)
 {
-	bool slowly = m->display >= 0;
-
 	while (n) {
-		ssize_t done = write(m->to, bytes, slowly ? 1 : n);
+		ssize_t done = write(m->to, bytes, n);
 
 		if (done <= 0)
 			return;
-		if (slowly)
-			usleep(2000);
 		bytes += done;
 		n -= (size_t)done;
 	}
