@@ -72,7 +72,7 @@ my @no_processor = ('build/test-no-processor.conf', '--accel', 'tcg', '--cpus', 
 veneer('run', @no_processor, '--bundle', 'build/test-no-processor.cpio');
 (undef, my $emulator) = veneer('run', @no_processor, '--print');
 $emulator =~ s/-initrd \S+/-initrd build\/test-no-processor.cpio/;
-($status, $text) = command('timeout', 300, split(/ /, $emulator =~ s/\n//r), '-acpitable', 'sig=APIC,rev=1,data=build/test-no-processor.madt');
+($status, $text) = command('timeout', $limit, split(/ /, $emulator =~ s/\n//r), '-acpitable', 'sig=APIC,rev=1,data=build/test-no-processor.madt');
 $text =~ s/\r//g;
 like($text, qr/^veneer: processor 1 \(APIC 77\) does not start: not used$/m, 'a processor that does not come up is named') or diag($text);
 like($text, qr/^veneer: the configuration, line \d+: b: none of its cores is there, .*: not started$/m, 'so is the guest that is to run there');

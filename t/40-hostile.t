@@ -189,7 +189,7 @@ sub attack_job {
 	# the machine goes off with the neighbour, who is told when the attacker has come to its end
 	return { conf => guest('attacker', image => "t/$row->{name}.elf", engine => $row->{engine}, optional => 'yes', %keys) .
 			neighbour($row->{core}, $row->{promised}, is_timed($row) ? "ms=100 wait most=$most_time{$row->{machine}} pace=$pace" : 'ms=20 wait'),
-		options => ['--timeout', $limit < 600 ? $limit : 600, machine_options($row), stay_option($row), script_of($row)] };
+		options => [machine_options($row), stay_option($row), script_of($row)] };
 }
 
 sub run_job {
