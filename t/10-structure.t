@@ -119,4 +119,36 @@ for my $from (sort grep { m{\.md$|^(?!pvops-linux)[^/]+/.*\.[chS]$} } keys %file
 is_deeply(\@stale, [], 'files that READMEs and comments name exist') or diag(join("\n", @stale));
 cmp_ok($named, '>', 200, 'and there are some');
 
+# Nothing waits for the host's clock: no pause, and no limit that a busy host reaches ($limit in lib/Veneer.pm is an hour).
+# file, line, why it may
+my @timed = (
+	['Makefile', qr/--timeout 900 /, 'of `make run` and `make run-linux`: the default, a quarter of an hour'],
+	['bench/guest/osbench.c', qr/usleep\(50000\)/, 'in a guest whose time is a count of instructions'],
+	['t/unit/test_mmu_vcpus.c', qr/alarm\(600\)/, 'a limit of ten minutes'],
+	['t/unit/test_shadow_pool.c', qr/alarm\(300\)/, 'a limit of five minutes'],
+	['t/fuzz/parsers', qr/-timeout=300 /, 'a limit of five minutes for an input that takes milliseconds'],
+	['t/fuzz/attack', qr/can_read\(1\)/, 'wakes to see whether time is up'],
+	['t/lib/Attack.pm', qr/can_read\(1\)/, 'wakes to see how much of the processor an emulator has used'],
+	['t/26-untouched.t', qr/'sleep 1 && echo woken'/, "in a guest, by the guest's clock: its timers are the test"],
+	['t/47-proof.t', qr/'too_hard', '--timeout', 1\)/, 'the time-out is the test, and Z3 would take hours'],
+	['t/60-host.t', qr/endless.*'--timeout', 2\)|--timeout 3\)\)|a screen that never comes.*'--timeout', 5/, 'the time-out is the test'],
+	['t/60-host.t', qr/a wrong key/, 'keys that are refused'],
+);
+my $clock = qr/\b(?:u|nano|clock_nano)?sleep\b(?!=)|\bselect\b\W+undef|\bcan_read\(|\balarm\b(?!\ (?:\$limit|0);)|
+	timeout[^\w*]{1,6}\d|--send\b.*\\w/x;
+my (@waits, %used);
+find({ no_chdir => 1, wanted => sub {
+	return if !-f || -B || m{\.(?:md|patch|json|1)$|^t/10-structure\.t$};
+	my ($file, $at) = (s{^\./}{}r, 0); # so find names a file at the top
+	my $source = $file =~ /\.[ch]$/ ? slurp($file) =~ s{(/\*.*?\*/|"(?:\\.|[^"\\\n])*")}{$1 =~ tr/\n//cdr}gser : slurp($file) =~ s{(?<!\S)#\s.*}{}gr;
+	for my $line (split /\n/, $source) {
+		$at++;
+		next if $line !~ $clock;
+		my ($may) = grep { $timed[$_][0] eq $file && $line =~ $timed[$_][1] } 0 .. $#timed;
+		defined $may ? $used{$may}++ : push @waits, "$file:$at: $line";
+	}
+} }, qw(t bench hypervisor/host Makefile));
+is_deeply(\@waits, [], 'nothing waits for the clock on the wall');
+is_deeply([map { "$timed[$_][0]: $timed[$_][1]" } grep { !$used{$_} } 0 .. $#timed], [], 'no exception is out of date');
+
 done_testing;

@@ -11,20 +11,11 @@ my @options = ('build/test-gdb.conf', '--accel', 'tcg', '--cpus', 2);
 spew('build/test-gdb.conf', guest('one', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1) .
 	guest('two', image => 'rtos-rewritten.elf', cmdline => 'spin', memory => '20M'));
 my (undef, $emulator) = veneer('run', @options, qw(--print --bundle build/test-gdb.cpio));
+$emulator =~ s{-serial stdio}{-serial file:build/test-gdb.console};
 $emulator =~ s/\n//;
-my $pid = fork // die "fork: $!";
-if (!$pid) {
-	open STDIN, '<', '/dev/null';
-	open STDOUT, '>', 'build/test-gdb.console';
-	unlink 'build/test-gdb.socket';
-	exec 'timeout', $limit, split(/ /, $emulator), '-S', '-gdb', 'unix:build/test-gdb.socket,server=on,wait=off' or exit 127;
-}
-select undef, undef, undef, 0.05 until -e 'build/test-gdb.socket' || waitpid $pid, 1;
 my ($status, $text) = command('timeout', $limit, 'gdb', '-batch', '-nx', 'build/veneer.elf', '-x', 'hypervisor/gdb.py',
-	map { ('-ex', $_) } 'target remote build/test-gdb.socket', 'hbreak guest_end', 'continue', 'veneer-guests', 'veneer-vcpus two', 'delete',
+	map { ('-ex', $_) } "target remote | exec timeout $limit $emulator -S -gdb stdio", 'hbreak guest_end', 'continue', 'veneer-guests', 'veneer-vcpus two', 'delete',
 	'hbreak machine_off', 'continue', 'veneer-guests', 'veneer-shadows two', 'veneer-vcpus nobody', 'kill');
-kill 'TERM', $pid;
-waitpid $pid, 0;
 like($text, qr/^0 one +ring PREPARE_PV +GUEST_RUNNING +1 vCPUs, 16 MiB$/m, 'a guest that runs') or diag($text);
 like($text, qr/^1 two +ring PREPARE_REWRITTEN GUEST_RUNNING +1 vCPUs, 20 MiB$/m, 'and the other');
 like($text, qr/^two.0: CPU 0, VCPU_\w+, requests 0x\w+, cs:rip \w+:\w+ ss:rsp \w+:\w+ rflags \w+ root \w+$/m, 'a vCPU');

@@ -70,7 +70,7 @@ spew('build/test-no-processor.conf', guest('a', image => 'rtos-pv.elf', cmdline 
 spew('build/test-no-processor.madt', pack('L<2 C4 L<', 0xfee00000, 0, 0, 8, 1, 77, 1));
 my @no_processor = ('build/test-no-processor.conf', '--accel', 'tcg', '--cpus', 1);
 (undef, my $emulator) = veneer('run', @no_processor, qw(--print --bundle build/test-no-processor.cpio));
-($status, $text) = command('timeout', 300, split(/ /, $emulator =~ s/\n//r), '-acpitable', 'sig=APIC,rev=1,data=build/test-no-processor.madt');
+($status, $text) = command('timeout', $limit, split(/ /, $emulator =~ s/\n//r), '-acpitable', 'sig=APIC,rev=1,data=build/test-no-processor.madt');
 $text =~ s/\r//g;
 like($text, qr/^veneer: processor 1 \(APIC 77\) does not start: not used$/m, 'a processor that does not come up is named') or diag($text);
 like($text, qr/^veneer: the configuration, line \d+: b: none of its cores is there, .*: not started$/m, 'so is the guest that is to run there');

@@ -189,7 +189,7 @@ sub attack_job {
 	# the machine goes off with the neighbour, who is told when the attacker has come to its end
 	return { conf => guest('attacker', image => "t/$row->{name}.elf", engine => $row->{engine}, optional => 'yes', %keys) .
 			neighbour($row->{core}, $row->{promised}, is_timed($row) ? "ms=100 wait most=$most_time{$row->{machine}} pace=$pace" : 'ms=20 wait'),
-		options => ['--timeout', $limit < 600 ? $limit : 600, machine_options($row), stay_option($row), script_of($row)] };
+		options => [machine_options($row), stay_option($row), script_of($row)] };
 }
 
 sub run_job {
@@ -491,42 +491,35 @@ sub storm {
 	unlink 'build/test-storm.log';
 	spew('build/test-storm.conf', guest('busy', %busy, cpus => 0) .
 		guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0));
-	my (undef, $command) = veneer(qw(run build/test-storm.conf --accel tcg --cpus 1 --print));
-	veneer(qw(run build/test-storm.conf --bundle build/test-storm.cpio));
+	my (undef, $command) = veneer(qw(run build/test-storm.conf --accel tcg --icount --cpus 1 --print --bundle build/test-storm.cpio));
 	chomp $command;
 	$command =~ s/-monitor none/-monitor stdio -S/;
 	$command =~ s/-serial stdio/-serial file:build\/test-storm.log/;
-	$command =~ s/-initrd \S+/-initrd build\/test-storm.cpio/;
-	open my $monitor, '|-', "timeout 300 $command > /dev/null" or die;
-	select((select($monitor), $| = 1)[0]);
-	print $monitor "cont\n";
-	local $SIG{PIPE} = 'IGNORE';
-	for (1 .. 1000) { # not before the hypervisor has an IDT
-		last if -e 'build/test-storm.log' && slurp('build/test-storm.log') =~ /boot entry/;
-		select undef, undef, undef, 0.005;
-	}
-	my $arrived = sub { return scalar(() = slurp('build/test-storm.log') =~ /machine check: bank/g) };
-	for (1 .. 400) {
+	my (undef, $monitor, $clock) = monitored('timeout', $limit, split ' ', $command);
+	my $log = sub { return slurp('build/test-storm.log') };
+	$monitor->('cont');
+	1 until $log->() =~ /boot entry/ || !let_run($clock, 0.001); # not before the hypervisor has an IDT
+	my $arrived = sub { return scalar(() = $log->() =~ /machine check: bank/g) };
+	for (1 .. 1000) {
 		my $before = $arrived->();
-		print $monitor $command_line x $burst or last;
-		for (1 .. ($burst == 1 ? 200 : 1)) {
-			select undef, undef, undef, 0.005;
-			last if $arrived->() > $before;
-		}
-		last if slurp('build/test-storm.log') =~ /all done/;
+		last if $log->() =~ /all done/;
+		$monitor->(join "\n", ($command_line) x $burst) // last;
+		next if $burst > 1;
+		1 while $arrived->() == $before && let_run($clock, 0.0002);
+		let_run($clock, 0.001); # or the guests would never run
 	}
-	close $monitor;
+	1 while let_run($clock, 1); # until the machine goes off
 	my $text = slurp('build/test-storm.log');
 	like($text, qr/^veneer: all done, all well/m, "a storm of $what: all guests are well") or diag($text);
 	like($text, $seen, "a storm of $what: they arrived");
 }
-storm('NMIs', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m);
-storm('NMIs upon breakpoints', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/watch.elf', cmdline => 'storm');
-storm('NMIs while breakpoints are armed', "nmi\n", 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/armed.elf', engine => 'svm',
+storm('NMIs', 'nmi', 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m);
+storm('NMIs upon breakpoints', 'nmi', 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/watch.elf', cmdline => 'storm');
+storm('NMIs while breakpoints are armed', 'nmi', 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/armed.elf', engine => 'svm',
 	cmdline => $armed);
-storm('NMIs upon the hypervisor', "nmi\n", 5, qr/^busy: \d+ pages compared 100 times/m, image => 't/remains.elf', cmdline => 'storm');
+storm('NMIs upon the hypervisor', 'nmi', 5, qr/^busy: \d+ pages compared 100 times/m, image => 't/remains.elf', cmdline => 'storm');
 # uncorrected, but the interrupted code can go on; one at a time, or the processor gives up
-storm('machine checks', "mce 0 5 0xb400000000000000 0x5 0 0\n", 1, qr/^veneer: machine check: bank 5/m);
+storm('machine checks', 'mce 0 5 0xb400000000000000 0x5 0 0', 1, qr/^veneer: machine check: bank 5/m);
 
 # Start, stop and reset while a vCPU runs (XSA-188).
 my $keys = join '', map { "\\a:reset a\\r\\a:pause b\\r\\a:stats a\\r\\a:resume b\\r\\a:reset b\\r" } 1 .. 15;

@@ -10,6 +10,7 @@ use lib 't/lib';
 use Test::More;
 use Attack qw(case_of word_of run_case);
 use Holes qw(holes);
+use POSIX 'mkfifo';
 use Veneer;
 
 my @cases = (
@@ -116,23 +117,25 @@ fake('qemu-system-x86_64', 'echo "veneer: boot entry_ticks=1"; echo "veneer: PAN
 is((command('sh', '-c', 'printf %s ' . Attack::quoted(q(a:check it's\r))))[1], q(a:check it's\r), 'a shell can run the command as it is printed');
 
 # A signal ends the emulators, too, and leaves no file.
-fake('qemu-system-x86_64', 'echo $$ > "build/test-attack-$PPID.pid"; exec sleep 3600');
+my $fifo = 'build/test-attack.fifo';
+unlink $fifo;
+mkfifo($fifo, 0600) or die "$fifo: $!";
+fake('qemu-system-x86_64', "exec 3> $fifo; echo \$\$ >&3; exec tail -f /dev/null"); # which holds the pipe open until it ends
 for my $how (['--replay', $word], ['--only', '^(ring|svm)-']) {
 	my $pid = open my $from, '-|';
 	if (!$pid) {
 		local $ENV{PATH} = "$folder:$ENV{PATH}";
 		exec 't/fuzz/attack', @$how or exit 127;
 	}
-	select undef, undef, undef, 0.02 until grep { -s } glob 'build/test-attack-*.pid';
-	my ($path) = glob 'build/test-attack-*.pid';
-	my $emulator = slurp($path) + 0;
+	local $SIG{ALRM} = sub { BAIL_OUT("$how->[0]: an emulator does not start, or not end") };
+	alarm $limit;
+	open my $emulator, '<', $fifo or die "$fifo: $!";
+	like(scalar <$emulator>, qr/^\d+$/, "$how->[0]: an emulator runs");
 	kill 'TERM', $pid;
 	waitpid $pid, 0;
-	is($? & 127, 15, "$how->[0]: SIGTERM ends it");
-	my $left = 50 * $limit;
-	select undef, undef, undef, 0.02 while readlink "/proc/$emulator/exe" && $left--;
-	ok(!readlink "/proc/$emulator/exe", 'and the emulator') or kill 'KILL', $emulator;
-	unlink $path;
+	is($? & 127, 15, 'SIGTERM ends the attack');
+	is(scalar <$emulator>, undef, 'and the emulator');
+	alarm 0;
 	is(join(' ', glob 'build/test-attack-*-* build/fuzz/blocks.*'), '', 'nothing is left');
 }
 

@@ -54,7 +54,7 @@ sub passed {
 
 	spew("$name.conf", "[machine]\nmitigations = $mitigations\n" . $guests);
 	veneer('run', "$name.conf", '--bundle', "$name.cpio");
-	my ($status, $text) = command(qw(timeout 200 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 256 -smp 1 -display none
+	my ($status, $text) = command('timeout', $limit, qw(qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 256 -smp 1 -display none
 		-monitor none -nodefaults -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1
 		-icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm), '-kernel', $image, '-initrd', "$name.cpio",
 		'-plugin', join ',', 'build/t/places.so', "out=$name.places", map { "at=$_" } keys %place);
@@ -145,8 +145,8 @@ for my $engine (qw(ring svm)) {
 }
 {
 	my $conf = guest('a', image => 't/smp.elf', vcpus => 4) . guest('b', image => 't/smp.elf', vcpus => 4, cpus => 1);
-	my @machine = qw(timeout 100 qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 256 -display none -monitor none -nodefaults -serial stdio
-		-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1);
+	my @machine = ('timeout', $limit, qw(qemu-system-x86_64 -machine pc -accel tcg -cpu max -m 256 -display none -monitor none -nodefaults -serial stdio
+		-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1));
 	spew('build/test-threads.conf', $conf);
 	veneer(qw(run build/test-threads.conf --bundle build/test-threads.cpio));
 	my (undef, $threads) = command(@machine, qw(-smp 2,cores=1,threads=2 -kernel), $image, qw(-initrd build/test-threads.cpio));

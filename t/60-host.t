@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use POSIX 'mkfifo';
 use Test::More;
 use Veneer;
 
@@ -326,33 +327,48 @@ is("$status $text", "1 veneer: standard output: No space left on device\n", 'hel
 is($status, 1, 'a reader that goes away ends the run');
 
 # --- signals: nothing is left behind, whatever is under way ---
-my $tmp = 'build/test-tmp';
-mkdir $tmp;
+my ($tmp, $tools, $fifo) = map { "build/test-$_" } qw(tmp tools fifo);
+mkdir $_ for $tmp, $tools;
+unlink $fifo;
+mkfifo($fifo, 0600) or die "$fifo: $!";
+# Tools that say that they are under way; one never ends, while grub-mkrescue waits for it with its files.
+my %tool = ('qemu-system-x86_64' => ['*-kernel*', 'PATH=${PATH#*:} exec qemu-system-x86_64 "$@"'],
+	xorriso => ['*-o\ *', "exec tail -f $tools/xorriso"]);
+for (keys %tool) {
+	my ($at, $then) = @{$tool{$_}};
+	spew("$tools/$_", "#!/bin/sh\ncase \$* in $at) echo $_ is under way > $fifo; $then ;; esac\nPATH=\${PATH#*:} exec $_ \"\$\@\"\n");
+	chmod 0755, "$tools/$_";
+}
 sub ended_by {
-	my ($signal, $what, $there, @words) = @_;
-	unlink "$tmp.log";
+	my ($signal, $what, $seen, $files, @words) = @_;
 	my $pid = fork // die;
 	if (!$pid) {
 		$SIG{$_} = 'DEFAULT' for qw(INT QUIT HUP);
 		$ENV{TMPDIR} = $tmp;
+		$ENV{PATH} = "$tools:$ENV{PATH}" if $seen eq 'under way';
 		open STDIN, '<', '/dev/null';
-		open STDOUT, '>', "$tmp.log";
+		open STDOUT, '>', $fifo;
 		open STDERR, '>&', \*STDOUT;
 		exec 'build/veneer', @words or exit 127;
 	}
-	select undef, undef, undef, 0.05 until $there->() || waitpid($pid, 1) == $pid;
+	open my $from, '<', $fifo or die "$fifo: $!";
+	my $said = '';
+	while (my $line = <$from>) {
+		$said .= $line;
+		last if $line =~ /$seen/;
+	}
+	isnt(join(' ', glob "$tmp/$files"), '', "$what is under way") or diag($said);
 	kill $signal, $pid;
 	waitpid $pid, 0;
-	is($? & 127, {INT => 2, TERM => 15, HUP => 1}->{$signal}, "SIG$signal ends $what") or diag(slurp("$tmp.log"));
+	is($? & 127, {INT => 2, TERM => 15, HUP => 1}->{$signal}, "SIG$signal ends it");
 	is(join(' ', glob "$tmp/*"), '', 'nothing is left');
 }
-my $started = sub { -e "$tmp.log" && slurp("$tmp.log") =~ /entry_ticks/ };
-ended_by($_, 'QEMU', $started, qw(run build/test-endless.conf --accel tcg)) for qw(INT TERM HUP);
-ended_by('TERM', 'Bochs', $started, qw(run build/test-endless.conf --accel bochs));
-ended_by('TERM', 'what makes an ISO', sub { glob "$tmp/veneer-iso-*/grub*" }, qw(run build/test-endless.conf --iso build/test-ended.iso));
-ended_by('INT', 'the bench', sub { glob "$tmp/veneer-events-*" }, qw(bench --no-bochs --output build/test-bench-ended));
+ended_by($_, 'QEMU', 'entry_ticks', 'veneer-bundle-*', qw(run build/test-endless.conf --accel tcg)) for qw(INT TERM HUP);
+ended_by('TERM', 'Bochs', 'entry_ticks', 'veneer-bochs-*/*', qw(run build/test-endless.conf --accel bochs));
+ended_by('TERM', 'what makes an ISO', 'under way', 'veneer-iso-*/grub*', qw(run build/test-endless.conf --iso build/test-ended.iso));
+ended_by('INT', 'the bench', 'under way', 'veneer-events-*', qw(bench --no-bochs --output build/test-bench-ended));
 is(join(' ', glob 'build/test-ended.iso*'), '', 'not even beside the ISO');
-ok((command('ps', '-eo', 'args'))[1] !~ /^qemu.*$tmp/m, 'no emulator goes on');
+ok((command('ps', '-eo', 'args'))[1] !~ /^(?:qemu.*$tmp|tail.*$tools)/m, 'no emulator or tool goes on');
 
 unlink 'build/test.png';
 ($status, $text) = run_guests('picture', guest('game', image => 'invaders.elf'), '--expect-screen', 'game=-[*]-',

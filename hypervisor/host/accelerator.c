@@ -3,11 +3,12 @@
  * exits show it. */
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -53,32 +54,38 @@ static int run_guest(void)
 	return run->exit_reason == KVM_EXIT_HLT ? 0 : -1;
 }
 
+/* The probe's exit status, or -1 if it takes too long: it may hang in the kernel. */
+static int run_probe(void)
+{
+	int life[2], status = -1; /* the pipe closes when the probe ends */
+
+	if (pipe(life))
+		return 1;
+	pid_t pid = fork();
+	if (!pid)
+		_exit(run_guest() ? 1 : 0);
+	close(life[1]);
+	struct pollfd ends = { life[0], POLLIN, 0 };
+	bool in_time = poll(&ends, 1, PROBE_MS) > 0;
+	close(life[0]);
+	if (pid > 0 && !in_time)
+		kill(pid, SIGKILL);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 1;
+	return !in_time ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
 const char *accelerator_choose(const char **why)
 {
 	if (access("/dev/kvm", R_OK | W_OK)) {
 		*why = "no usable /dev/kvm";
 		return "tcg";
 	}
-	pid_t pid = fork(); /* it may hang in the kernel */
-	if (!pid)
-		_exit(run_guest() ? 1 : 0);
-	long end = now_ms() + PROBE_MS;
-	int status = -1;
-	pid_t done = 0;
-	while (pid > 0 && !(done = waitpid(pid, &status, WNOHANG)) && now_ms() < end)
-		usleep(1000);
-	if (done == pid && WIFEXITED(status) && !WEXITSTATUS(status)) {
-		*why = "/dev/kvm works";
-		return "kvm";
-	}
-	if (pid > 0 && done != pid) {
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-		*why = "/dev/kvm is too slow";
-	} else {
-		*why = "/dev/kvm cannot run a guest";
-	}
-	return "tcg";
+	int status = run_probe();
+	*why = !status	    ? "/dev/kvm works"
+	       : status < 0 ? "/dev/kvm is too slow"
+			    : "/dev/kvm cannot run a guest";
+	return status ? "tcg" : "kvm";
 }
 
 bool processor_has_vmx(void)

@@ -32,17 +32,27 @@ long now_ms(void)
 	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* report: where to write errno if there is no such program. */
-static void child(char *const argv[], int in, int out, int report)
+/* Pipes from the emulator's process. */
+struct links {
+	int report[2]; /* errno if there is no such program */
+	int life[2];   /* nothing: open for as long as the emulator runs */
+};
+
+static int open_links(struct links *l)
+{
+	return pipe2(l->report, O_CLOEXEC) || pipe2(l->life, 0) ? -1 : 0;
+}
+
+static void child(char *const argv[], int in, int out, const struct links *l)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(in, 0);
 	dup2(out, 1);
 	for (int fd = 3; fd < 64; fd++)
-		if (fd != report)
+		if (fd != l->report[1] && fd != l->life[1])
 			close(fd);
 	execvp(argv[0], argv);
-	if (write(report, &errno, sizeof(errno)) < 0)
+	if (write(l->report[1], &errno, sizeof(errno)) < 0)
 		_exit(126);
 	_exit(127);
 }
@@ -54,13 +64,15 @@ static int cannot_start(const char *name, int error)
 }
 
 /* Whether execvp has succeeded in the child; that closes report. */
-static int wait_for_program(const struct machine *m, const char *name, const int report[2])
+static int wait_for_program(struct machine *m, const char *name, const struct links *l)
 {
 	int error = 0;
 
-	close(report[1]);
-	bool failed = read(report[0], &error, sizeof(error)) == sizeof(error);
-	close(report[0]);
+	close(l->report[1]);
+	close(l->life[1]);
+	m->life = l->life[0];
+	bool failed = read(l->report[0], &error, sizeof(error)) == sizeof(error);
+	close(l->report[0]);
 	if (!failed)
 		return 0;
 	waitpid(m->pid, NULL, 0);
@@ -70,19 +82,20 @@ static int wait_for_program(const struct machine *m, const char *name, const int
 
 int machine_start(struct machine *m, char *const argv[])
 {
-	int in[2], out[2], report[2];
+	int in[2], out[2];
+	struct links links;
 
 	*m = (struct machine){ .display = -1, .has_exit_port = true, .portion = 64 };
 	signal(SIGPIPE, SIG_IGN);
-	if (pipe(in) || pipe(out) || pipe2(report, O_CLOEXEC) || (m->pid = temporary_fork()) < 0)
+	if (pipe(in) || pipe(out) || open_links(&links) || (m->pid = temporary_fork()) < 0)
 		return cannot_start(argv[0], errno);
 	if (!m->pid)
-		child(argv, in[0], out[1], report[1]);
+		child(argv, in[0], out[1], &links);
 	close(in[0]);
 	close(out[1]);
 	m->to = in[1];
 	m->from = out[0];
-	return wait_for_program(m, argv[0], report);
+	return wait_for_program(m, argv[0], &links);
 }
 
 int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
@@ -91,10 +104,10 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 	*m = (struct machine){
 		.to = serial, .from = serial, .display = display, .portion = BOCHS_PORTION
 	};
-	int report[2];
+	struct links links;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (pipe2(report, O_CLOEXEC) || (m->pid = temporary_fork()) < 0)
+	if (open_links(&links) || (m->pid = temporary_fork()) < 0)
 		return cannot_start(argv[0], errno);
 	if (!m->pid) {
 		setsid();
@@ -102,22 +115,20 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 		int fd = open(display_name, O_RDWR);
 
 		dup2(fd, 2);
-		child(argv, fd, fd, report[1]);
+		child(argv, fd, fd, &links);
 	}
-	return wait_for_program(m, argv[0], report);
+	return wait_for_program(m, argv[0], &links);
 }
 
-#define LOOK_MS 200
-
-/* The emulator has ended, and all its output has been read. A pseudo-terminal that it never opened
- * is never closed either. */
+/* Whether the emulator, whose life has closed, has no output left: its files close one by one as it
+ * ends. A pseudo-terminal that it never opened is never closed either. */
 static bool is_over(const struct machine *m)
 {
 	struct pollfd serial = { m->from, POLLIN, 0 };
-	siginfo_t ended = { 0 };
+	siginfo_t ended;
 
-	return !waitid(P_PID, (id_t)m->pid, &ended, WEXITED | WNOHANG | WNOWAIT) && ended.si_pid &&
-	       !poll(&serial, 1, 0);
+	waitid(P_PID, (id_t)m->pid, &ended, WEXITED | WNOWAIT);
+	return !poll(&serial, 1, 0);
 }
 
 /* Drops what the display shows. */
@@ -131,28 +142,20 @@ static void drop_display(struct machine *m)
 	m->display = -1;
 }
 
-/* How long to wait for output before checking whether the emulator still runs. */
-static int patience(long left)
-{
-	return left < 0 || left > LOOK_MS ? LOOK_MS : (int)left;
-}
-
 /* Waits for output. False: timeout. */
 static bool wait_for_output(struct machine *m, long end)
 {
 	for (;;) {
 		long left = end < 0 ? -1 : end - now_ms();
-		struct pollfd p[2] = { { m->from, POLLIN, 0 }, { m->display, POLLIN, 0 } };
+		struct pollfd p[3] = { { m->from, POLLIN, 0 },
+				       { m->display, POLLIN, 0 },
+				       { m->life, POLLIN, 0 } };
 
-		if (end >= 0 && left < 0)
+		if ((end >= 0 && left < 0) || poll(p, 3, (int)left) == 0)
 			return false;
-		if (poll(p, 2, patience(left)) == 0) {
-			m->eof = is_over(m);
-			if (!m->eof && end >= 0 && now_ms() >= end)
-				return false;
-		}
 		if (p[1].revents)
 			drop_display(m);
+		m->eof = p[2].revents && is_over(m);
 		if (p[0].revents || m->eof)
 			return true;
 	}
@@ -290,19 +293,16 @@ static bool forward(struct machine *m, struct output *o, long end)
 	bool typing = true;
 
 	for (;;) {
-		struct pollfd p[3] = { { m->from, POLLIN, 0 },
+		struct pollfd p[4] = { { m->from, POLLIN, 0 },
 				       { typing ? 0 : -1, POLLIN, 0 },
-				       { m->display, POLLIN, 0 } };
+				       { m->display, POLLIN, 0 },
+				       { m->life, POLLIN, 0 } };
 		long left = end < 0 ? -1 : end - now_ms();
 
-		if (end >= 0 && left <= 0)
+		if ((end >= 0 && left <= 0) || poll(p, 4, (int)left) == 0)
 			return false;
-		if (poll(p, 3, patience(left)) <= 0) {
-			m->eof = is_over(m);
-			if (m->eof)
-				return true;
-			continue;
-		}
+		if (p[3].revents && is_over(m))
+			return true;
 		if (p[2].revents)
 			drop_display(m);
 		if (p[0].revents && (!show_output(m, o) || o->failed))
@@ -332,18 +332,13 @@ bool machine_interact(struct machine *m, struct output *o, long timeout_ms)
 	return ended;
 }
 
-/* For Bochs one byte at a time, from terminal or script. */
 void machine_type(struct machine *m, const char *bytes, size_t n)
 {
-	bool slowly = m->display >= 0;
-
 	while (n) {
-		ssize_t done = write(m->to, bytes, slowly ? 1 : n);
+		ssize_t done = write(m->to, bytes, n);
 
 		if (done <= 0)
 			return;
-		if (slowly)
-			usleep(2000);
 		bytes += done;
 		n -= (size_t)done;
 	}
@@ -358,6 +353,7 @@ int machine_finish(struct machine *m)
 {
 	int status;
 
+	close(m->life);
 	close(m->to);
 	if (m->from != m->to)
 		close(m->from);

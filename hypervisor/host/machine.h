@@ -15,6 +15,7 @@
 
 struct machine {
 	pid_t pid;
+	int life;	    /* a pipe that closes when it ends */
 	int to, from;	    /* the serial line */
 	int display;	    /* a terminal whose output nobody reads, or -1 */
 	bool has_exit_port; /* the hypervisor chooses the emulator's exit status */

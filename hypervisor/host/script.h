@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A scripted user: types, watches console lines and the guests' text screens, takes pictures. Steps
- * are done in order, and only wait for something visible. Keys are sent in portions that the
- * machine's UART can hold. Each portion ends with a monitor command that does not exist, with a
- * number; the monitor's answer names it, which shows that the hypervisor has read the portion.
+ * are done in order, and only wait for something visible: nothing here looks at a clock. Keys are
+ * sent in portions that the machine's UART can hold. Each portion ends with a monitor command that
+ * does not exist, with a number; the monitor's answer names it, which shows that the hypervisor has
+ * read the portion.
  */
 #ifndef HOST_SCRIPT_H
 #define HOST_SCRIPT_H
@@ -32,12 +33,11 @@ struct script {
 	struct output *output;
 
 	unsigned at; /* the step that is being done */
-	enum { STEP_WAITS, STEP_CHOOSES, STEP_TYPES, STEP_LOOKS, STEP_RESTS } phase;
+	enum { STEP_WAITS, STEP_CHOOSES, STEP_TYPES, STEP_LOOKS } phase;
 	bool started, failed;
 	const char *keys;	  /* still to be typed */
 	unsigned asked, answered; /* questions to the monitor */
 	size_t shown, seen;	  /* bytes of the unfinished line: shown, and older than the step */
-	long asked_ms, again_ms;  /* when the screen was requested, and will be next */
 	struct screen screen;
 	struct text_screen text;
 	char there[GUESTS_MAX][NAME_MAX], ended[GUESTS_MAX][NAME_MAX];
@@ -55,10 +55,6 @@ bool script_take(struct script *s, struct machine *m, const char *line);
 
 /* What there is of the unfinished line. */
 void script_peek(struct script *s, struct machine *m, const char *begun);
-
-/* In how many milliseconds script_continue must be called, or -1. */
-int script_wait_ms(const struct script *s);
-void script_continue(struct script *s, struct machine *m);
 
 /* At the end: whether all steps were done; if not, prints a line on stderr which was not, and
  * why. */

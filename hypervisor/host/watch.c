@@ -25,13 +25,10 @@ int watch(struct machine *m, struct run *o, struct output *output)
 	s->output = output;
 	while (!s->failed && !output->failed) {
 		long left = o->timeout ? end - now_ms() : -1;
-		int wait = script_wait_ms(s);
 
 		if (o->timeout && left <= 0)
 			return stop_late(m, o);
-		if (wait < 0 || (o->timeout && wait > left))
-			wait = (int)left;
-		switch (machine_read(m, wait, &text)) {
+		switch (machine_read(m, (int)left, &text)) {
 		case MACHINE_SAYS:
 			if (!script_take(s, m, text))
 				output_line(output, text);
@@ -40,7 +37,6 @@ int watch(struct machine *m, struct run *o, struct output *output)
 		case MACHINE_SILENT: break;
 		case MACHINE_ENDED: return outcome(m, s, machine_finish(m));
 		}
-		script_continue(s, m);
 	}
 	return stop(m, RUN_NOT_WELL);
 }

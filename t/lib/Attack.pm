@@ -25,6 +25,7 @@ use constant BEAT_US => 1_000;
 use constant AFTER_MS => 10; # the neighbour works for so long after the attack's end,
 use constant STOP_MS => 1000; # or until the operator's stop has come, at the latest
 use constant CHECK_MS => 100; # the attack goes on for so long, so that its tables are checked meanwhile
+use constant PATIENCE => 20; # seconds on the wall for one of a processor's
 use constant BOCHS_BOOT_MS => 5000; # of the machine's clock: firmware and boot loader
 use constant BOCHS_CHECK_MS => 200; # there the host may take so long to ask for the check
 
@@ -127,7 +128,7 @@ sub processor_time {
 # Whether it has had so many seconds of a processor's, or, sleeping, far more by the clock on the wall.
 sub is_late {
 	my ($pid, $limit, $since) = @_;
-	return processor_time($pid) > $limit || time - $since > 20 * $limit;
+	return processor_time($pid) > $limit || time - $since > PATIENCE * $limit;
 }
 
 # This process gets SIGTERM when the one that started it ends, however that ends; so does what it becomes by exec.
@@ -255,7 +256,7 @@ sub run_case {
 	my $check = can_check("$library/veneer.elf");
 	spew($path, configuration($case));
 	my @argv = $case->{engine} eq 'vmx'
-		? ("$build/veneer", 'run', $path, '--accel', 'bochs', '--cpus', $case->{cores}, '--timeout', $limit,
+		? ("$build/veneer", 'run', $path, '--accel', 'bochs', '--cpus', $case->{cores}, '--timeout', PATIENCE * $limit,
 			$check ? ('--expect', "attacker=$END", '--send', 'attacker=\a:check attacker\r') : ())
 		: emulator($case, $path, $bundle, $options{blocks});
 	prepared($path, '--bundle', $bundle) if $case->{engine} eq 'vmx';

@@ -4,7 +4,8 @@ package Veneer;
 use strict;
 use warnings;
 use Exporter 'import';
-our @EXPORT = qw(veneer run_guests run_patched native_linux command slurp spew guest text_screens shell $limit $fleet $touching $gone_left);
+use IPC::Open2;
+our @EXPORT = qw(veneer run_guests run_patched native_linux monitored let_run command slurp spew guest text_screens shell $limit $fleet $touching $gone_left);
 
 my $build = 'build';
 
@@ -129,6 +130,44 @@ sub native_linux {
 		exit 127;
 	}
 	return sub { local $/; my $text = <$out> // ''; $text =~ s/\r//g; return $text; };
+}
+
+# QEMU with `-monitor stdio`: its process; a function that gives the monitor commands, one a line, and returns the answers,
+# undef once QEMU has ended; one that returns the seconds of the machine's own time, by its ACPI timer.
+sub monitored {
+	my (@argv) = @_;
+	my $pid = open2(my $from, my $to, @argv);
+	my $answers = sub {
+		my ($prompts) = @_;
+		my $text = '';
+		while ((() = $text =~ /\(qemu\) /g) < $prompts) {
+			sysread $from, $text, 65536, length $text or return undef;
+		}
+		return $text;
+	};
+	my $ask = sub {
+		my ($lines) = @_;
+		local $SIG{PIPE} = 'IGNORE';
+		syswrite $to, "$lines\n";
+		return $answers->(1 + $lines =~ tr/\n//);
+	};
+	my ($timer, $ticks) = (0, 0); # 24 bits of it, and all
+	my $seconds = sub {
+		my ($now) = map { hex } ($ask->('i /w 0x608') // return undef) =~ /= 0x(\w+)/;
+		$ticks += ($now - $timer) & 0xffffff;
+		$timer = $now;
+		return $ticks / 3579545;
+	};
+	return ($answers->(1) ? $pid : undef, $ask, $seconds);
+}
+
+# Until so many seconds of a machine's own have gone by; false if it has ended.
+sub let_run {
+	my ($clock, $seconds) = @_;
+	my $now = $clock->();
+	my $until = ($now // 0) + $seconds;
+	$now = $clock->() while defined $now && $now < $until;
+	return defined $now;
 }
 
 1;
