@@ -169,11 +169,15 @@ bool console_guest_put(struct guest *g, char c)
 	}
 	if (!g->line_used)
 		take_counts(g, true);
+	if (c == '\n') {
+		end_line(g);
+		return console_guest_room(g);
+	}
 	/* nor may it look like another's line */
-	bool printable = ((unsigned char)c >= ' ' && (unsigned char)c < 0x7f) || c == '\t';
-	if (c != '\n')
-		g->line[g->line_used++] = printable ? c : '?';
-	if (c == '\n' || g->line_used == sizeof(g->line) - 1)
+	if (((unsigned char)c < ' ' && c != '\t') || (unsigned char)c >= 0x7f)
+		c = '?';
+	g->line[g->line_used++] = c;
+	if (g->line_used == sizeof(g->line) - 1)
 		end_line(g);
 	return console_guest_room(g);
 }

@@ -108,15 +108,18 @@ HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bo
 HOT_FRAME enum outcome port_io(struct vcpu *v, const struct insn *i)
 {
 	uint64_t mask = i->width == 4 ? ~0u : (1u << (8 * i->width)) - 1;
-	const struct board *b = v->guest->board;
 	uint16_t port = port_number(v, i);
 
 	v->counts[COUNT_IO]++;
-	if (i->op == INSN_IN)
+	const struct board *b = v->guest->board;
+	switch (i->op) {
+	case INSN_IN:
 		operand_set_register(v, 0, b ? b->in(v, port, i->width) : ~0u, i->width);
-	else if (i->op != INSN_OUT)
-		return string_io(v, i, i->op == INSN_INS);
-	else if (b)
-		b->out(v, port, i->width, (uint32_t)(v->regs->rax & mask));
-	return DONE;
+		return DONE;
+	case INSN_OUT:
+		if (b)
+			b->out(v, port, i->width, (uint32_t)(v->regs->rax & mask));
+		return DONE;
+	default: return string_io(v, i, i->op == INSN_INS);
+	}
 }

@@ -19,8 +19,8 @@ void timer_cancel(struct cpu *cpu, struct timer *t)
 {
 	if (!t->armed)
 		return;
-	if (!remove_from(&cpu->timers_put_off, t))
-		remove_from(&cpu->timers, t);
+	if (!remove_from(&cpu->timers, t))
+		remove_from(&cpu->timers_put_off, t);
 	t->armed = false;
 	cpu->timer_changed = true;
 }
@@ -68,6 +68,9 @@ void timers_resume(struct cpu *cpu)
 {
 	struct timer *t;
 
-	while ((t = cpu->timers_put_off))
+	while ((t = cpu->timers_put_off)) {
+		cpu->timers_put_off = t->next;
+		t->armed = false;
 		timer_set(cpu, t, t->deadline);
+	}
 }

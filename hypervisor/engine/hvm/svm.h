@@ -140,9 +140,8 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define SVM_EXIT_IOIO	     0x07b
 #define SVM_EXIT_MSR	     0x07c
 #define SVM_EXIT_SHUTDOWN    0x07f
-#define SVM_EXIT_VMRUN	     0x080
+#define SVM_EXIT_VMRUN	     0x080 /* VMMCALL VMLOAD VMSAVE STGI CLGI */
 #define SVM_EXIT_VMMCALL     0x081
-#define SVM_EXIT_VMLOAD	     0x082 /* VMSAVE STGI CLGI */
 #define SVM_EXIT_SKINIT	     0x086
 #define SVM_EXIT_WBINVD	     0x089
 #define SVM_EXIT_MONITOR     0x08a /* MWAIT */

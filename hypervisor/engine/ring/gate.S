@@ -183,7 +183,6 @@ gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
 	iretq
 1:	pushq	$0
 	pushq	$EXIT_HYPERCALL
-gate_push_exit:
 	PUSH_REGS
 	jmp	gate_exit
 
@@ -221,7 +220,8 @@ gate_from_ring0:
 	leaq	gate_frame_error(%rip), %rsp
 	movq	$0, (%rsp)
 	pushq	$EXIT_BAD_FRAME
-	jmp	gate_push_exit
+	PUSH_REGS
+	jmp	gate_exit
 
 /*
  * NMI, on its own stack, at any instruction and on any page table: count it and return. The IDT points
@@ -311,7 +311,8 @@ gate_debug:
 	movq	$VECTOR_DB, -56(%rax)
 	popq	%rax
 	leaq	gate_frame_vector(%rip), %rsp
-	jmp	gate_push_exit
+	PUSH_REGS
+	jmp	gate_exit
 
 /* Machine check and double fault: C code decides, on a stack that no guest can see. It gets RIP and RSP in
  * registers, since under the hypervisor's page table this stack's address maps another frame. */
