@@ -182,7 +182,7 @@ like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr, too');
 is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'and to /dev/null');
 
 # With --bundle, --iso and --print nothing is started: an option of a run does nothing, and is refused.
-my %idle = ('--timeout' => 3, '--log' => 'build/test-idle', '--send' => 'a=x', '--expect' => 'a=x', '--expect-screen' => 'a=x',
+my %idle = ('--timeout' => $limit, '--log' => 'build/test-idle', '--send' => 'a=x', '--expect' => 'a=x', '--expect-screen' => 'a=x',
 	'--screen' => 'a=build/test-idle', '--quiet' => undef);
 my %command = ('--cpus' => 2, '--memory' => 64, '--accel' => 'tcg', '--icount' => undef, '--stay' => 'build/test-idle');
 unlink 'build/test-idle.out';
