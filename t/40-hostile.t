@@ -170,7 +170,7 @@ sub script_of {
 	my ($row) = @_;
 	my @until = $row->{end} eq 'stays' ? ('--expect', 'attacker=so far') : ('--expect', 'veneer=, exit code ');
 	my @check = map { ('--send', "$_=\\a:check $_\\r", '--expect', "veneer=check $_") } HAS_CHECK ? qw(attacker neighbour) : ();
-	return (@until, @check, '--send', 'neighbour=q');
+	return (@until, '--send', 'neighbour=h', '--expect', 'neighbour=here', @check, '--send', 'neighbour=q');
 }
 
 # The hypervisor's longest stay with interrupts masked, where QEMU's plugin counts it: once for each

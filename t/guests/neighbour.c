@@ -15,7 +15,8 @@
  * With `secret` it has a word that nobody else knows: in memory, and at each beat in all registers
  * while it takes a #DB, which leaves them where the processor has its stacks for exceptions.
  *
- * It works for `ms=` milliseconds. With `wait` it goes on until a key comes, or `most=` is over.
+ * It works for `ms=` milliseconds. With `wait` it goes on until a key comes, or `most=` is over. An h
+ * is answered: the neighbour has begun, on a core of its own perhaps later than the attacker ended.
  */
 #include "guest.h"
 
@@ -50,8 +51,12 @@ static void key(void)
 {
 	char c;
 
-	while (veneer_console_read(&c, 1))
-		told = true;
+	while (veneer_console_read(&c, 1)) {
+		if (c == 'h')
+			say("neighbour: here\n");
+		else
+			told = true;
+	}
 }
 
 /* TF makes a #DB behind the NOP. */
