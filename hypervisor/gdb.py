@@ -45,7 +45,7 @@ class Guests(gdb.Command):
         for g in guests():
             print('%u %-12s %-4s %-17s %-14s %u vCPUs, %u MiB%s' % (
                 g['id'], guest_name(g), g['engine']['name'].string(), name_of(g['prepare']),
-                name_of(g['phase']), g['vcpus'], int(g['mmu']['memory_bytes']) >> 20,
+                name_of(g['phase']), g['vcpus'], int(g['memory']['region'][0]['bytes']) >> 20,
                 ', exit code %d' % g['exit_code'] if g['ended'] else ''))
 
 

@@ -34,7 +34,7 @@ static int64_t set_queue(struct virtio_device *d, struct vcpu *v, uint64_t at)
 	struct virtqueue *q = virtio_queue(d, set.queue);
 	if (!q)
 		return -EINVAL;
-	return virtqueue_set(q, &v->guest->mmu, set.size, GPA(set.desc), GPA(set.avail),
+	return virtqueue_set(q, &v->guest->memory, set.size, GPA(set.desc), GPA(set.avail),
 			     GPA(set.used));
 }
 

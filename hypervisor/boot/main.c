@@ -116,7 +116,7 @@ void machine_off(void)
 
 		machine_guest_stats(g);
 		print_profile(g);
-		overhead += g->overhead + g->mmu.memory_bytes;
+		overhead += g->overhead + guest_ram_bytes(&g->memory);
 		well &= g->config->optional || g->exit_code == 0;
 	}
 	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",

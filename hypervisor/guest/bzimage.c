@@ -64,7 +64,8 @@ static const char *add_kernel(struct guest *g, const struct setup_header *h)
 /* As high as allowed: the kernel grows upwards. */
 static const char *add_initrd(struct guest *g, const struct setup_header *h)
 {
-	uint64_t bytes = g->module.bytes, top = MIN(g->mmu.memory_bytes, h->initrd_addr_max + 1ull);
+	uint64_t bytes = g->module.bytes,
+		 top = MIN(guest_ram_bytes(&g->memory), h->initrd_addr_max + 1ull);
 
 	if (!bytes)
 		return NULL;
@@ -90,7 +91,8 @@ static void fill_params(struct guest *g, struct boot_params *p)
 	p->e820_entries = 3;
 	p->e820_table[0] = (struct boot_e820_entry){ 0, low, 1 };
 	p->e820_table[1] = (struct boot_e820_entry){ low, MIB(1) - low, 2 };
-	p->e820_table[2] = (struct boot_e820_entry){ MIB(1), g->mmu.memory_bytes - MIB(1), 1 };
+	p->e820_table[2] =
+		(struct boot_e820_entry){ MIB(1), guest_ram_bytes(&g->memory) - MIB(1), 1 };
 }
 
 const char *bzimage_begin(struct guest *g)
@@ -104,9 +106,9 @@ const char *bzimage_begin(struct guest *g)
 
 void bzimage_finish(struct guest *g)
 {
-	struct boot_params *p = mmu_memory(&g->mmu, GPA(PARAMS_AT), sizeof(*p));
-	uint64_t *gdt = mmu_memory(&g->mmu, GPA(GDT_AT), PAGE_SIZE);
-	char *cmdline = mmu_memory(&g->mmu, GPA(CMDLINE_AT), CMDLINE_BYTES);
+	struct boot_params *p = guest_pointer(&g->memory, GPA(PARAMS_AT), sizeof(*p));
+	uint64_t *gdt = guest_pointer(&g->memory, GPA(GDT_AT), PAGE_SIZE);
+	char *cmdline = guest_pointer(&g->memory, GPA(CMDLINE_AT), CMDLINE_BYTES);
 
 	memset(p, 0, sizeof(*p));
 	read_header(g, &p->hdr);

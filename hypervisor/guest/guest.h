@@ -16,6 +16,7 @@
 #include "guest/devices.h"
 #include "guest/engine.h"
 #include "guest/load.h"
+#include "guest/memory.h"
 #include "insn/insn.h"
 #include "kernel/gate.h"
 #include "kernel/spinlock.h"
@@ -158,6 +159,7 @@ struct guest {
 	const struct engine *engine;
 	unsigned id;
 	enum preparation prepare;
+	struct guest_memory memory;
 	struct mmu mmu;
 	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
 	uint64_t overhead;     /* bytes of hypervisor memory for it */

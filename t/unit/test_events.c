@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Event logic: what engine/ring/inject.c puts on a guest's stack, and when it waits. One guest with its
- * memory in an array; its registers are looked at as the processor would find them.
+ * Event logic: what engine/ring/inject.c puts on a guest's stack, and when it waits. One guest with
+ * its memory in an array; its registers are looked at as the processor would find them.
  */
 #include <stdarg.h>
 
@@ -57,10 +57,8 @@ static void fresh(const struct board *board, uint64_t cs, uint64_t rsp)
 	memset(at(0), 0, MEMORY);
 	memset(host_memory + VCPU_PAGE_AT, 0, PAGE_SIZE);
 	guest.board = board;
-	guest.mmu.memory = MPA(MEMORY_AT);
-	guest.mmu.memory_bytes = MEMORY;
-	guest.mmu.vcpu_pages = MPA(VCPU_PAGE_AT);
-	guest.mmu.vcpu_pages_bytes = PAGE_SIZE;
+	guest_memory_init(&guest.memory, MPA(MEMORY_AT), MEMORY, MPA(VCPU_PAGE_AT), PAGE_SIZE);
+	guest.mmu.memory = &guest.memory;
 	v->guest = &guest;
 	v->regs = &regs;
 	v->page = (void *)(host_memory + VCPU_PAGE_AT);

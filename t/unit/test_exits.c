@@ -104,14 +104,14 @@ int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes,
 	return 0;
 }
 
-int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+int mmu_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 	     struct translation *t, unsigned *error)
 {
 	(void)m, (void)p, (void)va, (void)access, (void)t, (void)error;
 	return -EFAULT;
 }
 
-void *mmu_memory(const struct mmu *m, gpa_t at, uint64_t bytes)
+void *guest_pointer(const struct guest_memory *m, gpa_t at, uint64_t bytes)
 {
 	(void)m, (void)at, (void)bytes;
 	return NULL;

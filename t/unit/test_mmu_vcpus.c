@@ -31,6 +31,7 @@
 #define FLUSHES	  2000
 
 char *host_memory;
+static struct guest_memory memory;
 static struct mmu m;
 static struct shadow shadow[MMU_POOL_MAX];
 
@@ -501,13 +502,10 @@ static void begin(unsigned pool_pages)
 	memset(history, 0, sizeof(history));
 	change_count = 0;
 	now = 0;
-	m = (struct mmu){ .memory = MPA(MEMORY_AT),
-			  .memory_bytes = MEMORY,
-			  .vcpu_pages = MPA(PAGES_AT),
-			  .vcpu_pages_bytes = VCPUS * PAGE_SIZE,
-			  .quiesce = quiesce };
+	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(PAGES_AT), VCPUS * PAGE_SIZE);
+	m = (struct mmu){ .quiesce = quiesce };
 	mmu_can_mark = rnd() % 2;
-	mmu_init(&m, MPA(POOL_AT), pool_pages, shadow);
+	mmu_init(&m, &memory, MPA(POOL_AT), pool_pages, shadow);
 	for (uint64_t page = TABLES; page < MEMORY / PAGE_SIZE; page++)
 		for (unsigned i = 0; i < PT_ENTRIES; i++)
 			entry_at(page, 0)[i] = page * PAGE_SIZE | 1; /* says which it is */

@@ -21,6 +21,7 @@
 #define P	  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 
 char *host_memory;
+static struct guest_memory memory;
 static struct mmu m;
 static struct shadow shadow[MMU_POOL_MAX];
 static struct mmu_view view[VCPUS];
@@ -28,13 +29,9 @@ static struct mmu_view view[VCPUS];
 static void begin(unsigned pool_pages)
 {
 	memset(host_memory, 0, HOST);
-	m = (struct mmu){
-		.memory = MPA(MEMORY_AT),
-		.memory_bytes = MEMORY,
-		.vcpu_pages = MPA(PAGES_AT),
-		.vcpu_pages_bytes = VCPUS * PAGE_SIZE,
-	};
-	mmu_init(&m, MPA(POOL_AT), pool_pages, shadow);
+	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(PAGES_AT), VCPUS * PAGE_SIZE);
+	m = (struct mmu){ 0 };
+	mmu_init(&m, &memory, MPA(POOL_AT), pool_pages, shadow);
 	for (unsigned i = 0; i < VCPUS; i++) {
 		view[i] = (struct mmu_view){ .cpu = i, .gate_pdpt = MIB(15) + i * PAGE_SIZE };
 		mmu_attach(&m, &view[i]);

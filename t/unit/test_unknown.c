@@ -170,7 +170,7 @@ bool speculation_wrmsr(struct vcpu *, uint32_t, uint64_t) { return false; }
 mpa_t memory_alloc(uint64_t) { return MPA(0); }
 mpa_t memory_need(uint64_t, const char *) { return MPA(0); }
 mpa_t guest_take(struct guest *, uint64_t) { return MPA(0); }
-void *mmu_memory(const struct mmu *, gpa_t, uint64_t) { return NULL; }
+void *guest_pointer(const struct guest_memory *, gpa_t, uint64_t) { return NULL; }
 int mmu_write(struct mmu_view *, gva_t, const void *, uint64_t, unsigned, struct mmu_failure *)
 { return -EFAULT; }
 enum mmu_result mmu_fault(struct mmu_view *, gva_t, unsigned *) { return MMU_AGAIN; }

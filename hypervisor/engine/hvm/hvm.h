@@ -193,7 +193,7 @@ bool hvm_write_efer(struct vcpu *v, uint64_t value);
 /* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */
 void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
 
-/* nested.c: nested page tables, built once. They map exactly what mmu_frame allows. */
+/* nested.c: nested page tables, built once. They map exactly what guest_frame says. */
 
 /* A root that maps all of the guest's memory and vCPU pages; v == 0: no memory for it. */
 mpa_t nested_create(struct guest *g);

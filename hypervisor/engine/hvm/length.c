@@ -10,17 +10,17 @@
 
 static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 {
-	struct mmu *m = v->mmu.mmu;
+	const struct guest_memory *m = &v->guest->memory;
 	struct translation t;
 	unsigned error;
 
 	v->hvm->code.bytes = NULL;
 	if (mmu_walk(m, &v->mmu.paging, GVA(at), operand_access(v) | PF_FETCH, &t, &error))
 		return;
-	v->hvm->code =
-		(struct code_page){ .page = at >> PAGE_SHIFT,
-				    .root = root,
-				    .bytes = mmu_memory(m, GPA(t.gpa.v & PAGE_MASK), PAGE_SIZE) };
+	v->hvm->code = (struct code_page){ .page = at >> PAGE_SHIFT,
+					   .root = root,
+					   .bytes = guest_pointer(m, GPA(t.gpa.v & PAGE_MASK),
+								  PAGE_SIZE) };
 }
 
 unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)

@@ -43,7 +43,7 @@ static bool create_identity(struct guest *g, mpa_t nested)
 {
 	uint64_t *root = table_page(g, nested, HVM_IDENTITY_ROOT);
 	uint64_t *pdpt = table_page(g, nested, HVM_IDENTITY_PDPT);
-	uint64_t end = g->mmu.memory_bytes + g->mmu.vcpu_pages_bytes;
+	uint64_t end = guest_memory_end(&g->memory);
 
 	if (!root || !pdpt)
 		return false;
@@ -121,8 +121,8 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 	v->pv_gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
 	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
 	return v->hvm->idt && v->pv_gdt && v->hvm->gate &&
-			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages,
-					  true)
+			       nested_map(g, root, gate_gpa(GATE_VCPU_PAGE),
+					  direct_mpa(v->own_page), true)
 		       ? 0
 		       : -ENOMEM;
 }
@@ -177,7 +177,7 @@ uint32_t hvm_exception_bitmap(const struct vcpu *v)
 void hvm_load_root(struct vcpu *v, gpa_t root, UNUSED bool flush)
 {
 	struct hvm_gate_data *d = v->hvm->gate;
-	uint64_t *table = mmu_memory(&v->guest->mmu, root, PAGE_SIZE);
+	uint64_t *table = guest_pointer(&v->guest->memory, root, PAGE_SIZE);
 
 	if (table) {
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
@@ -229,6 +229,7 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 /* The processor reads the guest's own table. */
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
+	const struct guest_memory *memory = &v->guest->memory;
 	struct hvm_segment ldt = { 0 };
 	uint64_t end = at.v + 8 * entries;
 	struct translation t;
@@ -238,9 +239,8 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 		return -EFAULT;
 	/* each of its pages */
 	for (uint64_t va = at.v; va < end; va = (va & PAGE_MASK) + PAGE_SIZE)
-		if (!canonical(va) ||
-		    mmu_walk(v->mmu.mmu, &v->mmu.paging, GVA(va), 0, &t, &error) ||
-		    !mmu_frame(v->mmu.mmu, t.gpa).v)
+		if (!canonical(va) || mmu_walk(memory, &v->mmu.paging, GVA(va), 0, &t, &error) ||
+		    !guest_frame(memory, t.gpa, PAGE_SIZE))
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };

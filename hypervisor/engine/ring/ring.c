@@ -229,11 +229,11 @@ static void arm_window(struct vcpu *v, bool armed)
 	struct mmu *m = &v->guest->mmu;
 
 	v->page->irq_pending = armed;
-	if (!m->window_bytes || m->window_armed == armed)
+	if (!m->memory->window.bytes || m->window_armed == armed)
 		return;
 	m->window_armed = armed;
 	if (v->mmu.root != MMU_NO_ROOT)
-		mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
+		mmu_flush(&v->mmu, GVA(m->memory->window.first + VENEER_WINDOW_UNMASK), PAGE_SIZE);
 }
 
 static bool in_iret_window(const struct vcpu *v)
@@ -357,13 +357,13 @@ _Static_assert(MMU_POOL_MIN - MMU_POOL_MIN / MMU_LENT_SHARE >= VCPUS_MAX + MMU_P
  * instructions. */
 static int create_guest(struct guest *g)
 {
-	unsigned pages = MIN(MMU_POOL_MIN + (g->mmu.memory_bytes >> 20), MMU_POOL_MAX);
+	unsigned pages = MIN(MMU_POOL_MIN + (guest_ram_bytes(&g->memory) >> 20), MMU_POOL_MAX);
 	mpa_t pool = guest_take(g, pages * PAGE_SIZE);
 	mpa_t list = guest_take(g, pages * sizeof(struct shadow));
 
 	if (!pool.v || !list.v)
 		return -ENOMEM;
-	mmu_init(&g->mmu, pool, pages, direct(list));
+	mmu_init(&g->mmu, &g->memory, pool, pages, direct(list));
 	return 0;
 }
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Reading and writing guest-virtual memory with the guest's rights. See mmu.h. */
-#include "abi/veneer.h"
-#include "arch/speculation.h"
 #include "engine/ring/shadow/shadow.h"
 #include "kernel/gate.h"
 #include "lib/string.h"
@@ -37,14 +35,10 @@ HOT_FRAME static char *page_for(struct mmu_view *view, gva_t va, unsigned access
 
 	f->va = va;
 	f->error = access;
-	if (m->window_bytes && shadow_in_window(m, va)) {
-		uint64_t page = index_nospec((va.v & PAGE_MASK) - m->window, m->window_bytes);
-		mpa_t at = page < VENEER_WINDOW_STUBS
-				   ? m->vcpu_pages
-				   : MPA(m->window_memory.v + page - VENEER_WINDOW_STUBS);
-
-		return access & (PF_WRITE | PF_USER) ? NULL : (char *)direct(at);
-	}
+	if (guest_in_window(m->memory, va))
+		return access & (PF_WRITE | PF_USER)
+			       ? NULL
+			       : direct(frame_mpa(guest_window_frame(m->memory, va)));
 	if (!canonical(va.v) || pt_index(va.v, 4) == GATE_SLOT)
 		return NULL;
 	if (view->root != MMU_NO_ROOT && m->shadow[view->root].key) {
@@ -54,10 +48,10 @@ HOT_FRAME static char *page_for(struct mmu_view *view, gva_t va, unsigned access
 		if (at.v)
 			return direct(at);
 	}
-	if (mmu_walk(m, &view->paging, va, access, &t, &f->error))
+	if (mmu_walk(m->memory, &view->paging, va, access, &t, &f->error))
 		return NULL;
-	mpa_t frame = mmu_frame(m, t.gpa);
-	return frame.v ? direct(frame) : NULL;
+	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE);
+	return frame_allows(frame, access & PF_WRITE) ? direct(frame_mpa(frame)) : NULL;
 }
 
 HOT_FRAME void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes)

@@ -3,9 +3,9 @@
  * The shadow MMU of the ring engine.
  *
  * The tables the processor walks are the hypervisor's own, filled on demand from what the guest's
- * tables say, so no guest page is ever a page table. One module decides what may be mapped:
- * mmu_frame(). Invariant (shadow.h, mmu_check): each leaf maps a frame of the guest's partition,
- * its vCPU pages, or its patch window; slot 256 of every root is the gate area of that root's CPU.
+ * tables say, so no guest page is ever a page table. Invariant (shadow.h, mmu_check): each leaf
+ * maps what guest_frame() or, in the patch window, guest_window_frame() says; slot 256 of every
+ * root is the gate area of that root's CPU.
  *
  * A PV guest's tables are mirrored: each has one shadow, found by its guest-physical address and
  * level, with the guest's own rights at every level, shared by all that link to it: the kernel's
@@ -22,8 +22,8 @@
 #ifndef VENEER_MMU_H
 #define VENEER_MMU_H
 
-#include "arch/speculation.h"
 #include "guest/engine.h"
+#include "guest/memory.h"
 #include "kernel/spinlock.h"
 #include "lib/types.h"
 
@@ -92,16 +92,8 @@ struct shadow {
 #define MMU_BUCKETS    256
 
 struct mmu {
-	/* what the guest owns */
-	mpa_t memory;
-	uint64_t memory_bytes; /* gpa [0, memory_bytes) */
-	mpa_t vcpu_pages;
-	uint64_t vcpu_pages_bytes; /* gpa [memory_bytes, ...) */
-
-	/* the patch window of a rewritten guest, or bytes == 0 */
-	uint64_t window, window_bytes;
-	mpa_t window_memory; /* what follows the first two pages */
-	bool window_armed;   /* the page for unmasking is taken away */
+	const struct guest_memory *memory; /* of the guest */
+	bool window_armed;		   /* the patch window's page for unmasking is taken away */
 
 	/* the pool; lists end with 0, else index + 1 */
 	SPINLOCK(LOCK_SHADOW) lock; /* all that follows, the shadow pages, and the views' roots */
@@ -163,9 +155,9 @@ enum mmu_result {
 	MMU_FILLED,	 /* try the instruction again */
 	MMU_AGAIN,	 /* the same: nothing is filled yet, but a part of the work is done */
 	MMU_GUEST_FAULT, /* the guest's own page fault: send it on */
-	MMU_NO_MEMORY,	 /* the address translates to something outside the guest's memory */
-	MMU_UNMASK,	 /* a store to the armed page of the patch window */
-	MMU_WINDOW,	 /* any other access to the patch window that is not allowed */
+	MMU_NO_MEMORY, /* there is no memory behind the address, or it is written and must not be */
+	MMU_UNMASK,    /* a store to the armed page of the patch window */
+	MMU_WINDOW,    /* any other access to the patch window that is not allowed */
 };
 
 /* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
@@ -177,7 +169,8 @@ extern uint64_t mmu_secret;
 
 /* pool is zeroed and holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. No view has a
  * root. */
-void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow);
+void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsigned pool_pages,
+	      struct shadow *shadow);
 
 /* Back to that, with no view in use, in parts: until mmu_zero_part has returned true, no page may
  * be taken, and mmu_check finds nothing. */
@@ -187,22 +180,9 @@ bool mmu_zero_part(struct mmu *m);
 /* Makes view one of m's, for good. It has no root yet. */
 void mmu_attach(struct mmu *m, struct mmu_view *view);
 
-/* The frame behind a guest-physical page, or v == 0: the one place that decides. */
-static inline mpa_t mmu_frame(const struct mmu *m, gpa_t gpa)
-{
-	uint64_t at = gpa.v & PAGE_MASK;
-
-	if (at < m->memory_bytes)
-		return MPA(m->memory.v + index_nospec(at, m->memory_bytes));
-	at -= m->memory_bytes;
-	if (at < m->vcpu_pages_bytes)
-		return MPA(m->vcpu_pages.v + index_nospec(at, m->vcpu_pages_bytes));
-	return MPA(0);
-}
-
 /* Walks the guest's tables for an access (PF_WRITE, PF_USER, PF_FETCH), setting A and D as the
  * processor would. 0, or -EFAULT with the page fault's error code in *error. */
-int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+int mmu_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 	     struct translation *t, unsigned *error);
 
 /* Sets bits in a table's entry if it is still old; else false. */
@@ -257,9 +237,6 @@ int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes,
 
 /* Where the kernel may write bytes at va, if they lie in one page; else NULL. */
 void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);
-
-/* Guest-physical memory as a pointer, if [gpa, gpa + bytes) is the guest's RAM; else NULL. */
-void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes);
 
 /* Checks every page of the pool against the invariant in shadow.h, with the lock held throughout:
  * some ten instructions for each entry. False: *r says what is wrong, and where. */

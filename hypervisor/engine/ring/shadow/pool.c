@@ -45,8 +45,10 @@ static void add_free(struct mmu *m, unsigned first, unsigned count)
 		push_free(m, i);
 }
 
-void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow)
+void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsigned pool_pages,
+	      struct shadow *shadow)
 {
+	m->memory = memory;
 	m->pool = pool;
 	m->pool_pages = pool_pages;
 	m->shadow = shadow;

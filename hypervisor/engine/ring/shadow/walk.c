@@ -2,17 +2,9 @@
 /* Walking the guest's page tables: Intel SDM 3A, sections 4.3 to 4.7. Each entry is read once. */
 #include "arch/cpu.h"
 #include "arch/paging.h"
-#include "arch/speculation.h"
 #include "engine/ring/shadow/mmu.h"
 #include "kernel/memory.h"
 #include "lib/string.h"
-
-void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes)
-{
-	if (gpa.v > m->memory_bytes || bytes > m->memory_bytes - gpa.v)
-		return NULL;
-	return (char *)direct(m->memory) + index_nospec(gpa.v, m->memory_bytes);
-}
 
 /* What differs between the formats, for the entries of one level. */
 struct level {
@@ -84,7 +76,7 @@ static int refuse(unsigned *error, unsigned access, unsigned why)
 	return -EFAULT;
 }
 
-static int walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 		struct translation *t, unsigned *error)
 {
 	t->gpa = GPA(va.v);
@@ -102,7 +94,7 @@ static int walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned 
 		const struct level *l = &f->level[i];
 		uint64_t index = (va.v >> l->shift) & ((1u << l->bits) - 1);
 
-		at = mmu_memory(m, GPA(table + index * f->entry_bytes), f->entry_bytes);
+		at = guest_pointer(m, GPA(table + index * f->entry_bytes), f->entry_bytes);
 		e = at ? read_entry(at, f->entry_bytes) : 0;
 		if (!(e & PTE_P))
 			return refuse(error, access, 0);
@@ -141,7 +133,7 @@ static int walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned 
 
 #define WALKS 8 /* then the guest, which does nothing but change the tables, gets a fault */
 
-int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
+int mmu_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 	     struct translation *t, unsigned *error)
 {
 	for (unsigned i = 0; i < WALKS; i++) {
