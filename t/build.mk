@@ -24,7 +24,8 @@ UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,un
 	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function $(UNIT_COVERAGE)
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_COMMON := hypervisor/lib/string.c
-MMU_SOURCES := $(patsubst %,hypervisor/%.c,guest/memory $(addprefix engine/ring/shadow/,walk pool sync fill copy check))
+MMU_SOURCES := $(patsubst %,hypervisor/%.c,$(addprefix guest/,memory walk copy) \
+	$(addprefix engine/ring/shadow/,pool sync fill lookup check))
 
 $(BUILD)/t/unit/test_acpi: hypervisor/arch/acpi.c
 $(BUILD)/t/unit/test_clock: hypervisor/kernel/clock.c

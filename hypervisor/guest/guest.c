@@ -54,7 +54,9 @@ static bool create_vcpu(struct guest *g, unsigned id)
 	v->fpu = direct(fpu);
 	v->own_page = direct(frame_mpa(g->memory.region[REGION_VCPU_PAGES].frame + id * PAGE_SIZE));
 	v->page = v->own_page;
+	v->view = &v->mmu.guest;
 	v->mmu = (struct mmu_view){
+		.guest.memory = &g->memory,
 		.mmu = &g->mmu,
 		.cpu = v->cpu->id,
 		.root = MMU_NO_ROOT,

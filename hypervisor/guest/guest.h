@@ -13,6 +13,7 @@
 #include "engine/ring/shadow/mmu.h"
 #include "guest/board.h"
 #include "guest/console.h"
+#include "guest/copy.h"
 #include "guest/devices.h"
 #include "guest/engine.h"
 #include "guest/load.h"
@@ -109,6 +110,7 @@ struct vcpu {
 
 	uint64_t spec_ctrl; /* as the guest has set it */
 
+	struct guest_view *view;
 	struct mmu_view mmu;
 	struct legacy_state legacy;
 	/* PV; all addresses are canonical */

@@ -34,7 +34,7 @@ static int64_t hc_console_write(struct vcpu *v, struct regs *r)
 	char buffer[CONSOLE_PART];
 	unsigned budget = CONSOLE_PART;
 
-	if (mmu_read(&v->mmu, GVA(r->rdi), buffer, bytes, 0, NULL))
+	if (guest_read(v->view, GVA(r->rdi), buffer, bytes, 0, NULL))
 		return -EFAULT;
 	uint64_t done = console_guest_write(v->guest, buffer, bytes, &budget);
 	if (done || !bytes)
@@ -53,7 +53,7 @@ static int64_t hc_console_read(struct vcpu *v, struct regs *r)
 
 		if (!n)
 			break;
-		if (mmu_write(&v->mmu, GVA(r->rdi + done), buffer, n, 0, NULL))
+		if (guest_write(v->view, GVA(r->rdi + done), buffer, n, 0, NULL))
 			return -EFAULT;
 		done += n;
 	}
@@ -64,7 +64,7 @@ static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
 {
 	struct veneer_handlers h;
 
-	if (mmu_read(&v->mmu, GVA(r->rdi), &h, sizeof(h), 0, NULL))
+	if (guest_read(v->view, GVA(r->rdi), &h, sizeof(h), 0, NULL))
 		return -EFAULT;
 	for (unsigned i = 0; i < 32; i++)
 		if (!canonical(h.exception[i]))
@@ -156,7 +156,7 @@ static int64_t hc_mmu_flush(struct vcpu *v, struct regs *r)
 
 static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
 {
-	if (v->mmu.paging.root.v == r->rdi)
+	if (v->view->paging.root.v == r->rdi)
 		return -EBUSY;
 	if (r->rdi & ~PAGE_MASK || !guest_pointer(&v->guest->memory, GPA(r->rdi), PAGE_SIZE))
 		return -EINVAL;
@@ -211,7 +211,7 @@ static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
 
 	if (!to)
 		return -EINVAL;
-	if (mmu_read(&v->mmu, GVA(r->rsi), &start, sizeof(start), 0, NULL))
+	if (guest_read(v->view, GVA(r->rsi), &start, sizeof(start), 0, NULL))
 		return -EFAULT;
 	if (!canonical(start.rip) || start.root & ~PAGE_MASK || start.vcpu_page & ~PAGE_MASK ||
 	    !guest_pointer(&v->guest->memory, GPA(start.root), PAGE_SIZE) ||

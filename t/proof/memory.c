@@ -5,8 +5,8 @@
 
 #include "machine_address.h"
 #include "engine/ring/shadow/shadow.h"
-#include "engine/ring/shadow/walk.c"
 #include "guest/memory.c"
+#include "guest/walk.c"
 
 /* A guest as guest/guest.c makes it, and one whose vCPU pages are read-only: whole pages, wherever
  * they lie. */
@@ -130,7 +130,7 @@ PROOF(link,
 	possible(page == MMU_POOL_MAX - 1);
 }
 
-/* One of the turns of mmu_walk, which are at most WALKS. */
+/* One of the turns of guest_walk, which are at most WALKS. */
 static void any_walk(enum paging_mode mode)
 {
 	struct guest_memory m;

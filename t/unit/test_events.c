@@ -65,7 +65,10 @@ static void fresh(const struct board *board, uint64_t cs, uint64_t rsp)
 	v->page->kernel_sp = KERNEL_STACK;
 	memset(&ring, 0, sizeof(ring));
 	v->ring = &ring;
-	v->mmu = (struct mmu_view){ .mmu = &guest.mmu, .root = MMU_NO_ROOT };
+	v->mmu = (struct mmu_view){ .guest.memory = &guest.memory,
+				    .mmu = &guest.mmu,
+				    .root = MMU_NO_ROOT };
+	v->view = &v->mmu.guest;
 	regs = (struct regs){
 		.rip = 0x123456, .cs = cs, .rsp = rsp, .ss = cs + 8, .rflags = 0x246
 	};

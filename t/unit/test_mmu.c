@@ -378,21 +378,21 @@ static void two_flushes(void)
 static void copies(void)
 {
 	struct paging p = { .mode = PAGING_OFF };
-	struct mmu_failure f;
+	struct guest_failure f;
 	char buffer[64] = "0123456789";
 
 	load_root(&view, &p, true);
-	ok(!mmu_write(&view, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
+	ok(!guest_write(&view.guest, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
 		   !memcmp(host_memory + MEMORY_AT + MEMORY - 5, "01234", 5),
 	   "a copy up to the last byte");
 	ok(!guest_pointer(&memory, GPA(MEMORY - 4), 5) && !guest_pointer(&memory, GPA(~0ull), 2) &&
 		   guest_pointer(&memory, GPA(MEMORY), 0),
 	   "no pointer over the edge");
-	ok(mmu_read(&view, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
+	ok(guest_read(&view.guest, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
 		   f.va.v == MEMORY + PAGE_SIZE,
 	   "a copy over the edge says where it failed");
-	ok(mmu_read(&view, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
-		   mmu_read(&view, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
+	ok(guest_read(&view.guest, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
+		   guest_read(&view.guest, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
 	   "nothing is read from the gate or a non-canonical address");
 }
 
@@ -425,9 +425,9 @@ static void read_only_region(void)
 			bool good = access_shadow(va, PF_WRITE, &pa, &error) == MMU_NO_MEMORY;
 			good &= access_shadow(va, 0, &pa, &error) == MMU_FILLED && pa == MIB(18);
 			good &= access_shadow(va, PF_WRITE, &pa, &error) == MMU_NO_MEMORY;
-			good &= mmu_write(&view, GVA(va), buffer, 8, 0, NULL) == -EFAULT;
+			good &= guest_write(&view.guest, GVA(va), buffer, 8, 0, NULL) == -EFAULT;
 			good &= !mmu_kernel_stack(&view, GVA(va), 8);
-			good &= !mmu_read(&view, GVA(va), buffer, 8, 0, NULL);
+			good &= !guest_read(&view.guest, GVA(va), buffer, 8, 0, NULL);
 			ok(good && is_sound(), "read-only memory, mode %d, at %#lx", modes[i].mode,
 			   va);
 		}

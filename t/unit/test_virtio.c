@@ -100,8 +100,8 @@ mpa_t guest_take(struct guest *of, uint64_t bytes)
 	return MPA(OWN_AT);
 }
 
-int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
-	     struct mmu_failure *f)
+int guest_read(struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	       struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;
 	const void *from = guest_pointer(&g->memory, GPA(va.v), bytes);

@@ -70,9 +70,9 @@ void hvm_paging(struct vcpu *v)
 	uint64_t cr0 = hvm_vendor->get(v, HVM_CR0), cr4 = hvm_vendor->get(v, HVM_CR4);
 	uint64_t root = hvm_vendor->get(v, HVM_CR3);
 
-	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->hvm->efer);
+	v->view->paging = paging_of(cr0, GPA(root), cr4, v->hvm->efer);
 	if (root == HVM_IDENTITY_ROOT)
-		v->mmu.paging.mode = PAGING_OFF;
+		v->view->paging.mode = PAGING_OFF;
 }
 
 void hvm_gather(struct vcpu *v)
@@ -81,7 +81,7 @@ void hvm_gather(struct vcpu *v)
 
 	hvm_vendor->get_segment(v, HVM_GDTR, &gdt);
 	hvm_vendor->get_segment(v, HVM_IDTR, &idt);
-	v->mmu.paging.root = GPA(hvm_vendor->get(v, HVM_CR3));
+	v->view->paging.root = GPA(hvm_vendor->get(v, HVM_CR3));
 	v->legacy.cr0 = hvm_vendor->get(v, HVM_CR0);
 	v->page->cr2 = hvm_vendor->get(v, HVM_CR2);
 	v->legacy.cr4 = hvm_vendor->get(v, HVM_CR4);

@@ -15,7 +15,7 @@ static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 	unsigned error;
 
 	v->hvm->code.bytes = NULL;
-	if (mmu_walk(m, &v->mmu.paging, GVA(at), operand_access(v) | PF_FETCH, &t, &error))
+	if (guest_walk(m, &v->view->paging, GVA(at), operand_access(v) | PF_FETCH, &t, &error))
 		return;
 	v->hvm->code = (struct code_page){ .page = at >> PAGE_SHIFT,
 					   .root = root,

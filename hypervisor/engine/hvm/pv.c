@@ -239,7 +239,8 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 		return -EFAULT;
 	/* each of its pages */
 	for (uint64_t va = at.v; va < end; va = (va & PAGE_MASK) + PAGE_SIZE)
-		if (!canonical(va) || mmu_walk(memory, &v->mmu.paging, GVA(va), 0, &t, &error) ||
+		if (!canonical(va) ||
+		    guest_walk(memory, &v->view->paging, GVA(va), 0, &t, &error) ||
 		    !guest_frame(memory, t.gpa, PAGE_SIZE))
 			return -EFAULT;
 	if (entries)

@@ -112,7 +112,7 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 {
 	mmu_unload(&v->mmu);
-	v->mmu.paging = p;
+	v->view->paging = p;
 	v->ring->flush_user = flush_user;
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
@@ -121,7 +121,7 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 static void work_part(struct vcpu *v)
 {
 	if (v->mmu.root == MMU_NO_ROOT)
-		ring_load_root(v, &v->mmu.paging, v->ring->flush_user);
+		ring_load_root(v, &v->view->paging, v->ring->flush_user);
 	else if (v->ring->ldt_load.entries)
 		v->regs->rax = (uint64_t)(int64_t)ring_ldt_part(v);
 	else

@@ -87,7 +87,7 @@ static void fill_neighbours(struct mmu *m, unsigned page, unsigned index)
 		if (was && was != mark)
 			continue;
 		uint64_t leaf = shadow_leaf(m, e | PTE_A, 1);
-		to[i] = (e & PTE_A) || mmu_set_bits(&from[i], e, PTE_A) ? leaf : 0;
+		to[i] = (e & PTE_A) || guest_set_bits(&from[i], e, PTE_A) ? leaf : 0;
 	}
 }
 
@@ -254,7 +254,7 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	uint64_t leaf = shadow_leaf(m, e | bits, 1);
 	if (!frame_allows(leaf, access & PF_WRITE))
 		return false;
-	if ((e & bits) != bits && !mmu_set_bits(from, e, bits))
+	if ((e & bits) != bits && !guest_set_bits(from, e, bits))
 		return false;
 	/* Where a page was known to be missing and is written, the guest has made that one page;
 	 * else it may have made several, or all of them have been there. */
@@ -279,7 +279,7 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 		return result;
 	if (guest_in_window(m->memory, va))
 		return window_fault(view, va, *error);
-	if (mmu_walk(m->memory, &view->paging, va, access, &t, error))
+	if (guest_walk(m->memory, &view->guest.paging, va, access, &t, error))
 		return MMU_GUEST_FAULT;
 	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
 	if (!frame_allows(frame, access & PF_WRITE))

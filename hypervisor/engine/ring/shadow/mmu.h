@@ -23,39 +23,10 @@
 #define VENEER_MMU_H
 
 #include "guest/engine.h"
+#include "guest/copy.h"
 #include "guest/memory.h"
 #include "kernel/spinlock.h"
 #include "lib/types.h"
-
-enum paging_mode {
-	PAGING_OFF, /* identity */
-	PAGING_32,  /* two levels of 4-byte entries, 4 KiB and 4 MiB pages */
-	PAGING_PAE, /* three levels */
-	PAGING_64,  /* four levels */
-};
-
-/* How one vCPU translates: the guest's registers. */
-struct paging {
-	enum paging_mode mode;
-	gpa_t root;	    /* CR3 */
-	bool write_protect; /* CR0.WP */
-	bool large_pages;   /* CR4.PSE, for PAGING_32 */
-	bool no_execute;    /* EFER.NXE */
-};
-
-static inline struct paging paging_of(uint64_t cr0, gpa_t cr3, uint64_t cr4, uint64_t efer)
-{
-	return (struct paging){
-		.mode = !(cr0 & CR0_PG)	  ? PAGING_OFF
-			: efer & EFER_LMA ? PAGING_64
-			: cr4 & CR4_PAE	  ? PAGING_PAE
-					  : PAGING_32,
-		.root = cr3,
-		.write_protect = cr0 & CR0_WP,
-		.large_pages = cr4 & CR4_PSE,
-		.no_execute = efer & EFER_NXE,
-	};
-}
 
 /* What a page of the pool is for: a table of level 1 to 4, or lent to somebody. See shadow.h. */
 enum shadow_kind {
@@ -127,29 +98,21 @@ struct mmu {
 
 /* One vCPU's view of its guest's memory. */
 struct mmu_view {
+	struct guest_view guest;
 	struct mmu *mmu;
 	struct mmu_view *next; /* of the same guest */
-	struct paging paging;
-	uint64_t gate_pdpt; /* for slot 256 */
-	unsigned cpu;	    /* whose that is */
-	unsigned root;	    /* index of the shadow page in use; MMU_NO_ROOT: none */
+	uint64_t gate_pdpt;    /* for slot 256 */
+	unsigned cpu;	       /* whose that is */
+	unsigned root;	       /* index of the shadow page in use; MMU_NO_ROOT: none */
 
-	/* The page last written through mmu_direct, good while the shadows have not changed: the
-	 * kernel's stack, nearly always. */
+	/* The page last written through mmu_kernel_stack, good while the shadows have not changed:
+	 * the kernel's stack, nearly always. */
 	uint64_t written_page;
 	char *written_at;
 	uint32_t written_changes;
 };
 #define MMU_NO_ROOT (~0u)
 #define USER_LAST   0x00007fffffffffffull /* the last address of the user half */
-
-/* A guest translation, as mmu_walk finds it. */
-struct translation {
-	gpa_t gpa;
-	uint64_t size; /* of the guest's page: 4 KiB, 2 MiB, 4 MiB; PAGING_OFF says 2 MiB */
-	bool writable, user, no_execute, dirty;
-	uint64_t entry[5]; /* PAGING_64 alone: the entries passed, by level, 1 to 4 */
-};
 
 enum mmu_result {
 	MMU_FILLED,	 /* try the instruction again */
@@ -179,14 +142,6 @@ bool mmu_zero_part(struct mmu *m);
 
 /* Makes view one of m's, for good. It has no root yet. */
 void mmu_attach(struct mmu *m, struct mmu_view *view);
-
-/* Walks the guest's tables for an access (PF_WRITE, PF_USER, PF_FETCH), setting A and D as the
- * processor would. 0, or -EFAULT with the page fault's error code in *error. */
-int mmu_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
-	     struct translation *t, unsigned *error);
-
-/* Sets bits in a table's entry if it is still old; else false. */
-bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
 
 /* Makes p the view's way of translating. */
 enum mmu_root {
@@ -223,17 +178,6 @@ void mmu_give_page(struct mmu *m, void *page);
 
 /* Handles a page fault with the processor's error code; *error is what the guest should see. */
 enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error);
-
-/* Copies between the hypervisor and guest-virtual memory with the rights of access (PF_USER or 0).
- * 0, or -EFAULT with the address and the error code of the page fault. */
-struct mmu_failure {
-	gva_t va;
-	unsigned error;
-};
-int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
-	     struct mmu_failure *f);
-int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes, unsigned access,
-	      struct mmu_failure *f);
 
 /* Where the kernel may write bytes at va, if they lie in one page; else NULL. */
 void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);

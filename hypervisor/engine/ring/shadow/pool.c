@@ -85,6 +85,7 @@ bool mmu_zero_part(struct mmu *m)
 
 void mmu_attach(struct mmu *m, struct mmu_view *view)
 {
+	view->guest.memory = m->memory;
 	view->mmu = m;
 	view->root = MMU_NO_ROOT;
 	view->next = m->views;

@@ -5,7 +5,7 @@
  *	pool.c	pages of the pool: finding, taking, giving back
  *	sync.c	roots, and flushes: shadows say what the tables say now
  *	fill.c	page faults
- *	copy.c	reading and writing guest-virtual memory
+ *	lookup.c	what they say of an address, for the hypervisor itself
  *	check.c	the invariant
  *
  * Pages are named by their index in the pool. A free page is all zero, which is why each keeps note
@@ -85,8 +85,8 @@
  * last entry is done, to the time when the flush began, and only by a flush that has been there
  * from the first entry on (mmu_flush.whole).
  *
- * What was read from the tables and is only used, as in copy.c, may be older by one exit: the vCPU
- * cannot have flushed meanwhile.
+ * What was read from the tables and is only used, as in guest/copy.c, may be older by one exit: the
+ *vCPU cannot have flushed meanwhile.
  */
 #ifndef VENEER_SHADOW_H
 #define VENEER_SHADOW_H
@@ -241,6 +241,9 @@ void shadow_reap(struct mmu *m);
 
 /* A step towards a free page, of whatever kind. */
 void shadow_make_room(struct mmu *m);
+
+/* lookup.c: guest_view.lookup, while a mirrored root is loaded. */
+uint64_t shadow_lookup(struct guest_view *guest, gva_t va, unsigned access);
 
 /* sync.c: a table and what is below it says what the guest's tables say now, or the table is empty.
  * False: the budget was too small even for that. */

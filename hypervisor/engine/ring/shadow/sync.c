@@ -206,6 +206,7 @@ static void release_root(struct mmu_view *view)
 	if (!m->shadow[view->root].key)
 		shadow_give_back(m, view->root);
 	view->root = MMU_NO_ROOT;
+	view->guest.lookup = NULL;
 }
 
 static enum mmu_root use_root(struct mmu_view *view, uint64_t key)
@@ -224,6 +225,7 @@ static enum mmu_root use_root(struct mmu_view *view, uint64_t key)
 	}
 	m->shadow[page].time = ++m->clock;
 	view->root = page;
+	view->guest.lookup = key ? shadow_lookup : NULL;
 	return kept ? MMU_ROOT_KEPT : MMU_ROOT_EMPTY;
 }
 
@@ -234,7 +236,7 @@ enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p)
 
 	shadow_lock(m);
 	shadow_changed(m);
-	view->paging = *p;
+	view->guest.paging = *p;
 	release_root(view);
 	enum mmu_root r = use_root(view, mirrored ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
 	shadow_unlock(m);

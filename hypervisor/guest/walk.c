@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Walking the guest's page tables: Intel SDM 3A, sections 4.3 to 4.7. Each entry is read once. */
-#include "arch/cpu.h"
-#include "arch/paging.h"
-#include "engine/ring/shadow/mmu.h"
-#include "kernel/memory.h"
-#include "lib/string.h"
+#include "guest/walk.h"
+
+#include "kernel/spinlock.h"
 
 /* What differs between the formats, for the entries of one level. */
 struct level {
@@ -61,10 +59,10 @@ static bool set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits)
 	if (bytes == 4)
 		return __atomic_compare_exchange_n((uint32_t *)at, &old32, old32 | (uint32_t)bits,
 						   false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-	return mmu_set_bits(at, old, bits);
+	return guest_set_bits(at, old, bits);
 }
 
-bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits)
+bool guest_set_bits(uint64_t *at, uint64_t old, uint64_t bits)
 {
 	return __atomic_compare_exchange_n(at, &old, old | bits, false, __ATOMIC_RELAXED,
 					   __ATOMIC_RELAXED);
@@ -133,8 +131,8 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 
 #define WALKS 8 /* then the guest, which does nothing but change the tables, gets a fault */
 
-int mmu_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
-	     struct translation *t, unsigned *error)
+int guest_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
+	       struct translation *t, unsigned *error)
 {
 	for (unsigned i = 0; i < WALKS; i++) {
 		int r = walk(m, p, va, access, t, error);

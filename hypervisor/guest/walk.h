@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A guest's own page tables, as one of its vCPUs uses them. */
+#ifndef VENEER_GUEST_WALK_H
+#define VENEER_GUEST_WALK_H
+
+#include "arch/cpu.h"
+#include "guest/memory.h"
+
+enum paging_mode {
+	PAGING_OFF, /* identity */
+	PAGING_32,  /* two levels of 4-byte entries, 4 KiB and 4 MiB pages */
+	PAGING_PAE, /* three levels */
+	PAGING_64,  /* four levels */
+};
+
+/* How one vCPU translates: the guest's registers. */
+struct paging {
+	enum paging_mode mode;
+	gpa_t root;	    /* CR3 */
+	bool write_protect; /* CR0.WP */
+	bool large_pages;   /* CR4.PSE, for PAGING_32 */
+	bool no_execute;    /* EFER.NXE */
+};
+
+static inline struct paging paging_of(uint64_t cr0, gpa_t cr3, uint64_t cr4, uint64_t efer)
+{
+	return (struct paging){
+		.mode = !(cr0 & CR0_PG)	  ? PAGING_OFF
+			: efer & EFER_LMA ? PAGING_64
+			: cr4 & CR4_PAE	  ? PAGING_PAE
+					  : PAGING_32,
+		.root = cr3,
+		.write_protect = cr0 & CR0_WP,
+		.large_pages = cr4 & CR4_PSE,
+		.no_execute = efer & EFER_NXE,
+	};
+}
+
+/* A guest translation, as guest_walk finds it. */
+struct translation {
+	gpa_t gpa;
+	uint64_t size; /* of the guest's page: 4 KiB, 2 MiB, 4 MiB; PAGING_OFF says 2 MiB */
+	bool writable, user, no_execute, dirty;
+	uint64_t entry[5]; /* PAGING_64 alone: the entries passed, by level, 1 to 4 */
+};
+
+/* Walks the guest's tables for an access (PF_WRITE, PF_USER, PF_FETCH), setting A and D as the
+ * processor would. 0, or -EFAULT with the page fault's error code in *error. */
+int guest_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
+	       struct translation *t, unsigned *error);
+
+/* Sets bits in a table's entry if it is still old; else false. */
+bool guest_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
+
+#endif
