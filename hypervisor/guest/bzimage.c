@@ -65,7 +65,7 @@ static const char *add_kernel(struct guest *g, const struct setup_header *h)
 static const char *add_initrd(struct guest *g, const struct setup_header *h)
 {
 	uint64_t bytes = g->module.bytes,
-		 top = MIN(guest_ram_bytes(&g->memory), h->initrd_addr_max + 1ull);
+		 top = MIN(ram_bytes(&g->memory), h->initrd_addr_max + 1ull);
 
 	if (!bytes)
 		return NULL;
@@ -91,8 +91,7 @@ static void fill_params(struct guest *g, struct boot_params *p)
 	p->e820_entries = 3;
 	p->e820_table[0] = (struct boot_e820_entry){ 0, low, 1 };
 	p->e820_table[1] = (struct boot_e820_entry){ low, MIB(1) - low, 2 };
-	p->e820_table[2] =
-		(struct boot_e820_entry){ MIB(1), guest_ram_bytes(&g->memory) - MIB(1), 1 };
+	p->e820_table[2] = (struct boot_e820_entry){ MIB(1), ram_bytes(&g->memory) - MIB(1), 1 };
 }
 
 const char *bzimage_begin(struct guest *g)

@@ -52,15 +52,8 @@ static bool create_vcpu(struct guest *g, unsigned id)
 	v->state = VCPU_STOPPED;
 	v->regs = &v->saved;
 	v->fpu = direct(fpu);
-	v->own_page = direct(frame_mpa(g->memory.region[REGION_VCPU_PAGES].frame + id * PAGE_SIZE));
+	v->own_page = direct(MPA(g->memory.region[REGION_VCPU_PAGES].at.v + id * PAGE_SIZE));
 	v->page = v->own_page;
-	v->view = &v->mmu.guest;
-	v->mmu = (struct mmu_view){
-		.guest.memory = &g->memory,
-		.mmu = &g->mmu,
-		.cpu = v->cpu->id,
-		.root = MMU_NO_ROOT,
-	};
 	if (g->engine->create_vcpu(v))
 		return false;
 	sched_add(v->cpu, v);
@@ -145,8 +138,7 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 static void begin_pv(struct vcpu *v)
 {
 	const struct veneer_vcpu_start s = v->start;
-	struct veneer_vcpu_page *page =
-		guest_pointer(&v->guest->memory, GPA(s.vcpu_page), PAGE_SIZE);
+	struct veneer_vcpu_page *page = guest_pointer(v->view->memory, GPA(s.vcpu_page), PAGE_SIZE);
 
 	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
 	vcpu_use_page(v, page);

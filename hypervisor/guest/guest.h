@@ -10,14 +10,12 @@
 
 #include "abi/veneer.h"
 #include "arch/cpu.h"
-#include "engine/ring/shadow/mmu.h"
 #include "guest/board.h"
 #include "guest/console.h"
-#include "guest/copy.h"
 #include "guest/devices.h"
 #include "guest/engine.h"
 #include "guest/load.h"
-#include "guest/memory.h"
+#include "guest/walk.h"
 #include "insn/insn.h"
 #include "kernel/gate.h"
 #include "kernel/spinlock.h"
@@ -110,8 +108,7 @@ struct vcpu {
 
 	uint64_t spec_ctrl; /* as the guest has set it */
 
-	struct guest_view *view;
-	struct mmu_view mmu;
+	struct guest_view *view; /* in that */
 	struct legacy_state legacy;
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;
@@ -162,8 +159,8 @@ struct guest {
 	unsigned id;
 	enum preparation prepare;
 	struct guest_memory memory;
-	struct mmu mmu;
-	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
+	struct mmu *mmu;       /* what the ring engine keeps for it */
+	struct hvm_guest *hvm; /* the same of engines of hardware virtualization */
 	uint64_t overhead;     /* bytes of hypervisor memory for it */
 	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;

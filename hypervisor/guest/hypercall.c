@@ -142,7 +142,7 @@ static int64_t hc_mmu_load_root(struct vcpu *v, struct regs *r)
 		return 0;
 	}
 	gpa_t root = GPA(r->rdi & ~(uint64_t)VENEER_ROOT_FLUSH);
-	if (root.v & ~PAGE_MASK || !guest_pointer(&v->guest->memory, root, PAGE_SIZE))
+	if (root.v & ~PAGE_MASK || !guest_pointer(v->view->memory, root, PAGE_SIZE))
 		return -EINVAL;
 	v->engine->load_root(v, root, r->rdi & VENEER_ROOT_FLUSH);
 	return 0;
@@ -158,7 +158,7 @@ static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
 {
 	if (v->view->paging.root.v == r->rdi)
 		return -EBUSY;
-	if (r->rdi & ~PAGE_MASK || !guest_pointer(&v->guest->memory, GPA(r->rdi), PAGE_SIZE))
+	if (r->rdi & ~PAGE_MASK || !guest_pointer(v->view->memory, GPA(r->rdi), PAGE_SIZE))
 		return -EINVAL;
 	return v->engine->drop_root(v, GPA(r->rdi)) ? 0 : again(v, r);
 }
@@ -187,7 +187,7 @@ static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 /* The contents of the page move to the new one. */
 static int64_t hc_vcpu_page(struct vcpu *v, struct regs *r)
 {
-	struct veneer_vcpu_page *page = guest_pointer(&v->guest->memory, GPA(r->rdi), PAGE_SIZE);
+	struct veneer_vcpu_page *page = guest_pointer(v->view->memory, GPA(r->rdi), PAGE_SIZE);
 
 	if (!page || r->rdi & ~PAGE_MASK)
 		return -EINVAL;
@@ -214,8 +214,8 @@ static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
 	if (guest_read(v->view, GVA(r->rsi), &start, sizeof(start), 0, NULL))
 		return -EFAULT;
 	if (!canonical(start.rip) || start.root & ~PAGE_MASK || start.vcpu_page & ~PAGE_MASK ||
-	    !guest_pointer(&v->guest->memory, GPA(start.root), PAGE_SIZE) ||
-	    !guest_pointer(&v->guest->memory, GPA(start.vcpu_page), PAGE_SIZE))
+	    !guest_pointer(v->view->memory, GPA(start.root), PAGE_SIZE) ||
+	    !guest_pointer(v->view->memory, GPA(start.vcpu_page), PAGE_SIZE))
 		return -EINVAL;
 	/* only one start may be under way; it is over when the vCPU runs */
 	if (__atomic_exchange_n(&to->starting, 1, __ATOMIC_ACQ_REL))

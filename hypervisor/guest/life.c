@@ -101,8 +101,6 @@ void guest_load_begin(struct guest *g)
 	}
 	g->started = 1;
 	g->unknown = 0;
-	if (g->engine->reset_guest)
-		g->engine->reset_guest(g);
 	g->ended = false;
 	g->input_tail = g->input_head;
 	if (g->devices)
@@ -116,7 +114,7 @@ static bool zero_part(struct load *l, const struct region *r)
 	uint64_t left = r->bytes - l->done, n = MIN(left, LOAD_PART);
 
 	if (n)
-		memset((char *)direct(frame_mpa(r->frame)) + l->done, 0, n);
+		memset((char *)direct(r->at) + l->done, 0, n);
 	l->done += n;
 	return n == left;
 }
@@ -146,7 +144,7 @@ static const char *load_step(struct guest *g)
 	case LOAD_ZERO_VCPU: done = zero_part(l, &region[REGION_VCPU_PAGES]); break;
 	case LOAD_ZERO: done = zero_part(l, &region[REGION_RAM]); break;
 	case LOAD_ZERO_POOL:
-		done = mmu_zero_part(&g->mmu);
+		done = !g->engine->reset_part || g->engine->reset_part(g, !l->done++);
 		if (done)
 			why = load_begin(g);
 		break;

@@ -284,7 +284,7 @@ static const char *start_pv(struct guest *g)
 		.features = VENEER_FEATURE_SYSCALL | VENEER_FEATURE_SOFTINT |
 			    VENEER_FEATURE_PVCLOCK | VENEER_FEATURE_MMU |
 			    (cpu_features.fsgsbase ? VENEER_FEATURE_FSGSBASE : 0),
-		.memory = guest_ram_bytes(&g->memory),
+		.memory = ram_bytes(&g->memory),
 		.vcpu_pages = g->memory.region[REGION_VCPU_PAGES].first,
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
 		.vcpus = g->config->vcpus,
@@ -307,7 +307,7 @@ static void fill_multiboot(struct guest *g)
 	struct multiboot_info *mb = guest_pointer(&g->memory, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
 	struct multiboot_module *mod = (void *)(mb + 1);
 	struct multiboot_mmap *map = (void *)(mod + 1);
-	uint64_t low = g->board->low_bytes, high = guest_ram_bytes(&g->memory) - MIB(1);
+	uint64_t low = g->board->low_bytes, high = ram_bytes(&g->memory) - MIB(1);
 	char *cmdline = (char *)mb + 1024, *name = cmdline + 256;
 
 	*mb = (struct multiboot_info){

@@ -8,6 +8,7 @@
 #define VENEER_GUEST_MEMORY_H
 
 #include "abi/veneer.h"
+#include "arch/layout.h"
 #include "arch/paging.h"
 #include "arch/speculation.h"
 #include "lib/types.h"
@@ -19,7 +20,8 @@
 
 struct region {
 	uint64_t first, bytes; /* guest-physical */
-	uint64_t frame;	       /* of the first page: the machine address, and FRAME_* */
+	mpa_t at;	       /* in the machine */
+	uint64_t rights;       /* FRAME_* */
 };
 
 /* In the order of addresses; each begins where the one before it ends, or later. */
@@ -43,14 +45,13 @@ struct guest_memory {
 static inline void guest_memory_init(struct guest_memory *m, mpa_t ram, uint64_t ram_bytes,
 				     mpa_t vcpu_pages, uint64_t vcpu_pages_bytes)
 {
-	*m = (struct guest_memory){ .region = {
-					    [REGION_RAM] = { 0, ram_bytes, ram.v | FRAME_ALL },
-					    [REGION_VCPU_PAGES] = { ram_bytes, vcpu_pages_bytes,
-								    vcpu_pages.v | FRAME_ALL },
-				    } };
+	*m = (struct guest_memory){ 0 };
+	m->region[REGION_RAM] = (struct region){ 0, ram_bytes, ram, FRAME_ALL };
+	m->region[REGION_VCPU_PAGES] =
+		(struct region){ ram_bytes, vcpu_pages_bytes, vcpu_pages, FRAME_ALL };
 }
 
-static inline uint64_t guest_ram_bytes(const struct guest_memory *m)
+static inline uint64_t ram_bytes(const struct guest_memory *m)
 {
 	return m->region[REGION_RAM].bytes;
 }
@@ -77,10 +78,9 @@ static inline __attribute__((always_inline)) uint64_t guest_frame(const struct g
 	for (; at >= r->bytes; at = page - r->first)
 		if (++r == m->region + REGIONS)
 			return 0;
-	if (bytes > PAGE_SIZE &&
-	    (bytes > r->bytes - at || ((r->frame + at) & PTE_ADDR & (bytes - 1))))
+	if (bytes > PAGE_SIZE && (bytes > r->bytes - at || ((r->at.v + at) & (bytes - 1))))
 		return 0;
-	return r->frame + index_nospec(at, r->bytes);
+	return (r->at.v + index_nospec(at, r->bytes)) | r->rights;
 }
 
 static inline bool frame_allows(uint64_t frame, bool write)
@@ -91,7 +91,7 @@ static inline bool frame_allows(uint64_t frame, bool write)
 /* The same for an address in the patch window: first the vCPU page, twice, then the stubs. */
 static inline bool guest_in_window(const struct guest_memory *m, gva_t va)
 {
-	return va.v - m->window.first < m->window.bytes;
+	return m->window.bytes && va.v - m->window.first < m->window.bytes;
 }
 
 static inline uint64_t guest_window_frame(const struct guest_memory *m, gva_t va)
@@ -99,11 +99,18 @@ static inline uint64_t guest_window_frame(const struct guest_memory *m, gva_t va
 	uint64_t page = index_nospec((va.v & PAGE_MASK) - m->window.first, m->window.bytes);
 
 	if (page < VENEER_WINDOW_STUBS)
-		return m->region[REGION_VCPU_PAGES].frame;
+		return guest_frame(m, GPA(m->region[REGION_VCPU_PAGES].first), PAGE_SIZE);
 	return (m->window.stubs.v + page - VENEER_WINDOW_STUBS) | FRAME_READ;
 }
 
 /* RAM as a pointer, if all of [gpa, gpa + bytes) is; else NULL. */
-void *guest_pointer(const struct guest_memory *m, gpa_t gpa, uint64_t bytes);
+static inline void *guest_pointer(const struct guest_memory *m, gpa_t gpa, uint64_t bytes)
+{
+	const struct region *ram = &m->region[REGION_RAM];
+
+	if (gpa.v > ram->bytes || bytes > ram->bytes - gpa.v)
+		return NULL;
+	return (char *)direct(ram->at) + index_nospec(gpa.v, ram->bytes);
+}
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A guest's own page tables, as one of its vCPUs uses them. */
+/* Guest-virtual memory: the guest's own page tables, as one of its vCPUs uses them. */
 #ifndef VENEER_GUEST_WALK_H
 #define VENEER_GUEST_WALK_H
 
@@ -51,5 +51,28 @@ int guest_walk(const struct guest_memory *m, const struct paging *p, gva_t va, u
 
 /* Sets bits in a table's entry if it is still old; else false. */
 bool guest_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
+
+/* One vCPU's view of its guest's memory. */
+struct guest_view {
+	const struct guest_memory *memory;
+	struct paging paging;
+	/* What the engine knows of va, without a walk: a frame with rights for the access. 0: ask
+	 * the tables. NULL: always ask them. */
+	uint64_t (*lookup)(const struct guest_view *view, gva_t va, unsigned access);
+};
+
+/* Copies between the hypervisor and guest-virtual memory with the rights of access (PF_USER or 0).
+ * 0, or -EFAULT with the address and the error code of the page fault. */
+struct guest_failure {
+	gva_t va;
+	unsigned error;
+};
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	       struct guest_failure *f);
+int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
+		unsigned access, struct guest_failure *f);
+
+/* The page of such a copy that va is in; NULL: *f says why. */
+void *guest_page(const struct guest_view *view, gva_t va, unsigned access, struct guest_failure *f);
 
 #endif

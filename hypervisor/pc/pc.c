@@ -99,7 +99,7 @@ static int create(struct guest *g)
 	pit_attach(&p->pit, &p->bus);
 	uart_attach(&p->uart, &p->bus);
 	i8042_attach(&p->keyboard, &p->bus);
-	rtc_attach(&p->rtc, &p->bus, guest_ram_bytes(&g->memory));
+	rtc_attach(&p->rtc, &p->bus, ram_bytes(&g->memory));
 	vga_attach(&p->vga, &p->bus);
 	pci_attach(&p->pci, &p->bus);
 	acpi_pm_attach(&p->acpi_pm, &p->bus, p->has_apic);

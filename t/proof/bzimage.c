@@ -6,7 +6,6 @@
 #include "machine_address.h"
 #include "guest/bzimage.c"
 #include "guest/load.c"
-#include "guest/memory.c"
 #include "lib/string.c"
 
 static bool inside(const void *file, uint64_t bytes, const void *at, uint64_t length)

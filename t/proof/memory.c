@@ -5,7 +5,6 @@
 
 #include "machine_address.h"
 #include "engine/ring/shadow/shadow.h"
-#include "guest/memory.c"
 #include "guest/walk.c"
 
 /* A guest as guest/guest.c makes it, and one whose vCPU pages are read-only: whole pages, wherever
@@ -18,21 +17,21 @@ static void any_guest(struct guest_memory *m)
 	guest_memory_init(m, ram, (uint64_t)any_u32() << PAGE_SHIFT, vcpu_pages,
 			  (uint64_t)any_u32() << PAGE_SHIFT);
 	if (any_u8() & 1)
-		m->region[REGION_VCPU_PAGES].frame &= ~FRAME_WRITE;
+		m->region[REGION_VCPU_PAGES].rights = FRAME_READ;
 }
 
 /* The same, with RAM that has contents. */
 static const char *any_ram(struct guest_memory *m)
 {
 	any_guest(m);
-	const char *ram = any_memory(guest_ram_bytes(m), PAGE_SIZE);
-	m->region[REGION_RAM].frame = machine_address(ram).v | FRAME_ALL;
+	const char *ram = any_memory(ram_bytes(m), PAGE_SIZE);
+	m->region[REGION_RAM].at = machine_address(ram);
 	return ram;
 }
 
 static bool is_in(const struct region *r, uint64_t frame, uint64_t bytes)
 {
-	uint64_t first = frame_mpa(r->frame).v;
+	uint64_t first = r->at.v;
 
 	return frame >= first && frame + bytes <= first + r->bytes;
 }
@@ -47,16 +46,14 @@ PROOF(frame, "guest_frame gives a frame of the region that the page is in, with 
 	any_guest(&m);
 	uint64_t frame = guest_frame(&m, GPA(gpa), PAGE_SIZE), at = frame_mpa(frame).v;
 	if (gpa < ram->bytes)
-		prove(is_in(ram, at, PAGE_SIZE) &&
-		      at == frame_mpa(ram->frame).v + (gpa & PAGE_MASK) &&
-		      (frame & ~PAGE_MASK) == (ram->frame & ~PAGE_MASK));
+		prove(is_in(ram, at, PAGE_SIZE) && at == ram->at.v + (gpa & PAGE_MASK) &&
+		      (frame & ~PAGE_MASK) == ram->rights);
 	else if (gpa - ram->bytes < pages->bytes)
-		prove(is_in(pages, at, PAGE_SIZE) &&
-		      (frame & ~PAGE_MASK) == (pages->frame & ~PAGE_MASK));
+		prove(is_in(pages, at, PAGE_SIZE) && (frame & ~PAGE_MASK) == pages->rights);
 	else
 		prove(!frame);
-	possible(at == frame_mpa(ram->frame).v + ram->bytes - PAGE_SIZE);
-	possible(at == frame_mpa(pages->frame).v + pages->bytes - PAGE_SIZE);
+	possible(at == ram->at.v + ram->bytes - PAGE_SIZE);
+	possible(at == pages->at.v + pages->bytes - PAGE_SIZE);
 	possible(!frame);
 }
 
@@ -71,8 +68,8 @@ PROOF(large_frame, "of a large page guest_frame gives one that is aligned and al
 	prove(!frame || is_in(&m.region[REGION_RAM], at, LARGE_SIZE) ||
 	      is_in(&m.region[REGION_VCPU_PAGES], at, LARGE_SIZE));
 	prove(!(at & (LARGE_SIZE - 1)));
-	possible(frame && gpa < guest_ram_bytes(&m));
-	possible(frame && gpa >= guest_ram_bytes(&m));
+	possible(frame && gpa < ram_bytes(&m));
+	possible(frame && gpa >= ram_bytes(&m));
 }
 
 PROOF(memory, "guest_pointer's bytes are the guest's RAM, and it refuses no RAM: every address, "
@@ -82,7 +79,7 @@ PROOF(memory, "guest_pointer's bytes are the guest's RAM, and it refuses no RAM:
 	uint64_t gpa = any_u64(), bytes = any_u64();
 
 	const char *ram = any_ram(&m), *at = guest_pointer(&m, GPA(gpa), bytes);
-	uint64_t size = guest_ram_bytes(&m);
+	uint64_t size = ram_bytes(&m);
 	bool inside = gpa <= size && gpa + bytes >= gpa && gpa + bytes <= size;
 	prove(!at == !inside);
 	prove(!at || !bytes || at == ram + gpa);
@@ -111,7 +108,7 @@ PROOF(leaf, "a leaf of a mirrored table maps what guest_frame says, with no more
 	possible((leaf & PTE_W) && in_ram);
 	assume((leaf & PTE_P) && leaf != NOT_PRESENT);
 	prove(in_ram || in_pages);
-	prove(!(leaf & PTE_W) || in_ram || (pages->frame & PTE_W));
+	prove(!(leaf & PTE_W) || in_ram || (pages->rights & PTE_W));
 }
 
 PROOF(link,

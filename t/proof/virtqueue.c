@@ -8,17 +8,16 @@
 #include "proof.h"
 
 #include "machine_address.h"
-#include "guest/memory.c"
 #include "virtio/virtqueue.c"
 
 static uint8_t *ram;
-static uint64_t ram_bytes;
+static uint64_t ram_size;
 
 static void any_guest(struct guest_memory *m)
 {
-	ram_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
-	ram = any_memory(ram_bytes, PAGE_SIZE);
-	guest_memory_init(m, machine_address(ram), ram_bytes, MPA(0), 0);
+	ram_size = (uint64_t)any_u32() << PAGE_SHIFT;
+	ram = any_memory(ram_size, PAGE_SIZE);
+	guest_memory_init(m, machine_address(ram), ram_size, MPA(0), 0);
 }
 
 /* Whatever the device has done with a queue since the driver set it. */
@@ -49,11 +48,11 @@ PROOF(queue_set, "virtqueue_set takes rings that are aligned and in RAM, sizes 1
 	uint64_t used_at = (uint64_t)((uint8_t *)q.used - ram);
 	prove(desc_at == desc && avail_at == avail && used_at == used);
 	prove(desc % 16 == 0 && avail % 2 == 0 && used % 4 == 0);
-	prove(desc <= ram_bytes && 16 * size <= ram_bytes - desc);
-	prove(avail <= ram_bytes && 4 + 2 * size <= ram_bytes - avail);
-	prove(used <= ram_bytes && 4 + 8 * size <= ram_bytes - used);
+	prove(desc <= ram_size && 16 * size <= ram_size - desc);
+	prove(avail <= ram_size && 4 + 2 * size <= ram_size - avail);
+	prove(used <= ram_size && 4 + 8 * size <= ram_size - used);
 	possible(size == VIRTQUEUE_MAX);
-	possible(used + 4 + 8 * size == ram_bytes);
+	possible(used + 4 + 8 * size == ram_size);
 }
 
 SEPARATELY(read_chain);
@@ -77,7 +76,7 @@ PROOF(queue_take, "virtqueue_take reads in RAM alone and ends, a chain has 1 to 
 	for (unsigned i = 0; i < VIRTQUEUE_SEGMENTS && i < chain.segments; i++) {
 		uint64_t at = (uint64_t)(chain.segment[i].at - ram);
 
-		prove(at <= ram_bytes && chain.segment[i].bytes <= ram_bytes - at);
+		prove(at <= ram_size && chain.segment[i].bytes <= ram_size - at);
 		possible(i == VIRTQUEUE_SEGMENTS - 1);
 	}
 }
@@ -113,9 +112,9 @@ PROOF(queue_late,
 	struct virtqueue q;
 	struct virtqueue_chain chain;
 
-	ram_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
-	ram = (uint8_t *)any_file(ram_bytes);
-	guest_memory_init(&m, machine_address(ram), ram_bytes, MPA(0), 0);
+	ram_size = (uint64_t)any_u32() << PAGE_SHIFT;
+	ram = (uint8_t *)any_file(ram_size);
+	guest_memory_init(&m, machine_address(ram), ram_size, MPA(0), 0);
 	any_queue(&q, &m);
 	chain.head = any_u16();
 	chain.generation = any_u64();

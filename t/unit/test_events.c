@@ -26,6 +26,7 @@ static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static char crashed[200];
 static struct ring_vcpu ring;
+static struct mmu mmu;
 static const struct board pc;
 
 const uint64_t gate_entry_points[GATE_PLACES] = {
@@ -58,17 +59,15 @@ static void fresh(const struct board *board, uint64_t cs, uint64_t rsp)
 	memset(host_memory + VCPU_PAGE_AT, 0, PAGE_SIZE);
 	guest.board = board;
 	guest_memory_init(&guest.memory, MPA(MEMORY_AT), MEMORY, MPA(VCPU_PAGE_AT), PAGE_SIZE);
-	guest.mmu.memory = &guest.memory;
 	v->guest = &guest;
 	v->regs = &regs;
 	v->page = (void *)(host_memory + VCPU_PAGE_AT);
 	v->page->kernel_sp = KERNEL_STACK;
 	memset(&ring, 0, sizeof(ring));
 	v->ring = &ring;
-	v->mmu = (struct mmu_view){ .guest.memory = &guest.memory,
-				    .mmu = &guest.mmu,
-				    .root = MMU_NO_ROOT };
-	v->view = &v->mmu.guest;
+	mmu = (struct mmu){ .memory = &guest.memory };
+	mmu_attach(&mmu, &ring.view);
+	v->view = &ring.view.guest;
 	regs = (struct regs){
 		.rip = 0x123456, .cs = cs, .rsp = rsp, .ss = cs + 8, .rflags = 0x246
 	};

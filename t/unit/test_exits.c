@@ -85,7 +85,7 @@ static const struct engine engine = { .segment_base = hvm_segment_base,
 				      .exception = hvm_exception,
 				      .page_fault = hvm_page_fault };
 
-int guest_read(struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
 	       struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;
@@ -95,7 +95,7 @@ int guest_read(struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsi
 	return 0;
 }
 
-int guest_write(struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
+int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
 		unsigned access, struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;
@@ -105,16 +105,9 @@ int guest_write(struct guest_view *view, gva_t va, const void *from, uint64_t by
 	return 0;
 }
 
-int guest_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
-	       struct translation *t, unsigned *error)
+void *guest_page(const struct guest_view *gv, gva_t va, unsigned access, struct guest_failure *f)
 {
-	(void)m, (void)p, (void)va, (void)access, (void)t, (void)error;
-	return -EFAULT;
-}
-
-void *guest_pointer(const struct guest_memory *m, gpa_t at, uint64_t bytes)
-{
-	(void)m, (void)at, (void)bytes;
+	(void)gv, (void)va, (void)access, (void)f;
 	return NULL;
 }
 

@@ -18,9 +18,9 @@ static uint64_t expected(uint64_t gpa)
 	uint64_t page = gpa / PAGE_SIZE * PAGE_SIZE;
 
 	if (page < ram->bytes)
-		return ram->frame + page;
+		return (ram->at.v + page) | ram->rights;
 	if (page >= pages->first && page < pages->first + pages->bytes)
-		return pages->frame + (page - pages->first);
+		return (pages->at.v + page - pages->first) | pages->rights;
 	return 0;
 }
 
@@ -62,11 +62,11 @@ static void frames(void)
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		guest_memory_init(&m, MPA(RAM_AT), sizes[i], MPA(PAGES_AT), 3 * PAGE_SIZE);
 		ok(all_agree(), "%lu KiB, and vCPU pages behind it", sizes[i] >> 10);
-		m.region[REGION_RAM].frame += PAGE_SIZE;
+		m.region[REGION_RAM].at.v += PAGE_SIZE;
 		ok(all_agree(), "the same, not aligned in the machine");
-		m.region[REGION_RAM].frame -= PAGE_SIZE;
+		m.region[REGION_RAM].at.v -= PAGE_SIZE;
 		m.region[REGION_VCPU_PAGES] =
-			(struct region){ MIB(12), MIB(5), MIB(40) | FRAME_READ };
+			(struct region){ MIB(12), MIB(5), MPA(MIB(40)), FRAME_READ };
 		ok(all_agree(), "the same, and a read-only region apart from it");
 	}
 }

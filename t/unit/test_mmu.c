@@ -409,7 +409,7 @@ static void read_only_region(void)
 	uint64_t pa;
 
 	memory.region[REGION_VCPU_PAGES] =
-		(struct region){ MEMORY, LARGE_SIZE, MIB(18) | FRAME_READ };
+		(struct region){ MEMORY, LARGE_SIZE, MPA(MIB(18)), FRAME_READ };
 	for (uint64_t t = 0; t < 4; t++) /* at 0 in pages, and at 2 MiB in a large one */
 		for (unsigned i = 0; i < 512; i++)
 			set_entry(&modes[1], t << 12, i,

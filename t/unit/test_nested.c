@@ -136,13 +136,13 @@ static void try_read_only(const struct nested_format *f, const char *name)
 
 	create(f, MIB(4), 1);
 	guest.memory.region[REGION_VCPU_PAGES] =
-		(struct region){ MIB(4), MIB(2), MIB(512) | FRAME_READ };
+		(struct region){ MIB(4), MIB(2), MPA(MIB(512)), FRAME_READ };
 	guest.vcpu = &vcpu;
 	guest.vcpus = 1;
 	hvm.nested_root = nested_create(&guest);
 	ok(holds(hvm.nested_root, f, 0) && nested_check(&guest, &r),
 	   "%s: a read-only region, of 2 MiB", name);
-	guest.memory.region[REGION_RAM].frame &= ~FRAME_WRITE;
+	guest.memory.region[REGION_RAM].rights = FRAME_READ;
 	ok(!nested_check(&guest, &r) && !strcmp(r.what, "a writable leaf to read-only memory"),
 	   "%s: and the check of one that is mapped with more", name);
 	guest.memory.region[REGION_RAM].bytes -= PAGE_SIZE;

@@ -60,7 +60,7 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	va_end(args);
 }
 
-int guest_read(struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
 	       struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;
@@ -171,8 +171,7 @@ bool speculation_wrmsr(struct vcpu *, uint32_t, uint64_t) { return false; }
 mpa_t memory_alloc(uint64_t) { return MPA(0); }
 mpa_t memory_need(uint64_t, const char *) { return MPA(0); }
 mpa_t guest_take(struct guest *, uint64_t) { return MPA(0); }
-void *guest_pointer(const struct guest_memory *, gpa_t, uint64_t) { return NULL; }
-int guest_write(struct guest_view *, gva_t, const void *, uint64_t, unsigned, struct guest_failure *)
+int guest_write(const struct guest_view *, gva_t, const void *, uint64_t, unsigned, struct guest_failure *)
 { return -EFAULT; }
 enum mmu_result mmu_fault(struct mmu_view *, gva_t, unsigned *) { return MMU_AGAIN; }
 void mmu_flush(struct mmu_view *, gva_t, uint64_t) { }

@@ -100,7 +100,7 @@ mpa_t guest_take(struct guest *of, uint64_t bytes)
 	return MPA(OWN_AT);
 }
 
-int guest_read(struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
 	       struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;

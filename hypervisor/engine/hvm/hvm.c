@@ -39,6 +39,8 @@ int hvm_create_vcpu(struct vcpu *v)
 	if (!at.v || asid >= hvm_asids)
 		return -ENOMEM;
 	v->hvm = direct(at);
+	v->view = &v->hvm->view;
+	v->view->memory = &v->guest->memory;
 	v->hvm->asid = asid;
 	v->hvm->nested_root = v->guest->hvm->nested_root;
 	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);

@@ -79,6 +79,7 @@ struct hvm_guest {
 };
 
 struct hvm_vcpu {
+	struct guest_view view;
 	mpa_t nested_root;  /* the guest's, or under PV its own */
 	uint64_t efer, pat; /* as the guest has set them */
 	uint32_t asid;	    /* svm: ASID; vmx: VPID */
@@ -119,7 +120,7 @@ void hvm_start(struct vcpu *v, gpa_t root);
 void hvm_load(struct vcpu *v); /* FPU and breakpoints, which are not in the control block */
 void hvm_unload(struct vcpu *v);
 
-/* Updates v->mmu from the guest's registers; call it before accessing guest-virtual memory. */
+/* Updates v->view from the guest's registers; call it before accessing guest-virtual memory. */
 void hvm_paging(struct vcpu *v);
 bool hvm_in_code64(const struct vcpu *v);
 unsigned hvm_code_bits(const struct vcpu *v);

@@ -7,9 +7,12 @@
 #include "kernel/memory.h"
 #include "lib/string.h"
 
-/* Maps a page at that level, allocating the tables above it. False: out of memory. */
-static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
+/* Maps a frame, with its rights, at that level, allocating the tables above it. False: out of
+ * memory. */
+static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t frame)
 {
+	const struct nested_format *f = &hvm_vendor->format;
+	uint64_t bits = frame_allows(frame, true) ? f->leaf : f->leaf & ~f->read_only;
 	uint64_t *table = direct(root);
 
 	for (int l = 4; l > level; l--) {
@@ -20,28 +23,17 @@ static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
 
 			if (!next.v)
 				return false;
-			*e = next.v | hvm_vendor->format.table;
+			*e = next.v | f->table;
 		}
 		table = direct(MPA(*e & PTE_ADDR));
 	}
-	table[pt_index(at.v, level)] = leaf;
+	table[pt_index(at.v, level)] = frame_mpa(frame).v | bits | (level > 1 ? f->large : 0);
 	return true;
-}
-
-/* Maps a frame with its rights. */
-static uint64_t leaf_of(uint64_t frame, bool large)
-{
-	const struct nested_format *f = &hvm_vendor->format;
-	uint64_t bits = frame_allows(frame, true) ? f->leaf : f->leaf & ~f->read_only;
-
-	return frame_mpa(frame).v | bits | (large ? f->large : 0);
 }
 
 bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
 {
-	uint64_t frame = page.v | (writable ? FRAME_ALL : FRAME_READ);
-
-	return page.v && map(g, root, at, 1, leaf_of(frame, false));
+	return page.v && map(g, root, at, 1, page.v | (writable ? FRAME_ALL : FRAME_READ));
 }
 
 mpa_t nested_create(struct guest *g)
@@ -54,7 +46,7 @@ mpa_t nested_create(struct guest *g)
 		uint64_t large = at % LARGE_SIZE ? 0 : guest_frame(&g->memory, GPA(at), LARGE_SIZE);
 		uint64_t frame = large ? large : guest_frame(&g->memory, GPA(at), PAGE_SIZE);
 
-		fits = !frame || map(g, root, GPA(at), large ? 2 : 1, leaf_of(frame, large));
+		fits = !frame || map(g, root, GPA(at), large ? 2 : 1, frame);
 		at += large ? LARGE_SIZE : PAGE_SIZE;
 	}
 	return fits ? root : MPA(0);
@@ -87,7 +79,7 @@ static const struct guest *owner(mpa_t page)
 	for (unsigned i = 0; i < guest_count * REGIONS; i++) {
 		const struct region *r = &guests[i / REGIONS].memory.region[i % REGIONS];
 
-		if (overlaps(page, PAGE_SIZE, frame_mpa(r->frame), r->bytes))
+		if (overlaps(page, PAGE_SIZE, r->at, r->bytes))
 			return &guests[i / REGIONS];
 	}
 	return NULL;

@@ -177,7 +177,7 @@ uint32_t hvm_exception_bitmap(const struct vcpu *v)
 void hvm_load_root(struct vcpu *v, gpa_t root, UNUSED bool flush)
 {
 	struct hvm_gate_data *d = v->hvm->gate;
-	uint64_t *table = guest_pointer(&v->guest->memory, root, PAGE_SIZE);
+	uint64_t *table = guest_pointer(v->view->memory, root, PAGE_SIZE);
 
 	if (table) {
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
@@ -229,19 +229,15 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 /* The processor reads the guest's own table. */
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
-	const struct guest_memory *memory = &v->guest->memory;
 	struct hvm_segment ldt = { 0 };
 	uint64_t end = at.v + 8 * entries;
-	struct translation t;
-	unsigned error;
+	struct guest_failure ignored;
 
 	if (end < at.v)
 		return -EFAULT;
 	/* each of its pages */
 	for (uint64_t va = at.v; va < end; va = (va & PAGE_MASK) + PAGE_SIZE)
-		if (!canonical(va) ||
-		    guest_walk(memory, &v->view->paging, GVA(va), 0, &t, &error) ||
-		    !guest_frame(memory, t.gpa, PAGE_SIZE))
+		if (!guest_page(v->view, GVA(va), 0, &ignored))
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };

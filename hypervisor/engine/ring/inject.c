@@ -60,7 +60,7 @@ static void pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 	unsigned bytes = error == NO_ERROR ? 40 : 48;
 
 	sp -= bytes;
-	uint64_t *to = mmu_kernel_stack(&v->mmu, GVA(sp), bytes);
+	uint64_t *to = mmu_kernel_stack(&v->ring->view, GVA(sp), bytes);
 	if (to)
 		fill_frame(v, to, error);
 	else if (!push_in_parts(v, sp, error, bytes))

@@ -110,7 +110,7 @@ static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 	if (!n)
 		return 0;
 	if (!*page)
-		*page = mmu_take_page(v->mmu.mmu, &again);
+		*page = mmu_take_page(v->ring->view.mmu, &again);
 	if (!*page)
 		return again ? -EAGAIN : -ENOMEM;
 	if (descriptors_read(v, l->at, l->done, n, *page + l->done % 512))
@@ -128,7 +128,7 @@ static void use_ldt(struct vcpu *v, unsigned entries)
 		ring_load_ldt(v); /* the processor uses none of what is given back */
 	for (unsigned i = (own->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
 		if (own->ldt[i])
-			mmu_give_page(v->mmu.mmu, own->ldt[i]);
+			mmu_give_page(v->ring->view.mmu, own->ldt[i]);
 		own->ldt[i] = NULL;
 	}
 }

@@ -24,10 +24,10 @@ static uint64_t owned(const struct guest_memory *m, uint64_t frame, uint64_t byt
 
 	for (unsigned i = 0; i < REGIONS; i++) {
 		const struct region *r = &m->region[i];
-		uint64_t at = frame - frame_mpa(r->frame).v;
+		uint64_t at = frame - r->at.v;
 
 		if (at < r->bytes && bytes <= r->bytes - at)
-			return r->frame & FRAME_ALL;
+			return r->rights;
 	}
 	bool stub = w->bytes && frame - w->stubs.v < w->bytes - VENEER_WINDOW_STUBS;
 	return stub && bytes == PAGE_SIZE ? FRAME_READ : 0;
@@ -95,7 +95,7 @@ static bool check_table(struct mmu *m, unsigned page, struct table_report *r)
 	if (s->kind == SHADOW_ANY || s->kind >= SHADOW_KINDS)
 		return broken(r, "a table of no kind", page, 0);
 	if (s->key &&
-	    ((s->key & KEY_LEVEL) != s->kind || (s->key & PTE_ADDR) >= guest_ram_bytes(m->memory)))
+	    ((s->key & KEY_LEVEL) != s->kind || (s->key & PTE_ADDR) >= ram_bytes(m->memory)))
 		return broken(r, "a key of another level, or of no memory", page, 0);
 	if (s->key && shadow_find(m, s->key) != page)
 		return broken(r, "two shadows of one table", page, 0);

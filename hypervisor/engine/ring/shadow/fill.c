@@ -133,7 +133,6 @@ static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint6
 	struct mmu *m = view->mmu;
 	unsigned page, index = pt_index(va.v, level);
 
-	shadow_changed(m);
 	while ((page = path(view, va, level, t)) == MMU_NO_ROOT) {
 		m->budget -= PATH_COST;
 		if (m->budget > 0)
@@ -161,7 +160,7 @@ static enum mmu_result window_fault(struct mmu_view *view, gva_t va, unsigned er
 
 	if (error & (stub ? PF_PRESENT | PF_WRITE : PF_USER | PF_FETCH | PF_PRESENT))
 		return MMU_WINDOW;
-	if (page == VENEER_WINDOW_UNMASK && m->window_armed)
+	if (page == VENEER_WINDOW_UNMASK && view->window_armed)
 		return error & PF_WRITE ? MMU_UNMASK : MMU_WINDOW;
 	return install(view, va, 1, leaf | PTE_A, &none);
 }

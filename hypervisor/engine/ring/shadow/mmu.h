@@ -23,8 +23,7 @@
 #define VENEER_MMU_H
 
 #include "guest/engine.h"
-#include "guest/copy.h"
-#include "guest/memory.h"
+#include "guest/walk.h"
 #include "kernel/spinlock.h"
 #include "lib/types.h"
 
@@ -64,14 +63,13 @@ struct shadow {
 
 struct mmu {
 	const struct guest_memory *memory; /* of the guest */
-	bool window_armed;		   /* the patch window's page for unmasking is taken away */
 
 	/* the pool; lists end with 0, else index + 1 */
 	SPINLOCK(LOCK_SHADOW) lock; /* all that follows, the shadow pages, and the views' roots */
 	mpa_t pool;
 	unsigned pool_pages, lent;
-	struct shadow *shadow;
-	int budget; /* what whoever has the lock may still do before others get a turn */
+	struct shadow *shadow; /* of each page */
+	int budget;	       /* what whoever has the lock may still do before others get a turn */
 	/* from here to retired, 0 means that all is empty (clear_lists) */
 	unsigned pool_free;
 	uint16_t free[SHADOW_KINDS], dying;
@@ -91,7 +89,7 @@ struct mmu {
 	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
 	void (*quiesce)(struct mmu *m);
 
-	uint32_t changes; /* counts up when entries are taken away or changed; atomic */
+	uint32_t changes; /* counts up when the guest flushes or loads something; atomic */
 
 	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
 };
@@ -103,10 +101,11 @@ struct mmu_view {
 	struct mmu_view *next; /* of the same guest */
 	uint64_t gate_pdpt;    /* for slot 256 */
 	unsigned cpu;	       /* whose that is */
+	bool window_armed;     /* the patch window's page for unmasking is taken away */
 	unsigned root;	       /* index of the shadow page in use; MMU_NO_ROOT: none */
 
-	/* The page last written through mmu_kernel_stack, good while the shadows have not changed:
-	 * the kernel's stack, nearly always. */
+	/* The page last written through mmu_kernel_stack, good while changes is the same: the
+	 * kernel's stack, nearly always. */
 	uint64_t written_page;
 	char *written_at;
 	uint32_t written_changes;
@@ -135,10 +134,9 @@ extern uint64_t mmu_secret;
 void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsigned pool_pages,
 	      struct shadow *shadow);
 
-/* Back to that, with no view in use, in parts: until mmu_zero_part has returned true, no page may
- * be taken, and mmu_check finds nothing. */
-void mmu_reset(struct mmu *m);
-bool mmu_zero_part(struct mmu *m);
+/* Back to that, with no view in use, in parts: until it has returned true, no page may be taken,
+ * and mmu_check finds nothing. */
+bool mmu_reset_part(struct mmu *m, bool first);
 
 /* Makes view one of m's, for good. It has no root yet. */
 void mmu_attach(struct mmu *m, struct mmu_view *view);
@@ -150,7 +148,10 @@ enum mmu_root {
 	MMU_ROOT_AGAIN, /* a part of the work is done; until all is, the view has no root */
 };
 enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p);
-mpa_t mmu_root(const struct mmu_view *view);
+static inline mpa_t mmu_root(const struct mmu_view *view)
+{
+	return MPA(view->mmu->pool.v + view->root * PAGE_SIZE);
+}
 void mmu_unload(struct mmu_view *view); /* the view has no root until the next load */
 
 /* The guest will not load that root again before it is a new one. False: a part is done. */

@@ -59,20 +59,16 @@ void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsi
 	m->zeroed = pool_pages;
 }
 
-void mmu_reset(struct mmu *m)
-{
-	shadow_lock(m);
-	m->lent = 0;
-	clear_lists(m);
-	m->zeroed = 0;
-	shadow_unlock(m);
-}
-
 #define PAGES_ZEROED 4 /* in a part */
 
-bool mmu_zero_part(struct mmu *m)
+bool mmu_reset_part(struct mmu *m, bool first)
 {
 	shadow_lock(m);
+	if (first) {
+		m->lent = 0;
+		clear_lists(m);
+		m->zeroed = 0;
+	}
 	unsigned n = MIN(m->pool_pages - m->zeroed, (unsigned)PAGES_ZEROED);
 
 	memset(shadow_table(m, m->zeroed), 0, n * PAGE_SIZE);
@@ -431,7 +427,6 @@ static void rebuild(struct mmu *m)
 
 void shadow_make_room(struct mmu *m)
 {
-	shadow_changed(m);
 	if (m->scanning)
 		scan_part(m);
 	else if (m->dying)

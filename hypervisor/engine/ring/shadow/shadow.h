@@ -5,7 +5,6 @@
  *	pool.c	pages of the pool: finding, taking, giving back
  *	sync.c	roots, and flushes: shadows say what the tables say now
  *	fill.c	page faults
- *	lookup.c	what they say of an address, for the hypervisor itself
  *	check.c	the invariant
  *
  * Pages are named by their index in the pool. A free page is all zero, which is why each keeps note
@@ -177,7 +176,7 @@ static inline void shadow_set(struct mmu *m, unsigned page, unsigned index, uint
 /* A guest's table; what is mirrored was found to be RAM when its shadow was made. */
 static inline uint64_t *guest_table(const struct mmu *m, uint64_t gpa)
 {
-	return direct(MPA(frame_mpa(m->memory->region[REGION_RAM].frame).v + gpa));
+	return direct(MPA(m->memory->region[REGION_RAM].at.v + gpa));
 }
 
 /* An entry of the guest's, which may change at any time: read once. */
@@ -241,9 +240,6 @@ void shadow_reap(struct mmu *m);
 
 /* A step towards a free page, of whatever kind. */
 void shadow_make_room(struct mmu *m);
-
-/* lookup.c: guest_view.lookup, while a mirrored root is loaded. */
-uint64_t shadow_lookup(struct guest_view *guest, gva_t va, unsigned access);
 
 /* sync.c: a table and what is below it says what the guest's tables say now, or the table is empty.
  * False: the budget was too small even for that. */
