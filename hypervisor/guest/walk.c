@@ -4,19 +4,32 @@
 
 #include "kernel/spinlock.h"
 
-/* What differs between the formats, for the entries of one level. */
+/* What differs between the formats, and for the entries of one level. Bits that must be 0 are so
+ * for the frame number's sake or the format's. No 1 GiB pages are offered. */
 struct level {
 	unsigned shift; /* of the address bits that index it */
-	unsigned bits;	/* how many */
+	unsigned last;	/* index */
+	uint64_t reserved;
 };
 
 static const struct format {
 	unsigned entry_bytes, levels;
+	uint64_t reserved; /* at every level */
 	struct level level[4];
 } formats[] = {
-	[PAGING_32] = { 4, 2, { { 22, 10 }, { 12, 10 } } },
-	[PAGING_PAE] = { 8, 3, { { 30, 2 }, { 21, 9 }, { 12, 9 } } },
-	[PAGING_64] = { 8, 4, { { 39, 9 }, { 30, 9 }, { 21, 9 }, { 12, 9 } } },
+	[PAGING_32] = { 4, 2, 0, { { 22, 1023, 0 }, { 12, 1023, 0 } } },
+	/* in QEMU (7.2 at least) a walk of nested paging sets bit 5 of the first level */
+	[PAGING_PAE] = { 8,
+			 3,
+			 PTE_RESERVED | 0x7ff0000000000000ull,
+			 { { 30, 3, 0x80000000000001c6ull }, { 21, 511, 0 }, { 12, 511, 0 } } },
+	[PAGING_64] = { 8,
+			4,
+			PTE_RESERVED,
+			{ { 39, 511, PTE_PS },
+			  { 30, 511, PTE_PS },
+			  { 21, 511, 0 },
+			  { 12, 511, 0 } } },
 };
 
 #ifdef VENEER_HOST
@@ -31,26 +44,7 @@ static uint64_t read_entry(const void *at, unsigned bytes)
 	return bytes == 4 ? *(volatile const uint32_t *)at : *(volatile const uint64_t *)at;
 }
 
-/* The bits that must be 0, for the frame number's sake and the format's. */
-static bool reserved_bits(const struct paging *p, uint64_t e, const struct level *l, bool leaf)
-{
-	uint64_t reserved = p->mode == PAGING_32 ? 0 : PTE_RESERVED;
-
-	if (p->mode != PAGING_32 && !p->no_execute)
-		reserved |= PTE_NX;
-	if (p->mode == PAGING_PAE)
-		/* in QEMU (7.2 at least) a walk of nested paging sets bit 5 of the first level */
-		reserved |= l->shift == 30 ? 0xfff00000000001c6ull : 0x7ff0000000000000ull;
-	if (leaf && l->shift != 12)
-		reserved |= ((1ull << l->shift) - 1) & ~0x1fffull;
-	else if (p->mode == PAGING_64 && l->shift >= 30)
-		reserved |= PTE_PS; /* no 1 GiB pages are offered */
-	return e & reserved;
-}
-
-/* Sets bits as the processor does: only if the entry is still what was read, for another vCPU may
- * have taken it away, and bits in an empty entry mean something else. */
-static bool set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits)
+bool guest_set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits)
 {
 	uint32_t old32 = (uint32_t)old;
 
@@ -59,13 +53,8 @@ static bool set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits)
 	if (bytes == 4)
 		return __atomic_compare_exchange_n((uint32_t *)at, &old32, old32 | (uint32_t)bits,
 						   false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-	return guest_set_bits(at, old, bits);
-}
-
-bool guest_set_bits(uint64_t *at, uint64_t old, uint64_t bits)
-{
-	return __atomic_compare_exchange_n(at, &old, old | bits, false, __ATOMIC_RELAXED,
-					   __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((uint64_t *)at, &old, old | bits, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static int refuse(unsigned *error, unsigned access, unsigned why)
@@ -77,20 +66,24 @@ static int refuse(unsigned *error, unsigned access, unsigned why)
 static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 		struct translation *t, unsigned *error)
 {
-	t->gpa = GPA(va.v);
-	t->size = LARGE_SIZE;
-	t->writable = t->user = t->dirty = true;
-	t->no_execute = false;
-	if (p->mode == PAGING_OFF)
+	if (p->mode == PAGING_OFF) {
+		t->gpa = GPA(va.v);
+		t->size = LARGE_SIZE;
+		t->writable = t->user = t->dirty = true;
+		t->no_execute = false;
 		return 0;
+	}
 
 	const struct format *f = &formats[p->mode];
 	uint64_t table = p->root.v & (p->mode == PAGING_PAE ? 0xffffffe0ull : PTE_ADDR);
+	uint64_t reserved = f->reserved | (p->mode == PAGING_32 || p->no_execute ? 0 : PTE_NX);
+	uint64_t e = 0, all = ~0ull, any = 0;
 	void *at = NULL;
-	uint64_t e = 0;
 	for (unsigned i = 0; i < f->levels; i++) {
 		const struct level *l = &f->level[i];
-		uint64_t index = (va.v >> l->shift) & ((1u << l->bits) - 1);
+		bool pdpte = p->mode == PAGING_PAE && l->shift == 30; /* has no rights */
+		uint64_t index = (va.v >> l->shift) & l->last;
+		uint64_t span = 1ull << l->shift, must_not = reserved | l->reserved;
 
 		at = guest_pointer(m, GPA(table + index * f->entry_bytes), f->entry_bytes);
 		e = at ? read_entry(at, f->entry_bytes) : 0;
@@ -98,32 +91,30 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 			return refuse(error, access, 0);
 		if (p->mode == PAGING_64)
 			t->entry[4 - i] = e;
-		bool large = l->shift < 30 && l->shift != 12 && (e & PTE_PS) &&
-			     (p->mode != PAGING_32 || p->large_pages);
-		bool leaf = large || l->shift == 12;
-		if (reserved_bits(p, e, l, leaf))
+		bool large =
+			(e & PTE_PS) && l->shift != 12 && (p->mode != PAGING_32 || p->large_pages);
+		if (e & (large ? must_not | ((span - 1) & ~0x1fffull) : must_not))
 			return refuse(error, access, PF_PRESENT | PF_RESERVED);
-		if (p->mode != PAGING_PAE || l->shift != 30) {
-			t->writable &= !!(e & PTE_W);
-			t->user &= !!(e & PTE_U);
-			t->no_execute |= p->mode != PAGING_32 && (e & PTE_NX);
-		}
-		if (leaf) {
-			t->size = 1ull << l->shift;
-			t->gpa = GPA((e & PTE_ADDR & ~(t->size - 1)) | (va.v & (t->size - 1)));
+		all &= pdpte ? ~0ull : e;
+		any |= pdpte ? 0 : e;
+		if (large || l->shift == 12) {
+			t->size = span;
+			t->gpa = GPA((e & PTE_ADDR & ~(span - 1)) | (va.v & (span - 1)));
 			break;
 		}
-		if ((p->mode != PAGING_PAE || l->shift != 30) &&
-		    !set_bits(at, f->entry_bytes, e, PTE_A))
+		if (!pdpte && !guest_set_bits(at, f->entry_bytes, e, PTE_A))
 			return -EAGAIN;
 		table = e & PTE_ADDR;
 	}
 
+	t->writable = all & PTE_W;
+	t->user = all & PTE_U;
+	t->no_execute = any & PTE_NX;
 	bool user = access & PF_USER;
 	if ((user && !t->user) || ((access & PF_FETCH) && t->no_execute) ||
 	    ((access & PF_WRITE) && !t->writable && (user || p->write_protect)))
 		return refuse(error, access, PF_PRESENT);
-	if (!set_bits(at, f->entry_bytes, e, access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
+	if (!guest_set_bits(at, f->entry_bytes, e, access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
 		return -EAGAIN;
 	t->dirty = (e & PTE_D) || (access & PF_WRITE);
 	return 0;

@@ -49,8 +49,9 @@ struct translation {
 int guest_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 	       struct translation *t, unsigned *error);
 
-/* Sets bits in a table's entry if it is still old; else false. */
-bool guest_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
+/* Sets bits in a table's entry as the processor does: only if it is still old, for another vCPU may
+ * have taken it away, and bits in an empty entry mean something else. */
+bool guest_set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits);
 
 /* One vCPU's view of its guest's memory. */
 struct guest_view {

@@ -87,7 +87,7 @@ static void fill_neighbours(struct mmu *m, unsigned page, unsigned index)
 		if (was && was != mark)
 			continue;
 		uint64_t leaf = shadow_leaf(m, e | PTE_A, 1);
-		to[i] = (e & PTE_A) || guest_set_bits(&from[i], e, PTE_A) ? leaf : 0;
+		to[i] = (e & PTE_A) || guest_set_bits(&from[i], 8, e, PTE_A) ? leaf : 0;
 	}
 }
 
@@ -253,7 +253,7 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	uint64_t leaf = shadow_leaf(m, e | bits, 1);
 	if (!frame_allows(leaf, access & PF_WRITE))
 		return false;
-	if ((e & bits) != bits && !guest_set_bits(from, e, bits))
+	if (!guest_set_bits(from, 8, e, bits))
 		return false;
 	/* Where a page was known to be missing and is written, the guest has made that one page;
 	 * else it may have made several, or all of them have been there. */
