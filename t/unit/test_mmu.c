@@ -446,6 +446,7 @@ int main(void)
 	memset(host_memory, 0, MIB(20));
 	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(VCPU_PAGE_AT), PAGE_SIZE);
 	mmu_init(&m, &memory, MPA(POOL_AT), POOL_PAGES, shadow);
+	empty_pool(&m);
 	mmu_attach(&m, &view);
 	run_mode(PAGING_OFF, "paging off");
 	run_mode(PAGING_32, "32-bit");

@@ -506,6 +506,7 @@ static void begin(unsigned pool_pages)
 	m = (struct mmu){ .quiesce = quiesce };
 	mmu_can_mark = rnd() % 2;
 	mmu_init(&m, &memory, MPA(POOL_AT), pool_pages, shadow);
+	empty_pool(&m);
 	for (uint64_t page = TABLES; page < MEMORY / PAGE_SIZE; page++)
 		for (unsigned i = 0; i < PT_ENTRIES; i++)
 			entry_at(page, 0)[i] = page * PAGE_SIZE | 1; /* says which it is */

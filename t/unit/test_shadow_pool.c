@@ -32,6 +32,7 @@ static void begin(unsigned pool_pages)
 	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(PAGES_AT), VCPUS * PAGE_SIZE);
 	m = (struct mmu){ 0 };
 	mmu_init(&m, &memory, MPA(POOL_AT), pool_pages, shadow);
+	empty_pool(&m);
 	for (unsigned i = 0; i < VCPUS; i++) {
 		view[i] = (struct mmu_view){ .cpu = i, .gate_pdpt = MIB(15) + i * PAGE_SIZE };
 		mmu_attach(&m, &view[i]);

@@ -129,13 +129,12 @@ extern bool mmu_can_mark;
  * tables are looked for in the same place, and what that costs is charged. */
 extern uint64_t mmu_secret;
 
-/* pool is zeroed and holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. No view has a
- * root. */
+/* pool holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. mmu_reset_part follows. */
 void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsigned pool_pages,
 	      struct shadow *shadow);
 
-/* Back to that, with no view in use, in parts: until it has returned true, no page may be taken,
- * and mmu_check finds nothing. */
+/* Empties the pool, with no view in use, in parts: until it has returned true, no page may be
+ * taken, and mmu_check finds nothing. */
 bool mmu_reset_part(struct mmu *m, bool first);
 
 /* Makes view one of m's, for good. It has no root yet. */

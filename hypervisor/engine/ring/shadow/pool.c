@@ -52,11 +52,7 @@ void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsi
 	m->pool = pool;
 	m->pool_pages = pool_pages;
 	m->shadow = shadow;
-	m->lent = 0;
 	m->not_present = mmu_can_mark ? NOT_PRESENT : 0;
-	clear_lists(m);
-	add_free(m, 0, pool_pages);
-	m->zeroed = pool_pages;
 }
 
 #define PAGES_ZEROED 4 /* in a part */
