@@ -45,7 +45,7 @@ class Guests(gdb.Command):
         for g in guests():
             print('%u %-12s %-4s %-17s %-14s %u vCPUs, %u MiB%s' % (
                 g['id'], guest_name(g), g['engine']['name'].string(), name_of(g['image']['prepare']),
-                name_of(g['phase']), g['vcpus'], int(g['mmu']['memory_bytes']) >> 20,
+                name_of(g['phase']), g['vcpus'], int(g['memory']['region'][0]['bytes']) >> 20,
                 ', exit code %d' % g['exit_code'] if g['ended'] else ''))
 
 
@@ -65,7 +65,7 @@ class Vcpus(gdb.Command):
                 print('%s.%u: CPU %u, %s%s, requests %#x, cs:rip %x:%x ss:rsp %x:%x rflags %x root %x' % (
                     guest_name(g), i, v['cpu']['id'], name_of(v['state']), ', paused' if v['paused'] else '',
                     int(v['requests']), int(r['cs']), int(r['rip']), int(r['ss']), int(r['rsp']),
-                    int(r['rflags']), int(v['mmu']['paging']['root']['v'])))
+                    int(r['rflags']), int(v['view']['paging']['root']['v'])))
 
 
 class Shadows(gdb.Command):
@@ -79,6 +79,9 @@ class Shadows(gdb.Command):
     def invoke(self, argument, from_tty):
         states = [name_of(f.name) for f in gdb.lookup_type('enum shadow_state').fields()]
         for g in wanted(argument):
+            if not g['mmu']:
+                print('%s: no shadows under %s' % (guest_name(g), g['engine']['name'].string()))
+                continue
             m = g['mmu']
             pages = int(m['pool_pages'])
             count = {}

@@ -24,27 +24,25 @@ UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,un
 	-fno-sanitize-recover=all -Ihypervisor -I. -Irewriter -It/unit -Wno-unused-function $(UNIT_COVERAGE)
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_COMMON := hypervisor/lib/string.c
-MMU_SOURCES := $(patsubst %,hypervisor/engine/ring/shadow/%.c,walk pool sync fill copy check)
+MMU_SOURCES := $(patsubst %,hypervisor/%.c,$(addprefix guest/,walk copy) \
+	$(addprefix engine/ring/shadow/,pool sync fill check))
 
 $(BUILD)/t/unit/test_acpi: hypervisor/arch/acpi.c
 $(BUILD)/t/unit/test_clock: hypervisor/kernel/clock.c
 $(BUILD)/t/unit/test_config: hypervisor/load/config.c
 $(BUILD)/t/unit/test_interrupt: hypervisor/kernel/interrupt.c
 $(BUILD)/t/unit/test_images: hypervisor/load/bundle.c hypervisor/load/elf.c
-$(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
-$(BUILD)/t/unit/test_mmu: $(MMU_SOURCES)
 $(BUILD)/t/unit/test_tables: hypervisor/kernel/tables.c
 $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_mmu_vcpus $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
 $(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # many parts
 $(BUILD)/t/unit/test_events: hypervisor/engine/ring/inject.c $(MMU_SOURCES)
-$(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c hypervisor/engine/ring/shadow/walk.c
-$(BUILD)/t/unit/test_virtio: $(patsubst %,virtio/%.c,virtqueue device devices hypercall console) \
-	hypervisor/engine/ring/shadow/walk.c
+$(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c
+$(BUILD)/t/unit/test_virtio: $(patsubst %,virtio/%.c,virtqueue device devices hypercall console)
 $(BUILD)/t/unit/test_sched: hypervisor/guest/sched.c hypervisor/kernel/timer.c hypervisor/guest/request.c
 $(BUILD)/t/unit/test_locks: hypervisor/debug/locks.c
 $(BUILD)/t/unit/test_locks: UNIT_CFLAGS += -DDEBUG_LOCKS
 $(BUILD)/t/unit/test_life: hypervisor/guest/life.c
-$(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c hypervisor/engine/ring/shadow/walk.c
+$(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c
 $(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port mmio length hvm control) \
 	$(patsubst %,hypervisor/%.c,guest/port_io guest/operand insn/decode)
 $(BUILD)/t/unit/test_unknown: $(patsubst %,hypervisor/engine/%.c,hvm/svm hvm/vmx hvm/hvm hvm/exit ring/exit ring/inject ring/segments) \

@@ -55,7 +55,7 @@ static bool transmit(struct virtio_device *d, struct virtqueue *q)
 
 	while (budget) {
 		if (!virtqueue_holds(q, &o->chain)) {
-			if (!virtqueue_take(q, &d->guest->mmu, &o->chain))
+			if (!virtqueue_take(q, &d->guest->memory, &o->chain))
 				return false;
 			o->segment = o->offset = 0;
 		}
@@ -74,7 +74,7 @@ static bool receive(struct virtio_device *d, struct virtqueue *q)
 	struct virtqueue_chain chain;
 	uint32_t written = 0;
 
-	if (!guest_input_waits(d->guest) || !virtqueue_take(q, &d->guest->mmu, &chain))
+	if (!guest_input_waits(d->guest) || !virtqueue_take(q, &d->guest->memory, &chain))
 		return false;
 	if (chain.segment[0].writable)
 		written = guest_input_read(d->guest, chain.segment[0].at, chain.segment[0].bytes);

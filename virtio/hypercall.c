@@ -29,12 +29,12 @@ static int64_t set_queue(struct virtio_device *d, struct vcpu *v, uint64_t at)
 {
 	struct veneer_virtio_queue set;
 
-	if (mmu_read(&v->mmu, GVA(at), &set, sizeof(set), 0, NULL))
+	if (guest_read(v->view, GVA(at), &set, sizeof(set), 0, NULL))
 		return -EFAULT;
 	struct virtqueue *q = virtio_queue(d, set.queue);
 	if (!q)
 		return -EINVAL;
-	return virtqueue_set(q, &v->guest->mmu, set.size, GPA(set.desc), GPA(set.avail),
+	return virtqueue_set(q, &v->guest->memory, set.size, GPA(set.desc), GPA(set.avail),
 			     GPA(set.used));
 }
 

@@ -4,14 +4,14 @@
 #include <linux/virtio_ring.h>
 
 #include "arch/speculation.h"
-#include "engine/ring/shadow/mmu.h"
+#include "guest/memory.h"
 
 #define USED_BYTES(size) (sizeof(struct vring_used) + (size) * sizeof(struct vring_used_elem))
 
 #define LOAD(field)	 __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 
-int virtqueue_set(struct virtqueue *q, const struct mmu *m, uint64_t size, gpa_t desc, gpa_t avail,
-		  gpa_t used)
+int virtqueue_set(struct virtqueue *q, const struct guest_memory *m, uint64_t size, gpa_t desc,
+		  gpa_t avail, gpa_t used)
 {
 	if (!size || size > VIRTQUEUE_MAX || (size & (size - 1)) || desc.v & 15 || avail.v & 1 ||
 	    used.v & 3)
@@ -21,9 +21,9 @@ int virtqueue_set(struct virtqueue *q, const struct mmu *m, uint64_t size, gpa_t
 		.size = (uint16_t)size,
 		.target = q->target,
 		.generation = q->generation + 1,
-		.desc = mmu_memory(m, desc, size * sizeof(struct vring_desc)),
-		.avail = mmu_memory(m, avail, sizeof(struct vring_avail) + 2 * size),
-		.used = mmu_memory(m, used, USED_BYTES(size)),
+		.desc = guest_pointer(m, desc, size * sizeof(struct vring_desc)),
+		.avail = guest_pointer(m, avail, sizeof(struct vring_avail) + 2 * size),
+		.used = guest_pointer(m, used, USED_BYTES(size)),
 	};
 	if (!set.desc || !set.avail || !set.used)
 		return -EINVAL;
@@ -43,7 +43,7 @@ static bool fail(struct virtqueue *q)
 }
 
 /* Apart from virtqueue_take, which mostly finds nothing. */
-static __attribute__((noinline)) bool read_chain(struct virtqueue *q, const struct mmu *m,
+static __attribute__((noinline)) bool read_chain(struct virtqueue *q, const struct guest_memory *m,
 						 uint16_t head, struct virtqueue_chain *chain)
 {
 	const struct vring_desc *table = q->desc;
@@ -58,7 +58,7 @@ static __attribute__((noinline)) bool read_chain(struct virtqueue *q, const stru
 		uint64_t gpa = LOAD(table[at].addr);
 		uint32_t bytes = LOAD(table[at].len);
 		uint16_t flags = LOAD(table[at].flags), next = LOAD(table[at].next);
-		void *memory = mmu_memory(m, GPA(gpa), bytes);
+		void *memory = guest_pointer(m, GPA(gpa), bytes);
 
 		if (!memory || flags & ~(VRING_DESC_F_NEXT | VRING_DESC_F_WRITE))
 			return fail(q);
@@ -75,7 +75,8 @@ static __attribute__((noinline)) bool read_chain(struct virtqueue *q, const stru
 	return fail(q); /* longer than any driver of ours makes them, or a loop */
 }
 
-bool virtqueue_take(struct virtqueue *q, const struct mmu *m, struct virtqueue_chain *chain)
+bool virtqueue_take(struct virtqueue *q, const struct guest_memory *m,
+		    struct virtqueue_chain *chain)
 {
 	if (!q->ready || q->broken)
 		return false;

@@ -16,7 +16,7 @@
 
 #include "lib/types.h"
 
-struct mmu;
+struct guest_memory;
 struct vring_desc;
 struct vring_avail;
 struct vring_used;
@@ -50,14 +50,15 @@ struct virtqueue_chain {
 
 /* Takes over what the driver says. -EINVAL: a size or an alignment that section 2.7 forbids, or a
  * ring that is not in the guest's RAM. */
-int virtqueue_set(struct virtqueue *q, const struct mmu *m, uint64_t size, gpa_t desc, gpa_t avail,
-		  gpa_t used);
+int virtqueue_set(struct virtqueue *q, const struct guest_memory *m, uint64_t size, gpa_t desc,
+		  gpa_t avail, gpa_t used);
 
 /* As before it was set; its interrupts go to target. Buffers that were taken are void. */
 void virtqueue_reset(struct virtqueue *q, uint32_t target);
 
 /* The next available buffer. False: there is none, or the queue is broken. */
-bool virtqueue_take(struct virtqueue *q, const struct mmu *m, struct virtqueue_chain *chain);
+bool virtqueue_take(struct virtqueue *q, const struct guest_memory *m,
+		    struct virtqueue_chain *chain);
 
 /* The buffer is the device's: it was taken from this queue and has neither been returned nor become
  * void. */

@@ -3,6 +3,7 @@
 #include "arch/acpi.h"
 #include "arch/cpu.h"
 #include "console/monitor.h"
+#include "engine/ring/shadow/mmu.h"
 #include "guest/engine.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
@@ -72,7 +73,7 @@ void machine_guest_stats(struct guest *g)
 		      "overhead_kib=%lu shadow_pages=%u%s",
 		      g->config->name, g->first_entry ? g->first_entry - entry_tsc : 0,
 		      ns_from_tsc(guest_ran(g)) / 1000, ns_from_tsc(worst) / 1000,
-		      g->overhead >> 10, g->mmu.pool_pages - g->mmu.pool_free, text);
+		      g->overhead >> 10, g->mmu ? g->mmu->pool_pages - g->mmu->pool_free : 0, text);
 }
 
 static void print_profile(const struct guest *g)
@@ -116,7 +117,7 @@ void machine_off(void)
 
 		machine_guest_stats(g);
 		print_profile(g);
-		overhead += g->overhead + g->mmu.memory_bytes;
+		overhead += g->overhead + ram_bytes(&g->memory);
 		well &= g->config->optional || g->exit_code == 0;
 	}
 	console_print("memory hypervisor_kib=%lu guests_kib=%lu image_kib=%lu",

@@ -39,7 +39,7 @@ static void command_list(void)
 		console_print_list(
 			g->id + 1 < guest_count, "%c%u %-16s %-8s core %s, %lu MiB, %s, ran %lu ms",
 			chosen == g->id ? '*' : ' ', g->id + 1, g->config->name, state_name(g),
-			guest_cores(g, cores), g->mmu.memory_bytes >> 20,
+			guest_cores(g, cores), ram_bytes(&g->memory) >> 20,
 			preparation_names[g->image.prepare], ns_from_tsc(guest_ran(g)) / 1000000);
 }
 

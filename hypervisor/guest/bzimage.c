@@ -28,14 +28,14 @@ static void fill_params(struct guest *g, struct boot_params *p)
 	p->e820_entries = 3;
 	p->e820_table[0] = (struct boot_e820_entry){ 0, low, 1 };
 	p->e820_table[1] = (struct boot_e820_entry){ low, MIB(1) - low, 2 };
-	p->e820_table[2] = (struct boot_e820_entry){ MIB(1), g->mmu.memory_bytes - MIB(1), 1 };
+	p->e820_table[2] = (struct boot_e820_entry){ MIB(1), ram_bytes(&g->memory) - MIB(1), 1 };
 }
 
 void bzimage_finish(struct guest *g)
 {
-	struct boot_params *p = mmu_memory(&g->mmu, GPA(PARAMS_AT), sizeof(*p));
-	uint64_t *gdt = mmu_memory(&g->mmu, GPA(GDT_AT), PAGE_SIZE);
-	char *cmdline = mmu_memory(&g->mmu, GPA(CMDLINE_AT), CMDLINE_BYTES);
+	struct boot_params *p = guest_pointer(&g->memory, GPA(PARAMS_AT), sizeof(*p));
+	uint64_t *gdt = guest_pointer(&g->memory, GPA(GDT_AT), PAGE_SIZE);
+	char *cmdline = guest_pointer(&g->memory, GPA(CMDLINE_AT), CMDLINE_BYTES);
 
 	memset(p, 0, sizeof(*p));
 	memcpy(&p->hdr, g->image.file.data + offsetof(struct boot_params, hdr), sizeof(p->hdr));

@@ -34,7 +34,7 @@ int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, ui
 {
 	uint64_t d[DESCRIPTORS];
 
-	if (mmu_read(&v->mmu, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
+	if (guest_read(v->view, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
 		return -EFAULT;
 	descriptors_fit(to, d, count, v->engine->kernel_ring, true);
 	return 0;

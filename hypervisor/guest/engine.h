@@ -42,11 +42,12 @@ struct engine {
 	/* Makes this CPU ready for it, once there are all guests; no harm if it is already. */
 	void (*start_cpu)(struct cpu *cpu);
 
-	/* Memory for a guest and for each of its vCPUs. 0, or -ENOMEM. */
+	/* Memory for a guest and for each of its vCPUs, with v->view. 0, or -ENOMEM. */
 	int (*create_guest)(struct guest *g);
 	int (*create_vcpu)(struct vcpu *v);
-	/* Before the image is loaded again: all vCPUs are stopped. NULL: nothing to do. */
-	void (*reset_guest)(struct guest *g);
+	/* Before the image is loaded again, with all vCPUs stopped: a part of what is to be done.
+	 * True: that is all. NULL: nothing. */
+	bool (*reset_part)(struct guest *g, bool first);
 
 	/* Whether what the processor walks on the guest's behalf leads to nothing but the guest's;
 	 * its vCPUs may be running. */
@@ -73,7 +74,7 @@ struct engine {
 	unsigned (*fetch)(struct vcpu *v, uint8_t *code);
 
 	/* Before they are shown: registers that only the processor or its control block has, into
-	 * v->legacy, v->mmu and, of CR2, v->page. NULL: they are there. */
+	 * v->legacy, v->view and, of CR2, v->page. NULL: they are there. */
 	void (*gather)(struct vcpu *v);
 
 	/* The flags as the guest sees them; NULL: the processor's. */

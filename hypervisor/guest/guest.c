@@ -31,13 +31,11 @@ mpa_t guest_take(struct guest *g, uint64_t bytes)
 
 static bool take_memory(struct guest *g, uint64_t bytes)
 {
-	struct mmu *m = &g->mmu;
+	mpa_t ram = memory_take(bytes, LARGE_SIZE); /* guest_load zeroes it */
+	mpa_t vcpu_pages = guest_take(g, g->vcpus * PAGE_SIZE);
 
-	m->memory = memory_take(bytes, LARGE_SIZE); /* guest_load zeroes it */
-	m->vcpu_pages = guest_take(g, g->vcpus * PAGE_SIZE);
-	m->memory_bytes = bytes;
-	m->vcpu_pages_bytes = g->vcpus * PAGE_SIZE;
-	return m->memory.v && m->vcpu_pages.v && !g->engine->create_guest(g);
+	guest_memory_init(&g->memory, ram, bytes, vcpu_pages, g->vcpus * PAGE_SIZE);
+	return ram.v && vcpu_pages.v && !g->engine->create_guest(g);
 }
 
 static bool create_vcpu(struct guest *g, unsigned id)
@@ -54,13 +52,8 @@ static bool create_vcpu(struct guest *g, unsigned id)
 	v->state = VCPU_STOPPED;
 	v->regs = &v->saved;
 	v->fpu = direct(fpu);
-	v->own_page = direct(MPA(g->mmu.vcpu_pages.v + id * PAGE_SIZE));
+	v->own_page = direct(MPA(g->memory.region[REGION_VCPU_PAGES].at.v + id * PAGE_SIZE));
 	v->page = v->own_page;
-	v->mmu = (struct mmu_view){
-		.mmu = &g->mmu,
-		.cpu = v->cpu->id,
-		.root = MMU_NO_ROOT,
-	};
 	if (g->engine->create_vcpu(v))
 		return false;
 	sched_add(v->cpu, v);
@@ -136,7 +129,7 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 static void begin_pv(struct vcpu *v)
 {
 	const struct veneer_vcpu_start s = v->start;
-	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(s.vcpu_page), PAGE_SIZE);
+	struct veneer_vcpu_page *page = guest_pointer(v->view->memory, GPA(s.vcpu_page), PAGE_SIZE);
 
 	memcpy(&page->clock, &v->guest->vcpu->page->clock, sizeof(page->clock));
 	vcpu_use_page(v, page);

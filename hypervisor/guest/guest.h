@@ -10,12 +10,12 @@
 
 #include "abi/veneer.h"
 #include "arch/cpu.h"
-#include "engine/ring/shadow/mmu.h"
 #include "guest/board.h"
 #include "guest/console.h"
 #include "guest/devices.h"
 #include "guest/engine.h"
 #include "guest/load.h"
+#include "guest/walk.h"
 #include "insn/insn.h"
 #include "kernel/gate.h"
 #include "kernel/spinlock.h"
@@ -108,7 +108,7 @@ struct vcpu {
 
 	uint64_t spec_ctrl; /* as the guest has set it */
 
-	struct mmu_view mmu;
+	struct guest_view *view; /* in that */
 	struct legacy_state legacy;
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;
@@ -156,8 +156,9 @@ struct guest {
 	const struct guest_config *config;
 	const struct engine *engine;
 	unsigned id;
-	struct mmu mmu;
-	struct hvm_guest *hvm; /* what engines of hardware virtualization keep for it */
+	struct guest_memory memory;
+	struct mmu *mmu;       /* what the ring engine keeps for it */
+	struct hvm_guest *hvm; /* the same of engines of hardware virtualization */
 	uint64_t overhead;     /* bytes of hypervisor memory for it */
 	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;

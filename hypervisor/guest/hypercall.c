@@ -34,7 +34,7 @@ static int64_t hc_console_write(struct vcpu *v, struct regs *r)
 	char buffer[CONSOLE_PART];
 	unsigned budget = CONSOLE_PART;
 
-	if (mmu_read(&v->mmu, GVA(r->rdi), buffer, bytes, 0, NULL))
+	if (guest_read(v->view, GVA(r->rdi), buffer, bytes, 0, NULL))
 		return -EFAULT;
 	uint64_t done = console_guest_write(v->guest, buffer, bytes, &budget);
 	if (done || !bytes)
@@ -48,7 +48,7 @@ static int64_t hc_console_read(struct vcpu *v, struct regs *r)
 	char buffer[INPUT_BYTES];
 	uint32_t n = guest_input_read(v->guest, buffer, MIN(r->rsi, sizeof(buffer)));
 
-	if (n && mmu_write(&v->mmu, GVA(r->rdi), buffer, n, 0, NULL))
+	if (n && guest_write(v->view, GVA(r->rdi), buffer, n, 0, NULL))
 		return -EFAULT;
 	return n;
 }
@@ -57,7 +57,7 @@ static int64_t hc_set_handlers(struct vcpu *v, struct regs *r)
 {
 	struct veneer_handlers h;
 
-	if (mmu_read(&v->mmu, GVA(r->rdi), &h, sizeof(h), 0, NULL))
+	if (guest_read(v->view, GVA(r->rdi), &h, sizeof(h), 0, NULL))
 		return -EFAULT;
 	for (unsigned i = 0; i < 32; i++)
 		if (!canonical(h.exception[i]))
@@ -135,7 +135,7 @@ static int64_t hc_mmu_load_root(struct vcpu *v, struct regs *r)
 		return 0;
 	}
 	gpa_t root = GPA(r->rdi & ~(uint64_t)VENEER_ROOT_FLUSH);
-	if (root.v & ~PAGE_MASK || !mmu_memory(&v->guest->mmu, root, PAGE_SIZE))
+	if (root.v & ~PAGE_MASK || !guest_pointer(v->view->memory, root, PAGE_SIZE))
 		return -EINVAL;
 	v->engine->load_root(v, root, r->rdi & VENEER_ROOT_FLUSH);
 	return 0;
@@ -149,9 +149,9 @@ static int64_t hc_mmu_flush(struct vcpu *v, struct regs *r)
 
 static int64_t hc_mmu_drop_root(struct vcpu *v, struct regs *r)
 {
-	if (v->mmu.paging.root.v == r->rdi)
+	if (v->view->paging.root.v == r->rdi)
 		return -EBUSY;
-	if (r->rdi & ~PAGE_MASK || !mmu_memory(&v->guest->mmu, GPA(r->rdi), PAGE_SIZE))
+	if (r->rdi & ~PAGE_MASK || !guest_pointer(v->view->memory, GPA(r->rdi), PAGE_SIZE))
 		return -EINVAL;
 	return v->engine->drop_root(v, GPA(r->rdi)) ? 0 : again(v, r);
 }
@@ -180,7 +180,7 @@ static int64_t hc_softint_gate(struct vcpu *v, struct regs *r)
 /* The contents of the page move to the new one. */
 static int64_t hc_vcpu_page(struct vcpu *v, struct regs *r)
 {
-	struct veneer_vcpu_page *page = mmu_memory(&v->guest->mmu, GPA(r->rdi), PAGE_SIZE);
+	struct veneer_vcpu_page *page = guest_pointer(v->view->memory, GPA(r->rdi), PAGE_SIZE);
 
 	if (!page || r->rdi & ~PAGE_MASK)
 		return -EINVAL;
@@ -204,11 +204,11 @@ static int64_t hc_vcpu_start(struct vcpu *v, struct regs *r)
 
 	if (!to)
 		return -EINVAL;
-	if (mmu_read(&v->mmu, GVA(r->rsi), &start, sizeof(start), 0, NULL))
+	if (guest_read(v->view, GVA(r->rsi), &start, sizeof(start), 0, NULL))
 		return -EFAULT;
 	if (!canonical(start.rip) || start.root & ~PAGE_MASK || start.vcpu_page & ~PAGE_MASK ||
-	    !mmu_memory(&v->guest->mmu, GPA(start.root), PAGE_SIZE) ||
-	    !mmu_memory(&v->guest->mmu, GPA(start.vcpu_page), PAGE_SIZE))
+	    !guest_pointer(v->view->memory, GPA(start.root), PAGE_SIZE) ||
+	    !guest_pointer(v->view->memory, GPA(start.vcpu_page), PAGE_SIZE))
 		return -EINVAL;
 	/* only one start may be under way; it is over when the vCPU runs */
 	if (__atomic_exchange_n(&to->starting, 1, __ATOMIC_ACQ_REL))

@@ -101,8 +101,6 @@ void guest_load_begin(struct guest *g)
 	}
 	g->started = 1;
 	g->unknown = 0;
-	if (g->engine->reset_guest)
-		g->engine->reset_guest(g);
 	g->ended = false;
 	g->input_tail = g->input_head;
 	if (g->devices)
@@ -110,13 +108,13 @@ void guest_load_begin(struct guest *g)
 	g->load = (struct load){ 0 };
 }
 
-/* Zeroes a part of [at, at + bytes), from load.done on; true: all of it is zero. */
-static bool zero_part(struct load *l, mpa_t at, uint64_t bytes)
+/* Zeroes a part of a region, from load.done on; true: all of it is zero. */
+static bool zero_part(struct load *l, const struct region *r)
 {
-	uint64_t left = bytes - l->done, n = MIN(left, LOAD_PART);
+	uint64_t left = r->bytes - l->done, n = MIN(left, LOAD_PART);
 
 	if (n)
-		memset((char *)direct(at) + l->done, 0, n);
+		memset((char *)direct(r->at) + l->done, 0, n);
 	l->done += n;
 	return n == left;
 }
@@ -138,17 +136,17 @@ static void set_clock(struct vcpu *v)
 static const char *load_step(struct guest *g)
 {
 	struct load *l = &g->load;
-	const struct mmu *m = &g->mmu;
+	const struct region *region = g->memory.region;
 	const char *why = NULL;
 	bool done = true;
 
 	switch (l->stage) {
-	case LOAD_ZERO_VCPU: done = zero_part(l, m->vcpu_pages, m->vcpu_pages_bytes); break;
-	case LOAD_ZERO: done = zero_part(l, m->memory, m->memory_bytes); break;
+	case LOAD_ZERO_VCPU: done = zero_part(l, &region[REGION_VCPU_PAGES]); break;
+	case LOAD_ZERO: done = zero_part(l, &region[REGION_RAM]); break;
 	case LOAD_ZERO_POOL:
-		done = mmu_zero_part(&g->mmu);
+		done = !g->engine->reset_part || g->engine->reset_part(g, !l->done++);
 		if (done)
-			why = image_place(&g->image, &g->module, m->memory_bytes, &l->plan);
+			why = image_place(&g->image, &g->module, ram_bytes(&g->memory), &l->plan);
 		break;
 	case LOAD_COPY: done = load_copy_part(g); break;
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;

@@ -51,9 +51,7 @@ int load_window(struct guest *g)
 		console_guest_notice(g, "no memory for the patch window");
 		return -ENOMEM;
 	}
-	g->mmu.window = n->window;
-	g->mmu.window_bytes = n->window_bytes;
-	g->mmu.window_memory = pa;
+	g->memory.window = (struct patch_window){ n->window, n->window_bytes, pa };
 
 	uint8_t *to = direct(pa);
 	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
@@ -88,7 +86,7 @@ bool load_copy_part(struct guest *g)
 	const struct image_copy *c = &l->plan.copy[l->copied];
 	uint64_t left = c->bytes - l->done, n = MIN(left, LOAD_PART);
 
-	memcpy((char *)mmu_memory(&g->mmu, c->to, c->bytes) + l->done, c->from + l->done, n);
+	memcpy((char *)guest_pointer(&g->memory, c->to, c->bytes) + l->done, c->from + l->done, n);
 	l->done += n;
 	if (n == left) {
 		l->copied++;
@@ -123,7 +121,7 @@ static bool undo(struct guest *g, const uint8_t *from)
 	if (o.length > sizeof(o.bytes) || image_in_window(&g->image, o.address) ||
 	    !at_address(&g->image.elf, o.address, o.length, &paddr))
 		return false;
-	uint8_t *to = mmu_memory(&g->mmu, GPA(paddr), o.length);
+	uint8_t *to = guest_pointer(&g->memory, GPA(paddr), o.length);
 	if (to)
 		memcpy(to, o.bytes, o.length);
 	return to;
@@ -153,7 +151,7 @@ const char *load_undo_part(struct guest *g, bool *done)
 static const char *start_pv(struct guest *g)
 {
 	gpa_t at = GPA(ALIGN_UP(g->load.plan.end, PAGE_SIZE));
-	struct veneer_start_info *si = mmu_memory(&g->mmu, at, PAGE_SIZE);
+	struct veneer_start_info *si = guest_pointer(&g->memory, at, PAGE_SIZE);
 
 	if (!si)
 		return "no room for the start information";
@@ -164,8 +162,8 @@ static const char *start_pv(struct guest *g)
 		.features = VENEER_FEATURE_SYSCALL | VENEER_FEATURE_SOFTINT |
 			    VENEER_FEATURE_PVCLOCK | VENEER_FEATURE_MMU |
 			    (cpu_features.fsgsbase ? VENEER_FEATURE_FSGSBASE : 0),
-		.memory = g->mmu.memory_bytes,
-		.vcpu_pages = g->mmu.memory_bytes,
+		.memory = ram_bytes(&g->memory),
+		.vcpu_pages = g->memory.region[REGION_VCPU_PAGES].first,
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
 		.vcpus = g->config->vcpus,
 		.tsc_khz = (uint32_t)tsc_khz,
@@ -184,10 +182,10 @@ static const char *start_pv(struct guest *g)
 static void fill_multiboot(struct guest *g)
 {
 	gpa_t module = g->load.plan.module;
-	struct multiboot_info *mb = mmu_memory(&g->mmu, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
+	struct multiboot_info *mb = guest_pointer(&g->memory, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
 	struct multiboot_module *mod = (void *)(mb + 1);
 	struct multiboot_mmap *map = (void *)(mod + 1);
-	uint64_t low = g->board->low_bytes, high = g->mmu.memory_bytes - MIB(1);
+	uint64_t low = g->board->low_bytes, high = ram_bytes(&g->memory) - MIB(1);
 	char *cmdline = (char *)mb + 1024, *name = cmdline + 256;
 
 	*mb = (struct multiboot_info){

@@ -76,9 +76,9 @@ unsigned operand_access(const struct vcpu *v)
 
 HOT_FRAME bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
 {
-	struct mmu_failure f;
+	struct guest_failure f;
 
-	if (!mmu_read(&v->mmu, at, to, bytes, operand_access(v), &f))
+	if (!guest_read(v->view, at, to, bytes, operand_access(v), &f))
 		return true;
 	v->engine->page_fault(v, f.va, f.error);
 	return false;
@@ -86,9 +86,9 @@ HOT_FRAME bool operand_load(struct vcpu *v, gva_t at, void *to, unsigned bytes)
 
 HOT_FRAME bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes)
 {
-	struct mmu_failure f;
+	struct guest_failure f;
 
-	if (!mmu_write(&v->mmu, at, from, bytes, operand_access(v), &f))
+	if (!guest_write(v->view, at, from, bytes, operand_access(v), &f))
 		return true;
 	v->engine->page_fault(v, f.va, f.error);
 	return false;
@@ -99,10 +99,10 @@ unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES])
 	unsigned in_page = (unsigned)MIN(INSN_BYTES, PAGE_SIZE - (at & ~PAGE_MASK));
 	unsigned access = operand_access(v) | PF_FETCH;
 
-	if (mmu_read(&v->mmu, GVA(at), code, in_page, access, NULL))
+	if (guest_read(v->view, GVA(at), code, in_page, access, NULL))
 		return 0;
-	if (in_page < INSN_BYTES && !mmu_read(&v->mmu, GVA(at + in_page), code + in_page,
-					      INSN_BYTES - in_page, access, NULL))
+	if (in_page < INSN_BYTES && !guest_read(v->view, GVA(at + in_page), code + in_page,
+						INSN_BYTES - in_page, access, NULL))
 		return INSN_BYTES;
 	return in_page;
 }

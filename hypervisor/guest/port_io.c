@@ -22,7 +22,7 @@ bool port_io_permitted(struct vcpu *v, const struct insn *i)
 	unsigned port = port_number(v, i);
 	uint16_t bits = 0xffff;
 
-	if (!v->io_bitmap || mmu_read(&v->mmu, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
+	if (!v->io_bitmap || guest_read(v->view, GVA(v->io_bitmap + port / 8), &bits, 2, 0, NULL))
 		return false;
 	return !(bits >> port % 8 & ((1u << i->width) - 1));
 }

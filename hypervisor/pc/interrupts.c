@@ -253,7 +253,7 @@ void pc_attach_apics(struct pc *p)
 void pc_reset_apics(struct pc *p)
 {
 	struct guest *g = p->guest;
-	void *tables = mmu_memory(&g->mmu, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
+	void *tables = guest_pointer(&g->memory, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
 
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		p->apic[i].waits = i;

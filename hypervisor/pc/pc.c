@@ -98,7 +98,7 @@ static int create(struct guest *g)
 	pit_attach(&p->pit, &p->bus);
 	uart_attach(&p->uart, &p->bus);
 	i8042_attach(&p->keyboard, &p->bus);
-	rtc_attach(&p->rtc, &p->bus, g->mmu.memory_bytes);
+	rtc_attach(&p->rtc, &p->bus, ram_bytes(&g->memory));
 	vga_attach(&p->vga, &p->bus);
 	pci_attach(&p->pci, &p->bus);
 	acpi_pm_attach(&p->acpi_pm, &p->bus, p->has_apic);
@@ -110,7 +110,7 @@ static int create(struct guest *g)
 
 static void clear_screen(struct guest *g)
 {
-	uint64_t *cell = mmu_memory(&g->mmu, GPA(VGA_TEXT_AT), 4000); /* four cells */
+	uint64_t *cell = guest_pointer(&g->memory, GPA(VGA_TEXT_AT), 4000); /* four cells */
 
 	for (unsigned i = 0; cell && i < BOARD_ROWS * BOARD_COLUMNS / 4; i++)
 		cell[i] = 0x0720072007200720;
@@ -152,7 +152,7 @@ static void room(struct guest *g)
 static void screen(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLUMNS])
 {
 	uint64_t at = VGA_TEXT_AT + 2ull * (vga_start(&pc_of(g)->vga) + row * BOARD_COLUMNS);
-	const uint16_t *from = mmu_memory(&g->mmu, GPA(at), 2 * BOARD_COLUMNS);
+	const uint16_t *from = guest_pointer(&g->memory, GPA(at), 2 * BOARD_COLUMNS);
 
 	for (unsigned i = 0; i < BOARD_COLUMNS; i++)
 		cell[i] = from ? from[i] : 0x0720;

@@ -3,13 +3,11 @@
 #define VENEER_HOST
 #include "proof.h"
 
-#include "engine/ring/shadow/walk.c"
+#include "machine_address.h"
 #include "guest/bzimage.c"
 #include "lib/string.c"
 #include "load/bzimage.c"
 #include "load/image.c"
-
-char *host_memory;
 
 static bool inside(const void *file, uint64_t bytes, const void *at, uint64_t length)
 {
@@ -55,8 +53,7 @@ PROOF(bzimage,
 	uint64_t ram_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
 
 	const char *ram = any_memory(ram_bytes, PAGE_SIZE);
-	g.mmu.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
-	g.mmu.memory_bytes = ram_bytes;
+	guest_memory_init(&g.memory, machine_address(ram), ram_bytes, MPA(0), 0);
 	struct file *file = &g.image.file;
 	struct image_plan *plan = &g.load.plan;
 	file->bytes = any_u64();

@@ -8,14 +8,13 @@
 #define VENEER_HOST
 #include "proof.h"
 
+#include "machine_address.h"
 #include "engine/ring/shadow/fill.c"
 #include "engine/ring/shadow/pool.c"
 #include "engine/ring/shadow/sync.c"
 
 #define PAGES	4
 #define ENTRIES (MMU_POOL_MAX * (uint64_t)PT_ENTRIES) /* in all tables that there can be */
-
-char *host_memory;
 
 void mmu_interleave(void)
 {
@@ -89,16 +88,18 @@ PROOF(sync_entry,
 	struct mmu m;
 	struct shadow shadow[PAGES];
 	struct pool p;
+	struct guest_memory memory;
 	uint64_t entry = any_u64(), key = any_u64();
 	unsigned index = any_u16();
 	int level = 1 + (any_u8() & 3);
 
 	any_pool(&p, &m, shadow);
-	m.memory_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
-	const char *ram = any_memory(m.memory_bytes, PAGE_SIZE);
-	m.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
+	uint64_t bytes = (uint64_t)any_u32() << PAGE_SHIFT;
+	const char *ram = any_memory(bytes, PAGE_SIZE);
+	guest_memory_init(&memory, machine_address(ram), bytes, MPA(0), 0);
+	m.memory = &memory;
 	/* it was RAM when the table was mirrored */
-	assume((key & PTE_ADDR) < m.memory_bytes && index < PT_ENTRIES);
+	assume((key & PTE_ADDR) < bytes && index < PT_ENTRIES);
 	assume(entry && counted(&p, entry, level));
 	bool was = shadow[p.page].links != p.others;
 	sync_entry(&m, &entry, key, index, level);

@@ -3,90 +3,112 @@
 #define VENEER_HOST
 #include "proof.h"
 
+#include "machine_address.h"
 #include "engine/ring/shadow/shadow.h"
-#include "engine/ring/shadow/walk.c"
+#include "guest/walk.c"
 
-char *host_memory;
-
-/* A guest as guest/guest.c makes it: whole pages, wherever they lie. */
-static void any_guest(struct mmu *m)
+/* A guest as guest/guest.c makes it, and one whose vCPU pages are read-only: whole pages, wherever
+ * they lie. */
+static void any_guest(struct guest_memory *m)
 {
-	m->memory = MPA((uint64_t)any_u32() << PAGE_SHIFT);
-	m->memory_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
-	m->vcpu_pages = MPA((uint64_t)any_u32() << PAGE_SHIFT);
-	m->vcpu_pages_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
-	assume(m->memory.v && m->vcpu_pages.v);
+	mpa_t ram = MPA((uint64_t)any_u32() << PAGE_SHIFT);
+	mpa_t vcpu_pages = MPA((uint64_t)any_u32() << PAGE_SHIFT);
+
+	guest_memory_init(m, ram, (uint64_t)any_u32() << PAGE_SHIFT, vcpu_pages,
+			  (uint64_t)any_u32() << PAGE_SHIFT);
+	if (any_u8() & 1)
+		m->region[REGION_VCPU_PAGES].rights = FRAME_READ;
 }
 
-static bool in_ram(const struct mmu *m, uint64_t frame, uint64_t bytes)
+/* The same, with RAM that has contents. */
+static const char *any_ram(struct guest_memory *m)
 {
-	return frame >= m->memory.v && frame + bytes <= m->memory.v + m->memory_bytes;
+	any_guest(m);
+	const char *ram = any_memory(ram_bytes(m), PAGE_SIZE);
+	m->region[REGION_RAM].at = machine_address(ram);
+	return ram;
 }
 
-static bool in_vcpu_pages(const struct mmu *m, uint64_t frame)
+static bool is_in(const struct region *r, uint64_t frame, uint64_t bytes)
 {
-	return frame >= m->vcpu_pages.v &&
-	       frame + PAGE_SIZE <= m->vcpu_pages.v + m->vcpu_pages_bytes;
+	uint64_t first = r->at.v;
+
+	return frame >= first && frame + bytes <= first + r->bytes;
 }
 
-PROOF(frame, "mmu_frame gives a frame of the guest's memory or its vCPU pages, or none: "
-	     "every guest-physical address, guests of up to 16 TiB anywhere")
+PROOF(frame, "guest_frame gives a frame of the region that the page is in, with its rights, or "
+	     "none: every guest-physical address, guests of up to 16 TiB anywhere")
 {
-	struct mmu m;
+	struct guest_memory m;
+	const struct region *ram = &m.region[REGION_RAM], *pages = &m.region[REGION_VCPU_PAGES];
 	uint64_t gpa = any_u64();
 
 	any_guest(&m);
-	uint64_t frame = mmu_frame(&m, GPA(gpa)).v;
-	prove(!(frame & ~PAGE_MASK));
-	if (gpa < m.memory_bytes)
-		prove(in_ram(&m, frame, PAGE_SIZE));
-	else if (gpa - m.memory_bytes < m.vcpu_pages_bytes)
-		prove(in_vcpu_pages(&m, frame));
+	uint64_t frame = guest_frame(&m, GPA(gpa), PAGE_SIZE), at = frame_mpa(frame).v;
+	if (gpa < ram->bytes)
+		prove(is_in(ram, at, PAGE_SIZE) && at == ram->at.v + (gpa & PAGE_MASK) &&
+		      (frame & ~PAGE_MASK) == ram->rights);
+	else if (gpa - ram->bytes < pages->bytes)
+		prove(is_in(pages, at, PAGE_SIZE) && (frame & ~PAGE_MASK) == pages->rights);
 	else
 		prove(!frame);
-	possible(frame == m.memory.v + m.memory_bytes - PAGE_SIZE);
-	possible(frame == m.vcpu_pages.v + m.vcpu_pages_bytes - PAGE_SIZE);
+	possible(at == ram->at.v + ram->bytes - PAGE_SIZE);
+	possible(at == pages->at.v + pages->bytes - PAGE_SIZE);
 	possible(!frame);
 }
 
-PROOF(memory, "mmu_memory's bytes are the guest's RAM, and it refuses no RAM: every address, "
-	      "every length, guests of up to 16 TiB anywhere")
+PROOF(large_frame, "of a large page guest_frame gives one that is aligned and all in one region, "
+		   "or none: the same")
 {
-	struct mmu m;
-	uint64_t gpa = any_u64(), bytes = any_u64();
+	struct guest_memory m;
+	uint64_t gpa = any_u64();
 
 	any_guest(&m);
-	const char *ram = any_memory(m.memory_bytes, PAGE_SIZE);
-	m.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
-	const char *at = mmu_memory(&m, GPA(gpa), bytes);
-	bool inside = gpa <= m.memory_bytes && gpa + bytes >= gpa && gpa + bytes <= m.memory_bytes;
+	uint64_t frame = guest_frame(&m, GPA(gpa), LARGE_SIZE), at = frame_mpa(frame).v;
+	prove(!frame || is_in(&m.region[REGION_RAM], at, LARGE_SIZE) ||
+	      is_in(&m.region[REGION_VCPU_PAGES], at, LARGE_SIZE));
+	prove(!(at & (LARGE_SIZE - 1)));
+	possible(frame && gpa < ram_bytes(&m));
+	possible(frame && gpa >= ram_bytes(&m));
+}
+
+PROOF(memory, "guest_pointer's bytes are the guest's RAM, and it refuses no RAM: every address, "
+	      "every length, guests of up to 16 TiB anywhere")
+{
+	struct guest_memory m;
+	uint64_t gpa = any_u64(), bytes = any_u64();
+
+	const char *ram = any_ram(&m), *at = guest_pointer(&m, GPA(gpa), bytes);
+	uint64_t size = ram_bytes(&m);
+	bool inside = gpa <= size && gpa + bytes >= gpa && gpa + bytes <= size;
 	prove(!at == !inside);
 	prove(!at || !bytes || at == ram + gpa);
-	prove(!at || (at >= ram && at <= ram + m.memory_bytes));
+	prove(!at || (at >= ram && at <= ram + size));
 	possible(at && bytes);
 	possible(!at && bytes == 1);
 }
 
-PROOF(leaf, "a leaf of a mirrored table maps the guest's memory or its vCPU pages, a large one its "
-	    "memory: every entry of levels 1 and 2, guests of up to 16 TiB anywhere")
+PROOF(leaf, "a leaf of a mirrored table maps what guest_frame says, with no more rights than that "
+	    "and the entry: every entry of levels 1 and 2, guests of up to 16 TiB anywhere")
 {
+	struct guest_memory memory;
 	struct mmu m;
 	uint64_t entry = any_u64();
 	int level = any_u8() & 1 ? 1 : 2;
 
-	any_guest(&m);
+	any_guest(&memory);
+	m.memory = &memory;
 	assume(!m.not_present || m.not_present == NOT_PRESENT);
-	uint64_t leaf = shadow_leaf(&m, entry, level);
-	uint64_t frame = leaf & PTE_ADDR;
+	uint64_t leaf = shadow_leaf(&m, entry, level), at = frame_mpa(leaf).v;
+	const struct region *ram = &memory.region[REGION_RAM];
+	const struct region *pages = &memory.region[REGION_VCPU_PAGES];
+	uint64_t size = level == 1 ? PAGE_SIZE : LARGE_SIZE;
+	bool in_ram = is_in(ram, at, size), in_pages = is_in(pages, at, size);
 	prove(!(leaf & ~entry & (PTE_W | PTE_U))); /* no more than the guest allows */
-	if (level == 1) {
-		possible((leaf & PTE_P) && leaf != m.not_present);
-		prove(!(leaf & PTE_P) || leaf == m.not_present || in_ram(&m, frame, PAGE_SIZE) ||
-		      in_vcpu_pages(&m, frame));
-	} else {
-		possible(leaf & PTE_W);
-		prove(!(leaf & PTE_P) || in_ram(&m, frame, LARGE_SIZE));
-	}
+	possible((leaf & PTE_W) && in_ram);
+	assume((leaf & PTE_P) && leaf != NOT_PRESENT);
+	prove(in_ram || in_pages);
+	prove(!(leaf & PTE_W) || in_ram || (pages->rights & PTE_W));
 }
 
 PROOF(link,
@@ -105,19 +127,17 @@ PROOF(link,
 	possible(page == MMU_POOL_MAX - 1);
 }
 
-/* One of the turns of mmu_walk, which are at most WALKS. */
+/* One of the turns of guest_walk, which are at most WALKS. */
 static void any_walk(enum paging_mode mode)
 {
-	struct mmu m;
+	struct guest_memory m;
 	struct paging p;
 	struct translation t;
 	unsigned access = any_u32(), error = 0;
 	uint64_t va = any_u64();
 
-	any_guest(&m);
+	any_ram(&m);
 	p.mode = mode;
-	char *ram = any_memory(m.memory_bytes, PAGE_SIZE);
-	m.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
 	int err = walk(&m, &p, GVA(va), access, &t, &error);
 	prove(!err || err == -EFAULT || err == -EAGAIN);
 	prove(err || t.size == PAGE_SIZE || t.size == LARGE_SIZE || t.size == 2 * LARGE_SIZE);

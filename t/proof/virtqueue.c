@@ -7,22 +7,21 @@
 #define VENEER_HOST
 #include "proof.h"
 
-#include "engine/ring/shadow/walk.c"
+#include "machine_address.h"
 #include "virtio/virtqueue.c"
 
-char *host_memory;
-
 static uint8_t *ram;
+static uint64_t ram_size;
 
-static void any_guest(struct mmu *m)
+static void any_guest(struct guest_memory *m)
 {
-	m->memory_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
-	ram = any_memory(m->memory_bytes, PAGE_SIZE);
-	m->memory = MPA((uint64_t)ram - (uint64_t)host_memory);
+	ram_size = (uint64_t)any_u32() << PAGE_SHIFT;
+	ram = any_memory(ram_size, PAGE_SIZE);
+	guest_memory_init(m, machine_address(ram), ram_size, MPA(0), 0);
 }
 
 /* Whatever the device has done with a queue since the driver set it. */
-static void any_queue(struct virtqueue *q, const struct mmu *m)
+static void any_queue(struct virtqueue *q, const struct guest_memory *m)
 {
 	uint64_t size = any_u64(), desc = any_u64(), avail = any_u64(), used = any_u64();
 
@@ -36,7 +35,7 @@ static void any_queue(struct virtqueue *q, const struct mmu *m)
 PROOF(queue_set, "virtqueue_set takes rings that are aligned and in RAM, sizes 1 to 128: "
 		 "every request")
 {
-	struct mmu m;
+	struct guest_memory m;
 	struct virtqueue q;
 	uint64_t size = any_u64(), desc = any_u64(), avail = any_u64(), used = any_u64();
 
@@ -49,11 +48,11 @@ PROOF(queue_set, "virtqueue_set takes rings that are aligned and in RAM, sizes 1
 	uint64_t used_at = (uint64_t)((uint8_t *)q.used - ram);
 	prove(desc_at == desc && avail_at == avail && used_at == used);
 	prove(desc % 16 == 0 && avail % 2 == 0 && used % 4 == 0);
-	prove(desc <= m.memory_bytes && 16 * size <= m.memory_bytes - desc);
-	prove(avail <= m.memory_bytes && 4 + 2 * size <= m.memory_bytes - avail);
-	prove(used <= m.memory_bytes && 4 + 8 * size <= m.memory_bytes - used);
+	prove(desc <= ram_size && 16 * size <= ram_size - desc);
+	prove(avail <= ram_size && 4 + 2 * size <= ram_size - avail);
+	prove(used <= ram_size && 4 + 8 * size <= ram_size - used);
 	possible(size == VIRTQUEUE_MAX);
-	possible(used + 4 + 8 * size == m.memory_bytes);
+	possible(used + 4 + 8 * size == ram_size);
 }
 
 SEPARATELY(read_chain);
@@ -62,7 +61,7 @@ SEPARATELY(virtqueue_take);
 PROOF(queue_take, "virtqueue_take reads in RAM alone and ends, a chain has 1 to 16 segments, each "
 		  "in RAM: every queue, any contents at each read")
 {
-	struct mmu m;
+	struct guest_memory m;
 	struct virtqueue q;
 	struct virtqueue_chain chain;
 
@@ -77,7 +76,7 @@ PROOF(queue_take, "virtqueue_take reads in RAM alone and ends, a chain has 1 to 
 	for (unsigned i = 0; i < VIRTQUEUE_SEGMENTS && i < chain.segments; i++) {
 		uint64_t at = (uint64_t)(chain.segment[i].at - ram);
 
-		prove(at <= m.memory_bytes && chain.segment[i].bytes <= m.memory_bytes - at);
+		prove(at <= ram_size && chain.segment[i].bytes <= ram_size - at);
 		possible(i == VIRTQUEUE_SEGMENTS - 1);
 	}
 }
@@ -86,7 +85,7 @@ PROOF(queue_use,
       "virtqueue_use reads and writes in RAM alone, and once for each buffer: every queue, "
       "every buffer and length")
 {
-	struct mmu m;
+	struct guest_memory m;
 	struct virtqueue q;
 	struct virtqueue_chain chain;
 	uint32_t written = any_u32();
@@ -109,13 +108,13 @@ PROOF(queue_use,
 PROOF(queue_late,
       "virtqueue_use of a buffer that is void writes nothing: every queue, every buffer")
 {
-	struct mmu m;
+	struct guest_memory m;
 	struct virtqueue q;
 	struct virtqueue_chain chain;
 
-	m.memory_bytes = (uint64_t)any_u32() << PAGE_SHIFT;
-	ram = (uint8_t *)any_file(m.memory_bytes);
-	m.memory = MPA((uint64_t)ram - (uint64_t)host_memory);
+	ram_size = (uint64_t)any_u32() << PAGE_SHIFT;
+	ram = (uint8_t *)any_file(ram_size);
+	guest_memory_init(&m, machine_address(ram), ram_size, MPA(0), 0);
 	any_queue(&q, &m);
 	chain.head = any_u16();
 	chain.generation = any_u64();
@@ -126,7 +125,7 @@ PROOF(queue_late,
 
 PROOF(queue_reset, "no buffer outlives virtqueue_reset or another virtqueue_set: every queue")
 {
-	struct mmu m;
+	struct guest_memory m;
 	struct virtqueue q;
 	struct virtqueue_chain chain;
 	uint64_t size = any_u64(), desc = any_u64(), avail = any_u64(), used = any_u64();

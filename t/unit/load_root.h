@@ -5,6 +5,12 @@
 
 #include "engine/ring/shadow/mmu.h"
 
+static inline void empty_pool(struct mmu *m)
+{
+	for (bool first = true; !mmu_reset_part(m, first); first = false)
+		;
+}
+
 static inline void load_root(struct mmu_view *view, const struct paging *p, bool flush_user)
 {
 	enum mmu_root r;

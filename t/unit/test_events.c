@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Event logic: what engine/ring/inject.c puts on a guest's stack, and when it waits. One guest with its
- * memory in an array; its registers are looked at as the processor would find them.
+ * Event logic: what engine/ring/inject.c puts on a guest's stack, and when it waits. One guest with
+ * its memory in an array; its registers are looked at as the processor would find them.
  */
 #include <stdarg.h>
 
@@ -26,6 +26,7 @@ static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static char crashed[200];
 static struct ring_vcpu ring;
+static struct mmu mmu;
 static const struct board pc;
 
 const uint64_t gate_entry_points[GATE_PLACES] = {
@@ -57,17 +58,16 @@ static void fresh(const struct board *board, uint64_t cs, uint64_t rsp)
 	memset(at(0), 0, MEMORY);
 	memset(host_memory + VCPU_PAGE_AT, 0, PAGE_SIZE);
 	guest.board = board;
-	guest.mmu.memory = MPA(MEMORY_AT);
-	guest.mmu.memory_bytes = MEMORY;
-	guest.mmu.vcpu_pages = MPA(VCPU_PAGE_AT);
-	guest.mmu.vcpu_pages_bytes = PAGE_SIZE;
+	guest_memory_init(&guest.memory, MPA(MEMORY_AT), MEMORY, MPA(VCPU_PAGE_AT), PAGE_SIZE);
 	v->guest = &guest;
 	v->regs = &regs;
 	v->page = (void *)(host_memory + VCPU_PAGE_AT);
 	v->page->kernel_sp = KERNEL_STACK;
 	memset(&ring, 0, sizeof(ring));
 	v->ring = &ring;
-	v->mmu = (struct mmu_view){ .mmu = &guest.mmu, .root = MMU_NO_ROOT };
+	mmu = (struct mmu){ .memory = &guest.memory };
+	mmu_attach(&mmu, &ring.view);
+	v->view = &ring.view.guest;
 	regs = (struct regs){
 		.rip = 0x123456, .cs = cs, .rsp = rsp, .ss = cs + 8, .rflags = 0x246
 	};

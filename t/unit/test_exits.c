@@ -29,6 +29,7 @@ struct cpu_features cpu_features;
 static uint8_t memory[MEMORY];
 static const struct guest_config config;
 static struct guest guest = { .config = &config };
+static struct guest_view view;
 static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static struct hvm_segment segments[10];
@@ -66,8 +67,8 @@ static const struct engine engine = { .segment_base = hvm_segment_base,
 				      .exception = hvm_exception,
 				      .page_fault = hvm_page_fault };
 
-int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
-	     struct mmu_failure *f)
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	       struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;
 	if (va.v > MEMORY || bytes > MEMORY - va.v)
@@ -76,8 +77,8 @@ int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned
 	return 0;
 }
 
-int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes, unsigned access,
-	      struct mmu_failure *f)
+int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
+		unsigned access, struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;
 	if (va.v > MEMORY || bytes > MEMORY - va.v)
@@ -86,16 +87,9 @@ int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes,
 	return 0;
 }
 
-int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
-	     struct translation *t, unsigned *error)
+void *guest_page(const struct guest_view *gv, gva_t va, unsigned access, struct guest_failure *f)
 {
-	(void)m, (void)p, (void)va, (void)access, (void)t, (void)error;
-	return -EFAULT;
-}
-
-void *mmu_memory(const struct mmu *m, gpa_t at, uint64_t bytes)
-{
-	(void)m, (void)at, (void)bytes;
+	(void)gv, (void)va, (void)access, (void)f;
 	return NULL;
 }
 
@@ -200,6 +194,7 @@ static void fresh(const char *code, unsigned bytes)
 	memset(&vcpu, 0, sizeof(vcpu));
 	guest.board = &board;
 	v->guest = &guest;
+	v->view = &view;
 	v->engine = &engine;
 	hvm = (struct hvm_vcpu){ 0 };
 	hvm_vendor = &vendor;

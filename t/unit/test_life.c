@@ -62,12 +62,6 @@ void timer_cancel(struct cpu *cpu, struct timer *t)
 	(void)cpu, (void)t;
 }
 
-bool mmu_zero_part(struct mmu *m)
-{
-	(void)m;
-	return true;
-}
-
 const char *image_place(const struct image *im, const struct file *module, uint64_t memory,
 			struct image_plan *p)
 {
@@ -129,9 +123,11 @@ void machine_off(void)
 
 /* --- a guest --- */
 
-static void reset_guest(struct guest *of)
+/* In two parts. */
+static bool reset_part(struct guest *of, bool first)
 {
 	(void)of;
+	return !first;
 }
 
 /* What its own CPUs do, until there is nothing left to do. */
@@ -159,7 +155,7 @@ static void fresh(void)
 	memset(g, 0, sizeof(*g));
 	memset(vcpu, 0, sizeof(vcpu));
 	exit_codes = switched_off = 0;
-	engine.reset_guest = reset_guest;
+	engine.reset_part = reset_part;
 	g->config = &config;
 	g->engine = &engine;
 	g->vcpu = vcpu;

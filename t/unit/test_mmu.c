@@ -20,6 +20,7 @@
 #define GATE_PDPT    MIB(15)
 
 char *host_memory;
+static struct guest_memory memory;
 static struct mmu m;
 static struct shadow shadow[POOL_PAGES];
 static struct mmu_view view = { .gate_pdpt = GATE_PDPT };
@@ -377,22 +378,65 @@ static void two_flushes(void)
 static void copies(void)
 {
 	struct paging p = { .mode = PAGING_OFF };
-	struct mmu_failure f;
+	struct guest_failure f;
 	char buffer[64] = "0123456789";
 
 	load_root(&view, &p, true);
-	ok(!mmu_write(&view, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
+	ok(!guest_write(&view.guest, GVA(MEMORY - 5), buffer, 5, 0, &f) &&
 		   !memcmp(host_memory + MEMORY_AT + MEMORY - 5, "01234", 5),
 	   "a copy up to the last byte");
-	ok(!mmu_memory(&m, GPA(MEMORY - 4), 5) && !mmu_memory(&m, GPA(~0ull), 2) &&
-		   mmu_memory(&m, GPA(MEMORY), 0),
+	ok(!guest_pointer(&memory, GPA(MEMORY - 4), 5) && !guest_pointer(&memory, GPA(~0ull), 2) &&
+		   guest_pointer(&memory, GPA(MEMORY), 0),
 	   "no pointer over the edge");
-	ok(mmu_read(&view, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
+	ok(guest_read(&view.guest, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
 		   f.va.v == MEMORY + PAGE_SIZE,
 	   "a copy over the edge says where it failed");
-	ok(mmu_read(&view, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
-		   mmu_read(&view, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
+	ok(guest_read(&view.guest, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
+		   guest_read(&view.guest, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
 	   "nothing is read from the gate or a non-canonical address");
+}
+
+/* A region that may not be written: the guest's tables allow it, in a private tree and in a
+ * mirrored one, and in a large page. */
+static void read_only_region(void)
+{
+	const struct paging modes[] = {
+		{ .mode = PAGING_OFF },
+		{ .mode = PAGING_64, .write_protect = true, .no_execute = true },
+	};
+	char buffer[8] = "01234567";
+	struct table_report r;
+	uint64_t pa;
+
+	memory.region[REGION_VCPU_PAGES] =
+		(struct region){ MEMORY, LARGE_SIZE, MPA(MIB(18)), FRAME_READ };
+	for (uint64_t t = 0; t < 4; t++) /* at 0 in pages, and at 2 MiB in a large one */
+		for (unsigned i = 0; i < 512; i++)
+			set_entry(&modes[1], t << 12, i,
+				  t < 3 ? ((t + 1) << 12) | 0x67 : (MEMORY + (i << 12)) | 0x67);
+	set_entry(&modes[1], 2 << 12, 1, MEMORY | 0xe7);
+	for (unsigned i = 0; i < 2; i++)
+		for (uint64_t va = i ? 0 : MEMORY; va <= (i ? LARGE_SIZE : MEMORY);
+		     va += LARGE_SIZE) {
+			unsigned error;
+
+			drop_roots();
+			load_root(&view, &modes[i], true);
+			bool good = access_shadow(va, PF_WRITE, &pa, &error) == MMU_NO_MEMORY;
+			good &= access_shadow(va, 0, &pa, &error) == MMU_FILLED && pa == MIB(18);
+			good &= access_shadow(va, PF_WRITE, &pa, &error) == MMU_NO_MEMORY;
+			good &= guest_write(&view.guest, GVA(va), buffer, 8, 0, NULL) == -EFAULT;
+			good &= !mmu_kernel_stack(&view, GVA(va), 8);
+			good &= !guest_read(&view.guest, GVA(va), buffer, 8, 0, NULL);
+			ok(good && is_sound(), "read-only memory, mode %d, at %#lx", modes[i].mode,
+			   va);
+		}
+	for (unsigned i = 0; i < POOL_PAGES; i++)
+		for (unsigned k = 0; shadow[i].kind == 2 && k < PT_ENTRIES; k++)
+			if (shadow_table(&m, i)[k] & PTE_PS)
+				shadow_table(&m, i)[k] |= PTE_W;
+	ok(!mmu_check(&m, &r) && !strcmp(r.what, "a writable leaf to read-only memory"),
+	   "which the check finds where it is writable");
 }
 
 int main(void)
@@ -400,11 +444,9 @@ int main(void)
 	if (posix_memalign((void **)&host_memory, LARGE_SIZE, MIB(20)))
 		return 1;
 	memset(host_memory, 0, MIB(20));
-	m.memory = MPA(MEMORY_AT);
-	m.memory_bytes = MEMORY;
-	m.vcpu_pages = MPA(VCPU_PAGE_AT);
-	m.vcpu_pages_bytes = PAGE_SIZE;
-	mmu_init(&m, MPA(POOL_AT), POOL_PAGES, shadow);
+	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(VCPU_PAGE_AT), PAGE_SIZE);
+	mmu_init(&m, &memory, MPA(POOL_AT), POOL_PAGES, shadow);
+	empty_pool(&m);
 	mmu_attach(&m, &view);
 	run_mode(PAGING_OFF, "paging off");
 	run_mode(PAGING_32, "32-bit");
@@ -414,6 +456,7 @@ int main(void)
 	changing_roots();
 	two_flushes();
 	copies();
+	read_only_region();
 	free(host_memory);
 	return done_testing();
 }

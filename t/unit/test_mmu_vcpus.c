@@ -31,6 +31,7 @@
 #define FLUSHES	  2000
 
 char *host_memory;
+static struct guest_memory memory;
 static struct mmu m;
 static struct shadow shadow[MMU_POOL_MAX];
 
@@ -160,7 +161,7 @@ static uint64_t root_of(const struct paging *p)
  * half. */
 static uint64_t last_flush(const struct vcpu *v, uint64_t va, bool below)
 {
-	uint64_t root = root_of(&v->view.paging), time = 0;
+	uint64_t root = root_of(&v->view.guest.paging), time = 0;
 	bool shared = below && va > USER_LAST && !(root & 1);
 
 	for (unsigned i = 0; i < v->flushes; i++) {
@@ -321,7 +322,7 @@ static struct access begin_access(struct vcpu *v, const char *what, uint64_t va,
 
 static void judge(struct vcpu *v, const struct access *a, const struct outcome *o)
 {
-	const struct paging *p = &v->view.paging;
+	const struct paging *p = &v->view.guest.paging;
 	bool good = p->mode == PAGING_OFF
 			    ? !o->fault && o->gpa == a->va
 			    : explains(p->root.v, 4, ~0ull, a->va, a->since, a->access, o);
@@ -336,7 +337,7 @@ static void judge(struct vcpu *v, const struct access *a, const struct outcome *
 
 static uint64_t address(struct vcpu *v)
 {
-	return v->view.paging.mode == PAGING_OFF ? rnd() % MEMORY & PAGE_MASK : random_va();
+	return v->view.guest.paging.mode == PAGING_OFF ? rnd() % MEMORY & PAGE_MASK : random_va();
 }
 
 static void access_at(struct vcpu *v, uint64_t va)
@@ -361,11 +362,11 @@ static void push_something(struct vcpu *v)
 static void copy_something(struct vcpu *v)
 {
 	struct access a = begin_access(v, "copy", address(v), 0);
-	struct mmu_failure f = { 0 };
+	struct guest_failure f = { 0 };
 	struct outcome o;
 	uint64_t word;
 
-	o.fault = mmu_read(&v->view, GVA(a.va), &word, 8, 0, &f);
+	o.fault = guest_read(&v->view.guest, GVA(a.va), &word, 8, 0, &f);
 	o.error = f.error;
 	o.gpa = word & ~1ull;
 	if (o.fault || (word & ~PAGE_MASK) == 1) /* a page that says which it is */
@@ -374,7 +375,7 @@ static void copy_something(struct vcpu *v)
 
 static void flush(struct vcpu *v, uint64_t va, uint64_t last)
 {
-	uint64_t root = root_of(&v->view.paging), time = ++now;
+	uint64_t root = root_of(&v->view.guest.paging), time = ++now;
 
 	mmu_flush(&v->view, GVA(va), last == ~0ull && !va ? ~0ull : last - va + 1);
 	flushed(v, time, va, last, root);
@@ -398,12 +399,12 @@ static void flush_something(struct vcpu *v)
  * on to use it. */
 static void remap_something(struct vcpu *v)
 {
-	uint64_t va = address(v), table = v->view.paging.root.v;
+	uint64_t va = address(v), table = v->view.guest.paging.root.v;
 	int level = 4, last = rnd() % 8 ? 1 : 1 + rnd() % 4;
 
 	for (; level > last && table < TABLES * PAGE_SIZE; level--)
 		table = *entry_at(table / PAGE_SIZE, pt_index(va, level)) & PTE_ADDR;
-	if (v->view.paging.mode == PAGING_OFF || table >= TABLES * PAGE_SIZE ||
+	if (v->view.guest.paging.mode == PAGING_OFF || table >= TABLES * PAGE_SIZE ||
 	    change_count == CHANGES)
 		return;
 	set_entry(table / PAGE_SIZE, pt_index(va, level), random_entry(level));
@@ -501,13 +502,11 @@ static void begin(unsigned pool_pages)
 	memset(history, 0, sizeof(history));
 	change_count = 0;
 	now = 0;
-	m = (struct mmu){ .memory = MPA(MEMORY_AT),
-			  .memory_bytes = MEMORY,
-			  .vcpu_pages = MPA(PAGES_AT),
-			  .vcpu_pages_bytes = VCPUS * PAGE_SIZE,
-			  .quiesce = quiesce };
+	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(PAGES_AT), VCPUS * PAGE_SIZE);
+	m = (struct mmu){ .quiesce = quiesce };
 	mmu_can_mark = rnd() % 2;
-	mmu_init(&m, MPA(POOL_AT), pool_pages, shadow);
+	mmu_init(&m, &memory, MPA(POOL_AT), pool_pages, shadow);
+	empty_pool(&m);
 	for (uint64_t page = TABLES; page < MEMORY / PAGE_SIZE; page++)
 		for (unsigned i = 0; i < PT_ENTRIES; i++)
 			entry_at(page, 0)[i] = page * PAGE_SIZE | 1; /* says which it is */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Nested page tables against a plain model: every leaf that leads from a root is listed, and is a
- * page or 2 MiB that mmu_frame gives the guest, or one that was mapped beside them; nothing is
+ * page or 2 MiB that guest_frame gives the guest, or one that was mapped beside them; nothing is
  * missing, and nothing reaches over the end of a memory that is no multiple of 2 MiB.
  */
 #include "arch/paging.h"
@@ -18,7 +18,7 @@
 #define OTHER_FRAME   0x20006000ull
 
 char *host_memory;
-struct guest guests[GUESTS_MAX]; /* nested_check, which is not tested here, looks at all */
+struct guest guests[GUESTS_MAX]; /* nested_check looks whose a table is */
 unsigned guest_count;
 static struct hvm_vendor vendor;
 const struct hvm_vendor *hvm_vendor = &vendor;
@@ -49,17 +49,24 @@ struct model {
 	bool good;
 };
 
+static uint64_t frame_of(uint64_t gpa)
+{
+	return frame_mpa(guest_frame(&guest.memory, GPA(gpa), PAGE_SIZE)).v;
+}
+
 static void leaf(struct model *m, uint64_t gpa, uint64_t e, uint64_t size)
 {
 	uint64_t large = size > PAGE_SIZE ? m->f->large : 0, bits = m->f->leaf | large;
+	uint64_t rights = guest_frame(&guest.memory, GPA(gpa), PAGE_SIZE) & FRAME_ALL;
 
 	if (gpa == EXTRA && m->extra)
 		m->good &= e == (m->extra | (bits & ~m->f->read_only));
 	else
-		m->good &= e == (mmu_frame(&guest.mmu, GPA(gpa)).v | bits);
+		m->good &= e ==
+			   (frame_of(gpa) | (rights == FRAME_ALL ? bits : bits & ~m->f->read_only));
 	m->good &= !((e & PTE_ADDR) & (size - 1));
 	for (uint64_t at = 0; at < size && gpa != EXTRA; at += PAGE_SIZE)
-		m->good &= mmu_frame(&guest.mmu, GPA(gpa + at)).v == (e & PTE_ADDR) + at;
+		m->good &= frame_of(gpa + at) == (e & PTE_ADDR) + at;
 	m->bytes += size;
 }
 
@@ -85,7 +92,7 @@ static void walk(struct model *m, uint64_t table, int level, uint64_t gpa)
 static bool holds(mpa_t root, const struct nested_format *f, uint64_t extra)
 {
 	struct model m = { .f = f, .extra = extra, .good = true };
-	uint64_t all = guest.mmu.memory_bytes + guest.mmu.vcpu_pages_bytes;
+	uint64_t all = guest_memory_end(&guest.memory);
 
 	walk(&m, root.v, 4, 0);
 	return m.good && m.bytes == all + (extra ? PAGE_SIZE : 0);
@@ -96,10 +103,8 @@ static void create(const struct nested_format *f, uint64_t memory, unsigned vcpu
 	vendor.format = *f;
 	memset(host_memory, 0, TABLES);
 	taken = PAGE_SIZE;
-	guest.mmu = (struct mmu){ .memory = MPA(MEMORY_AT),
-				  .memory_bytes = memory,
-				  .vcpu_pages = MPA(VCPU_PAGES_AT),
-				  .vcpu_pages_bytes = vcpus * PAGE_SIZE };
+	guest_memory_init(&guest.memory, MPA(MEMORY_AT), memory, MPA(VCPU_PAGES_AT),
+			  vcpus * PAGE_SIZE);
 }
 
 static void try_format(const struct nested_format *f, const char *name)
@@ -111,8 +116,8 @@ static void try_format(const struct nested_format *f, const char *name)
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		create(f, sizes[i], 1 + i % 4);
 		mpa_t root = nested_create(&guest);
-		ok(root.v && holds(root, f, 0), "%s: %llu KiB: what mmu_frame says, no more", name,
-		   (unsigned long long)sizes[i] >> 10);
+		ok(root.v && holds(root, f, 0), "%s: %llu KiB: what guest_frame says, no more",
+		   name, (unsigned long long)sizes[i] >> 10);
 		bool good = nested_map(&guest, root, GPA(EXTRA), MPA(EXTRA_FRAME), false);
 		mpa_t copy = nested_copy_path(&guest, root, GPA(EXTRA));
 		good &= copy.v && holds(root, f, EXTRA_FRAME) && holds(copy, f, EXTRA_FRAME);
@@ -120,6 +125,28 @@ static void try_format(const struct nested_format *f, const char *name)
 		ok(good && holds(copy, f, OTHER_FRAME) && holds(root, f, EXTRA_FRAME),
 		   "%s: a page beside it, and another in a copied root", name);
 	}
+}
+
+/* nested_check finds nothing in what nested_create made, and a leaf that is more than it may be. */
+static void try_read_only(const struct nested_format *f, const char *name)
+{
+	static struct hvm_vcpu hvm;
+	static struct vcpu vcpu = { .hvm = &hvm };
+	struct table_report r;
+
+	create(f, MIB(4), 1);
+	guest.memory.region[REGION_VCPU_PAGES] =
+		(struct region){ MIB(4), MIB(2), MPA(MIB(512)), FRAME_READ };
+	guest.vcpu = &vcpu;
+	guest.vcpus = 1;
+	hvm.nested_root = nested_create(&guest);
+	ok(holds(hvm.nested_root, f, 0) && nested_check(&guest, &r),
+	   "%s: a read-only region, of 2 MiB", name);
+	guest.memory.region[REGION_RAM].rights = FRAME_READ;
+	ok(!nested_check(&guest, &r) && !strcmp(r.what, "a writable leaf to read-only memory"),
+	   "%s: and the check of one that is mapped with more", name);
+	guest.memory.region[REGION_RAM].bytes -= PAGE_SIZE;
+	ok(!nested_check(&guest, &r) && r.level == 2, "%s: and of a leaf over the end", name);
 }
 
 /* Tables run out at every point: no root, and nothing is written through a missing one. */
@@ -145,6 +172,8 @@ int main(void)
 	try_format(&formats[0], "svm");
 	try_format(&formats[1], "vmx");
 	try_shortage(&formats[0]);
+	try_read_only(&formats[0], "svm");
+	try_read_only(&formats[1], "vmx");
 	free(host_memory);
 	return done_testing();
 }

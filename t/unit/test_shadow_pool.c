@@ -21,6 +21,7 @@
 #define P	  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 
 char *host_memory;
+static struct guest_memory memory;
 static struct mmu m;
 static struct shadow shadow[MMU_POOL_MAX];
 static struct mmu_view view[VCPUS];
@@ -28,13 +29,10 @@ static struct mmu_view view[VCPUS];
 static void begin(unsigned pool_pages)
 {
 	memset(host_memory, 0, HOST);
-	m = (struct mmu){
-		.memory = MPA(MEMORY_AT),
-		.memory_bytes = MEMORY,
-		.vcpu_pages = MPA(PAGES_AT),
-		.vcpu_pages_bytes = VCPUS * PAGE_SIZE,
-	};
-	mmu_init(&m, MPA(POOL_AT), pool_pages, shadow);
+	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(PAGES_AT), VCPUS * PAGE_SIZE);
+	m = (struct mmu){ 0 };
+	mmu_init(&m, &memory, MPA(POOL_AT), pool_pages, shadow);
+	empty_pool(&m);
 	for (unsigned i = 0; i < VCPUS; i++) {
 		view[i] = (struct mmu_view){ .cpu = i, .gate_pdpt = MIB(15) + i * PAGE_SIZE };
 		mmu_attach(&m, &view[i]);
@@ -352,10 +350,9 @@ static void reset(void)
 	touch(0, 0);
 	mmu_take_page(&m, &again);
 	mmu_unload(&view[0]);
-	mmu_reset(&m);
 	for (; !done && sound; before = m.pool_free) {
 		sound = is_sound();
-		done = mmu_zero_part(&m);
+		done = mmu_reset_part(&m, !most);
 		most = MAX(most, m.pool_free - before);
 	}
 	ok(sound && is_sound() && m.pool_free == pages && !m.lent, "a reset gives back all pages");

@@ -24,6 +24,7 @@
 
 static uint8_t memory[0x10000];
 static struct guest guest;
+static struct guest_view view;
 static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static struct veneer_vcpu_page page;
@@ -58,8 +59,8 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	va_end(args);
 }
 
-int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
-	     struct mmu_failure *f)
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	       struct guest_failure *f)
 {
 	(void)view, (void)access, (void)f;
 	if (va.v > sizeof(memory) || bytes > sizeof(memory) - va.v)
@@ -151,8 +152,7 @@ bool speculation_wrmsr(struct vcpu *, uint32_t, uint64_t) { return false; }
 mpa_t memory_alloc(uint64_t) { return MPA(0); }
 mpa_t memory_need(uint64_t, const char *) { return MPA(0); }
 mpa_t guest_take(struct guest *, uint64_t) { return MPA(0); }
-void *mmu_memory(const struct mmu *, gpa_t, uint64_t) { return NULL; }
-int mmu_write(struct mmu_view *, gva_t, const void *, uint64_t, unsigned, struct mmu_failure *)
+int guest_write(const struct guest_view *, gva_t, const void *, uint64_t, unsigned, struct guest_failure *)
 { return -EFAULT; }
 enum mmu_result mmu_fault(struct mmu_view *, gva_t, unsigned *) { return MMU_AGAIN; }
 void mmu_flush(struct mmu_view *, gva_t, uint64_t) { }
@@ -203,6 +203,7 @@ static void fresh(const struct engine *engine, uint64_t cs)
 	memset(&vmx, 0, sizeof(vmx));
 	guest.board = engine == &ring_alone ? NULL : &pc;
 	v->guest = &guest;
+	v->view = &view;
 	v->engine = engine;
 	v->page = &page;
 	v->regs = &regs;

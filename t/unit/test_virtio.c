@@ -88,6 +88,10 @@ void vcpu_event(struct vcpu *v, unsigned event)
 	vcpu_event_from(v, event);
 }
 
+void mmu_interleave(void)
+{
+}
+
 mpa_t guest_take(struct guest *of, uint64_t bytes)
 {
 	if (bytes > OWN)
@@ -96,11 +100,11 @@ mpa_t guest_take(struct guest *of, uint64_t bytes)
 	return MPA(OWN_AT);
 }
 
-int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
-	     struct mmu_failure *f)
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	       struct guest_failure *f)
 {
-	(void)access, (void)f;
-	const void *from = mmu_memory(view->mmu, GPA(va.v), bytes);
+	(void)view, (void)access, (void)f;
+	const void *from = guest_pointer(&g->memory, GPA(va.v), bytes);
 
 	if (!from)
 		return -EFAULT;
@@ -152,7 +156,7 @@ static bool at_once(struct virtio_device *d, struct virtqueue *q)
 	struct fake *f = d->state;
 
 	f->parts[AT_ONCE]++;
-	if (virtqueue_take(q, &d->guest->mmu, &chain))
+	if (virtqueue_take(q, &d->guest->memory, &chain))
 		virtio_use(d, q, &chain, 1);
 	return f->busy;
 }
@@ -166,7 +170,7 @@ static bool keep(struct virtio_device *d, struct virtqueue *q)
 	while (i < KEEPS && f->on_its_way[i])
 		i++;
 	if (i < KEEPS)
-		f->on_its_way[i] = virtqueue_take(q, &d->guest->mmu, &f->kept[i]);
+		f->on_its_way[i] = virtqueue_take(q, &d->guest->memory, &f->kept[i]);
 	return f->busy;
 }
 
@@ -624,10 +628,9 @@ int main(void)
 		return 1;
 	memset(host_memory, 0, OWN_AT + OWN);
 	*g = (struct guest){ .vcpu = vcpu, .vcpus = 2 };
-	g->mmu.memory = MPA(MEMORY_AT);
-	g->mmu.memory_bytes = MEMORY;
-	vcpu[0] = (struct vcpu){ .guest = g, .cpu = &cpus[0], .mmu.mmu = &g->mmu };
-	vcpu[1] = (struct vcpu){ .guest = g, .cpu = &cpus[1], .mmu.mmu = &g->mmu, .id = 1 };
+	guest_memory_init(&g->memory, MPA(MEMORY_AT), MEMORY, MPA(0), 0);
+	vcpu[0] = (struct vcpu){ .guest = g, .cpu = &cpus[0] };
+	vcpu[1] = (struct vcpu){ .guest = g, .cpu = &cpus[1], .id = 1 };
 	bool good = !virtio_create_all(g, kinds, DEVICES);
 	ok(good && g->overhead && g->overhead < 16 * 1024,
 	   "three devices, in %lu bytes of the guest's", g->overhead);

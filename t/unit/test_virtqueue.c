@@ -7,7 +7,7 @@
 
 #include <linux/virtio_ring.h>
 
-#include "engine/ring/shadow/mmu.h"
+#include "guest/memory.h"
 #include "kernel/memory.h"
 #include "tap.h"
 
@@ -19,7 +19,7 @@
 #define DATA	  0x8000
 
 char *host_memory;
-static struct mmu m;
+static struct guest_memory m;
 static struct virtqueue q;
 
 static void *at(uint64_t gpa)
@@ -112,8 +112,7 @@ int main(void)
 	if (posix_memalign((void **)&host_memory, 4096, MEMORY_AT + MEMORY))
 		return 1;
 	memset(host_memory, 0, MEMORY_AT + MEMORY);
-	m.memory = MPA(MEMORY_AT);
-	m.memory_bytes = MEMORY;
+	guest_memory_init(&m, MPA(MEMORY_AT), MEMORY, MPA(0), 0);
 	settings();
 	for (unsigned size = 1; size <= VIRTQUEUE_MAX; size *= 4)
 		honest(size);

@@ -38,6 +38,8 @@ int hvm_create_vcpu(struct vcpu *v)
 	if (!at.v || asid >= hvm_asids)
 		return -ENOMEM;
 	v->hvm = direct(at);
+	v->view = &v->hvm->view;
+	v->view->memory = &v->guest->memory;
 	v->hvm->asid = asid;
 	v->hvm->nested_root = v->guest->hvm->nested_root;
 	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);
@@ -69,9 +71,9 @@ void hvm_paging(struct vcpu *v)
 	uint64_t cr0 = hvm_vendor->get(v, HVM_CR0), cr4 = hvm_vendor->get(v, HVM_CR4);
 	uint64_t root = hvm_vendor->get(v, HVM_CR3);
 
-	v->mmu.paging = paging_of(cr0, GPA(root), cr4, v->hvm->efer);
+	v->view->paging = paging_of(cr0, GPA(root), cr4, v->hvm->efer);
 	if (root == HVM_IDENTITY_ROOT)
-		v->mmu.paging.mode = PAGING_OFF;
+		v->view->paging.mode = PAGING_OFF;
 }
 
 void hvm_gather(struct vcpu *v)
@@ -80,7 +82,7 @@ void hvm_gather(struct vcpu *v)
 
 	hvm_vendor->get_segment(v, HVM_GDTR, &gdt);
 	hvm_vendor->get_segment(v, HVM_IDTR, &idt);
-	v->mmu.paging.root = GPA(hvm_vendor->get(v, HVM_CR3));
+	v->view->paging.root = GPA(hvm_vendor->get(v, HVM_CR3));
 	v->legacy.cr0 = hvm_vendor->get(v, HVM_CR0);
 	v->page->cr2 = hvm_vendor->get(v, HVM_CR2);
 	v->legacy.cr4 = hvm_vendor->get(v, HVM_CR4);

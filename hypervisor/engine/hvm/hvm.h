@@ -80,6 +80,7 @@ struct hvm_guest {
 
 /* Of a vCPU: what svm.h and vmx.h add follows. */
 struct hvm_vcpu {
+	struct guest_view view;
 	mpa_t nested_root;  /* the guest's, or under PV its own */
 	uint64_t efer, pat; /* as the guest has set them */
 	uint32_t asid;	    /* svm: ASID; vmx: VPID */
@@ -119,7 +120,7 @@ void hvm_start(struct vcpu *v, gpa_t root);
 void hvm_load(struct vcpu *v); /* FPU and breakpoints, which are not in the control block */
 void hvm_unload(struct vcpu *v);
 
-/* Updates v->mmu from the guest's registers; call it before accessing guest-virtual memory. */
+/* Updates v->view from the guest's registers; call it before accessing guest-virtual memory. */
 void hvm_paging(struct vcpu *v);
 bool hvm_in_code64(const struct vcpu *v);
 unsigned hvm_code_bits(const struct vcpu *v);
@@ -193,7 +194,7 @@ bool hvm_write_efer(struct vcpu *v, uint64_t value);
 /* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */
 void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
 
-/* nested.c: nested page tables, built once. They map exactly what mmu_frame allows. */
+/* nested.c: nested page tables, built once. They map exactly what guest_frame says. */
 
 /* A root that maps all of the guest's memory and vCPU pages; v == 0: no memory for it. */
 mpa_t nested_create(struct guest *g);

@@ -9,17 +9,13 @@
 
 static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 {
-	struct mmu *m = v->mmu.mmu;
-	struct translation t;
-	unsigned error;
+	unsigned access = operand_access(v) | PF_FETCH;
+	struct guest_failure ignored;
 
-	v->hvm->code.bytes = NULL;
-	if (mmu_walk(m, &v->mmu.paging, GVA(at), operand_access(v) | PF_FETCH, &t, &error))
-		return;
 	v->hvm->code =
 		(struct code_page){ .page = at >> PAGE_SHIFT,
 				    .root = root,
-				    .bytes = mmu_memory(m, GPA(t.gpa.v & PAGE_MASK), PAGE_SIZE) };
+				    .bytes = guest_page(v->view, GVA(at), access, &ignored) };
 }
 
 unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)

@@ -7,9 +7,12 @@
 #include "kernel/memory.h"
 #include "lib/string.h"
 
-/* Maps a page at that level, allocating the tables above it. False: out of memory. */
-static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
+/* Maps a frame, with its rights, at that level, allocating the tables above it. False: out of
+ * memory. */
+static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t frame)
 {
+	const struct nested_format *f = &hvm_vendor->format;
+	uint64_t bits = frame_allows(frame, true) ? f->leaf : f->leaf & ~f->read_only;
 	uint64_t *table = direct(root);
 
 	for (int l = 4; l > level; l--) {
@@ -20,34 +23,30 @@ static bool map(struct guest *g, mpa_t root, gpa_t at, int level, uint64_t leaf)
 
 			if (!next.v)
 				return false;
-			*e = next.v | hvm_vendor->format.table;
+			*e = next.v | f->table;
 		}
 		table = direct(MPA(*e & PTE_ADDR));
 	}
-	table[pt_index(at.v, level)] = leaf;
+	table[pt_index(at.v, level)] = frame_mpa(frame).v | bits | (level > 1 ? f->large : 0);
 	return true;
 }
 
 bool nested_map(struct guest *g, mpa_t root, gpa_t at, mpa_t page, bool writable)
 {
-	const struct nested_format *f = &hvm_vendor->format;
-	uint64_t bits = writable ? f->leaf : f->leaf & ~f->read_only;
-
-	return page.v && map(g, root, at, 1, page.v | bits);
+	return page.v && map(g, root, at, 1, page.v | (writable ? FRAME_ALL : FRAME_READ));
 }
 
 mpa_t nested_create(struct guest *g)
 {
-	const struct nested_format *f = &hvm_vendor->format;
-	uint64_t memory = g->mmu.memory_bytes, end = memory + g->mmu.vcpu_pages_bytes;
+	uint64_t end = guest_memory_end(&g->memory);
 	mpa_t root = guest_take(g, PAGE_SIZE);
 	bool fits = root.v;
 
 	for (uint64_t at = 0; fits && at < end;) {
-		bool large = at % LARGE_SIZE == 0 && at + LARGE_SIZE <= memory;
-		uint64_t leaf = mmu_frame(&g->mmu, GPA(at)).v | f->leaf;
+		uint64_t large = at % LARGE_SIZE ? 0 : guest_frame(&g->memory, GPA(at), LARGE_SIZE);
+		uint64_t frame = large ? large : guest_frame(&g->memory, GPA(at), PAGE_SIZE);
 
-		fits = map(g, root, GPA(at), large ? 2 : 1, large ? leaf | f->large : leaf);
+		fits = !frame || map(g, root, GPA(at), large ? 2 : 1, frame);
 		at += large ? LARGE_SIZE : PAGE_SIZE;
 	}
 	return fits ? root : MPA(0);
@@ -77,12 +76,11 @@ static bool overlaps(mpa_t a, uint64_t bytes, mpa_t b, uint64_t b_bytes)
 /* The guest whose memory a page belongs to, or NULL. */
 static const struct guest *owner(mpa_t page)
 {
-	for (unsigned i = 0; i < guest_count; i++) {
-		const struct mmu *m = &guests[i].mmu;
+	for (unsigned i = 0; i < guest_count * REGIONS; i++) {
+		const struct region *r = &guests[i / REGIONS].memory.region[i % REGIONS];
 
-		if (overlaps(page, PAGE_SIZE, m->memory, m->memory_bytes) ||
-		    overlaps(page, PAGE_SIZE, m->vcpu_pages, m->vcpu_pages_bytes))
-			return &guests[i];
+		if (overlaps(page, PAGE_SIZE, r->at, r->bytes))
+			return &guests[i / REGIONS];
 	}
 	return NULL;
 }
@@ -93,10 +91,12 @@ static const char *check_leaf(const struct guest *g, uint64_t at, uint64_t e, in
 	bool writable = (e & f->read_only) == f->read_only;
 	mpa_t frame = MPA(e & PTE_ADDR);
 
-	if (at < g->mmu.memory_bytes + g->mmu.vcpu_pages_bytes) {
-		if (level == 2 && at + LARGE_SIZE > g->mmu.memory_bytes)
-			return "a leaf beyond the end of memory";
-		return frame.v == mmu_frame(&g->mmu, GPA(at)).v ? NULL : "a leaf elsewhere";
+	if (at < guest_memory_end(&g->memory)) {
+		uint64_t owned = guest_frame(&g->memory, GPA(at), pt_span(level));
+
+		if (frame.v != frame_mpa(owned).v)
+			return "a leaf elsewhere";
+		return frame_allows(owned, writable) ? NULL : "a writable leaf to read-only memory";
 	}
 	/* the gate area of a PV guest: pages made for it, the vCPU page, and read-only code */
 	if (g->board || at < HVM_GATE_GPA || level != 1)

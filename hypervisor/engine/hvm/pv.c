@@ -43,7 +43,7 @@ static bool create_identity(struct guest *g)
 {
 	uint64_t *root = table_page(g, HVM_IDENTITY_ROOT);
 	uint64_t *pdpt = table_page(g, HVM_IDENTITY_PDPT);
-	uint64_t end = g->mmu.memory_bytes + g->mmu.vcpu_pages_bytes;
+	uint64_t end = guest_memory_end(&g->memory);
 
 	if (!root || !pdpt)
 		return false;
@@ -114,7 +114,7 @@ int hvm_pv_create_vcpu(struct vcpu *v)
 	v->hvm->idt = new_page(g, root, gate_gpa(GATE_IDT), false);
 	v->pv_gdt = new_page(g, root, gate_gpa(GATE_GDT), false);
 	v->hvm->gate = new_page(g, root, gate_gpa(GATE_DATA), false);
-	bool mapped = nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), g->mmu.vcpu_pages, true);
+	bool mapped = nested_map(g, root, gate_gpa(GATE_VCPU_PAGE), direct_mpa(v->own_page), true);
 	return v->hvm->idt && v->pv_gdt && v->hvm->gate && mapped ? 0 : -ENOMEM;
 }
 
@@ -167,7 +167,7 @@ uint32_t hvm_exception_bitmap(const struct vcpu *v)
 void hvm_load_root(struct vcpu *v, gpa_t root, UNUSED bool flush)
 {
 	struct hvm_gate_data *d = v->hvm->gate;
-	uint64_t *table = mmu_memory(&v->guest->mmu, root, PAGE_SIZE);
+	uint64_t *table = guest_pointer(v->view->memory, root, PAGE_SIZE);
 
 	if (table) {
 		table[GATE_SLOT] = HVM_GATE_PDPT | TABLE;
@@ -217,16 +217,13 @@ int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
 	struct hvm_segment ldt = { 0 };
 	uint64_t end = at.v + 8 * entries;
-	struct translation t;
-	unsigned error;
+	struct guest_failure ignored;
 
 	if (end < at.v)
 		return -EFAULT;
 	/* each of its pages */
 	for (uint64_t va = at.v; va < end; va = (va & PAGE_MASK) + PAGE_SIZE)
-		if (!canonical(va) ||
-		    mmu_walk(v->mmu.mmu, &v->mmu.paging, GVA(va), 0, &t, &error) ||
-		    !mmu_frame(v->mmu.mmu, t.gpa).v)
+		if (!guest_page(v->view, GVA(va), 0, &ignored))
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };

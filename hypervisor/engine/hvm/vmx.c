@@ -303,7 +303,7 @@ static uint64_t get(const struct vcpu *v, enum hvm_register r)
 static void load_pdptes(struct vcpu *v)
 {
 	const uint64_t *table =
-		mmu_memory(&v->guest->mmu, GPA(vmread(VMCS_GUEST_CR3) & 0xffffffe0), 32);
+		guest_pointer(v->view->memory, GPA(vmread(VMCS_GUEST_CR3) & 0xffffffe0), 32);
 
 	if (!(vmread(VMCS_GUEST_CR0) & CR0_PG) || !(vmread(VMCS_GUEST_CR4) & CR4_PAE) ||
 	    (v->hvm->efer & EFER_LMA))

@@ -10,7 +10,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 
 	if (v->guest->board)
 		va.v = (uint32_t)va.v;
-	switch (mmu_fault(&v->mmu, va, &error)) {
+	switch (mmu_fault(&v->ring->view, va, &error)) {
 	case MMU_FILLED:
 		v->counts[COUNT_FILL]++;
 		if (v->regs->error & PF_USER) /* not for what the guest's handler touches */

@@ -43,11 +43,11 @@ static inline void fill_frame(const struct vcpu *v, uint64_t *at, int64_t error)
 static __attribute__((noinline)) bool push_in_parts(struct vcpu *v, uint64_t sp, int64_t error,
 						    unsigned bytes)
 {
-	struct mmu_failure f;
+	struct guest_failure f;
 	uint64_t frame[6];
 
 	fill_frame(v, frame, error);
-	if (!mmu_write(&v->mmu, GVA(sp), frame, bytes, 0, &f))
+	if (!guest_write(v->view, GVA(sp), frame, bytes, 0, &f))
 		return true;
 	guest_crash(v->guest, "no stack for an exception or event: address %lx", f.va.v);
 	return false;
@@ -60,7 +60,7 @@ static void pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 	unsigned bytes = error == NO_ERROR ? 40 : 48;
 
 	sp -= bytes;
-	uint64_t *to = mmu_kernel_stack(&v->mmu, GVA(sp), bytes);
+	uint64_t *to = mmu_kernel_stack(&v->ring->view, GVA(sp), bytes);
 	if (to)
 		fill_frame(v, to, error);
 	else if (!push_in_parts(v, sp, error, bytes))
@@ -78,7 +78,7 @@ static __attribute__((noinline)) bool take_frame(struct vcpu *v)
 	struct regs *r = v->regs;
 	uint64_t frame[5];
 
-	if (mmu_read(&v->mmu, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
+	if (guest_read(v->view, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
 		return false;
 	memcpy(&r->rip, frame, sizeof(frame)); /* the last five of struct regs, in their order */
 	return true;
@@ -131,7 +131,7 @@ static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
 	const struct legacy_state *l = &v->legacy;
 
 	if (vector * 8 + 7 > l->idt_limit ||
-	    mmu_read(&v->mmu, GVA((uint32_t)(l->idt_base + vector * 8)), g, sizeof(*g), 0, NULL))
+	    guest_read(v->view, GVA((uint32_t)(l->idt_base + vector * 8)), g, sizeof(*g), 0, NULL))
 		return false;
 	unsigned type = g->type & 0x1f;
 	return (g->type & 0x80) && (type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP);
@@ -142,7 +142,7 @@ static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
 	uint32_t tss[2] = { 0 }; /* ESP0, and SS0 in two bytes */
 
 	if (v->legacy.tr_limit < 9 ||
-	    mmu_read(&v->mmu, GVA((uint32_t)(v->legacy.tr_base + 4)), tss, 6, 0, NULL))
+	    guest_read(v->view, GVA((uint32_t)(v->legacy.tr_base + 4)), tss, 6, 0, NULL))
 		return false;
 	*esp = tss[0];
 	*ss = (uint16_t)tss[1];
@@ -173,7 +173,7 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 	}
 	esp -= 4 * n;
 	gva_t at = GVA((uint32_t)(esp + desc_base(ring_descriptor(v, ss))));
-	if (mmu_write(&v->mmu, at, frame, 4 * n, 0, NULL)) {
+	if (guest_write(v->view, at, frame, 4 * n, 0, NULL)) {
 		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
 		return false;
 	}

@@ -17,7 +17,7 @@
 /* Runs the guest until it traps: gate.S, ring_enter. */
 static void enter(struct cpu *cpu, struct vcpu *v)
 {
-	uint64_t cr3 = mmu_root(&v->mmu).v, *hv_rsp = &cpu->gate->hv_rsp;
+	uint64_t cr3 = mmu_root(&v->ring->view).v, *hv_rsp = &cpu->gate->hv_rsp;
 	struct regs *regs = v->regs;
 
 	__asm__ volatile("call ring_enter"
@@ -82,23 +82,23 @@ static void use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 
 static void flush_part(struct vcpu *v)
 {
-	if (!mmu_flush_part(&v->mmu, &v->ring->flush))
+	if (!mmu_flush_part(&v->ring->view, &v->ring->flush))
 		vcpu_request_from(v, REQUEST_WORK);
 }
 
 static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
 {
 	if (bytes <= PAGE_SIZE) {
-		mmu_flush(&v->mmu, va, bytes);
+		mmu_flush(&v->ring->view, va, bytes);
 	} else {
-		mmu_flush_begin(&v->mmu, &v->ring->flush, va, bytes);
+		mmu_flush_begin(&v->ring->view, &v->ring->flush, va, bytes);
 		flush_part(v);
 	}
 }
 
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 {
-	switch (mmu_load_root(&v->mmu, p)) {
+	switch (mmu_load_root(&v->ring->view, p)) {
 	case MMU_ROOT_EMPTY: break;
 	case MMU_ROOT_KEPT:
 		if (flush_user)
@@ -111,8 +111,8 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 /* The root of a vCPU that begins is loaded as deferred work, to bound the exit that starts it. */
 static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 {
-	mmu_unload(&v->mmu);
-	v->mmu.paging = p;
+	mmu_unload(&v->ring->view);
+	v->view->paging = p;
 	v->ring->flush_user = flush_user;
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
@@ -120,8 +120,8 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 /* Continues the vCPU's long work; the vCPU does not run before that is done. */
 static void work_part(struct vcpu *v)
 {
-	if (v->mmu.root == MMU_NO_ROOT)
-		ring_load_root(v, &v->mmu.paging, v->ring->flush_user);
+	if (v->ring->view.root == MMU_NO_ROOT)
+		ring_load_root(v, &v->view->paging, v->ring->flush_user);
 	else if (v->ring->ldt_load.entries)
 		v->regs->rax = (uint64_t)(int64_t)ring_ldt_part(v);
 	else
@@ -143,7 +143,7 @@ static void load_root(struct vcpu *v, gpa_t root, bool flush_user)
 
 static bool drop_root(struct vcpu *v, gpa_t root)
 {
-	return mmu_drop_root(v->mmu.mmu, root);
+	return mmu_drop_root(v->ring->view.mmu, root);
 }
 
 /* A gate in the IDT to the guest's ring-1 handler, without code of the hypervisor. It is a trap
@@ -220,14 +220,15 @@ static void start(struct vcpu *v, gpa_t root)
 /* Makes the store that unmasks trap, or no longer trap. */
 static void arm_window(struct vcpu *v, bool armed)
 {
-	struct mmu *m = &v->guest->mmu;
+	const struct patch_window *w = &v->guest->memory.window;
+	struct mmu_view *view = &v->ring->view;
 
 	v->page->irq_pending = armed;
-	if (!m->window_bytes || m->window_armed == armed)
+	if (view->window_armed == armed || !w->bytes)
 		return;
-	m->window_armed = armed;
-	if (v->mmu.root != MMU_NO_ROOT)
-		mmu_flush(&v->mmu, GVA(m->window + VENEER_WINDOW_UNMASK), PAGE_SIZE);
+	view->window_armed = armed;
+	if (view->root != MMU_NO_ROOT)
+		mmu_flush(view, GVA(w->first + VENEER_WINDOW_UNMASK), PAGE_SIZE);
 }
 
 static bool in_iret_window(const struct vcpu *v)
@@ -315,7 +316,7 @@ static void run(struct cpu *cpu, struct vcpu *v)
 		write_breakpoints(v->dr);
 		write_dr7(v->dr7);
 	}
-	if (v->mmu.mmu->quiesce) {
+	if (v->ring->view.mmu->quiesce) {
 		__atomic_store_n(&v->ring->in_guest, true, __ATOMIC_SEQ_CST);
 		enter(cpu, v);
 		__atomic_store_n(&v->ring->in_guest, false, __ATOMIC_RELEASE);
@@ -343,20 +344,21 @@ _Static_assert(MMU_POOL_MIN - MMU_POOL_MIN / MMU_LENT_SHARE >= VCPUS_MAX + MMU_P
  * guest, and the work of a flush of everything: a few million instructions with MMU_POOL_MAX. */
 static int create_guest(struct guest *g)
 {
-	unsigned pages = MIN(MMU_POOL_MIN + (g->mmu.memory_bytes >> 20), MMU_POOL_MAX);
+	unsigned pages = MIN(MMU_POOL_MIN + (ram_bytes(&g->memory) >> 20), MMU_POOL_MAX);
 	mpa_t pool = guest_take(g, pages * PAGE_SIZE);
-	mpa_t list = guest_take(g, pages * sizeof(struct shadow));
+	mpa_t own = guest_take(g, sizeof(struct mmu) + pages * sizeof(struct shadow));
 
-	if (!pool.v || !list.v)
+	if (!pool.v || !own.v)
 		return -ENOMEM;
-	mmu_init(&g->mmu, pool, pages, direct(list));
+	g->mmu = direct(own);
+	mmu_init(g->mmu, &g->memory, pool, pages, (struct shadow *)(g->mmu + 1));
 	return 0;
 }
 
 /* Waits until every other vCPU that walks this guest's shadows now has stopped once. */
 static void quiesce(struct mmu *m)
 {
-	struct guest *g = container_of(m, struct guest, mmu);
+	const struct guest *g = container_of(m->memory, const struct guest, memory);
 
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		struct vcpu *v = &g->vcpu[i];
@@ -381,28 +383,30 @@ static int create_vcpu(struct vcpu *v)
 	v->ring = direct(at);
 	v->pv_gdt = v->ring->gdt;
 	v->regs = (struct regs *)(v->ring->stacks + GATE_FRAME);
-	v->mmu.gate_pdpt = v->cpu->gate_pdpt.v;
+	v->view = &v->ring->view.guest;
+	v->ring->view.gate_pdpt = v->cpu->gate_pdpt.v;
+	v->ring->view.cpu = v->cpu->id;
 	if (v->cpu != g->vcpu->cpu)
-		g->mmu.quiesce = quiesce;
-	mmu_attach(&g->mmu, &v->mmu);
+		g->mmu->quiesce = quiesce;
+	mmu_attach(g->mmu, &v->ring->view);
 	return 0;
 }
 
-static void reset_guest(struct guest *g)
+static bool reset_part(struct guest *g, bool first)
 {
-	for (unsigned i = 0; i < g->vcpus; i++) {
+	for (unsigned i = 0; first && i < g->vcpus; i++) {
 		struct vcpu *v = &g->vcpu[i];
 
-		mmu_unload(&v->mmu);
+		mmu_unload(&v->ring->view);
 		v->ring->ldt_entries = 0; /* its pages go with the pool */
 		memset(v->ring->ldt, 0, sizeof(v->ring->ldt));
 	}
-	mmu_reset(&g->mmu);
+	return mmu_reset_part(g->mmu, first);
 }
 
 static bool check(struct guest *g, struct table_report *r)
 {
-	return mmu_check(&g->mmu, r);
+	return mmu_check(g->mmu, r);
 }
 
 const struct engine ring_engine = {
@@ -413,7 +417,7 @@ const struct engine ring_engine = {
 	.start_cpu = start_cpu,
 	.create_guest = create_guest,
 	.create_vcpu = create_vcpu,
-	.reset_guest = reset_guest,
+	.reset_part = reset_part,
 	.check = check,
 	.start = start,
 	.load = load,

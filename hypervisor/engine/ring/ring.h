@@ -5,6 +5,7 @@
 
 #include "arch/descriptor.h"
 #include "arch/speculation.h"
+#include "engine/ring/shadow/mmu.h"
 #include "guest/guest.h"
 
 /* Per-vCPU state of the engine. The gate area maps its first three pages while it is loaded:
@@ -25,6 +26,7 @@ struct ring_vcpu {
 	uint16_t ds, es, fs, gs;
 	uint64_t fs_base, gs_base, kernel_gs_base;
 
+	struct mmu_view view; /* v->view is in it */
 	/* under way, for REQUEST_WORK */
 	struct mmu_flush flush;
 	bool flush_user; /* when the root is loaded */

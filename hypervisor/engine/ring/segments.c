@@ -29,7 +29,7 @@ unsigned ring_gdt_load(struct vcpu *v)
 		unsigned in_page = (unsigned)(PAGE_SIZE - (at.v & ~PAGE_MASK)) / 8;
 
 		n = MIN(limit - i, MIN(MAX(in_page, 1u), DESCRIPTORS));
-		if (mmu_read(&v->mmu, at, d, 8 * n, 0, NULL))
+		if (guest_read(v->view, at, d, 8 * n, 0, NULL))
 			break;
 		if (i + n <= own->gdt_entries && are_same(d, &own->guest_gdt[i], n))
 			continue;
@@ -52,7 +52,7 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 
 	if (!at || (selector & 4) || at + 7 > l->gdt_limit)
 		return false;
-	return !mmu_read(&v->mmu, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
+	return !guest_read(v->view, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
 }
 
 /*
@@ -108,7 +108,7 @@ static int fill_ldt(struct vcpu *v, struct ldt_load *l)
 	if (!n)
 		return 0;
 	if (!*page)
-		*page = mmu_take_page(v->mmu.mmu, &again);
+		*page = mmu_take_page(v->ring->view.mmu, &again);
 	if (!*page)
 		return again ? -EAGAIN : -ENOMEM;
 	if (descriptors_read(v, l->at, l->done, n, *page + l->done % 512))
@@ -126,7 +126,7 @@ static void use_ldt(struct vcpu *v, unsigned entries)
 		ring_load_ldt(v); /* before pages are given back */
 	for (unsigned i = (own->ldt_entries + 511) / 512; i < GATE_LDT_PAGES; i++) {
 		if (own->ldt[i])
-			mmu_give_page(v->mmu.mmu, own->ldt[i]);
+			mmu_give_page(v->ring->view.mmu, own->ldt[i]);
 		own->ldt[i] = NULL;
 	}
 }

@@ -110,7 +110,7 @@ enum outcome emulate_clts(struct vcpu *v, UNUSED const struct insn *i)
 
 enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 {
-	mmu_flush(&v->mmu, operand_address(v, i), 1);
+	mmu_flush(&v->ring->view, operand_address(v, i), 1);
 	return DONE;
 }
 

@@ -163,7 +163,7 @@ void ring_skip_hlt(struct vcpu *v)
 	uint8_t code;
 	uint64_t at = (uint32_t)(v->regs->rip + ring_code_base(v));
 
-	if (!mmu_read(&v->mmu, GVA(at), &code, 1, PF_FETCH, NULL) && code == 0xf4 &&
+	if (!guest_read(v->view, GVA(at), &code, 1, PF_FETCH, NULL) && code == 0xf4 &&
 	    decode_here(v, &insn) && insn.op == INSN_HLT)
 		v->regs->rip = (uint32_t)(v->regs->rip + insn.length);
 }

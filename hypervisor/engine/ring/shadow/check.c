@@ -17,26 +17,31 @@ static bool broken(struct table_report *r, const char *what, unsigned page, unsi
 	return false;
 }
 
-static bool owns(const struct mmu *m, uint64_t frame, uint64_t bytes)
+/* The frame's rights, if [frame, frame + bytes) is the guest's; else 0. */
+static uint64_t owned(const struct guest_memory *m, uint64_t frame, uint64_t bytes)
 {
-	uint64_t window_pages =
-		m->window_bytes > VENEER_WINDOW_STUBS ? m->window_bytes - VENEER_WINDOW_STUBS : 0;
+	const struct patch_window *w = &m->window;
 
-	return (frame - m->memory.v < m->memory_bytes &&
-		bytes <= m->memory_bytes - (frame - m->memory.v)) ||
-	       frame - m->vcpu_pages.v < m->vcpu_pages_bytes ||
-	       frame - m->window_memory.v < window_pages;
+	for (unsigned i = 0; i < REGIONS; i++) {
+		const struct region *r = &m->region[i];
+		uint64_t at = frame - r->at.v;
+
+		if (at < r->bytes && bytes <= r->bytes - at)
+			return r->rights;
+	}
+	bool stub = w->bytes && frame - w->stubs.v < w->bytes - VENEER_WINDOW_STUBS;
+	return stub && bytes == PAGE_SIZE ? FRAME_READ : 0;
 }
 
 static const char *check_leaf(const struct mmu *m, uint64_t e, int level)
 {
-	bool stubs = (e & PTE_ADDR) - m->window_memory.v < m->window_bytes;
+	uint64_t rights = owned(m->memory, e & PTE_ADDR, pt_span(level));
 
 	if (level > 2 || (level == 1 && (e & PTE_PS)) || (e & PTE_G))
 		return "a leaf that cannot be";
-	if (!owns(m, e & PTE_ADDR, pt_span(level)))
+	if (!rights)
 		return "a leaf outside the guest's memory";
-	return stubs && (e & PTE_W) ? "a writable leaf to read-only memory" : NULL;
+	return frame_allows(rights, e & PTE_W) ? NULL : "a writable leaf to read-only memory";
 }
 
 /* The gate area that a root must have: that of a view which has it, or whose CPU it is for. */
@@ -90,7 +95,7 @@ static bool check_table(struct mmu *m, unsigned page, struct table_report *r)
 	if (s->kind == SHADOW_ANY || s->kind >= SHADOW_KINDS)
 		return broken(r, "a table of no kind", page, 0);
 	if (s->key &&
-	    ((s->key & KEY_LEVEL) != s->kind || (s->key & PTE_ADDR) > m->memory_bytes - PAGE_SIZE))
+	    ((s->key & KEY_LEVEL) != s->kind || (s->key & PTE_ADDR) >= ram_bytes(m->memory)))
 		return broken(r, "a key of another level, or of no memory", page, 0);
 	if (s->key && shadow_find(m, s->key) != page)
 		return broken(r, "two shadows of one table", page, 0);

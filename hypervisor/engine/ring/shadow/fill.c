@@ -87,7 +87,7 @@ static void fill_neighbours(struct mmu *m, unsigned page, unsigned index)
 		if (was && was != mark)
 			continue;
 		uint64_t leaf = shadow_leaf(m, e | PTE_A, 1);
-		to[i] = (e & PTE_A) || mmu_set_bits(&from[i], e, PTE_A) ? leaf : 0;
+		to[i] = (e & PTE_A) || guest_set_bits(&from[i], 8, e, PTE_A) ? leaf : 0;
 	}
 }
 
@@ -133,7 +133,6 @@ static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint6
 	struct mmu *m = view->mmu;
 	unsigned page, index = pt_index(va.v, level);
 
-	shadow_changed(m);
 	while ((page = path(view, va, level, t)) == MMU_NO_ROOT) {
 		m->budget -= PATH_COST;
 		if (m->budget > 0)
@@ -155,48 +154,50 @@ static enum mmu_result window_fault(struct mmu_view *view, gva_t va, unsigned er
 {
 	static const struct translation none;
 	struct mmu *m = view->mmu;
-	uint64_t page = (va.v & PAGE_MASK) - m->window;
+	uint64_t page = (va.v & PAGE_MASK) - m->memory->window.first;
 	bool stub = page >= VENEER_WINDOW_STUBS;
-	uint64_t leaf = stub ? (m->window_memory.v + page - VENEER_WINDOW_STUBS) | PTE_U
-			     : m->vcpu_pages.v | PTE_W | PTE_D | PTE_NX;
+	uint64_t leaf = guest_window_frame(m->memory, va) | (stub ? PTE_U : PTE_NX);
 
 	if (error & (stub ? PF_PRESENT | PF_WRITE : PF_USER | PF_FETCH | PF_PRESENT))
 		return MMU_WINDOW;
-	if (page == VENEER_WINDOW_UNMASK && m->window_armed)
+	if (page == VENEER_WINDOW_UNMASK && view->window_armed)
 		return error & PF_WRITE ? MMU_UNMASK : MMU_WINDOW;
-	return install(view, va, 1, leaf | PTE_P | PTE_A, &none);
+	return install(view, va, 1, leaf | PTE_A, &none);
 }
 
-/* A 2 MiB leaf is possible where the guest's page is that large and all of it is RAM. */
-static bool can_be_large(const struct mmu *m, gva_t va, const struct translation *t)
+/* What a 2 MiB leaf would map; 0: the guest's page is not that large, or its memory is not, or the
+ * patch window begins or ends there. */
+static uint64_t large_frame(const struct mmu *m, gva_t va, const struct translation *t)
 {
-	uint64_t va_start = ALIGN_DOWN(va.v, LARGE_SIZE), start = ALIGN_DOWN(t->gpa.v, LARGE_SIZE);
+	const struct patch_window *w = &m->memory->window;
+	uint64_t start = ALIGN_DOWN(va.v, LARGE_SIZE);
 
-	return t->size >= LARGE_SIZE && start + LARGE_SIZE <= m->memory_bytes &&
-	       !(m->memory.v & (LARGE_SIZE - 1)) &&
-	       !(m->window_bytes && va_start + LARGE_SIZE > m->window &&
-		 va_start < m->window + m->window_bytes);
+	if (t->size < LARGE_SIZE || (start + LARGE_SIZE > w->first && start < w->first + w->bytes))
+		return 0;
+	return guest_frame(m->memory, t->gpa, LARGE_SIZE);
 }
 
-/* The rights of a leaf: all of them in a private tree, its own entry's in a mirrored one. */
-static uint64_t leaf_rights(const struct mmu_view *view, const struct translation *t, int level,
-			    unsigned access)
+/* What maps a frame: with all rights of the walk in a private tree, its own entry's in a mirrored
+ * one. */
+static uint64_t leaf_for(const struct mmu_view *view, const struct translation *t, uint64_t frame,
+			 unsigned access)
 {
 	bool mirror = view->mmu->shadow[view->root].key;
-	uint64_t own = t->entry[level], leaf = PTE_P | PTE_A;
+	uint64_t own = t->entry[t->size >= LARGE_SIZE ? 2 : 1]; /* where the guest has its leaf */
+	uint64_t write = frame & FRAME_WRITE, leaf = (frame & ~FRAME_WRITE) | PTE_A;
 
 	if (mirror) {
 		leaf |= own & (PTE_U | PTE_NX);
-		return (own & PTE_W) && t->dirty ? leaf | PTE_W | PTE_D : leaf;
+		return (own & PTE_W) && t->dirty ? leaf | write : leaf;
 	}
 	if (t->user)
 		leaf |= PTE_U;
 	if (t->no_execute)
 		leaf |= PTE_NX;
 	if (t->writable && t->dirty)
-		leaf |= PTE_W | PTE_D;
+		leaf |= write;
 	else if ((access & PF_WRITE) && !t->writable) /* CR0.WP clear: for the kernel alone */
-		leaf = PTE_P | PTE_A | PTE_W | PTE_D | (leaf & PTE_NX);
+		leaf = (leaf & ~PTE_U) | write;
 	return leaf;
 }
 
@@ -250,9 +251,9 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 		return true;
 	}
 	uint64_t leaf = shadow_leaf(m, e | bits, 1);
-	if (!leaf)
+	if (!frame_allows(leaf, access & PF_WRITE))
 		return false;
-	if ((e & bits) != bits && !mmu_set_bits(from, e, bits))
+	if (!guest_set_bits(from, 8, e, bits))
 		return false;
 	/* Where a page was known to be missing and is written, the guest has made that one page;
 	 * else it may have made several, or all of them have been there. */
@@ -275,18 +276,16 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 
 	if (m->shadow[view->root].key && fault_in_last_table(view, va, access, &result, error))
 		return result;
-	if (m->window_bytes && shadow_in_window(m, va))
+	if (guest_in_window(m->memory, va))
 		return window_fault(view, va, *error);
-	if (mmu_walk(m, &view->paging, va, access, &t, error))
+	if (guest_walk(m->memory, &view->guest.paging, va, access, &t, error))
 		return MMU_GUEST_FAULT;
-	mpa_t frame = mmu_frame(m, t.gpa);
-	if (!frame.v)
+	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
+	if (!frame_allows(frame, access & PF_WRITE))
 		return MMU_NO_MEMORY;
-	int own = t.size >= LARGE_SIZE ? 2 : 1; /* where the guest has its leaf */
-	uint64_t rights = leaf_rights(view, &t, own, access);
-	if (can_be_large(m, va, &t))
-		return install(view, va, 2, ALIGN_DOWN(frame.v, LARGE_SIZE) | rights | PTE_PS, &t);
-	return install(view, va, 1, frame.v | rights, &t);
+	if (large)
+		return install(view, va, 2, leaf_for(view, &t, large | PTE_PS, access), &t);
+	return install(view, va, 1, leaf_for(view, &t, frame, access), &t);
 }
 
 enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)

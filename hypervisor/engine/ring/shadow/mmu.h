@@ -3,9 +3,9 @@
  * The shadow MMU of the ring engine.
  *
  * The tables the processor walks are the hypervisor's own, filled on demand from what the guest's
- * tables say, so no guest page is ever a page table. One module decides what may be mapped:
- * mmu_frame(). Invariant (shadow.h, mmu_check): each leaf maps a frame of the guest's partition,
- * its vCPU pages, or its patch window; slot 256 of every root is the gate area of that root's CPU.
+ * tables say, so no guest page is ever a page table. Invariant (shadow.h, mmu_check): each leaf
+ * maps what guest_frame() or, in the patch window, guest_window_frame() says; slot 256 of every
+ * root is the gate area of that root's CPU.
  *
  * A PV guest's tables are mirrored: each has one shadow, found by its guest-physical address and
  * level, with the guest's own rights at every level, shared by all that link to it: the kernel's
@@ -22,40 +22,10 @@
 #ifndef VENEER_MMU_H
 #define VENEER_MMU_H
 
-#include "arch/speculation.h"
 #include "guest/engine.h"
+#include "guest/walk.h"
 #include "kernel/spinlock.h"
 #include "lib/types.h"
-
-enum paging_mode {
-	PAGING_OFF, /* identity */
-	PAGING_32,  /* two levels of 4-byte entries, 4 KiB and 4 MiB pages */
-	PAGING_PAE, /* three levels */
-	PAGING_64,  /* four levels */
-};
-
-/* How one vCPU translates: the guest's registers. */
-struct paging {
-	enum paging_mode mode;
-	gpa_t root;	    /* CR3 */
-	bool write_protect; /* CR0.WP */
-	bool large_pages;   /* CR4.PSE, for PAGING_32 */
-	bool no_execute;    /* EFER.NXE */
-};
-
-static inline struct paging paging_of(uint64_t cr0, gpa_t cr3, uint64_t cr4, uint64_t efer)
-{
-	return (struct paging){
-		.mode = !(cr0 & CR0_PG)	  ? PAGING_OFF
-			: efer & EFER_LMA ? PAGING_64
-			: cr4 & CR4_PAE	  ? PAGING_PAE
-					  : PAGING_32,
-		.root = cr3,
-		.write_protect = cr0 & CR0_WP,
-		.large_pages = cr4 & CR4_PSE,
-		.no_execute = efer & EFER_NXE,
-	};
-}
 
 /* What a page of the pool is for: a table of level 1 to 4, or lent to somebody. See shadow.h. */
 enum shadow_kind {
@@ -92,23 +62,14 @@ struct shadow {
 #define MMU_BUCKETS    256
 
 struct mmu {
-	/* what the guest owns */
-	mpa_t memory;
-	uint64_t memory_bytes; /* gpa [0, memory_bytes) */
-	mpa_t vcpu_pages;
-	uint64_t vcpu_pages_bytes; /* gpa [memory_bytes, ...) */
-
-	/* the patch window of a rewritten guest, or bytes == 0 */
-	uint64_t window, window_bytes;
-	mpa_t window_memory; /* what follows the first two pages */
-	bool window_armed;   /* the page for unmasking is taken away */
+	const struct guest_memory *memory; /* of the guest */
 
 	/* the pool; lists end with 0, else index + 1 */
 	SPINLOCK(LOCK_SHADOW) lock; /* all that follows, the shadow pages, and the views' roots */
 	mpa_t pool;
 	unsigned pool_pages, lent;
-	struct shadow *shadow;
-	int budget; /* what whoever has the lock may still do before others get a turn */
+	struct shadow *shadow; /* of each page */
+	int budget;	       /* what whoever has the lock may still do before others get a turn */
 	/* from here to retired, 0 means that all is empty (clear_lists) */
 	unsigned pool_free;
 	uint16_t free[SHADOW_KINDS], dying;
@@ -128,21 +89,22 @@ struct mmu {
 	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
 	void (*quiesce)(struct mmu *m);
 
-	uint32_t changes; /* counts up when entries are taken away or changed; atomic */
+	uint32_t changes; /* counts up when the guest flushes or loads something; atomic */
 
 	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
 };
 
 /* One vCPU's view of its guest's memory. */
 struct mmu_view {
+	struct guest_view guest;
 	struct mmu *mmu;
 	struct mmu_view *next; /* of the same guest */
-	struct paging paging;
-	uint64_t gate_pdpt; /* for slot 256 */
-	unsigned cpu;	    /* whose that is */
-	unsigned root;	    /* index of the shadow page in use; MMU_NO_ROOT: none */
+	uint64_t gate_pdpt;    /* for slot 256 */
+	unsigned cpu;	       /* whose that is */
+	bool window_armed;     /* the patch window's page for unmasking is taken away */
+	unsigned root;	       /* index of the shadow page in use; MMU_NO_ROOT: none */
 
-	/* The page last written through mmu_direct, good while the shadows have not changed: the
+	/* The page last written through mmu_kernel_stack, good while changes is the same: the
 	 * kernel's stack, nearly always. */
 	uint64_t written_page;
 	char *written_at;
@@ -151,21 +113,13 @@ struct mmu_view {
 #define MMU_NO_ROOT (~0u)
 #define USER_LAST   0x00007fffffffffffull /* the last address of the user half */
 
-/* A guest translation, as mmu_walk finds it. */
-struct translation {
-	gpa_t gpa;
-	uint64_t size; /* of the guest's page: 4 KiB, 2 MiB, 4 MiB; PAGING_OFF says 2 MiB */
-	bool writable, user, no_execute, dirty;
-	uint64_t entry[5]; /* PAGING_64 alone: the entries passed, by level, 1 to 4 */
-};
-
 enum mmu_result {
 	MMU_FILLED,	 /* try the instruction again */
 	MMU_AGAIN,	 /* the same: nothing is filled yet, but a part of the work is done */
 	MMU_GUEST_FAULT, /* the guest's own page fault: send it on */
-	MMU_NO_MEMORY,	 /* the address translates to something outside the guest's memory */
-	MMU_UNMASK,	 /* a store to the armed page of the patch window */
-	MMU_WINDOW,	 /* any other access to the patch window that is not allowed */
+	MMU_NO_MEMORY, /* there is no memory behind the address, or it is written and must not be */
+	MMU_UNMASK,    /* a store to the armed page of the patch window */
+	MMU_WINDOW,    /* any other access to the patch window that is not allowed */
 };
 
 /* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
@@ -175,38 +129,16 @@ extern bool mmu_can_mark;
  * tables are looked for in the same place, and what that costs is charged. */
 extern uint64_t mmu_secret;
 
-/* pool is zeroed and holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. No view has a
- * root. */
-void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow);
+/* pool holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. mmu_reset_part follows. */
+void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsigned pool_pages,
+	      struct shadow *shadow);
 
-/* Back to that, with no view in use, in parts: until mmu_zero_part has returned true, no page may
- * be taken, and mmu_check finds nothing. */
-void mmu_reset(struct mmu *m);
-bool mmu_zero_part(struct mmu *m);
+/* Empties the pool, with no view in use, in parts: until it has returned true, no page may be
+ * taken, and mmu_check finds nothing. */
+bool mmu_reset_part(struct mmu *m, bool first);
 
 /* Makes view one of m's, for good. It has no root yet. */
 void mmu_attach(struct mmu *m, struct mmu_view *view);
-
-/* The frame behind a guest-physical page, or v == 0: the one place that decides. */
-static inline mpa_t mmu_frame(const struct mmu *m, gpa_t gpa)
-{
-	uint64_t at = gpa.v & PAGE_MASK;
-
-	if (at < m->memory_bytes)
-		return MPA(m->memory.v + index_nospec(at, m->memory_bytes));
-	at -= m->memory_bytes;
-	if (at < m->vcpu_pages_bytes)
-		return MPA(m->vcpu_pages.v + index_nospec(at, m->vcpu_pages_bytes));
-	return MPA(0);
-}
-
-/* Walks the guest's tables for an access (PF_WRITE, PF_USER, PF_FETCH), setting A and D as the
- * processor would. 0, or -EFAULT with the page fault's error code in *error. */
-int mmu_walk(const struct mmu *m, const struct paging *p, gva_t va, unsigned access,
-	     struct translation *t, unsigned *error);
-
-/* Sets bits in a table's entry if it is still old; else false. */
-bool mmu_set_bits(uint64_t *at, uint64_t old, uint64_t bits);
 
 /* Makes p the view's way of translating. */
 enum mmu_root {
@@ -215,7 +147,10 @@ enum mmu_root {
 	MMU_ROOT_AGAIN, /* a part of the work is done; until all is, the view has no root */
 };
 enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p);
-mpa_t mmu_root(const struct mmu_view *view);
+static inline mpa_t mmu_root(const struct mmu_view *view)
+{
+	return MPA(view->mmu->pool.v + view->root * PAGE_SIZE);
+}
 void mmu_unload(struct mmu_view *view); /* the view has no root until the next load */
 
 /* The guest will not load that root again before it is a new one. False: a part is done. */
@@ -244,22 +179,8 @@ void mmu_give_page(struct mmu *m, void *page);
 /* Handles a page fault with the processor's error code; *error is what the guest should see. */
 enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error);
 
-/* Copies between the hypervisor and guest-virtual memory with the rights of access (PF_USER or 0).
- * 0, or -EFAULT with the address and the error code of the page fault. */
-struct mmu_failure {
-	gva_t va;
-	unsigned error;
-};
-int mmu_read(struct mmu_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
-	     struct mmu_failure *f);
-int mmu_write(struct mmu_view *view, gva_t va, const void *from, uint64_t bytes, unsigned access,
-	      struct mmu_failure *f);
-
 /* Where the kernel may write bytes at va, if they lie in one page; else NULL. */
 void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);
-
-/* Guest-physical memory as a pointer, if [gpa, gpa + bytes) is the guest's RAM; else NULL. */
-void *mmu_memory(const struct mmu *m, gpa_t gpa, uint64_t bytes);
 
 /* Checks every page of the pool against the invariant in shadow.h, with the lock held throughout:
  * some ten instructions for each entry. False: *r says what is wrong, and where. */

@@ -45,32 +45,26 @@ static void add_free(struct mmu *m, unsigned first, unsigned count)
 		push_free(m, i);
 }
 
-void mmu_init(struct mmu *m, mpa_t pool, unsigned pool_pages, struct shadow *shadow)
+void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsigned pool_pages,
+	      struct shadow *shadow)
 {
+	m->memory = memory;
 	m->pool = pool;
 	m->pool_pages = pool_pages;
 	m->shadow = shadow;
-	m->lent = 0;
 	m->not_present = mmu_can_mark ? NOT_PRESENT : 0;
-	clear_lists(m);
-	add_free(m, 0, pool_pages);
-	m->zeroed = pool_pages;
-}
-
-void mmu_reset(struct mmu *m)
-{
-	shadow_lock(m);
-	m->lent = 0;
-	clear_lists(m);
-	m->zeroed = 0;
-	shadow_unlock(m);
 }
 
 #define PAGES_ZEROED 4 /* in a part */
 
-bool mmu_zero_part(struct mmu *m)
+bool mmu_reset_part(struct mmu *m, bool first)
 {
 	shadow_lock(m);
+	if (first) {
+		m->lent = 0;
+		clear_lists(m);
+		m->zeroed = 0;
+	}
 	unsigned n = MIN(m->pool_pages - m->zeroed, (unsigned)PAGES_ZEROED);
 
 	memset(shadow_table(m, m->zeroed), 0, n * PAGE_SIZE);
@@ -83,6 +77,7 @@ bool mmu_zero_part(struct mmu *m)
 
 void mmu_attach(struct mmu *m, struct mmu_view *view)
 {
+	view->guest.memory = m->memory;
 	view->mmu = m;
 	view->root = MMU_NO_ROOT;
 	view->next = m->views;
@@ -428,7 +423,6 @@ static void rebuild(struct mmu *m)
 
 void shadow_make_room(struct mmu *m)
 {
-	shadow_changed(m);
 	if (m->scanning)
 		scan_part(m);
 	else if (m->dying)

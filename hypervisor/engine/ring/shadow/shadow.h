@@ -5,7 +5,6 @@
  *	pool.c	pages of the pool: finding, taking, giving back
  *	sync.c	roots, and flushes: shadows say what the tables say now
  *	fill.c	page faults
- *	copy.c	reading and writing guest-virtual memory
  *	check.c	the invariant
  *
  * Pages are named by their index in the pool. A free page is all zero, which is why each keeps note
@@ -85,8 +84,8 @@
  * last entry is done, to the time when the flush began, and only by a flush that has been there
  * from the first entry on (mmu_flush.whole).
  *
- * What was read from the tables and is only used, as in copy.c, may be older by one exit: the vCPU
- * cannot have flushed meanwhile.
+ * What was read from the tables and is only used, as in guest/copy.c, may be older by one exit: the
+ *vCPU cannot have flushed meanwhile.
  */
 #ifndef VENEER_SHADOW_H
 #define VENEER_SHADOW_H
@@ -177,7 +176,7 @@ static inline void shadow_set(struct mmu *m, unsigned page, unsigned index, uint
 /* A guest's table; what is mirrored was found to be RAM when its shadow was made. */
 static inline uint64_t *guest_table(const struct mmu *m, uint64_t gpa)
 {
-	return direct(MPA(m->memory.v + gpa));
+	return direct(MPA(m->memory->region[REGION_RAM].at.v + gpa));
 }
 
 /* An entry of the guest's, which may change at any time: read once. */
@@ -190,23 +189,23 @@ static inline uint64_t guest_entry(const uint64_t *at)
 /* The leaf that a guest's entry allows without setting bits in it: 0 if a fault must see to it. */
 static inline uint64_t shadow_leaf(const struct mmu *m, uint64_t e, int level)
 {
-	uint64_t leaf = PTE_P | PTE_A | (e & (PTE_U | PTE_NX));
+	uint64_t leaf = PTE_A | (e & (PTE_U | PTE_NX)), frame;
 
 	if (!(e & PTE_P) && level == 1)
 		return m->not_present;
 	if ((e & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (e & PTE_RESERVED))
 		return 0;
-	if ((e & PTE_W) && (e & PTE_D))
-		leaf |= PTE_W | PTE_D;
 	if (level == 1) {
-		mpa_t frame = mmu_frame(m, GPA(e & PTE_ADDR));
-
-		return frame.v ? leaf | frame.v : 0;
+		frame = guest_frame(m->memory, GPA(e & PTE_ADDR), PAGE_SIZE);
+	} else {
+		if (e & PTE_ADDR & (LARGE_SIZE - 1) & ~0x1000ull)
+			return 0;
+		frame = guest_frame(m->memory, GPA(e & PTE_ADDR), LARGE_SIZE);
+		leaf |= PTE_PS;
 	}
-	uint64_t start = e & PTE_ADDR & ~(LARGE_SIZE - 1);
-	if ((e & PTE_ADDR & (LARGE_SIZE - 1) & ~0x1000ull) || start + LARGE_SIZE > m->memory_bytes)
-		return 0;
-	return leaf | PTE_PS | (m->memory.v + start);
+	if ((e & FRAME_WRITE) != FRAME_WRITE)
+		frame &= ~FRAME_WRITE;
+	return frame ? leaf | frame : 0;
 }
 
 static inline bool shadow_allows(uint64_t rights, unsigned access)
@@ -214,11 +213,6 @@ static inline bool shadow_allows(uint64_t rights, unsigned access)
 	return !((access & PF_WRITE) && !(rights & PTE_W)) &&
 	       !((access & PF_USER) && !(rights & PTE_U)) &&
 	       !((access & PF_FETCH) && (rights & PTE_NX));
-}
-
-static inline bool shadow_in_window(const struct mmu *m, gva_t va)
-{
-	return va.v - m->window < m->window_bytes;
 }
 
 /* What was remembered of translations no longer holds. */

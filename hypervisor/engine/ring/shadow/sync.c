@@ -206,6 +206,54 @@ static void release_root(struct mmu_view *view)
 	if (!m->shadow[view->root].key)
 		shadow_give_back(m, view->root);
 	view->root = MMU_NO_ROOT;
+	view->guest.lookup = NULL;
+}
+
+/* guest_view.lookup, while a mirrored root is loaded: what that says, like a TLB. */
+HOT_FRAME static uint64_t lookup(const struct guest_view *guest, gva_t va, unsigned access)
+{
+	const struct mmu_view *view = container_of(guest, const struct mmu_view, guest);
+	uint64_t all = ~0ull, any = 0, frame = 0;
+	struct mmu *m = view->mmu;
+	unsigned page = view->root;
+
+	shadow_lock(m);
+#pragma GCC unroll 4
+	for (int level = 4; level > 0; level--) {
+		uint64_t e = shadow_table(m, page)[pt_index(va.v, level)];
+
+		if (!(e & PTE_P) || e == NOT_PRESENT)
+			break;
+		all &= e;
+		any |= e;
+		if (!shadow_is_table(e, level)) {
+			frame = e + (va.v & (pt_span(level) - 1) & PAGE_MASK);
+			break;
+		}
+		page = shadow_linked(m, e);
+	}
+	shadow_unlock(m);
+	return shadow_allows((all & (PTE_W | PTE_U)) | (any & PTE_NX), access) ? frame : 0;
+}
+
+HOT_FRAME void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes)
+{
+	uint32_t changes = __atomic_load_n(&view->mmu->changes, __ATOMIC_ACQUIRE);
+	uint64_t in_page = va.v & ~PAGE_MASK;
+	struct guest_failure ignored;
+
+	if (in_page + bytes > PAGE_SIZE)
+		return NULL;
+	if (view->written_page != va.v - in_page || view->written_changes != changes) {
+		char *at = guest_page(&view->guest, va, PF_WRITE, &ignored);
+
+		if (!at)
+			return NULL;
+		view->written_at = at;
+		view->written_page = va.v - in_page;
+		view->written_changes = changes;
+	}
+	return view->written_at + in_page;
 }
 
 static enum mmu_root use_root(struct mmu_view *view, uint64_t key)
@@ -224,6 +272,7 @@ static enum mmu_root use_root(struct mmu_view *view, uint64_t key)
 	}
 	m->shadow[page].time = ++m->clock;
 	view->root = page;
+	view->guest.lookup = key ? lookup : NULL;
 	return kept ? MMU_ROOT_KEPT : MMU_ROOT_EMPTY;
 }
 
@@ -234,7 +283,7 @@ enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p)
 
 	shadow_lock(m);
 	shadow_changed(m);
-	view->paging = *p;
+	view->guest.paging = *p;
 	release_root(view);
 	enum mmu_root r = use_root(view, mirrored ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
 	shadow_unlock(m);
@@ -246,11 +295,6 @@ void mmu_unload(struct mmu_view *view)
 	shadow_lock(view->mmu);
 	release_root(view);
 	shadow_unlock(view->mmu);
-}
-
-mpa_t mmu_root(const struct mmu_view *view)
-{
-	return MPA(shadow_link(view->mmu, view->root));
 }
 
 bool mmu_drop_root(struct mmu *m, gpa_t root)

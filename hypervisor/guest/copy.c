@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reading and writing guest-virtual memory with the guest's rights. */
+#include "guest/walk.h"
+
+#include "arch/layout.h"
+#include "kernel/gate.h"
+#include "lib/string.h"
+
+/* By the patch window's rules, what the engine knows, or the guest's tables. */
+HOT_FRAME static inline __attribute__((always_inline)) char *
+find(const struct guest_view *view, gva_t va, unsigned access, struct guest_failure *f)
+{
+	const struct guest_memory *m = view->memory;
+	struct translation t;
+	uint64_t frame;
+
+	f->va = va;
+	f->error = access;
+	if (guest_in_window(m, va)) {
+		frame = access & (PF_WRITE | PF_USER) ? 0 : guest_window_frame(m, va);
+	} else if (!canonical(va.v) || pt_index(va.v, 4) == GATE_SLOT) {
+		return NULL;
+	} else if (!view->lookup || !(frame = view->lookup(view, va, access))) {
+		if (guest_walk(m, &view->paging, va, access, &t, &f->error))
+			return NULL;
+		frame = guest_frame(m, t.gpa, PAGE_SIZE);
+	}
+	return frame_allows(frame, access & PF_WRITE) ? direct(frame_mpa(frame)) : NULL;
+}
+
+HOT_FRAME void *guest_page(const struct guest_view *view, gva_t va, unsigned access,
+			   struct guest_failure *f)
+{
+	return find(view, va, access, f);
+}
+
+HOT_FRAME static int copy(const struct guest_view *view, gva_t va, char *buffer, uint64_t bytes,
+			  unsigned access, struct guest_failure *f)
+{
+	struct guest_failure ignored;
+
+	while (bytes) {
+		uint64_t in_page = va.v & ~PAGE_MASK, n = MIN(bytes, PAGE_SIZE - in_page);
+		char *page = find(view, va, access, f ? f : &ignored);
+
+		if (!page)
+			return -EFAULT;
+		if (access & PF_WRITE)
+			memcpy(page + in_page, buffer, n);
+		else
+			memcpy(buffer, page + in_page, n);
+		va.v += n;
+		if (view->paging.mode != PAGING_64)
+			va.v &= 0xffffffff;
+		buffer += n;
+		bytes -= n;
+	}
+	return 0;
+}
+
+int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
+	       struct guest_failure *f)
+{
+	return copy(view, va, to, bytes, access & (PF_USER | PF_FETCH), f);
+}
+
+int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
+		unsigned access, struct guest_failure *f)
+{
+	return copy(view, va, (char *)from, bytes, (access & PF_USER) | PF_WRITE, f);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Walking the guest's page tables: Intel SDM 3A, sections 4.3 to 4.7. Each entry is read once. */
+#include "guest/walk.h"
+
+#include "kernel/spinlock.h"
+
+/* What differs between the formats, and for the entries of one level. Bits that must be 0 are so
+ * for the frame number's sake or the format's. No 1 GiB pages are offered. */
+struct level {
+	unsigned shift; /* of the address bits that index it */
+	unsigned last;	/* index */
+	uint64_t reserved;
+};
+
+static const struct format {
+	unsigned entry_bytes, levels;
+	uint64_t reserved; /* at every level */
+	struct level level[4];
+} formats[] = {
+	[PAGING_32] = { 4, 2, 0, { { 22, 1023, 0 }, { 12, 1023, 0 } } },
+	/* in QEMU (7.2 at least) a walk of nested paging sets bit 5 of the first level */
+	[PAGING_PAE] = { 8,
+			 3,
+			 PTE_RESERVED | 0x7ff0000000000000ull,
+			 { { 30, 3, 0x80000000000001c6ull }, { 21, 511, 0 }, { 12, 511, 0 } } },
+	[PAGING_64] = { 8,
+			4,
+			PTE_RESERVED,
+			{ { 39, 511, PTE_PS },
+			  { 30, 511, PTE_PS },
+			  { 21, 511, 0 },
+			  { 12, 511, 0 } } },
+};
+
+#ifdef VENEER_HOST
+__attribute__((weak)) void mmu_interleave(void)
+{
+}
+#endif
+
+static uint64_t read_entry(const void *at, unsigned bytes)
+{
+	mmu_interleave();
+	return bytes == 4 ? *(volatile const uint32_t *)at : *(volatile const uint64_t *)at;
+}
+
+bool guest_set_bits(void *at, unsigned bytes, uint64_t old, uint64_t bits)
+{
+	uint32_t old32 = (uint32_t)old;
+
+	if ((old & bits) == bits)
+		return true;
+	if (bytes == 4)
+		return __atomic_compare_exchange_n((uint32_t *)at, &old32, old32 | (uint32_t)bits,
+						   false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((uint64_t *)at, &old, old | bits, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static int refuse(unsigned *error, unsigned access, unsigned why)
+{
+	*error = access | why;
+	return -EFAULT;
+}
+
+static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
+		struct translation *t, unsigned *error)
+{
+	if (p->mode == PAGING_OFF) {
+		t->gpa = GPA(va.v);
+		t->size = LARGE_SIZE;
+		t->writable = t->user = t->dirty = true;
+		t->no_execute = false;
+		return 0;
+	}
+
+	const struct format *f = &formats[p->mode];
+	uint64_t table = p->root.v & (p->mode == PAGING_PAE ? 0xffffffe0ull : PTE_ADDR);
+	uint64_t reserved = f->reserved | (p->mode == PAGING_32 || p->no_execute ? 0 : PTE_NX);
+	uint64_t e = 0, all = ~0ull, any = 0;
+	void *at = NULL;
+	for (unsigned i = 0; i < f->levels; i++) {
+		const struct level *l = &f->level[i];
+		bool pdpte = p->mode == PAGING_PAE && l->shift == 30; /* has no rights */
+		uint64_t index = (va.v >> l->shift) & l->last;
+		uint64_t span = 1ull << l->shift, must_not = reserved | l->reserved;
+
+		at = guest_pointer(m, GPA(table + index * f->entry_bytes), f->entry_bytes);
+		e = at ? read_entry(at, f->entry_bytes) : 0;
+		if (!(e & PTE_P))
+			return refuse(error, access, 0);
+		if (p->mode == PAGING_64)
+			t->entry[4 - i] = e;
+		bool large =
+			(e & PTE_PS) && l->shift != 12 && (p->mode != PAGING_32 || p->large_pages);
+		if (e & (large ? must_not | ((span - 1) & ~0x1fffull) : must_not))
+			return refuse(error, access, PF_PRESENT | PF_RESERVED);
+		all &= pdpte ? ~0ull : e;
+		any |= pdpte ? 0 : e;
+		if (large || l->shift == 12) {
+			t->size = span;
+			t->gpa = GPA((e & PTE_ADDR & ~(span - 1)) | (va.v & (span - 1)));
+			break;
+		}
+		if (!pdpte && !guest_set_bits(at, f->entry_bytes, e, PTE_A))
+			return -EAGAIN;
+		table = e & PTE_ADDR;
+	}
+
+	t->writable = all & PTE_W;
+	t->user = all & PTE_U;
+	t->no_execute = any & PTE_NX;
+	bool user = access & PF_USER;
+	if ((user && !t->user) || ((access & PF_FETCH) && t->no_execute) ||
+	    ((access & PF_WRITE) && !t->writable && (user || p->write_protect)))
+		return refuse(error, access, PF_PRESENT);
+	if (!guest_set_bits(at, f->entry_bytes, e, access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
+		return -EAGAIN;
+	t->dirty = (e & PTE_D) || (access & PF_WRITE);
+	return 0;
+}
+
+#define WALKS 8 /* then the guest, which does nothing but change the tables, gets a fault */
+
+int guest_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
+	       struct translation *t, unsigned *error)
+{
+	for (unsigned i = 0; i < WALKS; i++) {
+		int r = walk(m, p, va, access, t, error);
+
+		if (r != -EAGAIN)
+			return r;
+	}
+	return refuse(error, access, 0);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MACHINE_ADDRESS_H
+#define MACHINE_ADDRESS_H
+
+#include "arch/layout.h"
+#include "arch/paging.h"
+
+char *host_memory;
+
+/* Where in the machine any_memory or any_file has put something: processors have no more bits. */
+static inline mpa_t machine_address(const void *at)
+{
+	mpa_t address = MPA((uint64_t)at - (uint64_t)host_memory);
+
+	assume(!(address.v & ~PTE_ADDR));
+	return address;
+}
+
+#endif
