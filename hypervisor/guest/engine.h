@@ -10,7 +10,6 @@
 #define VENEER_ENGINE_H
 
 #include "lib/types.h"
-#include "load/config.h"
 
 struct veneer_vcpu_page;
 

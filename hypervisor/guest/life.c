@@ -10,7 +10,6 @@
 #include "guest/load.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
-#include "kernel/memory.h"
 #include "lib/string.h"
 
 static void set_phase(struct guest *g, enum guest_phase phase)

@@ -5,7 +5,6 @@
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
-#include "kernel/memory.h"
 #include "lib/string.h"
 
 #define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */

@@ -5,7 +5,6 @@
 #include "engine/hvm/gate.h"
 #include "guest/fpu.h"
 #include "kernel/cpu.h"
-#include "kernel/memory.h"
 
 int hvm_create_guest(struct guest *g)
 {

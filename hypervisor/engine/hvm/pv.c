@@ -13,7 +13,6 @@
 #include "guest/descriptor.h"
 #include "guest/port_io.h"
 #include "kernel/cpu.h"
-#include "kernel/memory.h"
 #include "lib/string.h"
 
 #define TABLE (PTE_P | PTE_W | PTE_A)

@@ -93,7 +93,6 @@
 #include "arch/cpu.h"
 #include "arch/paging.h"
 #include "engine/ring/shadow/mmu.h"
-#include "kernel/memory.h"
 
 #define RIGHTS (PTE_W | PTE_U | PTE_NX)
 
