@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Horizontal bars as an embedded SVG, on a logarithmic scale if values are far apart. The page's
  * style sheet sets the colours. */
-#ifndef BENCH_CHART_H
-#define BENCH_CHART_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,5 +20,3 @@ extern const char chart_style[];
 
 /* Bars start at base: 1 for counts and ratios. Returns 0, or -1 if gnuplot is missing or failed. */
 int chart_write(FILE *page, const struct bar *bars, unsigned n, double base, const char *unit);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Two results.json side by side. */
-#ifndef BENCH_COMPARE_H
-#define BENCH_COMPARE_H
+#pragma once
 
 #define RESULTS_VERSION 1 /* of the format of results.json */
 
@@ -12,5 +11,3 @@ int compare_check(const char *path);
  * more than `percent` (and by more than two instructions, or 0.2 exits); -1 with a line on stderr
  * when a file cannot be read. */
 int compare_results(const char *old_path, const char *new_path, double percent);
-
-#endif

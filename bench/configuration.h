@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Runs one configuration of a comparison, from the start of its machine to the end. */
-#ifndef BENCH_WAY_H
-#define BENCH_WAY_H
+#pragma once
 
 #include "results.h"
 
@@ -38,5 +37,3 @@ void rtos_init(struct results *r);
 void linux_init(struct results *r);
 
 #define GUEST_MEMORY_MIB 512 /* of Linux */
-
-#endif

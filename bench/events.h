@@ -6,8 +6,7 @@
  *
  *	events guest.iret=1000 gate.iret=2000 ...
  */
-#ifndef BENCH_EVENTS_H
-#define BENCH_EVENTS_H
+#pragma once
 
 #define EVENT_KINDS(X) \
 	X(iret)        \
@@ -32,6 +31,4 @@ enum event_side { SIDE_GUEST, SIDE_GATE, SIDE_HYPERVISOR, SIDES };
 #define MARK_TEXT_(m) #m
 #define MARK_TEXT(m)  MARK_TEXT_(m)
 #define MARK(m)	      __asm__ volatile(".byte 0x0f, 0x1f, 0x80; .long " MARK_TEXT(m)::: "memory")
-#endif
-
 #endif

@@ -4,8 +4,7 @@
  * each configuration, and the log of the first serial port while they run. linux_rows is NULL
  * without Linux.
  */
-#ifndef BENCH_METAL_H
-#define BENCH_METAL_H
+#pragma once
 
 #include "results.h"
 
@@ -19,5 +18,3 @@ int metal_check(const char *path);
 /* If a configuration was booted twice, the last run counts; an incomplete run is ignored, with a
  * line on stderr. Returns 0, or -1 with a line if the log has no measurement. */
 int metal_log(struct results *rtos, struct results *linux_rows, const char *path);
-
-#endif

@@ -3,8 +3,7 @@
  * The model: event counts of an emulator times published cycle costs. It is not a prediction: it
  * excludes caches, TLB misses, and instruction costs other than one cycle.
  */
-#ifndef BENCH_MODEL_H
-#define BENCH_MODEL_H
+#pragma once
 
 #include "results.h"
 
@@ -40,5 +39,3 @@ bool model_counts(const struct results *r, const struct row *row, unsigned confi
 /* Cycles for one operation, or negative. */
 double model_cycles(const struct processor *p, const struct results *r, const struct row *row,
 		    unsigned config);
-
-#endif

@@ -3,8 +3,7 @@
  * The results of a comparison: its configurations, and for each operation its cost and events.
  * Filled from consoles and events files; read by table.c, json.c, model.c and html.c.
  */
-#ifndef BENCH_RESULTS_H
-#define BENCH_RESULTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -107,5 +106,3 @@ double tlb_flushes_of(const struct results *r, const struct row *row, unsigned c
 void command_line(const char *command, char *out, size_t size);
 /* Lines of C and assembly in the hypervisor; -1 if the source is not available. */
 long count_lines(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Output on the terminal, and results.json. */
-#ifndef BENCH_TABLE_H
-#define BENCH_TABLE_H
+#pragma once
 
 #include "results.h"
 
@@ -11,5 +10,3 @@ void linux_table(const struct results *r);
 
 /* linux_rows may be NULL. 0, or -1 with a line on stderr. */
 int results_json(const struct results *rtos, const struct results *linux_rows, const char *path);
-
-#endif

@@ -7,8 +7,7 @@
  *                          any other value; not at all for null, false, "" or a missing value
  *   {{.}}                  the entry itself
  */
-#ifndef BENCH_TEMPLATE_H
-#define BENCH_TEMPLATE_H
+#pragma once
 
 #include <jansson.h>
 #include <stdio.h>
@@ -18,5 +17,3 @@ char *template_read(const char *path);
 
 /* Returns NULL, or the reason why the template is invalid. */
 const char *template_write(FILE *to, const char *text, const json_t *data);
-
-#endif

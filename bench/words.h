@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Texts of the report: descriptions of operations, and a summary generated from the data. */
-#ifndef BENCH_WORDS_H
-#define BENCH_WORDS_H
+#pragma once
 
 #include <jansson.h>
 
@@ -16,5 +15,3 @@ const char *words_of_op(const char *guest, const char *op);
 void words_instructions(json_t *to, const struct results *rtos, const struct results *linux_rows);
 void words_cycles(json_t *to, const struct results *rtos, const struct results *linux_rows,
 		  const struct costs *costs);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Converts Zydis's decoding: which instructions are sensitive, and what the hypervisor needs to
  * know about them. */
-#ifndef REWRITER_CLASSIFY_H
-#define REWRITER_CLASSIFY_H
+#pragma once
 
 #include <Zydis/Zydis.h>
 
@@ -27,5 +26,3 @@ bool decode(const uint8_t *code, size_t bytes, struct decoded *d);
 /* Fills insn (op INSN_OTHER if it is not sensitive). */
 enum behaviour classify(const struct decoded *d, struct insn *insn);
 const char *op_name(unsigned op);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An ELF32 i386 executable, read with libelf: its code ranges, symbols and bytes by address. */
-#ifndef REWRITER_IMAGE_H
-#define REWRITER_IMAGE_H
+#pragma once
 
 #include <elf.h>
 #include <stdbool.h>
@@ -40,5 +39,3 @@ void image_free(struct image *im);
 /* The bytes of the file at an address, or NULL; *left is how many there are. */
 uint8_t *image_at(const struct image *im, uint32_t address, uint32_t *left);
 bool image_is_code(const struct image *im, uint32_t address);
-
-#endif

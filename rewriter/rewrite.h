@@ -8,8 +8,7 @@
  *            tells the hypervisor what stood there
  *   native   harmless in ring 1
  */
-#ifndef REWRITER_REWRITE_H
-#define REWRITER_REWRITE_H
+#pragma once
 
 #include <jansson.h>
 
@@ -71,5 +70,3 @@ json_t *report_address(uint32_t address);
 void report_summary(const struct rewrite *r);
 void report_warning(const struct rewrite *r); /* if most code was not reached */
 extern const char *const treatment_names[TREATMENTS], *const tactic_names[TACTICS];
-
-#endif

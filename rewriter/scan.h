@@ -6,8 +6,7 @@
  * the executable ranges, and referenced addresses that are not aligned as compilers align
  * functions, are left alone: data is never patched on a guess.
  */
-#ifndef REWRITER_SCAN_H
-#define REWRITER_SCAN_H
+#pragma once
 
 #include "classify.h"
 #include "image.h"
@@ -45,5 +44,3 @@ bool decode_at(const struct image *im, uint32_t address, struct decoded *d);
 bool branch_target(const struct decoded *d, uint32_t address, uint32_t *target);
 /* Execution does not continue after it: jmp, ret, iret, ud2. */
 bool ends_block(const struct decoded *d);
-
-#endif

@@ -6,8 +6,7 @@
  * A device's lock is held in all that a kind or a transport does with it. Interrupts are sent after
  * unlocking.
  */
-#ifndef VENEER_VIRTIO_DEVICE_H
-#define VENEER_VIRTIO_DEVICE_H
+#pragma once
 
 #include "arch/speculation.h"
 #include "kernel/spinlock.h"
@@ -114,5 +113,3 @@ unsigned virtio_kick(struct virtio_device *d, unsigned parts);
 
 extern const struct virtio_kind virtio_console;		  /* console.c */
 extern const struct virtio_transport virtio_by_hypercall; /* hypercall.c */
-
-#endif

@@ -11,8 +11,7 @@
  * the guest may be loaded again, and the memory is then somebody else's in that guest: the buffer
  * is void (virtqueue_holds), must not be touched, and is not returned. All with the device's lock.
  */
-#ifndef VENEER_VIRTQUEUE_H
-#define VENEER_VIRTQUEUE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -70,5 +69,3 @@ static inline bool virtqueue_holds(const struct virtqueue *q, const struct virtq
 /* Returns the buffer as used, with the bytes written; does nothing if it is void. True: the driver
  * wants an interrupt. Devices call virtio_use, which sends it. */
 bool virtqueue_use(struct virtqueue *q, struct virtqueue_chain *chain, uint32_t written);
-
-#endif

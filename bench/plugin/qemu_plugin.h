@@ -3,8 +3,7 @@
  * The part of QEMU's plugin interface that is used here (QEMU 7.2, docs/devel/tcg-plugins.rst,
  * plugin API version 1). Debian has no header for it.
  */
-#ifndef BENCH_QEMU_PLUGIN_H
-#define BENCH_QEMU_PLUGIN_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -41,5 +40,3 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 #define GATE_END  0xffff808000000000
 #define IMAGE	  0xffffffff80000000
 #define IMAGE_END 0xffffffff81000000 /* a Linux kernel begins here */
-
-#endif

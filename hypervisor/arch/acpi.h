@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The ACPI tables that list processors and interrupt controllers (ACPI 6.4, 5.2). */
-#ifndef VENEER_ACPI_H
-#define VENEER_ACPI_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -48,5 +47,3 @@ struct acpi_info {
  * PC's usual addresses. Pointers beyond `reach` are not followed, and inconsistent tables are
  * ignored. */
 void acpi_read(struct acpi_info *p, mpa_t rsdp, uint64_t reach, uint32_t boot_apic_id);
-
-#endif

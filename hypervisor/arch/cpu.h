@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Control registers, MSRs, flags, vectors (Intel SDM 3A and 4; AMD APM 2), and their instructions.
  */
-#ifndef VENEER_X86_CPU_H
-#define VENEER_X86_CPU_H
+#pragma once
 
 #ifdef __ASSEMBLER__ /* where C's suffix is an error */
 #define BIT(n) (1 << (n))
@@ -282,5 +281,4 @@ static inline bool canonical(uint64_t va)
 {
 	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
-#endif
 #endif

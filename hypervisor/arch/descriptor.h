@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Segment and gate descriptors, Intel SDM 3A sections 3.4.5, 5.8.3, 6.14 and 7.7. */
-#ifndef VENEER_X86_DESCRIPTOR_H
-#define VENEER_X86_DESCRIPTOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,5 +112,3 @@ struct tss64 {
 	uint16_t io_bitmap;
 } __attribute__((packed));
 _Static_assert(sizeof(struct tss64) == 104, "TSS");
-
-#endif

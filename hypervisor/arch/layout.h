@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The hypervisor's own address space. */
-#ifndef VENEER_LAYOUT_H
-#define VENEER_LAYOUT_H
+#pragma once
 
 #define DIRECT_MAP_SLOT 257
 #define DIRECT_MAP	0xffff808000000000 /* all machine memory, root slots 257 to 259 */
@@ -36,6 +35,4 @@ static inline mpa_t direct_mpa(const void *p)
 {
 	return MPA((uint64_t)p - DIRECT_BASE);
 }
-#endif
-
 #endif

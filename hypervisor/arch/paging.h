@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Page-table entries, Intel SDM 3A chapter 4; the low 12 bits are the same in every format. */
-#ifndef VENEER_X86_PAGING_H
-#define VENEER_X86_PAGING_H
+#pragma once
 
 #include <stdint.h>
 
@@ -31,5 +30,3 @@ static inline uint64_t pt_span(int level)
 {
 	return 1ull << (12 + 9 * (level - 1));
 }
-
-#endif

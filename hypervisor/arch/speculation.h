@@ -8,8 +8,7 @@
  * applies the measure, executes the original instructions and jumps back behind them. If two
  * measures share a site, the one listed last wins, and its code continues into the other's.
  */
-#ifndef VENEER_X86_SPECULATION_H
-#define VENEER_X86_SPECULATION_H
+#pragma once
 
 /* enum mitigation of load/config.h, those that have sites */
 #define MITIGATE_RSB	   1
@@ -83,5 +82,4 @@ static inline uint64_t index_nospec(uint64_t index, uint64_t size)
 	__asm__ volatile("cmpq %2, %1; sbbq %0, %0" : "=r"(mask) : "r"(index), "re"(size) : "cc");
 	return index & mask;
 }
-#endif
 #endif

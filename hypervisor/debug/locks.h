@@ -2,8 +2,7 @@
 /* The order of all locks (kernel/spinlock.h). A build with DEBUG_LOCKS checks it: the hypervisor
  * panics, and names both locks, if one is taken out of order or twice, or is held at the entry to
  * a guest. */
-#ifndef VENEER_LOCKS_H
-#define VENEER_LOCKS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -36,6 +35,4 @@ unsigned locks_cpu(void); /* this CPU's number; valid from its first instruction
 #define locks_tried(lock, class, taken) (taken)
 #define locks_give(lock)		((void)0)
 #define locks_none_held()		((void)0)
-#endif
-
 #endif

@@ -7,8 +7,7 @@
  * Unless noted otherwise, functions that take a vCPU are called on its own CPU, and those that take
  * a guest on the CPU of its vCPU 0. Widths are in bytes. Without a device, reads return all ones.
  */
-#ifndef VENEER_BOARD_H
-#define VENEER_BOARD_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -40,5 +39,3 @@ struct board {
 };
 
 extern const struct board pc_board;
-
-#endif

@@ -3,8 +3,7 @@
  * Console output of a guest, and messages of the hypervisor about it. A guest whose ring is full
  * waits until there is room.
  */
-#ifndef VENEER_GUEST_CONSOLE_H
-#define VENEER_GUEST_CONSOLE_H
+#pragma once
 
 #include "kernel/console.h"
 
@@ -31,5 +30,3 @@ void console_guest_send(struct guest *g);
 void console_guest_prompt(struct guest *g); /* it waits: an unfinished line may be a prompt */
 void console_guest_flush(struct guest *g);  /* it has ended: prints an unfinished line */
 bool console_guest_room(struct guest *g);
-
-#endif

@@ -6,8 +6,7 @@
  * lead into ring 0, are removed. In a virtual machine, where the kernel could load any segment
  * itself, it keeps the same ones.
  */
-#ifndef VENEER_DESCRIPTOR_H
-#define VENEER_DESCRIPTOR_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -25,5 +24,3 @@ int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, ui
  * changes one. Errors as in abi/veneer.h. */
 void pv_gdt_start(uint64_t *gdt);
 int pv_gdt_set_descriptor(uint64_t *gdt, unsigned ring, uint64_t selector, uint64_t descriptor);
-
-#endif

@@ -3,8 +3,7 @@
  * Devices of a guest that do not belong to a board. virtio/ implements them; guest/ only uses these
  * functions. guest->devices is NULL if there are none.
  */
-#ifndef VENEER_DEVICES_H
-#define VENEER_DEVICES_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -22,5 +21,3 @@ extern const struct devices virtio_devices;
 
 /* VENEER_HC_VIRTIO, of a guest with devices */
 int64_t virtio_hypercall(struct vcpu *v, struct regs *r);
-
-#endif

@@ -6,8 +6,7 @@
  * All functions are called on the vCPU's own CPU, but for create and the first start of a guest's
  * first vCPU, which the boot CPU does before others run.
  */
-#ifndef VENEER_ENGINE_H
-#define VENEER_ENGINE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -103,5 +102,3 @@ extern const struct engine ring_engine, svm_engine, vmx_engine;
 
 /* The engine for the guest's configuration; NULL, with the reason in *why. */
 const struct engine *engine_choose(const struct guest *g, const char **why);
-
-#endif

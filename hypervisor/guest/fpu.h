@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Floating-point and vector state of a vCPU. It is in the processor while the vCPU is loaded, since
  * the hypervisor uses none itself. Nothing of it remains visible to the next guest. */
-#ifndef VENEER_FPU_H
-#define VENEER_FPU_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -16,5 +15,3 @@ void fpu_take_xcr0(struct vcpu *v);
 /* A guest's XSETBV, of ECX and EDX:EAX: false for what the processor would refuse, SDM 1 section
  * 13.3. */
 bool fpu_xsetbv(struct vcpu *v);
-
-#endif

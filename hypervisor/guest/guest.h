@@ -5,8 +5,7 @@
  * has its own rule: the shadow MMU and the console line a lock each, the rest is constant between
  * two starts of the guest.
  */
-#ifndef VENEER_GUEST_H
-#define VENEER_GUEST_H
+#pragma once
 
 #include "abi/veneer.h"
 #include "arch/cpu.h"
@@ -294,5 +293,3 @@ static inline bool on_entry_stack(uint64_t rsp)
 	return rsp <= VENEER_ENTRY_STACK_TOP &&
 	       rsp > VENEER_ENTRY_STACK_TOP - sizeof(((struct veneer_vcpu_page *)0)->entry_stack);
 }
-
-#endif

@@ -4,8 +4,7 @@
  * be large and its core may have other guests: image_place checks all of it and notes what is to be
  * copied where, load_copy_part copies, and load_finish puts vCPU 0 at the entry.
  */
-#ifndef VENEER_LOAD_H
-#define VENEER_LOAD_H
+#pragma once
 
 #include "lib/types.h"
 #include "load/image.h"
@@ -43,5 +42,3 @@ const char *load_finish(struct guest *g);
 
 /* bzimage.c: load_finish for one: command line, memory map, and the first vCPU at the entry. */
 void bzimage_finish(struct guest *g);
-
-#endif

@@ -4,8 +4,7 @@
  * machine a guest-physical page is and whether it may be written; shadows and nested tables map
  * what it says.
  */
-#ifndef VENEER_GUEST_MEMORY_H
-#define VENEER_GUEST_MEMORY_H
+#pragma once
 
 #include "abi/veneer.h"
 #include "arch/layout.h"
@@ -112,5 +111,3 @@ static inline void *guest_pointer(const struct guest_memory *m, gpa_t gpa, uint6
 		return NULL;
 	return (char *)direct(ram->at) + index_nospec(gpa.v, ram->bytes);
 }
-
-#endif

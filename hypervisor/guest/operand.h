@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Operands of emulated instructions: registers, addresses, memory. For all engines. */
-#ifndef VENEER_OPERAND_H
-#define VENEER_OPERAND_H
+#pragma once
 
 #include "insn/insn.h"
 #include "lib/types.h"
@@ -36,5 +35,3 @@ bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes);
  * mapped. */
 unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES]);
 unsigned operand_access(const struct vcpu *v); /* PF_USER or 0 */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Port instructions: IN, OUT, INS, OUTS. Without a board no port has a device. */
-#ifndef VENEER_PORT_IO_H
-#define VENEER_PORT_IO_H
+#pragma once
 
 #include "guest/operand.h"
 
@@ -9,5 +8,3 @@ bool port_io_is(unsigned op); /* whether op is one of them */
 /* Whether the I/O bitmap of a PV guest lets its ring 3 have the port. */
 bool port_io_permitted(struct vcpu *v, const struct insn *i);
 enum outcome port_io(struct vcpu *v, const struct insn *i);
-
-#endif

@@ -10,8 +10,7 @@
  * is charged, from its arrival on, to the vCPU that it is for. Debt is carried over: a vCPU that
  * has exceeded its share gets less in the periods that follow.
  */
-#ifndef VENEER_SCHED_H
-#define VENEER_SCHED_H
+#pragma once
 
 #include "kernel/charge.h"
 #include "lib/types.h"
@@ -25,5 +24,3 @@ void sched_forget(const struct guest *g); /* it could not be made */
 void sched_shares(struct cpu *cpu);	  /* divides the CPU, once its vCPUs are known */
 uint64_t sched_ran(const struct vcpu *v); /* ticks so far, by anyone; a moment old */
 void sched_run(struct cpu *cpu) __attribute__((noreturn));
-
-#endif

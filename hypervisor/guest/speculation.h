@@ -3,8 +3,7 @@
  * Measures against speculative execution attacks by guests. README.md lists the classes of attacks
  * and their measures.
  */
-#ifndef VENEER_SPECULATION_H
-#define VENEER_SPECULATION_H
+#pragma once
 
 #include "lib/types.h"
 #include "load/config.h"
@@ -27,5 +26,3 @@ bool speculation_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 /* For CPUID: the bits of leaf 7's EDX and of leaf 0x80000008's EBX that report them. */
 uint32_t speculation_edx7(void);
 uint32_t speculation_ebx8(void);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Guest-virtual memory: the guest's own page tables, as one of its vCPUs uses them. */
-#ifndef VENEER_GUEST_WALK_H
-#define VENEER_GUEST_WALK_H
+#pragma once
 
 #include "arch/cpu.h"
 #include "guest/memory.h"
@@ -75,5 +74,3 @@ int guest_write(const struct guest_view *view, gva_t va, const void *from, uint6
 
 /* The page of such a copy that va is in; NULL: *f says why. */
 void *guest_page(const struct guest_view *view, gva_t va, unsigned access, struct guest_failure *f);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Starts Bochs, which is used for VT-x if the processor has none. */
-#ifndef HOST_BOCHS_H
-#define HOST_BOCHS_H
+#pragma once
 
 #include "machine.h"
 
@@ -24,5 +23,3 @@ int bochs_start(const struct bochs *b, struct machine *m);
 bool bochs_has(const char *cpus, const char *memory);
 /* When the machine has ended: removes the directory. */
 void bochs_clean(void);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files named by the user. No open() here waits, as it would for a FIFO. Output files are written
  * completely or not at all: to a temporary file next to the target, which is then renamed. */
-#ifndef HOST_FILE_H
-#define HOST_FILE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,5 +27,3 @@ bool file_is_same(const char *a, const char *b);
 /* Checks in advance that path can be written. Returns NULL, or an error message with the remedy,
  * which a later call overwrites. */
 const char *file_why_not(const char *path);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Boot images: an ISO with GRUB, for machines with BIOS and with UEFI. */
-#ifndef HOST_ISO_H
-#define HOST_ISO_H
+#pragma once
 
 /* A line of GRUB's menu. With a bundle the kernel is Multiboot 2; with an initrd it is Linux's
  * bzImage; with neither, Multiboot 1. */
@@ -22,5 +21,3 @@ struct iso_entry {
  * single entry boots at once; for several there is a menu, on console and serial port, with the
  * keys 1, 2, ... a, b, ... Returns 0, or -1 with a line on stderr. */
 int iso_write(const struct iso_entry *entries, unsigned n, const char *path);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* JSON output by jansson, with strings that are not UTF-8, a number of digits, and line breaks. */
-#ifndef HOST_JSON_OUT_H
-#define HOST_JSON_OUT_H
+#pragma once
 
 #include <jansson.h>
 #include <stdio.h>
@@ -18,5 +17,3 @@ int json_write(json_t *object, FILE *to);
 
 /* The same to a file. Returns NULL, or an error message. */
 const char *json_write_file(json_t *object, const char *path);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An emulated machine as a child process, with its serial port on pipes. */
-#ifndef HOST_MACHINE_H
-#define HOST_MACHINE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -95,5 +94,3 @@ int bundle_write(struct bundle_source *s, const char *path);
 
 /* Where build products or installed files are: dir of the running program, or VENEER_LIB. */
 const char *library_path(const char *name);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Checked values of options: an invalid one is reported in a line on stderr, with what is
  * allowed. */
-#ifndef HOST_OPTIONS_H
-#define HOST_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ bool option_file(const char *option, const char *value);
 
 /* Prints a line on how a command is used; returns the exit status. */
 int option_usage(const char *command, const char *why);
-
-#endif

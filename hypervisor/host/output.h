@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the console is shown. */
-#ifndef HOST_OUTPUT_H
-#define HOST_OUTPUT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,5 +14,3 @@ struct output {
 
 void output_line(struct output *o, const char *line);
 void output_bytes(struct output *o, const char *bytes, size_t n);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Other programs: running them quietly, and naming what is missing. */
-#ifndef HOST_PROGRAM_H
-#define HOST_PROGRAM_H
+#pragma once
 
 /* Runs argv (execvp) with its output in the file log, which is truncated; a signal that ends this
  * command ends it too. Returns its exit status, 127 if there is no such program, or -1. */
@@ -14,5 +13,3 @@ struct need {
 
 /* Names missing packages. what: their purpose. Returns 0, or -1 with a line on stderr. */
 int name_missing(const struct need *needs, unsigned n, const char *what);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* QEMU's command line. */
-#ifndef HOST_QEMU_H
-#define HOST_QEMU_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -24,5 +23,3 @@ void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS]);
 
 /* Names its package if it is missing. Returns 0 if it is not, or -1 with a line on stderr. */
 int qemu_missing(void);
-
-#endif

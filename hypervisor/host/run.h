@@ -2,8 +2,7 @@
 /* Shared by the parts of `veneer run`. run.c has the command line and the order of the steps;
  * prepare.c reads the configuration, emulator.c starts the emulator, watch.c reads the console
  * while the machine runs, and outcome.c determines the exit status. */
-#ifndef HOST_RUN_H
-#define HOST_RUN_H
+#pragma once
 
 #include "machine.h"
 #include "output.h"
@@ -59,5 +58,3 @@ int outcome(struct machine *m, struct script *s, int status);
 int outcome_stay(const char *written, const char *path);
 /* Closes the log. Returns 0, or an exit status if it could not be written. */
 int outcome_log(struct output *o);
-
-#endif

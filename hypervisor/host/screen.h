@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A guest's text screen, as the monitor's "cells" command sends it, and as a picture. */
-#ifndef HOST_SCREEN_H
-#define HOST_SCREEN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,5 +29,3 @@ const char *text_screen_string(const struct text_screen *s);
 
 /* Draws it with the 16-pixel font of GRUB (unicode.pf2). 0, or -1 with a line on stderr. */
 int screen_png(const struct screen *s, const char *path);
-
-#endif

@@ -6,8 +6,7 @@
  * does not exist, with a number; the monitor's answer names it, which shows that the hypervisor has
  * read the portion.
  */
-#ifndef HOST_SCRIPT_H
-#define HOST_SCRIPT_H
+#pragma once
 
 #include <regex.h>
 
@@ -59,5 +58,3 @@ void script_peek(struct script *s, struct machine *m, const char *begun);
 /* At the end: whether all steps were done; if not, prints a line on stderr which was not, and
  * why. */
 bool script_is_done(struct script *s, const char *why);
-
-#endif

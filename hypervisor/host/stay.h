@@ -4,8 +4,7 @@
  * interrupts masked, counted by bench/plugin/stay.c; addresses become names by veneer.elf's
  * symbols.
  */
-#ifndef HOST_STAY_H
-#define HOST_STAY_H
+#pragma once
 
 #include <jansson.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ int stay_read(const char *path, struct stay *s);
 /* Prints a line for people; returns a JSON object. */
 void stay_print(const struct stay *s, FILE *to);
 json_t *stay_json(const struct stay *s);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Temporary files, which are removed when the command exits or a signal ends it. */
-#ifndef HOST_TEMPORARY_H
-#define HOST_TEMPORARY_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -25,5 +24,3 @@ void temporary_child(pid_t pid);
 
 /* Called last by the signal handler; NULL: nothing. */
 void temporary_at_signal(void (*fn)(void));
-
-#endif

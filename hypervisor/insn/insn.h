@@ -4,8 +4,7 @@
  * which decodes with Zydis, stores it in the site table, so that a rewritten site needs no
  * decoding.
  */
-#ifndef VENEER_INSN_H
-#define VENEER_INSN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,5 +89,3 @@ struct insn_move {
 
 /* Returns 0, or -EINVAL for any other instruction. */
 int insn_decode_move(const uint8_t *code, size_t bytes, bool code64, struct insn_move *move);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Local APIC (Intel SDM 3A chapter 10), I/O APIC (82093AA data sheet). */
-#ifndef VENEER_APIC_H
-#define VENEER_APIC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -22,5 +21,3 @@ void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint3
 /* For clock.c: the TSC's and the APIC timer's ticks during a sample, by the 8254's channel
  * 2. */
 void apic_sample(struct clock_sample *s);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Information from the boot loader, independent of its protocol. */
-#ifndef VENEER_BOOT_INFO_H
-#define VENEER_BOOT_INFO_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -38,5 +37,3 @@ static inline void boot_add_memory(struct boot_info *info, const struct memmap_e
 		info->ram[info->ram_ranges++] =
 			(struct memory_range){ e->address, e->address + e->bytes };
 }
-
-#endif

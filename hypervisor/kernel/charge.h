@@ -3,8 +3,7 @@
  * Accounting of a CPU's time: the part of the scheduler (guest/sched.c, which knows vCPUs and
  * shares) that timers and interrupts use.
  */
-#ifndef VENEER_CHARGE_H
-#define VENEER_CHARGE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -17,5 +16,3 @@ void sched_interrupt(struct cpu *cpu);
 /* Whether v has used up its share while another vCPU wants its CPU: work for v then waits for its
  * next turn. */
 bool sched_must_wait(const struct vcpu *v);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The TSC's rate, and time measured with it. */
-#ifndef VENEER_CLOCK_H
-#define VENEER_CLOCK_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -29,5 +28,3 @@ void delay_us(unsigned us);
 
 /* The machine's real-time clock, read once: seconds since 1970, UTC, at TSC 0. */
 uint64_t clock_boot_seconds(void);
-
-#endif

@@ -8,8 +8,7 @@
  * of the guest sends the rest, charged to the guest. Part of each ring is reserved for messages of
  * the hypervisor about the guest.
  */
-#ifndef VENEER_CONSOLE_H
-#define VENEER_CONSOLE_H
+#pragma once
 
 #include "kernel/spinlock.h"
 #include "kernel/timer.h"
@@ -73,5 +72,3 @@ void console_attend(void);
 
 /* Enables console input, on CPU 0. */
 void console_take_input(void (*input)(uint8_t byte));
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A physical CPU and its per-CPU data. */
-#ifndef VENEER_CORE_CPU_H
-#define VENEER_CORE_CPU_H
+#pragma once
 
 #include "arch/acpi.h"
 #include "kernel/gate.h"
@@ -105,5 +104,3 @@ void interrupt_register(unsigned vector, void (*handler)(void));
 
 /* Checks the page tables of all CPUs (kernel/tables.h) and prints the result in one line. */
 void cpus_check_tables(void);
-
-#endif

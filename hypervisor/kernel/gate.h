@@ -19,8 +19,7 @@
  *     sees. So a guest finds its own registers there, or those of gate.S under its page table: the
  *     guest's once more, the constants above, and on the way in, in RAX, where its own root is.
  */
-#ifndef VENEER_GATE_H
-#define VENEER_GATE_H
+#pragma once
 
 #define GATE_SLOT      256
 #define GATE_BASE      0xffff800000000000
@@ -96,5 +95,4 @@ _Static_assert(__builtin_offsetof(struct gate_data, sysenter_entry) == GD_SYSENT
 _Static_assert(__builtin_offsetof(struct gate_data, event_entry) == GD_EVENT_ENTRY, "gate.S");
 _Static_assert(__builtin_offsetof(struct gate_data, fault_entry) == GD_FAULT_ENTRY, "gate.S");
 _Static_assert(__builtin_offsetof(struct gate_data, this_cpu) == GD_THIS_CPU, "gate.S");
-#endif
 #endif

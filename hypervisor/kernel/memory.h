@@ -3,8 +3,7 @@
  * Machine memory. Everything is allocated at boot, in whole pages, and never freed or moved:
  * partitions do not grow, so nothing can fragment.
  */
-#ifndef VENEER_MEMORY_H
-#define VENEER_MEMORY_H
+#pragma once
 
 #include "arch/layout.h"
 #include "lib/types.h"
@@ -42,5 +41,3 @@ uint64_t *hv_table(uint64_t *entry); /* the table an entry points to; allocated 
 
 /* Whether any of [va, va + bytes) may be mapped in the hypervisor's address space. */
 bool hv_maps(uint64_t va, uint64_t bytes);
-
-#endif

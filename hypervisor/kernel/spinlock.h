@@ -4,8 +4,7 @@
  * the entry to a guest. debug/locks.h defines the lock order; `make DEBUG_LOCKS=1` builds a
  * hypervisor that checks it.
  */
-#ifndef VENEER_SPINLOCK_H
-#define VENEER_SPINLOCK_H
+#pragma once
 
 #include "arch/cpu.h"
 #include "debug/locks.h"
@@ -42,5 +41,3 @@ static inline void spinlock_give(uint8_t *lock)
 	__atomic_clear(lock, __ATOMIC_RELEASE);
 	mmu_interleave();
 }
-
-#endif

@@ -4,8 +4,7 @@
  * Everywhere: no page is accessible to ring 3, and no page is both writable and executable, nor a
  * frame executable at one address and writable at another.
  */
-#ifndef VENEER_TABLES_H
-#define VENEER_TABLES_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -29,5 +28,3 @@ bool tables_check(struct tables_check *c, mpa_t table, int level, uint64_t va);
 
 /* Whether [top - bytes, top) is writable data, and the page below is unmapped. */
 bool tables_stack_is_guarded(mpa_t root, uint64_t top, uint64_t bytes);
-
-#endif

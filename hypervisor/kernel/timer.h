@@ -5,8 +5,7 @@
  * The owner of a timer is the vCPU it works for; firing it is charged to the owner. While others
  * want the CPU, timers of an owner that has used up its share are deferred to its next turn.
  */
-#ifndef VENEER_TIMER_H
-#define VENEER_TIMER_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -27,5 +26,3 @@ bool timers_run(struct cpu *cpu);
 
 /* A new turn has begun: deferred timers are due again. */
 void timers_resume(struct cpu *cpu);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* a * b / c with a 128-bit product; all ones if the quotient overflows (a guest can cause that). */
-#ifndef VENEER_MATH_H
-#define VENEER_MATH_H
+#pragma once
 
 #include <stdint.h>
 
@@ -15,5 +14,3 @@ static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
 	__asm__("divq %4" : "=a"(quotient), "=d"(rest) : "a"((uint64_t)product), "d"(high), "r"(c));
 	return quotient;
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A bug in the hypervisor: prints where, and stops the machine. Never used for a guest's
  * mistakes. */
-#ifndef VENEER_PANIC_H
-#define VENEER_PANIC_H
+#pragma once
 
 #ifdef VENEER_HOST
 #include <assert.h>
@@ -14,6 +13,4 @@ void panic_at(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 #define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
 #define assert(x)  ((x) ? (void)0 : panic("assertion failed: %s", #x))
-#endif
-
 #endif

@@ -2,8 +2,7 @@
 /* A table of ranges, sorted and apart from each other: an entry starts with its first address and
  * has its last one, included, at an offset (0 if it is one address). Both are of 32 bits. Returns
  * the entry that holds the address, or NULL. */
-#ifndef VENEER_SEARCH_H
-#define VENEER_SEARCH_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ static inline const void *search_ranges(const void *table, unsigned count, unsig
 	}
 	return NULL;
 }
-
-#endif

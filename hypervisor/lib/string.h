@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* String functions for freestanding code, and formatted output into a buffer. */
-#ifndef VENEER_STRING_H
-#define VENEER_STRING_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,5 +20,3 @@ void copy_string(char *to, const char *s, size_t size);
 /* Like vsnprintf for %s %c %d %u %x %%, with l/ll, width, 0 and -. Returns the full length. */
 int format_v(char *to, size_t size, const char *fmt, va_list args);
 int format(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Basic types. Addresses carry their kind, so that the compiler catches a mix-up. */
-#ifndef VENEER_TYPES_H
-#define VENEER_TYPES_H
+#pragma once
 
 #include <asm/errno.h> /* errors are negative ones of these */
 #include <stdbool.h>
@@ -48,5 +47,3 @@ struct vcpu;
 #define MIN(a, b)		     ((a) < (b) ? (a) : (b))
 #define MAX(a, b)		     ((a) > (b) ? (a) : (b))
 #define container_of(p, type, field) ((type *)((char *)(p)-offsetof(type, field)))
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The bundle: a cpio archive in the "newc" format (cpio(5)), which holds veneer.conf and the
  * images. */
-#ifndef VENEER_BUNDLE_H
-#define VENEER_BUNDLE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -13,5 +12,3 @@ struct file {
 
 /* Returns 0, -ENOENT if there is no such member, or -EINVAL if the archive is broken. */
 int bundle_find(const void *bundle, uint64_t bytes, const char *name, struct file *file);
-
-#endif

@@ -24,8 +24,7 @@
  *				however it ends, or if it cannot be started; default no
  *	count-at = TEXT		exit counters are printed after each line that begins with TEXT
  */
-#ifndef VENEER_CONFIG_H
-#define VENEER_CONFIG_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -87,5 +86,3 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 extern const char *const engine_names[];      /* by enum engine_choice */
 extern const char *const preparation_names[]; /* by enum preparation */
 extern const char *const mitigation_names[];  /* by enum mitigation */
-
-#endif

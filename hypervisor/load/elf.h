@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Parser for a guest's ELF file (System V ABI, chapters 4 and 5), 32 and 64 bit. */
-#ifndef VENEER_ELF_H
-#define VENEER_ELF_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -33,5 +32,3 @@ const void *elf_note(const struct elf_image *image, const char *name, uint32_t t
 
 /* Offset of the Multiboot 1 header in the first 8 KiB (specification 0.6.96, 3.1), or -ENOENT. */
 int elf_multiboot(const struct elf_image *image);
-
-#endif

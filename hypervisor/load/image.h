@@ -4,8 +4,7 @@
  * or a Linux bzImage. What kind it is and where it is to be loaded is determined without the guest,
  * so the host command refuses the same files with the same messages.
  */
-#ifndef VENEER_IMAGE_H
-#define VENEER_IMAGE_H
+#pragma once
 
 #include "abi/veneer.h"
 #include "insn/insn.h"
@@ -74,5 +73,3 @@ const char *image_place_module(struct image_plan *p, const struct file *module, 
 /* Adds a copy to [to, to + room); false: outside the memory. */
 bool image_add_copy(struct image_plan *p, gpa_t to, uint64_t room, const void *from,
 		    uint64_t bytes);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ACPI's fixed hardware (ACPI 6.4, 4.8.3), where the FADT says: no event ever happens, the timer of
  * 24 bits runs, and a sleep is the end. */
-#ifndef VENEER_PC_ACPI_PM_H
-#define VENEER_PC_ACPI_PM_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -16,5 +15,3 @@ struct acpi_pm {
 
 /* For a PC without ACPI tables: power-off only. */
 void acpi_pm_attach(struct acpi_pm *a, struct bus *b, bool has_tables);
-
-#endif

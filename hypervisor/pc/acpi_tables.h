@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The ACPI tables of a guest's PC (ACPI 6.4, chapter 5), where a BIOS would leave them. */
-#ifndef VENEER_PC_ACPI_TABLES_H
-#define VENEER_PC_ACPI_TABLES_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -18,5 +17,3 @@
 
 /* Fills the ACPI_TABLES_BYTES at `to`; local APIC n is vCPU n's. */
 void acpi_tables_write(void *to, unsigned vcpus);
-
-#endif

@@ -6,8 +6,7 @@
  *
  * Devices know nothing else of their environment. Time is in nanoseconds since the last reset.
  */
-#ifndef VENEER_PC_BUS_H
-#define VENEER_PC_BUS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -108,5 +107,3 @@ void bus_reset(struct bus *b);
 
 void bus_set_timer(struct bus *b, unsigned timer, uint64_t at);
 void bus_fire(struct bus *b, unsigned timer);
-
-#endif

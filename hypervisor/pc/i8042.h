@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An Intel 8042 keyboard controller with an AT keyboard; IBM PS/2 technical reference, 1990.
  * Scan codes are set 1, which the controller's translation makes of the keyboard's set 2. */
-#ifndef VENEER_I8042_H
-#define VENEER_I8042_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -39,5 +38,3 @@ bool i8042_irq(const struct i8042 *k);
 
 void i8042_attach(struct i8042 *k, struct bus *b);
 void i8042_update_line(struct i8042 *k); /* and the key's timer */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An Intel 8254 interval timer (data sheet 231164), with the PC's port 0x61 on channel 2. */
-#ifndef VENEER_I8254_H
-#define VENEER_I8254_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -36,5 +35,3 @@ bool pit_output(const struct pit_channel *c, uint64_t now);
 uint64_t pit_next_edge(const struct pit_channel *c, uint64_t now);
 
 void pit_attach(struct pit *p, struct bus *b);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A pair of Intel 8259A interrupt controllers, as in a PC (data sheet 231468). */
-#ifndef VENEER_I8259_H
-#define VENEER_I8259_H
+#pragma once
 
 #include "pc/bus.h"
 
@@ -26,5 +25,3 @@ uint64_t pic_read(void *device, struct bus_access a);
 void pic_write(void *device, struct bus_access a, uint64_t value);
 
 void pic_attach(struct pic *p, struct bus *b);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An I/O APIC (Intel 82093AA data sheet): 24 pins, each with a redirection entry. */
-#ifndef VENEER_PC_IOAPIC_H
-#define VENEER_PC_IOAPIC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -30,5 +29,3 @@ uint32_t ioapic_read(const struct ioapic *io, unsigned offset);
 uint32_t ioapic_write(struct ioapic *io, unsigned offset, uint32_t value);
 uint32_t ioapic_set_line(struct ioapic *io, unsigned pin, bool high);
 uint32_t ioapic_end_of_interrupt(struct ioapic *io, unsigned vector);
-
-#endif

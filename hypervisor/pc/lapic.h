@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A vCPU's local APIC, Intel SDM 3A chapter 11, with its page of registers. Its timer counts
  * nanoseconds. */
-#ifndef VENEER_PC_LAPIC_H
-#define VENEER_PC_LAPIC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -57,5 +56,3 @@ void lapic_timer_fired(struct lapic *l);
 
 /* Whether this APIC is a destination of the interrupt, 11.6.2. */
 bool lapic_is_destination(const struct lapic *l, uint8_t destination, bool logical);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A National Semiconductor PC16550D UART with its FIFOs. */
-#ifndef VENEER_NS16550_H
-#define VENEER_NS16550_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -33,5 +32,3 @@ bool uart_irq(const struct uart *u);   /* level of its line */
 
 void uart_attach(struct uart *u, struct bus *b);
 void uart_update_line(struct uart *u);
-
-#endif

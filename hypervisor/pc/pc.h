@@ -4,8 +4,7 @@
  * tests can run them on the host; they only know the bus. This header is for the files that connect
  * them.
  */
-#ifndef VENEER_PC_H
-#define VENEER_PC_H
+#pragma once
 
 #include "arch/cpu.h"
 #include "guest/guest.h"
@@ -105,5 +104,3 @@ uint32_t pc_in(struct vcpu *v, uint16_t port, unsigned width);
 void pc_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
 uint64_t pc_read(struct vcpu *v, gpa_t at, unsigned width);
 void pc_write(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
-
-#endif

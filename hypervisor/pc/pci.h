@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PCI configuration by ports 0xcf8 and 0xcfc (PCI Local Bus 3.0, 3.2.2.3.2): a host bridge, so that
  * guests accept the mechanism, and no other device. */
-#ifndef VENEER_PC_PCI_H
-#define VENEER_PC_PCI_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -22,5 +21,3 @@ uint8_t pci_read(const struct pci *p, uint16_t port);
 void pci_set_address(struct pci *p, uint32_t value);
 
 void pci_attach(struct pci *p, struct bus *b);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A Motorola MC146818 clock with 128 bytes of CMOS RAM, without its interrupts. */
-#ifndef VENEER_RTC_H
-#define VENEER_RTC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -20,5 +19,3 @@ uint8_t rtc_read(struct rtc *r, uint16_t port, uint64_t now_ns);
 void rtc_write(struct rtc *r, uint16_t port, uint8_t value);
 
 void rtc_attach(struct rtc *r, struct bus *b, uint64_t memory_bytes);
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The registers of a VGA in its 80x25 text mode (IBM VGA reference). Its memory is plain RAM at
  * guest-physical 0xb8000, so drawing costs nothing. */
-#ifndef VENEER_VGA_H
-#define VENEER_VGA_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -28,5 +27,3 @@ void vga_write(struct vga *v, uint16_t port, uint8_t value);
 unsigned vga_start(const struct vga *v); /* first character shown */
 
 void vga_attach(struct vga *v, struct bus *b);
-
-#endif

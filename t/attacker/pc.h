@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The attacker of the bare PC, in 32 bits: where its things are, and who does what. */
-#ifndef ATTACKER_PC_H
-#define ATTACKER_PC_H
+#pragma once
 
 #define VCPUS		 4
 #define STACK		 8192
@@ -87,5 +86,4 @@ static inline volatile uint32_t *at32(uint32_t address)
 
 typedef void attack_fn(struct self *s);
 extern attack_fn *const attacks[KINDS];
-#endif
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The paravirtual attacker: where its things are, and who does what. */
-#ifndef ATTACKER_PV_H
-#define ATTACKER_PV_H
+#pragma once
 
 #define VCPUS	   8
 #define TRAP_STACK 8192 /* the first page of each stack is not mapped */
@@ -107,5 +106,4 @@ typedef void attack_fn(struct self *s);
 attack_fn attack_hypercall, attack_tables, attack_touch, attack_roots, attack_descriptors,
 	attack_debug, attack_frames, attack_user, attack_virtio, attack_ports, attack_kernel,
 	attack_softint, attack_vcpus, attack_console, attack_bulk, attack_rest;
-#endif
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the attackers of both kinds share: numbers from a seed, and instructions made of them. */
-#ifndef ATTACKER_RANDOM_H
-#define ATTACKER_RANDOM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,5 +80,3 @@ unsigned random_forgery(struct random *r, char *to);
  * met in code whose segment does not begin at 0, or is taken away just when it is met, so there are
  * none on what the attacker itself touches. */
 uint32_t random_breakpoints(struct random *r, unsigned off);
-
-#endif

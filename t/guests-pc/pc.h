@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Support for small 32-bit bare-PC test guests: COM1, and trying something that may fault. */
-#ifndef TEST_PC_H
-#define TEST_PC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,5 +39,3 @@ static inline uint32_t noise(void)
 	seed = seed * 1664525 + 1013904223;
 	return seed >> 7 | seed << 25;
 }
-
-#endif

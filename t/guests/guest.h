@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the small test guests share: printing, and trying something that may fault. */
-#ifndef TEST_GUEST_H
-#define TEST_GUEST_H
+#pragma once
 
 #include "veneer_guest.h"
 
@@ -38,5 +37,3 @@ static inline uint64_t short_period(const struct veneer_start_info *info)
 void check(bool good, const char *what, const char *file, int line);
 void check_is(int64_t got, int64_t want, const char *what, const char *file, int line);
 extern unsigned failures;
-
-#endif

@@ -3,8 +3,7 @@
  * Roots that can be told apart, for guests that start vCPUs: each is the guest's own, and maps at
  * ROOT_NAME a page that says which it is.
  */
-#ifndef T_ROOTS_H
-#define T_ROOTS_H
+#pragma once
 
 #include "guest.h"
 
@@ -50,5 +49,3 @@ static int64_t start_on_root(uint64_t id, unsigned which, void *entry, char *sta
 
 	return veneer_hypercall(VENEER_HC_VCPU_START, id, (uint64_t)&s, 0);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef MACHINE_ADDRESS_H
-#define MACHINE_ADDRESS_H
+#pragma once
 
 #include "arch/layout.h"
 #include "arch/paging.h"
@@ -15,5 +14,3 @@ static inline mpa_t machine_address(const void *at)
 	assume(!(address.v & ~PTE_ADDR));
 	return address;
 }
-
-#endif

@@ -5,8 +5,7 @@
  *
  * A local variable without a value holds any value.
  */
-#ifndef PROOF_H
-#define PROOF_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -47,5 +46,3 @@ void possible(bool holds); /* for some input: the proof is of something */
 /* A bound's digits, for a proof's text */
 #define DIGITS(bound)  DIGITS_(bound)
 #define DIGITS_(bound) #bound
-
-#endif

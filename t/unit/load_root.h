@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A root as the ring engine loads it, with its flush in one go. */
-#ifndef TEST_LOAD_ROOT_H
-#define TEST_LOAD_ROOT_H
+#pragma once
 
 #include "engine/ring/shadow/mmu.h"
 
@@ -20,5 +19,3 @@ static inline void load_root(struct mmu_view *view, const struct paging *p, bool
 	if (r == MMU_ROOT_KEPT && flush_user)
 		mmu_flush(view, GVA(0), USER_LAST + 1);
 }
-
-#endif

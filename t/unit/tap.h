@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Test Anything Protocol for unit tests in C. */
-#ifndef TAP_H
-#define TAP_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -68,5 +67,3 @@ static inline uint64_t rnd(void)
 	tap_seed ^= tap_seed << 17;
 	return tap_seed;
 }
-
-#endif

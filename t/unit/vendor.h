@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A made-up struct hvm_vendor. The test that includes this defines get, set and get_segment before.
  */
-#ifndef TEST_VENDOR_H
-#define TEST_VENDOR_H
+#pragma once
 
 #include "engine/hvm/hvm.h"
 
@@ -27,5 +26,3 @@ static const struct hvm_vendor vendor = {
 	.end_shadow = nothing,
 	.flush = nothing,
 };
-
-#endif

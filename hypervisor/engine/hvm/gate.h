@@ -9,8 +9,7 @@
  * In guest-physical memory, the area and its page tables are at HVM_GATE_GPA, where no guest has
  * memory.
  */
-#ifndef VENEER_HVM_GATE_H
-#define VENEER_HVM_GATE_H
+#pragma once
 
 #include "kernel/gate.h"
 
@@ -72,4 +71,3 @@ extern const uint64_t hvm_gate_places[HVM_GATE_PLACES];
 #endif
 #define HVM_VECTOR_BYTES  16
 #define HVM_SOFTINT_BYTES 8
-#endif

@@ -3,8 +3,7 @@
  * Common code of the engines for hardware virtualization. Only svm.c and vmx.c know their control
  * blocks; the rest does not distinguish them.
  */
-#ifndef VENEER_HVM_H
-#define VENEER_HVM_H
+#pragma once
 
 #include "guest/guest.h"
 #include "guest/operand.h"
@@ -244,5 +243,3 @@ bool hvm_pv_port(struct vcpu *v);
 	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
 	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
 	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
-
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* AMD-V: the virtual machine control block and its constants, AMD APM 2 chapter 15 and appendix B.
  */
-#ifndef VENEER_SVM_H
-#define VENEER_SVM_H
+#pragma once
 
 #define VMCB_DR7 0x560 /* byte offset, for svm_entry.S */
 
@@ -191,5 +190,4 @@ void svm_enter(struct regs *r, uint64_t vmcb, uint64_t host, const struct vmcb *
 #define VM_CR_SVMDIS	0x10
 #define EFER_SVME	0x1000
 
-#endif
 #endif

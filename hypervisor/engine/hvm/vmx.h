@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* VT-x as the processor has it: Intel SDM 3C and 3D, chapters 24 to 31, appendices A to C. */
-#ifndef VENEER_VMX_H
-#define VENEER_VMX_H
+#pragma once
 
 /* MSRs, appendix A */
 #define MSR_FEATURE_CONTROL	 0x3a
@@ -199,5 +198,4 @@ struct vmx_cpu {
  * from r and stored there. False: the processor rejects the VMCS. Interrupts that arrived meanwhile
  * are taken before the return. */
 bool vmx_enter(struct regs *r, bool launched);
-#endif
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The ring engine: guest kernels in ring 1, guest users in ring 3, no hardware virtualization. */
-#ifndef VENEER_RING_H
-#define VENEER_RING_H
+#pragma once
 
 #include "arch/descriptor.h"
 #include "arch/speculation.h"
@@ -126,5 +125,3 @@ static inline unsigned virtual_cpl(uint64_t cs)
 {
 	return (cs & 3) == 3 ? 3 : 0;
 }
-
-#endif

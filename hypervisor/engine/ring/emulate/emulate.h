@@ -4,8 +4,7 @@
  * table of operations, the other files are the operations, a subject each. Ports are common to all
  * engines: guest/port_io.h.
  */
-#ifndef VENEER_EMULATE_H
-#define VENEER_EMULATE_H
+#pragma once
 
 #include "engine/ring/ring.h"
 #include "guest/operand.h"
@@ -54,5 +53,3 @@ emulation emulate_rdmsr, emulate_wrmsr;
 /* selectors.c: segment registers and far transfers */
 emulation emulate_mov_from_seg, emulate_mov_to_seg, emulate_push_seg, emulate_pop_seg;
 emulation emulate_load_far, emulate_jmp_far, emulate_call_far, emulate_ret_far;
-
-#endif

@@ -19,8 +19,7 @@
  *
  * No entry is global and every guest entry loads CR3, so changed entries need no INVLPG.
  */
-#ifndef VENEER_MMU_H
-#define VENEER_MMU_H
+#pragma once
 
 #include "guest/engine.h"
 #include "guest/walk.h"
@@ -185,5 +184,3 @@ void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes);
 /* Checks every page of the pool against the invariant in shadow.h, with the lock held throughout:
  * some ten instructions for each entry. False: *r says what is wrong, and where. */
 bool mmu_check(struct mmu *m, struct table_report *r);
-
-#endif

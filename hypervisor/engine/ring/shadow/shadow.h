@@ -87,8 +87,7 @@
  * What was read from the tables and is only used, as in guest/copy.c, may be older by one exit: the
  *vCPU cannot have flushed meanwhile.
  */
-#ifndef VENEER_SHADOW_H
-#define VENEER_SHADOW_H
+#pragma once
 
 #include "arch/cpu.h"
 #include "arch/paging.h"
@@ -243,5 +242,3 @@ void shadow_make_room(struct mmu *m);
 /* sync.c: a table and what is below it says what the guest's tables say now, or the table is empty.
  * False: the budget was too small even for that. */
 bool shadow_renew(struct mmu *m, unsigned page);
-
-#endif
