@@ -100,6 +100,8 @@ void guest_load_begin(struct guest *g)
 	}
 	g->started = 1;
 	g->unknown = 0;
+	if (g->engine->reset_part)
+		g->engine->reset_part(g, true);
 	g->ended = false;
 	g->input_tail = g->input_head;
 	if (g->devices)
@@ -143,7 +145,7 @@ static const char *load_step(struct guest *g)
 	case LOAD_ZERO_VCPU: done = zero_part(l, &region[REGION_VCPU_PAGES]); break;
 	case LOAD_ZERO: done = zero_part(l, &region[REGION_RAM]); break;
 	case LOAD_ZERO_POOL:
-		done = !g->engine->reset_part || g->engine->reset_part(g, !l->done++);
+		done = !g->engine->reset_part || g->engine->reset_part(g, false);
 		if (done)
 			why = image_place(&g->image, &g->module, ram_bytes(&g->memory), &l->plan);
 		break;
