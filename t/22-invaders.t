@@ -18,12 +18,12 @@ use IPC::Open2;
 my @icount = qw(-icount shift=3,sleep=on);
 
 # --- native: QEMU's monitor reads the screen and sends the keys ---
-my ($native, $monitor, $native_seconds) = monitored(qw(qemu-system-x86_64 -accel tcg -m 32 -display none -serial null -S
+my ($native, $pid);
+$SIG{ALRM} = sub { kill 'KILL', grep { defined } $native, $pid; BAIL_OUT('a game hangs') };
+alarm $limit;
+($native, my ($monitor, $native_seconds)) = monitored(qw(qemu-system-x86_64 -accel tcg -m 32 -display none -serial null -S
 	-kernel /boot/invaders.exec -monitor stdio), @icount);
 ok($native, 'the native game starts') or BAIL_OUT('no native game');
-my $pid;
-$SIG{ALRM} = sub { kill 'KILL', $native, $pid // (); BAIL_OUT('a game hangs') };
-alarm $limit;
 
 my $dump = tempdir(CLEANUP => 1) . '/screen';
 
@@ -94,7 +94,11 @@ sub pictures {
 # The fleet marches by itself.
 my $rewritten_fleet = pictures(\&rewritten_seconds, \&rewritten_screen);
 my @fleets = ('') x 20;
-shift @fleets, push @fleets, $rewritten_fleet->() until $fleets[0] =~ /$fleet/;
+for (1 .. 1000) {
+	last if $fleets[0] =~ /$fleet/;
+	shift @fleets;
+	push @fleets, $rewritten_fleet->();
+}
 only_native();
 my $native_fleet = pictures($native_seconds, \&native_screen);
 my (%native_fleets, $known);
