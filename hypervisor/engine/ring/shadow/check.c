@@ -5,7 +5,7 @@
 #include "kernel/gate.h"
 #include "lib/string.h"
 
-/* One check at a time: what it counts has its place here. */
+/* One check runs at a time, and counts here. */
 static SPINLOCK(LOCK_CHECK) check_lock;
 static uint32_t counted[MMU_POOL_MAX];
 
@@ -44,7 +44,8 @@ static const char *check_leaf(const struct mmu *m, uint64_t e, int level)
 	return frame_allows(rights, e & PTE_W) ? NULL : "a writable leaf to read-only memory";
 }
 
-/* The gate area that a root must have: that of a view which has it, or whose CPU it is for. */
+/* The gate area that a root must have: that of the view that uses it, or of the CPU that it is for.
+ */
 static bool check_gate(const struct mmu *m, unsigned page)
 {
 	uint64_t at = shadow_table(m, page)[GATE_SLOT], key = m->shadow[page].key;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Page faults: filling shadows, and knowing what is the guest's own affair. See shadow.h. */
+/* Page faults: fills shadows, and tells faults that are the guest's own. See shadow.h. */
 #include "engine/ring/shadow/shadow.h"
 
 #include "abi/veneer.h"
@@ -8,9 +8,9 @@
 /* Entries of a private tree above the leaf: everything is allowed. */
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
 
-/* The shadow of a guest's table, which the slot of a root shall link to if it is not 0. What was
- * there already may have entries from before a flush that its users did not see: since then it was
- * the table of another, or this root did not link to it. */
+/* The shadow of a guest's table, to be linked, in a root's slot if slot is not 0. If it exists, it
+ * is updated first: it may have missed flushes while it belonged elsewhere, or while this root did
+ * not link to it. */
 static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned slot)
 {
 	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
@@ -24,7 +24,7 @@ static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned sl
 			return MMU_NO_ROOT;
 		page = shadow_find(m, key);
 	}
-	/* a root that was dropped may be all that links to it: then a new one is cheaper */
+	/* perhaps only a dropped root links to it: then a new one is cheaper */
 	while (page != MMU_NO_ROOT && m->dying && m->budget > MMU_PART / 2) {
 		shadow_reap(m);
 		page = shadow_find(m, key);
@@ -38,7 +38,7 @@ static unsigned known_or_new(struct mmu *m, int level, uint64_t key, unsigned sl
 	return page;
 }
 
-/* The entry, which links to no table, now links to that one. */
+/* Makes an entry that links to no table link to that one. */
 static void link_table(struct mmu *m, unsigned page, unsigned index, unsigned below, uint64_t bits)
 {
 	m->shadow[below].links++;
@@ -69,7 +69,7 @@ static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint6
 	return below;
 }
 
-/* Neighbours in the same cache line of the guest's table come along. */
+/* Fills the neighbours in the same cache line of the guest's table too. */
 static void fill_neighbours(struct mmu *m, unsigned page, unsigned index)
 {
 	unsigned first = index & ~(GROUP - 1u);
@@ -93,8 +93,8 @@ static void fill_neighbours(struct mmu *m, unsigned page, unsigned index)
 
 #define AHEAD 4 /* groups */
 
-/* The guest has no page there. Where one is missing the next will be: they are marked too, so that
- * only the first fault of a run comes to us before the guest has seen to it. */
+/* The guest has no page there. The next ones are probably missing too, and are marked as well: then
+ * only the first fault of a run goes to the hypervisor before the guest handles it. */
 static void mark_ahead(struct mmu *m, unsigned page, unsigned index)
 {
 	unsigned first = index & ~(GROUP - 1u), end = MIN(first + AHEAD * GROUP, PT_ENTRIES);
@@ -107,7 +107,7 @@ static void mark_ahead(struct mmu *m, unsigned page, unsigned index)
 	m->shadow[page].used |= ((1ull << AHEAD) - 1) << first / GROUP;
 }
 
-/* Where va's leaf at a level belongs: the tables above are made as the walk found them. */
+/* The entry for va's leaf at a level: makes the tables above it as the walk found them. */
 static unsigned path(struct mmu_view *view, gva_t va, int leaf_level, const struct translation *t)
 {
 	struct mmu *m = view->mmu;
@@ -177,8 +177,8 @@ static uint64_t large_frame(const struct mmu *m, gva_t va, const struct translat
 	return guest_frame(m->memory, t->gpa, LARGE_SIZE);
 }
 
-/* What maps a frame: with all rights of the walk in a private tree, its own entry's in a mirrored
- * one. */
+/* The entry that maps a frame: in a private tree with the rights of the whole walk, in a mirrored
+ * one with those of the guest's leaf. */
 static uint64_t leaf_for(const struct mmu_view *view, const struct translation *t, uint64_t frame,
 			 unsigned access)
 {
@@ -223,7 +223,7 @@ static uint64_t *last_table(const struct mmu_view *view, gva_t va, unsigned *pag
 }
 
 /* The common case: all tables above have shadows, so only the last entry must be read. Shadows may
- * lag as a TLB may, and what they forbid is asked again in full. False: do it the long way. */
+ * be out of date as a TLB may, so what they forbid needs the full walk. False: do that. */
 static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access,
 				enum mmu_result *result, unsigned *error)
 {
@@ -265,8 +265,8 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	return true;
 }
 
-/* The tables are walked with the lock held: if one is changed afterwards, the flush for it comes
- * afterwards too, and sees what was filled. */
+/* The tables are walked with the lock held: if the guest changes one afterwards, its flush comes
+ * later too, and finds what was filled. */
 HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned *error)
 {
 	unsigned access = *error & (PF_WRITE | PF_USER | PF_FETCH);

@@ -10,7 +10,7 @@
  * A PV guest's tables are mirrored: each has one shadow, found by its guest-physical address and
  * level, with the guest's own rights at every level, shared by all that link to it: the kernel's
  * half by all roots, the whole by all vCPUs. Roots are kept until the guest drops them. A flush
- * makes the shadows of a range say what the tables say now; between flushes they may lag, like a
+ * updates the shadows of a range from the tables; between flushes they may be out of date, like a
  * TLB. A legacy guest's shadow is a private tree with the rights worked out in the leaf, emptied at
  * each CR3 load: a virtual TLB.
  *
@@ -68,15 +68,15 @@ struct mmu {
 	mpa_t pool;
 	unsigned pool_pages, lent;
 	struct shadow *shadow; /* of each page */
-	int budget;	       /* what whoever has the lock may still do before others get a turn */
+	int budget;	       /* work that the lock's holder may still do */
 	/* from here to retired, 0 means that all is empty (clear_lists) */
 	unsigned pool_free;
 	uint16_t free[SHADOW_KINDS], dying;
-	uint16_t limbo, limbo_over;	 /* the latter: every other vCPU has left the guest since */
-	uint16_t unkinded[SHADOW_KINDS]; /* free pages that a scan is about, by their old kinds */
-	unsigned scan_at;		 /* the group that it has come to, of all in the pool */
-	bool scanning, scanned;		 /* ...; all free pages keep their kinds */
-	uint16_t oldest_at, oldest;	 /* of the roots before that page; index + 1, or 0 */
+	uint16_t limbo, limbo_over;	 /* of these: every other vCPU has left the guest since */
+	uint16_t unkinded[SHADOW_KINDS]; /* free pages whose kinds a scan may take, by kind */
+	unsigned scan_at;	    /* the group that the scan has reached, of all in the pool */
+	bool scanning, scanned;	    /* ...; all free pages keep their kinds */
+	uint16_t oldest_at, oldest; /* of the roots before that page; index + 1, or 0 */
 	uint16_t bucket[MMU_BUCKETS];
 	uint16_t kernel[256];	    /* of root slots 256 on: the table that all roots link to */
 	uint64_t kernel_used;	    /* as shadow.used, of those slots */
@@ -84,11 +84,12 @@ struct mmu {
 				       far as which page that is done */
 	uint64_t clock;		    /* counts loads and flushes */
 	struct mmu_view *views;
-	uint64_t not_present; /* what an entry says that the guest has not either: 0, or a mark */
+	uint64_t not_present; /* an entry for a page that the guest has not either: 0, or
+				 NOT_PRESENT */
 	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
 	void (*quiesce)(struct mmu *m);
 
-	uint32_t changes; /* counts up when the guest flushes or loads something; atomic */
+	uint32_t changes; /* is increased when the guest flushes or loads a root; atomic */
 
 	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
 };
@@ -113,7 +114,7 @@ struct mmu_view {
 #define USER_LAST   0x00007fffffffffffull /* the last address of the user half */
 
 enum mmu_result {
-	MMU_FILLED,	 /* try the instruction again */
+	MMU_FILLED,	 /* execute the instruction again */
 	MMU_AGAIN,	 /* the same: nothing is filled yet, but a part of the work is done */
 	MMU_GUEST_FAULT, /* the guest's own page fault: send it on */
 	MMU_NO_MEMORY, /* there is no memory behind the address, or it is written and must not be */
@@ -124,8 +125,8 @@ enum mmu_result {
 /* Whether the processor has reserved bits in addresses: bit 51 is one. Set once at boot. */
 extern bool mmu_can_mark;
 
-/* An odd number of each boot, by which tables find their shadows: a guest must measure which of its
- * tables are looked for in the same place, and what that costs is charged. */
+/* An odd number, new at each boot, for the hash of tables: so a guest can only find collisions by
+ * measuring, and the time that they cost is charged to it. */
 extern uint64_t mmu_secret;
 
 /* pool holds MMU_POOL_MIN to MMU_POOL_MAX pages; shadow describes them. mmu_reset_part follows. */
@@ -152,11 +153,11 @@ static inline mpa_t mmu_root(const struct mmu_view *view)
 }
 void mmu_unload(struct mmu_view *view); /* the view has no root until the next load */
 
-/* The guest will not load that root again before it is a new one. False: a part is done. */
+/* The guest has given up that root. False: a part is done. */
 bool mmu_drop_root(struct mmu *m, gpa_t root);
 
-/* What the shadows say of [va, va + bytes), in the view's root, is what the tables say now; in the
- * kernel's half, below all roots. */
+/* Updates the shadows of [va, va + bytes) from the guest's tables: below the view's root, and in
+ * the kernel's half below all roots. */
 void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes);
 
 /* The same in parts (MMU_PART); bytes not 0. True when it is done. The lock is
@@ -170,8 +171,8 @@ struct mmu_flush {
 void mmu_flush_begin(struct mmu_view *view, struct mmu_flush *f, gva_t va, uint64_t bytes);
 bool mmu_flush_part(struct mmu_view *view, struct mmu_flush *f);
 
-/* A zeroed page of the pool for something else that the guest makes us keep. NULL: it has as many
- * as it may, or, with *again, a part of the work is done. */
+/* A zeroed page of the pool for other state of the guest. NULL: it has its maximum, or, with
+ * *again, a part of the work is done. */
 void *mmu_take_page(struct mmu *m, bool *again);
 void mmu_give_page(struct mmu *m, void *page);
 

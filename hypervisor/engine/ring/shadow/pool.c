@@ -84,8 +84,8 @@ void mmu_attach(struct mmu *m, struct mmu_view *view)
 	m->views = view;
 }
 
-/* Where the chain of a key names its page, or ends. A guest can find out by the time that this
- * takes which of its tables are in one chain: its length is charged. */
+/* The link in a key's hash chain that names its page, or the end of the chain. A guest could find
+ * tables with the same hash by timing, so the length is charged. */
 static uint16_t *look_up(struct mmu *m, uint64_t key)
 {
 	uint16_t *at = &m->bucket[shadow_bucket(key)];
@@ -174,8 +174,8 @@ static void forget_kernel(struct mmu *m, unsigned page)
 	m->shadow[page].kernel = false;
 }
 
-/* Until no root has it, the table is still the one that flushes go through, but no other root gets
- * a link to it. One slot at a time: the one under way comes first. */
+/* Until no root links to it, flushes still go through the table, but no other root gets a link to
+ * it. One slot at a time: the one under way comes first. */
 bool shadow_retire_kernel(struct mmu *m, unsigned slot)
 {
 	while (m->retiring || m->kernel[slot - KERNEL_SLOTS]) {
@@ -254,7 +254,7 @@ unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key)
 	return page;
 }
 
-/* Others may be walking what rests: once they have left the guest, they are not. */
+/* Others may be walking pages in limbo until they have left the guest. */
 static void end_limbo(struct mmu *m)
 {
 	m->quiesce(m);
@@ -284,7 +284,8 @@ static bool may_go(const struct mmu *m, unsigned page)
 	return s->kind == 4 && s->state == SHADOW_USED && !shadow_root_in_use(m, page);
 }
 
-/* Looks on for the root loaded longest ago, while the budget lasts. False: each is in use. */
+/* Continues the search for the root loaded longest ago, while the budget lasts. False: all are in
+ * use. */
 static bool drop_oldest_root(struct mmu *m)
 {
 	for (; m->oldest_at < m->pool_pages; m->oldest_at++) {
@@ -306,7 +307,7 @@ static bool drop_oldest_root(struct mmu *m)
 	return true;
 }
 
-/* --- free pages that nothing leads to become pages for any kind --- */
+/* --- the scan: free pages that nothing leads to lose their kind --- */
 
 static void begin_scan(struct mmu *m)
 {
@@ -318,7 +319,7 @@ static void begin_scan(struct mmu *m)
 	m->scan_at = 0;
 }
 
-/* Finds which free pages the entries of a group still lead to, whatever their counts say. */
+/* Marks free pages that the entries of a group still lead to, whatever the counts say. */
 static void mark_linked(struct mmu *m, const uint64_t *table, unsigned first, int level)
 {
 	for (unsigned i = first; i < first + GROUP; i++)
@@ -364,8 +365,8 @@ static bool give_kinds(struct mmu *m)
 	return true;
 }
 
-/* The pages are out of reach meanwhile, so that no link to them can be made. Processors may have
- * cached one that is gone, until they leave the guest. */
+/* Meanwhile no link to the pages can be made. Processors may have cached an old one until they
+ * leave the guest. */
 static void scan_part(struct mmu *m)
 {
 	unsigned end = m->pool_pages * GROUPS;
@@ -389,7 +390,7 @@ static void scan_part(struct mmu *m)
 	m->scanned = true;
 }
 
-/* All that the roots in use lead to goes, or a part of it; false: that was nothing. */
+/* Drops everything below the roots in use, or a part of it; false: there was nothing. */
 static bool empty_roots(struct mmu *m)
 {
 	for (const struct mmu_view *v = m->views; v; v = v->next)
@@ -398,8 +399,8 @@ static bool empty_roots(struct mmu *m)
 	return m->dying;
 }
 
-/* Only a wrong count leads here. It is not believed: what is neither a root in use nor lent is
- * cleared and free. */
+/* Only a wrong count leads here, so counts are ignored: every page that is neither a root in use
+ * nor lent is cleared and freed. */
 static void rebuild(struct mmu *m)
 {
 	clear_lists(m);

@@ -1,91 +1,93 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the shadow MMU share; mmu.h is what others see.
+ * Shared by the files of the shadow MMU; mmu.h is its interface.
  *
  *	pool.c	pages of the pool: finding, taking, giving back
- *	sync.c	roots, and flushes: shadows say what the tables say now
+ *	sync.c	roots, and flushes, which update shadows from the guest's tables
  *	fill.c	page faults
- *	check.c	the invariant
+ *	check.c	checks the invariant
  *
- * Pages are named by their index in the pool. A free page is all zero, which is why each keeps note
- * of the groups of eight entries that were ever set.
+ * Pages are named by their index in the pool. A free page is all zero. To be able to clear a page
+ * quickly, each records which groups of eight entries were ever set.
  *
- * Why no leaf leads outside, whatever the counts say
+ * Why no leaf maps foreign memory, even if a link count is wrong
  *
- * A table of level L holds links to tables of level L - 1, and leaves. What can go wrong is a link
- * to a page that has become something else meanwhile: the processor would then take leaves, which
- * name the guest's own memory, for tables, or links, which name the pool, for leaves. That a page
- * is given back when its last link is gone rests on links being counted right. So nothing else
- * does: a page keeps its kind (shadow.kind) when it is given back, and is taken again for the same
- * kind only. A link that was forgotten leads from level L to a table of level L - 1 of the same
- * guest, today and ever after, and what that guest can reach through it is its own memory.
+ * A table of level L has leaves, and links to tables of level L - 1. The danger is a link to a page
+ * that has been reused for another level: the processor would take leaves, which name the guest's
+ * own memory, for tables, or take links, which name the pool, for leaves. A page is given back when
+ * its link count reaches 0, so a wrong count could cause that. Therefore a page keeps its kind
+ * (shadow.kind) when it is given back, and is only reused for the same kind. A link that was missed
+ * still leads from level L to a table of level L - 1 of the same guest, which maps nothing but that
+ * guest's memory.
  *
- * Kinds change in two places, both of which look at the tables and not at the counts. A scan
- * (scan_part) looks at every entry of every table, waits until every other vCPU has left the guest
- * once, as its processor may have cached a link that is gone, and takes the kind from those free
- * pages that no entry and no view leads to. It may go by parts, since the pages that it is about
- * stay free until its end, and entries are made only to pages that are in use. rebuild() clears all
- *that is not a root in use, and waits likewise. A root is in use if a view says so; that is not
- *counted at all.
+ * Kinds change in two places only. Both look at the tables, not at the counts:
+ *	- A scan (scan_part) looks at every entry of every table, waits until every other vCPU has
+ *	  left the guest once, since a processor may have cached a link that is gone, and takes the
+ *	  kind from free pages that no entry and no view leads to. It works in parts: the pages that
+ *	  it is about stay free until it ends, and entries are only made to pages in use.
+ *	- rebuild() clears everything that is not a root in use, and waits likewise. Whether a root
+ *	  is in use is not counted: a view refers to it.
  *
- * Life of a page: SHADOW_FREE, with its kind or without one; SHADOW_USED; SHADOW_DYING from the
- * moment when its last link goes, with its entries; these are cleared when room is wanted, which
- * may bring others there; then, if the vCPUs run on several CPUs, SHADOW_LIMBO until every other
- * vCPU has left the guest once, for a processor may be walking it until then.
+ * States of a page: SHADOW_FREE, with a kind or without; SHADOW_USED; SHADOW_DYING, from when its
+ * last link goes, still with its entries. Those are cleared when room is needed, which may make
+ * other pages SHADOW_DYING. Then, if the vCPUs run on several CPUs, SHADOW_LIMBO until every other
+ * vCPU has left the guest once, since a processor may be walking it until then.
  *
- * Counts are exact, as mmu_check shows: there are at most MMU_POOL_MAX * 512 entries, which fits.
+ * Counts cannot overflow: there are at most MMU_POOL_MAX * 512 entries. mmu_check verifies them.
  *
- * Why a fault always finds its pages
+ * Why a fault always gets the pages that it needs
  *
- * It needs at most MMU_PATH pages below its root. While one is wanting, shadow_make_room() clears a
- * dying page, ends a rest, takes the kinds from free pages, or drops a root that is not in use;
- * each of these can go on only until there are none left. Then all pages are roots in use, one for
- * each vCPU, lent, of which there is at most one in MMU_LENT_SHARE, or hang on the roots in use.
- * These are emptied, by which all that hung on them is dying, or else, if a count was wrong, found
- * and cleared. Hence MMU_POOL_MIN pages, less those lent, must be MMU_PATH more than there are
- * vCPUs (ring.c asserts it), and the fault that caused this has all of them.
+ * It needs at most MMU_PATH pages below its root. While it lacks one, shadow_make_room() clears a
+ * dying page, ends a page's time in limbo, takes the kinds from free pages, or drops a root that is
+ * not in use. Each of these can only be done until nothing is left to do it to. Then every page is
+ * a root in use (one for each vCPU), lent (at most one in MMU_LENT_SHARE), or below a root in use.
+ * The roots in use are emptied, and all that was below them is dying, or, if a count was wrong,
+ * is found and cleared by rebuild(). So it suffices that MMU_POOL_MIN pages, less those lent,
+ * exceed the number of vCPUs by MMU_PATH, which ring.c asserts. The fault that caused all this gets
+ * these pages.
  *
  * Why nobody waits for long
  *
- * With the lock, whose holder has interrupts masked, comes a budget: MMU_PART. What takes long
- * looks at it between two entries, or groups of them, and leaves the rest to whoever has the lock
- * next; where it has come to is written in struct mmu, so that no work is done twice. A fault whose
- * budget is spent returns MMU_AGAIN: the vCPU goes back to its instruction and faults again, and
- * interrupts, its scheduler and the operator get their turn before. Each try gets on by a part; the
- * pages that it made free may be taken by another vCPU's fault, which then gets on instead.
- * The exception is rebuild(), to which only a wrong count leads.
+ * The holder of the lock has interrupts masked, and a budget, MMU_PART. Long work checks the budget
+ * between two entries or groups, and leaves the rest to the next holder. How far it has come is
+ * recorded in struct mmu, so no work is done twice. A fault that has used up its budget returns
+ * MMU_AGAIN: the vCPU returns to its instruction and faults again, after interrupts, the scheduler
+ * and the operator have had their turn. Each attempt makes a part of the progress; if another
+ * vCPU's fault takes the pages that were freed, that fault progresses instead. The exception is
+ * rebuild(), which only a wrong count leads to.
  *
- * Why nobody sees what it has flushed
+ * Why no vCPU sees what it has flushed
  *
- * A translation may be older than the tables, as in a TLB, but not older than the vCPU's own last
- * flush of that address: of its root's entry on that root; of the tables below, in the kernel's
- * half, on any root. A flush makes the shadows agree with the tables that hang on the vCPU's root
- * at that time. Everything that comes to hang there later is as new:
+ * A translation may be older than the guest's tables, as in a TLB, but not older than the vCPU's
+ * own last flush of that address: for the root's entry, its flush on that root; for the tables
+ * below, in the kernel's half, its flush on any root. A flush updates the tables below the vCPU's
+ * root at that time. What is linked there later is as recent:
  *
- *	- An entry is filled from the guest's table with the lock held, from the walk on. A change
- *	  that comes after it was read has its flush after it was filled. (A walk before the lock
- *	  was taken could be older than a flush by another vCPU, and fill a table that both use.)
- *	- A table is linked when it is new, and has no entries, or is brought up to date with all
- *	  below it at that time, for it may have been linked elsewhere, where the flushes did not
- *	  reach it, or have been another's table. That is a step in the kernel's half too. A tree
- *	  for which a part is not enough is emptied instead, and whoever uses it faults its pages in
- *	  again: no link is ever made to what is half up to date.
- *	- That would cost each new root the whole of the kernel's half. Hence all mirrored roots
- *	  link in each of its slots to one table, mmu.kernel, or to none, and a flush there goes
- *	  through that table, whatever the root in use links to: it has seen all flushes. If the
- *	  guest's roots disagree, all lose theirs before another is linked. That goes by parts:
- *	  until the last one is gone, flushes go through the old table, and no root gets a link to
- *	  it.
+ *	- An entry is filled from the guest's table with the lock held from the walk on. If the
+ *	  guest changes its entry after it was read, it flushes after the shadow was filled. (A walk
+ *	  before the lock was taken could be older than another vCPU's flush, and fill a shared
+ *	  table.)
+ *	- A table is linked when it is new and empty, or when it and everything below it has just
+ *	  been updated: it may have been linked elsewhere, where flushes did not reach it, or have
+ *	  belonged to another table. This is so in the kernel's half too. A tree that is too large
+ *for one part is emptied instead, and its pages fault in again: a link is never made to a tree that
+ *is updated only in part.
+ *	- By that rule each new root would have to update the whole kernel's half. Therefore in each
+ *	  slot of that half all mirrored roots link to the same table, mmu.kernel, or to none, and a
+ *	  flush there goes through that table, whatever the current root links to. So that table has
+ *	  seen all flushes. If the guest's roots disagree, all lose the link before another table is
+ *	  linked. This is done in parts: until the last link is gone, flushes go through the old
+ *	  table, and no root gets a link to it.
  *
- * A long flush goes by parts, with the lock given back in between. It remembers the address that it
- * has come to. What it has seen stays up to date by the rules above, whatever others do meanwhile.
- * shadow.time says of a table since when it agrees, with all below it: a flush need not look at one
- * again that it has seen whole, or that another flush which began later has. It is written when the
- * last entry is done, to the time when the flush began, and only by a flush that has been there
- * from the first entry on (mmu_flush.whole).
+ * A long flush is done in parts, without the lock in between, and remembers the address that it has
+ * reached. What it has passed stays up to date by the rules above. shadow.time is the time since
+ * which a table agrees with the guest's, including all below it, so that a flush can skip a table
+ * that it has completed, or that a flush which began later has. It is set to the time when the
+ * flush began, when the flush finishes the table's last entry, and only if it started at the first
+ * (mmu_flush.whole).
  *
- * What was read from the tables and is only used, as in guest/copy.c, may be older by one exit: the
- *vCPU cannot have flushed meanwhile.
+ * What is read from the guest's tables and only used once, as in guest/copy.c, may be older by one
+ * exit: the vCPU cannot have flushed in the meantime.
  */
 #pragma once
 
@@ -95,32 +97,32 @@
 
 #define RIGHTS (PTE_W | PTE_U | PTE_NX)
 
-/* In a mirrored table: the guest's entry is not present either. A fault on it names the reserved
- * bit, and the gate hands it to the guest without asking. */
+/* In a mirrored table: the guest's entry is not present either. The error code of a fault on it has
+ * the reserved bit, and the gate passes it to the guest at once. */
 #define NOT_PRESENT  (PTE_P | 1ull << 51)
 
-#define GROUP	     8 /* entries with one bit in shadow.used: a cache line */
+#define GROUP	     8 /* entries for one bit of shadow.used: a cache line */
 #define GROUPS	     (PT_ENTRIES / GROUP)
 #define KEY_LEVEL    7
 #define KEY_CPU(cpu) ((uint64_t)(cpu) << 3)
 
 #define KERNEL_SLOTS 256 /* of a root: its upper half */
 
-/* What is done with the lock held at one go, and what things cost, in units of about 25
- * instructions. */
+/* The work of one part, which is done with the lock held, and the cost of each step, in units of
+ * about 25 instructions. */
 #ifndef MMU_PART
 #define MMU_PART 200
 #endif
 #define ENTRY_COST   2	/* an entry of a last table is read */
-#define LINK_COST    5	/* or of another */
-#define TABLE_COST   16 /* a flush comes to a table */
+#define LINK_COST    5	/* an entry of another table is read */
+#define TABLE_COST   16 /* a flush begins a table */
 #define LINKS_COST   8	/* a group of links is cleared */
-#define SCAN_COST    6	/* or looked at */
+#define SCAN_COST    6	/* a group of links is looked at */
 #define GIVE_COST    3	/* a table is given back */
-#define STEPS_A_UNIT 5	/* of looking for a table by its key */
-#define KERNEL_COST  64 /* and was the kernel's */
-#define ROOT_COST    2	/* one is looked at, whether it is in use */
-#define PATH_COST    6	/* a fault has looked in vain for the pages that it needs */
+#define STEPS_A_UNIT 5	/* steps along a hash chain for one unit */
+#define KERNEL_COST  64 /* more for one that mmu.kernel named */
+#define ROOT_COST    2	/* a root is looked at, whether it is in use */
+#define PATH_COST    6	/* a fault has not found the pages that it needs */
 #define WAIT_COST    40 /* for the other vCPUs to leave the guest */
 _Static_assert(MMU_PART >= 4 * TABLE_COST + ENTRY_COST, "each part comes to an entry");
 
@@ -128,7 +130,7 @@ _Static_assert(MMU_BUCKETS == 256, "as many as a byte has values");
 _Static_assert(MMU_POOL_MAX < UINT16_MAX && MMU_POOL_MAX * (uint64_t)PT_ENTRIES < UINT32_MAX,
 	       "lists and counts");
 
-/* Whoever has the lock is given a part's worth of work. */
+/* Taking the lock gives a budget of one part. */
 static inline void shadow_lock(struct mmu *m)
 {
 	spin_lock(&m->lock);
@@ -213,7 +215,7 @@ static inline bool shadow_allows(uint64_t rights, unsigned access)
 	       !((access & PF_FETCH) && (rights & PTE_NX));
 }
 
-/* What was remembered of translations no longer holds. */
+/* Invalidates remembered translations (mmu_kernel_stack). */
 static inline void shadow_changed(struct mmu *m)
 {
 	__atomic_store_n(&m->changes, m->changes + 1, __ATOMIC_RELEASE);
@@ -233,7 +235,8 @@ bool shadow_retire_kernel(struct mmu *m, unsigned slot);
 void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page);
 bool shadow_root_in_use(const struct mmu *m, unsigned page);
 
-/* The page given back last is emptied, or a part of it, and what hung on it alone is given back. */
+/* Clears the page that was given back last, or a part of it, and gives back what only it linked to.
+ */
 void shadow_reap(struct mmu *m);
 
 /* A step towards a free page, of whatever kind. */

@@ -26,8 +26,8 @@ static inline void sync_entry(struct mmu *m, uint64_t *entry, uint64_t key, unsi
 }
 
 /* An entry, and the page below it, or MMU_NO_ROOT. In the kernel's half of a mirrored root that is
- * what all roots link to: those that do not link to it yet take it as it is. Inline: for one page
- * level is a constant. */
+ * the table that all roots link to, even if this one does not yet. Inline: for one page level is a
+ * constant. */
 static inline __attribute__((always_inline)) unsigned sync_step(struct mmu *m, unsigned page,
 								unsigned index, int level)
 {
@@ -125,9 +125,9 @@ static bool sync_table(struct mmu *m, unsigned page, struct mmu_flush *f)
 	return true;
 }
 
-/* Half of what is left of the budget is for the one, the rest for the other, so that each try gets
- * on. To go on with the first where it was cut would need a link in between: one that flushes pass,
- * and the processor does not. What is lost is a fault for every eight pages, once. */
+/* The update may use half of the remaining budget, and emptying the rest, so that each attempt
+ * makes progress. An update cannot be continued later: that would need a link that flushes follow
+ * and the processor does not. The price of emptying is one fault for every eight pages, once. */
 bool shadow_renew(struct mmu *m, unsigned page)
 {
 	int rest = MAX(m->budget, 0) / 2;
@@ -209,7 +209,7 @@ static void release_root(struct mmu_view *view)
 	view->guest.lookup = NULL;
 }
 
-/* guest_view.lookup, while a mirrored root is loaded: what that says, like a TLB. */
+/* guest_view.lookup while a mirrored root is loaded: translates by the shadows, like a TLB. */
 HOT_FRAME static uint64_t lookup(const struct guest_view *guest, gva_t va, unsigned access)
 {
 	const struct mmu_view *view = container_of(guest, const struct mmu_view, guest);
