@@ -210,7 +210,7 @@ static void release_root(struct mmu_view *view)
 }
 
 /* guest_view.lookup while a mirrored root is loaded: translates by the shadows, like a TLB. */
-HOT_FRAME static uint64_t lookup(const struct guest_view *guest, gva_t va, unsigned access)
+HOT_FRAME static uint64_t shadow_lookup(const struct guest_view *guest, gva_t va, unsigned access)
 {
 	const struct mmu_view *view = container_of(guest, const struct mmu_view, guest);
 	uint64_t all = ~0ull, any = 0, frame = 0;
@@ -272,7 +272,7 @@ static enum mmu_root use_root(struct mmu_view *view, uint64_t key)
 	}
 	m->shadow[page].time = ++m->clock;
 	view->root = page;
-	view->guest.lookup = key ? lookup : NULL;
+	view->guest.lookup = key ? shadow_lookup : NULL;
 	return kept ? MMU_ROOT_KEPT : MMU_ROOT_EMPTY;
 }
 
