@@ -6,7 +6,8 @@
 #include "kernel/gate.h"
 #include "lib/string.h"
 
-/* By the patch window's rules, what the engine knows, or the guest's tables. */
+/* The page of va, by the patch window's rules, by what the engine knows, or by the guest's tables.
+ */
 HOT_FRAME static inline __attribute__((always_inline)) char *
 find(const struct guest_view *view, gva_t va, unsigned access, struct guest_failure *f)
 {
@@ -20,10 +21,12 @@ find(const struct guest_view *view, gva_t va, unsigned access, struct guest_fail
 		frame = access & (PF_WRITE | PF_USER) ? 0 : guest_window_frame(m, va);
 	} else if (!canonical(va.v) || pt_index(va.v, 4) == GATE_SLOT) {
 		return NULL;
-	} else if (!view->lookup || !(frame = view->lookup(view, va, access))) {
-		if (guest_walk(m, &view->paging, va, access, &t, &f->error))
+	} else {
+		frame = view->lookup ? view->lookup(view, va, access) : 0;
+		if (!frame && guest_walk(m, &view->paging, va, access, &t, &f->error))
 			return NULL;
-		frame = guest_frame(m, t.gpa, PAGE_SIZE);
+		if (!frame)
+			frame = guest_frame(m, t.gpa, PAGE_SIZE);
 	}
 	return frame_allows(frame, access & PF_WRITE) ? direct(frame_mpa(frame)) : NULL;
 }

@@ -23,12 +23,8 @@ struct region {
 	uint64_t rights;       /* FRAME_* */
 };
 
-/* In the order of addresses; each begins where the one before it ends, or later. */
-enum region_kind {
-	REGION_RAM, /* from address 0 on */
-	REGION_VCPU_PAGES,
-	REGIONS
-};
+/* In the order of addresses, the first one at 0; between two there may be a hole. */
+enum region_kind { REGION_RAM, REGION_VCPU_PAGES, REGIONS };
 
 struct guest_memory {
 	struct region region[REGIONS];
@@ -74,6 +70,7 @@ static inline __attribute__((always_inline)) uint64_t guest_frame(const struct g
 	uint64_t page = ALIGN_DOWN(gpa.v, bytes), at = page;
 	const struct region *r = m->region;
 
+	/* below a region the difference wraps around, and is larger than any region */
 	for (; at >= r->bytes; at = page - r->first)
 		if (++r == m->region + REGIONS)
 			return 0;
@@ -82,17 +79,19 @@ static inline __attribute__((always_inline)) uint64_t guest_frame(const struct g
 	return (r->at.v + index_nospec(at, r->bytes)) | r->rights;
 }
 
+/* Whether a result of guest_frame is a frame that may be read or written. */
 static inline bool frame_allows(uint64_t frame, bool write)
 {
-	return write ? frame & PTE_W : frame;
+	return write ? frame & PTE_W : frame != 0;
 }
 
-/* The same for an address in the patch window: first the vCPU page, twice, then the stubs. */
 static inline bool guest_in_window(const struct guest_memory *m, gva_t va)
 {
 	return m->window.bytes && va.v - m->window.first < m->window.bytes;
 }
 
+/* As guest_frame, for an address in the patch window: the vCPU page, the same again, then the
+ * stubs. */
 static inline uint64_t guest_window_frame(const struct guest_memory *m, gva_t va)
 {
 	uint64_t page = index_nospec((va.v & PAGE_MASK) - m->window.first, m->window.bytes);

@@ -4,25 +4,31 @@
 
 #include "kernel/spinlock.h"
 
-/* What differs between the formats, and for the entries of one level. Bits that must be 0 are so
- * for the frame number's sake or the format's. No 1 GiB pages are offered. */
-struct level {
-	unsigned shift; /* of the address bits that index it */
-	unsigned last;	/* index */
-	uint64_t reserved;
-};
+#define PAE_RESERVED 0x7ff0000000000000ull /* bits 52 to 62 */
+#define PAE_ROOT     0xffffffe0ull	   /* of CR3: four entries, aligned to their 32 bytes */
 
+/* Of the four top entries of PAE: NX, W, U, 6 to 8. Bit 5 is reserved too (SDM 3A, table 4-8), but
+ * QEMU 7.2 sets it there as the accessed bit when it walks nested tables. */
+#define PDPTE_RESERVED 0x80000000000001c6ull
+
+#define LARGE_PAT      (1ull << 12) /* the lowest address bit of a large page is no address */
+
+/* The levels of each format, from the top. Reserved bits must be 0: those of the format, which
+ * include the address bits that the hypervisor does not accept, and those of the level. 1 GiB pages
+ * do not exist. */
 static const struct format {
 	unsigned entry_bytes, levels;
-	uint64_t reserved; /* at every level */
-	struct level level[4];
+	uint64_t reserved;
+	struct level {
+		unsigned shift, last; /* the index: va >> shift & last */
+		uint64_t reserved;
+	} level[4];
 } formats[] = {
 	[PAGING_32] = { 4, 2, 0, { { 22, 1023, 0 }, { 12, 1023, 0 } } },
-	/* in QEMU (7.2 at least) a walk of nested paging sets bit 5 of the first level */
 	[PAGING_PAE] = { 8,
 			 3,
-			 PTE_RESERVED | 0x7ff0000000000000ull,
-			 { { 30, 3, 0x80000000000001c6ull }, { 21, 511, 0 }, { 12, 511, 0 } } },
+			 PTE_RESERVED | PAE_RESERVED,
+			 { { 30, 3, PDPTE_RESERVED }, { 21, 511, 0 }, { 12, 511, 0 } } },
 	[PAGING_64] = { 8,
 			4,
 			PTE_RESERVED,
@@ -63,6 +69,7 @@ static int refuse(unsigned *error, unsigned access, unsigned why)
 	return -EFAULT;
 }
 
+/* As guest_walk; -EAGAIN: the guest has changed an entry in the meantime. */
 static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 		struct translation *t, unsigned *error)
 {
@@ -75,7 +82,7 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 	}
 
 	const struct format *f = &formats[p->mode];
-	uint64_t table = p->root.v & (p->mode == PAGING_PAE ? 0xffffffe0ull : PTE_ADDR);
+	uint64_t table = p->root.v & (p->mode == PAGING_PAE ? PAE_ROOT : PTE_ADDR);
 	uint64_t reserved = f->reserved | (p->mode == PAGING_32 || p->no_execute ? 0 : PTE_NX);
 	uint64_t e = 0, all = ~0ull, any = 0;
 	void *at = NULL;
@@ -93,7 +100,9 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 			t->entry[4 - i] = e;
 		bool large =
 			(e & PTE_PS) && l->shift != 12 && (p->mode != PAGING_32 || p->large_pages);
-		if (e & (large ? must_not | ((span - 1) & ~0x1fffull) : must_not))
+		if (large)
+			must_not |= (span - 1) & PAGE_MASK & ~LARGE_PAT;
+		if (e & must_not)
 			return refuse(error, access, PF_PRESENT | PF_RESERVED);
 		all &= pdpte ? ~0ull : e;
 		any |= pdpte ? 0 : e;
@@ -120,7 +129,9 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 	return 0;
 }
 
-#define WALKS 8 /* then the guest, which does nothing but change the tables, gets a fault */
+/* A guest whose tables change during each of these walks gets a page fault for a page that is not
+ * present, even if there is one: it will try again, and the work here is bounded. */
+#define WALKS 8
 
 int guest_walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 	       struct translation *t, unsigned *error)

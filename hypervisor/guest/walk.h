@@ -61,12 +61,15 @@ struct guest_view {
 	uint64_t (*lookup)(const struct guest_view *view, gva_t va, unsigned access);
 };
 
-/* Copies between the hypervisor and guest-virtual memory with the rights of access (PF_USER or 0).
- * 0, or -EFAULT with the address and the error code of the page fault. */
+/* The page fault that a copy would have caused. */
 struct guest_failure {
 	gva_t va;
 	unsigned error;
 };
+
+/* Copies between the hypervisor and guest-virtual memory, with the rights of access: PF_USER or 0,
+ * guest_read also PF_FETCH. 0, or -EFAULT: the pages before the one that failed are copied, and *f
+ * has the fault, with error code access if the tables lead to no memory. f may be NULL. */
 int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes, unsigned access,
 	       struct guest_failure *f);
 int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,

@@ -20,11 +20,11 @@ struct image {
 	struct veneer_rewrite_note rewrite; /* of a rewritten image: where its tables are */
 };
 
-#define PC_DEVICES_AT 0xfec00000ul /* of the APICs, in memory: 4076 MiB of RAM at most */
+#define PC_DEVICES_AT 0xfec00000ul /* the APICs' registers, so a PC has at most 4076 MiB of RAM */
 
 #define IMAGE_COPIES  (ELF_SEGMENTS + 1) /* segments and the module */
 
-/* What is to be copied where. */
+/* What is to be copied where. Begins as zero. */
 struct image_plan {
 	struct image_copy {
 		gpa_t to;
@@ -32,12 +32,14 @@ struct image_plan {
 		uint64_t bytes;
 	} copy[IMAGE_COPIES];
 	unsigned copies;
-	uint64_t memory;     /* of the guest, in bytes */
-	gpa_t module, entry; /* where they are; the entry of a bzImage alone */
-	uint64_t end;	     /* of what is in use */
+	uint64_t memory; /* of the guest, in bytes */
+	gpa_t module;	 /* its place, if there is one */
+	gpa_t entry;	 /* of a bzImage; others have it in image.elf */
+	uint64_t end;	 /* of the memory in use */
 };
 
-/* All return NULL, or an error message. */
+/* Functions that return a text return NULL, or an error message, which the next call may overwrite.
+ */
 
 /* Determines what im->file is, and whether it can be the image of a guest with that configuration.
  */
