@@ -103,6 +103,7 @@ my @rows = (
 	['reboots',      'ring svm',     'stays',      qr/^so far: started again$/, memory => '64M'],
 	['reboots',      'ring',         'stays',      qr/^so far: started again$/, memory => '1000M', core => 0, as => 'reboots-large'],
 	['notes',        'ring svm',     'stays',      qr/^so far: started again$/, core => 0],
+	['halves',       'ring',         'stays',      qr/^so far: going$/, vcpus => 2, cpus => '0-1', 'on-crash' => 'restart'],
 	['pc-reset',     'ring svm',     'stays',      qr/^so far: going$/, core => 0],
 	['pc-wheel',     'ring',         'stays',      qr/^so far: going$/, core => 0],
 	['pc-wheel',     'ring/bochs',   'stays',      qr/^so far: going$/, longer => 10000], # the operator's check: half a million instructions, 10 ms there
@@ -281,7 +282,7 @@ sub check_attack {
 	must($text !~ /FAILED|NOT WELL|PANIC/, "$what: every attempt was met as it must");
 	must($text !~ /^veneer: all done.*\nveneer: /m, "$what: fakes no line");
 	# one that is always loaded again has none at times; under svm and vmx tables stay as long as the guest
-	my $none = $row->{name} =~ /^(?:reboots|notes|pc-reset)$/ && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
+	my $none = $row->{name} =~ /^(?:reboots|notes|halves|pc-reset)$/ && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
 	must($text =~ /^veneer: check attacker: (?:good, [1-9]\d* tables,$none)/m, "$what: there are tables of the attacker, and good") if HAS_CHECK;
 	must($text =~ /^veneer: check neighbour: good, [1-9]\d* tables, [1-9]\d* leaves$/m, "$what: so are the neighbour's") if HAS_CHECK;
 	diag($text) if @unmet;

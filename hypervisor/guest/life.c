@@ -254,6 +254,10 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 
 	struct vcpu *v = this_cpu()->current;
 
+	/* In any phase: its registers may be what the crash was about, and it must not run on until
+	 * it parks. */
+	if (v && v->guest == g)
+		v->state = VCPU_STOPPED;
 	if (!guest_is_running(g))
 		return;
 	va_start(args, fmt);

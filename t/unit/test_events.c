@@ -250,12 +250,58 @@ static void flags(void)
 	ok(!(ring_flags(v) & FLAGS_TF), "flags: our TF is not shown");
 }
 
+/* Ring 0 loads struct regs by IRETQ: nothing that a guest wrote may take it to ring 0, keep its
+ * interrupts off, or give it ports. */
+static bool sound(void)
+{
+	return ((regs.cs & 3) == 3 || regs.cs == VENEER_KERNEL_CS) &&
+	       (regs.rflags & (FLAGS_IF | FLAGS_IOPL | FLAGS_VM)) == FLAGS_IF;
+}
+
+/* Even when no handler takes the exception, and whoever asked for the crash did not stop the vCPU.
+ */
+static void unsound_frames(void)
+{
+	static const uint64_t selectors[] = {
+		SEL_HV_CS, 0, 1, 2, SEL_HV_CS | 1, SEL_HV_CS | 2, VENEER_KERNEL_CS, VENEER_USER_CS
+	};
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(selectors); i++) {
+		uint64_t cs = selectors[i / 2], flags = i & 1 ? 0x23002 : 2;
+		const uint64_t frame[] = { 0x200000, cs, flags, STACK, SEL_HV_CS + 8 };
+
+		fresh(NULL, VENEER_KERNEL_CS, STACK);
+		memcpy(at(STACK), frame, sizeof(frame));
+		regs.rip = gate_entry_points[GATE_RETURN_IRET];
+		ring_exception(v, VECTOR_GP, (int64_t)(cs & ~3ull));
+		bad += !sound() || !crashed[0];
+
+		fresh(NULL, VENEER_KERNEL_CS, STACK);
+		memcpy(at(STACK), frame, sizeof(frame));
+		regs.rip = gate_entry_points[GATE_RETURN_PENDING];
+		v->handlers.event = HANDLER;
+		v->page->kernel_sp = 16; /* no stack for the event */
+		ring_pv_event(v);
+		bad += !sound();
+	}
+	is(bad, 0, "PV: a frame at the gate's return gives no selector or flag of ring 0's");
+	for (unsigned i = 0; i < 2; i++) {
+		fresh(NULL, VENEER_KERNEL_CS, STACK);
+		regs.rip = gate_entry_points[i ? GATE_NO_SYSCALL32 : GATE_NO_SYSCALL];
+		regs.r11 = 0x23002;
+		ring_invalid_opcode(v);
+		ok(sound() && crashed[0], "PV: nor does R11 at a SYSCALL without a handler");
+	}
+}
+
 int main(void)
 {
 	if (posix_memalign((void **)&host_memory, LARGE_SIZE, MIB(10)))
 		return 1;
 	pv_events();
 	pv_exceptions();
+	unsound_frames();
 	legacy();
 	flags();
 	free(host_memory);

@@ -73,6 +73,7 @@ static void pv_push(struct vcpu *v, bool user, int64_t error, uint64_t handler)
 	v->page->irq_mask = VENEER_IRQ_MASKED;
 }
 
+/* Ring 0 would take any selector and any flag from struct regs: only what ring 1 may return to. */
 static __attribute__((noinline)) bool take_frame(struct vcpu *v)
 {
 	struct regs *r = v->regs;
@@ -81,6 +82,9 @@ static __attribute__((noinline)) bool take_frame(struct vcpu *v)
 	if (guest_read(v->view, GVA(r->rsp), frame, sizeof(frame), 0, NULL))
 		return false;
 	memcpy(&r->rip, frame, sizeof(frame)); /* the last five of struct regs, in their order */
+	if ((r->cs & 3) != 3)
+		r->cs = VENEER_KERNEL_CS;
+	r->rflags = (r->rflags & FLAGS_USER) | FLAGS_ONE | FLAGS_IF;
 	return true;
 }
 
@@ -240,7 +244,7 @@ void ring_invalid_opcode(struct vcpu *v)
 	}
 	if (kernel && (compat || r->rip == gate_entry_points[GATE_NO_SYSCALL])) {
 		r->rip = r->rcx - 2; /* SYSCALL is two bytes */
-		r->rflags = r->r11;
+		r->rflags = (r->r11 & FLAGS_USER) | FLAGS_ONE | FLAGS_IF;
 		r->rsp = v->page->user_sp;
 		r->cs = compat ? VENEER_USER_CS32 : VENEER_USER_CS;
 		r->ss = VENEER_USER_SS;
