@@ -128,6 +128,11 @@ static void pv_events(void)
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
 	ok(crashed[0], "PV: so does one that wraps");
+	fresh(NULL, VENEER_KERNEL_CS, 0x800);
+	v->handlers.event = HANDLER;
+	ring_pv_event(v);
+	ok(frame64(0x800 - 40, (const uint64_t[]){ 0x123456, VENEER_KERNEL_CS }, 2),
+	   "PV: a first event on a stack in page 0");
 }
 
 static void pv_exceptions(void)

@@ -89,7 +89,7 @@ struct mmu {
 	/* Returns when every other vCPU has left the guest; NULL with a single vCPU. */
 	void (*quiesce)(struct mmu *m);
 
-	uint32_t changes; /* is increased when the guest flushes or loads a root; atomic */
+	uint64_t changes; /* is increased when the guest flushes or loads a root; atomic */
 
 	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
 };
@@ -108,7 +108,7 @@ struct mmu_view {
 	 * kernel's stack, nearly always. */
 	uint64_t written_page;
 	char *written_at;
-	uint32_t written_changes;
+	uint64_t written_changes;
 };
 #define MMU_NO_ROOT (~0u)
 #define USER_LAST   0x00007fffffffffffull /* the last address of the user half */

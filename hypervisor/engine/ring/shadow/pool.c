@@ -80,6 +80,7 @@ void mmu_attach(struct mmu *m, struct mmu_view *view)
 	view->guest.memory = m->memory;
 	view->mmu = m;
 	view->root = MMU_NO_ROOT;
+	view->written_page = ~0ull; /* none */
 	view->next = m->views;
 	m->views = view;
 }

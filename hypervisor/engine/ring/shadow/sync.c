@@ -238,7 +238,7 @@ HOT_FRAME static uint64_t shadow_lookup(const struct guest_view *guest, gva_t va
 
 HOT_FRAME void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes)
 {
-	uint32_t changes = __atomic_load_n(&view->mmu->changes, __ATOMIC_ACQUIRE);
+	uint64_t changes = __atomic_load_n(&view->mmu->changes, __ATOMIC_ACQUIRE);
 	uint64_t in_page = va.v & ~PAGE_MASK;
 	struct guest_failure ignored;
 
