@@ -272,6 +272,14 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 	}
 }
 
+# A folder for temporary files whose name has what Bochs's settings, QEMU's options or mtools take for their own.
+{
+	local $ENV{TMPDIR} = 'build/test a,"b$HOME';
+	mkdir $ENV{TMPDIR};
+	($status, $text) = veneer(@options_run, qw(--accel bochs));
+	is($status, 0, 'Bochs with such a TMPDIR') or diag($text);
+}
+
 # What --print shows can be run, where the bundle is kept.
 ($status, $text) = run_guests('print', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 my (undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print));

@@ -50,10 +50,11 @@ static int make_iso(const struct bochs *b)
 	return iso_write(&entry, 1, iso);
 }
 
-/* Time goes by instructions (sync=none) from a fixed date, so that a run can be repeated. */
+/* Time goes by instructions (sync=none) from a fixed date, so that a run can be repeated. Bochs
+ * runs in the directory, since its settings have no way to quote a blank or comma in a path. */
 static int write_settings(const struct bochs *b, const char *serial)
 {
-	char text[3 * PATH];
+	char text[1024];
 
 	snprintf(text, sizeof(text),
 		 "display_library: term\n"
@@ -62,13 +63,13 @@ static int write_settings(const struct bochs *b, const char *serial)
 		 "romimage: file=/usr/share/bochs/BIOS-bochs-latest\n"
 		 "vgaromimage: file=/usr/share/vgabios/vgabios.bin\n"
 		 "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n"
-		 "ata0-master: type=cdrom, path=%s/veneer.iso, status=inserted\n"
+		 "ata0-master: type=cdrom, path=veneer.iso, status=inserted\n"
 		 "boot: cdrom\n"
 		 "com1: enabled=1, mode=term, dev=%s\n"
-		 "log: %s/bochs.log\n"
+		 "log: bochs.log\n"
 		 "clock: sync=none, time0=1767225600\n"
 		 "panic: action=fatal\n",
-		 b->memory, b->cpus, directory, serial, directory);
+		 b->memory, b->cpus, serial);
 	return write_text("bochsrc", text) || write_text("commands", "c\n") ? -1 : 0;
 }
 
@@ -106,7 +107,10 @@ int bochs_missing(void)
 
 int bochs_start(const struct bochs *b, struct machine *m)
 {
-	char serial[64], display[64], settings[PATH], commands[PATH];
+	static const char *const argv[] = {
+		"bochs", "-q", "-f", "bochsrc", "-rc", "commands", NULL
+	};
+	char serial[64], display[64];
 
 	if (!bochs_has(b->cpus, b->memory) || bochs_missing() ||
 	    !(directory = temporary_folder("bochs")) || make_iso(b))
@@ -115,10 +119,7 @@ int bochs_start(const struct bochs *b, struct machine *m)
 	int display_fd = open_terminal(display, sizeof(display));
 	if (serial_fd < 0 || display_fd < 0 || write_settings(b, serial))
 		return -1;
-	snprintf(settings, sizeof(settings), "%s/bochsrc", directory);
-	snprintf(commands, sizeof(commands), "%s/commands", directory);
-	const char *const argv[] = { "bochs", "-q", "-f", settings, "-rc", commands, NULL };
-	return machine_start_on(m, (char *const *)argv, serial_fd, display_fd, display);
+	return machine_start_on(m, (char *const *)argv, directory, serial_fd, display_fd, display);
 }
 
 void bochs_clean(void)

@@ -43,6 +43,13 @@ static int open_links(struct links *l)
 	return pipe2(l->report, O_CLOEXEC) || pipe2(l->life, 0) ? -1 : 0;
 }
 
+static void give_up(const struct links *l)
+{
+	if (write(l->report[1], &errno, sizeof(errno)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
 static void child(char *const argv[], int in, int out, const struct links *l)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -52,9 +59,7 @@ static void child(char *const argv[], int in, int out, const struct links *l)
 		if (fd != l->report[1] && fd != l->life[1])
 			close(fd);
 	execvp(argv[0], argv);
-	if (write(l->report[1], &errno, sizeof(errno)) < 0)
-		_exit(126);
-	_exit(127);
+	give_up(l);
 }
 
 static int cannot_start(const char *name, int error)
@@ -98,8 +103,8 @@ int machine_start(struct machine *m, char *const argv[])
 	return wait_for_program(m, argv[0], &links);
 }
 
-int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
-		     const char *display_name)
+int machine_start_on(struct machine *m, char *const argv[], const char *directory, int serial,
+		     int display, const char *display_name)
 {
 	*m = (struct machine){
 		.to = serial, .from = serial, .display = display, .portion = BOCHS_PORTION
@@ -115,6 +120,8 @@ int machine_start_on(struct machine *m, char *const argv[], int serial, int disp
 		int fd = open(display_name, O_RDWR);
 
 		dup2(fd, 2);
+		if (chdir(directory))
+			give_up(&links);
 		child(argv, fd, fd, &links);
 	}
 	return wait_for_program(m, argv[0], &links);

@@ -32,9 +32,10 @@ struct machine {
  * on stderr. */
 int machine_start(struct machine *m, char *const argv[]);
 
-/* The same with serial port and display on pseudo-terminals, whose masters are passed. */
-int machine_start_on(struct machine *m, char *const argv[], int serial, int display,
-		     const char *display_name);
+/* The same in that directory, with serial port and display on pseudo-terminals, whose masters are
+ * passed. */
+int machine_start_on(struct machine *m, char *const argv[], const char *directory, int serial,
+		     int display, const char *display_name);
 
 /* Waits for output, for at most timeout_ms milliseconds (-1: as long as it takes). A whole line, or
  * what there is of an unfinished one each time it has grown; control characters are shown as '?'.
