@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
-use POSIX 'mkfifo';
+use POSIX qw(getcwd mkfifo);
 use Test::More;
 use Veneer;
 
@@ -272,12 +272,23 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 	}
 }
 
+my $tmp = 'build/test-tmp';
+my ($fifo, $tools) = map { getcwd() . "/build/test-$_" } qw(fifo tools); # the commands run in other folders
+mkdir $_ for $tmp, $tools;
 # A folder for temporary files whose name has what Bochs's settings, QEMU's options or mtools take for their own.
 {
 	local $ENV{TMPDIR} = 'build/test a,"b$HOME';
 	mkdir $ENV{TMPDIR};
 	($status, $text) = veneer(@options_run, qw(--accel bochs));
 	is($status, 0, 'Bochs with such a TMPDIR') or diag($text);
+	($status, $text) = veneer(@options_run, qw(--iso build/test-tmpdir.iso));
+	is($status, 0, '--iso with such a TMPDIR') or diag($text);
+	spew("$tools/grub-mkrescue", "#!/bin/sh\necho grub-mkrescue: error: no such luck >&2\necho xorriso : NOTE : more >&2\nexit 1\n");
+	chmod 0755, "$tools/grub-mkrescue";
+	local $ENV{PATH} = "$tools:$ENV{PATH}";
+	($status, $text) = veneer(@options_run, qw(--iso build/test-tmpdir.iso));
+	is($text, "veneer: build/test-tmpdir.iso: grub-mkrescue: error: no such luck\n", 'why there is no ISO');
+	unlink "$tools/grub-mkrescue";
 }
 
 # What --print shows can be run, where the bundle is kept.
@@ -335,8 +346,6 @@ is("$status $text", "1 veneer: standard output: No space left on device\n", 'hel
 is($status, 1, 'a reader that goes away ends the run');
 
 # --- signals: nothing is left behind, whatever is under way ---
-my ($tmp, $tools, $fifo) = map { "build/test-$_" } qw(tmp tools fifo);
-mkdir $_ for $tmp, $tools;
 unlink $fifo;
 mkfifo($fifo, 0600) or die "$fifo: $!";
 # Tools that say that they are under way; one never ends, while grub-mkrescue waits for it with its files.

@@ -98,13 +98,38 @@ static int write_menu(const struct tree *t, const struct iso_entry *e, unsigned 
 	return fclose(f) || bad ? fail(path) : 0;
 }
 
+/* The reason of a failure, from what a command has printed: the last line that gives one. xorriso
+ * and grub-mkrescue print others behind it. */
+static const char *last_reason(const struct tree *t)
+{
+	static const char *const others[] = { "invocation failed", " : NOTE : ", "MISHAP : " };
+	static char reason[512];
+	char line[sizeof(reason)];
+	FILE *f = fopen(t->log, "r");
+
+	snprintf(reason, sizeof(reason), "no reason was printed: is the disk of %.400s full?",
+		 t->directory);
+	while (f && fgets(line, sizeof(line), f)) {
+		bool other = strlen(line) < 4;
+
+		line[strcspn(line, "\n")] = 0;
+		for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+			other |= strstr(line, others[i]) != NULL;
+		if (!other)
+			strcpy(reason, line);
+	}
+	if (f)
+		fclose(f);
+	return reason;
+}
+
 static int copy(const struct tree *t, const char *from, const char *name, unsigned i)
 {
 	const char *to = inside(t, name, i);
 
 	if (!from || !run_quietly((const char *const[]){ "cp", from, to, NULL }, t->log))
 		return 0;
-	fprintf(stderr, "veneer: %s: cannot copy it to %s\n", from, to);
+	fprintf(stderr, "veneer: %s: cannot copy it: %s\n", from, last_reason(t));
 	return -1;
 }
 
@@ -118,8 +143,23 @@ static int copy_entry(const struct tree *t, const struct iso_entry *e, unsigned 
 	const char *const strip[] = { "strip", "-o", inside(t, "kernel", i), e->kernel, NULL };
 	if (!run_quietly(strip, t->log))
 		return 0;
-	fprintf(stderr, "veneer: %s: strip does not take it for an ELF file\n", e->kernel);
+	fprintf(stderr, "veneer: %s: cannot strip it: %s\n", e->kernel, last_reason(t));
 	return -1;
+}
+
+/* mformat takes a $ in TMPDIR for a variable: grub-mkrescue runs in the tree's directory, where a
+ * relative TMPDIR will do. Returns NULL, or an error message. */
+static const char *run_mkrescue(const struct tree *t, const char *directory)
+{
+	char *output = realpath(directory, NULL), image[PATH];
+	const char *const argv[] = { "env", "-C",  t->directory, "TMPDIR=.", "grub-mkrescue",
+				     "-o",  image, "iso",	 NULL };
+
+	if (!output)
+		return strerror(errno);
+	snprintf(image, sizeof(image), "%s/new", output);
+	free(output);
+	return run_quietly(argv, t->log) ? last_reason(t) : NULL;
 }
 
 /* grub-mkrescue opens its output by name, so the output is in a private folder next to the ISO: at
@@ -127,19 +167,13 @@ static int copy_entry(const struct tree *t, const struct iso_entry *e, unsigned 
 static int make_image(const struct tree *t, const char *path)
 {
 	const char *directory = temporary_folder_beside(path);
-	char tree[PATH], image[PATH], own[PATH];
+	char image[PATH];
 
 	if (!directory)
 		return fail(path);
-	snprintf(tree, sizeof(tree), "%s/iso", t->directory);
 	snprintf(image, sizeof(image), "%s/new", directory);
-	const char *why = NULL;
-	snprintf(own, sizeof(own), "TMPDIR=%s", t->directory);
-	if (run_quietly(
-		    (const char *const[]){ "env", own, "grub-mkrescue", "-o", image, tree, NULL },
-		    t->log))
-		why = "grub-mkrescue cannot write it: is the disk full?";
-	else
+	const char *why = run_mkrescue(t, directory);
+	if (!why)
 		why = file_replace(image, path);
 	temporary_remove(directory);
 	if (why)
