@@ -60,7 +60,7 @@ static int start_qemu(const struct setup *s, enum machine_kind kind, const struc
 			  .append = *s->conf ? NULL : s->append,
 			  .icount = kind == QEMU };
 
-	snprintf(plugin, sizeof(plugin), "%s,out=%s", library_path("events.so"), files->events);
+	qemu_plugin(plugin, sizeof(plugin), library_path("events.so"), files->events);
 	if (kind == QEMU && !s->uncounted)
 		q.plugin = plugin;
 	if (has_stays(s, kind)) {

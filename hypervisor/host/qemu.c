@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "qemu.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "program.h"
@@ -43,6 +42,25 @@ void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 	if (q->append)
 		n = add(argv, n, (const char *const[]){ "-append", q->append, NULL });
 	argv[n] = NULL;
+}
+
+static size_t append(char *to, size_t size, size_t used, const char *text, bool is_name)
+{
+	for (; *text; text++)
+		for (unsigned n = is_name && *text == ',' ? 2 : 1; n; n--, used++)
+			if (used + 1 < size)
+				to[used] = *text;
+	to[used < size ? used : size - 1] = 0;
+	return used;
+}
+
+size_t qemu_plugin(char *option, size_t size, const char *file, const char *out)
+{
+	size_t used = append(option, size, 0, "file=", false);
+
+	used = append(option, size, used, file, true);
+	used = append(option, size, used, ",out=", false);
+	return append(option, size, used, out, true);
 }
 
 int qemu_missing(void)

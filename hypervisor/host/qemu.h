@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define QEMU_ARGUMENTS 48
 
@@ -20,6 +21,10 @@ struct qemu {
 
 /* Fills argv, NULL at its end; the serial line is the process's stdin and stdout. */
 void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS]);
+
+/* A -plugin option: the file, and out=, with commas in their names doubled as QEMU wants them.
+ * Returns its length, which is at least size if it does not fit. */
+size_t qemu_plugin(char *option, size_t size, const char *file, const char *out);
 
 /* Names its package if it is missing. Returns 0 if it is not, or -1 with a line on stderr. */
 int qemu_missing(void);

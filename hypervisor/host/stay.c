@@ -12,6 +12,7 @@
 
 #include "kernel/gate.h"
 #include "machine.h"
+#include "qemu.h"
 
 struct symbol {
 	uint64_t at;
@@ -118,17 +119,17 @@ static bool is_guest_iret(const struct symbol *s)
 int stay_plugin(const char *path, char *argument, size_t size)
 {
 	struct symbols all;
-	int used;
+	size_t used;
 
 	if (load_symbols(&all))
 		return -1;
-	used = snprintf(argument, size, "%s,out=%s", library_path("stay.so"), path);
-	for (size_t i = 0; i < all.count && used > 0 && (size_t)used < size; i++)
+	used = qemu_plugin(argument, size, library_path("stay.so"), path);
+	for (size_t i = 0; i < all.count && used < size; i++)
 		if (is_guest_iret(&all.symbol[i]))
-			used += snprintf(argument + used, size - (size_t)used, ",iret=0x%llx",
-					 (unsigned long long)all.symbol[i].at);
+			used += (size_t)snprintf(argument + used, size - used, ",iret=0x%llx",
+						 (unsigned long long)all.symbol[i].at);
 	free(all.symbol);
-	if (used > 0 && (size_t)used < size)
+	if (used < size)
 		return 0;
 	fprintf(stderr, "veneer: %s: too long a name\n", path);
 	return -1;
