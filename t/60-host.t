@@ -125,10 +125,12 @@ spew('build/test-image-cut.elf', substr slurp('build/rtos-pc.elf'), 0, 4096);
 my $large = slurp('build/rtos-pc.elf');
 substr($large, unpack('L<', substr $large, 28, 4) + 20, 4) = pack 'L<', 3 << 20; # its first segment, in memory
 spew('build/test-image-large.elf', $large);
+spew('build/test-image-low', pack 'x497 C x12 S< x2 a4 S< x9 C x2 L< x4000', 1, 0xaa55, 'HdrS', 0x206, 1, 0x10000); # a bzImage
 for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-image-cut.elf', 'a segment outside the file'],
 	['64 bits, and not paravirtual', 'test-image-64.elf', 'a 64-bit image without a Veneer note: 64-bit guests must be paravirtual, or a bzImage'],
 	['a segment above its memory', 'test-image-large.elf', q(a segment does not fit into the guest's memory: raise memory = in the configuration), memory => '2M'],
 	['a module above it', 'rtos-pc.elf', q(the module does not fit into the guest's memory: raise memory = in the configuration), memory => '2M', module => 'test-module'],
+	['a load address', 'test-image-low', q(the kernel's load address is below 1 MiB), engine => 'svm'],
 	['another kind', 'rtos-rewritten.elf', 'the image is rewritten, not stock: change or remove prepare = stock', prepare => 'stock'],
 	['several vCPUs of a PC', 'rtos-pc.elf', 'only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1', vcpus => 2],
 	['more memory than a PC has', 'rtos-pc.elf', 'a PC has at most 4076 MiB: lower memory = in the configuration', memory => '4G']) {

@@ -40,8 +40,9 @@ static const char *place_kernel(const struct file *kernel, const struct setup_he
 		room = MAX(room, h->init_size);
 	}
 	p->entry = GPA(entry);
-	if (entry < MIB(1) ||
-	    !image_add_copy(p, p->entry, room, kernel->data + setup, kernel->bytes - setup))
+	if (entry < MIB(1))
+		return "the kernel's load address is below 1 MiB";
+	if (!image_add_copy(p, p->entry, room, kernel->data + setup, kernel->bytes - setup))
 		return IMAGE_TOO_LARGE("the kernel");
 	return NULL;
 }

@@ -2,6 +2,7 @@
 #include "load/image.h"
 
 #include "arch/cpu.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 bool image_in_window(const struct image *im, uint64_t vaddr)
@@ -95,8 +96,9 @@ const char *image_not_in_ring1(const struct image *im, unsigned vcpus)
 
 bool image_add_copy(struct image_plan *p, gpa_t to, uint64_t room, const void *from, uint64_t bytes)
 {
-	if (to.v > p->memory || MAX(room, bytes) > p->memory - to.v || p->copies == IMAGE_COPIES)
+	if (to.v > p->memory || MAX(room, bytes) > p->memory - to.v)
 		return false;
+	assert(p->copies < IMAGE_COPIES);
 	p->copy[p->copies++] = (struct image_copy){ to, from, bytes };
 	return true;
 }
