@@ -262,7 +262,7 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 {
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = veneer(@options_run, qw(--iso build/test-path.iso));
-	is($status, 1, 'an ISO without programs: exit status');
+	is($status, 2, 'an ISO without programs: exit status');
 	like($text, qr/\Aveneer: missing for a boot image: grub-common \(grub-mkrescue\) xorriso \(xorriso\) mtools \(mformat\) .*: install these packages\n\z/, 'and which packages are missing');
 	for (['QEMU', 'qemu-system-x86 \(qemu-system-x86_64\): install this package', @options_run, qw(--accel tcg)],
 		['Bochs', 'bochs \(bochs\): install this package', @options_run, qw(--accel bochs)],
@@ -293,7 +293,11 @@ mkdir $_ for $tmp, $tools;
 	local $ENV{PATH} = "$tools:$ENV{PATH}";
 	($status, $text) = veneer(@options_run, qw(--iso build/test-tmpdir.iso));
 	is($text, "veneer: build/test-tmpdir.iso: grub-mkrescue: error: no such luck\n", 'why there is no ISO');
+	is($status, 2, 'and nothing is started');
 	unlink "$tools/grub-mkrescue";
+	$ENV{TMPDIR} = '/nowhere';
+	refused("TMPDIR=/nowhere with @$_", 'veneer: no temporary file in TMPDIR /nowhere: No such file or directory', @options_run, @$_)
+		for [qw(--accel tcg)], [qw(--iso build/test-tmpdir.iso)];
 }
 
 # What --print shows can be run, where the bundle is kept.

@@ -82,7 +82,7 @@ static int write_iso(const struct run *o, const char *bundle)
 					 .kernel = library_path("veneer.elf"),
 					 .bundle = bundle };
 
-	return iso_write(&entry, 1, o->iso) ? RUN_NOT_WELL : RUN_WELL;
+	return iso_write(&entry, 1, o->iso) ? RUN_USAGE : RUN_WELL;
 }
 
 /* Chooses the emulator, and runs the machine in it. */
@@ -99,7 +99,7 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 	if (o->log && !(output->log = file_create(o->log, &why)))
 		return run_fail(o->log, why);
 	if (o->stay && !(o->stay_counts = temporary_file("stay")))
-		return RUN_NOT_WELL;
+		return RUN_USAGE;
 	if (!emulator_start(o, accel, bundle, &m)) {
 		status = typing ? watch_person(&m, o, output) : watch(&m, o, output);
 		if (o->stay && status != RUN_TIMEOUT && outcome_stay(o->stay_counts, o->stay))
@@ -116,7 +116,7 @@ static int run_machine(struct run *o)
 	int status;
 
 	if (!bundle)
-		return RUN_NOT_WELL;
+		return RUN_USAGE;
 	status = prepare_bundle(o, bundle);
 	if (status)
 		return status;
@@ -131,7 +131,7 @@ static int run_machine(struct run *o)
 static int keep(struct run *o)
 {
 	const char *bundle = o->bundle ? o->bundle : temporary_file("bundle");
-	int status = bundle ? RUN_WELL : RUN_NOT_WELL;
+	int status = bundle ? RUN_WELL : RUN_USAGE;
 
 	if (!status)
 		status = o->bundle ? prepare_kept_bundle(o) : prepare_bundle(o, bundle);

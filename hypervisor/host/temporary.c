@@ -135,13 +135,14 @@ static const char *make_temporary(const char *what, bool folder)
 	const char *directory = getenv("TMPDIR");
 	char middle[64];
 
-	if (!directory || !*directory)
+	bool is_set = directory && *directory;
+	if (!is_set)
 		directory = "/tmp";
 	snprintf(middle, sizeof(middle), "/veneer-%s-", what);
 	const char *name = make(directory, middle, folder);
 	if (!name)
-		fprintf(stderr, "veneer: no temporary file in %s: %s\n", directory,
-			strerror(errno));
+		fprintf(stderr, "veneer: no temporary file in %s%s: %s\n", is_set ? "TMPDIR " : "",
+			directory, strerror(errno));
 	return name;
 }
 
