@@ -105,6 +105,12 @@ sub check {
 	is("$code $said", $want, "check: $what");
 }
 check('all is right', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '0 ');
+check('shares of a core that add up to 100 %', join('', map { guest($_, image => 'rtos-pv.elf', share => 50) } 'a', 'b') .
+	guest('c', image => 'rtos-pv.elf', share => 60, cpus => '0-1'), '0 ');
+check('and to more', join('', map { guest($_, image => 'rtos-pv.elf', share => 60, cpus => 1) } 'a', 'b'),
+	qq(0 veneer: build/test-check.conf:5: guest "b": with it the shares of core 1 add up to 120 %: none is guaranteed\n));
+check('also of one guest', guest('a', image => 'rtos-pv.elf', share => 60, vcpus => 2),
+	qq(0 veneer: build/test-check.conf:1: guest "a": with it the shares of core 0 add up to 120 %: none is guaranteed\n));
 check('a wrong line', $half, '2 ' . $wrong =~ s/half/check/r);
 check('a long line', guest('a', image => 'rtos-pv.elf', cmdline => 'x' x 400), "2 veneer: build/test-check.conf:2: line too long, at most 399 bytes\n");
 check('a byte order mark', "\xef\xbb\xbf" . guest('a', image => 'rtos-pv.elf'), "2 veneer: build/test-check.conf: begins with a byte order mark: save it without one\n");

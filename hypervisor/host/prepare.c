@@ -147,6 +147,27 @@ static bool outputs_are_apart(const struct run *o)
 	return !why;
 }
 
+/* What the hypervisor warns of too. Counts the guests that can only use one core: where the vCPUs
+ * of others go is decided at boot. */
+static void warn_of_shares(const struct bundle_source *s)
+{
+	unsigned promised[32] = { 0 };
+
+	for (unsigned i = 0; i < s->config.guests; i++) {
+		const struct guest_config *g = &s->config.guest[i];
+		unsigned core = (unsigned)__builtin_ctz(g->cpus);
+
+		if (g->cpus & (g->cpus - 1))
+			continue;
+		promised[core] += g->share * g->vcpus;
+		if (promised[core] > 100 && g->share)
+			fprintf(stderr,
+				"veneer: %s:%u: guest \"%s\": with it the shares of core %u add up "
+				"to %u %%: none is guaranteed\n",
+				s->conf_path, g->line, g->name, core, promised[core]);
+	}
+}
+
 static int read_configuration(struct run *o)
 {
 	struct bundle_source *s = &o->source;
@@ -167,7 +188,10 @@ static int read_configuration(struct run *o)
 
 int prepare_check(struct run *o)
 {
-	return read_configuration(o) || bundle_check_files(&o->source) ? -1 : 0;
+	if (read_configuration(o))
+		return -1;
+	warn_of_shares(&o->source);
+	return bundle_check_files(&o->source) ? -1 : 0;
 }
 
 int prepare(struct run *o)
@@ -178,6 +202,8 @@ int prepare(struct run *o)
 	    !outputs_are_apart(o) || !can_write("--iso", o->iso) ||
 	    !can_write("--stay", o->kept ? NULL : o->stay))
 		return -1;
+	if (!o->quiet)
+		warn_of_shares(&o->source);
 	return bundle_alone || has_hypervisor() ? 0 : -1;
 }
 

@@ -66,7 +66,9 @@ static const char check_help[] = "usage: veneer check CONF\n"
 				 "\n"
 				 "Checks a configuration and the files named in it, as run "
 				 "does before it starts.\n"
-				 "Starts nothing, and prints nothing if there is no error.\n"
+				 "Starts nothing, and prints nothing if there is no error, but "
+				 "warns of shares of a\n"
+				 "core that cannot be guaranteed.\n"
 				 "\n"
 				 "Exit status: 0 no error; 2 errors.\n";
 
