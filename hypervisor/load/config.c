@@ -66,7 +66,7 @@ static const char *set_memory(const struct key *k, void *field, const char *s)
 	if (unit)
 		*bytes <<= 10 * (unit - units + 1);
 	if (!is_number || s[unit ? 1 : 0])
-		return "not a size, want a number with K, M or G";
+		return "not a size, want a whole number of bytes, or one with K, M or G behind it";
 	return *bytes < MIB(2) || *bytes > MIB(1 << 18) || (*bytes & 4095) ? k->want : NULL;
 }
 
