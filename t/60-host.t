@@ -266,6 +266,8 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 {
 	local $ENV{VENEER_LIB} = '/nowhere';
 	refused('no hypervisor', 'veneer: /nowhere/veneer.elf: No such file or directory: build it, or say with VENEER_LIB in which folder it is', @options_run);
+	$ENV{VENEER_LIB} = '';
+	is((veneer(@options_run, qw(--accel tcg --print)))[0], 0, 'an empty VENEER_LIB is none');
 }
 {
 	local $ENV{PATH} = '/nowhere';

@@ -383,7 +383,7 @@ const char *library_path(const char *name)
 	char *slash = strrchr(program, '/');
 	if (slash)
 		*slash = 0;
-	if (directory) {
+	if (directory && *directory) {
 		snprintf(path, sizeof(paths[0]), "%s/%s", directory, name);
 		return path;
 	}
