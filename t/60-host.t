@@ -46,7 +46,8 @@ for (['--timeout', [qw(abc -1 1s), ''], 'a whole number from 0 to 2000000'], ['-
 	my ($option, $values, $want) = @$_;
 	refused("$option $_", "veneer: $option $_: want $want", @options_run, $option, $_) for @$values;
 }
-refused("$_ with an argument", "veneer: $_ takes no argument: see veneer COMMAND --help", $_, 'run') for qw(--version --help -h help);
+refused("$_ with an argument", "veneer: $_ takes no argument: see veneer COMMAND --help", $_, 'run') for qw(--help -h help);
+refused('--version with an argument', 'veneer: --version takes no argument: see veneer --help', qw(--version run));
 refused('--worse much', 'veneer: --worse much: want a number', qw(bench --worse much));
 refused('--icount with KVM', 'veneer: --icount: KVM does not count instructions: want --accel tcg', @options_run, qw(--icount --accel kvm --print));
 for (['run', [], 'want a configuration'], ['run', ['a', 'b'], 'want one configuration'], ['rewrite', [], 'want one kernel'],

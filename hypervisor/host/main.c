@@ -53,8 +53,8 @@ static int run(int argc, char **argv)
 		}
 	bool version = !strcmp(argv[1], "--version"), help_wanted = is_help(argv[1]);
 	if (argc > 2 && (version || help_wanted)) {
-		fprintf(stderr, "veneer: %s takes no argument: see veneer COMMAND --help\n",
-			argv[1]);
+		fprintf(stderr, "veneer: %s takes no argument: see veneer %s\n", argv[1],
+			version ? "--help" : "COMMAND --help");
 		return 2;
 	}
 	if (version) {
