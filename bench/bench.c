@@ -115,6 +115,29 @@ static bool is_own_result(const struct options *o)
 	return true;
 }
 
+/* An option that has no effect on an ISO, or NULL. */
+static const char *idle_option(const struct options *o)
+{
+	return o->log	    ? "log"
+	       : o->kvm	    ? "kvm"
+	       : o->peers   ? "peers"
+	       : !o->bochs  ? "no-bochs"
+	       : o->compare ? "compare"
+	       : o->costs   ? "costs"
+	       : o->output  ? "output"
+	       : o->quiet   ? "quiet"
+			    : NULL;
+}
+
+static int usage_idle(const char *option)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why),
+		 "--%s has no effect: --iso writes the image and measures nothing", option);
+	return option_usage("bench", why);
+}
+
 /* Returns 0, or the command's exit status. */
 static int take_options(int argc, char **argv, struct options *o)
 {
@@ -151,7 +174,10 @@ static int take_options(int argc, char **argv, struct options *o)
 			worse = true;
 			break;
 		case 'm': good &= take_name(&o->costs, "--costs"); break;
-		case 'o': good &= take_name(&o->output, "--output"); break;
+		case 'o':
+			o->output = optarg;
+			good &= option_folder("--output", optarg);
+			break;
 		case 'q': o->quiet = true; break;
 		case 'h': fputs(help, stdout); return -1;
 		default: return option_usage("bench", NULL);
@@ -163,9 +189,8 @@ static int take_options(int argc, char **argv, struct options *o)
 		return option_usage("bench", "unexpected argument");
 	if (worse && !o->compare)
 		return option_usage("bench", "--worse is for --compare");
-	if (o->iso && (o->log || o->kvm || o->peers || !o->bochs || o->compare || o->costs ||
-		       o->output || o->quiet))
-		return option_usage("bench", "--iso goes with --linux only: it measures nothing");
+	if (o->iso && idle_option(o))
+		return usage_idle(idle_option(o));
 	if (o->log && o->kvm)
 		return option_usage("bench", "--log does not go with --kvm");
 	if (!o->output)

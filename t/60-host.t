@@ -208,7 +208,7 @@ for my $option (sort(keys %idle, keys %command)) {
 	is($status, 0, "$option with --print is not") or diag($text);
 }
 ok(!-e 'build/test-idle.out', 'nothing is written');
-refused('--quiet with bench --iso', "veneer bench: --iso goes with --linux only: it measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
+refused('--quiet with bench --iso', "veneer bench: --quiet has no effect: --iso writes the image and measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
 
 # A log is not emptied by a run that is refused.
 spew('build/test-kept.log', "before\n");
@@ -230,11 +230,13 @@ for (['check'], ['run'], ['inspect']) {
 	refused("$command of -", "veneer: $word \"-\": not standard input or output: want the name of a file, ./- for one named -", $command, '-');
 	refused("$command of nothing", "veneer: $word \"\": an empty name: want the name of a file", $command, '');
 }
-for ((map { [$_, @options_run] } qw(--log --stay --bundle --iso)), map { [$_, 'bench'] } qw(--iso --log --compare --costs --output)) {
+for ((map { [$_, @options_run] } qw(--log --stay --bundle --iso)), map { [$_, 'bench'] } qw(--iso --log --compare --costs)) {
 	my ($option, @words) = @$_;
 	refused("$option -", "veneer: $option \"-\": not standard input or output: want the name of a file, ./- for one named -", @words, $option, '-');
 	refused("$option of nothing", "veneer: $option \"\": an empty name: want the name of a file", @words, $option, '');
 }
+refused('--output -', 'veneer: --output "-": want the name of a folder, ./- for one named -', qw(bench --output -));
+refused('--output of nothing', 'veneer: --output "": an empty name: want the name of a folder', qw(bench --output), '');
 refused('--screen into -', 'veneer: --screen a=-: not standard input or output: want the name of a file, ./- for one named -', @options_run, qw(--screen a=-));
 
 # Several of them: all are done.

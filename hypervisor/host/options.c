@@ -56,6 +56,17 @@ bool option_file(const char *option, const char *value)
 	return !why;
 }
 
+bool option_folder(const char *option, const char *value)
+{
+	const char *why = !*value		? "an empty name: want the name of a folder"
+			  : !strcmp(value, "-") ? "want the name of a folder, ./- for one named -"
+						: NULL;
+
+	if (why)
+		fprintf(stderr, "veneer: %s \"%s\": %s\n", option, value, why);
+	return !why;
+}
+
 int option_usage(const char *command, const char *why)
 {
 	if (why)

@@ -17,5 +17,8 @@ bool option_choice(const char *option, const char *value, const char *const *nam
 /* The name of a file. */
 bool option_file(const char *option, const char *value);
 
+/* The name of a folder. */
+bool option_folder(const char *option, const char *value);
+
 /* Prints a line on how a command is used; returns the exit status. */
 int option_usage(const char *command, const char *why);
