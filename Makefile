@@ -189,14 +189,14 @@ $(KVM)/kvmrun.cpio.gz: bench/guest/kvmrun.c $(BUILD)/rtos-pc.elf $(KVM)/vmlinuz
 bench: all linux check-packages $(if $(PEERS),$(BUILD)/xen.elf $(KVM)/kvmrun.cpio.gz)
 	$(Q)$(BUILD)/veneer bench --linux $(if $(PEERS),--peers)
 
+INTO = "$(DESTDIR)$(PREFIX)"
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/veneer $(DESTDIR)$(PREFIX)/share/man/man1 \
-		$(DESTDIR)$(PREFIX)/include/veneer
-	install -m 755 $(BUILD)/veneer $(DESTDIR)$(PREFIX)/bin/
+	install -d $(INTO)/bin $(INTO)/lib/veneer $(INTO)/share/man/man1 $(INTO)/include/veneer
+	install -m 755 $(BUILD)/veneer $(INTO)/bin/
 	install -m 644 $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf $(BUILD)/rtos-rewritten.elf \
-		$(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html $(DESTDIR)$(PREFIX)/lib/veneer/
-	install -m 644 hypervisor/host/veneer.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 hypervisor/abi/veneer.h $(DESTDIR)$(PREFIX)/include/veneer/
+		$(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html $(INTO)/lib/veneer/
+	install -m 644 hypervisor/host/veneer.1 $(INTO)/share/man/man1/
+	install -m 644 hypervisor/abi/veneer.h $(INTO)/include/veneer/
 
 clean:
 	rm -rf $(BUILD)

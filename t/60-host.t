@@ -554,12 +554,12 @@ is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, 'and into th
 ($status, $text) = run_guests('engine', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--engine', 'best');
 is("$status $text", "2 veneer: --engine best: want auto, ring, vmx or svm\n", 'an engine that is not there is refused');
 
-($status, $text) = command('sh', '-c', 'rm -rf build/test-root && make -s install DESTDIR=build/test-root PREFIX=/usr');
+($status, $text) = command('sh', '-c', q(rm -rf 'build/test root' && make -s install DESTDIR='build/test root' PREFIX=/usr));
 is($status, 0, 'make install') or diag($text);
-($status, $text) = command(qw(build/test-root/usr/bin/veneer run build/test-slices-installed.conf));
-ok(-e "build/test-root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/veneer.elf share/man/man1/veneer.1 include/veneer/veneer.h);
+($status, $text) = command('build/test root/usr/bin/veneer', qw(run build/test-slices-installed.conf));
+ok(-e "build/test root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/veneer.elf share/man/man1/veneer.1 include/veneer/veneer.h);
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
-($status, $text) = command(qw(build/test-root/usr/bin/veneer run build/test-installed.conf --accel tcg));
+($status, $text) = command('build/test root/usr/bin/veneer', qw(run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
 # t/coverage, after a test that fails: no totals, which would be too low.
 command(qw(mkdir -p build/test-coverage));
