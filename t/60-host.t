@@ -561,6 +561,15 @@ ok(-e "build/test root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/vene
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 ($status, $text) = command('build/test root/usr/bin/veneer', qw(run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
+# make test: a wrong word is said before anything is built.
+for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuch', 'T=pc-nosuch: there is no guest t/guests-pc/nosuch.c'],
+	['T=', 'want the name of a guest: make test T=hypercalls'], ['T=doors ENGINE=foo', 'ENGINE=foo: want ring or svm or vmx']) {
+	my ($words, $why) = @$_;
+	($status, $text) = command('make', 'test', "BUILD=build/test-no-build", split ' ', $words);
+	is($status, 2, "make test $words");
+	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'says what is wrong');
+}
+ok(!-e 'build/test-no-build', 'and builds nothing');
 # t/coverage, after a test that fails: no totals, which would be too low.
 command(qw(mkdir -p build/test-coverage));
 spew("build/test-coverage/$_", '') for qw(veneer.elf blocks.so);

@@ -147,10 +147,15 @@ test-inputs: all check-packages linux $(TEST_INPUTS)
 T ?=
 ENGINE ?=
 .PHONY: test
-test: all $(if $(T),$(BUILD)/t/$(T).elf) $(BUILD)/t/neighbour.elf
+T_REWRITTEN := pc-rewritten pc-ring3-rewritten
+T_SOURCE = $(if $(filter pc-%,$(T)),t/guests-pc/$(patsubst pc-%,%,$(T)).c,t/guests/$(T).c)
+# In a make of its own: nothing is built before the words are checked.
+test:
 	$(Q)$(if $(T),,echo 'veneer: want the name of a guest: make test T=hypercalls' >&2; exit 2;) \
-		$(if $(filter-out ring svm vmx,$(ENGINE)),echo 'veneer: ENGINE=$(ENGINE): want ring or svm or vmx' >&2; exit 2;) \
-		prove -v t/40-hostile.t :: $(T) $(ENGINE)
+		$(if $(filter $(T),$(T_GUESTS) $(addprefix pc-,$(T_PC)) $(T_REWRITTEN)),,echo 'veneer: T=$(T): there is no guest $(T_SOURCE)' >&2; exit 2;) \
+		$(if $(filter-out ring svm vmx,$(ENGINE)),echo 'veneer: ENGINE=$(ENGINE): want ring or svm or vmx' >&2; exit 2;)
+	+$(Q)$(MAKE) --no-print-directory all $(BUILD)/t/$(T).elf $(BUILD)/t/neighbour.elf
+	$(Q)prove -v t/40-hostile.t :: $(T) $(ENGINE)
 
 check: test-inputs
 	$(Q)t/check $(UNIT_TESTS) $(TESTS)
