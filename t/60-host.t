@@ -434,6 +434,8 @@ sub in_script {
 
 ($status, $text) = on_terminal($spin, qw(--accel tcg));
 is($status, 0, 'on a terminal: all well') or diag($text);
+like($text, qr/^veneer: Ctrl-A q ends the run, Ctrl-A h lists commands; Ctrl-C goes to the guest$/m, 'and how to end the run is said');
+unlike((in_script($spin, qw(--accel tcg)))[1], qr/Ctrl-A q/, 'but not in a script');
 ($status, $text) = on_terminal($game, qw(--accel tcg --timeout 3));
 is($status, 3, 'on a terminal: --timeout holds');
 like($text, qr/^veneer: stopped after 3 s/m, 'and is said');

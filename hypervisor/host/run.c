@@ -20,7 +20,9 @@ static const char help[] =
 	"and\n"
 	"exits when the guests have ended. On a terminal, input goes to the guest selected with "
 	"Ctrl-A\n"
-	"and its number; Ctrl-A h lists the monitor's commands.\n"
+	"and its number. Ctrl-A q ends the run, Ctrl-A h lists the monitor's commands; Ctrl-C goes "
+	"to\n"
+	"the guest.\n"
 	"\n"
 	"      --engine E          for all guests: ring, svm, vmx or auto\n"
 	"      --cpus N            processors of the machine (default: those in CONF, at least 2)\n"
@@ -61,6 +63,9 @@ static const char help[] =
 	"started,\n"
 	"because the command line or CONF is wrong or a file cannot be read or written; 3 "
 	"timeout.\n";
+
+static const char keys[] =
+	"veneer: Ctrl-A q ends the run, Ctrl-A h lists commands; Ctrl-C goes to the guest\n";
 
 static const char check_help[] = "usage: veneer check CONF\n"
 				 "\n"
@@ -103,6 +108,8 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 	if (o->stay && !(o->stay_counts = temporary_file("stay")))
 		return RUN_USAGE;
 	if (!emulator_start(o, accel, bundle, &m)) {
+		if (typing)
+			fputs(keys, stderr);
 		status = typing ? watch_person(&m, o, output) : watch(&m, o, output);
 		if (o->stay && status != RUN_TIMEOUT && outcome_stay(o->stay_counts, o->stay))
 			status = RUN_NOT_WELL;
