@@ -4,7 +4,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
-use POSIX qw(getcwd mkfifo);
+use POSIX qw(getcwd mkfifo setpgid);
 use Test::More;
 use Veneer;
 
@@ -382,6 +382,7 @@ sub ended_by {
 	my ($signal, $what, $seen, $files, @words) = @_;
 	my $pid = fork // die;
 	if (!$pid) {
+		setpgid(0, 0);
 		$SIG{$_} = 'DEFAULT' for qw(INT QUIT HUP);
 		$ENV{TMPDIR} = $tmp;
 		$ENV{PATH} = "$tools:$ENV{PATH}" if $seen eq 'under way';
@@ -397,8 +398,10 @@ sub ended_by {
 		last if $line =~ /$seen/;
 	}
 	isnt(join(' ', glob "$tmp/$files"), '', "$what is under way") or diag($said);
-	kill $signal, $pid;
+	kill $signal, $signal eq 'INT' ? -$pid : $pid; # as a terminal does
+	$said = do { local $/; <$from> } // '';
 	waitpid $pid, 0;
+	unlike($said, qr/terminating on signal/, "$what does not report it");
 	is($? & 127, {INT => 2, TERM => 15, HUP => 1}->{$signal}, "SIG$signal ends it");
 	is(join(' ', glob "$tmp/*"), '', 'nothing is left');
 }

@@ -50,9 +50,21 @@ static void give_up(const struct links *l)
 	_exit(127);
 }
 
+/* A terminal sends these to the emulator too, and QEMU reports them. This command kills it. */
+static void leave_signals_to_parent(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void child(char *const argv[], int in, int out, const struct links *l)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	leave_signals_to_parent();
 	dup2(in, 0);
 	dup2(out, 1);
 	for (int fd = 3; fd < 64; fd++)
