@@ -36,6 +36,7 @@ make run-linux            run paravirtual Linux beside the RTOS
 make check                run all tests, without the long ones
 make check-fast           run the tests that need neither Linux nor Bochs (a minute)
 make check-long           run proofs and fuzzers
+make test-inputs          build the guests and images that single tests need
 make test T=NAME ENGINE=E run one hostile guest, and show its console
 make fuzz FUZZ_HOURS=H    run random attackers and inputs; SEED=CASE repeats one attack
 make coverage             measure how much of the code the tests run
