@@ -40,7 +40,7 @@ is($status, 0, 'grub-invaders, untouched: the run ends well') or diag($text);
 my ($before, $marching, $after) = text_screens($text);
 cmp_ok(scalar(() = join('', @$before) =~ /-\*-/g), '==', 40, 'forty aliens');
 isnt(join('', @$before[0 .. 20]), join('', @$marching[0 .. 20]), 'that march');
-my ($from, $to) = map { index $_->[24], '/ \\' } $before, $after;
+my ($from, $to) = map { index $_->[24], '/ \\' } $marching, $after;
 cmp_ok($to, '<', $from, "the ship hears the keys: column $from, then $to");
 
 # Linux, the same image as under ring.
