@@ -388,14 +388,18 @@ gate_no_syscall32:
 	.balign	4096, 0xcc
 
 /* Called from enter in ring.c: RAX = the guest's CR3, RDI = its struct regs, RSI = where gate_exit
- * finds this stack. Returns when the guest has trapped; preserves only RBP and RSP. */
+ * finds this stack. Returns when the guest has trapped; preserves only RBP and RSP. A ring-0 selector in
+ * CS is a bug of ours, and a panic is better than to run the guest's code in ring 0. */
 	.text
 	.globl	ring_enter
 ring_enter:
+	testb	$3, 18*8(%rdi)		/* CS */
+	jz	1f
 	pushq	%rbp
 	movq	%rsp, (%rsi)
 	movabsq	$gate_resume, %rcx
 	jmp	__x86_indirect_thunk_rcx
+1:	ud2
 
 /* Addresses of the gate's entry points, for C code that cannot reach that far. */
 	.section .rodata
