@@ -282,7 +282,7 @@ sub check_attack {
 	must($text !~ /FAILED|NOT WELL|PANIC/, "$what: every attempt was met as it must");
 	must($text !~ /^veneer: all done.*\nveneer: /m, "$what: fakes no line");
 	# one that is always loaded again has none at times; under svm and vmx tables stay as long as the guest
-	my $none = $row->{name} =~ /^(?:reboots|notes|halves|pc-reset)$/ && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
+	my $none = $row->{name} =~ /^(?:reboots|notes|halves|reborn|pc-reset)$/ && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
 	must($text =~ /^veneer: check attacker: (?:good, [1-9]\d* tables,$none)/m, "$what: there are tables of the attacker, and good") if HAS_CHECK;
 	must($text =~ /^veneer: check neighbour: good, [1-9]\d* tables, [1-9]\d* leaves$/m, "$what: so are the neighbour's") if HAS_CHECK;
 	diag($text) if @unmet;
