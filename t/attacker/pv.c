@@ -187,6 +187,7 @@ static void mend(struct self *s)
 	VP->kernel_sp = (uint64_t)trap_stacks + TRAP_STACK * (s->id + 1);
 	unmask();
 	join_ticking(s);
+	join_restart(s, false);
 }
 
 /* --- the loop --- */

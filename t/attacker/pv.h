@@ -99,11 +99,12 @@ void join_race(struct self *s);
 
 /* pv_calls.c */
 void join_ticking(struct self *s);
+void join_restart(struct self *s, bool restarts);
 void found(uint64_t va, uint64_t seen); /* is it what nobody but the neighbour should know? */
 
 /* The kinds, each a file's. */
 typedef void attack_fn(struct self *s);
 attack_fn attack_hypercall, attack_tables, attack_touch, attack_roots, attack_descriptors,
 	attack_debug, attack_frames, attack_user, attack_virtio, attack_ports, attack_kernel,
-	attack_softint, attack_vcpus, attack_console, attack_bulk, attack_rest;
+	attack_softint, attack_vcpus, attack_console, attack_bulk, attack_rest, attack_return;
 #endif

@@ -94,13 +94,49 @@ void join_ticking(struct self *s)
 	}
 }
 
+static uint64_t restart_at;
+
+/* A restart by one vCPU, while others go where no handler of theirs takes what happens. */
+void join_restart(struct self *s, bool restarts)
+{
+	static struct veneer_handlers none;
+	uint64_t at = __atomic_load_n(&restart_at, __ATOMIC_ACQUIRE);
+
+	if (!at)
+		return;
+	if (!restarts)
+		call(VENEER_HC_SET_HANDLERS, (uint64_t)&none, 0, 0);
+	while (now_ns() < at)
+		;
+	for (unsigned n = about(&s->random, 10); n; n--)
+		__asm__ volatile("");
+	if (restarts)
+		call(VENEER_HC_SHUTDOWN, VENEER_SHUTDOWN_REBOOT, 0, 0);
+	s->attempts++;
+	s->dirty = ~0u;
+	attack_return(s);
+}
+
+static void restart_beside(struct self *s)
+{
+	if (info->vcpus == 1)
+		return;
+	__atomic_store_n(&restart_at, now_ns() + 300000000 / info->tsc_khz * 1000,
+			 __ATOMIC_RELEASE);
+	join_restart(s, true);
+}
+
 void attack_vcpus(struct self *s)
 {
 	struct random *r = &s->random;
 	unsigned id = one_in(r, 64) ? random32(r) : below(r, info->vcpus);
 	struct veneer_vcpu_start start = { edge(r), edge(r), edge(r), edge(r), edge(r) };
 
-	switch (below(r, 17)) {
+	switch (below(r, 18)) {
+	case 17:
+		if (one_in(r, 64))
+			restart_beside(s);
+		break;
 	case 16:
 		if (one_in(r, 32))
 			__atomic_store_n(&ticking_until, now_ns() + about(r, 28), __ATOMIC_RELEASE);

@@ -125,6 +125,18 @@ void attack_frames(struct self *s)
 	enter_frame(&g, frame, way);
 }
 
+/* Through the gate, with selectors and flags that seldom fit. */
+void attack_return(struct self *s)
+{
+	struct random *r = &s->random;
+	struct registers g;
+	uint64_t frame[5] = { random_code(s, true, false), random_selector(r), random_flags(r),
+			      DATA + 4096ull * below(r, DATA_PAGES) + 2048, random_selector(r) };
+
+	random_registers(r, &g);
+	enter_frame(&g, frame, one_in(r, 2) ? WAY_RETURN : WAY_RETURN_USER);
+}
+
 void attack_user(struct self *s)
 {
 	struct random *r = &s->random;
