@@ -189,7 +189,7 @@ BASE ?=
 audit audit-base: export BASE := $(BASE)
 audit-base:
 	$(Q)t/audit --check "$$BASE"
-audit: audit-base all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/pc-rewritten.elf
+audit: audit-base all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(patsubst %,$(BUILD)/t/%.elf,$(T_REWRITTEN))
 	$(Q)t/audit "$$BASE"
 
 # Proofs: t/proof/README.md. A line for each; it fails if one is not proved.
