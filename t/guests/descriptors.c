@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Descriptor tables of a PV guest (XSA-298), I/O bitmap and debug registers (XSA-260).
- * Tried: GDT and LDT entries of every type and DPL with bases in the gate area, then every selector
- * by far call, far jump, far return and loads, in ring 1 and 3; tables out of memory, too long,
- * changed by one entry; an I/O bitmap in the gate; breakpoints on gate addresses.
- * Must happen: no way leads to ring 0; tables are copies, made fit for ring 1.
+ * Attack: GDT and LDT entries of every type and DPL with bases in the gate area, and every selector
+ * in far calls, far returns and segment loads, in rings 1 and 3; tables outside memory or too long;
+ * single entries changed; an I/O bitmap in the gate area; breakpoints on gate addresses.
+ * Expected: nothing leads to ring 0. The processor uses copies of the tables, restricted to rings 1
+ * and 3.
  */
 #include "guest.h"
 
@@ -51,7 +52,7 @@ static void load(void *arg)
 	note_level();
 }
 
-/* The word that an entry holds, as the processor sees it: 0 if it may not. */
+/* Tries entries from to to - 1 of the table, at every RPL. */
 static void every_selector(unsigned from, unsigned to, unsigned table_bit)
 {
 	for (unsigned i = from; i < to; i++)
@@ -62,7 +63,7 @@ static void every_selector(unsigned from, unsigned to, unsigned table_bit)
 			far_pointer.offset = (uint32_t)(uint64_t)far_target;
 			attempt(far_call, NULL);
 			attempt_user(far_call, NULL);
-			if (rpl < 2) /* to ring 3 would be with whatever stands on the stack */
+			if (rpl < 2) /* to ring 3 it would pop RSP and SS from the stack */
 				attempt(far_return, (void *)selector);
 			attempt_user(far_return, (void *)selector);
 			attempt(load, (void *)selector);
@@ -71,7 +72,7 @@ static void every_selector(unsigned from, unsigned to, unsigned table_bit)
 
 static void fill(void)
 {
-	/* from 16 on: each type, S clear and set, each DPL; bases in the gate area */
+	/* entries 16 to 143: each type, S clear and set, each DPL; bases in the gate area */
 	for (unsigned i = 16; i < 16 + 128; i++) {
 		uint64_t kind = i - 16, type = kind & 15, s = kind >> 4 & 1, dpl = kind >> 5 & 3;
 
@@ -79,7 +80,7 @@ static void fill(void)
 		if (i & 1)
 			table[i] |= 1ull << 54;
 	}
-	/* call gates to ring 0's code, by the guess that it is at 0x1000 and at 0x8 */
+	/* call gates to ring-0 code, if its selector were 0x1000 or 0x8 */
 	table[200] = 0x0000ec0010000000;
 	table[201] = 0xffff8000;
 	table[202] = 0x0000ec0000080000;
@@ -88,7 +89,7 @@ static void fill(void)
 
 static void tables(const struct veneer_start_info *info)
 {
-	table[3] = 0x00cffb000000ffff; /* the user segments that attempt_user returns with */
+	table[3] = 0x00cffb000000ffff; /* user segments, needed by attempt_user */
 	table[4] = 0x00cff3000000ffff;
 	table[5] = 0x00affb000000ffff;
 	fill();
@@ -163,7 +164,7 @@ static void breakpoints(void)
 		  "for writes of 4 bytes");
 	expect_is(attempt(touch, NULL), 1, "which is hit");
 	expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & 15) == 1, "and says which");
-	/* all four, on addresses of the hypervisor's own, while it works */
+	/* all four on hypervisor addresses, while it handles hypercalls */
 	for (unsigned i = 0; i < 4; i++)
 		veneer_hypercall(VENEER_HC_SET_DEBUGREG, i, 0xffffffff80100000 + 4 * i, 0);
 	veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xffff00ff, 0);

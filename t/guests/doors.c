@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Forgotten doors and debug tricks (XSA-260, 265, 339).
- * Tried, from rings 1 and 3: INT n for every n, INT3, INTO's vector, SYSENTER, SYSCALL from 32-bit
- * code, far calls and returns to every selector, each of them with TF set and right behind a MOV
- * SS; privileged instructions; every MSR in the architectural ranges. Must happen: an exception for
- * the guest, or nothing.
+ * Ways into ring 0, combined with debug exceptions (XSA-260, 265, 339).
+ * Attack, from rings 1 and 3: INT n for every n, INT3, SYSENTER, SYSCALL outside the hypercall
+ * page, other privileged instructions, each of them also with TF set and after a MOV SS; far calls
+ * and segment loads with every selector; every MSR in the architectural ranges.
+ * Expected: an exception in the guest, or no effect.
  */
 #include "guest.h"
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events as a weapon: a vCPU on one core sends events to its sister on another as fast as it can,
- * and each would interrupt whoever runs there. The sister halts, is woken, halts. The neighbour on
- * her core must be interrupted no more often than her own share of the core allows.
- * Runs with `vcpus = 2`, one on each core.
+ * Event flooding. A vCPU on one core sends events as fast as it can to a second vCPU on another
+ * core, which halts, is woken and halts again. Each event would interrupt whatever runs on that
+ * core.
+ * Expected: the neighbour on that core is interrupted no more often than the second vCPU's share
+ * allows. Runs with `vcpus = 2`, one on each core.
  */
 #include "guest.h"
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Ring 1 is a supervisor for paging, so the gate area is within its reach.
- * Tried: to write to every page of the gate area, to execute its data, to read on behind it, to
- * reach any of it from ring 3, to put pages of the guest's own over it, to scribble over the entry
- * stacks and call the hypervisor on them. Must happen: only the stacks and the vCPU page can be
- * written, nothing of it matters, ring 3 reaches nothing, slot 256 stays what it is.
+ * The gate area as seen from ring 1, which paging treats as supervisor.
+ * Attack: write to every page of the gate area, execute its data, read beyond its end, access it
+ * from ring 3, map the guest's own pages over it, and fill the entry stacks with garbage before
+ * calling the hypervisor.
+ * Expected: only the stacks and the vCPU page can be written, and what they contain has no effect.
+ * Ring 3 reaches nothing. Slot 256 stays the hypervisor's.
  */
 #include "guest.h"
 
 #define PAGE   4096ull
-#define STACKS 0x201000 /* of the gate */
+#define STACKS 0x201000 /* offset in the gate area */
 
 static void write_byte(void *at)
 {
@@ -76,7 +77,7 @@ static void stacks(void)
 
 static uint64_t root[512] __attribute__((aligned(4096)));
 
-/* A root whose slot 256 leads to a table of the guest's. */
+/* A root whose slot 256 points to one of the guest's tables. */
 static void own_slot(const struct veneer_start_info *info)
 {
 	uint64_t *old = veneer_root();

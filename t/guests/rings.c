@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The console device behind a hostile driver: virtio 1.2 split rings by the hypercall transport.
- * Tried: rings outside memory, unaligned, of odd sizes; indices that jump; descriptors that loop,
- * lie past the end, point outside, have unknown flags; chains that are too long; notifications
- * before the driver is ready; devices, queues, vCPUs and configuration that are not there; features
- * that are not agreed on; a reset, or another ring, while a buffer is printed. Must happen: the
- * queue breaks and stays still until a reset; what is not there is refused; no buffer of before
- * comes back; after a reset an honest ring works, and nobody else notices.
+ * A hostile driver for the console device: virtio 1.2 split rings on the hypercall transport.
+ * Attack: rings outside memory, unaligned, or of odd sizes; indices that jump; descriptors that
+ * loop, are past the end, point outside, or have unknown flags; chains that are too long;
+ * notifications before the driver is ready; nonexistent devices, queues, vCPUs and configuration;
+ * features that were not negotiated; a reset, or another ring, while a buffer is being printed.
+ * Expected: the queue breaks and stays broken until a reset. Nonexistent things are refused. No
+ * buffer from before a reset returns. After a reset a valid ring works, and others are not
+ * affected.
  */
 #include "guest.h"
 
@@ -79,7 +80,7 @@ static void honest(void)
 	expect(used_index() == 1, "an honest buffer is used");
 }
 
-/* The descriptor must break the queue: it is not used, nor is an honest one behind it. */
+/* The descriptor must break the queue: neither it nor a valid one after it is used. */
 static void refused(struct desc d, const char *what)
 {
 	reset();
@@ -118,7 +119,7 @@ static void descriptors(const struct veneer_start_info *info)
 	expect(used_index() == 0, "an index that jumps");
 }
 
-/* Of devices, queues, vCPUs, events and configuration. */
+/* Devices, queues, vCPUs, events and configuration that do not exist. */
 static void numbers(const struct veneer_start_info *info)
 {
 	const uint64_t beyond[] = { 1, 2, 16, 64, 1ull << 16, 1ull << 32, 1ull << 63, ~0ull };
@@ -148,7 +149,8 @@ static void numbers(const struct veneer_start_info *info)
 	expect_is(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 9ull << 32), 0, "one that is there");
 }
 
-/* What was not offered is not agreed to, nor is what leaves out VERSION_1; then nothing starts. */
+/* The device refuses features that it did not offer, and sets without VERSION_1. Then it does not
+ * start. */
 static void features(void)
 {
 	const uint64_t wrong[] = { ~0ull, 0, 1, 3ull << 32 };
@@ -176,7 +178,7 @@ static void wait(void)
 		;
 }
 
-/* A buffer takes several turns; before the last the ring is another. */
+/* It takes several turns to print a buffer; before the last one the ring is replaced. */
 static void late(bool by_reset)
 {
 	static char blank[512];
@@ -218,7 +220,7 @@ static void queues(const struct veneer_start_info *info)
 	expect(call(VENEER_VIRTIO_NOTIFY, 2) == -22 && call(VENEER_VIRTIO_NOTIFY, ~0ull) == -22 &&
 		       call(77, 0) == -22,
 	       "calls that are not there");
-	/* rings over one another, and over what the device reads */
+	/* rings that overlap each other, and overlap what the device reads */
 	reset();
 	set_queue(0, 128, u, u, u);
 	set_queue(1, 128, d, d, d);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A console driver whose buffers are made of the smallest lines: 16 segments of 8 line feeds each. Tried: many lines in one
- * stay, since a segment alone is less than a part of work. Must happen: lines count, whatever segments they come in. */
+/*
+ * A console driver with buffers of the shortest lines: 16 segments of 8 line feeds each.
+ * Attack: many lines in one stay, since a single segment is less than one part of work.
+ * Expected: the limit counts lines across segments.
+ */
 #include "guest.h"
 
 #include <linux/virtio_ring.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Several vCPUs against each other (XSA-188, and the races of page tables).
- * Tried: starting vCPUs that run, that do not exist, with entries, roots and pages that are
- * nowhere; stopping and starting one without end; events to everybody; page tables that one vCPU
- * changes and flushes while others walk them and while shadows run out; a vCPU page moved under the
- * hypervisor's hands. Must happen: errors or successes; a vCPU sees what the tables say after its
- * own flush. Runs with `vcpus = 4`.
+ * Several vCPUs against each other (XSA-188, and races of page tables).
+ * Attack: start vCPUs that are running or do not exist, with invalid entries, roots and pages;
+ * start and stop vCPUs repeatedly; send events to all of them; change and flush page tables on one
+ * vCPU while others walk them and shadows run out.
+ * Expected: each call fails or succeeds, and after its own flush a vCPU sees what the tables say.
+ * Runs with `vcpus = 4`.
  */
 #include "guest.h"
 
@@ -85,7 +85,7 @@ static void arguments(const struct veneer_start_info *info)
 	       "nor events to them");
 }
 
-/* A start that came twice may still be under way. */
+/* Retries while a second start is still in progress. */
 static void start_surely(uint64_t id, void (*fn)(uint64_t))
 {
 	int64_t r;
@@ -114,7 +114,7 @@ static void start_and_stop(void)
 	}
 }
 
-/* Reads all over the area, on the tables that vCPU 0 changes; each read is one of two pages. */
+/* Reads all over the area while vCPU 0 changes the tables; each read must find one of two pages. */
 static void reader(uint64_t id)
 {
 	uint64_t n = id;
@@ -154,7 +154,7 @@ static void changing_tables(void)
 	for (unsigned n = 0; n < 4000; n++) {
 		unsigned k = n * 7 % 512, table = n % 512;
 
-		/* another page, another table, and a shadow that must come from somewhere */
+		/* change a page, then a table, then touch an address that needs a new shadow */
 		((volatile uint64_t *)level1[0])[k] = (uint64_t)data[n & 1] | P;
 		for (unsigned i = 0; i < 512; i += 64)
 			level1[table][i] = (uint64_t)data[n >> 1 & 1] | P;

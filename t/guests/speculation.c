@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A kernel that sees to its own predictors: SPEC_CTRL and PRED_CMD, by WRMSR, as on the bare
- * machine. Where they are offered, each guest has its own SPEC_CTRL, through turns of others that
- * set another, and what a processor would refuse is refused; where they are not, both are #GP. The
- * command line is the value to set, 1 to 7.
+ * A kernel that controls its own branch predictors by WRMSR to SPEC_CTRL and PRED_CMD, as on bare
+ * hardware. Where the processor has them, each guest has its own SPEC_CTRL, which survives turns of
+ * guests that set another value, and what a processor would refuse is refused. Where it does not,
+ * both are #GP. The command line is the value to set, 1 to 7.
  */
 #include "guest.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * SYSCALL from ring 3 through the gate, as it should be and as it should not.
- * Tried: ordinary system calls, which must bring RIP, RSP, flags and arguments and go back to them;
- * the same with every flag set, with a user stack that is not canonical or in the gate, and with
- * the direction flag. Must happen: the kernel is entered at ring 1 on its own stack with interrupts
- * masked and DF clear, a strange user stack is the user's own affair.
+ * SYSCALL from ring 3 through the gate, valid and not.
+ * Attack: ordinary system calls, which must pass RIP, RSP, flags and arguments and return
+ * correctly; the same with every flag set, DF included; user stacks that are not canonical or in
+ * the gate area.
+ * Expected: the kernel is entered in its ring, on its own stack, with interrupts masked and DF
+ * clear. A bad user stack only affects the program.
  */
 #include "guest.h"
 
