@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a guest can do to the machine that it believes to own (XSA-186, 191, 278, 296, 308).
- * Tried: every instruction of VT-x and AMD-V; those that exit, with as many prefixes as there is
- * room for and one more, with LOCK, over the edge of a page; every bit of EFER, and every MSR of
- * the architectural ranges; XSETBV with odd masks. Must happen: an exception for the guest, or
- * nothing. At last a triple fault: its end.
+ * What a guest can do to the machine that it seems to own (XSA-186, 191, 278, 296, 308).
+ * Attack: every instruction of VT-x and AMD-V; those that exit, with as many prefixes as fit and
+ * one more, with LOCK, and across a page boundary; every bit of EFER, and every MSR in the
+ * architectural ranges; XSETBV with invalid masks.
+ * Expected: an exception in the guest, or no effect. At last a triple fault ends it.
  */
 #include "pc.h"
 
@@ -33,7 +33,7 @@ struct form {
 	uint8_t bytes[4], n;
 };
 
-/* The extensions themselves do not exist here. */
+/* VT-x and AMD-V themselves are not available to the guest. */
 static const struct form extensions[] = {
 	{ { 0x0f, 0x01, 0xc1 }, 3 },	   /* vmcall */
 	{ { 0x0f, 0x01, 0xc2 }, 3 },	   /* vmlaunch */
