@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# clang-tidy has nothing to say of the hypervisor and the tools, and would say it.
+# clang-tidy reports nothing for the hypervisor and the tools, and would report a planted error.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -12,7 +12,7 @@ my @found = grep { /(?:warning|error): / } split /\n/, $text;
 is_deeply(\@found, [], 'nothing is found');
 is($status, 0, 'and it has looked') or diag($text);
 
-# On a machine without jq, the list of the files that it looks at installs it first.
+# On a machine without jq, the target that lists the files to check installs it first.
 ($status, $text) = command(qw(make -n MISSING=a-package compile_commands.json));
 like($text, qr/ install a-package'.*^\{ jq /ms, 'compile_commands.json installs what it needs');
 

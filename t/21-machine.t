@@ -38,7 +38,7 @@ like($text, qr/no command "nonsense"/, 'a wrong command is named');
 like($text, qr/no guest "nobody"/, 'so is a wrong guest');
 like($text, qr/^veneer: game: stopped from the monitor/m, 'stop');
 
-# Whatever is asked for is answered, in a line.
+# The monitor answers every command with a line.
 ($status, $text) = run_guests('answers', guest('a', %spin) . guest('game', image => 'invaders.elf', cpus => 1),
 	'--expect', 'veneer=a: powered off', '--expect-screen', 'game=-[*]-', '--send', 'game=\\az\\a\\e\\a7\\a:\\r\\a:stop a \\r\\a:pause a\\r\\a:resume a\\r' .
 	'\\a:cells a\\r\\a:resume game\\r\\a:pause game\\r', '--expect', 'veneer=game: paused', '--send', 'game=\\a:pause game\\r\\a:resume game\\r', '--expect', 'veneer=game: resumed',
@@ -51,8 +51,8 @@ is(scalar(() = $text =~ /^veneer: $_->[1]$/mg), $_->[2] // 1, $_->[0]) or diag($
 	['cells of one without a screen', qr/a has no screen/], ['resume of one that runs', qr/game is not paused/],
 	['pause of one that is paused, and twice before it is', qr/game is paused already/, 2];
 
-# What is the machine's takes no guest's name; a guest that has ended is listed so; one of several vCPUs with all of
-# them, though its first has nothing to do.
+# Commands for the whole machine take no guest name. A guest that has ended is listed as such. A guest with several
+# vCPUs is listed with all of their cores and times, though its first vCPU is idle.
 ($status, $text) = run_guests('vcpus', guest('a', %spin) . guest('b', image => 't/smp.elf', vcpus => 4, cpus => '0-1') .
 	guest('game', image => 'invaders.elf', cpus => 1), '--cpus', 2, '--expect', 'veneer=a: powered off', '--expect', 'veneer=b: powered off',
 	'--expect-screen', 'game=-[*]-', '--send', 'game=' . join('', map { "\\a:$_ game\\r" } qw(off list tables help)) .
@@ -64,7 +64,7 @@ like($text, qr/^veneer: .2 b +ended +core [01](,[01]){3}, 16 MiB, pv, ran [1-9]\
 like($text, qr/^veneer: .3 game +paused +core 1, /m, 'one that is paused');
 like($text, qr/^veneer: game: stopped from the monitor/m, 'any number of spaces may stand before a name');
 
-# The firmware says that there is a processor, and it does not come up: its guest is not started, the others are well.
+# The firmware lists a processor that does not start: its guest is not started, and the others run.
 spew('build/test-no-processor.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0) . guest('b', %spin, cpus => 1) .
 	guest('c', %spin, vcpus => 1, cpus => '0-1'));
 spew('build/test-no-processor.madt', pack('L<2 C4 L<', 0xfee00000, 0, 0, 8, 1, 77, 1));
@@ -77,7 +77,7 @@ like($text, qr/^veneer: the configuration, line \d+: b: none of its cores is the
 like($text, qr/^$_: neighbour: checksum right/m, "$_ is well on the other one") for qw(a c);
 is($status, 3, 'and the machine ends with a failure');
 
-# A list is in one piece, whoever says something meanwhile.
+# The lines of a list are not interrupted by other output.
 ($status, $text) = run_guests('list', join('', map { guest($_, image => 't/reboots.elf', share => 25) } 'a' .. 'c') . guest('d', %spin, optional => 'yes', cpus => 1),
 	'--cpus', 2, '--expect', 'a=again', '--send', join('', 'a=', ('\\al') x 30, map { "\\a:stop $_\\r" } 'a' .. 'c'));
 is($status, 0, 'lists') or diag($text);
@@ -92,7 +92,7 @@ like($text, qr/^veneer: check $_: (?:good, [1-9]\d* tables, \d+ leaves|no tables
 
 ($status, $text) = run_guests('typing', guest('rtos', image => 'rtos-pv.elf', cmdline => 'listen') .
 	guest('legacy', image => 'rtos-rewritten.elf', cmdline => 'listen', cpus => 1),
-	'--expect', 'legacy=listening', '--send', 'rtos=hello\\r', '--send', 'legacy=dear\\r'); # a PC's UART forgets what comes before it is set up
+	'--expect', 'legacy=listening', '--send', 'rtos=hello\\r', '--send', 'legacy=dear\\r'); # a PC loses input that arrives before its UART is set up
 like($text, qr/^rtos: typed: hello$/m, 'what is typed reaches a PV guest');
 like($text, qr/^legacy: typed: dear$/m, 'and a legacy guest by its serial port');
 
@@ -125,7 +125,7 @@ like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that
 like($text, qr/big: 1024 MiB of memory wanted, \d+ MiB free/, 'memory that is not there');
 like($text, qr/^good: neighbour: checksum right/m, 'the others start');
 
-# optional: what becomes of that guest is not the machine's exit code; a wrong line is.
+# optional: the guest's outcome does not affect the machine's exit code, but a configuration error does.
 my %outside = (image => 't/outside.elf', optional => 'yes');
 for (['a crash', guest('bad', %outside) . guest('good', %spin), 0, qr/exit code of bad: -1/],
 	['no core for it', guest('bad', %outside, cpus => 9) . guest('good', %spin), 0, qr/bad: none of its cores is there/],

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# veneer rewrite and inspect: what becomes of a kernel's sensitive instructions, with and without symbols,
-# and what happens to files that are not what they should be.
+# veneer rewrite and inspect: how a kernel's sensitive instructions are treated, with and without
+# symbols, and what happens to unsuitable files.
 use strict;
 use warnings;
 no warnings "qw";
@@ -51,7 +51,7 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	is($status, 0, "$how: runs its tests") or diag($text);
 }
 
-# A name of any bytes is a string of JSON.
+# File names with arbitrary bytes become valid JSON strings.
 {
 	my $name = "build/test-\"\\\x01\xc3\xbc\xfc.elf"; # UTF-8 for one letter, Latin-1 for the same
 	spew($name, slurp('build/t/stripped.elf'));
@@ -60,11 +60,11 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	unlink $name;
 }
 
-# Code that nothing leads to is no success without a word: the kernel's first instruction halts it.
+# Unreached code causes a warning: here the kernel's first instruction is an endless loop.
 {
 	my $kernel = slurp('build/t/stripped.elf');
 	my ($entry) = unpack 'x24L<', $kernel;
-	my ($offset, $address) = unpack 'x52x4L<L<', $kernel; # of the first segment
+	my ($offset, $address) = unpack 'x52x4L<L<', $kernel; # the first segment's
 	substr $kernel, $entry - $address + $offset, 2, "\xeb\xfe"; # jmp .
 	spew('build/test-unreached.elf', $kernel);
 	($status, $text) = veneer('rewrite', 'build/test-unreached.elf', '-o', $out, '--quiet');
@@ -78,7 +78,7 @@ for ('rewrite', 'inspect') {
 	is("$status $text", "1 veneer: /tmp: is a folder: want the name of a file\n", "$_ of a folder");
 }
 
-# A profile: addresses that trapped are code.
+# With a profile, addresses that trapped are taken to be code.
 ($status, $text) = veneer('inspect', 'build/t/stripped.elf', '--json');
 my $sites = decode_json($text)->{sites};
 spew('build/test-profile.log', "noise\nveneer: profile rtos $sites->[0]{address} 12\n");
@@ -137,7 +137,7 @@ refused('a folder as output', 1, qr/^veneer: build: cannot be written: is a fold
 is("$status $text", "1 veneer: standard output: No space left on device\n", 'no room for what inspect --json prints');
 ok(-c '/dev/full', 'which stays one');
 
-# An instruction that ring 1 cannot offer is listed and refused; --force goes on.
+# An instruction that cannot run in ring 1 is listed and refused; --force continues.
 spew('build/test-sysexit.s', ".globl _start\n_start: cli\nsysexit\n");
 command(qw(gcc -m32 -nostdlib -static -Wl,-Ttext=0x100000 -x assembler build/test-sysexit.s -o build/test-sysexit.elf));
 refused('SYSEXIT', 1, qr/0x100001: sysexit: the ring engine cannot offer.*--force/s, 'build/test-sysexit.elf', '-o', $out);
@@ -145,7 +145,7 @@ refused('SYSEXIT', 1, qr/0x100001: sysexit: the ring engine cannot offer.*--forc
 is($status, 0, '--force goes on');
 ok(-e $out, 'and writes the file');
 
-# Noise in the headers and everywhere: an error or an output, never a crash.
+# Random bytes in the headers and elsewhere: an error or an output, never a crash.
 my ($bad, %codes) = (0);
 srand 1;
 for my $round (1 .. 120) {
