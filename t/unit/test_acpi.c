@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Firmware's tables, whole and broken: what is right is found, what is wrong is passed over, and
- * nothing is read that is not there. Machine memory is an array that ends where the tables do, so
- * the address sanitizer sees every byte too far.
+ * Firmware tables, valid and broken: valid entries are found, invalid ones skipped, and nothing
+ * outside the tables is read. Machine memory is an array that ends where the tables do, so that the
+ * address sanitizer detects every read beyond them.
  */
 #include "arch/acpi.h"
 #include "kernel/memory.h"
@@ -69,7 +69,7 @@ static void add_local_apic(uint8_t id, bool enabled)
 	add_entry(0, 8, (uint32_t)id << 8, enabled, 0);
 }
 
-/* Everything in its place: RSDP, XSDT, FADT, and the MADT as it is, with length for its own. */
+/* A complete set: RSDP, XSDT, FADT, and the MADT as it is, with that length in its header. */
 static void put_tables(uint32_t madt_length)
 {
 	uint8_t *m = (uint8_t *)host_memory, *rsdp = m + RSDP_AT, *xsdt = m + XSDT_AT;
@@ -187,7 +187,7 @@ static void broken_tables(void)
 	}
 }
 
-/* Entries that do not go on, or go too far. */
+/* Entries of every length, also of length zero or past the end of the table. */
 static void broken_entries(void)
 {
 	for (unsigned length = 0; length < 256; length++)
@@ -210,7 +210,7 @@ static void broken_entries(void)
 	ok(p.cpus == 2 && p.wrong, "an entry without a length: the rest is passed over");
 }
 
-/* Noise in whole tables, with the checksums made right again. */
+/* Random bytes in valid tables, with the checksums corrected. */
 static void noise(void)
 {
 	uint8_t *m = (uint8_t *)host_memory;

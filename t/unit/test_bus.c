@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The PC's bus: who is found at an address, and what cannot be put together. */
+/* The PC's bus: which device is found at an address, and which registrations are refused. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 #include "pc/vga.h"
 #include "tap.h"
 
-/* --- the PC around it: what the devices have asked for --- */
+/* --- the PC around it: records what devices ask for --- */
 
 static uint64_t now, level, timers_set, restarts, inputs;
 static char printed;
@@ -131,7 +131,7 @@ static void test_find(void)
 	   "memory has a table of its own");
 }
 
-/* Ranges at random, added in any order, against a plain array. */
+/* Random ranges, added in any order, against a plain array. */
 static void test_random(void)
 {
 	static int8_t of[0x10000];
@@ -205,7 +205,7 @@ static void too_many(void)
 		bus_add_ports(&bus, (uint16_t)(0x1000 + i), 1, &bytes, device);
 }
 
-/* In a process of its own. */
+/* Runs in a child process. */
 static bool is_asserted(void (*bug)(void))
 {
 	pid_t child = fork();
@@ -382,7 +382,8 @@ static void test_ends(void)
 	ok(exit_code == 0 && (uint32_t)in(0x608, 4) == ~0u, "without tables: the end alone");
 }
 
-/* Accesses of any kind, with any value: nothing leaves its structure (the sanitizers look). */
+/* Accesses of any kind, with any value: nothing is accessed outside a structure (the sanitizers
+ * check). */
 static void noise(void)
 {
 	for (unsigned i = 0; i < 300000; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How fast the TSC counts: samples on a host that takes the processor away now and then, which
- * makes a sample longer and never shorter. One such sample must not be believed.
+ * TSC calibration on a host that sometimes preempts the processor, which makes a sample longer,
+ * never shorter. Such a sample must not be used.
  */
 #include "arch/cpu.h"
 #include "kernel/apic.h"
@@ -19,7 +19,7 @@ void apic_sample(struct clock_sample *s)
 	s->apic = (uint32_t)(s->tsc / 25);
 }
 
-/* As many samples as are wanted of these: how many were taken. */
+/* Takes as many of these samples as the code wants; returns how many it took. */
 static unsigned sample(const uint64_t *ticks, struct clock_sample *best, uint64_t *longest)
 {
 	next = ticks;

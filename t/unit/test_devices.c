@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The legacy PC's devices against their data sheets, and against noise. */
+/* The legacy PC's devices against their data sheets, and with random accesses. */
 #include "pc/i8042.h"
 #include "pc/i8254.h"
 #include "pc/i8259.h"
@@ -156,7 +156,7 @@ static bool send(void *arg, uint8_t byte)
 	return has_room;
 }
 
-/* Where the console has no room the transmitter stays full, as on a slow line, and says when it is
+/* If the console has no room, the transmitter stays full, as on a slow line, and signals when it is
  * empty again. */
 static void test_uart_back_pressure(void)
 {
@@ -236,7 +236,7 @@ static void test_keyboard(void)
 	ok(i8042_read(&k, 0x60) == 0xe0 && i8042_read(&k, 0x60) == 0x4b,
 	   "8042: an arrow from a terminal's sequence");
 	i8042_write(&k, 0x64, 0xaa);
-	i8042_read(&k, 0x60); /* what was queued before */
+	i8042_read(&k, 0x60); /* discard what was queued */
 	i8042_reset(&k);
 	i8042_write(&k, 0x64, 0xaa);
 	is(i8042_read(&k, 0x60), 0x55, "8042: self-test");
@@ -303,7 +303,8 @@ static void test_vga(void)
 	is(vga_read(&v, 0x3c1, 0), 0x3f, "VGA: the attribute flip-flop");
 }
 
-/* Ports in any order with any value: nothing may leave its structure (the sanitizers look). */
+/* Ports in any order with any value: nothing is accessed outside a structure (the sanitizers
+ * check). */
 static void noise(void)
 {
 	struct pic pic;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Event logic: what engine/ring/inject.c puts on a guest's stack, and when it waits. One guest with
- * its memory in an array; its registers are looked at as the processor would find them.
+ * Event logic: what engine/ring/inject.c pushes on a guest's stack, and when it waits. One guest
+ * with its memory in an array; the test looks at the registers that the processor would load.
  */
 #include <stdarg.h>
 
@@ -255,16 +255,15 @@ static void flags(void)
 	ok(!(ring_flags(v) & FLAGS_TF), "flags: our TF is not shown");
 }
 
-/* Ring 0 loads struct regs by IRETQ: nothing that a guest wrote may take it to ring 0, keep its
- * interrupts off, or give it ports. */
+/* Ring 0 loads struct regs with IRETQ: whatever a guest wrote, they must not lead to ring 0, keep
+ * interrupts off, or grant access to ports. */
 static bool sound(void)
 {
 	return ((regs.cs & 3) == 3 || regs.cs == VENEER_KERNEL_CS) &&
 	       (regs.rflags & (FLAGS_IF | FLAGS_IOPL | FLAGS_VM)) == FLAGS_IF;
 }
 
-/* Even when no handler takes the exception, and whoever asked for the crash did not stop the vCPU.
- */
+/* Even if there is no handler for the exception, and guest_crash did not stop the vCPU. */
 static void unsound_frames(void)
 {
 	static const uint64_t selectors[] = {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Exits of a virtual machine on a made-up processor: what it says against what stands at RIP by
- * then, segments that a string instruction leaves, and the intercepts that come before the check of
- * privilege (XSETBV, VMMCALL), which no emulator here has.
+ * Exits of a virtual machine on a simulated processor: exit information that no longer matches the
+ * bytes at RIP, string instructions that leave their segment, and intercepts that have priority
+ * over the privilege check (XSETBV, VMMCALL), which no emulator here implements.
  */
 #include <stdarg.h>
 
@@ -19,9 +19,9 @@
 #define DATA   0x8000ull
 #define PORT   0x80
 
-/* Attributes beside those of hvm.h */
+/* Attributes besides those of hvm.h */
 #define USER	      0x060 /* DPL 3 */
-#define EXPAND_DOWN   0x004 /* of data */
+#define EXPAND_DOWN   0x004 /* in data segments */
 #define WRITE_OR_READ 0x002 /* data may be written, code read */
 
 char *host_memory;
@@ -38,7 +38,7 @@ static unsigned port_writes, port_reads, mmio_reads, mmio_writes, calls, xcr0_wr
 static uint16_t last_port;
 static uint32_t last_value;
 
-/* --- what stands below --- */
+/* --- stubs --- */
 
 static uint64_t get(const struct vcpu *vc, enum hvm_register r)
 {
@@ -185,7 +185,7 @@ bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
 bool hvm_pv_port(struct vcpu *vc) { (void)vc; return false; }
 /* clang-format on */
 
-/* --- a vCPU in 32-bit code of ring 3, at those bytes --- */
+/* --- a vCPU in 32-bit ring-3 code with the given bytes --- */
 
 static void fresh(const char *code, unsigned bytes)
 {

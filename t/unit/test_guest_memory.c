@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Regions of a guest's memory, page by page: what each is behind, with which rights, and no more.
- */
+/* Regions of a guest's memory, page by page: which frame each page has, with which rights. */
 #include "arch/layout.h"
 #include "guest/memory.h"
 #include "tap.h"
@@ -11,7 +10,7 @@
 char *host_memory;
 static struct guest_memory m;
 
-/* What a page of the guest's shall be: by the bounds alone. */
+/* What guest_frame must return for a page, computed from the bounds alone. */
 static uint64_t expected(uint64_t gpa)
 {
 	const struct region *ram = &m.region[REGION_RAM], *pages = &m.region[REGION_VCPU_PAGES];
@@ -24,7 +23,7 @@ static uint64_t expected(uint64_t gpa)
 	return 0;
 }
 
-/* All pages that a large one consists of follow each other, and it is aligned. */
+/* Whether the 4 KiB pages of a large page are contiguous, and it is aligned. */
 static uint64_t expected_large(uint64_t gpa)
 {
 	uint64_t start = gpa / LARGE_SIZE * LARGE_SIZE, frame = expected(start);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Boot inputs (XSA-194): bundles and ELF files, whole, truncated at every byte, and with noise. */
+/* Boot inputs (XSA-194): bundles and ELF files, valid, truncated at every byte, and with random
+ * bytes. */
 #include <elf.h>
 
 #include "load/bundle.h"
@@ -25,7 +26,7 @@ static size_t put_entry(size_t at, const char *name, const char *data, size_t by
 	return (at + bytes + 3) & ~3ul;
 }
 
-/* A copy of exactly n bytes, so that the sanitizer sees a read behind them. */
+/* Searches a copy of exactly n bytes, so that the sanitizer detects a read beyond them. */
 static int find_in_copy(const char *from, size_t n, const char *name, struct file *f)
 {
 	char *copy = malloc(n ? n : 1);

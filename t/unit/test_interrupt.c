@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The machine's interrupts: those that drivers registered, and those that nobody expects. */
+/* The machine's interrupts: registered by drivers, and unexpected ones. */
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "tap.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest's phases (guest/life.c), with what other CPUs do put where it hurts: an order of the
- * operator comes while the guest's end is being told.
+ * A guest's phases (guest/life.c), with actions of other CPUs at the worst moments, such as an
+ * order of the operator while the guest's end is being reported.
  */
 #include "guest/console.h"
 #include "guest/guest.h"
@@ -25,10 +25,10 @@ static struct veneer_vcpu_page page[VCPUS];
 static struct engine engine;
 static unsigned exit_codes, switched_off;
 
-/* What another CPU does while this one tells of the end. */
+/* What another CPU does while this one reports the end. */
 static void (*meanwhile)(void);
 
-/* --- what life.c needs --- */
+/* --- stubs for life.c --- */
 
 struct cpu *this_cpu(void)
 {
@@ -123,14 +123,14 @@ void machine_off(void)
 
 /* --- a guest --- */
 
-/* In two parts. */
+/* A reset in two parts. */
 static bool reset_part(struct guest *of, bool first)
 {
 	(void)of;
 	return !first;
 }
 
-/* What its own CPUs do, until there is nothing left to do. */
+/* Does the pending work of the guest's own CPUs. */
 static void go_on(void)
 {
 	bool any;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Virtio devices behind the hypercall transport: the console, and one of three queues that keeps
- * buffers and gives them back from another turn. A driver that resets the device meanwhile, or asks
- * for devices, queues, vCPUs and configuration that are not there.
+ * Virtio devices behind the hypercall transport: the console, and a device with three queues that
+ * keeps buffers and returns them from another turn. The driver may reset the device meanwhile, or
+ * name devices, queues, vCPUs and configuration that do not exist.
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -18,9 +18,9 @@
 
 #define MEMORY_AT MIB(1)
 #define MEMORY	  (64 * 1024ull)
-#define OWN_AT	  (MEMORY_AT + MEMORY) /* what guest_take gives */
+#define OWN_AT	  (MEMORY_AT + MEMORY) /* what guest_take returns */
 #define OWN	  (64 * 1024ull)
-#define SIZE	  16 /* of each queue */
+#define SIZE	  16 /* size of each queue */
 #define STATUS_OK 15 /* ACKNOWLEDGE DRIVER DRIVER_OK FEATURES_OK */
 
 char *host_memory;
@@ -30,13 +30,13 @@ struct guest guests[GUESTS_MAX];
 
 static struct vcpu vcpu[2];
 static struct guest *const g = &guests[0];
-static struct timer *armed[4]; /* timers, until they are fired */
+static struct timer *armed[4]; /* timers that have not fired yet */
 static unsigned timers, requested;
 static uint64_t events[2];
 static char printed[4096];
 static unsigned printed_bytes;
 
-/* --- what virtio/ needs --- */
+/* --- stubs for virtio/ --- */
 
 struct cpu *this_cpu(void)
 {
@@ -72,7 +72,7 @@ void vcpu_request_from(struct vcpu *v, uint32_t request)
 	requested |= request;
 }
 
-/* Also that no device's lock is held: whoever is told may come at once. */
+/* Also checks that no device's lock is held: the vCPU may call at once. */
 void vcpu_event_from(struct vcpu *v, unsigned event)
 {
 	for (unsigned i = 0; i < g->virtio->devices; i++)
@@ -134,7 +134,7 @@ uint32_t guest_input_read(struct guest *of, void *to, uint64_t bytes)
 	return 0;
 }
 
-/* --- the device of three queues --- */
+/* --- the device with three queues --- */
 
 enum { AT_ONCE, KEPT, ENDLESS, QUEUES };
 
@@ -145,9 +145,9 @@ enum { AT_ONCE, KEPT, ENDLESS, QUEUES };
 struct fake {
 	uint8_t config[12], behind[16];
 	struct virtqueue_chain kept[KEEPS];
-	bool on_its_way[KEEPS]; /* also one that is void: its slot is free when it has come */
+	bool on_its_way[KEEPS]; /* also a cancelled one: its slot is free once it has completed */
 	unsigned parts[QUEUES];
-	bool busy; /* all queues have more to do, always */
+	bool busy; /* all queues always have more work */
 };
 
 static bool at_once(struct virtio_device *d, struct virtqueue *q)
@@ -183,7 +183,7 @@ static bool endless(struct virtio_device *d, struct virtqueue *q)
 	return true;
 }
 
-/* From another turn: what was asked for is there. */
+/* Completes a request from another turn. */
 static void complete(struct virtio_device *d, struct virtqueue_chain *chain)
 {
 	struct virtqueue *q = &d->queue[KEPT];
@@ -366,7 +366,7 @@ static void numbers(void)
 			call(FAKE, VENEER_VIRTIO_QUEUE_EVENT,
 			     (bad_queue[i] & 0xffff ? bad_queue[i] & 0xffff : QUEUES)) == -EINVAL;
 	good &= set_queue(FAKE, QUEUES) == -EINVAL && set_queue(FAKE, ~0u) == -EINVAL;
-	good &= call(CONSOLE, VENEER_VIRTIO_NOTIFY, 2) == -EINVAL; /* of another device */
+	good &= call(CONSOLE, VENEER_VIRTIO_NOTIFY, 2) == -EINVAL; /* a queue of another device */
 	ok(good, "queue numbers out of range");
 	is(call(FAKE, VENEER_VIRTIO_QUEUE_SET, MEMORY - 31), -EFAULT, "a description outside");
 
@@ -458,7 +458,7 @@ static void by_new_life(void)
 	virtio_devices.reset(g);
 }
 
-/* Buffers are on their way; then there is a reset; then they come. */
+/* Buffers are in progress, the device is reset, then they complete. */
 static bool late(void (*reset)(void))
 {
 	static char before[MEMORY];
@@ -549,7 +549,7 @@ static void bounds(void)
 	start(FAKE, QUEUES);
 	memset(f->parts, 0, sizeof(f->parts));
 	f->busy = true;
-	virtio_devices.work(g); /* the console and the twin want some, too */
+	virtio_devices.work(g); /* the console and the twin have work too */
 	for (unsigned i = 0; i < 30; i++)
 		fire();
 	ok(f->parts[0] >= 19 && f->parts[1] >= 19 && f->parts[2] >= 19, "queues take turns");
@@ -575,7 +575,7 @@ static void bounds(void)
 	vcpu[0].cpu = &cpus[0];
 }
 
-/* A driver that means harm, and completions at any time. */
+/* A hostile driver, and completions at any time. */
 static void noise(void)
 {
 	static char before[MEMORY];
