@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# veneer bench: the file's shape, that a repeat gives the same numbers, and that counts say what the
-# preparations promise (never a time).
+# veneer bench: the format of the results file, that a repeated run gives the same counts, and that
+# the counts are as the measured paths promise (never times).
 use strict;
 use warnings;
 use lib 't/lib';
@@ -10,7 +10,7 @@ use Cwd;
 use Veneer;
 use JSON::PP;
 
-# README's figures are the baseline's; Linux's are rounded.
+# README's figures are those of the baseline; Linux's are rounded.
 my %baseline;
 for (@{decode_json(slurp('bench/baseline.json'))->{results}}) {
 	$baseline{"$_->{guest} $_->{op}"}{"$_->{engine} $_->{prep}"} = $_->{value} if $_->{machine} eq 'qemu' && $_->{metric} eq 'instructions';
@@ -32,12 +32,12 @@ for my $name (sort keys %rows) {
 	is("@shown[@wrong]", '', "README: $name is as it is measured") or diag("measured: @value[@wrong]");
 }
 
-# Debug information is part of what is loaded, so a path in it would move the ticks from one clone to the next.
+# Debug information is loaded with the image, so a path in it would make results differ between clones.
 for my $image (qw(veneer.elf rtos-pc.elf rtos-pv.elf)) {
 	unlike(slurp("build/$image"), qr/\Q@{[getcwd]}\E/, "$image does not depend on where it was built");
 }
 
-# Two runs at once: what is counted is not what is timed.
+# Two runs at once: counts do not depend on time.
 my $better = slurp('bench/baseline.json');
 $better =~ s/("op": "task_switch", "metric": "instructions", "value": )405,/${1}300,/g;
 $better =~ s/"op": "callret", "metric": "instructions"/"op": "no_such_row", "metric": "instructions"/g;
@@ -56,9 +56,9 @@ my $one = decode_json(slurp('build/test-bench1/results.json'));
 is($one->{version}, 1, 'the file says its version');
 is($second_status, 1, 'against a better one it fails');
 like($second_text, qr/task_switch +instructions +300 -> +405 .*WORSE$/m, 'and says where');
-like($second_text, qr/no_such_row +instructions +\S+ -> GONE$/m, 'what is not measured any more fails too');
+like($second_text, qr/no_such_row +instructions +\S+ -> GONE$/m, 'an operation that is no longer measured fails too');
 ($status, $text) = veneer(qw(bench --compare README.md));
-is($status, 1, 'what is no result file is refused');
+is($status, 1, 'a file without results is refused');
 like($text, qr/^veneer: README.md: no results in it: want /, 'in one line, before anything is measured');
 spew('build/test-version.json', slurp('bench/baseline.json') =~ s/"version": 1\b/"version": 2/r);
 like((veneer(qw(bench --compare build/test-version.json)))[1], qr/^veneer: build\/test-version.json: version 2: want 1/, 'so is another version');
@@ -98,11 +98,11 @@ cmp_ok($row{int_syscall}{pv}{exits}, '<', 0.01, 'INT from ring 3 goes straight t
 for my $op (qw(syscall read yield page_fault mmap mprotect sigsegv pipe fork exec file_create boot)) {
 	ok(exists $linux{$op}{$_}{instructions}, "linux: $op is measured, $_") for 'qemu none', 'qemu ring', 'qemu svm', 'bochs none', 'bochs ring', 'bochs vmx';
 }
-# (what comes at the clock's pace does)
+# (events that the clock paces do)
 cmp_ok($linux{syscall}{$_}{exits}, '<', 0.05, "linux: a system call does not exit, $_") for 'qemu ring', 'qemu svm', 'bochs vmx';
 cmp_ok($linux{fork}{'qemu ring'}{exits}, '>', 5 * $linux{fork}{'qemu svm'}{exits}, 'linux: a fork exits more often under ring');
 
-# The longest stay, where QEMU's plugin counts it, and by itself.
+# The longest stay, where QEMU's plugin counts it, and on its own with --stay.
 my %stay = (map({ $_ => $row{longest_stay}{$_}{instructions} } qw(stock rewritten pv), 'svm stock', 'svm pv'),
 	map { ("linux, $_" => $linux{longest_stay}{$_}{instructions}) } 'qemu ring', 'qemu svm');
 for my $way (sort keys %stay) {
@@ -120,7 +120,7 @@ ok($longest && $stay->{instructions} == $longest && $stay->{began} eq $began, 'a
 is((veneer(@stay))[1] =~ /^(longest stay .*)$/m ? $1 : '', $stay_text =~ /^(longest stay .*)$/m ? $1 : 'none', 'a repeat gives the same');
 like((veneer(@stay, '--accel', 'bochs'))[1], qr/^veneer: --stay: QEMU's plugins count, and only in tcg/, 'Bochs is refused');
 
-# What happened, counted by the machine itself and not by the hypervisor.
+# Events counted by the emulator, not by the hypervisor.
 sub happened { my ($op, $way, $what) = @_; return $row{$op}{$way}{counts}{$what} // 0; }
 cmp_ok(abs(happened('int_syscall', 'native', 'guest.int') - 1), '<', 0.01, 'an INT n for each system call');
 cmp_ok(abs(happened('int_syscall', 'native', 'guest.iret') - 1), '<', 0.01, 'and an IRET');

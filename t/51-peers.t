@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The comparison's peers, Xen PV and KVM, and the ways it takes on real hardware: in KVM, and on the bare
-# machine. There is neither here, so a qemu that takes TCG for KVM stands in for one, and QEMU for the
-# other: what they measure means nothing, that it is measured does.
+# The comparison with Xen PV and KVM, and its use on real hardware: in KVM, and on the bare machine.
+# Neither is available here, so a qemu that uses TCG for KVM stands in for one, and QEMU for the
+# other. The values mean nothing, but the path is tested.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -51,13 +51,13 @@ my $beside = qr/<th>configuration<\/th><th>measured<\/th>.*?<tr><td>svm pv<\/td>
 like($html, $beside, 'the report has them beside the model');
 like($html, qr/>KVM<\/text>/, 'and KVM as a bar');
 
-# --- the bare machine: an ISO to boot, and what its serial line said ---
+# --- the bare machine: an ISO to boot, and the output of its serial line ---
 my ($iso, $record) = ('build/test-bench.iso', 'build/test-metal.txt');
 ($status, $text) = veneer(qw(bench --iso), $iso);
 is($status, 0, 'an ISO that measures') or diag($text);
 is($text, '', 'without a word');
 
-# The ISO booted, with an entry of its menu chosen over the serial line.
+# Boots the ISO and chooses an entry of its menu over the serial line.
 sub boot_entry {
 	my ($key) = @_;
 	spew('build/test-keys', $key x 40);

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The host command as a user meets it: help, wrong words, missing files, time-outs, pictures, install.
+# The host command's user interface: help, invalid arguments, missing files, time-outs, screenshots,
+# installation.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -31,7 +32,7 @@ my ($newest) = slurp('CHANGELOG.md') =~ /^## \[?v?([^\s\]]+)/m;
 is("$status $text", "0 veneer $version, guest interface 1.3\n", '--version');
 ok($newest eq 'Unreleased' ? $version =~ /-dev$/ : $version eq $newest, 'is what the changes say') or diag("$version, $newest");
 
-# --- values of options: one line says which, and what is allowed ---
+# --- values of options: one line names the invalid one, and what is allowed ---
 sub refused {
 	my ($what, $line, @words) = @_;
 	my ($code, $said) = veneer(@words);
@@ -86,7 +87,7 @@ is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: is a folder: 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
 is("$status $text", "2 veneer: build/test-no-kernel.conf:1: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
 
-# A wrong line, beside a guest that is right: said once, and nothing is started or made.
+# A wrong line in a configuration with a valid guest: reported once, and nothing is started or made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
 my $wrong = "veneer: build/test-half.conf:6: memroy: unknown key\n";
 unlink 'build/test-half.out';
@@ -98,7 +99,7 @@ ok(!-e 'build/test-half.out', 'nothing is written');
 ($status, $text) = run_guests('half', guest('a', image => 'rtos-pv.elf') . guest('b', image => 'nowhere.elf'), '--bundle', 'build/test-half.out');
 ok($status == 2 && !-e 'build/test-half.out', 'nor is half a bundle, without an image');
 
-# check: what is wrong in a configuration and with its files, and nothing is started.
+# check: reports errors in a configuration and its files, and starts nothing.
 sub check {
 	my ($what, $conf, $want) = @_;
 	spew('build/test-check.conf', $conf);
@@ -128,11 +129,11 @@ check('files', guest('a', image => '.') . guest('b', image => 'nowhere') . guest
 		'9: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
 unlink 'build/test-sparse', 'build/test-sparse-module';
 refused('a folder as configuration', 'veneer: build: is a folder: want the name of a file', qw(check build));
-# What the hypervisor would refuse of an image, in its own words; run says the same, and starts nothing.
+# Images that the hypervisor would refuse are reported in its own words; run does the same, and starts nothing.
 spew('build/test-image-64.elf', slurp('build/rtos-pv.elf') =~ s/Veneer\0/Weneer\0/gr);
 spew('build/test-image-cut.elf', substr slurp('build/rtos-pc.elf'), 0, 4096);
 my $large = slurp('build/rtos-pc.elf');
-substr($large, unpack('L<', substr $large, 28, 4) + 20, 4) = pack 'L<', 3 << 20; # its first segment, in memory
+substr($large, unpack('L<', substr $large, 28, 4) + 20, 4) = pack 'L<', 3 << 20; # the first segment's size in memory
 spew('build/test-image-large.elf', $large);
 spew('build/test-image-low', pack 'x497 C x12 S< x2 a4 S< x9 C x2 L< x4000', 1, 0xaa55, 'HdrS', 0x206, 1, 0x10000); # a bzImage
 for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-image-cut.elf', 'a segment outside the file'],
@@ -153,13 +154,13 @@ for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-imag
 }
 refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
 
-# A FIFO is not opened, since that would wait for the other end: here the writer waits in vain.
+# A FIFO is not opened, since that would wait for the other end. Here the writer waits in vain.
 use POSIX qw(mkfifo O_RDWR O_NONBLOCK);
 unlink 'build/test-fifo';
 mkfifo('build/test-fifo', 0600) or die "build/test-fifo: $!";
 my $writer = fork // die "fork: $!";
 if (!$writer) {
-	while (1) { open my $f, '>', 'build/test-fifo' or die } # whoever opens it finds it empty
+	while (1) { open my $f, '>', 'build/test-fifo' or die } # a reader that opens it gets nothing
 }
 spew('build/test-fifo.conf', guest('a', image => 'test-fifo'));
 spew('build/test-fifo-module.conf', guest('a', image => 'rtos-pv.elf', module => 'test-fifo'));
@@ -192,7 +193,7 @@ close $read;
 like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr, too');
 is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'and to /dev/null');
 
-# With --bundle, --iso and --print nothing is started: an option of a run does nothing, and is refused.
+# With --bundle, --iso and --print nothing is started, so options of a run would have no effect, and are refused.
 my %idle = ('--timeout' => $limit, '--log' => 'build/test-idle', '--send' => 'a=x', '--expect' => 'a=x', '--expect-screen' => 'a=x',
 	'--screen' => 'a=build/test-idle', '--quiet' => undef);
 my %command = ('--cpus' => 2, '--memory' => 64, '--accel' => 'tcg', '--icount' => undef, '--stay' => 'build/test-idle');
@@ -210,7 +211,7 @@ for my $option (sort(keys %idle, keys %command)) {
 ok(!-e 'build/test-idle.out', 'nothing is written');
 refused('--quiet with bench --iso', "veneer bench: --quiet has no effect: --iso writes the image and measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
 
-# A log is not emptied by a run that is refused.
+# A run that is refused does not empty an existing log.
 spew('build/test-kept.log', "before\n");
 ($status, $text) = veneer(@options_run, qw(--accel bochs --cpus 13 --log build/test-kept.log));
 is("$status " . slurp('build/test-kept.log'), "2 before\n", 'a run that is refused leaves the old log');
@@ -223,7 +224,7 @@ like(slurp('build/test-closed.log'), qr/\Aveneer: Veneer, .*^veneer: all done, a
 ($status, $text) = command('sh', '-c', 'build/veneer --version >&-');
 is("$status $text", "1 veneer: standard output: Bad file descriptor\n", 'what was to be printed is missed');
 
-# "" and "-" are no names of files.
+# "" and "-" are not accepted as file names.
 for (['check'], ['run'], ['inspect']) {
 	my ($command) = @$_;
 	my $word = $command eq 'inspect' ? 'IN' : 'CONF';
@@ -239,7 +240,7 @@ refused('--output -', 'veneer: --output "-": want the name of a folder, ./- for 
 refused('--output of nothing', 'veneer: --output "": an empty name: want the name of a folder', qw(bench --output), '');
 refused('--screen into -', 'veneer: --screen a=-: not standard input or output: want the name of a file, ./- for one named -', @options_run, qw(--screen a=-));
 
-# Several of them: all are done.
+# Several of these options at once: all are carried out.
 unlink 'build/test-both.cpio', 'build/test-both.iso';
 ($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--bundle build/test-both.cpio --iso build/test-both.iso --print));
 is($status, 0, '--bundle, --iso and --print at once') or diag($text);
@@ -248,7 +249,7 @@ ok(-s "build/test-both.$_", "the $_ is there") for qw(cpio iso);
 ($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--iso build/test-both.iso --print));
 like($text, qr/\Aqemu.* -initrd BUNDLE$/m, '--iso and --print');
 
-# What this host or this build cannot do is refused in a line that says what to change.
+# What this host or this build cannot do is refused, in a line that says what to change.
 spew('build/test-vmx.conf', guest('a', image => 'rtos-pv.elf', engine => 'vmx'));
 SKIP: {
 	skip 'this processor has VT-x', 6 if slurp('/proc/cpuinfo') =~ /^flags.* vmx /m;
@@ -290,7 +291,7 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 my $tmp = 'build/test-tmp';
 my ($fifo, $tools) = map { getcwd() . "/build/test-$_" } qw(fifo tools); # the commands run in other folders
 mkdir $_ for $tmp, $tools;
-# A folder for temporary files whose name has what Bochs's settings, QEMU's options or mtools take for their own.
+# TMPDIR with characters that are special in Bochs's settings, in QEMU's options, or to mtools.
 {
 	local $ENV{TMPDIR} = 'build/test a,"b$HOME';
 	mkdir $ENV{TMPDIR};
@@ -313,7 +314,7 @@ mkdir $_ for $tmp, $tools;
 		for [qw(--accel tcg)], [qw(--iso build/test-tmpdir.iso)];
 }
 
-# What --print shows can be run, where the bundle is kept.
+# The command that --print shows can be run if the bundle is kept.
 ($status, $text) = run_guests('print', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 my (undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print));
 like($printed, qr/ -initrd BUNDLE$/m, '--print names no file that is gone');
@@ -331,7 +332,7 @@ is($status, 3, 'a time-out has its own exit status');
 like($text, qr/stopped after 2 s/, 'and is said');
 
 
-# --- what cannot be written: seen before the start where it can be, and no success ---
+# --- files that cannot be written: detected before the start where possible, and never a success ---
 for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a folder where you may write'],
 	['--stay', 'build', 'is a folder: want the name of a file'], ['--stay', '/dev/full', 'not a file that can be replaced: want another name'],
 	['--stay', 'build/veneer/stay', 'build/veneer: Not a directory: want a folder where you may write'],
@@ -342,7 +343,7 @@ for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a fo
 ($status, $text) = command('sh', '-c', 'echo before > build/test-out; build/veneer run build/test-options.conf --accel tcg --stay /dev/stdout >> build/test-out');
 is("$status $text", "2 veneer: --stay /dev/stdout: what is printed goes there: want another name\n", '--stay into standard output is refused');
 is(slurp('build/test-out'), "before\n", 'which is left as it was');
-# The plugin's counts are lost: what cannot be known is not said.
+# If the plugin's counts are lost, no figure is printed.
 mkdir 'build/test-emulator';
 spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\necho 'veneer: boot entry_ticks=1'; echo 'veneer: all done, all well'; exit 1\n");
 chmod 0755, 'build/test-emulator/qemu-system-x86_64';
@@ -367,10 +368,10 @@ is("$status $text", "1 veneer: standard output: No space left on device\n", 'hel
 ($status, $text) = command('bash', '-c', "build/veneer run build/test-endless.conf --accel tcg --timeout $limit | head -n 1; exit \${PIPESTATUS[0]}");
 is($status, 1, 'a reader that goes away ends the run');
 
-# --- signals: nothing is left behind, whatever is under way ---
+# --- signals: nothing is left behind, whatever step is in progress ---
 unlink $fifo;
 mkfifo($fifo, 0600) or die "$fifo: $!";
-# Tools that say that they are under way; one never ends, while grub-mkrescue waits for it with its files.
+# Fake tools that report that they are running; one never ends, while grub-mkrescue waits for it with its files.
 my %tool = ('qemu-system-x86_64' => ['*-kernel*', 'PATH=${PATH#*:} exec qemu-system-x86_64 "$@"'],
 	xorriso => ['*-o\ *', "exec tail -f $tools/xorriso"]);
 for (keys %tool) {
@@ -398,7 +399,7 @@ sub ended_by {
 		last if $line =~ /$seen/;
 	}
 	isnt(join(' ', glob "$tmp/$files"), '', "$what is under way") or diag($said);
-	kill $signal, $signal eq 'INT' ? -$pid : $pid; # as a terminal does
+	kill $signal, $signal eq 'INT' ? -$pid : $pid; # like a terminal
 	$said = do { local $/; <$from> } // '';
 	waitpid $pid, 0;
 	unlike($said, qr/terminating on signal/, "$what does not report it");
@@ -419,7 +420,7 @@ is($status, 0, 'a picture is taken');
 like(slurp('build/test.png'), qr/^\x89PNG/, 'it is a PNG');
 like(slurp('build/test.log'), qr/^veneer: all done, all well/m, 'the log is kept');
 
-# --- the exit code: what the hypervisor says and the emulator's exit status, never what a guest prints ---
+# --- the exit code: from the hypervisor's output and the emulator's exit status, never from a guest's output ---
 my $spin = guest('a', image => 'rtos-pv.elf', cmdline => 'spin');
 my $game = guest('game', image => 'invaders.elf', cpus => 1);
 
@@ -427,7 +428,7 @@ sub on_terminal {
 	my ($conf, @options) = @_;
 	spew('build/test-terminal.conf', $conf);
 	my ($code, $output) = command('timeout', $limit, 'script', '-qec', "build/veneer run build/test-terminal.conf @options", '/dev/null');
-	# before the terminal is raw it shows the end of the input that script(1) types
+	# script(1) types the end of the input, which the terminal echoes until it is raw
 	return ($code, $output =~ s/\r\n/\n/gr =~ s/\^[\@D]\x08*//gr);
 }
 sub in_script {
@@ -444,7 +445,7 @@ is($status, 3, 'on a terminal: --timeout holds');
 like($text, qr/^veneer: stopped after 3 s/m, 'and is said');
 ($status, $text) = on_terminal($spin, qw(--accel tcg --quiet));
 is("$status $text", '0 ', 'on a terminal: --quiet shows nothing');
-for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status for it
+for my $engine (qw(ring svm vmx)) { # vmx runs in Bochs, which has no exit status for this
 	my $forge = guest('attacker', image => 't/forge.elf', engine => $engine) .
 		guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin');
 	for (['on a terminal', \&on_terminal], ['in a script', \&in_script]) {
@@ -460,12 +461,12 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 	}
 }
 
-# A screen with an exit code on it is no end.
+# A screen that shows an exit code does not end the guest.
 ($status, $text) = in_script(guest('attacker', image => 't/pc-screen.elf'), qw(--accel tcg --cpus 1 --expect-screen), 'attacker=halted, exit code 0',
 	'--send', 'attacker=x', '--expect-screen', 'attacker=READY', '--send', 'attacker=x');
 is($status, 0, 'an exit code on a guest\'s screen is not taken') or diag($text);
 
-# An emulator that says all is well.
+# A fake emulator that prints that all is well.
 mkdir 'build/test-emulator';
 for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {
 	my ($what, $exit, $want) = @$_;
@@ -480,7 +481,7 @@ for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {
 	}
 }
 
-# Bochs, which ends before it has opened the serial line, or cannot be what is wanted.
+# A Bochs that ends before it has opened the serial line, or that is not the expected version.
 spew('build/test-emulator/bochs', "#!/bin/sh\nexit 1\n");
 chmod 0755, 'build/test-emulator/bochs';
 {
@@ -537,7 +538,7 @@ is($status, 0, 'steps that can be done') or diag($text);
 	like($text, qr/\Aveneer: missing for QEMU: qemu-system-x86 \(qemu-system-x86_64\): install this package\n\z/, 'is said in a line');
 }
 
-# A name beside the ISO that can be guessed may be another's link.
+# A temporary name beside the ISO that can be guessed may be a link that somebody else made.
 spew('build/test-victim', "precious\n");
 unlink 'build/test-link.iso', 'build/test-link.iso.new';
 symlink 'test-victim', 'build/test-link.iso.new';
@@ -566,7 +567,7 @@ ok(-e "build/test root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/vene
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 ($status, $text) = command('build/test root/usr/bin/veneer', qw(run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
-# make test: a wrong word is said before anything is built.
+# make test: an invalid argument is reported before anything is built.
 for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuch', 'T=pc-nosuch: there is no guest t/guests-pc/nosuch.c'],
 	['T=', 'want the name of a guest: make test T=hypercalls'], ['T=doors ENGINE=foo', 'ENGINE=foo: want ring or svm or vmx']) {
 	my ($words, $why) = @$_;
@@ -575,7 +576,7 @@ for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuc
 	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'says what is wrong');
 }
 ok(!-e 'build/test-no-build', 'and builds nothing');
-# t/coverage, after a test that fails: no totals, which would be too low.
+# t/coverage prints no totals after a failed test, since they would be too low.
 command(qw(mkdir -p build/test-coverage));
 spew("build/test-coverage/$_", '') for qw(veneer.elf blocks.so);
 spew('build/test-coverage/fails.t', "print qq(1..1\\nnot ok 1\\n);\n");
@@ -598,7 +599,7 @@ for my $kind (sort keys %listed) {
 	cmp_ok(scalar @{$listed{$kind}}, '>', 9, "there are ${kind}s");
 	is("@missing", '', "the man page has every $kind");
 }
-# Those of the bench stand in both synopses, too.
+# The bench's options are in both synopses, too.
 my ($synopsis) = $man =~ /^\.SH SYNOPSIS(.*?)^\.SH/ms;
 my ($usage) = (veneer(qw(bench --help)))[1] =~ /(.*?)\n\n/s;
 for (['the man page', $synopsis], ['its --help', $usage]) {
@@ -606,11 +607,11 @@ for (['the man page', $synopsis], ['its --help', $usage]) {
 	my @missing = grep { $_ ne '--help' && $words !~ /(?<![\w-])\Q$_\E(?![\w-])/ } map { "--$_" } slurp('bench/bench.c') =~ /\{ "([\w-]+)", (?:no|required)_argument/g;
 	is("@missing", '', "the synopsis of bench in $where has every option");
 }
-# A title of a column that does not speak for itself is explained.
+# Column titles that are not self-explanatory are explained.
 my ($title) = slurp('bench/rtos.c') =~ /\{ "([^"]+)", "ring", WAY_MEASURES/;
 like($_->[1] =~ s/\s+/ /gr, qr/The column (?:"|\\\(lq)\Q$title\E(?:"|\\\(rq) is the paravirtual RTOS under ring with/, "$_->[0] explains the column $title")
 	for ['the man page', $man], ['bench --help', (veneer(qw(bench --help)))[1]];
-# The interface's text: under a heading every line is a point's, or indented as far as its words.
+# The text in veneer.h: under a heading, each line either begins an item or is indented as far as the item's text.
 my ($interface) = slurp('hypervisor/abi/veneer.h') =~ /\n( \* How a PV guest finds itself.*?) \*\/\n/s;
 is(join("\n", grep { !/^ \* (?:  - |    )\S|^ \*$|^ \* [A-Z][\w ]+$/ } split /\n/, $interface), '', 'veneer.h: the text is indented');
 ($status, $text) = command('man', '--warnings', '-l', 'hypervisor/host/veneer.1') if -x '/usr/bin/man';

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The Linux port as text: what happens when a tree is not there or does not fit, what checkpatch says of
-# the patches and the overlay, and how long they are.
+# The sources of the Linux port: what happens if a tree is missing or does not fit, what checkpatch
+# reports for the patches and the overlay, and how long they are.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -18,7 +18,7 @@ sub prepare {
 	return command('pvops-linux/prepare', $origin, $source, map { abs_path($_) } @patches);
 }
 
-# The few files that the patches change, from Debian's tree.
+# The files that the patches change, from Debian's tree.
 my @files = ('Makefile', map { slurp($_) =~ m{^\+\+\+ b/(\S+)}mg } @patches);
 command('rm', '-rf', $tree);
 mkdir $tree;
@@ -53,10 +53,10 @@ like($text, qr/\/nowhere: no such tree or archive: give one with KSRC=/, 'says h
 ($status, $text) = prepare(abs_path('t'));
 like($text, qr/not a Linux tree/, 'a folder that is no tree');
 
-# checkpatch: no errors; what it warns of is for people to judge
+# checkpatch: no errors; people judge its warnings
 chomp(my @overlay = `find pvops-linux/overlay -name '*.[chS]'`);
 for my $file (@patches, @overlay) {
-	# a patch by standard input: what git knows, checkpatch takes for a source file
+	# a patch is passed on standard input: checkpatch takes files that git knows for source files
 	my $how = $file =~ /patch$/ ? "- < $file" : "-f $file";
 	($status, $text) = command('sh', '-c', "perl build/linux/source/scripts/checkpatch.pl --no-tree --terse $how");
 	unlike($text, qr/: ERROR: /, "checkpatch: $file") or diag($text);

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Linux as a patched guest: it boots to a shell with one, two and four vCPUs, with little and much
-# memory, beside an RTOS and beside another Linux, and what goes wrong in one is that one's own matter.
+# Linux as a PV guest: it boots to a shell with one, two and four vCPUs, with little and much memory,
+# next to an RTOS and next to another Linux, and a failure of one does not affect the other.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -17,7 +17,7 @@ for my $vcpus (1, 2, 4) {
 	is($status, 0, "$vcpus vCPUs: all well") or diag($text);
 	like($text, qr/^linux: answer 42, $vcpus CPUs$/m, "$vcpus vCPUs: a shell answers on the console");
 	like($text, qr/^veneer: linux: powered off, exit code 0$/m, "$vcpus vCPUs: it powers off");
-	unlike($text, qr/BUG|WARNING|Oops/, "$vcpus vCPUs: the kernel complains of nothing") or diag($text);
+	unlike($text, qr/BUG|WARNING|Oops/, "$vcpus vCPUs: the kernel reports no problem") or diag($text);
 }
 
 for my $memory ('64M', '2G') {
@@ -46,8 +46,8 @@ for my $memory ('64M', '2G') {
 }
 
 {
-	# Keys for a Linux whose console is not open yet are lost, in Linux. If one was up before two, the empty line brings another
-	# prompt, else its first one is still to come.
+	# Linux discards keys until its console is open. If guest one is ready before two, the empty line makes it
+	# print another prompt; else its first prompt is still to come.
 	my ($status, $text) = run_guests('linux-two', guest('one', %linux) . guest('two', %linux, cpus => 1),
 		'--expect', 'two=built-in shell', '--send', 'one=\\n', '--expect', 'one=/ # ', '--send', 'one=echo c > /proc/sysrq-trigger\\n',
 		'--expect', 'veneer=one: CRASH',
