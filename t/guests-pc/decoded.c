@@ -92,16 +92,16 @@ int guest_main(void)
 
 	start_user(PORT_OWN);
 	start_paging();
-	expect(change(outsb, outsb) == 0x80, "its own port is there");
-	expect(change(out, out) == 13, "the other is not");
+	expect(change(outsb, outsb) == 0x80, "OUTSB to the permitted port works");
+	expect(change(out, out) == 13, "the 8259 is not written");
 	expect(change(load, load) == 0x80, "the APIC can be read");
-	expect(change(store, store) == 14, "and not written");
+	expect(change(store, store) == 14, "the APIC is not written");
 	for (unsigned i = 0; i < 200; i++) {
 		change(outsb, out);
 		change(rep_outsb, out);
 		change(load, store);
 		expect(in_mask() != 0x5a, "the port is not for ring 3");
-		expect(*priority != 0x5a, "nor is a store");
+		expect(*priority != 0x5a, "a store to the APIC is refused");
 		if (failures)
 			break;
 	}

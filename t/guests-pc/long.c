@@ -110,7 +110,7 @@ static void selectors(void)
 			refused += attempt_ring3(ways[i], s) == 13;
 		}
 	}
-	expect(refused == tried, "none of the hypervisor's segments is for this guest");
+	expect(refused == tried, "none of the hypervisor's segments can be used");
 	say_number(refused);
 	say(" far transfers and loads refused\n");
 }
@@ -127,8 +127,8 @@ int guest_main(void)
 	__asm__ volatile("ltr %w0" ::"r"(TSS));
 	selectors();
 	expect(attempt(system_call, 0) == 6, "SYSCALL is not there");
-	expect(attempt_ring3(system_call, 0) == 6, "nor in ring 3");
+	expect(attempt_ring3(system_call, 0) == 6, "SYSCALL is not there in ring 3");
 	expect(attempt(system_enter, 0) == 13, "SYSENTER leads nowhere");
-	expect(attempt_ring3(system_enter, 0) == 13, "nor in ring 3");
+	expect(attempt_ring3(system_enter, 0) == 13, "SYSENTER leads nowhere in ring 3");
 	return 0;
 }

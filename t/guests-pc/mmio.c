@@ -29,10 +29,10 @@ static void nobody(void)
 
 	for (unsigned i = 0; i < sizeof(hole) / sizeof(hole[0]); i++) {
 		write32(hole[i], noise());
-		expect(read32(hole[i]) == ~0u, "nothing reads as ones");
+		expect(read32(hole[i]) == ~0u, "an address without a device reads as all ones");
 		expect(*(volatile uint8_t *)(hole[i] + 1) == 0xff &&
 			       *(volatile uint16_t *)(hole[i] + 2) == 0xffff,
-		       "in every width");
+		       "with every width");
 	}
 }
 

@@ -61,7 +61,7 @@ static void strings(void)
 
 	string_in((uint32_t)buffer);
 	expect(buffer[0] == 0xffffffff && buffer[599] == 0xffffffff, "REP INS fills the buffer");
-	expect(attempt(string_out_down, 0x100000) == -1, "REP OUTS goes down");
+	expect(attempt(string_out_down, 0x100000) == -1, "REP OUTS goes downwards with DF set");
 }
 
 static void devices(void)

@@ -111,7 +111,7 @@ int guest_main(void)
 	let_one_wait();
 	int vector = attempt(go, window);
 	expect(vector == TICK, "the interrupt comes");
-	expect(tick_cs == USER_CS, "from ring 3");
-	expect(tick_eip == window, "where it was");
+	expect(tick_cs == USER_CS, "the interrupt comes from ring 3");
+	expect(tick_eip == window, "the interrupt comes from the stub");
 	return 0;
 }

@@ -81,7 +81,7 @@ static void descriptors(void)
 	load_gdt(sizeof(gdt) - 1);
 	for (unsigned s = 0; s < 0x40; s++)
 		expect((s & ~1u) == 0x10 || attempt(load_ss, s) != -1,
-		       "SS takes the kernel's data segment alone (RPL 1 is ours)");
+		       "SS only accepts the kernel's data segment (RPL 1 is the kernel's)");
 }
 
 static uint8_t code[8];

@@ -102,16 +102,17 @@ static void tables(const struct veneer_start_info *info)
 	every_selector(198, 206, 4);
 	every_selector(510, 514, 4);
 	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, info->memory + 8192, 8192, 0), -14,
-		  "an LDT in no memory");
-	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 8193, 0), -22, "too long");
+		  "an LDT outside memory is refused");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 8193, 0), -22,
+		  "an LDT of 8193 entries is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, ~0ull, 0), -22,
-		  "far too long");
+		  "an LDT of 2^64 - 1 entries is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 513, 0), -22,
-		  "too long a GDT");
+		  "a GDT of 513 entries is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, VENEER_GATE_BASE + 0x9000, 16, 0), -14,
-		  "a GDT in the gate");
+		  "a GDT in the gate area is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, info->memory + 8192, 16, 0), -14,
-		  "or outside");
+		  "a GDT outside memory is refused");
 	for (unsigned s = 0; s < 0x2000; s += 4)
 		veneer_hypercall(VENEER_HC_SET_DESCRIPTOR, s, 0x00af9b000000ffff, 0);
 	veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0);
@@ -130,15 +131,17 @@ static void ports(void)
 {
 	static uint8_t bitmap[8192 + 1];
 
-	expect_is(attempt_user(out_80, NULL), 13, "no port for ring 3");
-	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)bitmap, 0, 0), 0, "a bitmap");
-	expect_is(attempt_user(out_80, NULL), -1, "a port for ring 3");
+	expect_is(attempt_user(out_80, NULL), 13, "without a bitmap ring 3 has no port");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)bitmap, 0, 0), 0,
+		  "a bitmap is accepted");
+	expect_is(attempt_user(out_80, NULL), -1, "a bitmap gives ring 3 a port");
 	bitmap[0x80 / 8] = 1;
-	expect_is(attempt_user(out_80, NULL), 13, "that one not");
+	expect_is(attempt_user(out_80, NULL), 13, "a set bit takes the port away");
 	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, VENEER_GATE_BASE + 0x5000, 0, 0), 0,
-		  "a bitmap in the gate");
-	expect_is(attempt_user(out_80, NULL), 13, "is none");
-	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, 1ull << 47, 0, 0), -22, "nor is this");
+		  "an address in the gate area is accepted");
+	expect_is(attempt_user(out_80, NULL), 13, "a bitmap in the gate area is not used");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, 1ull << 47, 0, 0), -22,
+		  "a bitmap at 2^47 is refused");
 }
 
 static volatile unsigned watched;
@@ -157,13 +160,14 @@ static void breakpoints(void)
 
 	for (unsigned i = 0; i < sizeof(gate) / sizeof(*gate); i++)
 		expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, gate[i], 0), -22,
-			  "no breakpoint in the gate");
+			  "a breakpoint in the gate area is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0,
-		  "one of its own");
+		  "a breakpoint on own memory is accepted");
 	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xd0001, 0), 0,
-		  "for writes of 4 bytes");
-	expect_is(attempt(touch, NULL), 1, "which is hit");
-	expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & 15) == 1, "and says which");
+		  "DR7 for writes of 4 bytes is accepted");
+	expect_is(attempt(touch, NULL), 1, "the breakpoint is hit");
+	expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & 15) == 1,
+	       "DR6 says which breakpoint");
 	/* all four on hypervisor addresses, while it handles hypercalls */
 	for (unsigned i = 0; i < 4; i++)
 		veneer_hypercall(VENEER_HC_SET_DEBUGREG, i, 0xffffffff80100000 + 4 * i, 0);

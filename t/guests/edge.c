@@ -44,12 +44,14 @@ int guest_main(const struct veneer_start_info *info)
 
 	(void)info;
 	map_last_page();
-	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)io_bitmap, 0, 0), 0, "ports");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)io_bitmap, 0, 0), 0,
+		  "the I/O bitmap is accepted");
 	for (unsigned i = 0; i < sizeof(insn) / sizeof(insn[0]); i++) {
 		for (unsigned n = 0; n < insn[i].n; n++)
 			code[PAGE - insn[i].n + n] = insn[i].bytes[n];
 		expect_is(attempt_user(run, (void *)(LAST - insn[i].n)), 13, "#GP");
-		expect(fault_rip == LAST && (fault_cs & 3) == 3, "from ring 3, behind it");
+		expect(fault_rip == LAST && (fault_cs & 3) == 3,
+		       "#GP comes from ring 3, after the instruction");
 	}
 	return 0;
 }

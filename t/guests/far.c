@@ -22,8 +22,8 @@ int guest_main(const struct veneer_start_info *info)
 		veneer_halt();
 		veneer_mask();
 		uint64_t now = veneer_clock_ns();
-		expect(now >= at, "not before its time");
-		expect(now < at + SECOND, "nor after it");
+		expect(now >= at, "the timer is not early");
+		expect(now < at + SECOND, "the timer is not late");
 		say("after %d seconds\n", far[i]);
 	}
 	return 0;

@@ -35,7 +35,8 @@ int guest_main(const struct veneer_start_info *info)
 	};
 
 	expect(info->vcpus == 2, "vcpus = 2");
-	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&start, 0), 0, "a sister");
+	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&start, 0), 0,
+		  "the second vCPU starts");
 	for (unsigned i = 0; i < SENDS; i++)
 		veneer_hypercall(VENEER_HC_EVENT_SEND, 1, 8 + i % 56, 0);
 	say("%d sent, woken %d times\n", SENDS, woken);

@@ -125,7 +125,7 @@ static void timers(void)
 	veneer_mask(); /* else it could fire before the halt, which unmasks */
 	veneer_timer_set(veneer_clock_ns() + 1000000, 0);
 	veneer_halt();
-	expect(fired == 1, "an honest timer still fires, once");
+	expect(fired == 1, "a valid timer still fires, once");
 }
 
 int guest_main(const struct veneer_start_info *info)

@@ -81,7 +81,7 @@ int guest_main(const struct veneer_start_info *info)
 	page(LEVEL2 + (LINKS - 1) / 512)[(LINKS - 1) % 512] = 0;
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, VA((LINKS - 1) / 512, (LINKS - 1) % 512, 5), 4096, 0);
 	for (unsigned k = 0; k < 8; k++)
-		expect(read_at(VA(400, k, 0)) == MARK, "tables made anew are read");
+		expect(read_at(VA(400, k, 0)) == MARK, "new tables read correctly");
 	for (unsigned k = 0; k < 8; k++)
 		if (read_at(VA(0, 0, k)) != MARK) {
 			escape(k);
@@ -89,7 +89,7 @@ int guest_main(const struct veneer_start_info *info)
 		}
 	for (unsigned n = 0; n < LINKS - 1; n++)
 		expect(read_at(VA(n / 512, n % 512, n % 512)) == MARK,
-		       "the other links lead there");
+		       "the other links still lead to the page");
 	say("%d links led where they must\n", LINKS - 1);
 	return 0;
 }

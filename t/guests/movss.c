@@ -76,14 +76,17 @@ int guest_main(const struct veneer_start_info *info)
 	watched = VENEER_USER_SS;
 	veneer_on_softint(0x82, gate);
 	veneer_on_exception(1, debug);
-	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0, "watched");
-	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, DR7_ACCESS_2, 0), 0, "armed");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0,
+		  "the address is accepted");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, DR7_ACCESS_2, 0), 0,
+		  "DR7 is accepted");
 	for (unsigned i = 0; i < 2 * sizeof(door) / sizeof(door[0]); i++) {
 		put(door[i / 2].bytes, door[i / 2].n, i % 2);
 		int vector = attempt_user(run_code, (void *)&watched);
-		expect((vector == -1) == (i / 2 == 0), "each door leads where it did");
+		expect((vector == -1) == (i / 2 == 0),
+		       "each instruction does what it does without a breakpoint");
 	}
-	expect(arrived == 2, "INT n arrives");
+	expect(arrived == 2, "INT n reaches its gate");
 	expect(!from_kernel, "no #DB comes from the kernel");
 	say("%d breaks\n", breaks);
 	return 0;

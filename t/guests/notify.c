@@ -62,7 +62,8 @@ int guest_main(const struct veneer_start_info *info)
 	expect_is(device(VENEER_VIRTIO_NOTIFY, 1), 0, "a notification");
 	while (veneer_clock_ns() < end)
 		device(VENEER_VIRTIO_NOTIFY, 1);
-	expect(((volatile const struct vring_used *)used)->idx < CHAINS, "it is not at its end");
+	expect(((volatile const struct vring_used *)used)->idx < CHAINS,
+	       "the output is not complete yet");
 	device(VENEER_VIRTIO_SET_STATUS, 0);
 	say("\nstopped\n");
 	return 0;

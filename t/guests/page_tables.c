@@ -91,7 +91,7 @@ static void many_roots(const struct veneer_start_info *info)
 			root[i] = old[i];
 		veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, at, 0, 0);
 		veneer_window_set(2, (uint64_t)page | P | W);
-		expect_is(attempt(touch, window(2)), -1, "a page is there in each");
+		expect_is(attempt(touch, window(2)), -1, "a page is mapped under each root");
 		if (made % 3 == 0)
 			veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, at - 4096, 0, 0);
 	}
@@ -114,7 +114,7 @@ static void fan_out(void)
 	for (uint64_t i = 1; i < 4000; i++)
 		expect_is(attempt(touch, (void *)(((i % 200) + 1) << 39 | (i * 7 % 512) << 30 |
 						  (i % 512) << 21)),
-			  -1, "every page of the fan is there");
+			  -1, "every page of the fan-out is mapped");
 	for (unsigned i = 0; i < 3000; i++)
 		veneer_hypercall(VENEER_HC_MMU_FLUSH, (uint64_t)i << 30,
 				 i % 2 ? ~0ull : 64ull << 20, 0);

@@ -115,10 +115,10 @@ int guest_main(const struct veneer_start_info *info)
 		if (n > 3000)
 			break;
 	}
-	expect(!wrong, "each runs on its own root");
+	expect(!wrong, "each vCPU runs on its own root");
 	if (dirty)
 		say("dirty %x\n", dirty);
-	expect(!dirty, "each begins with nothing");
+	expect(!dirty, "each vCPU begins with zeroed registers");
 	say("so far: %d came\n", came);
 	for (unsigned n = 0; n < 3000; n++)
 		start(1 + random(VCPUS - 1), random(ROOTS));

@@ -52,7 +52,7 @@ static void leave(void)
 	for (unsigned round = 0; round < 20 * ROUNDS; round++) {
 		for (unsigned i = 0; i < 5; i++) {
 			expect(attempt_user(anywhere[i], NULL) != -1, "an exception from ring 3");
-			expect(attempt(anywhere[i], NULL) != -1, "and from the kernel");
+			expect(attempt(anywhere[i], NULL) != -1, "an exception from the kernel");
 		}
 		attempt_user(undefined_no_stack, NULL);
 		attempt_user(debug_trap_no_stack, NULL);
@@ -160,8 +160,8 @@ int guest_main(const struct veneer_start_info *info)
 		compare();
 	}
 	expect(!marks, "no register of a neighbour's can be read");
-	expect(!addresses, "nor where the hypervisor was");
-	expect(!changed, "nothing changes but by this guest's own exits");
+	expect(!addresses, "no address of the hypervisor can be read");
+	expect(!changed, "nothing changes except by this guest's own exits");
 	say("%d pages compared %d times\n", readable, ROUNDS);
 	return 0;
 }

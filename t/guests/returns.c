@@ -44,20 +44,22 @@ static void frames(void)
 	for (unsigned i = 0; i < BADS; i++) {
 		expect(with(bad[i], VENEER_USER_CS, 0x202, 0x1000, VENEER_USER_SS) != -1,
 		       "a return to a bad address faults");
-		expect((fault_cs & 3) == 3, "as from ring 3");
+		expect((fault_cs & 3) == 3, "the fault comes from ring 3");
 		with(0x1000, VENEER_USER_CS, 0x202, bad[i], VENEER_USER_SS);
 	}
 	for (uint64_t s = 0; s < 0x1080; s++) {
 		if (s == kernel_cs())
 			continue;
-		expect(with(0x1000, s, 0x202, 0x1000, VENEER_USER_SS) != -1, "a code selector");
-		expect(with(0x1000, VENEER_USER_CS, 0x202, 0x1000, s) != -1, "a stack selector");
+		expect(with(0x1000, s, 0x202, 0x1000, VENEER_USER_SS) != -1,
+		       "a return with a bad code selector faults");
+		expect(with(0x1000, VENEER_USER_CS, 0x202, 0x1000, s) != -1,
+		       "a return with a bad stack selector faults");
 	}
 	for (unsigned bit = 0; bit < 22; bit++)
 		if (bit != 8) /* not TF: the single step would come first, from ring 3 */
 			expect(with(1ull << 47, VENEER_USER_CS, 1ull << bit, 0x1000,
 				    VENEER_USER_SS) != -1,
-			       "a flag");
+			       "a return to a bad address with a flag faults");
 }
 
 /* With an event pending, which must not be lost and must do no harm. */
@@ -72,7 +74,8 @@ static void with_event(uint64_t rip, uint64_t ss)
 {
 	veneer_vcpu.irq_mask = VENEER_IRQ_MASKED;
 	veneer_hypercall(VENEER_HC_EVENT_SEND, 0, 9, 0);
-	expect(with(rip, VENEER_USER_CS, 0x202, 0x1000, ss) != -1, "a frame that an event took");
+	expect(with(rip, VENEER_USER_CS, 0x202, 0x1000, ss) != -1,
+	       "a bad frame with a pending event faults");
 	veneer_unmask();
 }
 

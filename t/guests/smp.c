@@ -63,26 +63,27 @@ static void arguments(const struct veneer_start_info *info)
 
 		t.root = bad[i];
 		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0), -22,
-			  "a root");
+			  "an invalid root is refused");
 		t = s;
 		t.vcpu_page = bad[i];
 		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0), -22,
-			  "a page");
+			  "an invalid vCPU page is refused");
 		expect_is(veneer_hypercall(VENEER_HC_VCPU_PAGE, bad[i], 0, 0), -22,
-			  "a page of ours");
+			  "VCPU_PAGE refuses an invalid page");
 	}
 	s.rip = 1ull << 47;
-	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&s, 0), -22, "an entry");
+	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&s, 0), -22,
+		  "an invalid entry point is refused");
 	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, VENEER_GATE_BASE, 0), -14,
-		  "no description");
-	expect(start(0, ends_at_once, 0, root[0]) == -16, "a vCPU that runs");
+		  "an invalid description is refused");
+	expect(start(0, ends_at_once, 0, root[0]) == -16, "a running vCPU cannot be started");
 	expect(start(4, ends_at_once, 0, root[0]) == -22 &&
 		       start(~0ull, ends_at_once, 0, root[0]) == -22,
-	       "vCPUs that are not there");
+	       "vCPUs that do not exist cannot be started");
 	expect(veneer_hypercall(VENEER_HC_EVENT_SEND, 4, 9, 0) == -22 &&
 		       veneer_hypercall(VENEER_HC_EVENT_SEND, 1, 64, 0) == -22 &&
 		       veneer_hypercall(VENEER_HC_VCPU_STOPPED, 4, 0, 0) == -22,
-	       "nor events to them");
+	       "events to vCPUs that do not exist are refused");
 }
 
 /* Retries while a second start is still in progress. */
@@ -92,7 +93,7 @@ static void start_surely(uint64_t id, void (*fn)(uint64_t))
 
 	while ((r = start(id, fn, id, root[id])) == -16)
 		veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
-	expect(r == 0, "a start");
+	expect(r == 0, "a start is accepted");
 }
 
 static void start_and_stop(void)
@@ -104,7 +105,8 @@ static void start_and_stop(void)
 		for (unsigned id = 1; id < 4; id++) {
 			int64_t again = start(id, ends_at_once, id, root[id]);
 
-			expect(again == 0 || again == -16, "a start too many");
+			expect(again == 0 || again == -16,
+			       "a second start is accepted or refused with -EBUSY");
 			veneer_hypercall(VENEER_HC_EVENT_SEND, id, 9, 0);
 		}
 		while (running < 3)
@@ -171,7 +173,7 @@ static void changing_tables(void)
 	for (unsigned id = 1; id < 4; id++)
 		wait_stopped(id);
 	expect(!wrong, "readers see one page or the other, nothing else");
-	expect(rounds[1] && rounds[2] && rounds[3], "all readers came to read");
+	expect(rounds[1] && rounds[2] && rounds[3], "all readers have run");
 }
 
 int guest_main(const struct veneer_start_info *info)

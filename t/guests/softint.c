@@ -61,9 +61,9 @@ int guest_main(const struct veneer_start_info *info)
 	veneer_timer_set(veneer_clock_ns() + 50000, short_period(info));
 	attempt_user(user_loop, NULL);
 	veneer_timer_set(0, 0);
-	expect(!wrong, "every entry comes back as it left");
+	expect(!wrong, "every entry returns with its registers");
 	say("%d events\n", beats);
-	expect(beats > 10, "events came in between");
-	expect(!on_entry_stack, "and never on the entry stack");
+	expect(beats > 10, "events arrived in between");
+	expect(!on_entry_stack, "no event is delivered on the entry stack");
 	return 0;
 }

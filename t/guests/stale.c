@@ -51,7 +51,7 @@ static void reused_table(unsigned n)
 	set(&user2[0], (uint64_t)t | P);
 	load(0, VENEER_ROOT_FLUSH);
 	for (unsigned i = 0; i < 512; i += 8)
-		expect(read_at(USER + i * 4096) == 0, "the program reads its page");
+		expect(read_at(USER + i * 4096) == 0, "the program reads its own page");
 	load(1, 0);
 	(void)read_at(KERNEL + (511ull << 21)); /* the kernel's upper tables are in use */
 	set(&user2[0], 0);
@@ -60,7 +60,7 @@ static void reused_table(unsigned n)
 	set(&kernel2[n % 256], (uint64_t)t | P);
 	for (unsigned i = 0; i < 512; i += 5)
 		expect(read_at(va + i * 4096) == 1 + i % 3,
-		       "a page table that is the kernel's now");
+		       "the kernel reads through a reused page table");
 	set(&kernel2[n % 256], 0);
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, va, 1 << 21, 0);
 }
@@ -74,13 +74,13 @@ static void flushed_elsewhere(unsigned n)
 	set(&kernel2[511], (uint64_t)table[3] | P);
 	load(0, VENEER_ROOT_FLUSH);
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, va, 4096, 0);
-	expect(read_at(va) == 1, "a kernel page");
+	expect(read_at(va) == 1, "a kernel page is mapped");
 	veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, (uint64_t)root[1], 0, 0);
 	load(1, VENEER_ROOT_FLUSH);
 	set(entry, (uint64_t)data[2] | P);
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, va, 4096, 0);
 	load(0, 0);
-	expect(read_at(va) == 2, "a kernel page that was flushed on another root");
+	expect(read_at(va) == 2, "a kernel page flushed under another root is up to date");
 }
 
 int guest_main(const struct veneer_start_info *info)

@@ -68,7 +68,7 @@ static void start_surely(uint64_t id, unsigned which)
 
 	while ((r = start(id, which)) == -16)
 		veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
-	expect(r == 0, "a start");
+	expect(r == 0, "a start is accepted");
 }
 
 /* Starts all, then all again, though some may not have stopped yet. Returns how many starts were
@@ -82,7 +82,7 @@ static unsigned start_all(unsigned which)
 	for (uint64_t id = 1; id < VCPUS; id++) {
 		int64_t r = start(id, (which + (unsigned)id * 7) % ROOTS);
 
-		expect(r == 0 || r == -16, "a start too many");
+		expect(r == 0 || r == -16, "a second start is accepted or refused with -EBUSY");
 		taken += r == 0;
 	}
 	return taken;
@@ -102,8 +102,8 @@ int guest_main(const struct veneer_start_info *info)
 		taken += start_all(round * 11);
 		wait_for_all(taken);
 	}
-	expect(!wrong, "each runs on its own root");
-	expect(came == taken, "each start that was taken has led to one beginning");
+	expect(!wrong, "each vCPU runs on its own root");
+	expect(came == taken, "each accepted start has begun once");
 	say("%d starts\n", came);
 	return 0;
 }

@@ -32,7 +32,7 @@ int guest_main(const struct veneer_start_info *info)
 			expect_is(attempt(step, NULL), 1, "a single step");
 			expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & DR6_ALL) ==
 				       DR6_STEP,
-			       "and its status alone");
+			       "DR6 shows only a single step");
 		} else {
 			__asm__ volatile("movq %0, %%dr6" ::"r"(0xffff0ff0ul | DR6_ALL));
 		}

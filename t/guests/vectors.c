@@ -70,8 +70,9 @@ int guest_main(const struct veneer_start_info *info)
 	interrupts();
 	for (unsigned n = MACHINE_FIRST; n < 256; n++) {
 		code[1] = (uint8_t)n;
-		expect_is(attempt(run_code, NULL), 13, "INT n of the machine's is #GP");
-		expect_is(attempt_user(run_code, NULL), 13, "from ring 3 too");
+		expect_is(attempt(run_code, NULL), 13, "INT n through a machine vector is #GP");
+		expect_is(attempt_user(run_code, NULL), 13,
+			  "INT n through a machine vector is #GP in ring 3");
 	}
 	return 0;
 }

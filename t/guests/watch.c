@@ -57,7 +57,7 @@ static void hypervisors(void)
 	watch(DIRECT_MAP + 0x18000000000);
 	watch(IMAGE + 0x1000000 + 7);
 	watch(IMAGE - 0x40000000); /* stacks */
-	expect(!accepted, "nothing of the hypervisor's can be watched");
+	expect(!accepted, "no address of the hypervisor can be watched");
 	say("%d places refused\n", refused);
 }
 
@@ -71,14 +71,14 @@ static void write_variable(void *arg)
 
 static void own(void)
 {
-	expect(debug_register(0, (uint64_t)write_variable) == 0, "an address of its own is taken");
+	expect(debug_register(0, (uint64_t)write_variable) == 0, "an own address is accepted");
 	debug_register(7, DR7_EXECUTE);
-	expect_is(attempt(write_variable, NULL), 1, "it breaks in the kernel");
-	expect_is(attempt_user(write_variable, NULL), 1, "and in ring 3");
+	expect_is(attempt(write_variable, NULL), 1, "the breakpoint fires in the kernel");
+	expect_is(attempt_user(write_variable, NULL), 1, "the breakpoint fires in ring 3");
 	debug_register(0, (uint64_t)&variable);
 	debug_register(7, DR7_WRITE_8);
-	expect_is(attempt(write_variable, NULL), 1, "a store is seen in the kernel");
-	expect_is(attempt_user(write_variable, NULL), 1, "and in ring 3");
+	expect_is(attempt(write_variable, NULL), 1, "the watchpoint fires in the kernel");
+	expect_is(attempt_user(write_variable, NULL), 1, "the watchpoint fires in ring 3");
 }
 
 /* Armed at every entry and exit, and hit in every round. */
