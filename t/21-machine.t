@@ -35,7 +35,7 @@ like($text, qr/^veneer: stats game .*exits=\d+/m, 'stats');
 like($text, qr/^veneer: game: reset$/m, 'reset');
 like($text, qr/^veneer: game: screen 00 \|.{80}\|$/m, 'screen');
 like($text, qr/no command "nonsense"/, 'a wrong command is named');
-like($text, qr/no guest "nobody"/, 'so is a wrong guest');
+like($text, qr/no guest "nobody"/, 'a wrong guest is named');
 like($text, qr/^veneer: game: stopped from the monitor/m, 'stop');
 
 # The monitor answers every command with a line.
@@ -73,9 +73,9 @@ my @no_processor = ('build/test-no-processor.conf', '--accel', 'tcg', '--cpus', 
 ($status, $text) = command('timeout', $limit, split(/ /, $emulator =~ s/\n//r), '-acpitable', 'sig=APIC,rev=1,data=build/test-no-processor.madt');
 $text =~ s/\r//g;
 like($text, qr/^veneer: processor 1 \(APIC 77\) does not start: not used$/m, 'a processor that does not come up is named') or diag($text);
-like($text, qr/^veneer: the configuration, line \d+: b: none of its cores is there, .*: not started$/m, 'so is the guest that is to run there');
+like($text, qr/^veneer: the configuration, line \d+: b: none of its cores is there, .*: not started$/m, 'the guest that is to run there is named');
 like($text, qr/^$_: neighbour: checksum right/m, "$_ is well on the other one") for qw(a c);
-is($status, 3, 'and the machine ends with a failure');
+is($status, 3, 'the exit status is that of a failure');
 
 # The lines of a list are not interrupted by other output.
 ($status, $text) = run_guests('list', join('', map { guest($_, image => 't/reboots.elf', share => 25) } 'a' .. 'c') . guest('d', %spin, optional => 'yes', cpus => 1),
@@ -94,16 +94,16 @@ like($text, qr/^veneer: check $_: (?:good, [1-9]\d* tables, \d+ leaves|no tables
 	guest('legacy', image => 'rtos-rewritten.elf', cmdline => 'listen', cpus => 1),
 	'--expect', 'legacy=listening', '--send', 'rtos=hello\\r', '--send', 'legacy=dear\\r'); # a PC loses input that arrives before its UART is set up
 like($text, qr/^rtos: typed: hello$/m, 'what is typed reaches a PV guest');
-like($text, qr/^legacy: typed: dear$/m, 'and a legacy guest by its serial port');
+like($text, qr/^legacy: typed: dear$/m, 'what is typed reaches a legacy guest by its serial port');
 
 ($status, $text) = run_guests('crash', guest('bad', image => 't/outside.elf') . guest('good', %spin, cpus => 0), '--cpus', 1);
 is($status, 1, 'a crash is seen in the exit status');
-like($text, qr/^veneer: bad: CRASH: access to address \w+, which is outside its memory$/m, 'and said');
-like($text, qr/^veneer: bad: rip 1031:\w{16} rflags \w{8} cpl 1 vector 0xe error \w+, 64-bit code( \w\w)+$/m, 'with the registers and the code');
+like($text, qr/^veneer: bad: CRASH: access to address \w+, which is outside its memory$/m, 'a crash is reported');
+like($text, qr/^veneer: bad: rip 1031:\w{16} rflags \w{8} cpl 1 vector 0xe error \w+, 64-bit code( \w\w)+$/m, 'a crash is reported with registers and code');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
 
 ($status, $text) = run_guests('crash-svm', guest('bad', image => 't/outside.elf', engine => 'svm'), '--cpus', 1);
-like($text, qr/^veneer: bad: rip \w+:\w{16} rflags \w{8} cpl 0 exit 0x400 error \w+, 64-bit code( \w\w)+$/m, 'of a virtual machine it is the exit, in hexadecimal');
+like($text, qr/^veneer: bad: rip \w+:\w{16} rflags \w{8} cpl 0 exit 0x400 error \w+, 64-bit code( \w\w)+$/m, 'a crash in a virtual machine is reported with the exit, in hexadecimal');
 
 ($status, $text) = run_patched('prepare', guest('bad', image => 'rtos-rewritten.elf', prepare => 'rewritten'), { 'prepare = rewritten' => 'prepare =     stock' }, '--cpus', 1);
 like($text, qr/^veneer: bad: rtos-rewritten\.elf: the image is rewritten, not stock: change or remove prepare = stock$/m, 'what an image is, where the configuration is wrong');
@@ -113,16 +113,16 @@ like($text, qr/^veneer: bad: engine = ring: only a paravirtual guest can have se
 ($status, $text) = run_guests('restart', guest('bad', image => 't/outside.elf', on_crash => 'restart') .
 	guest('good', %spin), '--cpus', 1);
 like($text, qr/^veneer: bad: restart 1$/m, 'on-crash = restart starts it again');
-like($text, qr/^veneer: bad: restart 100$/m, 'again and again');
-like($text, qr/^veneer: bad: stopped after a crash/m, 'but not for ever');
+like($text, qr/^veneer: bad: restart 100$/m, 'on-crash = restart starts it 100 times');
+like($text, qr/^veneer: bad: stopped after a crash/m, 'on-crash = restart stops after that');
 like($text, qr/^good: neighbour: checksum right/m, 'its neighbour does not notice');
 
 ($status, $text) = run_patched('wrong', guest('bad', %spin, memory => '8192K') . guest('far', %spin, cpus => 9) .
 	guest('big', %spin, memory => '1G') . guest('good', %spin), {'8192K' => ' lots'}, '--cpus', 2, '--memory', 256);
 is($status, 3, 'a wrong line is seen in the exit status');
-like($text, qr/^veneer: the configuration, line 4: memory: not a size/m, 'with line and reason');
-like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that is not there');
-like($text, qr/big: 1024 MiB of memory wanted, \d+ MiB free/, 'memory that is not there');
+like($text, qr/^veneer: the configuration, line 4: memory: not a size/m, 'a wrong line is reported with number and reason');
+like($text, qr/far: none of its cores is there, the machine has 2/, 'a core that does not exist');
+like($text, qr/big: 1024 MiB of memory wanted, \d+ MiB free/, 'more memory than is free');
 like($text, qr/^good: neighbour: checksum right/m, 'the others start');
 
 # optional: the guest's outcome does not affect the machine's exit code, but a configuration error does.
@@ -136,17 +136,17 @@ for (['a crash', guest('bad', %outside) . guest('good', %spin), 0, qr/exit code 
 	($status, $text) = run_guests('optional', $conf, '--cpus', 2, '--memory', 256);
 	is($status, $want, "optional, $what: exit status") or diag($text);
 	my $last = $want ? 'not all well' : 'all well, but optional: ' . ($said =~ /exit code/ ? 'bad exit code -1' : 'bad not started');
-	like($text, qr/^veneer: all done, $last\n\z/m, 'and the last line says so');
-	like($text, qr/^veneer: (the configuration, line \d+: )?$said/m, 'is said');
-	like($text, qr/^good: neighbour: checksum right/m, 'and the other guest is waited for');
+	like($text, qr/^veneer: all done, $last\n\z/m, 'the last line says so');
+	like($text, qr/^veneer: (the configuration, line \d+: )?$said/m, 'the reason is printed');
+	like($text, qr/^good: neighbour: checksum right/m, 'the other guest finishes');
 }
 my @eight = map { sprintf 'optional-guest-number-%d', $_ } 1 .. 7;
 ($status, $text) = run_guests('optional', join('', map { guest($_, %outside, cpus => 9) } @eight) . guest('good', %spin), '--cpus', 2);
 is($status, 0, 'seven optional guests that cannot be started') or diag($text);
-like($text, qr/^veneer: all done, all well, but optional: @{[join ', ', map { "$_ not started" } @eight]}\n\z/m, 'are all named');
+like($text, qr/^veneer: all done, all well, but optional: @{[join ', ', map { "$_ not started" } @eight]}\n\z/m, 'all optional guests are named');
 
 ($status, $text) = run_guests('many', guest('a', %spin), '--cpus', 17);
 is($status, 0, 'more processors than the build is for: well');
-like($text, qr/^veneer: the machine has 17 processors, this build uses 16: raise CPUS_MAX/m, 'and said');
+like($text, qr/^veneer: the machine has 17 processors, this build uses 16: raise CPUS_MAX/m, 'a crash is reported');
 
 done_testing;

@@ -69,9 +69,9 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	spew('build/test-unreached.elf', $kernel);
 	($status, $text) = veneer('rewrite', 'build/test-unreached.elf', '-o', $out, '--quiet');
 	is($status, 0, 'a kernel whose code is not found');
-	like($text, qr/\Aveneer: build\/test-unreached\.elf: (\d+) of \d+ bytes of code were not reached, .*--profile\n\z/, 'is warned of');
+	like($text, qr/\Aveneer: build\/test-unreached\.elf: (\d+) of \d+ bytes of code were not reached, .*--profile\n\z/, 'unreached code is warned of');
 	($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--quiet');
-	is("$status $text", '0 ', 'one whose code is found is not');
+	is("$status $text", '0 ', 'reached code is not warned of');
 }
 for ('rewrite', 'inspect') {
 	($status, $text) = veneer($_, '/tmp', $_ eq 'rewrite' ? ('-o', $out) : ());
@@ -83,10 +83,10 @@ for ('rewrite', 'inspect') {
 my $sites = decode_json($text)->{sites};
 spew('build/test-profile.log', "noise\nveneer: profile rtos $sites->[0]{address} 12\n");
 ($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--profile', 'build/test-profile.log');
-is($status, 0, 'a profile is taken');
+is($status, 0, 'a profile is accepted');
 spew('build/test-profile.log', "noise\n");
 ($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--profile', 'build/test-profile.log');
-is($status, 1, 'one without addresses is not');
+is($status, 1, 'a profile without addresses is refused');
 
 # --- refusals ---
 sub refused {
@@ -114,11 +114,11 @@ refused('a device', 1, qr/^veneer: \/dev\/null: not a regular file$/m, '/dev/nul
 refused('standard input', 2, qr/^veneer: IN "-": not standard input or output: want the name of a file, \.\/- for one named -$/m, '-', '-o', $out);
 refused('standard output', 2, qr/^veneer: --output "-": not standard input or output: /m, 'build/rtos-pc.elf', '-o', '-');
 refused('an empty name', 2, qr/^veneer: --report "": an empty name: want the name of a file$/m, 'build/rtos-pc.elf', '-o', $out, '--report', '');
-ok(!-e '-', 'and no file of that name is made');
+ok(!-e '-', 'no file of that name is made');
 spew('build/test-profile.log', "veneer: profile rtos 0x100000 12\n");
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-profile.log', '--profile', 'build/test-profile.log');
 is($status, 1, 'an output over the profile is refused');
-is(slurp('build/test-profile.log'), "veneer: profile rtos 0x100000 12\n", 'which is left as it was');
+is(slurp('build/test-profile.log'), "veneer: profile rtos 0x100000 12\n", 'the profile is left as it was');
 veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-once.elf', '--quiet');
 refused('a rewritten one', 1, qr/is rewritten already/, 'build/test-once.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', 'build/test-once.elf');
@@ -127,7 +127,7 @@ for (['build/test-once.elf', $out], ['build/./test-new.elf', 'build/test-new.elf
 	my ($report, $to) = @$_;
 	($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', $to, '--report', $report);
 	is($status, 1, "a report to $report is refused");
-	like($text, qr/\Q$report\E: is the input, the output or the profile/, 'in a line');
+	like($text, qr/\Q$report\E: is the input, the output or the profile/, 'the refusal is one line');
 }
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', $out, '--report', '/dev/full', '--quiet');
 is($status, 1, 'a full disk is noticed');
@@ -135,7 +135,7 @@ refused('a device', 1, qr/not a file that can be replaced/, 'build/rtos-pc.elf',
 refused('a folder as output', 1, qr/^veneer: build: cannot be written: is a folder: want the name of a file$/m, 'build/rtos-pc.elf', '-o', 'build');
 ($status, $text) = command('sh', '-c', 'build/veneer inspect build/rtos-pc.elf --json > /dev/full');
 is("$status $text", "1 veneer: standard output: No space left on device\n", 'no room for what inspect --json prints');
-ok(-c '/dev/full', 'which stays one');
+ok(-c '/dev/full', '/dev/full is still a device');
 
 # An instruction that cannot run in ring 1 is listed and refused; --force continues.
 spew('build/test-sysexit.s', ".globl _start\n_start: cli\nsysexit\n");
@@ -143,7 +143,7 @@ command(qw(gcc -m32 -nostdlib -static -Wl,-Ttext=0x100000 -x assembler build/tes
 refused('SYSEXIT', 1, qr/0x100001: sysexit: the ring engine cannot offer.*--force/s, 'build/test-sysexit.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-sysexit.elf', '-o', $out, '--force');
 is($status, 0, '--force goes on');
-ok(-e $out, 'and writes the file');
+ok(-e $out, '--force writes the file');
 
 # Random bytes in the headers and elsewhere: an error or an output, never a crash.
 my ($bad, %codes) = (0);

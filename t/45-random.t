@@ -52,9 +52,9 @@ for (@cases) {
 	my ($first, $second) = map { run_case(case_of($word), name => 'again')->{text} =~ /^(.*?^neighbour: neighbour: work[^\n]*)/ms ? $1 : "no end $_" } 1 .. 2;
 	ok($first eq $second, "$word, twice: the same lines") or diag("$first\n\n$second");
 	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
-	is($status, 0, '--replay') or diag($text);
-	like($text, qr/^attack: seed 7, 1 run, .* [1-9]\d* attempts, /m, 'says the seed of the case, and its attempts');
-	like($text, qr/^attack: passed\n\z/m, 'and the result');
+	is($status, 0, 'a replay of a case succeeds') or diag($text);
+	like($text, qr/^attack: seed 7, 1 run, .* [1-9]\d* attempts, /m, 'the replay prints the seed and the attempts');
+	like($text, qr/^attack: passed\n\z/m, 'the replay prints the result');
 }
 
 # An invalid case is refused in one line, and not counted as a finding.
@@ -68,7 +68,7 @@ for (['', 'want ENGINE'], ['ring-pv-2x1-16-300-7-444444444444444', 'want ENGINE'
 	my ($word, $why) = @$_;
 	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
 	is($status, 2, "'$word' is refused");
-	like($text, qr/\Aattack: --replay \Q$word\E: not a case: $why.*\n\z/, 'in a line, with why');
+	like($text, qr/\Aattack: --replay \Q$word\E: not a case: $why.*\n\z/, 'the reason is given in one line');
 }
 for (['--jobs', 0, 'want at least 1'], ['--only', '(', 'not an expression'], ['--only', 'nothing', 'no case matches'],
 	(map { ['--seconds', $_, 'want more than 0'] } 0, -5), ['--hours', 0, 'want more than 0'], ['--limit', 0, 'want more than 0'],
@@ -92,10 +92,10 @@ sub without {
 	for my $how (['--replay', $word], ['--seconds', 1, '--jobs', 2, '--only', '^(ring|svm)-']) {
 		my ($status, $text) = command(@argv, 't/fuzz/attack', @$how);
 		is($status, 2, "$what, $how->[0]: exit status") or diag($text);
-		like($text, $said, 'and why');
-		unlike($text, qr/passed|FAILED|0 failed/, 'no result');
+		like($text, $said, 'the reason is given');
+		unlike($text, qr/passed|FAILED|0 failed/, 'no result is printed');
 	}
-	is(join(' ', glob 'build/test-attack-*-*'), '', 'nothing is left');
+	is(join(' ', glob 'build/test-attack-*-*'), '', 'no files or processes are left');
 }
 without('no hypervisor', qr/^attack: \/nowhere\/veneer.elf: objdump finds no instructions in it$/m, qw(env VENEER_LIB=/nowhere));
 without('no tools', qr/^attack: build\/veneer.elf: objdump finds/m, qw(env PATH=/nowhere));
@@ -109,9 +109,9 @@ fake('qemu-system-x86_64', 'echo "veneer: boot entry_ticks=1"; echo "veneer: PAN
 {
 	my ($status, $text) = command('env', "PATH=$folder:$ENV{PATH}", 't/fuzz/attack', '--replay', $word);
 	is($status, 1, 'what fails: exit status');
-	like($text, qr/^FAILED $word: veneer: PANIC at test\.c:1 .*^  command: .* -kernel \S*build\/fuzz\/$word\/veneer\.elf .*-initrd build\/fuzz\/$word\/bundle\.cpio$/ms, 'is named');
-	like($text, qr/^attack: failed: $word\n\z/m, 'and is the result');
-	is(join(' ', map { s,.*/,,r } glob "build/fuzz/$word/*"), 'bundle.cpio console.log t veneer.elf', 'and kept');
+	like($text, qr/^FAILED $word: veneer: PANIC at test\.c:1 .*^  command: .* -kernel \S*build\/fuzz\/$word\/veneer\.elf .*-initrd build\/fuzz\/$word\/bundle\.cpio$/ms, 'the failed case is named');
+	like($text, qr/^attack: failed: $word\n\z/m, 'the failure is the result');
+	is(join(' ', map { s,.*/,,r } glob "build/fuzz/$word/*"), 'bundle.cpio console.log t veneer.elf', 'the failure is kept');
 	command('rm', '-r', "build/fuzz/$word");
 }
 
@@ -135,9 +135,9 @@ for my $how (['--replay', $word], ['--only', '^(ring|svm)-']) {
 	kill 'TERM', $pid;
 	waitpid $pid, 0;
 	is($? & 127, 15, 'SIGTERM ends the attack');
-	is(scalar <$emulator>, undef, 'and the emulator');
+	is(scalar <$emulator>, undef, 'SIGTERM ends the emulator');
 	alarm 0;
-	is(join(' ', glob 'build/test-attack-*-* build/fuzz/blocks.*'), '', 'nothing is left');
+	is(join(' ', glob 'build/test-attack-*-* build/fuzz/blocks.*'), '', 'no files or processes are left');
 }
 
 # The parsers' fuzzers: a failure is a failure, and the input is named.
@@ -148,7 +148,7 @@ for (['fails', 'echo "Test unit written to build/fuzz/fake-crash-1"; exit 77', 1
 	fake('fuzz_fake', $script);
 	my ($status, $text) = command('t/fuzz/parsers', 1, "$folder/fuzz_fake");
 	is($status, $want, "a fuzzer that $what: exit status");
-	is(($text =~ /.*\n/g)[-1], "$last\n", 'and the last line');
+	is(($text =~ /.*\n/g)[-1], "$last\n", 'the last line names the input');
 }
 for ('0', 'abc', '', '-1', '1.5') {
 	my ($status, $text) = command('t/fuzz/parsers', $_, "$folder/fuzz_fake");

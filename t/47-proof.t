@@ -75,6 +75,6 @@ for (grep { !/^#/ } split /\n/, slurp('t/proof/mutants')) {
 	$failed{$_} = 1 for @noticed;
 }
 for my $name (grep { $_ ne 'self' } sort keys %harness) { # self tests the tool, not the code
-	ok($failed{$_}, "$_ was seen to fail") for sort keys %{$harness{$name}};
+	ok($failed{$_}, "a mutant makes $_ fail") for sort keys %{$harness{$name}};
 }
 done_testing();

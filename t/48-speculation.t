@@ -27,7 +27,7 @@ my (@code, %at, $function);
 cmp_ok(scalar @code, '>', 20000, 'the image can be read');
 my @thunks = grep { /_indirect_thunk_r/ } sort keys %at;
 is_deeply([map { "$_->[1]: $_->[2]" } grep { $_->[2] =~ /^(notrack )?(call|jmp)\S* +\*/ } @code], [], 'no indirect branch but by a thunk');
-cmp_ok((grep { $_->[2] =~ /^(call|jmp) .*_indirect_thunk_r\w+>$/ } @code), '>', 100, 'and there are many');
+cmp_ok((grep { $_->[2] =~ /^(call|jmp) .*_indirect_thunk_r\w+>$/ } @code), '>', 100, 'the image has many thunks');
 
 sub functions { my %seen; return [grep { !$seen{$_}++ } map { $_->[1] } @_]; }
 is_deeply(functions(grep { $_->[2] =~ /^verw/ } @code), [qw(svm_entry_clear vmx_entry_clear gate_resume_clear)], 'VERW is on the three ways into a guest');
@@ -77,9 +77,9 @@ my $everything = 'retpoline rsb ibpb ibpb-exit verw l1d-flush ssbd spec-ctrl';
 my %off = passed('off', $two);
 my %auto = passed('auto', $two);
 my %all = passed($everything, $two);
-like($off{text}, qr/^veneer: speculation: all measures off \(configuration\)$/m, 'off is off');
+like($off{text}, qr/^veneer: speculation: all measures off \(configuration\)$/m, 'all measures are off');
 like($auto{text}, qr/^veneer: speculation: all measures off \(emulated processor\)$/m, 'no measure is on where nothing speculates');
-like($all{text}, qr/^veneer: speculation: (\S+ on \(forced\)(, |$)){8}$/m, 'what is forced on is on');
+like($all{text}, qr/^veneer: speculation: (\S+ on \(forced\)(, |$)){8}$/m, 'forced measures are on');
 for my $run (\%off, \%auto) {
 	is($run->{$_}, 0, "off: no $_") for qw(gate_resume_clear gate_exit_stuff gate_exit_barrier write_barrier write_control thunks);
 }
@@ -113,7 +113,7 @@ for my $engine (qw(ring svm)) {
 	my %offered = passed('spec-ctrl', $guests);
 	like($offered{text}, qr/^g$_: SPEC_CTRL $_ through 50 turns$/m, "$engine: guest $_ has its own") for 1, 4, 7;
 	cmp_ok($offered{write_control}, '>=', $offered{vcpu_load} / 2, "$engine: which is written when its turn comes");
-	unlike("$none{text}$offered{text}", qr/FAILED/, "$engine: as it must");
+	unlike("$none{text}$offered{text}", qr/FAILED/, "$engine: SPEC_CTRL is as each guest set it");
 }
 
 # --- VT-x: Bochs does not count, but executes all of it
@@ -129,8 +129,8 @@ for my $engine (qw(ring svm)) {
 {
 	my ($status, $text) = run_guests('speculation-wrong', "[machine]\nmitigations = retpolines\nsmt = off\n" . guest('a', image => 't/smp.elf', vcpus => 4));
 	is($status, 2, 'a wrong name starts nothing');
-	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:2: mitigations: want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl$/m, 'and named');
-	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:3: smt: unknown key of \[machine\]$/m, 'as is a wrong key');
+	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:2: mitigations: want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl$/m, 'the wrong name is named');
+	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:3: smt: unknown key of \[machine\]$/m, 'a wrong key is named');
 }
 {
 	# the hypervisor itself, whoever made the bundle
@@ -140,8 +140,8 @@ for my $engine (qw(ring svm)) {
 	spew($bundle, slurp($bundle) =~ s/mitigations = off/mitigations = odd/r);
 	my ($status, $text) = command('timeout', $limit, split ' ', $command);
 	$text =~ s/\r//g;
-	is($status, 3, 'the hypervisor starts nothing, either');
-	like($text, qr/^veneer: the configuration, line 2: mitigations: want .*^veneer: a: not started, see above\nveneer: cannot start: no guest can be started$/ms, 'and says why');
+	is($status, 3, 'the hypervisor starts nothing');
+	like($text, qr/^veneer: the configuration, line 2: mitigations: want .*^veneer: a: not started, see above\nveneer: cannot start: no guest can be started$/ms, 'the hypervisor says why');
 }
 {
 	my $conf = guest('a', image => 't/smp.elf', vcpus => 4) . guest('b', image => 't/smp.elf', vcpus => 4, cpus => 1);

@@ -18,8 +18,8 @@ if (!-s $page) {
 }
 my $html = slurp($page);
 unlike($html, qr/\b(?:src|href)="(?!#)/, 'the page needs no other file');
-unlike($html, qr/\b(?:nan|inf)\b|-nan/i, 'no number is none');
-like($html, qr/<strong>This is a model, not a measurement\.<\/strong>/, 'the model says that it is one');
+unlike($html, qr/\b(?:nan|inf)\b|-nan/i, 'no number is missing');
+like($html, qr/<strong>This is a model, not a measurement\.<\/strong>/, 'the model is labelled as a model');
 
 # Loads the page in frames of both widths, and a script that inspects it; the document that the browser returns is the
 # answer.
@@ -61,21 +61,21 @@ for my $scheme (['light', 1], ['dark', 0]) {
 	ok($answer, "$name: the browser shows it") or diag(slurp('build/test-chromium.log')), next;
 	for my $look (@{decode_json($answer)}) {
 		my $where = "$name, $look->{frame} wide";
-		cmp_ok($look->{width}, '<=', $look->{frame}, "$where: nothing is to be scrolled sideways");
+		cmp_ok($look->{width}, '<=', $look->{frame}, "$where: no horizontal scrolling");
 		cmp_ok($look->{charts}, '>=', 25, "$where: charts are there");
-		is($look->{charts}, $look->{cards}, "$where: one in each card");
-		is($look->{wide}, 0, "$where: none hangs over");
-		is("@{$look->{clipped}}", '', "$where: no text in one is cut off");
-		cmp_ok($look->{font}, '>=', 9, "$where: their letters can be read");
-		cmp_ok(abs($look->{ink} - $look->{paper}), '>', 0.7, "$where: text stands out");
-		is($look->{texts}, 0, "$where: in charts too");
+		is($look->{charts}, $look->{cards}, "$where: one chart in each card");
+		is($look->{wide}, 0, "$where: no chart exceeds its card");
+		is("@{$look->{clipped}}", '', "$where: no text in a chart is cut off");
+		cmp_ok($look->{font}, '>=', 9, "$where: text in charts is large enough");
+		cmp_ok(abs($look->{ink} - $look->{paper}), '>', 0.7, "$where: text has enough contrast");
+		is($look->{texts}, 0, "$where: text in charts has enough contrast");
 		cmp_ok($look->{fills}, '>=', 3, "$where: native, ring and VT have colours");
-		cmp_ok($look->{bars}, '>', 0.15, "$where: that stand out");
+		cmp_ok($look->{bars}, '>', 0.15, "$where: the colours have enough contrast");
 		$paper{$name} = $look->{paper};
 	}
 }
-cmp_ok($paper{light}, '>', 0.8, 'light is light');
-cmp_ok($paper{dark}, '<', 0.2, 'dark is dark');
+cmp_ok($paper{light}, '>', 0.8, 'the light page is light');
+cmp_ok($paper{dark}, '<', 0.2, 'the dark page is dark');
 
 # Text is escaped; the legend lists what is shown, and a logarithmic scale is labelled as one.
 unlike($html, qr/\{\{|\}\}\}/, 'every place of the template is filled');
@@ -104,7 +104,7 @@ my @wrong = (['no such event', $costs =~ s/^iret, EPYC/irett, EPYC/mr, qr/^venee
 spew('build/test-costs.csv', $costs =~ s/EPYC \(2020\)/<b>A & "B"<\/b>/gr);
 ($status, $text) = veneer(qw(bench --no-bochs --quiet --output build/test-bench3 --costs build/test-costs.csv));
 is($status, 0, 'costs of another processor') or diag($text);
-like(slurp('build/test-bench3/report.html'), qr/<h3>&lt;b&gt;A &amp; &quot;B&quot;&lt;\/b&gt;<\/h3>/, 'whose name is no markup');
+like(slurp('build/test-bench3/report.html'), qr/<h3>&lt;b&gt;A &amp; &quot;B&quot;&lt;\/b&gt;<\/h3>/, 'the name of the processor is escaped');
 for my $w (@wrong) {
 	spew('build/test-costs.csv', $w->[1]);
 	($status, $text) = veneer(qw(bench --output build/test-bench3 --costs build/test-costs.csv));

@@ -24,20 +24,20 @@ for my $command (qw(rewrite inspect run check bench)) {
 }
 ($status, $text) = veneer('nonsense');
 is($status, 2, 'a wrong command');
-like($text, qr/no command "nonsense"/, 'is named');
+like($text, qr/no command "nonsense"/, 'the message names it');
 
 my ($version) = slurp('hypervisor/host/version.h') =~ /VENEER_VERSION "(.*?)"/;
 my ($newest) = slurp('CHANGELOG.md') =~ /^## \[?v?([^\s\]]+)/m;
 ($status, $text) = veneer('--version');
 is("$status $text", "0 veneer $version, guest interface 1.3\n", '--version');
-ok($newest eq 'Unreleased' ? $version =~ /-dev$/ : $version eq $newest, 'is what the changes say') or diag("$version, $newest");
+ok($newest eq 'Unreleased' ? $version =~ /-dev$/ : $version eq $newest, '--version agrees with CHANGELOG.md') or diag("$version, $newest");
 
 # --- values of options: one line names the invalid one, and what is allowed ---
 sub refused {
 	my ($what, $line, @words) = @_;
 	my ($code, $said) = veneer(@words);
 	is($code, 2, "$what: refused");
-	is($said, "$line\n", 'in a line');
+	is($said, "$line\n", 'the message is one line');
 }
 spew('build/test-options.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 my @options_run = ('run', 'build/test-options.conf');
@@ -61,31 +61,31 @@ for (['run', [], 'want a configuration'], ['run', ['a', 'b'], 'want one configur
 
 ($status, $text) = veneer('run', 'nowhere.conf');
 is($status, 2, 'no configuration');
-like($text, qr/^veneer: nowhere.conf: No such file/m, 'is said');
+like($text, qr/^veneer: nowhere.conf: No such file/m, 'the message is right');
 ($status, $text) = run_guests('missing', guest('a', image => 'nowhere.elf'));
 is($status, 2, 'an image that is not there');
-like($text, qr/nowhere.elf: No such file/, 'is said');
+like($text, qr/nowhere.elf: No such file/, 'the message is right');
 ($status, $text) = run_guests('noise', "this is not a configuration\n");
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
-is($status, 2, 'and nothing is started');
+is($status, 2, 'nothing is started');
 ($status, $text) = run_guests('header', "[guest a b]\nimage = rtos-pv.elf\n");
 is("$status $text", "2 veneer: build/test-header.conf:1: guest name \"a b\": want 1 to 23 letters, digits, - or _\n", 'a wrong header: one line');
 ($status, $text) = run_guests('twice', guest('a', image => 'rtos-pv.elf') . "cpus = 1\nimage = rtos-pc.elf\n");
-is("$status $text", "2 veneer: build/test-twice.conf:4: image: already given in line 2\n", 'a key that stands twice, too');
+is("$status $text", "2 veneer: build/test-twice.conf:4: image: already given in line 2\n", 'a duplicate key: one line');
 for (["rsb, foo\n", 2, 'want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl'], ["rsb\nmitigations = off\n", 3, 'already given in line 2']) {
 	my ($value, $line, $why) = @$_;
 	($status, $text) = run_guests('machine', "[machine]\nmitigations = $value" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 	is("$status $text", "2 veneer: build/test-machine.conf:$line: mitigations: $why\n", 'a wrong line of [machine] starts nothing');
 }
 ($status, $text) = run_guests('cpus', guest('a', image => 'rtos-pv.elf', cpus => 16));
-is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that no machine has here');
+is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that this machine does not have');
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
-is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it has NUL bytes (binary, or UTF-16)\n", 'a kernel is no configuration');
+is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it has NUL bytes (binary, or UTF-16)\n", 'a kernel in place of a configuration');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
-is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
+is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: is a folder: want the name of a file\n", 'a folder in place of an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
-is("$status $text", "2 veneer: build/test-no-kernel.conf:1: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
+is("$status $text", "2 veneer: build/test-no-kernel.conf:1: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'a text file in place of a kernel');
 
 # A wrong line in a configuration with a valid guest: reported once, and nothing is started or made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
@@ -97,7 +97,7 @@ for ([], ['--quiet'], ['--print'], ['--bundle', 'build/test-half.out'], ['--iso'
 }
 ok(!-e 'build/test-half.out', 'nothing is written');
 ($status, $text) = run_guests('half', guest('a', image => 'rtos-pv.elf') . guest('b', image => 'nowhere.elf'), '--bundle', 'build/test-half.out');
-ok($status == 2 && !-e 'build/test-half.out', 'nor is half a bundle, without an image');
+ok($status == 2 && !-e 'build/test-half.out', 'no partial bundle is written if an image is missing');
 
 # check: reports errors in a configuration and its files, and starts nothing.
 sub check {
@@ -180,18 +180,18 @@ waitpid $writer, 0;
 for my $option (qw(--log --stay --iso --bundle)) {
 	($status, $text) = command('timeout', $limit, 'build/veneer', @options_run, $option, 'build/test-fifo');
 	is($status, 2, "$option into a FIFO that nobody reads: exit status");
-	like($text, qr/\Aveneer: (?:$option )?build\/test-fifo: (?:nothing reads this FIFO or socket|not a file that can be replaced): want another name\n\z/, 'is said');
-	ok(-p 'build/test-fifo', 'it stays one');
+	like($text, qr/\Aveneer: (?:$option )?build\/test-fifo: (?:nothing reads this FIFO or socket|not a file that can be replaced): want another name\n\z/, 'the message is right');
+	ok(-p 'build/test-fifo', 'the FIFO is still a FIFO');
 }
 sysopen my $read, 'build/test-fifo', O_RDWR | O_NONBLOCK or die "build/test-fifo: $!";
 ($status, $text) = veneer(@options_run, qw(--accel tcg --quiet --log build/test-fifo));
-is("$status $text", '0 ', 'a log into one that is read') or diag($text);
+is("$status $text", '0 ', 'a log into a FIFO with a reader') or diag($text);
 sysread $read, $text, 1 << 16;
-like($text, qr/^veneer: all done, all well/m, 'arrives');
+like($text, qr/^veneer: all done, all well/m, 'the log arrives');
 close $read;
 ($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log $_") for '/dev/null', '/dev/stderr';
-like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr, too');
-is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'and to /dev/null');
+like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr');
+is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'a log to /dev/null');
 
 # With --bundle, --iso and --print nothing is started, so options of a run would have no effect, and are refused.
 my %idle = ('--timeout' => $limit, '--log' => 'build/test-idle', '--send' => 'a=x', '--expect' => 'a=x', '--expect-screen' => 'a=x',
@@ -219,10 +219,10 @@ refused('a comparison with what is written', 'veneer: --compare build/results.js
 	qw(bench --output build --compare build/results.json));
 # With standard output closed, no file is opened in its place.
 ($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log build/test-closed.log >&- 2>&- <&-");
-is($status, 0, 'nothing is to be printed, and nothing can be: exit status');
+is($status, 0, 'standard output closed, with nothing to print: exit status');
 like(slurp('build/test-closed.log'), qr/\Aveneer: Veneer, .*^veneer: all done, all well\n\z/ms, 'the log is the console alone');
 ($status, $text) = command('sh', '-c', 'build/veneer --version >&-');
-is("$status $text", "1 veneer: standard output: Bad file descriptor\n", 'what was to be printed is missed');
+is("$status $text", "1 veneer: standard output: Bad file descriptor\n", 'a closed standard output is an error if something is to be printed');
 
 # "" and "-" are not accepted as file names.
 for (['check'], ['run'], ['inspect']) {
@@ -245,7 +245,7 @@ unlink 'build/test-both.cpio', 'build/test-both.iso';
 ($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--bundle build/test-both.cpio --iso build/test-both.iso --print));
 is($status, 0, '--bundle, --iso and --print at once') or diag($text);
 like($text, qr/\Aqemu.* -initrd build\/test-both\.cpio$/m, 'the command is shown');
-ok(-s "build/test-both.$_", "the $_ is there") for qw(cpio iso);
+ok(-s "build/test-both.$_", "the $_ is written") for qw(cpio iso);
 ($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--iso build/test-both.iso --print));
 like($text, qr/\Aqemu.* -initrd BUNDLE$/m, '--iso and --print');
 
@@ -265,19 +265,19 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 	my ($what, $why, $options) = @$_;
 	($status, $text) = command('bash', '-c', "ulimit -v 4000000; exec build/veneer run build/test-huge.conf --accel tcg $options");
 	is($status, 2, "more memory than the host has, $what: exit status");
-	like($text, $why, 'is said');
+	like($text, $why, 'the message is right');
 }
 {
 	local $ENV{VENEER_LIB} = '/nowhere';
 	refused('no hypervisor', 'veneer: /nowhere/veneer.elf: No such file or directory: build it, or say with VENEER_LIB in which folder it is', @options_run);
 	$ENV{VENEER_LIB} = '';
-	is((veneer(@options_run, qw(--accel tcg --print)))[0], 0, 'an empty VENEER_LIB is none');
+	is((veneer(@options_run, qw(--accel tcg --print)))[0], 0, 'an empty VENEER_LIB counts as unset');
 }
 {
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = veneer(@options_run, qw(--iso build/test-path.iso));
 	is($status, 2, 'an ISO without programs: exit status');
-	like($text, qr/\Aveneer: missing for a boot image: grub-common \(grub-mkrescue\) xorriso \(xorriso\) mtools \(mformat\) .*: install these packages\n\z/, 'and which packages are missing');
+	like($text, qr/\Aveneer: missing for a boot image: grub-common \(grub-mkrescue\) xorriso \(xorriso\) mtools \(mformat\) .*: install these packages\n\z/, 'the message names the missing packages');
 	for (['QEMU', 'qemu-system-x86 \(qemu-system-x86_64\): install this package', @options_run, qw(--accel tcg)],
 		['Bochs', 'bochs \(bochs\): install this package', @options_run, qw(--accel bochs)],
 		['QEMU', 'qemu-system-x86 \(qemu-system-x86_64\): install this package', qw(bench --output build/test-bench-none)]) {
@@ -301,13 +301,13 @@ mkdir $_ for $tmp, $tools;
 	is($status, 0, '--iso with such a TMPDIR') or diag($text);
 	($status, $text) = veneer(@options_run, qw(--accel tcg --stay build/test-tmpdir.json));
 	is($status, 0, '--stay with such a TMPDIR') or diag($text);
-	like($text, qr/^longest stay \d+ instructions/m, 'counts');
+	like($text, qr/^longest stay \d+ instructions/m, '--stay with such a TMPDIR has counts');
 	spew("$tools/grub-mkrescue", "#!/bin/sh\necho grub-mkrescue: error: no such luck >&2\necho xorriso : NOTE : more >&2\nexit 1\n");
 	chmod 0755, "$tools/grub-mkrescue";
 	local $ENV{PATH} = "$tools:$ENV{PATH}";
 	($status, $text) = veneer(@options_run, qw(--iso build/test-tmpdir.iso));
-	is($text, "veneer: build/test-tmpdir.iso: grub-mkrescue: error: no such luck\n", 'why there is no ISO');
-	is($status, 2, 'and nothing is started');
+	is($text, "veneer: build/test-tmpdir.iso: grub-mkrescue: error: no such luck\n", 'the message says why there is no ISO');
+	is($status, 2, 'nothing is started');
 	unlink "$tools/grub-mkrescue";
 	$ENV{TMPDIR} = '/nowhere';
 	refused("TMPDIR=/nowhere with @$_", 'veneer: no temporary file in TMPDIR /nowhere: No such file or directory', @options_run, @$_)
@@ -329,7 +329,7 @@ like($text, qr/all done, all well/, 'also from a shell, whatever the name');
 is($status, 2, 'a log that cannot be written');
 ($status, $text) = run_guests('endless', guest('a', image => 'invaders.elf'), '--timeout', 2);
 is($status, 3, 'a time-out has its own exit status');
-like($text, qr/stopped after 2 s/, 'and is said');
+like($text, qr/stopped after 2 s/, 'the message says so');
 
 
 # --- files that cannot be written: detected before the start where possible, and never a success ---
@@ -342,7 +342,7 @@ for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a fo
 }
 ($status, $text) = command('sh', '-c', 'echo before > build/test-out; build/veneer run build/test-options.conf --accel tcg --stay /dev/stdout >> build/test-out');
 is("$status $text", "2 veneer: --stay /dev/stdout: what is printed goes there: want another name\n", '--stay into standard output is refused');
-is(slurp('build/test-out'), "before\n", 'which is left as it was');
+is(slurp('build/test-out'), "before\n", 'the file is left as it was');
 # If the plugin's counts are lost, no figure is printed.
 mkdir 'build/test-emulator';
 spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\necho 'veneer: boot entry_ticks=1'; echo 'veneer: all done, all well'; exit 1\n");
@@ -351,20 +351,20 @@ chmod 0755, 'build/test-emulator/qemu-system-x86_64';
 	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
 	($status, $text) = veneer(@options_run, qw(--accel tcg --stay build/test-stay.json));
 	is($status, 1, 'no counts of the longest stay: exit status');
-	like($text, qr/^veneer: --stay: the emulator ended without the plugin's counts, or had no room for them in /m, 'is said');
-	unlike($text, qr/no guest was entered/, 'and nothing else');
+	like($text, qr/^veneer: --stay: the emulator ended without the plugin's counts, or had no room for them in /m, 'the message is right');
+	unlike($text, qr/no guest was entered/, 'nothing else is printed');
 }
 ($status, $text) = command('bash', '-c', 'trap "" XFSZ; ulimit -f 8; exec build/veneer run build/test-options.conf --accel tcg');
 is($status, 1, 'no room for the bundle: not the fault of the command line') or diag($text);
-like($text, qr/^veneer: \S*veneer-bundle-\w+: File too large\n\z/, 'which is said');
+like($text, qr/^veneer: \S*veneer-bundle-\w+: File too large\n\z/, 'the message says that there is no room');
 for (['the log', 'veneer: /dev/full: No space left on device', '--log /dev/full'], ['standard output', 'veneer: standard output: No space left on device', '> /dev/full']) {
 	my ($what, $want, $how) = @$_;
 	($status, $text) = command('sh', '-c', "build/veneer run build/test-options.conf --accel tcg $how");
 	is($status, 1, "$what is full: exit status");
-	like($text, qr/^\Q$want\E$/m, 'is said');
+	like($text, qr/^\Q$want\E$/m, 'the message is right');
 }
 ($status, $text) = command('sh', '-c', 'build/veneer --help > /dev/full');
-is("$status $text", "1 veneer: standard output: No space left on device\n", 'help, too');
+is("$status $text", "1 veneer: standard output: No space left on device\n", 'a full disk is noticed by help');
 ($status, $text) = command('bash', '-c', "build/veneer run build/test-endless.conf --accel tcg --timeout $limit | head -n 1; exit \${PIPESTATUS[0]}");
 is($status, 1, 'a reader that goes away ends the run');
 
@@ -410,7 +410,7 @@ ended_by($_, 'QEMU', 'entry_ticks', 'veneer-bundle-*', qw(run build/test-endless
 ended_by('TERM', 'Bochs', 'entry_ticks', 'veneer-bochs-*/*', qw(run build/test-endless.conf --accel bochs));
 ended_by('TERM', 'what makes an ISO', 'under way', 'veneer-iso-*/grub*', qw(run build/test-endless.conf --iso build/test-ended.iso));
 ended_by('INT', 'the bench', 'under way', 'veneer-events-*', qw(bench --no-bochs --output build/test-bench-ended));
-is(join(' ', glob 'build/test-ended.iso*'), '', 'not even beside the ISO');
+is(join(' ', glob 'build/test-ended.iso*'), '', 'no temporary file is left beside the ISO');
 ok((command('ps', '-eo', 'args'))[1] !~ /^(?:qemu.*$tmp|tail.*$tools)/m, 'no emulator or tool goes on');
 
 unlink 'build/test.png';
@@ -438,11 +438,11 @@ sub in_script {
 
 ($status, $text) = on_terminal($spin, qw(--accel tcg));
 is($status, 0, 'on a terminal: all well') or diag($text);
-like($text, qr/^veneer: Ctrl-A q ends the run, Ctrl-A h lists commands; Ctrl-C goes to the guest$/m, 'and how to end the run is said');
-unlike((in_script($spin, qw(--accel tcg)))[1], qr/Ctrl-A q/, 'but not in a script');
+like($text, qr/^veneer: Ctrl-A q ends the run, Ctrl-A h lists commands; Ctrl-C goes to the guest$/m, 'on a terminal: says how to end the run');
+unlike((in_script($spin, qw(--accel tcg)))[1], qr/Ctrl-A q/, 'in a script: does not say how to end the run');
 ($status, $text) = on_terminal($game, qw(--accel tcg --timeout 3));
 is($status, 3, 'on a terminal: --timeout holds');
-like($text, qr/^veneer: stopped after 3 s/m, 'and is said');
+like($text, qr/^veneer: stopped after 3 s/m, 'the message says so');
 ($status, $text) = on_terminal($spin, qw(--accel tcg --quiet));
 is("$status $text", '0 ', 'on a terminal: --quiet shows nothing');
 for my $engine (qw(ring svm vmx)) { # vmx runs in Bochs, which has no exit status for this
@@ -525,17 +525,17 @@ for (
 	my ($what, $conf, $want, $said, @options) = @$_;
 	($status, $text) = run_guests('steps', $conf, @options);
 	is($status, $want, "$what: exit status") or diag($text);
-	is(scalar(() = $text =~ /^veneer: (?=-)$said/mg), 1, 'is said in a line') or diag($text);
+	is(scalar(() = $text =~ /^veneer: (?=-)$said/mg), 1, 'the message is one line') or diag($text);
 }
-ok(!-e 'build/test-none.png', 'no picture of nothing');
+ok(!-e 'build/test-none.png', 'no screenshot is written');
 ($status, $text) = run_guests('steps', $spin . $game, '--expect', 'a=checksum', @ended, '--expect-screen', 'game=-[*]-',
 	'--send', 'game= \\a:stop game\\r', '--expect', 'veneer=all done, all well');
-is($status, 0, 'steps that can be done') or diag($text);
+is($status, 0, 'steps that succeed') or diag($text);
 {
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = run_guests('steps', $spin, '--send', 'a=x');
 	is($status, 1, 'no emulator: exit status');
-	like($text, qr/\Aveneer: missing for QEMU: qemu-system-x86 \(qemu-system-x86_64\): install this package\n\z/, 'is said in a line');
+	like($text, qr/\Aveneer: missing for QEMU: qemu-system-x86 \(qemu-system-x86_64\): install this package\n\z/, 'the message is one line');
 }
 
 # A temporary name beside the ISO that can be guessed may be a link that somebody else made.
@@ -544,7 +544,7 @@ unlink 'build/test-link.iso', 'build/test-link.iso.new';
 symlink 'test-victim', 'build/test-link.iso.new';
 ($status, $text) = run_guests('link', $spin, '--iso', 'build/test-link.iso');
 is($status, 0, 'an ISO') or diag($text);
-is(slurp('build/test-victim'), "precious\n", 'is not written through a link that somebody planted');
+is(slurp('build/test-victim'), "precious\n", 'the ISO is not written through a planted link');
 ok(-s 'build/test-link.iso' && !-l 'build/test-link.iso', 'and is there');
 is(join(' ', glob 'build/test-link.iso.*'), 'build/test-link.iso.new', 'alone');
 
@@ -552,13 +552,13 @@ is(join(' ', glob 'build/test-link.iso.*'), 'build/test-link.iso.new', 'alone');
 	guest('b', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--engine', 'ring');
 is($status, 0, '--engine ring goes into every section') or diag($text);
 ($status, $text) = run_guests('engine-wrong', guest('a', image => 'rtos-pv.elf', engine => 'rnig') . guest('b', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') . "cpus = 1 # here\n", '--engine', 'ring');
-is("$status $text", "2 veneer: build/test-engine-wrong.conf:2: engine: want ring, vmx, svm or auto\n", 'a wrong engine is one all the same');
+is("$status $text", "2 veneer: build/test-engine-wrong.conf:2: engine: want ring, vmx, svm or auto\n", 'a wrong engine in the file is still reported');
 ($status, $text) = run_guests('engine-machine', "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') .
 	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n", '--engine', 'ring');
-is($status, 0, '--engine ring: but not into that of the machine') or diag($text);
-is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, 'and into those that begin with a blank');
+is($status, 0, '--engine ring does not go into [machine]') or diag($text);
+is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, '--engine ring goes into indented sections');
 ($status, $text) = run_guests('engine', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--engine', 'best');
-is("$status $text", "2 veneer: --engine best: want auto, ring, vmx or svm\n", 'an engine that is not there is refused');
+is("$status $text", "2 veneer: --engine best: want auto, ring, vmx or svm\n", 'an engine that does not exist is refused');
 
 ($status, $text) = command('sh', '-c', q(rm -rf 'build/test root' && make -s install DESTDIR='build/test root' PREFIX=/usr));
 is($status, 0, 'make install') or diag($text);
@@ -573,9 +573,9 @@ for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuc
 	my ($words, $why) = @$_;
 	($status, $text) = command('make', 'test', "BUILD=build/test-no-build", split ' ', $words);
 	is($status, 2, "make test $words");
-	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'says what is wrong');
+	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'make test says what is wrong');
 }
-ok(!-e 'build/test-no-build', 'and builds nothing');
+ok(!-e 'build/test-no-build', 'make test builds nothing');
 # t/coverage prints no totals after a failed test, since they would be too low.
 command(qw(mkdir -p build/test-coverage));
 spew("build/test-coverage/$_", '') for qw(veneer.elf blocks.so);
@@ -584,8 +584,8 @@ for (['a unit test', '/bin/false'], ['a test', '/bin/true']) {
 	my ($what, $unit) = @$_;
 	($status, $text) = command('t/coverage', 'build/test-coverage', '--', $unit, '--', 'build/test-coverage/fails.t');
 	is($status, 1, "coverage, $what fails: exit status");
-	like($text, qr/^coverage: a test failed: no totals$/m, 'is said');
-	unlike($text, qr/^(?:unit tests|hypervisor in QEMU|never run): /m, 'and no totals are');
+	like($text, qr/^coverage: a test failed: no totals$/m, 'the message is right');
+	unlike($text, qr/^(?:unit tests|hypervisor in QEMU|never run): /m, 'no totals are printed');
 }
 # The man page has every key of a configuration, every option, every command of the monitor, and every name.
 my $man = slurp('hypervisor/host/veneer.1') =~ s/\\-/-/gr;

@@ -28,7 +28,7 @@ is($status, 0, 'the files that patches change are in the tree') or diag($text);
 
 ($status, $text) = prepare($tree);
 is($status, 0, 'the patches apply') or diag($text);
-like(slurp("$source/arch/x86/Kbuild"), qr/veneer/, 'and are there');
+like(slurp("$source/arch/x86/Kbuild"), qr/veneer/, 'the patches are applied');
 unlike(slurp("$tree/arch/x86/Kbuild"), qr/veneer/, 'the tree itself stays as it was');
 
 my $tlb = slurp("$tree/arch/x86/mm/tlb.c");
@@ -45,13 +45,13 @@ my $makefile = slurp("$tree/Makefile");
 spew("$tree/Makefile", $newer);
 ($status, $text) = prepare($tree);
 isnt($status, 0, 'another version is refused');
-like($text, qr/this is Linux 6\.15, the patches are for 6\.12/, 'by its name');
+like($text, qr/this is Linux 6\.15, the patches are for 6\.12/, 'the refusal names the version');
 
 ($status, $text) = prepare('/nowhere');
-isnt($status, 0, 'no tree');
-like($text, qr/\/nowhere: no such tree or archive: give one with KSRC=/, 'says how to give one');
+isnt($status, 0, 'a missing tree is refused');
+like($text, qr/\/nowhere: no such tree or archive: give one with KSRC=/, 'the message says how to give a tree');
 ($status, $text) = prepare(abs_path('t'));
-like($text, qr/not a Linux tree/, 'a folder that is no tree');
+like($text, qr/not a Linux tree/, 'a folder without a tree is refused');
 
 # checkpatch: no errors; people judge its warnings
 chomp(my @overlay = `find pvops-linux/overlay -name '*.[chS]'`);

@@ -33,16 +33,16 @@ for my $memory ('64M', '2G') {
 		shell('linux', 'cd /sys/devices/system/cpu', 'echo 0 > cpu2/online; echo now $(cat online)',
 			'echo 1 > cpu2/online; taskset 4 sh -c "echo then $(cat online)"', 'poweroff -f'));
 	is($status, 0, 'a vCPU is taken away and given back') or diag($text);
-	like($text, qr/^linux: now 0-1$/m, 'it is gone');
-	like($text, qr/^linux: then 0-2$/m, 'it is there again and runs');
+	like($text, qr/^linux: now 0-1$/m, 'the vCPU is offline');
+	like($text, qr/^linux: then 0-2$/m, 'the vCPU is online again and runs');
 }
 
 {
 	my ($status, $text) = run_guests('linux-rtos', guest('linux', %linux, vcpus => 2, cpus => '0,2') .
 		guest('rtos', %rtos, cpus => 1),
 		shell('linux', 'poweroff -f'));
-	is($status, 0, 'beside an RTOS') or diag($text);
-	like($text, qr/^rtos: neighbour: checksum right/m, 'which comes to its end');
+	is($status, 0, 'next to an RTOS: all well') or diag($text);
+	like($text, qr/^rtos: neighbour: checksum right/m, 'the RTOS finishes');
 }
 
 {
@@ -53,10 +53,10 @@ for my $memory ('64M', '2G') {
 		'--expect', 'veneer=one: CRASH',
 		'--send', 'two=echo still $((1 + 1)) here; poweroff -f\\n');
 	like($text, qr/^one: .*Kernel panic - not syncing: sysrq triggered crash/m, 'two of them: one panics and says why');
-	like($text, qr/^veneer: one: CRASH: /m, 'the hypervisor knows');
-	like($text, qr/^two: still 2 here$/m, 'the other goes on');
-	like($text, qr/^veneer: exit code of two: 0$/m, 'to its own end');
-	is($status, 1, 'and the exit status says that not all were well');
+	like($text, qr/^veneer: one: CRASH: /m, 'the hypervisor reports the crash');
+	like($text, qr/^two: still 2 here$/m, 'the other Linux continues');
+	like($text, qr/^veneer: exit code of two: 0$/m, 'the other Linux powers off');
+	is($status, 1, 'the exit status says that not all were well');
 }
 
 {
@@ -65,7 +65,7 @@ for my $memory ('64M', '2G') {
 		shell('linux', 'tail /dev/zero'), '--expect', 'linux=Killed process',
 		'--send', 'linux=echo still $((1 + 1)) here\\n', '--expect', 'linux=^still 2 here', '--send', 'linux=poweroff -f\\n');
 	like($text, qr/^linux: .*Out of memory: Killed process/m, 'out of memory: the guest says so') or diag($text);
-	like($text, qr/^linux: still 2 here$/m, 'and goes on');
+	like($text, qr/^linux: still 2 here$/m, 'the guest continues');
 	like($text, qr/^rtos: neighbour: checksum right/m, 'its neighbour does not notice');
 	is($status, 0, 'all well');
 }
@@ -74,8 +74,8 @@ for my $memory ('64M', '2G') {
 	my ($status, $text) = run_guests('linux-reboot', guest('linux', %linux, cmdline => 'console=hvc0 earlyprintk'),
 		shell('linux', 'reboot -f'), shell('linux', 'poweroff -f'));
 	like($text, qr/^linux: \[    0\.000000\] Linux version 6\.12.*earlyveneer.*disabled/ms, 'an early console, until hvc comes');
-	is(() = $text =~ /busybox shell/g, 2, 'it reboots');
-	is($status, 0, 'and comes up again') or diag($text);
+	is(() = $text =~ /busybox shell/g, 2, 'the guest reboots');
+	is($status, 0, 'the guest boots again') or diag($text);
 }
 
 done_testing;
