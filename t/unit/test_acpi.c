@@ -112,7 +112,7 @@ static void whole(void)
 	ok(p.apic_id[0] == BOOT_ID && p.apic_id[1] == 3, "the boot processor is the first");
 	ok(p.ioapic.v == 0xfec00000 && p.com1_gsi == 20, "I/O APIC and override");
 	is(p.pm1a_port, 0x604, "the port for power-off");
-	ok(!p.wrong, "nothing is wrong");
+	ok(!p.wrong, "no error is reported");
 	acpi_read(&p, MPA(RSDP_AT), MEMORY, BOOT_ID);
 	is(p.cpus, 2, "the same from the loader's pointer");
 }
@@ -139,7 +139,7 @@ static void is_passed_over(const char *what, const char *wrong)
 	read_tables();
 	ok(p.cpus == 1 && p.apic_id[0] == BOOT_ID && !p.ioapic.v, "%s: one processor", what);
 	ok(wrong ? p.wrong && !strcmp(p.wrong, wrong) : !p.wrong, "%s: %s", what,
-	   wrong ? "is said" : "nothing to say");
+	   wrong ? "is said" : "no error is reported then");
 }
 
 static void good_madt(void)
@@ -207,7 +207,7 @@ static void broken_entries(void)
 	madt_bytes += 2;
 	put_tables(madt_bytes);
 	read_tables();
-	ok(p.cpus == 2 && p.wrong, "an entry without a length: the rest is passed over");
+	ok(p.cpus == 2 && p.wrong, "an entry without a length: the rest is skipped");
 }
 
 /* Random bytes in valid tables, with the checksums corrected. */
@@ -226,9 +226,9 @@ static void noise(void)
 		add_up(m + MADT_AT, madt_bytes, 9);
 		read_tables();
 		if (!p.cpus || p.cpus > CPUS_MAX || p.apic_id[0] != BOOT_ID)
-			ok(false, "noise, round %u", round);
+			ok(false, "random bytes, round %u", round);
 	}
-	ok(true, "noise");
+	ok(true, "random bytes in the tables");
 }
 
 int main(void)

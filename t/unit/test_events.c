@@ -91,7 +91,7 @@ static void pv_events(void)
 	uint64_t want[] = { 0x123456, VENEER_KERNEL_CS, 0x246, STACK + 8, VENEER_KERNEL_CS + 8 };
 	ok(frame64(STACK - 40, want, 5) && regs.rip == HANDLER,
 	   "PV: unmasked, it pushes a frame, aligned");
-	ok(v->page->irq_mask == VENEER_IRQ_MASKED && !v->page->irq_pending, "PV: and masks");
+	ok(v->page->irq_mask == VENEER_IRQ_MASKED && !v->page->irq_pending, "PV: it masks");
 	ok(regs.rflags == 0x202 && regs.cs == VENEER_KERNEL_CS,
 	   "PV: the handler starts with clean flags");
 
@@ -127,7 +127,7 @@ static void pv_events(void)
 	fresh(NULL, VENEER_KERNEL_CS, 16);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
-	ok(crashed[0], "PV: so does one that wraps");
+	ok(crashed[0], "PV: a stack that wraps ends the guest");
 	fresh(NULL, VENEER_KERNEL_CS, 0x800);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
@@ -159,7 +159,7 @@ static void pv_exceptions(void)
 	v->handlers.exception[VECTOR_DB] = HANDLER;
 	ring_debug(v);
 	ok(regs.rip == 0x123456 && (regs.rflags & FLAGS_RF) && !crashed[0],
-	   "PV: none at a handler's first instruction: it is of the MOV SS before the INT n");
+	   "PV: no #DB at a handler's first instruction, from the MOV SS before the INT n");
 	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	ring_exception(v, VECTOR_UD, NO_ERROR);
 	ok(crashed[0], "PV: no handler ends the guest");
@@ -234,10 +234,11 @@ static void legacy(void)
 	ok(!ring_legacy_interrupt(v, 0x30) && crashed[0], "legacy: no gate ends the guest");
 	fresh_legacy(0x09, STACK);
 	v->legacy.idt_limit = 0x20 * 8 + 6;
-	ok(!ring_legacy_interrupt(v, 0x20), "legacy: so does one cut off by the limit");
+	ok(!ring_legacy_interrupt(v, 0x20), "legacy: a gate beyond the limit ends the guest");
 	fresh_legacy(0x1b, STACK);
 	v->legacy.tr_limit = 8;
-	ok(!ring_legacy_interrupt(v, 0x20) && crashed[0], "legacy: and a TSS without a stack");
+	ok(!ring_legacy_interrupt(v, 0x20) && crashed[0],
+	   "legacy: a TSS without a stack ends the guest");
 }
 
 static void flags(void)
@@ -289,13 +290,14 @@ static void unsound_frames(void)
 		ring_pv_event(v);
 		bad += !sound();
 	}
-	is(bad, 0, "PV: a frame at the gate's return gives no selector or flag of ring 0's");
+	is(bad, 0, "PV: a frame at the gate's return cannot load ring-0 selectors or flags");
 	for (unsigned i = 0; i < 2; i++) {
 		fresh(NULL, VENEER_KERNEL_CS, STACK);
 		regs.rip = gate_entry_points[i ? GATE_NO_SYSCALL32 : GATE_NO_SYSCALL];
 		regs.r11 = 0x23002;
 		ring_invalid_opcode(v);
-		ok(sound() && crashed[0], "PV: nor does R11 at a SYSCALL without a handler");
+		ok(sound() && crashed[0],
+		   "PV: R11 at a SYSCALL without a handler cannot load ring-0 flags");
 	}
 }
 

@@ -342,7 +342,8 @@ static void roots(void)
 		m.budget = MMU_PART;
 		shadow_make_room(&m);
 	}
-	ok(m.pool_free == POOL_PAGES && pool_is_zero(), "when all is dropped the pool is whole");
+	ok(m.pool_free == POOL_PAGES && pool_is_zero(),
+	   "after all roots are dropped the pool is complete");
 }
 
 /* A full flush in progress, and one of another vCPU that sees half of a table. */
@@ -372,7 +373,7 @@ static void two_flushes(void)
 		;
 	compare(&p, 5 << 12, 0);
 	ok(!wrong && is_sound(), "a flush does not take another's half for the whole");
-	ok(parts > 2, "and goes by parts (%u)", parts);
+	ok(parts > 2, "the flush is done in parts (%u)", parts);
 }
 
 static void copies(void)
@@ -387,10 +388,10 @@ static void copies(void)
 	   "a copy up to the last byte");
 	ok(!guest_pointer(&memory, GPA(MEMORY - 4), 5) && !guest_pointer(&memory, GPA(~0ull), 2) &&
 		   guest_pointer(&memory, GPA(MEMORY), 0),
-	   "no pointer over the edge");
+	   "no pointer across the end");
 	ok(guest_read(&view.guest, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
 		   f.va.v == MEMORY + PAGE_SIZE,
-	   "a copy over the edge says where it failed");
+	   "a copy across the end says where it failed");
 	ok(guest_read(&view.guest, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
 		   guest_read(&view.guest, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
 	   "nothing is read from the gate or a non-canonical address");
@@ -436,7 +437,7 @@ static void read_only_region(void)
 			if (shadow_table(&m, i)[k] & PTE_PS)
 				shadow_table(&m, i)[k] |= PTE_W;
 	ok(!mmu_check(&m, &r) && !strcmp(r.what, "a writable leaf to read-only memory"),
-	   "which the check finds where it is writable");
+	   "the check finds a writable entry for it");
 }
 
 int main(void)

@@ -566,7 +566,7 @@ int main(int argc, char **argv)
 		run(seed);
 	ok(!wrong, "%u accesses of %u vCPUs find what a TLB may show (%u did not), seeds %u to %u",
 	   accesses, VCPUS, wrong, first, first + seeds - 1);
-	ok(sound, "and all is counted right throughout");
+	ok(sound, "all counts are right throughout");
 	for (unsigned i = 0; i < VCPUS; i++)
 		free(vcpu[i].stack);
 	free(host_memory);

@@ -145,9 +145,10 @@ static void try_read_only(const struct nested_format *f, const char *name)
 	   "%s: a read-only region, of 2 MiB", name);
 	guest.memory.region[REGION_RAM].rights = FRAME_READ;
 	ok(!nested_check(&guest, &r) && !strcmp(r.what, "a writable leaf to read-only memory"),
-	   "%s: and the check of one that is mapped with more", name);
+	   "%s: the check finds a leaf with too many rights", name);
 	guest.memory.region[REGION_RAM].bytes -= PAGE_SIZE;
-	ok(!nested_check(&guest, &r) && r.level == 2, "%s: and of a leaf over the end", name);
+	ok(!nested_check(&guest, &r) && r.level == 2, "%s: the check finds a leaf past the end",
+	   name);
 }
 
 /* Allocation of tables fails at every point: there is no root then, and no write through a missing

@@ -286,7 +286,7 @@ static void check(const char *what, uint64_t gap)
 	   (unsigned)(worked * 100 / LAST));
 	ok(longest_gap <= gap, "%s: its longest gap is %u us, at most %u", what,
 	   (unsigned)(longest_gap / US), (unsigned)(gap / US));
-	ok(vcpu[0].worst_wait <= longest_gap, "%s: so is its longest wait, %u us", what,
+	ok(vcpu[0].worst_wait <= longest_gap, "%s: its longest wait is %u us", what,
 	   (unsigned)(vcpu[0].worst_wait / US));
 }
 
@@ -439,7 +439,8 @@ static void test_idle(void)
 	sched_shares(cpu);
 	if (!setjmp(end))
 		sched_run(cpu);
-	ok(vcpu[1].ran > LAST - 10 * MS, "alone in wanting the CPU, a small share has all of it");
+	ok(vcpu[1].ran > LAST - 10 * MS,
+	   "a small share gets the whole CPU if nobody else wants it");
 }
 
 static void until_3_ms(struct cpu *c, struct vcpu *v)
@@ -467,7 +468,7 @@ static void test_put_off(void)
 	timer_set(cpu, &vcpu[1].timer, MS);
 	if (!setjmp(end))
 		sched_run(cpu);
-	ok(vcpu[1].ran > LAST - 5 * MS, "a timer that was put off is not forgotten");
+	ok(vcpu[1].ran > LAST - 5 * MS, "a postponed timer is not forgotten");
 }
 
 static void test_pause(void)
@@ -517,7 +518,7 @@ static void test_forgotten(void)
 	ok(cpu->vcpus == &vcpu[0] && vcpu[0].next == &vcpu[2] && !vcpu[2].next,
 	   "a guest that could not be made has no vCPU on a core");
 	sched_forget(&guest[0]);
-	ok(cpu->vcpus == &vcpu[2], "nor at the head of the list");
+	ok(cpu->vcpus == &vcpu[2], "no vCPU is at the head of the list");
 }
 
 int main(void)

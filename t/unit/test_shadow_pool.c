@@ -170,7 +170,8 @@ static void many_links(void)
 	ok(is_sound(), "65537 entries lead to one page, and its count says so");
 	unsigned out = escapes(65537);
 	ok(!out, "with one of them gone the others lead to the guest's memory (%u do not)", out);
-	ok(touch(0, VA(0, 0, 5)) == DATA_PA && is_sound(), "where its tables say");
+	ok(touch(0, VA(0, 0, 5)) == DATA_PA && is_sound(),
+	   "the other links lead where the tables say");
 }
 
 /* The same after a bug has lost all links but one; then the pool runs out repeatedly, with more and
@@ -186,7 +187,7 @@ static void lost_count(void)
 	ok(!out, "a page that is given back too early stays a table of its level");
 	ok(!strcmp(wrong_with_it(), "a link to a page that is given back") ||
 		   !strcmp(wrong_with_it(), "a count of links that is wrong"),
-	   "which the check finds");
+	   "the check finds a page that is freed too early");
 	for (unsigned round = 0; round < 40; round++) {
 		unsigned before = shadow[page].kind, tables = round % 2 ? 300 : 20;
 
@@ -206,7 +207,7 @@ static void lost_count(void)
 				out += pa && !is_guests(pa);
 			}
 	}
-	ok(!out && changed, "and changes it only when nothing leads to it");
+	ok(!out && changed, "a page changes its level only when nothing links to it");
 }
 
 /* Removes all links to a page except the last one in the pool, and returns that; NULL if there is
@@ -257,7 +258,7 @@ static void forgotten_link(void)
 		*link = 0;
 	scan();
 	ok(shadow[page].state == SHADOW_FREE && shadow[page].kind == SHADOW_ANY,
-	   "and loses it when there is none");
+	   "a free page without links loses its kind");
 }
 
 /* Pages that are never freed, since more links were counted than there are. */
@@ -279,7 +280,7 @@ static void leaked(void)
 			shadow[page].links +=
 				shadow[page].state == SHADOW_USED && shadow[page].kind < 4;
 	}
-	is(good, 400, "counts that are too high cost no page for ever");
+	is(good, 400, "counts that are too high lose no page for ever");
 }
 
 static void *take_page(void)
@@ -334,7 +335,7 @@ static void least_memory(bool private)
 		m.budget = MMU_PART;
 		shadow_make_room(&m);
 	}
-	ok(is_sound() && m.pool_free == MMU_POOL_MIN, "all of which come back");
+	ok(is_sound() && m.pool_free == MMU_POOL_MIN, "all lent pages come back");
 }
 
 /* All pages return to the pool, whatever they were used for, a few at a time. */
@@ -360,9 +361,9 @@ static void reset(void)
 		most = MAX(most, m.pool_free - before);
 	}
 	ok(sound && is_sound() && m.pool_free == pages && !m.lent, "a reset gives back all pages");
-	ok(most < MMU_POOL_MIN, "%u of them in a part", most);
+	ok(most < MMU_POOL_MIN, "a part of the reset gives back %u pages", most);
 	load(0, 1);
-	is(touch(0, 0), MEMORY_AT + 5 * PAGE_SIZE, "and they serve again");
+	is(touch(0, 0), MEMORY_AT + 5 * PAGE_SIZE, "the pages can be used again");
 }
 
 int main(void)

@@ -93,13 +93,13 @@ int main(void)
 	table(ROOT)[511] |= PTE_U;
 	table(IMAGE_PDPT)[510] |= PTE_U;
 	table(IMAGE_PD)[0] |= PTE_U;
-	ok(good(), "user bits above a supervisor page open nothing");
+	ok(good(), "user bits above a supervisor page have no effect");
 	table(IMAGE_PT)[CONST] |= PTE_U;
 	bool found = !good() && c.va == IMAGE_BASE + CONST * PAGE_SIZE;
 	ok(found, "found: a page for ring 3");
 	build();
 	table(IMAGE_PD)[0] |= PTE_NX;
-	ok(good() && !c.runs, "what is not executable above is not below");
+	ok(good() && !c.runs, "a table that is not executable makes what is below not executable");
 
 	build();
 	ok(tables_stack_is_guarded(MPA(ROOT * PAGE_SIZE), STACK, 2 * PAGE_SIZE), "a stack");

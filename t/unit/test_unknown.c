@@ -294,7 +294,7 @@ static void hvm_exits(void)
 	leave(&svm_engine, SVM_EXIT_SKINIT);
 	ok(!lines && fault == VECTOR_UD, "svm: what does not exist for a guest is #UD, in silence");
 	leave(&vmx_engine, VMX_REASON_VMXON);
-	ok(!lines && fault == VECTOR_UD, "vmx: so it is there");
+	ok(!lines && fault == VECTOR_UD, "vmx: what does not exist for a guest is #UD, in silence");
 	leave(&vmx_engine, VMX_REASON_FAILED | 34);
 	ok(strstr(crashed, "reason 80000022"), "vmx: an entry that fails ends the guest");
 }
@@ -331,9 +331,11 @@ static void ring_exits(void)
 	ok(!wrong, "ring: each exception is known, or is reported, and is the guest's");
 	trap(VECTOR_GP, VENEER_KERNEL_CS);
 	ok(reported("an instruction", " vector 0xd ") && regs.rip == HANDLER + VECTOR_GP,
-	   "ring: so is an instruction of the kernel's that is not emulated");
+	   "ring: an instruction of the kernel that is not emulated is reported, and is the "
+	   "guest's");
 	trap(VECTOR_GP, VENEER_USER_CS);
-	ok(!lines && regs.rip == HANDLER + VECTOR_GP, "ring: a program's is its kernel's affair");
+	ok(!lines && regs.rip == HANDLER + VECTOR_GP,
+	   "ring: a program's instruction is not reported");
 }
 
 static void only_some(void)
