@@ -97,7 +97,7 @@ void join_ticking(struct self *s)
 
 static uint64_t restart_at;
 
-/* A restart by one vCPU, while others go where no handler of theirs takes what happens. */
+/* One vCPU restarts the guest while others, without handlers, return with bad frames. */
 void join_restart(struct self *s, bool restarts)
 {
 	static struct veneer_handlers none;

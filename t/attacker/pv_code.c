@@ -127,7 +127,7 @@ void attack_frames(struct self *s)
 	enter_frame(&g, frame, way);
 }
 
-/* Through the gate, with selectors and flags that seldom fit. */
+/* Returns through the gate with selectors and flags that are rarely valid. */
 void attack_return(struct self *s)
 {
 	struct random *r = &s->random;

@@ -7,7 +7,10 @@
 #include "pc.h"
 
 static uint8_t table[65536 + 8] __attribute__((aligned(4096)));
-static struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far = { 0, 0x38 };
+static struct {
+	uint32_t offset;
+	uint16_t selector;
+} __attribute__((packed)) far = { 0, 0x38 };
 static uint64_t *to;
 
 static void call(uint32_t unused)
