@@ -243,14 +243,14 @@ sub check_end {
 	my ($crash) = $text =~ /^veneer: attacker: CRASH: (.*)$/m;
 	my $exit_code = $text =~ /^veneer: attacker: .*, exit code (-?\d+)$/m ? $1 : 'none';
 
-	must((grep { $_ =~ $row->{said} } @lines), "$what: said what it must before") if $row->{said};
+	must((grep { $_ =~ $row->{said} } @lines), "$what: prints the expected line before") if $row->{said};
 	must((grep { $_ =~ $row->{message} } $text =~ /^veneer: attacker: (.*)$/mg), "$what: the hypervisor reports it") if $row->{message};
-	must((() = $text =~ /^veneer: attacker: unknown to /mg) <= 4, "$what: but at most four times") if $row->{message};
+	must((() = $text =~ /^veneer: attacker: unknown to /mg) <= 4, "$what: the hypervisor reports it at most four times") if $row->{message};
 	if ($end eq 'crash' || ($end eq 'anyhow' && defined $crash)) {
-		return must(($crash // '') =~ $words, "$what: is stopped, for the right reason");
+		return must(($crash // '') =~ $words, "$what: is stopped for the expected reason");
 	}
-	must((grep { $_ =~ $words } @lines), "$what: got to its end");
-	must($exit_code eq ($end eq 'stays' ? 'none' : $end =~ /^exit code (\d+)/ ? $1 : 0), "$what: ends as it must");
+	must((grep { $_ =~ $words } @lines), "$what: prints the expected line");
+	must($exit_code eq ($end eq 'stays' ? 'none' : $end =~ /^exit code (\d+)/ ? $1 : 0), "$what: has the expected exit code");
 	must(@lines && $lines[-1] eq 'well', "$what: its last line is well") if $end eq 'well';
 	return;
 }
@@ -279,14 +279,14 @@ sub check_attack {
 	@unmet = ();
 	check_end($row, $text);
 	must($text =~ /^neighbour: neighbour: work [1-9]\d* .*, checksum right$/m, "$what: the neighbour works");
-	must($text =~ /^veneer: exit code of neighbour: 0$/m, "$what: and comes to its end");
-	must($text =~ /^veneer: all done/m, "$what: the hypervisor lives");
-	must($text !~ /FAILED|NOT WELL|PANIC/, "$what: every attempt was met as it must");
-	must($text !~ /^veneer: all done.*\nveneer: /m, "$what: fakes no line");
+	must($text =~ /^veneer: exit code of neighbour: 0$/m, "$what: the neighbour finishes");
+	must($text =~ /^veneer: all done/m, "$what: the hypervisor survives");
+	must($text !~ /FAILED|NOT WELL|PANIC/, "$what: no check in a guest fails");
+	must($text !~ /^veneer: all done.*\nveneer: /m, "$what: no line is forged after the end");
 	# a guest that restarts all the time has none at times; under svm and vmx tables live as long as the guest
 	my $none = $row->{name} =~ /^(?:reboots|notes|halves|reborn|pc-reset)$/ && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
-	must($text =~ /^veneer: check attacker: (?:good, [1-9]\d* tables,$none)/m, "$what: there are tables of the attacker, and good") if HAS_CHECK;
-	must($text =~ /^veneer: check neighbour: good, [1-9]\d* tables, [1-9]\d* leaves$/m, "$what: so are the neighbour's") if HAS_CHECK;
+	must($text =~ /^veneer: check attacker: (?:good, [1-9]\d* tables,$none)/m, "$what: the attacker has tables, and they are good") if HAS_CHECK;
+	must($text =~ /^veneer: check neighbour: good, [1-9]\d* tables, [1-9]\d* leaves$/m, "$what: the neighbour's tables are good") if HAS_CHECK;
 	diag($text) if @unmet;
 	return unless is_timed($row);
 	check_rhythm($row, $text);

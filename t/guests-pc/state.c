@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * State that the hypervisor does not save (XSA-52, 190). Where XSETBV does not exit, a guest can
- * enable what CPUID hides: bound registers, protection keys.
+ * enable what CPUID hides: MPX bounds, protection keys.
  * Attack: set each bit of XCR0, then be preempted by a neighbour.
  * Expected: the bit is refused, or cleared by then, so that no guest can find another's state
  * there.
