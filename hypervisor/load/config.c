@@ -205,6 +205,14 @@ __attribute__((format(printf, 2, 3))) static void complain(struct parser *p, con
 	p->fn(p->arg, p->line, message);
 }
 
+static const char *why_quoted(const char *value)
+{
+	size_t n = strlen(value);
+	bool quoted = n > 1 && (*value == '"' || *value == '\'') && value[n - 1] == *value;
+
+	return quoted ? "remove the quotes, they are not needed" : NULL;
+}
+
 /* Handles one key; returns an error message, or NULL. A repeated key is an error since either value
  * may be the intended one, and a misplaced key of [machine] since the machine lacks it. */
 static const char *set_key(struct parser *p, const char *name, char *value)
@@ -224,7 +232,8 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 			return p->already;
 		p->given[i] = p->line;
 		char *to = of_machine ? (char *)p->config : (char *)p->guest;
-		return set_value(k, to + k->at, value);
+		const char *quoted = why_quoted(value), *why = set_value(k, to + k->at, value);
+		return quoted ? quoted : why;
 	}
 	return p->machine ? "unknown key of [machine]" : "unknown key";
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The configuration: INI text that people write by hand. The host command and the hypervisor read
- * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank.
+ * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank. A
+ * value in quotes is an error.
  *
  *	[machine]		the whole machine; once. A wrong line of it starts no guest
  *	mitigations = auto | off | LIST		against attacks by speculative execution: what the

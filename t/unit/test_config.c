@@ -37,6 +37,10 @@ static void good(void)
 	   "on-crash, share, optional");
 	ok(!strcmp(g->cmdline, "a = b"), "a value may hold an equals sign, and a comment ends it");
 	ok(c.guest[1].memory == MIB(2) && c.guest[1].cpus == 1, "sizes in bytes; defaults");
+	read("[guest a]\nimage = it's\ncmdline = a=\"b c\"\ncount-at = \"\n");
+	ok(!c.errors && !strcmp(c.guest[0].cmdline, "a=\"b c\"") &&
+		   !strcmp(c.guest[0].count_at, "\""),
+	   "quotes within a value, or one alone, are part of it");
 }
 
 static void machine(void)
@@ -107,6 +111,11 @@ static void bad(void)
 		{ "[guest a]\nimage = x\ncpus = 16\n", "3: cpus: want cores 0 to 15" },
 		{ "[guest a]\nimage = x\nmemory = 4M\nimage = y\n",
 		  "4: image: already given in line 2\n" },
+		{ "[guest a]\nimage = \"x\"\n", "2: image: remove the quotes" },
+		{ "[guest a]\nimage = x\nmemory = '4M'\n", "3: memory: remove the quotes" },
+		{ "[guest a]\nimage = x\ncmdline = \"a b\" # c\n",
+		  "3: cmdline: remove the quotes" },
+		{ "[machine]\nmitigations = \"off\"\n", "2: mitigations: remove the quotes" },
 		{ "[guest a]\nimage = x\nengine = xen\n", "3: engine: want ring" },
 		{ "[guest a]\nimage = x\nshare = 0\n", "3: share: want a percentage" },
 		{ "[guest a]\nimage = x\nvcpus = 9\n", "3: vcpus: want 1 to 8" },
