@@ -117,6 +117,7 @@ check('a long line', guest('a', image => 'rtos-pv.elf', cmdline => 'x' x 400), "
 check('a size in words', guest('a', image => 'rtos-pv.elf', memory => '4MB'),
 	"2 veneer: build/test-check.conf:3: memory: not a size, want a whole number of bytes, or one with K, M or G behind it\n");
 check('quotes', guest('a', image => '"rtos-pv.elf"'), "2 veneer: build/test-check.conf:2: image: remove the quotes, they are not needed\n");
+check('a core twice', guest('a', image => 'rtos-pv.elf', cpus => '0,0'), "2 veneer: build/test-check.conf:2: cpus: names a core twice\n");
 check('a byte order mark', "\xef\xbb\xbf" . guest('a', image => 'rtos-pv.elf'), "2 veneer: build/test-check.conf: begins with a byte order mark: save it without one\n");
 for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 	open my $f, '>', "build/$_->[0]" or die;

@@ -102,8 +102,9 @@ static const char *set_cpus(const struct key *k, void *field, const char *s)
 		to = from;
 		if ((*s == '-' && (s++, !digits(&s, &to))) || to >= CPUS_MAX || from > to)
 			return k->want;
-		for (; from <= to; from++)
-			*mask |= 1u << from;
+		for (; from <= to; *mask |= 1u << from++)
+			if (*mask >> from & 1)
+				return "names a core twice";
 		if (!*s)
 			return NULL;
 		if (*s++ != ',')

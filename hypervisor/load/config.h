@@ -15,7 +15,7 @@
  *	cmdline	 = TEXT		given to the guest
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
  *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
- *	cpus	 = LIST		physical cores it may use, of 0 to 15: 1 or 0,2-3; default 0
+ *	cpus	 = LIST		physical cores it may use, of 0 to 15, each once: 1 or 0,2-3; default 0
  *	engine	 = ring | vmx | svm | auto		default ring
  *	prepare	 = pv | rewritten | stock		default: what the image says
  *	on-crash = stop | restart			default stop

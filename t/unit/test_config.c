@@ -111,6 +111,8 @@ static void bad(void)
 		{ "[guest a]\nimage = x\ncpus = 16\n", "3: cpus: want cores 0 to 15" },
 		{ "[guest a]\nimage = x\nmemory = 4M\nimage = y\n",
 		  "4: image: already given in line 2\n" },
+		{ "[guest a]\nimage = x\ncpus = 0,0\n", "3: cpus: names a core twice\n" },
+		{ "[guest a]\nimage = x\ncpus = 1-3,2\n", "3: cpus: names a core twice\n" },
 		{ "[guest a]\nimage = \"x\"\n", "2: image: remove the quotes" },
 		{ "[guest a]\nimage = x\nmemory = '4M'\n", "3: memory: remove the quotes" },
 		{ "[guest a]\nimage = x\ncmdline = \"a b\" # c\n",
