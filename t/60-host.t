@@ -81,10 +81,10 @@ is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15,
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
 is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it has NUL bytes (binary, or UTF-16)\n", 'a kernel is no configuration');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
-is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
+is($text, "veneer: build/test-folder.conf:2: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
-is("$status $text", "2 veneer: build/test-no-kernel.conf:1: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
+is("$status $text", "2 veneer: build/test-no-kernel.conf:2: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
 
 # A wrong line, beside a guest that is right: said once, and nothing is started or made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
@@ -125,9 +125,9 @@ for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 }
 check('files', guest('a', image => '.') . guest('b', image => 'nowhere') . guest('c', image => '/dev/zero') . guest('d', image => 'test-sparse') .
 	guest('e', image => 'rtos-pv.elf', module => 'test-sparse-module'),
-	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '1: guest "a": build/.: is a folder: want the name of a file', '3: guest "b": build/nowhere: No such file or directory',
-		'5: guest "c": /dev/zero: not a regular file', '7: guest "d": build/test-sparse: File too large',
-		'9: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
+	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '2: guest "a": build/.: is a folder: want the name of a file', '4: guest "b": build/nowhere: No such file or directory',
+		'6: guest "c": /dev/zero: not a regular file', '8: guest "d": build/test-sparse: File too large',
+		'11: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
 unlink 'build/test-sparse', 'build/test-sparse-module';
 refused('a folder as configuration', 'veneer: build: is a folder: want the name of a file', qw(check build));
 # What the hypervisor would refuse of an image, in its own words; run says the same, and starts nothing.
@@ -147,7 +147,9 @@ for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-imag
 	['more memory than a PC has', 'rtos-pc.elf', 'a PC has at most 4076 MiB: lower memory = in the configuration', memory => '4G']) {
 	my ($what, $image, $why, @keys) = @$_;
 	my $conf = guest('a', image => 'rtos-pv.elf') . guest('b', image => $image, @keys);
-	my $line = qq(2 veneer: build/test-check.conf:3: guest "b": build/$image: $why\n);
+	my $file = $why =~ /^the module/ ? 'test-module' : $image;
+	my ($number) = grep { (split /\n/, $conf)[$_ - 1] =~ /^(?:image|module) = \Q$file\E$/ } 1 .. $conf =~ tr/\n//;
+	my $line = qq(2 veneer: build/test-check.conf:$number: guest "b": build/$file: $why\n);
 	spew('build/test-module', 'x' x (2 << 20));
 	check($what, $conf, $line);
 	($status, $text) = run_guests('check', $conf);
@@ -166,8 +168,8 @@ if (!$writer) {
 spew('build/test-fifo.conf', guest('a', image => 'test-fifo'));
 spew('build/test-fifo-module.conf', guest('a', image => 'rtos-pv.elf', module => 'test-fifo'));
 for (['as configuration', 2, 'build/test-fifo', qw(check build/test-fifo)], ['as the configuration of run', 2, 'build/test-fifo', qw(run build/test-fifo)],
-	['as image', 2, 'build/test-fifo.conf:1: guest "a": build/test-fifo', qw(check build/test-fifo.conf)],
-	['as module', 2, 'build/test-fifo-module.conf:1: guest "a": build/test-fifo', qw(run build/test-fifo-module.conf)],
+	['as image', 2, 'build/test-fifo.conf:2: guest "a": build/test-fifo', qw(check build/test-fifo.conf)],
+	['as module', 2, 'build/test-fifo-module.conf:3: guest "a": build/test-fifo', qw(run build/test-fifo-module.conf)],
 	['as kernel to rewrite', 1, 'build/test-fifo', qw(rewrite build/test-fifo -o build/test-fifo.elf)], ['as profile', 1, 'build/test-fifo', qw(rewrite build/rtos-pc.elf -o build/test-fifo.elf --profile build/test-fifo)],
 	['as kernel to inspect', 1, 'build/test-fifo', qw(inspect build/test-fifo)], ['as costs', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --costs build/test-fifo)],
 	['as older results', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --compare build/test-fifo)],

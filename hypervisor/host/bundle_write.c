@@ -57,8 +57,9 @@ static int fail(const struct bundle_source *s, const struct guest_config *g, con
 {
 	char path[PATH_BYTES];
 
-	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, g->line, g->name,
-		path_of(s, name, path), why);
+	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path,
+		name == g->module ? g->module_line : g->image_line, g->name, path_of(s, name, path),
+		why);
 	return -1;
 }
 
@@ -96,16 +97,22 @@ static const char *read_file(const struct bundle_source *s, const struct guest_c
 	return why;
 }
 
-/* What the hypervisor would refuse, whatever the machine has. */
-static const char *why_refused(const struct guest_config *g, struct image *im,
-			       const struct file *module)
+/* Reports what the hypervisor would refuse, whatever the machine has. */
+static int check(const struct bundle_source *s, const struct guest_config *g,
+		 const struct file *image, const struct file *module)
 {
-	struct image_plan plan = { 0 };
-	const char *why = image_identify(im, g);
+	const struct file none = { 0 };
+	struct image im = { .file = *image };
+	const char *why = image_identify(&im, g);
 
 	if (!why && g->engine == ENGINE_RING)
-		why = image_not_in_ring1(im, g->vcpus);
-	return why ? why : image_place(im, module, g->memory, &plan);
+		why = image_not_in_ring1(&im, g->vcpus);
+	if (!why)
+		why = image_place(&im, &none, g->memory, &(struct image_plan){ 0 });
+	if (why)
+		return fail(s, g, g->image, why);
+	why = image_place(&im, module, g->memory, &(struct image_plan){ 0 });
+	return why ? fail(s, g, g->module, why) : 0;
 }
 
 /* Reads a guest's image and module, and checks them. Returns 0, or -1 with a line on stderr; the
@@ -114,15 +121,12 @@ static int read_files(const struct bundle_source *s, const struct guest_config *
 		      struct file *image, struct file *module)
 {
 	const char *why = read_file(s, g, g->image, image);
+	int err = why ? fail(s, g, g->image, why) : 0;
 
-	if (!why && *g->module) {
-		why = read_file(s, g, g->module, module);
-		if (why)
-			return fail(s, g, g->module, why);
-	}
-	if (!why)
-		why = why_refused(g, &(struct image){ .file = *image }, module);
-	return why ? fail(s, g, g->image, why) : 0;
+	why = *g->module ? read_file(s, g, g->module, module) : NULL;
+	if (why)
+		err = fail(s, g, g->module, why);
+	return err ? err : check(s, g, image, module);
 }
 
 static int put_files(FILE *f, const struct bundle_source *s, const struct guest_config *g)

@@ -48,6 +48,7 @@ struct key {
 	size_t at, size;	  /* of the field; 0: there is none */
 	unsigned lowest, highest; /* of a number, or of a choice's index */
 	const char *const *choices;
+	size_t line; /* of the field that keeps the key's line; 0: there is none */
 };
 
 static const char *set_text(const struct key *k, void *field, const char *s)
@@ -161,8 +162,10 @@ static const struct key keys[] = {
 	  "spec-ctrl",
 	  MEASURES, .at = offsetof(struct config, mitigations), .choices = mitigation_names },
 #define MACHINE_KEYS 1
-	{ "image", "name too long", TEXT, FIELD(image) },
-	{ "module", "name too long", TEXT, FIELD(module) },
+	{ "image", "name too long", TEXT, FIELD(image),
+	  .line = offsetof(struct guest_config, image_line) },
+	{ "module", "name too long", TEXT, FIELD(module),
+	  .line = offsetof(struct guest_config, module_line) },
 	{ "cmdline", "text too long", TEXT, FIELD(cmdline) },
 	{ "count-at", "text too long", TEXT, FIELD(count_at) },
 	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory) },
@@ -234,6 +237,8 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 		p->given[i] = p->line;
 		char *to = of_machine ? (char *)p->config : (char *)p->guest;
 		const char *quoted = why_quoted(value), *why = set_value(k, to + k->at, value);
+		if (k->line && !quoted && !why)
+			*(unsigned *)(to + k->line) = p->line;
 		return quoted ? quoted : why;
 	}
 	return p->machine ? "unknown key of [machine]" : "unknown key";

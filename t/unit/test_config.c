@@ -29,6 +29,8 @@ static void good(void)
 	     "\n[guest b]\n\timage = y\nmemory = 2097152\n");
 	ok(c.guests == 2 && !c.errors && !said[0], "two guests, no errors");
 	const struct guest_config *g = &c.guest[0];
+	ok(g->line == 2 && g->image_line == 3 && !g->module_line && c.guest[1].image_line == 14,
+	   "lines of the section and its files");
 	ok(!strcmp(g->name, "a-1") && !strcmp(g->image, "x.elf") && g->memory == MIB(64),
 	   "name, image, memory");
 	ok(g->cpus == 0xd && g->engine == ENGINE_RING && g->prepare == PREPARE_PV,
