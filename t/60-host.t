@@ -155,6 +155,19 @@ for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-imag
 	($status, $text) = run_guests('check', $conf);
 	is("$status $text", $line, "run: $what");
 }
+# All that is wrong is said at once: lines, and files. A value that is wrong is no reason to complain of a file.
+my $bad_image = join '', guest('a', image => 'nowhere', memroy => '4M'), guest('b', image => 'test-image-cut.elf', module => 'nowhere'), guest('c', image => 'test-image-64.elf');
+my @bad_lines = map { "veneer: build/test-check.conf:$_\n" } '3: memroy: unknown key', '2: guest "a": build/nowhere: No such file or directory', '5: guest "b": build/test-image-cut.elf: a segment outside the file',
+	'6: guest "b": build/nowhere: No such file or directory', '8: guest "c": build/test-image-64.elf: a 64-bit image without a Veneer note: 64-bit guests must be paravirtual, or a bzImage';
+check('a line and files', $bad_image, join '', '2 ', @bad_lines);
+is((run_guests('check', $bad_image))[1], join('', @bad_lines), 'run: a line and files');
+is((run_guests('check', $bad_image =~ s/memroy.*\n//r))[1], join('', map { s/:(\d+):/':' . ($1 > 3 ? $1 - 1 : $1) . ':'/er } @bad_lines[1 .. 4]), 'run: files');
+check('wrong values', guest('a', image => 'rtos-pc.elf', memory => '4MB', vcpus => 2, engine => 'svn', module => '"nowhere"', prepare => 'pv') . guest('b', image => 'x' x 64),
+	join '', '2 ', map { "veneer: build/test-check.conf:$_\n" } '2: engine: want ring, vmx, svm or auto', '4: memory: not a size, want a whole number of bytes, or one with K, M or G behind it',
+	'5: module: remove the quotes, they are not needed', '9: image: name too long');
+my $several = guest('a', image => 'rtos-pc.elf', vcpus => 2) . guest('b', image => 'rtos-pv.elf', memroy => '4M');
+is((run_guests('check', $several, '--engine', $_->[0]))[1], "veneer: build/test-check.conf:6: memroy: unknown key\n$_->[1]", "run: --engine $_->[0] beside a wrong line")
+	for ['svm', ''], ['ring', qq(veneer: build/test-check.conf:2: guest "a": build/rtos-pc.elf: only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1\n)];
 refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
 
 # A FIFO is not opened, since that would wait for the other end: here the writer waits in vain.

@@ -83,7 +83,8 @@ struct bundle_source {
 /* Reads the configuration. Returns 0, or -1 if a line is invalid, which is reported on stderr. */
 int bundle_read_config(struct bundle_source *s);
 
-/* Checks that its files exist and can be read. Returns 0, or -1 with a line on stderr per guest. */
+/* Checks its files: of a guest with an invalid line, only what no value of a key could change.
+ * Returns 0, or -1 with lines on stderr. */
 int bundle_check_files(const struct bundle_source *s);
 
 /* Whether path is the configuration, or a file that it names. */

@@ -168,6 +168,19 @@ static void warn_of_shares(const struct bundle_source *s)
 	}
 }
 
+/* After an invalid line: what is wrong with the files too, so that all is reported at once. */
+static void check_files_as_well(struct run *o)
+{
+	struct config *c = &o->source.config;
+	enum engine_choice e = ENGINE_AUTO;
+
+	while (o->engine && strcmp(engine_names[e], o->engine))
+		e++;
+	for (unsigned i = 0; o->engine && i < c->guests; i++)
+		c->guest[i].engine = e;
+	bundle_check_files(&o->source);
+}
+
 static int read_configuration(struct run *o)
 {
 	struct bundle_source *s = &o->source;
@@ -178,8 +191,10 @@ static int read_configuration(struct run *o)
 		return -1;
 	snprintf(directory, sizeof(directory), "%s", o->conf);
 	s->directory = dirname(directory);
-	if (bundle_read_config(s))
+	if (bundle_read_config(s)) {
+		check_files_as_well(o);
 		return -1;
+	}
 	if (!o->engine)
 		return 0;
 	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);

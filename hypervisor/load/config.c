@@ -237,7 +237,7 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 		p->given[i] = p->line;
 		char *to = of_machine ? (char *)p->config : (char *)p->guest;
 		const char *quoted = why_quoted(value), *why = set_value(k, to + k->at, value);
-		if (k->line && !quoted && !why)
+		if (k->line && *value && !quoted && !why)
 			*(unsigned *)(to + k->line) = p->line;
 		return quoted ? quoted : why;
 	}

@@ -64,7 +64,7 @@ struct guest_config {
 	enum on_crash on_crash;
 	bool optional;
 	bool broken; /* a line of its section is invalid: not started */
-	unsigned line, image_line, module_line; /* 0: the key is missing or invalid */
+	unsigned line, image_line, module_line; /* 0: no such key, or an invalid one */
 };
 
 struct config {
