@@ -544,6 +544,15 @@ for (
 	is(scalar(() = $text =~ /^veneer: (?=-)$said/mg), 1, 'is said in a line') or diag($text);
 }
 ok(!-e 'build/test-none.png', 'no picture of nothing');
+# A core that the machine does not have: run says where that stands.
+my $far = $spin . guest('far', image => 'rtos-pv.elf', cpus => '1-2', optional => 'yes');
+for (['--cpus 1', 1, qr/^veneer: build\/test-far\.conf:4: guest "far": none of its cores is there, the machine has 1, see --cpus: it will not be started$/m],
+	['--cpus 1 --quiet', 1, qr/\A\z/], ['--cpus 2', 0], ['--cpus 20', 0], ['', 0]) {
+	my ($options, $missing, $said) = @$_;
+	($status, $text) = run_guests('far', $far, '--timeout', $limit, split ' ', $options);
+	is($status, 0, "cores that are there with \"$options\": exit status") or diag($text);
+	$missing ? like($text, $said, 'what is missing is said') : unlike($text, qr/none of its cores/, 'nothing is missing');
+}
 ($status, $text) = run_guests('steps', $spin . $game, '--expect', 'a=checksum', @ended, '--expect-screen', 'game=-[*]-',
 	'--send', 'game= \\a:stop game\\r', '--expect', 'veneer=all done, all well');
 is($status, 0, 'steps that can be done') or diag($text);

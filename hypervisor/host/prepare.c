@@ -97,6 +97,23 @@ static void set_defaults(struct run *o)
 		o->cpus = cpus;
 }
 
+/* The hypervisor says so too, but does not know the name of the configuration. */
+static void warn_of_cores(const struct run *o)
+{
+	long there = atol(o->cpus);
+
+	for (unsigned i = 0; i < o->source.config.guests; i++) {
+		const struct guest_config *g = &o->source.config.guest[i];
+
+		if (__builtin_ctz(g->cpus) >= there)
+			fprintf(stderr,
+				"veneer: %s:%u: guest \"%s\": none of its cores is there, the "
+				"machine "
+				"has %ld, see --cpus: it will not be started\n",
+				o->conf, g->line, g->name, there);
+	}
+}
+
 static bool has_hypervisor(void)
 {
 	const char *path = library_path("veneer.elf");
@@ -227,6 +244,8 @@ int prepare_bundle(struct run *o, const char *path)
 	int status = bundle_write(&o->source, path);
 
 	set_defaults(o);
+	if (!status && !o->kept && !o->quiet)
+		warn_of_cores(o);
 	return status;
 }
 
