@@ -497,6 +497,31 @@ for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {
 	}
 }
 
+# At the time limit, a guest that has printed nothing is named, with what is known of it. This emulator never ends.
+my @silent = qw(talks asks quiet over again late pc);
+spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\nexec tail -n +1 -f build/test-emulator/console\n");
+chmod 0755, 'build/test-emulator/qemu-system-x86_64';
+spew('build/test-emulator/console', join '', (map { "veneer: $_: x.elf, 16 MiB, core 0, engine ring, " . ($_ eq 'pc' ? "stock\n" : "pv\n") } grep { $_ ne 'late' } @silent),
+	map { "$_\n" } 'veneer: late: 1024 MiB of memory wanted, 9 MiB free', 'veneer: boot entry_ticks=1', 'talks: quiet: hello', 'veneer: over: powered off, exit code 0',
+	'veneer: again: CRASH: a triple fault', 'veneer: again: restart 7', 'veneer: pc: screen 00 |over: hello|');
+{
+	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
+	open my $console, '>>', 'build/test-emulator/console' or die;
+	print $console 'asks: $ ';
+	close $console;
+	my $conf = join '', map { guest($_, image => 'rtos-pv.elf') } @silent;
+	for (['a terminal', \&on_terminal], ['a script', \&in_script], ['a script, quiet', \&in_script, '--quiet']) {
+		my ($where, $run, @options) = @$_;
+		($status, $text) = $run->($conf, qw(--accel tcg --timeout 10), @options);
+		is($status, 3, "$where, silent guests: exit status");
+		is(join('', $text =~ /^veneer: (guest .*\n)/mg), join('', map { "guest $_\n" } '"quiet" printed nothing on the console: it was started and has not ended',
+			'"over" printed nothing on the console: it has ended, the last event is: powered off, exit code 0',
+			'"again" printed nothing on the console: it was started and has not ended, the last event is: restart 7',
+			'"late" printed nothing on the console: it was not started, the last event is: 1024 MiB of memory wanted, 9 MiB free',
+			'"pc" printed nothing on the console: it was started and has not ended (it may have a screen, see --expect-screen)'), 'are named');
+	}
+}
+
 # Bochs, which ends before it has opened the serial line, or cannot be what is wanted.
 spew('build/test-emulator/bochs', "#!/bin/sh\nexit 1\n");
 chmod 0755, 'build/test-emulator/bochs';

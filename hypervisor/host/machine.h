@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "lives.h"
 #include "load/config.h"
 #include "output.h"
 
@@ -24,6 +25,7 @@ struct machine {
 	bool fresh; /* an unfinished line has grown since it was shown */
 	bool cut;   /* the rest of a line that was too long is dropped */
 	bool eof;
+	struct lives *lives; /* of its guests, or NULL */
 	/* what the hypervisor has reported */
 	bool refused, started, done, well, panicked;
 };

@@ -23,6 +23,7 @@ struct run {
 	bool kept;	       /* write or print something, start nothing */
 	bool memory_by_guests; /* memory is what the guests need */
 	struct script script;
+	struct lives lives;
 	struct bundle_source source;
 };
 
