@@ -625,6 +625,17 @@ for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuc
 	is($status, 2, "make test $words");
 	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'says what is wrong');
 }
+# make fuzz, too, and in one line. (-n, so that one that is not refused does not run for hours.)
+for my $goal ('fuzz', 'check-long') {
+	for ((map { [FUZZ_HOURS => $_, 'a number of hours above 0, such as 8 or 0.5'] } 'abc', '0', '.', '-1', '1.5.2', '1 2', q(it's), '1;2'),
+		[FUZZ_SECONDS => '1.5', 'a whole number from 1 to 99999']) {
+		my ($variable, $value, $want) = @$_;
+		($status, $text) = command('make', '-n', $goal, 'BUILD=build/test-no-build', "$variable=$value");
+		is($status, 2, "make $goal $variable=$value");
+		like($text, qr/\A[\w.\/:]+ \*\*\* fuzz: \Q$variable=$value: want $want\E\.  Stop\.\n\z/, 'says what is wrong');
+	}
+}
+is((command('make', '-n', 'fuzz', "FUZZ_HOURS=$_"))[0], 0, "make fuzz FUZZ_HOURS=$_") for '8', '0.5', '';
 ok(!-e 'build/test-no-build', 'and builds nothing');
 # t/coverage, after a test that fails: no totals, which would be too low.
 command(qw(mkdir -p build/test-coverage));
