@@ -617,6 +617,15 @@ ok(-e "build/test root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/vene
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 ($status, $text) = command('build/test root/usr/bin/veneer', qw(run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
+spew('build/test root/usr/lib/veneer/another', '');
+for (['what it installed, and nothing else', 'build/test root/usr/lib/veneer/another'], ['its folders, once they are empty', ''], ['nothing, where nothing is', '']) {
+	my ($what, $left) = @$_;
+	($status, $text) = command('make', '-s', 'uninstall', 'DESTDIR=build/test root', 'PREFIX=/usr');
+	is("$status $text", '0 ', "make uninstall: exit status");
+	is((command('find', 'build/test root', '-type', 'f'))[1], $left ? "$left\n" : '', "removes $what");
+	unlink $left;
+}
+is((command('find', 'build/test root', '-name', 'veneer'))[1], '', 'no folder is left');
 # make test: a wrong word is said before anything is built.
 for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuch', 'T=pc-nosuch: there is no guest t/guests-pc/nosuch.c'],
 	['T=', 'want the name of a guest: make test T=hypercalls'], ['T=doors ENGINE=foo', 'ENGINE=foo: want ring or svm or vmx']) {
