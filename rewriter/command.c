@@ -42,6 +42,11 @@ static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
 				   "Exit status: 0 success; 1 the file is wrong; 2 wrong command "
 				   "line.\n";
 
+static const char not_replaced[] =
+	"sensitive instructions elsewhere were not replaced: run it, keep the console with --log, "
+	"and rewrite it again with --profile";
+static const char not_listed[] = "sensitive instructions elsewhere are not listed";
+
 struct profile {
 	uint32_t *address;
 	unsigned count;
@@ -111,7 +116,7 @@ static int finish(struct rewrite *r, const struct options *o)
 		return fail(o->in, "not rewritten: --force writes it anyway");
 	if (output_write(r, o->out, why, sizeof(why)))
 		return fail(o->out, why);
-	report_warning(r);
+	report_warning(r, not_replaced);
 	if (!o->quiet)
 		report_summary(r);
 	return 0;
@@ -345,9 +350,11 @@ static int inspect_original(struct image *im, bool json)
 
 	if (rewrite_image(&r, im, NULL, 0, why, sizeof(why)))
 		err = fail(im->path, why);
-	else if (json)
-		err = print_json(im->path, report_json(&r));
 	else
+		report_warning(&r, not_listed);
+	if (!err && json)
+		err = print_json(im->path, report_json(&r));
+	else if (!err)
 		print_sites(&r);
 	rewrite_free(&r);
 	return err;

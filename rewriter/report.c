@@ -45,18 +45,26 @@ static unsigned unreached(const struct rewrite *r)
 	return code_bytes(r, false);
 }
 
-void report_warning(const struct rewrite *r)
+static const char *why_unreached(const struct rewrite *r)
+{
+	if (!(map_at(&r->map, r->image->entry) & AT_START))
+		return "there is no valid instruction at its entry point";
+	if (!r->image->has_symbols)
+		return "the file has no symbols, so only its entry point leads to code";
+	return "it may be unpacked, or its addresses computed, when the kernel runs";
+}
+
+void report_warning(const struct rewrite *r, const char *consequence)
 {
 	unsigned yes = code_bytes(r, true), no = unreached(r);
+	char found[64] = "no code was found in";
 
-	if (no > 4 * yes)
-		fprintf(stderr,
-			"veneer: %s: %u of %u bytes of code were not reached, and what is "
-			"sensitive "
-			"there stays: run it, keep the console with --log, and rewrite it again "
-			"with "
-			"--profile\n",
-			r->image->path, no, yes + no);
+	if (no <= 4 * yes)
+		return;
+	if (yes)
+		snprintf(found, sizeof(found), "only %u of", yes);
+	fprintf(stderr, "veneer: %s: %s %u bytes%s: %s; %s\n", r->image->path, found, yes + no,
+		yes ? " were recognized as code" : "", why_unreached(r), consequence);
 }
 
 static json_t *tactics_of(const struct rewrite *r)

@@ -68,5 +68,6 @@ int report_write(const struct rewrite *r, const char *path, char *why, size_t wh
 json_t *report_json(const struct rewrite *r);
 json_t *report_address(uint32_t address);
 void report_summary(const struct rewrite *r);
-void report_warning(const struct rewrite *r); /* if most code was not reached */
+/* If most code was not reached: a line on stderr with the reason, and what follows from it. */
+void report_warning(const struct rewrite *r, const char *consequence);
 extern const char *const treatment_names[TREATMENTS], *const tactic_names[TACTICS];

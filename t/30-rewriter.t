@@ -69,7 +69,16 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	spew('build/test-unreached.elf', $kernel);
 	($status, $text) = veneer('rewrite', 'build/test-unreached.elf', '-o', $out, '--quiet');
 	is($status, 0, 'a kernel whose code is not found');
-	like($text, qr/\Aveneer: build\/test-unreached\.elf: (\d+) of \d+ bytes of code were not reached, .*--profile\n\z/, 'is warned of');
+	my $found = qr/\Aveneer: build\/test-unreached\.elf: only 2 of \d+ bytes were recognized as code: the file has no symbols, so only its entry point leads to code/;
+	like($text, qr/$found; sensitive instructions elsewhere were not replaced: run it, keep the console with --log, and rewrite it again with --profile\n\z/, 'is warned of');
+	($status, $text) = veneer('inspect', 'build/test-unreached.elf');
+	like($text, qr/$found; sensitive instructions elsewhere are not listed\n/, 'also by inspect');
+	($status, $text) = command('sh', '-c', 'build/veneer inspect build/test-unreached.elf --json 2> /dev/null');
+	is(scalar @{decode_json($text)->{sites}}, 0, 'and on standard error, so that the JSON is whole');
+	substr $kernel, $entry - $address + $offset, 2, "\x0f\x04";
+	spew('build/test-unreached.elf', $kernel);
+	($status, $text) = veneer('inspect', 'build/test-unreached.elf');
+	like($text, qr/\Aveneer: build\/test-unreached\.elf: no code was found in \d+ bytes: there is no valid instruction at its entry point; /, 'inspect of one whose entry point is no code');
 	($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--quiet');
 	is("$status $text", '0 ', 'one whose code is found is not');
 }
