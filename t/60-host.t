@@ -155,6 +155,21 @@ for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-imag
 	($status, $text) = run_guests('check', $conf);
 	is("$status $text", $line, "run: $what");
 }
+# A broken note of the rewriter: which part of it. A number is that of a word in struct veneer_rewrite_note.
+my $rewritten = slurp('build/rtos-rewritten.elf');
+my $note = index($rewritten, pack 'L<3 a8', 7, 44, 2, 'Veneer') + 20;
+my %part = (1 => 'its patch window is invalid', 2 => 'its patch window is invalid', 5 => 'its site table is outside the patch window',
+	6 => 'its site table is outside the patch window', 7 => 'its IRET windows are outside the patch window', 8 => 'its IRET windows are outside the patch window',
+	9 => 'its original bytes are outside the patch window', 10 => 'its original bytes are outside the patch window');
+for my $word (sort keys %part) {
+	for my $value (1, 0x7fffffff) {
+		next if $value == 1 && $word =~ /^(?:6|8|10)$/; # a count of 1 is valid
+		my $broken = $rewritten;
+		substr $broken, $note + 4 * $word, 4, pack 'L<', $value;
+		spew('build/test-image-note.elf', $broken);
+		check("a note whose word $word is $value", guest('a', image => 'test-image-note.elf'), qq(2 veneer: build/test-check.conf:2: guest "a": build/test-image-note.elf: the note of veneer rewrite is broken: $part{$word}: rewrite it again\n));
+	}
+}
 # All that is wrong is said at once: lines, and files. A value that is wrong is no reason to complain of a file.
 my $bad_image = join '', guest('a', image => 'nowhere', memroy => '4M'), guest('b', image => 'test-image-cut.elf', module => 'nowhere'), guest('c', image => 'test-image-64.elf');
 my @bad_lines = map { "veneer: build/test-check.conf:$_\n" } '3: memroy: unknown key', '2: guest "a": build/nowhere: No such file or directory', '5: guest "b": build/test-image-cut.elf: a segment outside the file',
