@@ -47,6 +47,7 @@ make bench                run the comparison; PEERS=1 adds Xen PV and KVM
 make iso                  write the demonstration for a real machine, build/veneer.iso
 make linux                build paravirtual Linux
 make install              install to PREFIX (/usr/local), under DESTDIR
+make uninstall            remove what install put there
 make format               format the sources (clang-format)
 make tidy                 run clang-tidy
 make tags                 write an index for editors (ctags)
@@ -59,7 +60,7 @@ help:
 	@printf '%s\n' "$$HELP"
 
 .DELETE_ON_ERROR:
-.PHONY: all run run-linux check bench linux install clean packages iso
+.PHONY: all run run-linux check bench linux install uninstall clean packages iso
 
 PRODUCTS := $(BUILD)/veneer.elf $(BUILD)/veneer $(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html \
 	$(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf \
@@ -191,13 +192,20 @@ bench: all linux check-packages $(if $(PEERS),$(BUILD)/xen.elf $(KVM)/kvmrun.cpi
 	$(Q)$(BUILD)/veneer bench --linux $(if $(PEERS),--peers)
 
 INTO = "$(DESTDIR)$(PREFIX)"
+LIBRARY := veneer.elf rtos-pv.elf rtos-pc.elf rtos-rewritten.elf events.so stay.so costs.csv page.html
 install: all
 	install -d $(INTO)/bin $(INTO)/lib/veneer $(INTO)/share/man/man1 $(INTO)/include/veneer
 	install -m 755 $(BUILD)/veneer $(INTO)/bin/
-	install -m 644 $(BUILD)/veneer.elf $(BUILD)/rtos-pv.elf $(BUILD)/rtos-pc.elf $(BUILD)/rtos-rewritten.elf \
-		$(BUILD)/events.so $(BUILD)/stay.so $(BUILD)/costs.csv $(BUILD)/page.html $(INTO)/lib/veneer/
+	install -m 644 $(addprefix $(BUILD)/,$(LIBRARY)) $(INTO)/lib/veneer/
 	install -m 644 hypervisor/host/veneer.1 $(INTO)/share/man/man1/
 	install -m 644 hypervisor/abi/veneer.h $(INTO)/include/veneer/
+
+# Other files in its folders are left alone.
+uninstall:
+	rm -f $(INTO)/bin/veneer $(INTO)/share/man/man1/veneer.1 $(INTO)/include/veneer/veneer.h \
+		$(addprefix $(INTO)/lib/veneer/,$(LIBRARY))
+	for d in $(INTO)/lib/veneer $(INTO)/include/veneer; do \
+		[ ! -d "$$d" ] || rmdir --ignore-fail-on-non-empty "$$d" || exit; done
 
 clean:
 	rm -rf $(BUILD)

@@ -42,6 +42,11 @@ static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
 				   "Exit status: 0 success; 1 the file is wrong; 2 wrong command "
 				   "line.\n";
 
+static const char not_replaced[] =
+	"sensitive instructions elsewhere were not replaced: run it, keep the console with --log, "
+	"and rewrite it again with --profile";
+static const char not_listed[] = "sensitive instructions elsewhere are not listed";
+
 struct profile {
 	uint32_t *address;
 	unsigned count;
@@ -111,7 +116,7 @@ static int finish(struct rewrite *r, const struct options *o)
 		return fail(o->in, "not rewritten: --force writes it anyway");
 	if (output_write(r, o->out, why, sizeof(why)))
 		return fail(o->out, why);
-	report_warning(r);
+	report_warning(r, not_replaced);
 	if (!o->quiet)
 		report_summary(r);
 	return 0;
@@ -269,23 +274,16 @@ static const uint8_t *find_section(const struct image *im, const char *name, uin
 	return NULL;
 }
 
-static void print_original(const struct image *im, const struct original *o)
+static void print_before_and_after(const struct image *im, const struct site *s)
 {
 	uint32_t left;
 
-	printf("%-8s", treatment_names[o->treatment]);
-	print_insn(o->address, o->bytes, o->length, "");
-	if (o->treatment == TREAT_INLINE)
-		print_stub(im, o->stub);
-	else if (o->planted && image_at(im, o->address, &left))
-		print_insn(o->address, image_at(im, o->address, &left), 1, "          ");
-}
-
-static json_t *original_json(const struct original *o)
-{
-	return json_pack("{s:o, s:s, s:s, s:b, s:o}", "address", report_address(o->address),
-			 "instruction", op_name(o->op), "treatment", treatment_names[o->treatment],
-			 "planted", o->planted, "stub", report_address(o->stub));
+	printf("%-8s", treatment_names[s->treatment]);
+	print_insn(s->address, s->bytes, s->insn.length, "");
+	if (s->treatment == TREAT_INLINE)
+		print_stub(im, s->stub);
+	else if (s->planted && image_at(im, s->address, &left))
+		print_insn(s->address, image_at(im, s->address, &left), 1, "          ");
 }
 
 static int print_json(const char *path, json_t *object)
@@ -295,33 +293,51 @@ static int print_json(const char *path, json_t *object)
 	return fail(path, "cannot be shown as JSON");
 }
 
-static int inspect_rewritten(const struct image *im, bool json)
+/* What the file keeps of its rewriting. Returns NULL, or an error message. */
+static const char *read_originals(struct image *im, struct rewrite *r)
 {
-	uint32_t bytes;
+	uint32_t bytes, stub_bytes = 0;
 	const uint8_t *p = find_section(im, ".veneer.original", &bytes);
 	struct original o;
-	json_t *sites;
 
+	*r = (struct rewrite){ .image = im };
 	if (!p)
-		return fail(im->path, "has lost its .veneer.original section (stripped?)");
-	decoder_init(false);
-	sites = json_array();
+		return "has lost its .veneer.original section (stripped?)";
+	find_section(im, ".veneer.stubs", &stub_bytes);
+	r->stub_bytes = stub_bytes;
+	r->site = calloc(bytes / sizeof(o) + 1, sizeof(*r->site));
+	if (!r->site)
+		abort();
 	for (; bytes >= sizeof(o); p += sizeof(o), bytes -= sizeof(o)) {
+		struct site *s = &r->site[r->sites++];
+
 		memcpy(&o, p, sizeof(o));
-		if (o.treatment >= TREATMENTS || o.length > sizeof(o.bytes)) {
-			json_decref(sites);
-			return fail(im->path, "its .veneer.original section is broken");
-		}
-		if (json)
-			json_array_append_new(sites, original_json(&o));
-		else
-			print_original(im, &o);
+		if (o.treatment >= TREATMENTS || o.op >= INSN_OPS || o.length > sizeof(s->bytes))
+			return "its .veneer.original section is broken";
+		*s = (struct site){ .address = o.address,
+				    .insn = { .op = o.op, .length = o.length },
+				    .treatment = o.treatment,
+				    .planted = o.planted,
+				    .stub = o.stub };
+		memcpy(s->bytes, o.bytes, o.length);
+		r->refused += o.treatment == TREAT_REFUSED;
 	}
-	if (json)
-		return print_json(im->path,
-				  json_pack("{s:b, s:o}", "rewritten", true, "sites", sites));
-	json_decref(sites);
-	return 0;
+	return NULL;
+}
+
+static int inspect_rewritten(struct image *im, bool json)
+{
+	struct rewrite r;
+	const char *why = read_originals(im, &r);
+	int err = why ? fail(im->path, why) : 0;
+
+	decoder_init(false);
+	if (!err && json)
+		err = print_json(im->path, report_json(&r));
+	for (unsigned i = 0; !err && !json && i < r.sites; i++)
+		print_before_and_after(im, &r.site[i]);
+	rewrite_free(&r);
+	return err;
 }
 
 static void print_sites(const struct rewrite *r)
@@ -345,9 +361,11 @@ static int inspect_original(struct image *im, bool json)
 
 	if (rewrite_image(&r, im, NULL, 0, why, sizeof(why)))
 		err = fail(im->path, why);
-	else if (json)
-		err = print_json(im->path, report_json(&r));
 	else
+		report_warning(&r, not_listed);
+	if (!err && json)
+		err = print_json(im->path, report_json(&r));
+	else if (!err)
 		print_sites(&r);
 	rewrite_free(&r);
 	return err;

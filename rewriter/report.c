@@ -45,24 +45,44 @@ static unsigned unreached(const struct rewrite *r)
 	return code_bytes(r, false);
 }
 
-void report_warning(const struct rewrite *r)
+static const char *why_unreached(const struct rewrite *r)
+{
+	if (!(map_at(&r->map, r->image->entry) & AT_START))
+		return "there is no valid instruction at its entry point";
+	if (!r->image->has_symbols)
+		return "the file has no symbols, so only its entry point leads to code";
+	return "it may be unpacked, or its addresses computed, when the kernel runs";
+}
+
+void report_warning(const struct rewrite *r, const char *consequence)
 {
 	unsigned yes = code_bytes(r, true), no = unreached(r);
+	char found[64] = "no code was found in";
 
-	if (no > 4 * yes)
-		fprintf(stderr,
-			"veneer: %s: %u of %u bytes of code were not reached, and what is "
-			"sensitive "
-			"there stays: run it, keep the console with --log, and rewrite it again "
-			"with "
-			"--profile\n",
-			r->image->path, no, yes + no);
+	if (no <= 4 * yes)
+		return;
+	if (yes)
+		snprintf(found, sizeof(found), "only %u of", yes);
+	fprintf(stderr, "veneer: %s: %s %u bytes%s: %s; %s\n", r->image->path, found, yes + no,
+		yes ? " were recognized as code" : "", why_unreached(r), consequence);
+}
+
+/* What a rewritten file does not keep is null. */
+static json_t *number_of(const struct rewrite *r, unsigned n)
+{
+	return r->image->rewritten ? json_null() : json_integer(n);
+}
+
+static json_t *text_of(const struct rewrite *r, const char *text)
+{
+	return r->image->rewritten ? json_null() : json_text(text);
 }
 
 static json_t *tactics_of(const struct rewrite *r)
 {
+	if (r->image->rewritten)
+		return json_null();
 	json_t *tactics = json_object();
-
 	for (unsigned t = TACTIC_FUSED; t < TACTICS; t++)
 		json_object_set_new(tactics, tactic_names[t],
 				    json_integer((json_int_t)r->tactic_count[t]));
@@ -86,7 +106,7 @@ static json_t *instructions_of(const struct rewrite *r)
 	return all;
 }
 
-json_t *report_address(uint32_t address)
+static json_t *address_of(uint32_t address)
 {
 	return json_sprintf("%#x", address);
 }
@@ -100,25 +120,30 @@ static json_t *sites_of(const struct rewrite *r)
 
 		json_array_append_new(
 			sites,
-			json_pack("{s:o, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "address",
-				  report_address(s->address), "instruction", op_name(s->insn.op),
+			json_pack("{s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o}", "address",
+				  address_of(s->address), "instruction", op_name(s->insn.op),
 				  "treatment", treatment_names[s->treatment], "tactic",
-				  tactic_names[s->tactic], "planted", s->planted, "found",
-				  s->guessed ? "reference" : "descent", "stub",
-				  report_address(s->stub), "why", json_text(s->why ? s->why : "")));
+				  text_of(r, tactic_names[s->tactic]), "planted", s->planted,
+				  "found", text_of(r, s->guessed ? "reference" : "descent"), "stub",
+				  address_of(s->stub), "why", text_of(r, s->why ? s->why : "")));
 	}
 	return sites;
 }
 
+#define REPORT_VERSION 1 /* of the object that the man page describes */
+
 json_t *report_json(const struct rewrite *r)
 {
-	return json_pack("{s:o, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "image",
-			 json_text(r->image->path), "symbols", r->image->has_symbols, "multiboot",
-			 r->image->multiboot, "stub_bytes", r->stub_bytes, "displaced",
-			 r->displaced, "unreached_bytes", unreached(r), "undecodable",
-			 r->map.undecodable, "conflicts", r->map.conflicts, "refused", r->refused,
-			 "tactics", tactics_of(r), "instructions", instructions_of(r), "sites",
-			 sites_of(r));
+	const struct image *im = r->image;
+
+	return json_pack("{s:i, s:o, s:b, s:b, s:b, s:i, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}",
+			 "version", REPORT_VERSION, "image", json_text(im->path), "rewritten",
+			 im->rewritten, "symbols", im->has_symbols, "multiboot", im->multiboot,
+			 "stub_bytes", r->stub_bytes, "displaced", number_of(r, r->displaced),
+			 "unreached_bytes", number_of(r, unreached(r)), "undecodable",
+			 number_of(r, r->map.undecodable), "conflicts",
+			 number_of(r, r->map.conflicts), "refused", r->refused, "tactics",
+			 tactics_of(r), "instructions", instructions_of(r), "sites", sites_of(r));
 }
 
 int report_write(const struct rewrite *r, const char *path, char *why, size_t n)

@@ -65,8 +65,10 @@ int output_write(struct rewrite *r, const char *path, char *why, size_t why_byte
 
 /* report.c */
 int report_write(const struct rewrite *r, const char *path, char *why, size_t why_bytes);
+/* The same object for every file; of a rewritten one, r needs only image, sites, stub_bytes and
+ * refused. */
 json_t *report_json(const struct rewrite *r);
-json_t *report_address(uint32_t address);
 void report_summary(const struct rewrite *r);
-void report_warning(const struct rewrite *r); /* if most code was not reached */
+/* If most code was not reached: a line on stderr with the reason, and what follows from it. */
+void report_warning(const struct rewrite *r, const char *consequence);
 extern const char *const treatment_names[TREATMENTS], *const tactic_names[TACTICS];

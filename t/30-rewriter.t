@@ -24,6 +24,24 @@ sub share_inline {
 	return ($inline, $all);
 }
 
+# The members of an object, each once.
+sub members {
+	my %seen = map { $_ => 1 } map { keys %$_ } @_;
+	return join ' ', sort keys %seen;
+}
+
+# All have the members that the man page lists, whatever the file.
+sub same_shape {
+	my ($how, @all) = @_;
+	my ($section) = slurp('hypervisor/host/veneer.1') =~ /^\.SS JSON\n(.*?)^\.S[SH] /ms;
+	my @listed = map { /[a-z_]+/g } ($section // '') =~ /^\.BR? (.*)$/mg;
+	for (@all) {
+		is($_->{version}, 1, "$how: version of the JSON");
+		is(members($_, @{$_->{sites}}), join(' ', sort @listed), "$how: its members are those of the man page");
+		is(join(' | ', members($_), members($_->{sites}[0])), join(' | ', members($all[0]), members($all[0]{sites}[0])), "$how: at the same places");
+	}
+}
+
 for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']) {
 	my ($how, $image) = @$_;
 	my $before = slurp($image);
@@ -44,8 +62,16 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	($status, $text) = veneer('inspect', $out);
 	like($text, qr/^inline +[0-9a-f]{8}  cli\n +ff00[0-9a-f]{4}  movl/m, "$how: inspect shows before and after");
 	($status, $text) = veneer('inspect', $out, '--json');
-	my $sites = decode_json($text)->{sites};
-	is(scalar @$sites, scalar @{$report->{sites}}, "$how: and as JSON, every site");
+	my ($after, $before_json) = map { decode_json((veneer('inspect', $_, '--json'))[1]) } $out, $image;
+	same_shape($how, $report, $before_json, $after);
+	is_deeply($before_json, $report, "$how: inspect before shows what the report does");
+	is(join(' ', map { $_->{rewritten} ? 1 : 0 } $before_json, $after), '0 1', "$how: and says that it is not rewritten, or is");
+	is_deeply([map { $after->{$_} } qw(version symbols multiboot refused stub_bytes instructions)], [map { $report->{$_} } qw(version symbols multiboot refused stub_bytes instructions)],
+		"$how: after, it shows the same of what is known");
+	is(join("\n", map { join ' ', @$_{qw(address instruction treatment planted stub)} } @{$after->{sites}}),
+		join("\n", map { join ' ', @$_{qw(address instruction treatment planted stub)} } @{$report->{sites}}), "$how: and of every site");
+	is(join(' ', grep { defined $after->{$_} } qw(displaced unreached_bytes undecodable conflicts tactics)) . join(' ', map { grep { defined } @$_{qw(tactic found why)} } @{$after->{sites}}),
+		'', "$how: the rest is null");
 	spew('build/test-rw.conf', '');
 	($status, $text) = run_guests('rw', guest('rtos', image => 'test-rewritten.elf', cmdline => 'test'), '--cpus', 1, '--icount');
 	is($status, 0, "$how: runs its tests") or diag($text);
@@ -69,7 +95,16 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	spew('build/test-unreached.elf', $kernel);
 	($status, $text) = veneer('rewrite', 'build/test-unreached.elf', '-o', $out, '--quiet');
 	is($status, 0, 'a kernel whose code is not found');
-	like($text, qr/\Aveneer: build\/test-unreached\.elf: (\d+) of \d+ bytes of code were not reached, .*--profile\n\z/, 'unreached code is warned of');
+	my $found = qr/\Aveneer: build\/test-unreached\.elf: only 2 of \d+ bytes were recognized as code: the file has no symbols, so only its entry point leads to code/;
+	like($text, qr/$found; sensitive instructions elsewhere were not replaced: run it, keep the console with --log, and rewrite it again with --profile\n\z/, 'is warned of');
+	($status, $text) = veneer('inspect', 'build/test-unreached.elf');
+	like($text, qr/$found; sensitive instructions elsewhere are not listed\n/, 'also by inspect');
+	($status, $text) = command('sh', '-c', 'build/veneer inspect build/test-unreached.elf --json 2> /dev/null');
+	is(scalar @{decode_json($text)->{sites}}, 0, 'and on standard error, so that the JSON is whole');
+	substr $kernel, $entry - $address + $offset, 2, "\x0f\x04";
+	spew('build/test-unreached.elf', $kernel);
+	($status, $text) = veneer('inspect', 'build/test-unreached.elf');
+	like($text, qr/\Aveneer: build\/test-unreached\.elf: no code was found in \d+ bytes: there is no valid instruction at its entry point; /, 'inspect of one whose entry point is no code');
 	($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--quiet');
 	is("$status $text", '0 ', 'reached code is not warned of');
 }

@@ -82,10 +82,10 @@ is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15,
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
 is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it has NUL bytes (binary, or UTF-16)\n", 'a kernel in place of a configuration');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
-is($text, "veneer: build/test-folder.conf:1: guest \"a\": build/.: is a folder: want the name of a file\n", 'a folder in place of an image');
+is($text, "veneer: build/test-folder.conf:2: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
-is("$status $text", "2 veneer: build/test-no-kernel.conf:1: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'a text file in place of a kernel');
+is("$status $text", "2 veneer: build/test-no-kernel.conf:2: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
 
 # A wrong line in a configuration with a valid guest: reported once, and nothing is started or made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
@@ -117,6 +117,8 @@ check('a wrong line', $half, '2 ' . $wrong =~ s/half/check/r);
 check('a long line', guest('a', image => 'rtos-pv.elf', cmdline => 'x' x 400), "2 veneer: build/test-check.conf:2: line too long, at most 399 bytes\n");
 check('a size in words', guest('a', image => 'rtos-pv.elf', memory => '4MB'),
 	"2 veneer: build/test-check.conf:3: memory: not a size, want a whole number of bytes, or one with K, M or G behind it\n");
+check('quotes', guest('a', image => '"rtos-pv.elf"'), "2 veneer: build/test-check.conf:2: image: remove the quotes, they are not needed\n");
+check('a core twice', guest('a', image => 'rtos-pv.elf', cpus => '0,0'), "2 veneer: build/test-check.conf:2: cpus: names a core twice\n");
 check('a byte order mark', "\xef\xbb\xbf" . guest('a', image => 'rtos-pv.elf'), "2 veneer: build/test-check.conf: begins with a byte order mark: save it without one\n");
 for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 	open my $f, '>', "build/$_->[0]" or die;
@@ -124,9 +126,9 @@ for (['test-sparse', 200 << 30], ['test-sparse-module', 20 << 20]) {
 }
 check('files', guest('a', image => '.') . guest('b', image => 'nowhere') . guest('c', image => '/dev/zero') . guest('d', image => 'test-sparse') .
 	guest('e', image => 'rtos-pv.elf', module => 'test-sparse-module'),
-	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '1: guest "a": build/.: is a folder: want the name of a file', '3: guest "b": build/nowhere: No such file or directory',
-		'5: guest "c": /dev/zero: not a regular file', '7: guest "d": build/test-sparse: File too large',
-		'9: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
+	join('', '2 ', map { "veneer: build/test-check.conf:$_\n" } '2: guest "a": build/.: is a folder: want the name of a file', '4: guest "b": build/nowhere: No such file or directory',
+		'6: guest "c": /dev/zero: not a regular file', '8: guest "d": build/test-sparse: File too large',
+		'11: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
 unlink 'build/test-sparse', 'build/test-sparse-module';
 refused('a folder as configuration', 'veneer: build: is a folder: want the name of a file', qw(check build));
 # Images that the hypervisor would refuse are reported in its own words; run does the same, and starts nothing.
@@ -146,12 +148,42 @@ for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-imag
 	['more memory than a PC has', 'rtos-pc.elf', 'a PC has at most 4076 MiB: lower memory = in the configuration', memory => '4G']) {
 	my ($what, $image, $why, @keys) = @$_;
 	my $conf = guest('a', image => 'rtos-pv.elf') . guest('b', image => $image, @keys);
-	my $line = qq(2 veneer: build/test-check.conf:3: guest "b": build/$image: $why\n);
+	my $file = $why =~ /^the module/ ? 'test-module' : $image;
+	my ($number) = grep { (split /\n/, $conf)[$_ - 1] =~ /^(?:image|module) = \Q$file\E$/ } 1 .. $conf =~ tr/\n//;
+	my $line = qq(2 veneer: build/test-check.conf:$number: guest "b": build/$file: $why\n);
 	spew('build/test-module', 'x' x (2 << 20));
 	check($what, $conf, $line);
 	($status, $text) = run_guests('check', $conf);
 	is("$status $text", $line, "run: $what");
 }
+# A broken note of the rewriter: which part of it. A number is that of a word in struct veneer_rewrite_note.
+my $rewritten = slurp('build/rtos-rewritten.elf');
+my $note = index($rewritten, pack 'L<3 a8', 7, 44, 2, 'Veneer') + 20;
+my %part = (1 => 'its patch window is invalid', 2 => 'its patch window is invalid', 5 => 'its site table is outside the patch window',
+	6 => 'its site table is outside the patch window', 7 => 'its IRET windows are outside the patch window', 8 => 'its IRET windows are outside the patch window',
+	9 => 'its original bytes are outside the patch window', 10 => 'its original bytes are outside the patch window');
+for my $word (sort keys %part) {
+	for my $value (1, 0x7fffffff) {
+		next if $value == 1 && $word =~ /^(?:6|8|10)$/; # a count of 1 is valid
+		my $broken = $rewritten;
+		substr $broken, $note + 4 * $word, 4, pack 'L<', $value;
+		spew('build/test-image-note.elf', $broken);
+		check("a note whose word $word is $value", guest('a', image => 'test-image-note.elf'), qq(2 veneer: build/test-check.conf:2: guest "a": build/test-image-note.elf: the note of veneer rewrite is broken: $part{$word}: rewrite it again\n));
+	}
+}
+# All that is wrong is said at once: lines, and files. A value that is wrong is no reason to complain of a file.
+my $bad_image = join '', guest('a', image => 'nowhere', memroy => '4M'), guest('b', image => 'test-image-cut.elf', module => 'nowhere'), guest('c', image => 'test-image-64.elf');
+my @bad_lines = map { "veneer: build/test-check.conf:$_\n" } '3: memroy: unknown key', '2: guest "a": build/nowhere: No such file or directory', '5: guest "b": build/test-image-cut.elf: a segment outside the file',
+	'6: guest "b": build/nowhere: No such file or directory', '8: guest "c": build/test-image-64.elf: a 64-bit image without a Veneer note: 64-bit guests must be paravirtual, or a bzImage';
+check('a line and files', $bad_image, join '', '2 ', @bad_lines);
+is((run_guests('check', $bad_image))[1], join('', @bad_lines), 'run: a line and files');
+is((run_guests('check', $bad_image =~ s/memroy.*\n//r))[1], join('', map { s/:(\d+):/':' . ($1 > 3 ? $1 - 1 : $1) . ':'/er } @bad_lines[1 .. 4]), 'run: files');
+check('wrong values', guest('a', image => 'rtos-pc.elf', memory => '4MB', vcpus => 2, engine => 'svn', module => '"nowhere"', prepare => 'pv') . guest('b', image => 'x' x 64),
+	join '', '2 ', map { "veneer: build/test-check.conf:$_\n" } '2: engine: want ring, vmx, svm or auto', '4: memory: not a size, want a whole number of bytes, or one with K, M or G behind it',
+	'5: module: remove the quotes, they are not needed', '9: image: name too long');
+my $several = guest('a', image => 'rtos-pc.elf', vcpus => 2) . guest('b', image => 'rtos-pv.elf', memroy => '4M');
+is((run_guests('check', $several, '--engine', $_->[0]))[1], "veneer: build/test-check.conf:6: memroy: unknown key\n$_->[1]", "run: --engine $_->[0] beside a wrong line")
+	for ['svm', ''], ['ring', qq(veneer: build/test-check.conf:2: guest "a": build/rtos-pc.elf: only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1\n)];
 refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
 
 # A FIFO is not opened, since that would wait for the other end. Here the writer waits in vain.
@@ -165,8 +197,8 @@ if (!$writer) {
 spew('build/test-fifo.conf', guest('a', image => 'test-fifo'));
 spew('build/test-fifo-module.conf', guest('a', image => 'rtos-pv.elf', module => 'test-fifo'));
 for (['as configuration', 2, 'build/test-fifo', qw(check build/test-fifo)], ['as the configuration of run', 2, 'build/test-fifo', qw(run build/test-fifo)],
-	['as image', 2, 'build/test-fifo.conf:1: guest "a": build/test-fifo', qw(check build/test-fifo.conf)],
-	['as module', 2, 'build/test-fifo-module.conf:1: guest "a": build/test-fifo', qw(run build/test-fifo-module.conf)],
+	['as image', 2, 'build/test-fifo.conf:2: guest "a": build/test-fifo', qw(check build/test-fifo.conf)],
+	['as module', 2, 'build/test-fifo-module.conf:3: guest "a": build/test-fifo', qw(run build/test-fifo-module.conf)],
 	['as kernel to rewrite', 1, 'build/test-fifo', qw(rewrite build/test-fifo -o build/test-fifo.elf)], ['as profile', 1, 'build/test-fifo', qw(rewrite build/rtos-pc.elf -o build/test-fifo.elf --profile build/test-fifo)],
 	['as kernel to inspect', 1, 'build/test-fifo', qw(inspect build/test-fifo)], ['as costs', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --costs build/test-fifo)],
 	['as older results', 1, 'build/test-fifo', qw(bench --no-bochs --output build/test-bench-none --compare build/test-fifo)],
@@ -481,7 +513,32 @@ for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {
 	}
 }
 
-# A Bochs that ends before it has opened the serial line, or that is not the expected version.
+# At the time limit, a guest that has printed nothing is named, with what is known of it. This emulator never ends.
+my @silent = qw(talks asks quiet over again late pc);
+spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\nexec tail -n +1 -f build/test-emulator/console\n");
+chmod 0755, 'build/test-emulator/qemu-system-x86_64';
+spew('build/test-emulator/console', join '', (map { "veneer: $_: x.elf, 16 MiB, core 0, engine ring, " . ($_ eq 'pc' ? "stock\n" : "pv\n") } grep { $_ ne 'late' } @silent),
+	map { "$_\n" } 'veneer: late: 1024 MiB of memory wanted, 9 MiB free', 'veneer: boot entry_ticks=1', 'talks: quiet: hello', 'veneer: over: powered off, exit code 0',
+	'veneer: again: CRASH: a triple fault', 'veneer: again: restart 7', 'veneer: pc: screen 00 |over: hello|');
+{
+	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
+	open my $console, '>>', 'build/test-emulator/console' or die;
+	print $console 'asks: $ ';
+	close $console;
+	my $conf = join '', map { guest($_, image => 'rtos-pv.elf') } @silent;
+	for (['a terminal', \&on_terminal], ['a script', \&in_script], ['a script, quiet', \&in_script, '--quiet']) {
+		my ($where, $run, @options) = @$_;
+		($status, $text) = $run->($conf, qw(--accel tcg --timeout 10), @options);
+		is($status, 3, "$where, silent guests: exit status");
+		is(join('', $text =~ /^veneer: (guest .*\n)/mg), join('', map { "guest $_\n" } '"quiet" printed nothing on the console: it was started and has not ended',
+			'"over" printed nothing on the console: it has ended, the last event is: powered off, exit code 0',
+			'"again" printed nothing on the console: it was started and has not ended, the last event is: restart 7',
+			'"late" printed nothing on the console: it was not started, the last event is: 1024 MiB of memory wanted, 9 MiB free',
+			'"pc" printed nothing on the console: it was started and has not ended (it may have a screen, see --expect-screen)'), 'are named');
+	}
+}
+
+# Bochs, which ends before it has opened the serial line, or cannot be what is wanted.
 spew('build/test-emulator/bochs', "#!/bin/sh\nexit 1\n");
 chmod 0755, 'build/test-emulator/bochs';
 {
@@ -527,7 +584,16 @@ for (
 	is($status, $want, "$what: exit status") or diag($text);
 	is(scalar(() = $text =~ /^veneer: (?=-)$said/mg), 1, 'the message is one line') or diag($text);
 }
-ok(!-e 'build/test-none.png', 'no screenshot is written');
+ok(!-e 'build/test-none.png', 'no picture of nothing');
+# A core that the machine does not have: run says where that stands.
+my $far = $spin . guest('far', image => 'rtos-pv.elf', cpus => '1-2', optional => 'yes');
+for (['--cpus 1', 1, qr/^veneer: build\/test-far\.conf:4: guest "far": none of its cores is there, the machine has 1, see --cpus: it will not be started$/m],
+	['--cpus 1 --quiet', 1, qr/\A\z/], ['--cpus 2', 0], ['--cpus 20', 0], ['', 0]) {
+	my ($options, $missing, $said) = @$_;
+	($status, $text) = run_guests('far', $far, '--timeout', $limit, split ' ', $options);
+	is($status, 0, "cores that are there with \"$options\": exit status") or diag($text);
+	$missing ? like($text, $said, 'what is missing is said') : unlike($text, qr/none of its cores/, 'nothing is missing');
+}
 ($status, $text) = run_guests('steps', $spin . $game, '--expect', 'a=checksum', @ended, '--expect-screen', 'game=-[*]-',
 	'--send', 'game= \\a:stop game\\r', '--expect', 'veneer=all done, all well');
 is($status, 0, 'steps that succeed') or diag($text);
@@ -567,7 +633,16 @@ ok(-e "build/test root/usr/$_", "installs $_") for qw(bin/veneer lib/veneer/vene
 spew('build/test-installed.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 ($status, $text) = command('build/test root/usr/bin/veneer', qw(run build/test-installed.conf --accel tcg));
 is($status, 0, 'what is installed runs') or diag($text);
-# make test: an invalid argument is reported before anything is built.
+spew('build/test root/usr/lib/veneer/another', '');
+for (['what it installed, and nothing else', 'build/test root/usr/lib/veneer/another'], ['its folders, once they are empty', ''], ['nothing, where nothing is', '']) {
+	my ($what, $left) = @$_;
+	($status, $text) = command('make', '-s', 'uninstall', 'DESTDIR=build/test root', 'PREFIX=/usr');
+	is("$status $text", '0 ', "make uninstall: exit status");
+	is((command('find', 'build/test root', '-type', 'f'))[1], $left ? "$left\n" : '', "removes $what");
+	unlink $left;
+}
+is((command('find', 'build/test root', '-name', 'veneer'))[1], '', 'no folder is left');
+# make test: a wrong word is said before anything is built.
 for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuch', 'T=pc-nosuch: there is no guest t/guests-pc/nosuch.c'],
 	['T=', 'want the name of a guest: make test T=hypercalls'], ['T=doors ENGINE=foo', 'ENGINE=foo: want ring or svm or vmx']) {
 	my ($words, $why) = @$_;
@@ -575,8 +650,19 @@ for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuc
 	is($status, 2, "make test $words");
 	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'make test says what is wrong');
 }
-ok(!-e 'build/test-no-build', 'make test builds nothing');
-# t/coverage prints no totals after a failed test, since they would be too low.
+# make fuzz, too, and in one line. (-n, so that one that is not refused does not run for hours.)
+for my $goal ('fuzz', 'check-long') {
+	for ((map { [FUZZ_HOURS => $_, 'a number of hours above 0, such as 8 or 0.5'] } 'abc', '0', '.', '-1', '1.5.2', '1 2', q(it's), '1;2'),
+		[FUZZ_SECONDS => '1.5', 'a whole number from 1 to 99999']) {
+		my ($variable, $value, $want) = @$_;
+		($status, $text) = command('make', '-n', $goal, 'BUILD=build/test-no-build', "$variable=$value");
+		is($status, 2, "make $goal $variable=$value");
+		like($text, qr/\A[\w.\/:]+ \*\*\* fuzz: \Q$variable=$value: want $want\E\.  Stop\.\n\z/, 'says what is wrong');
+	}
+}
+is((command('make', '-n', 'fuzz', "FUZZ_HOURS=$_"))[0], 0, "make fuzz FUZZ_HOURS=$_") for '8', '0.5', '';
+ok(!-e 'build/test-no-build', 'and builds nothing');
+# t/coverage, after a test that fails: no totals, which would be too low.
 command(qw(mkdir -p build/test-coverage));
 spew("build/test-coverage/$_", '') for qw(veneer.elf blocks.so);
 spew('build/test-coverage/fails.t', "print qq(1..1\\nnot ok 1\\n);\n");

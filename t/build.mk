@@ -207,6 +207,13 @@ fuzz fuzz-parsers: export FUZZ_SECONDS := $(FUZZ_SECONDS)
 fuzz: export FUZZ_HOURS := $(FUZZ_HOURS)
 fuzz: export SEED := $(SEED)
 
+# A wrong value is reported before anything is built or fuzzed.
+shell_word = '$(subst ','\'',$(1))'
+ifneq ($(filter fuzz fuzz-parsers check-long,$(MAKECMDGOALS)),)
+WRONG_TIME := $(shell FUZZ_HOURS=$(call shell_word,$(FUZZ_HOURS)) t/fuzz/parsers $(call shell_word,$(FUZZ_SECONDS)) 2>&1)
+$(if $(WRONG_TIME),$(error $(WRONG_TIME)))
+endif
+
 .PHONY: fuzz fuzz-parsers
 fuzz: all $(ATTACKERS) $(BUILD)/t/neighbour.elf $(BUILD)/blocks.so $(if $(SEED),,fuzz-parsers)
 	$(Q)t/fuzz/attack $(if $(SEED),--replay "$$SEED",$(if $(FUZZ_HOURS),--hours "$$FUZZ_HOURS",--seconds "$$FUZZ_SECONDS")) \
@@ -214,7 +221,6 @@ fuzz: all $(ATTACKERS) $(BUILD)/t/neighbour.elf $(BUILD)/blocks.so $(if $(SEED),
 
 fuzz-parsers: all check-packages
 	@mkdir -p $(BUILD)/fuzz/rewriter $(BUILD)/fuzz/boot
-	$(Q)t/fuzz/parsers "$$FUZZ_SECONDS"
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
 		rewriter/classify.c rewriter/rewrite.c hypervisor/host/file.c -lelf -lZydis
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/load/bundle.c \

@@ -57,8 +57,9 @@ static int fail(const struct bundle_source *s, const struct guest_config *g, con
 {
 	char path[PATH_BYTES];
 
-	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, g->line, g->name,
-		path_of(s, name, path), why);
+	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path,
+		name == g->module ? g->module_line : g->image_line, g->name, path_of(s, name, path),
+		why);
 	return -1;
 }
 
@@ -96,33 +97,37 @@ static const char *read_file(const struct bundle_source *s, const struct guest_c
 	return why;
 }
 
-/* What the hypervisor would refuse, whatever the machine has. */
-static const char *why_refused(const struct guest_config *g, struct image *im,
-			       const struct file *module)
+/* Reads and checks a guest's image. Returns NULL, or an error message. */
+static const char *read_image(const struct bundle_source *s, const struct guest_config *g,
+			      struct image *im)
 {
-	struct image_plan plan = { 0 };
-	const char *why = image_identify(im, g);
+	const char *why = read_file(s, g, g->image, &im->file);
 
+	if (!why)
+		why = image_identify(im, g);
 	if (!why && g->engine == ENGINE_RING)
 		why = image_not_in_ring1(im, g->vcpus);
-	return why ? why : image_place(im, module, g->memory, &plan);
+	return why ? why
+		   : image_place(im, &(struct file){ 0 }, g->memory, &(struct image_plan){ 0 });
 }
 
-/* Reads a guest's image and module, and checks them. Returns 0, or -1 with a line on stderr; the
- * data is to be freed in either case. */
+/* Reads a guest's image and module, and checks them: fails if the hypervisor would refuse them,
+ * whatever the machine has. Returns 0, or -1 with lines on stderr; the data is to be freed in
+ * either case. */
 static int read_files(const struct bundle_source *s, const struct guest_config *g,
 		      struct file *image, struct file *module)
 {
-	const char *why = read_file(s, g, g->image, image);
+	struct image im = { 0 };
+	const char *why = g->image_line ? read_image(s, g, &im) : NULL;
+	int err = why ? fail(s, g, g->image, why) : 0;
 
-	if (!why && *g->module) {
-		why = read_file(s, g, g->module, module);
-		if (why)
-			return fail(s, g, g->module, why);
-	}
-	if (!why)
-		why = why_refused(g, &(struct image){ .file = *image }, module);
-	return why ? fail(s, g, g->image, why) : 0;
+	*image = im.file;
+	if (!g->module_line)
+		return err;
+	why = read_file(s, g, g->module, module);
+	if (!why && !err && g->image_line)
+		why = image_place(&im, module, g->memory, &(struct image_plan){ 0 });
+	return why ? fail(s, g, g->module, why) : err;
 }
 
 static int put_files(FILE *f, const struct bundle_source *s, const struct guest_config *g)
@@ -143,8 +148,16 @@ int bundle_check_files(const struct bundle_source *s)
 {
 	int err = 0;
 
-	for (unsigned i = 0; i < s->config.guests; i++)
-		err |= put_files(NULL, s, &s->config.guest[i]);
+	for (unsigned i = 0; i < s->config.guests; i++) {
+		struct guest_config g = s->config.guest[i];
+
+		if (g.broken) { /* what was meant is unknown, and may suit the files */
+			g.memory = PC_DEVICES_AT;
+			g.engine = ENGINE_AUTO;
+			g.prepare = PREPARE_DETECT;
+		}
+		err |= put_files(NULL, s, &g);
+	}
 	return err;
 }
 
@@ -178,6 +191,8 @@ int bundle_read_config(struct bundle_source *s)
 
 static int put_images(FILE *f, struct bundle_source *s)
 {
+	int status = RUN_WELL;
+
 	for (unsigned i = 0; i < s->config.guests; i++) {
 		const struct guest_config *g = &s->config.guest[i];
 
@@ -187,9 +202,9 @@ static int put_images(FILE *f, struct bundle_source *s)
 		while (s->needs_cpus < 32 && g->cpus >> s->needs_cpus)
 			s->needs_cpus++;
 		if (put_files(f, s, g))
-			return RUN_USAGE;
+			status = RUN_USAGE;
 	}
-	return RUN_WELL;
+	return status;
 }
 
 int bundle_write(struct bundle_source *s, const char *path)

@@ -199,6 +199,8 @@ static void hear(struct machine *m, const char *line)
 {
 	const char *said = hypervisor_says(line);
 
+	if (m->lives)
+		lives_take(m->lives, line, m->started);
 	if (!said)
 		return;
 	m->refused |= !strncmp(said, "cannot start: ", 14);
@@ -252,6 +254,16 @@ static const char *take_line(struct machine *m)
 	return text;
 }
 
+/* What there is of the next line. The hypervisor's own are heard once they are complete. */
+static const char *hear_unfinished(const struct machine *m)
+{
+	const char *text = show(m, m->used);
+
+	if (m->lives && !m->cut && !hypervisor_says(text))
+		lives_take(m->lives, text, m->started);
+	return text;
+}
+
 /* Reads what there is. */
 static void take_bytes(struct machine *m)
 {
@@ -273,7 +285,7 @@ enum machine_event machine_read(struct machine *m, int timeout_ms, const char **
 			return MACHINE_ENDED;
 		if (m->fresh && m->used) {
 			m->fresh = false;
-			*text = show(m, m->used);
+			*text = hear_unfinished(m);
 			return MACHINE_BEGINS;
 		}
 		if (!wait_for_output(m, end))
@@ -303,6 +315,7 @@ static bool show_output(struct machine *m, struct output *o)
 	output_bytes(o, text, n);
 	while (take_line(m))
 		;
+	hear_unfinished(m);
 	return !m->eof;
 }
 

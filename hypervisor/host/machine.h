@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "lives.h"
 #include "load/config.h"
 #include "output.h"
 
@@ -24,6 +25,7 @@ struct machine {
 	bool fresh; /* an unfinished line has grown since it was shown */
 	bool cut;   /* the rest of a line that was too long is dropped */
 	bool eof;
+	struct lives *lives; /* of its guests, or NULL */
 	/* what the hypervisor has reported */
 	bool refused, started, done, well, panicked;
 };
@@ -83,7 +85,8 @@ struct bundle_source {
 /* Reads the configuration. Returns 0, or -1 if a line is invalid, which is reported on stderr. */
 int bundle_read_config(struct bundle_source *s);
 
-/* Checks that its files exist and can be read. Returns 0, or -1 with a line on stderr per guest. */
+/* Checks its files: of a guest with an invalid line, only what no value of a key could change.
+ * Returns 0, or -1 with lines on stderr. */
 int bundle_check_files(const struct bundle_source *s);
 
 /* Whether path is the configuration, or a file that it names. */

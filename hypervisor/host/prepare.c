@@ -97,6 +97,23 @@ static void set_defaults(struct run *o)
 		o->cpus = cpus;
 }
 
+/* The hypervisor says so too, but does not know the name of the configuration. */
+static void warn_of_cores(const struct run *o)
+{
+	long there = atol(o->cpus);
+
+	for (unsigned i = 0; i < o->source.config.guests; i++) {
+		const struct guest_config *g = &o->source.config.guest[i];
+
+		if (__builtin_ctz(g->cpus) >= there)
+			fprintf(stderr,
+				"veneer: %s:%u: guest \"%s\": none of its cores is there, the "
+				"machine "
+				"has %ld, see --cpus: it will not be started\n",
+				o->conf, g->line, g->name, there);
+	}
+}
+
 static bool has_hypervisor(void)
 {
 	const char *path = library_path("veneer.elf");
@@ -168,6 +185,19 @@ static void warn_of_shares(const struct bundle_source *s)
 	}
 }
 
+/* After an invalid line: what is wrong with the files too, so that all is reported at once. */
+static void check_files_as_well(struct run *o)
+{
+	struct config *c = &o->source.config;
+	enum engine_choice e = ENGINE_AUTO;
+
+	while (o->engine && strcmp(engine_names[e], o->engine))
+		e++;
+	for (unsigned i = 0; o->engine && i < c->guests; i++)
+		c->guest[i].engine = e;
+	bundle_check_files(&o->source);
+}
+
 static int read_configuration(struct run *o)
 {
 	struct bundle_source *s = &o->source;
@@ -178,8 +208,10 @@ static int read_configuration(struct run *o)
 		return -1;
 	snprintf(directory, sizeof(directory), "%s", o->conf);
 	s->directory = dirname(directory);
-	if (bundle_read_config(s))
+	if (bundle_read_config(s)) {
+		check_files_as_well(o);
 		return -1;
+	}
 	if (!o->engine)
 		return 0;
 	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
@@ -212,6 +244,8 @@ int prepare_bundle(struct run *o, const char *path)
 	int status = bundle_write(&o->source, path);
 
 	set_defaults(o);
+	if (!status && !o->kept && !o->quiet)
+		warn_of_cores(o);
 	return status;
 }
 

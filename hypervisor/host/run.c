@@ -108,6 +108,8 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 	if (o->stay && !(o->stay_counts = temporary_file("stay")))
 		return RUN_USAGE;
 	if (!emulator_start(o, accel, bundle, &m)) {
+		lives_begin(&o->lives, &o->source.config);
+		m.lives = &o->lives;
 		if (typing)
 			fputs(keys, stderr);
 		status = typing ? watch_person(&m, o, output) : watch(&m, o, output);

@@ -23,6 +23,7 @@ struct run {
 	bool kept;	       /* write or print something, start nothing */
 	bool memory_by_guests; /* memory is what the guests need */
 	struct script script;
+	struct lives lives;
 	struct bundle_source source;
 };
 
@@ -35,7 +36,8 @@ int prepare(struct run *o);
 /* Checks only the configuration and the files that it names. */
 int prepare_check(struct run *o);
 /* Writes the bundle to an existing file, or completely or not at all to o->bundle; then sets the
- * defaults of the machine. Returns 0, or an exit status. */
+ * defaults of the machine, and warns of guests that have no core of it. Returns 0, or an exit
+ * status. */
 int prepare_bundle(struct run *o, const char *path);
 int prepare_kept_bundle(struct run *o);
 

@@ -99,54 +99,6 @@ int script_check(const struct script *s, const struct config *c)
 	return 0;
 }
 
-/* --- guests that are there, and that have ended --- */
-
-static char *find(char names[GUESTS_MAX][NAME_MAX], const char *guest)
-{
-	for (unsigned i = 0; i < GUESTS_MAX; i++)
-		if (!strcmp(names[i], guest))
-			return names[i];
-	return NULL;
-}
-
-static void add(char names[GUESTS_MAX][NAME_MAX], const char *guest)
-{
-	char *entry = find(names, guest) ? NULL : find(names, "");
-
-	if (entry)
-		strcpy(entry, guest);
-}
-
-static char *find_ended(struct script *s, const char *guest)
-{
-	return find(s->ended, guest);
-}
-
-/* Rows of a guest's screen, whose text the guest chooses. */
-static bool is_of_screen(const char *said)
-{
-	return !strncmp(said, ": screen ", 9) || !strncmp(said, ": cells ", 8);
-}
-
-/* "GUEST: IMAGE, M MiB, core N, ..." before it starts, "GUEST: how it ended, exit code N", or
- * "GUEST: reset" */
-static void note_life(struct script *s, const char *said)
-{
-	const char *colon = strchr(said, ':');
-	char name[NAME_MAX] = "";
-
-	if (!colon || colon == said || (size_t)(colon - said) >= sizeof(name) ||
-	    is_of_screen(colon))
-		return;
-	memcpy(name, said, (size_t)(colon - said));
-	if (!s->started && strstr(colon, " MiB, core "))
-		add(s->there, name);
-	else if (!strcmp(colon, ": reset") && find_ended(s, name))
-		*find_ended(s, name) = 0;
-	else if (strstr(colon, ", exit code "))
-		add(s->ended, name);
-}
-
 /* --- doing it --- */
 
 static struct step *current(struct script *s)
@@ -220,7 +172,7 @@ static void send(struct script *s, struct machine *m)
 	char keys[KEYS_BYTES];
 	size_t n = next_keys(s, m->portion, keys, &to_guest);
 
-	if (to_guest && find_ended(s, current(s)->guest)) {
+	if (to_guest && lives_ended(m->lives, current(s)->guest)) {
 		fail(s, "the guest has ended");
 		return;
 	}
@@ -279,7 +231,7 @@ static void compare_screen(struct script *s, struct machine *m)
 	} else if (!regexec(&current(s)->pattern, text_screen_string(&s->text), 0, NULL, 0)) {
 		show_screen(s);
 		next(s);
-	} else if (find_ended(s, current(s)->guest)) {
+	} else if (lives_ended(m->lives, current(s)->guest)) {
 		fail(s, "the guest has ended without it");
 	} else {
 		look(s, m);
@@ -305,12 +257,12 @@ static void begin(struct script *s, struct machine *m)
 
 	if (!step || s->phase != STEP_WAITS)
 		return;
-	if (strcmp(step->guest, "veneer") && !find(s->there, step->guest)) {
+	if (strcmp(step->guest, "veneer") && !lives_started(m->lives, step->guest)) {
 		fail(s, "the guest was not started");
 		return;
 	}
 	if (step->kind == STEP_EXPECT) {
-		if (find_ended(s, step->guest))
+		if (lives_ended(m->lives, step->guest))
 			fail(s, "the guest has ended without it");
 		return;
 	}
@@ -367,8 +319,6 @@ bool script_take(struct script *s, struct machine *m, const char *line)
 {
 	const char *said = hypervisor_says(line);
 
-	if (said)
-		note_life(s, said);
 	s->started = m->started;
 	bool mine = said && s->steps && take_answer(s, m, said);
 	if (!mine && is_doing(s, STEP_EXPECT))
@@ -380,11 +330,7 @@ bool script_take(struct script *s, struct machine *m, const char *line)
 
 void script_peek(struct script *s, struct machine *m, const char *begun)
 {
-	const char *said = hypervisor_says(begun);
-
 	s->shown = strlen(begun);
-	if (said)
-		note_life(s, said);
 	if (is_doing(s, STEP_EXPECT))
 		compare_line(s, begun);
 	begin(s, m);

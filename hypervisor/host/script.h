@@ -39,7 +39,6 @@ struct script {
 	size_t shown, seen;	  /* bytes of the unfinished line: shown, and older than the step */
 	struct screen screen;
 	struct text_screen text;
-	char there[GUESTS_MAX][NAME_MAX], ended[GUESTS_MAX][NAME_MAX];
 };
 
 /* Adds "GUEST=ARGUMENT". 0, or -1 with a line on stderr. */

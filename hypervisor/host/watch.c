@@ -12,6 +12,7 @@ static int stop(struct machine *m, int status)
 static int stop_late(struct machine *m, struct run *o)
 {
 	fprintf(stderr, "veneer: stopped after %ld s, see --timeout\n", o->timeout);
+	lives_report_silent(&o->lives);
 	script_is_done(&o->script, "not done in time");
 	return stop(m, RUN_TIMEOUT);
 }

@@ -48,6 +48,7 @@ struct key {
 	size_t at, size;	  /* of the field; 0: there is none */
 	unsigned lowest, highest; /* of a number, or of a choice's index */
 	const char *const *choices;
+	size_t line; /* of the field that keeps the key's line; 0: there is none */
 };
 
 static const char *set_text(const struct key *k, void *field, const char *s)
@@ -102,8 +103,9 @@ static const char *set_cpus(const struct key *k, void *field, const char *s)
 		to = from;
 		if ((*s == '-' && (s++, !digits(&s, &to))) || to >= CPUS_MAX || from > to)
 			return k->want;
-		for (; from <= to; from++)
-			*mask |= 1u << from;
+		for (; from <= to; *mask |= 1u << from++)
+			if (*mask >> from & 1)
+				return "names a core twice";
 		if (!*s)
 			return NULL;
 		if (*s++ != ',')
@@ -160,8 +162,10 @@ static const struct key keys[] = {
 	  "spec-ctrl",
 	  MEASURES, .at = offsetof(struct config, mitigations), .choices = mitigation_names },
 #define MACHINE_KEYS 1
-	{ "image", "name too long", TEXT, FIELD(image) },
-	{ "module", "name too long", TEXT, FIELD(module) },
+	{ "image", "name too long", TEXT, FIELD(image),
+	  .line = offsetof(struct guest_config, image_line) },
+	{ "module", "name too long", TEXT, FIELD(module),
+	  .line = offsetof(struct guest_config, module_line) },
 	{ "cmdline", "text too long", TEXT, FIELD(cmdline) },
 	{ "count-at", "text too long", TEXT, FIELD(count_at) },
 	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory) },
@@ -205,6 +209,14 @@ __attribute__((format(printf, 2, 3))) static void complain(struct parser *p, con
 	p->fn(p->arg, p->line, message);
 }
 
+static const char *why_quoted(const char *value)
+{
+	size_t n = strlen(value);
+	bool quoted = n > 1 && (*value == '"' || *value == '\'') && value[n - 1] == *value;
+
+	return quoted ? "remove the quotes, they are not needed" : NULL;
+}
+
 /* Handles one key; returns an error message, or NULL. A repeated key is an error since either value
  * may be the intended one, and a misplaced key of [machine] since the machine lacks it. */
 static const char *set_key(struct parser *p, const char *name, char *value)
@@ -224,7 +236,10 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 			return p->already;
 		p->given[i] = p->line;
 		char *to = of_machine ? (char *)p->config : (char *)p->guest;
-		return set_value(k, to + k->at, value);
+		const char *quoted = why_quoted(value), *why = set_value(k, to + k->at, value);
+		if (k->line && *value && !quoted && !why)
+			*(unsigned *)(to + k->line) = p->line;
+		return quoted ? quoted : why;
 	}
 	return p->machine ? "unknown key of [machine]" : "unknown key";
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The configuration: INI text that people write by hand. The host command and the hypervisor read
- * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank.
+ * it with this one parser. '#' and ';' start a comment at the start of a line or after a blank. A
+ * value in quotes is an error.
  *
  *	[machine]		the whole machine; once. A wrong line of it starts no guest
  *	mitigations = auto | off | LIST		against attacks by speculative execution: what the
@@ -14,7 +15,7 @@
  *	cmdline	 = TEXT		given to the guest
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
  *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
- *	cpus	 = LIST		physical cores it may use, of 0 to 15: 1 or 0,2-3; default 0
+ *	cpus	 = LIST		physical cores it may use, of 0 to 15, each once: 1 or 0,2-3; default 0
  *	engine	 = ring | vmx | svm | auto		default ring
  *	prepare	 = pv | rewritten | stock		default: what the image says
  *	on-crash = stop | restart			default stop
@@ -63,7 +64,7 @@ struct guest_config {
 	enum on_crash on_crash;
 	bool optional;
 	bool broken; /* a line of its section is invalid: not started */
-	unsigned line;
+	unsigned line, image_line, module_line; /* 0: no such key, or an invalid one */
 };
 
 struct config {

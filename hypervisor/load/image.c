@@ -11,22 +11,28 @@ bool image_in_window(const struct image *im, uint64_t vaddr)
 	       vaddr < (uint64_t)im->rewrite.window + im->rewrite.window_bytes;
 }
 
-static const char *check_rewrite_note(const struct image *im)
+static bool is_outside(const struct veneer_rewrite_note *n, uint32_t at, uint64_t bytes)
 {
-	const struct veneer_rewrite_note *n = &im->rewrite;
-	uint64_t first = (uint64_t)n->window + VENEER_WINDOW_STUBS;
-	uint64_t end = (uint64_t)n->window + n->window_bytes;
+	return at < (uint64_t)n->window + VENEER_WINDOW_STUBS ||
+	       at + bytes > (uint64_t)n->window + n->window_bytes;
+}
 
+#define BROKEN(what) "the note of veneer rewrite is broken: its " what ": rewrite it again"
+
+static const char *check_rewrite_note(const struct veneer_rewrite_note *n)
+{
 	if (n->version != VENEER_REWRITE_VERSION)
 		return "made by another version of veneer rewrite: rewrite it again";
-	if (im->elf.is_64 || n->window & 0x3fffff || n->window_bytes & 4095 || end > 1ull << 32 ||
-	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8) || n->sites < first ||
-	    n->sites + (uint64_t)n->site_count * sizeof(struct veneer_site) > end ||
-	    n->originals < first ||
-	    n->originals + (uint64_t)n->original_count * sizeof(struct veneer_original) > end ||
-	    n->windows < first ||
-	    n->windows + (uint64_t)n->window_count * sizeof(struct veneer_iret_window) > end)
-		return "the note of veneer rewrite is broken: rewrite it again";
+	if (n->window & 0x3fffff || n->window_bytes & 4095 ||
+	    (uint64_t)n->window + n->window_bytes > 1ull << 32 ||
+	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8))
+		return BROKEN("patch window is invalid");
+	if (is_outside(n, n->sites, n->site_count * sizeof(struct veneer_site)))
+		return BROKEN("site table is outside the patch window");
+	if (is_outside(n, n->originals, n->original_count * sizeof(struct veneer_original)))
+		return BROKEN("original bytes are outside the patch window");
+	if (is_outside(n, n->windows, n->window_count * sizeof(struct veneer_iret_window)))
+		return BROKEN("IRET windows are outside the patch window");
 	return NULL;
 }
 
@@ -65,7 +71,7 @@ static const char *identify(struct image *im)
 			     sizeof(im->rewrite.version))) {
 		read_note(im, VENEER_NOTE_REWRITE, &im->rewrite, sizeof(im->rewrite));
 		im->prepare = PREPARE_REWRITTEN;
-		return check_rewrite_note(im);
+		return check_rewrite_note(&im->rewrite);
 	}
 	return NULL;
 }

@@ -30,6 +30,8 @@ static void good(void)
 	     "\n[guest b]\n\timage = y\nmemory = 2097152\n");
 	ok(c.guests == 2 && !c.errors && !said[0], "two guests, no errors");
 	const struct guest_config *g = &c.guest[0];
+	ok(g->line == 2 && g->image_line == 3 && !g->module_line && c.guest[1].image_line == 14,
+	   "lines of the section and its files");
 	ok(!strcmp(g->name, "a-1") && !strcmp(g->image, "x.elf") && g->memory == MIB(64),
 	   "name, image, memory");
 	ok(g->cpus == 0xd && g->engine == ENGINE_RING && g->prepare == PREPARE_PV,
@@ -38,6 +40,10 @@ static void good(void)
 	   "on-crash, share, optional");
 	ok(!strcmp(g->cmdline, "a = b"), "a value may hold an equals sign, and a comment ends it");
 	ok(c.guest[1].memory == MIB(2) && c.guest[1].cpus == 1, "sizes in bytes; defaults");
+	read("[guest a]\nimage = it's\ncmdline = a=\"b c\"\ncount-at = \"\n");
+	ok(!c.errors && !strcmp(c.guest[0].cmdline, "a=\"b c\"") &&
+		   !strcmp(c.guest[0].count_at, "\""),
+	   "quotes within a value, or one alone, are part of it");
 }
 
 static void machine(void)
@@ -108,6 +114,13 @@ static void bad(void)
 		{ "[guest a]\nimage = x\ncpus = 16\n", "3: cpus: want cores 0 to 15" },
 		{ "[guest a]\nimage = x\nmemory = 4M\nimage = y\n",
 		  "4: image: already given in line 2\n" },
+		{ "[guest a]\nimage = x\ncpus = 0,0\n", "3: cpus: names a core twice\n" },
+		{ "[guest a]\nimage = x\ncpus = 1-3,2\n", "3: cpus: names a core twice\n" },
+		{ "[guest a]\nimage = \"x\"\n", "2: image: remove the quotes" },
+		{ "[guest a]\nimage = x\nmemory = '4M'\n", "3: memory: remove the quotes" },
+		{ "[guest a]\nimage = x\ncmdline = \"a b\" # c\n",
+		  "3: cmdline: remove the quotes" },
+		{ "[machine]\nmitigations = \"off\"\n", "2: mitigations: remove the quotes" },
 		{ "[guest a]\nimage = x\nengine = xen\n", "3: engine: want ring" },
 		{ "[guest a]\nimage = x\nshare = 0\n", "3: share: want a percentage" },
 		{ "[guest a]\nimage = x\nvcpus = 9\n", "3: vcpus: want 1 to 8" },
