@@ -88,7 +88,7 @@ static int copy_svg(FILE *page, const char *path)
 		char *at = inside ? line : strstr(line, "<svg");
 
 		inside |= at != NULL;
-		symbols |= at && strstr(at, "<defs>"); /* none is used */
+		symbols |= at && strstr(at, "<defs>"); /* unused in our charts */
 		if (at && !symbols)
 			fputs(at, page);
 		symbols &= !strstr(line, "</defs>");

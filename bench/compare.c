@@ -119,7 +119,7 @@ static bool has_configuration(const struct file *f, const struct entry *like)
 	return false;
 }
 
-/* Figures of a real processor vary. */
+/* Results from a real processor vary, and are not compared. */
 static bool is_compared(const struct entry *e)
 {
 	return strcmp(e->machine, "hardware") &&
@@ -155,8 +155,8 @@ static void print_change(const struct entry *old, const struct entry *new, bool 
 	       percent, worse ? "  WORSE" : "");
 }
 
-/* Rows that are missing now, of configurations that were measured now. A configuration that is left
- * out is not missed. */
+/* Rows of the old file that are missing now, of configurations that were measured now. A
+ * configuration that was left out is not reported. */
 static unsigned print_gone(const struct file *old, const struct file *new)
 {
 	unsigned gone = 0;
@@ -173,7 +173,7 @@ static unsigned print_gone(const struct file *old, const struct file *new)
 	return gone;
 }
 
-/* Rows of both files; how many of them are worse is counted. */
+/* Rows that are in both files; counts those that are worse. */
 static unsigned print_changes(const struct file *old, const struct file *new, double percent,
 			      unsigned *worse)
 {

@@ -19,13 +19,13 @@ enum event_kind {
 		EVENT_COUNT
 };
 
-/* By linear address: the gate area, the hypervisor's image, and all the rest. */
+/* Where it ran, by linear address: the gate area, the hypervisor's image, or anything else. */
 enum event_side { SIDE_GUEST, SIDE_GATE, SIDE_HYPERVISOR, SIDES };
 
-/* A benchmark's marks: nopl MARK(%rax), seven bytes of no effect in every mode. */
+/* A benchmark's marks: nopl MARK(%rax), seven bytes without effect in every mode. */
 #define MARK_BEGIN  0x56420001 /* count from here */
 #define MARK_END    0x56420002 /* to here; may come many times */
-#define MARK_REPORT 0x56420003 /* what was counted is of one operation; begin another */
+#define MARK_REPORT 0x56420003 /* ends an operation; the next count is of another */
 
 #ifdef BENCH_MARKS
 #define MARK_TEXT_(m) #m

@@ -159,7 +159,7 @@ static void take_line(struct target *t, struct results *rtos, struct results *li
 		results_forget(t->results, t->config);
 }
 
-/* Counting from power-on would include time at GRUB's menu. */
+/* Discards boot times: counted from power-on, they would include time at GRUB's menu. */
 static void forget_boots(struct results *r)
 {
 	for (unsigned w = 0; r && w < r->configurations; w++)
@@ -167,7 +167,7 @@ static void forget_boots(struct results *r)
 			r->run[w].boot = 0;
 }
 
-/* Without the carriage returns that a terminal adds. */
+/* Removes the carriage returns that a terminal adds. */
 static char *trim(char *line)
 {
 	char *end = line + strlen(line);

@@ -109,7 +109,7 @@ static double above_zero(double x)
 	return x > 0 ? x : 0;
 }
 
-/* Of the sides from first to last. */
+/* The sum over the sides from first to last. */
 static double sum(const struct cell *c, enum event_side first, enum event_side last,
 		  enum event_kind kind)
 {
@@ -136,9 +136,9 @@ static void count_own_kernel(const struct cell *c, double n[COSTS])
 	n[COST_CR3] = sum(c, a, b, EVENT_cr3);
 }
 
-/* In ring 1: each IRET of the gate ends one entry to ring 0, by SYSCALL or by a trap. INT n goes to
- * ring 1 by the IDT alone, but for those that were counted as an exit. The kernel's own IRETs
- * run; its other privileged instructions only trap. */
+/* In ring 1, each IRET of the gate ends one entry to ring 0, by SYSCALL or by a trap. INT n goes
+ * straight to ring 1 through the IDT, except where it was counted as an exit. The kernel's own
+ * IRETs run; its other privileged instructions only trap. */
 static void count_ring(const struct results *r, const struct row *row, unsigned config,
 		       double n[COSTS])
 {

@@ -83,8 +83,8 @@ static unsigned counter_index(struct results *r, const char *name)
 	return r->counters++;
 }
 
-/* " name=how-often ...", since the line before: the operation lies between its start line and its
- * report. */
+/* " name=how-often ...", counted since the line before: the operation lies between its start line
+ * and its report. */
 static void take_counts(struct results *r, unsigned config, const char *text)
 {
 	struct run *run = &r->run[config];
@@ -247,7 +247,7 @@ int results_take_events(struct results *r, unsigned config, const char *path)
 	return -1;
 }
 
-/* --- what follows from them --- */
+/* --- derived figures --- */
 
 double count_of(const struct results *r, const struct row *row, unsigned config, const char *name)
 {
@@ -303,7 +303,7 @@ double table_switches_of(const struct results *r, const struct row *row, unsigne
 	int twin = counted_twin(r, config);
 
 	if (in_ring(r, config) &&
-	    twin != (int)config) /* engine/ring/gate.S loads CR3 on each way out and in */
+	    twin != (int)config) /* engine/ring/gate.S loads CR3 on exit and on entry */
 		return 2 * count_of(r, row, config, "exits");
 	if (twin < 0)
 		return is_native(r, config) ? 0 : -1;

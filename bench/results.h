@@ -49,10 +49,10 @@ struct run {
 	double boot;			 /* Linux: ticks to process 1 */
 	unsigned long first_instruction; /* ticks from the hypervisor's entry */
 	unsigned long hypervisor_kib, image_kib, overhead_kib;
-	struct stay stay; /* the longest of the hypervisor's; 0 instructions: not counted */
-	char engine[8];	  /* what the hypervisor says it is */
+	struct stay stay; /* the hypervisor's longest stay; 0 instructions: not counted */
+	char engine[8];	  /* as the hypervisor reports it */
 	char stats[400];  /* counters of the whole run */
-	/* reports in their order: which row, or -1, and of how many operations */
+	/* reports in order: the row, or -1, and the number of operations */
 	struct report {
 		int row;
 		double operations;

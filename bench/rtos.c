@@ -59,7 +59,7 @@ static const char *cmdline_of(const struct configuration *w)
 
 int rtos_setup(const struct results *r, unsigned config, bool grub, struct setup *s)
 {
-	(void)grub; /* loads it as QEMU does */
+	(void)grub; /* GRUB and QEMU load it the same way */
 	const struct configuration *w = &r->configuration[config];
 
 	*s = (struct setup){ .memory = "64", .append = cmdline_of(w) };

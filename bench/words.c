@@ -105,7 +105,7 @@ struct comparison {
 	} least[3], most[3]; /* the largest differences */
 };
 
-#define EVEN 1.05 /* less of a difference is none */
+#define EVEN 1.05 /* smaller differences count as none */
 
 static void insert(struct ratio list[3], const char *op, double ratio)
 {

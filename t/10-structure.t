@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The hypervisor's folders, as hypervisor/README.md lists them: each includes itself and those before it. No header
-# includes itself by way of others. No function is longer than a reader can follow.
+# The hypervisor's folders, as hypervisor/README.md lists them: each includes only itself and those before it. No
+# header includes itself through others. No function is too long to read without scrolling.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,7 +9,7 @@ use Test::More;
 use File::Find;
 use Veneer qw(slurp);
 
-# virtio/ stands beside hypervisor/, and its headers are found by that name.
+# virtio/ is next to hypervisor/, and its headers are included with that folder's name.
 my @order = qw(abi lib arch debug kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring engine/ring/emulate boot);
 my %rank = map { $order[$_] => $_ } 0 .. $#order;
 
@@ -40,8 +40,8 @@ for my $file (sort keys %text) {
 is_deeply(\@wrong, [], 'includes point one way') or diag(join("\n", @wrong));
 cmp_ok(scalar(keys %text), '>', 100, 'all of the hypervisor was looked at');
 
-# What is common to all guests and engines asks what a guest or an engine has (guest->board, engine->kernel_ring, an
-# operation of either), not which it is. What kind of image it has is for those who read it.
+# Common code asks what a guest or an engine has (guest->board, engine->kernel_ring, an operation of either), not
+# which one it is. Only the code that reads images asks what kind of image a guest has.
 my @asked;
 for (
 	[qr/\bguest_is_\w*pv\b|\bPREPARE_PV\b/, qr{^load/config\.[ch]$|^load/image\.[ch]$}],
@@ -51,7 +51,7 @@ for (
 	my ($word, $may) = @$_;
 	push @asked, grep { $text{$_} =~ $word && $_ !~ $may } sort keys %text;
 }
-is_deeply(\@asked, [], 'nobody asks which guest or engine it is');
+is_deeply(\@asked, [], 'common code does not ask which guest or engine it is');
 
 sub circle {
 	my ($at, $state, @path) = @_;
@@ -80,9 +80,9 @@ for my $file (grep { /\.c$/ } sort keys %text) {
 }
 is_deeply(\@long, [], 'no function above ' . FUNCTION_LINES . ' lines');
 
-# A source file that a README or a comment names exists: at that path from the top, from hypervisor/ or from the file's own
-# folder, or, without a path, in the same top-level folder (from t/ in hypervisor/ as well). Other projects' files and
-# placeholders:
+# Source files that READMEs and comments name must exist: at that path from the top, from hypervisor/ or from the
+# file's own folder, or, without a path, in the same top-level folder (from t/ in hypervisor/ as well). Exceptions are
+# other projects' files and placeholders:
 my %foreign = map { $_ => 1 } qw(public/arch-x86/hvm/start_info.h asm/veneer_abi.h guests/NAME.c guests-pc/NAME.c t/proof/file.c);
 my %file;
 find({ no_chdir => 1, wanted => sub { $file{$_} = 1 if -f && /\.(?:[chSt]|inc|md)$/ } },
@@ -109,8 +109,8 @@ for my $from (sort grep { m{\.md$|^(?!pvops-linux)[^/]+/.*\.[chS]$} } keys %file
 is_deeply(\@stale, [], 'files that READMEs and comments name exist') or diag(join("\n", @stale));
 cmp_ok($named, '>', 200, 'and there are some');
 
-# Nothing waits for the host's clock: no pause, and no limit that a busy host reaches ($limit in lib/Veneer.pm is an hour).
-# file, line, why it may
+# Nothing waits for the host's clock: no pauses, and no limits that a busy host could reach ($limit in lib/Veneer.pm
+# is an hour). Exceptions: file, line, reason
 my @timed = (
 	['Makefile', qr/--timeout 900 /, 'of `make run` and `make run-linux`: the default, a quarter of an hour'],
 	['bench/guest/osbench.c', qr/usleep\(50000\)/, 'in a guest whose time is a count of instructions'],
@@ -138,7 +138,7 @@ find({ no_chdir => 1, wanted => sub {
 		defined $may ? $used{$may}++ : push @waits, "$file:$at: $line";
 	}
 } }, qw(t bench hypervisor/host Makefile));
-is_deeply(\@waits, [], 'nothing waits for the clock on the wall');
+is_deeply(\@waits, [], 'nothing waits for wall-clock time');
 is_deeply([map { "$timed[$_][0]: $timed[$_][1]" } grep { !$used{$_} } 0 .. $#timed], [], 'no exception is out of date');
 
 done_testing;

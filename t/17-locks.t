@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Guests of all kinds, under ring, svm and vmx, on a hypervisor that checks its locks: they are taken in the order of
-# debug/locks.h, none twice, and none is held at the entry to a guest. The same guests run on the release build first, so
-# that a failure which has nothing to do with locks shows there too. unit/test_locks.c shows that violations are found.
+# debug/locks.h, none twice, and none is held at guest entry. The same guests run on the release build first, so that
+# a failure that has nothing to do with locks shows there too. unit/test_locks.c shows that violations are found.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -29,7 +29,7 @@ my @vmx_guests = (
 	['vmx-smp' => 't/smp.elf', vcpus => 4, cpus => '0-1', engine => 'vmx'], ['vmx-rings' => 't/rings.elf', engine => 'vmx'],
 	['vmx-pc' => 'rtos-pc.elf', cmdline => 'spin', cpus => 1, engine => 'vmx'], [smp => 't/smp.elf', vcpus => 4, cpus => '0-1'],
 );
-my @vmx_checks = qw(vmx-smp vmx-pc); # tables that are there from the beginning
+my @vmx_checks = qw(vmx-smp vmx-pc); # these have tables from the beginning
 
 sub sections { return join '', map { my ($name, $image, @more) = @$_; guest($name, image => $image, @more) } @_ }
 sub keys_for { return join '', map { "\\a:check $_\\r" } @_ }

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The RTOS's own test suite, in a machine whose time goes by instructions: on a bare PC, as a PV guest, and as the rewritten bare-PC binary.
+# The RTOS's own test suite, with time derived from instruction counts: on a bare PC, as a PV guest, and as the
+# rewritten bare-PC binary.
 use strict;
 use warnings;
 no warnings "qw";

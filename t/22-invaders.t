@@ -1,11 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A real binary that nobody here wrote: grub-invaders, native in QEMU and rewritten under Veneer, given
-# the same keys, must show the same. The game's clock is the 8254, and both run slowly enough
-# (-icount) that every frame of the native game is seen: each picture of the fleet under Veneer must be
-# one of them to the letter, and the ship must stop at the same walls. Time is
-# the machines' own, which goes by instructions: the native one's ACPI timer, and how long the rewritten
-# guest has run.
+# A third-party binary, grub-invaders: native in QEMU and rewritten under Veneer, the same keys must
+# show the same screens. The game's clock is the 8254, and both run slowly enough (-icount) that every
+# frame of the native game is seen. Each picture of the fleet under Veneer must equal one of them, and
+# the ship must stop at the same walls. Time is the machines' own, derived from instruction counts:
+# the ACPI timer of the native machine, and the run time of the rewritten guest.
 use strict;
 use warnings;
 no warnings "qw";
@@ -62,7 +61,7 @@ sub rewritten_seconds {
 line_like(qr/(boot entry)/);
 pass('the rewritten game starts');
 
-# One of the two runs at a time, so that each has the host to itself as far as that can be.
+# Only one of the two runs at a time, so that it has the host to itself as far as possible.
 sub only_native {
 	kill 'STOP', $pid;
 	$monitor->('cont');
@@ -76,7 +75,8 @@ sub only_rewritten {
 sub fleet { return join "\n", @{$_[0]}[0 .. 20] }
 sub ship { return join "\n", map { s/[^\/\\_]/ /gr } @{$_[0]}[23 .. 24] }
 
-# Pictures of the fleet, each another than the one before. While it is drawn, no two in a row are the same.
+# Returns the next picture of the fleet that differs from the last one. While the game draws, two pictures in a row
+# are never the same.
 sub pictures {
 	my ($clock, $screen) = @_;
 	my ($last, $shown) = ('', '');
@@ -91,7 +91,7 @@ sub pictures {
 	};
 }
 
-# The fleet marches by itself.
+# The fleet moves without any keys.
 my $rewritten_fleet = pictures(\&rewritten_seconds, \&rewritten_screen);
 my @fleets = ('') x 20;
 for (1 .. 1000) {
@@ -111,7 +111,7 @@ my $aliens = () = $fleets[0] =~ /-\*-/g;
 cmp_ok($aliens, '==', 40, 'the fleet is there');
 cmp_ok($known, '>=', 15, 'of ' . @fleets . " pictures of it, $known are the native game's to the letter");
 
-# The ship against each wall: the key is pressed until it has moved and moves no more.
+# Moves the ship to each wall: presses the key until the ship has moved and then stopped.
 sub until_it_stands {
 	my ($press, $clock, $screen) = @_;
 	my $first = ship($screen->());

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Ways to boot: PVH, a GRUB ISO with BIOS, with UEFI, and under Bochs; and what is said when a machine or a
-# bundle will not do.
+# Ways to boot: PVH, a GRUB ISO with BIOS, with UEFI, and in Bochs; and the messages when a machine or
+# a bundle is unsuitable.
 use strict;
 use warnings;
 no warnings "qw";
@@ -55,9 +55,9 @@ spew("$bochs/rc", "c\n");
 command('sh', '-c', "cd $bochs && timeout $limit script -qc 'bochs -q -f bochsrc -rc rc' /dev/null");
 guests_well('Bochs', slurp("$bochs/serial.txt"));
 
-# --- what a processor does between the two STARTUP IPIs that it gets ---
+# --- a processor between its two STARTUP IPIs ---
 
-# One thread for both processors: while the first waits before its second IPI, the other runs on.
+# One thread emulates both processors: while the first waits before its second IPI, the other runs.
 {
 	spew('build/test-startup.conf', guest('here', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 0) .
 		guest('there', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1));
@@ -70,10 +70,10 @@ guests_well('Bochs', slurp("$bochs/serial.txt"));
 	my @startup = grep { $writes[$_] =~ /^0x300 = 0x000046/ } 0 .. $#writes; # interrupt command register
 	is(scalar @startup, 2, 'it is sent two STARTUP IPIs');
 	my @timer = grep { $writes[$_] =~ /^0x380 / } $startup[0] .. $startup[1];
-	is(scalar @timer, 0, 'and sets no timer, as for a guest, before the second has come');
+	is(scalar @timer, 0, 'and does not set a timer for a guest before the second one arrives');
 }
 
-# --- refusals, each one line ---
+# --- refusals, each in one line ---
 spew('build/test-boot.conf', guest('rtos', image => 'rtos-pv.elf'));
 veneer(qw(run build/test-boot.conf --bundle build/test-boot.cpio));
 

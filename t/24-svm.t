@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The svm engine: the same images with one word of the configuration changed, beside guests of the ring
-# engine, and what is said where the processor cannot.
+# The svm engine: the same images with one word of the configuration changed, next to guests of the
+# ring engine, and the messages on processors without AMD-V.
 use strict;
 use warnings;
 no warnings 'qw';
@@ -26,7 +26,7 @@ for (['pv', 'rtos-pv.elf'], ['stock', 'rtos-pc.elf'], ['rewritten', 'rtos-rewrit
 like($text, qr/^veneer: exit code of $_: 0$/m, "side by side on one core: $_ is well") or diag($text) for qw(soft hard chosen);
 like($text, qr/^veneer: chosen: .* engine svm, pv$/m, 'auto takes the hardware');
 
-# On other processors.
+# Runs a guest on another processor model.
 sub on_processor {
 	my ($cpu, $engine) = @_;
 	spew('build/test-svm-cpu.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', engine => $engine));
@@ -42,7 +42,7 @@ like(on_processor('max,-svm', 'svm'), qr/rtos: engine = svm: this processor has 
 like(on_processor('max,-npt', 'svm'), qr/rtos: engine = svm: this processor's AMD-V has no nested paging: want engine = ring$/m, 'or without nested paging');
 like(on_processor('max,-svm', 'auto'), qr/engine ring, pv$/m, 'auto does with what there is');
 
-# A game that nobody here wrote, untouched: it draws, its clock runs, and it hears the keys.
+# A third-party game, unmodified: it draws, its clock runs, and it reacts to keys.
 ($status, $text) = run_guests('svm-game', guest('game', image => '/boot/invaders.exec', engine => 'svm'),
 	'--cpus', 1, '--expect-screen', "game=$fleet", '--expect-screen', "game=$touching", '--send', 'game=' . '\\e[D' x 6,
 	'--expect-screen', "game=$gone_left", '--send', 'game=\\a:stop game\\r');
@@ -51,9 +51,9 @@ my ($before, $marching, $after) = text_screens($text);
 cmp_ok(scalar(() = join('', @$before) =~ /-\*-/g), '==', 40, 'forty aliens');
 isnt(join('', @$before[0 .. 20]), join('', @$marching[0 .. 20]), 'that march');
 my ($from, $to) = map { index $_->[24], '/ \\' } $marching, $after;
-cmp_ok($to, '<', $from, "the ship hears the keys: column $from, then $to");
+cmp_ok($to, '<', $from, "the ship follows the keys: column $from, then $to");
 
-# Linux, the same image as under ring.
+# Linux, the image that also runs under ring.
 for my $vcpus (1, 4) {
 	($status, $text) = run_guests("svm-linux-$vcpus", guest('linux', image => 'linux/vmlinux', module => 'linux/shell.cpio.gz',
 		cmdline => 'console=hvc0 quiet', memory => '128M', vcpus => $vcpus, cpus => '0-1', engine => 'svm') .
@@ -62,7 +62,7 @@ for my $vcpus (1, 4) {
 	is($status, 0, "Linux with $vcpus vCPUs: all well") or diag($text);
 	like($text, qr/^linux: answer 42, $vcpus CPUs$/m, 'a shell answers');
 	like($text, qr/^rtos: neighbour: checksum right/m, 'its neighbour in ring 1 does not notice');
-	unlike($text, qr/BUG|WARNING|Oops/, 'the kernel complains of nothing') or diag($text);
+	unlike($text, qr/BUG|WARNING|Oops/, 'the kernel reports no problem') or diag($text);
 }
 
 done_testing;

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The vmx engine, in Bochs where the processor has no VT-x: the same images with one word of the
-# configuration changed, beside guests of the ring engine, and what is said where the processor cannot.
+# configuration changed, next to guests of the ring engine, and the message on a processor without
+# VT-x.
 use strict;
 use warnings;
 no warnings 'qw';
@@ -32,7 +33,7 @@ veneer(qw(run build/test-vmx-cpu.conf --bundle build/test-vmx-cpu.cpio));
 	-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel build/veneer.elf -initrd build/test-vmx-cpu.cpio));
 like($text, qr/rtos: engine = vmx: this processor has no VT-x: want engine = ring\r?$/m, 'a processor without VT-x');
 
-# A game that nobody here wrote, untouched: it draws, its clock runs, and it hears the keys.
+# A third-party game, unmodified: it draws, its clock runs, and it reacts to keys.
 ($status, $text) = run_guests('vmx-game', guest('game', image => '/boot/invaders.exec', engine => 'vmx'),
 	'--cpus', 1, '--expect-screen', "game=$fleet", '--expect-screen', "game=$touching", '--send', 'game=' . '\\e[D' x 6,
 	'--expect-screen', "game=$gone_left", '--send', 'game=\\a:stop game\\r');
@@ -41,9 +42,9 @@ my ($before, $marching, $after) = text_screens($text);
 cmp_ok(scalar(() = join('', @$before) =~ /-\*-/g), '==', 40, 'forty aliens');
 isnt(join('', @$before[0 .. 20]), join('', @$marching[0 .. 20]), 'that march');
 my ($from, $to) = map { index $_->[24], '/ \\' } $marching, $after;
-cmp_ok($to, '<', $from, "the ship hears the keys: column $from, then $to");
+cmp_ok($to, '<', $from, "the ship follows the keys: column $from, then $to");
 
-# Linux, the same image as under ring.
+# Linux, the image that also runs under ring.
 ($status, $text) = run_guests('vmx-linux', guest('linux', image => 'linux/vmlinux', module => 'linux/shell.cpio.gz',
 	cmdline => 'console=hvc0 quiet', memory => '128M', vcpus => 2, cpus => '0-1', engine => 'vmx') .
 	guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1, engine => 'ring'),
@@ -51,6 +52,6 @@ cmp_ok($to, '<', $from, "the ship hears the keys: column $from, then $to");
 is($status, 0, 'Linux with 2 vCPUs: all well') or diag($text);
 like($text, qr/^linux: answer 42, 2 CPUs$/m, 'a shell answers');
 like($text, qr/^rtos: neighbour: checksum right/m, 'its neighbour in ring 1 does not notice');
-unlike($text, qr/BUG|WARNING|Oops/, 'the kernel complains of nothing') or diag($text);
+unlike($text, qr/BUG|WARNING|Oops/, 'the kernel reports no problem') or diag($text);
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Programs that nobody here built and nobody changed, in virtual machines: memtest86+ and the kernel that
-# Debian ships for clouds, both as bzImages.
+# Third-party programs as shipped, in virtual machines: memtest86+ and Debian's kernel for clouds,
+# both as bzImages.
 use strict;
 use warnings;
 no warnings 'qw';
@@ -9,7 +9,7 @@ use lib 't/lib';
 use Test::More;
 use Veneer;
 
-# memtest86+ begins by itself after five seconds.
+# memtest86+ starts its tests by itself after five seconds.
 my ($status, $text);
 for my $engine (qw(svm vmx)) {
 	($status, $text) = run_guests("memtest-$engine", guest('memtest', image => 'debian/memtest86+x64.bin', engine => $engine, memory => '32M'),
@@ -22,28 +22,28 @@ for my $engine (qw(svm vmx)) {
 	is($status, 0, "$engine: and the run ends well");
 }
 
-# On a busy host Linux finds its timer too slow to be one, and panics, unless it is told not to look.
+# On a busy host Linux panics because its timer seems not to work, unless told not to check.
 my %debian = (image => 'debian/vmlinuz', module => 'linux/shell.cpio.gz', memory => '256M', cmdline => 'console=ttyS0 quiet no_timer_check');
-# Processors go and come again: INIT, and a start by IPI.
+# CPU hotplug: INIT, and a start by IPI.
 my $second = '/sys/devices/system/cpu/cpu1/online';
 my @script = shell('debian', 'grep -E "LOC|timer|ttyS0" /proc/interrupts', 'sleep 1 && echo woken', 'echo answer $((6 * 7)) on $(uname -r)',
 	'cat /sys/devices/system/clocksource/clocksource0/current_clocksource',
 	"echo 0 > $second; echo one \$(nproc); echo 1 > $second; echo all \$(nproc); grep LOC: /proc/interrupts", 'poweroff -f');
-my %vcpus = (svm => 4, vmx => 2); # on two cores, of which the neighbour has a part
+my %vcpus = (svm => 4, vmx => 2); # on two cores, one of them shared with the neighbour
 
 for my $engine (qw(svm vmx)) {
 	($status, $text) = run_guests("debian-$engine", guest('debian', %debian, engine => $engine, vcpus => $vcpus{$engine}, cpus => '0-1') .
 		guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), @script);
 	is($status, 0, "$engine: Debian's own kernel: all well") or diag($text);
 	like($text, qr/answer 42 on 6\.\d+\S*-cloud-amd64$/m, "$engine: a shell answers on its serial line");
-	like($text, qr/^debian: woken$/m, "$engine: who sleeps is woken");
+	like($text, qr/^debian: woken$/m, "$engine: a sleeping process is woken");
 	like($text, qr/IO-APIC +4-edge +ttyS0/, "$engine: the line's interrupts come by the I/O APIC");
 	like($text, qr/LOC:(?: +[1-9]\d+){$vcpus{$engine}} +Local timer interrupts/, "$engine: the timer's by the local APICs, all of them");
 	my ($one, $all) = ($vcpus{$engine} - 1, $vcpus{$engine});
-	like($text, qr/one $one\n(?s:.*)all $all\n/, "$engine: a processor goes and comes again");
+	like($text, qr/one $one\n(?s:.*)all $all\n/, "$engine: a processor goes offline and online again");
 	like($text, qr/^veneer: debian: powered off/m, "$engine: it powers off by ACPI");
 	like($text, qr/^rtos: neighbour: checksum right/m, "$engine: its neighbour in ring 1 does not notice");
-	unlike($text, qr/BUG:|WARNING: CPU|Oops|unchecked MSR/, "$engine: the kernel complains of nothing") or diag($text);
+	unlike($text, qr/BUG:|WARNING: CPU|Oops|unchecked MSR/, "$engine: the kernel reports no problem") or diag($text);
 }
 
 ($status, $text) = run_guests('debian-ring', guest('debian', %debian, engine => 'ring'));

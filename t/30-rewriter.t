@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# veneer rewrite and inspect: what becomes of a kernel's sensitive instructions, with and without symbols,
-# and what happens to files that are not what they should be.
+# veneer rewrite and inspect: how a kernel's sensitive instructions are treated, with and without
+# symbols, and what happens to unsuitable files.
 use strict;
 use warnings;
 no warnings "qw";
@@ -77,7 +77,7 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	is($status, 0, "$how: runs its tests") or diag($text);
 }
 
-# A name of any bytes is a string of JSON.
+# File names with arbitrary bytes become valid JSON strings.
 {
 	my $name = "build/test-\"\\\x01\xc3\xbc\xfc.elf"; # UTF-8 for one letter, Latin-1 for the same
 	spew($name, slurp('build/t/stripped.elf'));
@@ -86,11 +86,11 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	unlink $name;
 }
 
-# Code that nothing leads to is no success without a word: the kernel's first instruction halts it.
+# Unreached code causes a warning: here the kernel's first instruction is an endless loop.
 {
 	my $kernel = slurp('build/t/stripped.elf');
 	my ($entry) = unpack 'x24L<', $kernel;
-	my ($offset, $address) = unpack 'x52x4L<L<', $kernel; # of the first segment
+	my ($offset, $address) = unpack 'x52x4L<L<', $kernel; # the first segment's
 	substr $kernel, $entry - $address + $offset, 2, "\xeb\xfe"; # jmp .
 	spew('build/test-unreached.elf', $kernel);
 	($status, $text) = veneer('rewrite', 'build/test-unreached.elf', '-o', $out, '--quiet');
@@ -106,22 +106,22 @@ for (['with symbols', 'build/rtos-pc.elf'], ['stripped', 'build/t/stripped.elf']
 	($status, $text) = veneer('inspect', 'build/test-unreached.elf');
 	like($text, qr/\Aveneer: build\/test-unreached\.elf: no code was found in \d+ bytes: there is no valid instruction at its entry point; /, 'inspect of one whose entry point is no code');
 	($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--quiet');
-	is("$status $text", '0 ', 'one whose code is found is not');
+	is("$status $text", '0 ', 'reached code is not warned of');
 }
 for ('rewrite', 'inspect') {
 	($status, $text) = veneer($_, '/tmp', $_ eq 'rewrite' ? ('-o', $out) : ());
 	is("$status $text", "1 veneer: /tmp: is a folder: want the name of a file\n", "$_ of a folder");
 }
 
-# A profile: addresses that trapped are code.
+# With a profile, addresses that trapped are taken to be code.
 ($status, $text) = veneer('inspect', 'build/t/stripped.elf', '--json');
 my $sites = decode_json($text)->{sites};
 spew('build/test-profile.log', "noise\nveneer: profile rtos $sites->[0]{address} 12\n");
 ($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--profile', 'build/test-profile.log');
-is($status, 0, 'a profile is taken');
+is($status, 0, 'a profile is accepted');
 spew('build/test-profile.log', "noise\n");
 ($status, $text) = veneer('rewrite', 'build/t/stripped.elf', '-o', $out, '--profile', 'build/test-profile.log');
-is($status, 1, 'one without addresses is not');
+is($status, 1, 'a profile without addresses is refused');
 
 # --- refusals ---
 sub refused {
@@ -149,11 +149,11 @@ refused('a device', 1, qr/^veneer: \/dev\/null: not a regular file$/m, '/dev/nul
 refused('standard input', 2, qr/^veneer: IN "-": not standard input or output: want the name of a file, \.\/- for one named -$/m, '-', '-o', $out);
 refused('standard output', 2, qr/^veneer: --output "-": not standard input or output: /m, 'build/rtos-pc.elf', '-o', '-');
 refused('an empty name', 2, qr/^veneer: --report "": an empty name: want the name of a file$/m, 'build/rtos-pc.elf', '-o', $out, '--report', '');
-ok(!-e '-', 'and no file of that name is made');
+ok(!-e '-', 'no file of that name is made');
 spew('build/test-profile.log', "veneer: profile rtos 0x100000 12\n");
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-profile.log', '--profile', 'build/test-profile.log');
 is($status, 1, 'an output over the profile is refused');
-is(slurp('build/test-profile.log'), "veneer: profile rtos 0x100000 12\n", 'which is left as it was');
+is(slurp('build/test-profile.log'), "veneer: profile rtos 0x100000 12\n", 'the profile is left as it was');
 veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-once.elf', '--quiet');
 refused('a rewritten one', 1, qr/is rewritten already/, 'build/test-once.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', 'build/test-once.elf');
@@ -162,7 +162,7 @@ for (['build/test-once.elf', $out], ['build/./test-new.elf', 'build/test-new.elf
 	my ($report, $to) = @$_;
 	($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', $to, '--report', $report);
 	is($status, 1, "a report to $report is refused");
-	like($text, qr/\Q$report\E: is the input, the output or the profile/, 'in a line');
+	like($text, qr/\Q$report\E: is the input, the output or the profile/, 'the refusal is one line');
 }
 ($status, $text) = veneer('rewrite', 'build/rtos-pc.elf', '-o', $out, '--report', '/dev/full', '--quiet');
 is($status, 1, 'a full disk is noticed');
@@ -170,17 +170,17 @@ refused('a device', 1, qr/not a file that can be replaced/, 'build/rtos-pc.elf',
 refused('a folder as output', 1, qr/^veneer: build: cannot be written: is a folder: want the name of a file$/m, 'build/rtos-pc.elf', '-o', 'build');
 ($status, $text) = command('sh', '-c', 'build/veneer inspect build/rtos-pc.elf --json > /dev/full');
 is("$status $text", "1 veneer: standard output: No space left on device\n", 'no room for what inspect --json prints');
-ok(-c '/dev/full', 'which stays one');
+ok(-c '/dev/full', '/dev/full is still a device');
 
-# An instruction that ring 1 cannot offer is listed and refused; --force goes on.
+# An instruction that cannot run in ring 1 is listed and refused; --force continues.
 spew('build/test-sysexit.s', ".globl _start\n_start: cli\nsysexit\n");
 command(qw(gcc -m32 -nostdlib -static -Wl,-Ttext=0x100000 -x assembler build/test-sysexit.s -o build/test-sysexit.elf));
 refused('SYSEXIT', 1, qr/0x100001: sysexit: the ring engine cannot offer.*--force/s, 'build/test-sysexit.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-sysexit.elf', '-o', $out, '--force');
 is($status, 0, '--force goes on');
-ok(-e $out, 'and writes the file');
+ok(-e $out, '--force writes the file');
 
-# Noise in the headers and everywhere: an error or an output, never a crash.
+# Random bytes in the headers and elsewhere: an error or an output, never a crash.
 my ($bad, %codes) = (0);
 srand 1;
 for my $round (1 .. 120) {

@@ -1,24 +1,26 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Hostile guests: each tries what its own comment says, beside a neighbour (guests/neighbour.c) that is
-# promised half of the core. The attacker may only hurt itself: it starts and comes to the end that
-# stands here; the neighbour keeps its memory, its work and its rhythm; the hypervisor lives.
+# Hostile guests: each does what the comment in its source says, next to a neighbour
+# (guests/neighbour.c) that is promised half of the core. The attacker may only hurt itself. It must
+# start, and end as its row says; the neighbour must keep its memory, its share of work and its timing;
+# the hypervisor must survive.
 #
-#	prove t/40-hostile.t              all of it
-#	prove t/40-hostile.t :: frames    the rows of one guest, with their consoles; `make test T=frames` builds it before
-#	prove ... :: hypercalls svm       those under one engine
+#	prove t/40-hostile.t              all rows
+#	prove t/40-hostile.t :: frames    the rows of one guest, with their consoles; `make test T=frames` builds it first
+#	prove ... :: hypercalls svm       its rows under one engine
 #	VENEER_LIB=DIR prove ...          against the hypervisor in DIR, of an older build
-#	VENEER_TEST_ALONE=1 prove ...     without the rows that have a core beside the neighbour's: these do not repeat
+#	VENEER_TEST_ALONE=1 prove ...     without rows in which the attacker has a core of its own, since they are not repeatable
 use strict;
 use warnings;
 use lib 't/lib';
 use Test::More;
 use Veneer;
 
-# The monitor has the command `check`, which looks at all tables of a guest. An older one may not.
+# The monitor's command `check` looks at all tables of a guest. An older hypervisor may not have it.
 use constant HAS_CHECK => slurp(($ENV{VENEER_LIB} // 'build') . '/veneer.elf') =~ /check %s: good/;
 
-# Places in the hypervisor's image, as guests/armed.c wants them: x or d, symbol, hexadecimal length.
+# Addresses in the hypervisor's image in the form that guests/armed.c expects. An argument is x (code) or d (data),
+# symbol, hexadecimal length.
 sub places {
 	my (undef, $names) = command(qw(nm build/veneer.elf));
 	my %at = map { /^([0-9a-f]{16}) \S (\S+)$/ ? ($2 => $1) : () } split /\n/, $names;
@@ -28,17 +30,17 @@ sub places {
 my $armed = places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8 x:interrupt_handle:8 x:gate_common:8
 	x:sched_run:40 d:cpus:100 d:guests:80));
 
-# name, engines, how it ends, what it says there, more keys of its configuration. Engines: ring and svm
-# in QEMU, vmx in Bochs, ring/bochs. It ends
-#   well      exit code 0; a line of its
-#   crash     stopped by the hypervisor; the words behind CRASH
-#   exit code N by itself; a line of its
-#   stays     not at all; its last line
-#   anyhow    well or by a crash, as noise decides; either's words
-# Keys of our own: `said`, a line that must come before a crash; `message`, a line of the hypervisor about it; `promised`, the neighbour's share in
-# percent, 50 without it; `core`, the neighbour's, if it must be one;
-# `as`, the name of the row where a guest has several;
-# `longer`, microseconds that Bochs lets a guest overrun its turn, since it takes no interrupt after an entry with IF clear.
+# name, engines, how it ends, text to match, more keys of its configuration. Engines: ring and svm
+# run in QEMU, vmx and ring/bochs in Bochs. How it ends, and what the text must match:
+#   well      exit code 0; one of its lines
+#   crash     stopped by the hypervisor; the reason after CRASH
+#   exit code N; one of its lines
+#   stays     not at all; one of its lines
+#   anyhow    well or crash, depending on random values; as for either
+# Keys that are not the configuration's: `said`, a line that must come before a crash; `message`, a line of the hypervisor
+# about the guest; `promised`, the neighbour's share in percent, 50 by default; `core`, the neighbour's core, if it
+# matters; `as`, the name of the row if a guest has several; `longer`, microseconds by which a guest can overrun its
+# turn in Bochs, which takes no interrupt after an entry with IF clear.
 my @rows = (
 	['gate_area',    'ring',         'well',       qr/^12 pages readable, 2 writable$/],
 	['frames',       'ring',         'crash',      qr/^no stack for an exception or event: address ffff800000007fd8$/, said => qr/^well so far/],
@@ -62,7 +64,7 @@ my @rows = (
 	['pc-mmio',      'svm vmx',      'crash',      qr/^access to guest-physical address fed00000, which is outside its memory$/, said => qr/^well so far/],
 	['pc-masked',    'svm',      'stays',      qr/^well so far/],
 	['pc-masked',    'vmx',          'stays',      qr/^well so far/, longer => 6000],
-	['pc-loop',      'vmx',          'stays',      qr/^well so far/, longer => 6000], # QEMU checks no alignment of its own pushes
+	['pc-loop',      'vmx',          'stays',      qr/^well so far/, longer => 6000], # QEMU does not check the alignment of exception frames
 	['pc-ipis',      'svm vmx',      'anyhow',     qr/^well$|^access to guest-physical address \w+, which is outside its memory$|^triple fault$/, vcpus => 4, cpus => '0-1'],
 	['returns',      'ring',         'crash',      qr/^no stack for an exception or event: address 7fffffffffd0$/, said => qr/^well so far/],
 	['returns',      'svm vmx',      'exit code 98', qr/^well so far/],
@@ -95,7 +97,7 @@ my @rows = (
 	['armed',        'svm vmx',      'well',       qr/^well$/, cmdline => $armed],
 	['pc-decoded',   'svm vmx',      'well',       qr/^well$/],
 	['pc-user',      'svm vmx',      'well',       qr/^well$/],
-	['pc-state',     'svm vmx',      'well',       qr/^well$/, core => 0], # alone on a core it is never unloaded, and nobody else sees its state
+	['pc-state',     'svm vmx',      'well',       qr/^well$/, core => 0], # alone on a core its state is never unloaded, and nobody else sees it
 	['timers',       'ring svm',     'well',       qr/^woken [1-9]\d* times$/, vcpus => 8, share => 5, core => 0],
 	['overrun',      'ring svm',     'well',       qr/^[1-9]\d* writes$/, promised => 90],
 	['notify',       'ring svm',     'well',       qr/^stopped$/],
@@ -123,30 +125,30 @@ my @rows = (
 	['pc-zombie',    'svm vmx',      'exit code 0',  qr/^going$/, vcpus => 2, cpus => '0-1', core => 0],
 );
 
-# What follows from what the neighbour is promised. The scheduler's period is 10 ms. The others may have
-# what is not the neighbour's share at the end of one period and again at the beginning of the next. On top
-# of that come what they overran last time, and the longest stay of the hypervisor: a millisecond is far
-# more than both may be.
-# Microseconds. An instruction takes 20 ns in Bochs, 1 in QEMU: a stay of 10 000 is 200 us there, and there may be several.
+# The longest time in microseconds that the neighbour can be without the core. The scheduler's period is
+# 10 ms. Other guests may use what is not the neighbour's share at the end of one period and again at
+# the beginning of the next. Add what they overran last time, and the longest stay of the hypervisor: a
+# millisecond is far more than both. An instruction takes 20 ns in Bochs, 1 ns in QEMU: a stay of 10 000
+# is 200 us in Bochs, and there may be several.
 sub longest_wait {
 	my ($row) = @_;
 	return 2 * (100 - $row->{promised}) / 100 * 10000 + ($row->{machine} eq 'bochs' ? 2000 : 1000) + ($row->{longer} // 0);
 }
-sub least_work { my ($row) = @_; return 0.96 * $row->{promised} / 100; } # of what it does alone: 4 % for the switches
+sub least_work { my ($row) = @_; return 0.96 * $row->{promised} / 100; } # as a part of what it does alone; 4 % are allowed for switches
 my $beat = 1000;
-my %most_time = (qemu => 8000, bochs => 40000); # milliseconds: an attacker that takes longer hangs
+my %most_time = (qemu => 8000, bochs => 40000); # milliseconds: an attacker that takes longer is taken to hang
 
 # --- machines, two at a time, before anything is judged ---
 
-my %job; # by name: configuration and options; then its console
+my %job; # by name: configuration and options; later also its console
 
 sub neighbour {
 	my ($core, $share, $cmdline) = @_;
 	return guest('neighbour', image => 't/neighbour.elf', cmdline => $cmdline, cpus => $core, share => $share);
 }
 
-# Virtual time that can be trusted: QEMU's with -icount for one processor (with two, it runs the first
-# as long as that has something to do), Bochs's always.
+# Whether virtual time is reliable: QEMU's with -icount for one processor (with two, it runs the first as long as that
+# has something to do), Bochs's always.
 sub is_timed {
 	my ($row) = @_;
 	return $row->{machine} eq 'bochs' || $row->{cpus} == 1;
@@ -158,7 +160,7 @@ sub machine_options {
 	return ('--accel', 'tcg', '--cpus', $row->{cpus}, is_timed($row) ? '--icount' : ());
 }
 
-# The pace of the neighbour when it is alone, in blocks for a billion ticks of the TSC.
+# The pace of the neighbour when it is alone, in blocks per billion TSC ticks.
 sub alone { my ($row) = @_; return "alone-$row->{machine}"; }
 
 sub pace {
@@ -174,8 +176,8 @@ sub script_of {
 	return (@until, '--send', 'neighbour=h', '--expect', 'neighbour=here', @check, '--send', 'neighbour=q');
 }
 
-# The hypervisor's longest stay with interrupts masked, where QEMU's plugin counts it: once for each
-# attacker, since it slows the machine. An older build in VENEER_LIB has no plugin.
+# The hypervisor's longest stay with interrupts masked, if QEMU's plugin can count it: once for each attacker, since
+# it slows the machine down. An older build in VENEER_LIB may have no plugin.
 sub stay_option {
 	my ($row) = @_;
 	my $library = $ENV{VENEER_LIB} // 'build';
@@ -186,8 +188,8 @@ sub attack_job {
 	my ($row) = @_;
 	my $pace = int(pace($row) * least_work($row));
 	my %keys = (cpus => 0, vcpus => 1, %{$row->{keys}});
-	$keys{share} //= int((100 - $row->{promised}) * ($keys{cpus} eq '0-1' ? 2 : 1) / $keys{vcpus}); # of each vCPU
-	# the machine goes off with the neighbour, who is told when the attacker has come to its end
+	$keys{share} //= int((100 - $row->{promised}) * ($keys{cpus} eq '0-1' ? 2 : 1) / $keys{vcpus}); # for each vCPU
+	# the machine switches off when the neighbour ends, which gets a key once the attacker has ended
 	return { conf => guest('attacker', image => "t/$row->{name}.elf", engine => $row->{engine}, optional => 'yes', %keys) .
 			neighbour($row->{core}, $row->{promised}, is_timed($row) ? "ms=100 wait most=$most_time{$row->{machine}} pace=$pace" : 'ms=20 wait'),
 		options => [machine_options($row), stay_option($row), script_of($row)] };
@@ -200,7 +202,7 @@ sub run_job {
 	return;
 }
 
-# Runs them in two processes, each taking the next when it is free; leaves their consoles in {text}.
+# Runs jobs in two processes, each of which takes the next one when it is free; leaves their consoles in {text}.
 sub run_jobs {
 	my @names = @_;
 	my %running;
@@ -222,10 +224,10 @@ sub run_jobs {
 	return;
 }
 
-# --- what must be seen ---
+# --- what is checked ---
 
-my @unmet;  # of the row that is being judged
-my $on_trial; # the test itself is: nothing is reported
+my @unmet;  # failed checks of the current row
+my $on_trial; # set while this test itself is tested: then nothing is reported
 
 sub must($$) {
 	my ($good, $name) = @_;
@@ -241,31 +243,31 @@ sub check_end {
 	my ($crash) = $text =~ /^veneer: attacker: CRASH: (.*)$/m;
 	my $exit_code = $text =~ /^veneer: attacker: .*, exit code (-?\d+)$/m ? $1 : 'none';
 
-	must((grep { $_ =~ $row->{said} } @lines), "$what: said what it must before") if $row->{said};
+	must((grep { $_ =~ $row->{said} } @lines), "$what: prints the expected line before") if $row->{said};
 	must((grep { $_ =~ $row->{message} } $text =~ /^veneer: attacker: (.*)$/mg), "$what: the hypervisor reports it") if $row->{message};
-	must((() = $text =~ /^veneer: attacker: unknown to /mg) <= 4, "$what: but not for ever") if $row->{message};
+	must((() = $text =~ /^veneer: attacker: unknown to /mg) <= 4, "$what: the hypervisor reports it at most four times") if $row->{message};
 	if ($end eq 'crash' || ($end eq 'anyhow' && defined $crash)) {
-		return must(($crash // '') =~ $words, "$what: is stopped, for the right reason");
+		return must(($crash // '') =~ $words, "$what: is stopped for the expected reason");
 	}
-	must((grep { $_ =~ $words } @lines), "$what: got to its end");
-	must($exit_code eq ($end eq 'stays' ? 'none' : $end =~ /^exit code (\d+)/ ? $1 : 0), "$what: ends as it must");
-	must(@lines && $lines[-1] eq 'well', "$what: its last word is well") if $end eq 'well';
+	must((grep { $_ =~ $words } @lines), "$what: prints the expected line");
+	must($exit_code eq ($end eq 'stays' ? 'none' : $end =~ /^exit code (\d+)/ ? $1 : 0), "$what: has the expected exit code");
+	must(@lines && $lines[-1] eq 'well', "$what: its last line is well") if $end eq 'well';
 	return;
 }
 
-# Work, gaps and beats, in virtual time.
+# Work, gaps and timer events, in virtual time.
 sub check_rhythm {
 	my ($row, $text) = @_;
 	my $what = $row->{job};
 	my ($work, $ms, $kiloticks, $gap, $behind, $apart) =
 		$text =~ /^neighbour: neighbour: work (\d+) in (\d+) ms, (\d+) kiloticks, longest gap (\d+) us, behind (\d+) us, \d+ beats, (\d+) us apart/m;
-	my $due = 1 - longest_wait($row) / 1000 / ($ms || 1); # of the time: the rest it may be waiting for at the end
+	my $due = 1 - longest_wait($row) / 1000 / ($ms || 1); # the part of the time that it must have; it may be waiting for the rest at the end
 	my $share = $due > 0 && $kiloticks && pace($row) ? $work * 1e6 / $kiloticks / pace($row) / $due : 0;
 
 	cmp_ok($share, '>=', least_work($row), "$what: the neighbour has its share of work");
 	cmp_ok($gap // 1e9, '<=', longest_wait($row), "$what: its longest gap follows from its share");
 	cmp_ok($behind // 1e9, '<=', longest_wait($row), "$what: it is never further behind than that");
-	cmp_ok($apart // 1e9, '<=', longest_wait($row) + $beat, "$what: its timer comes in time");
+	cmp_ok($apart // 1e9, '<=', longest_wait($row) + $beat, "$what: its timer fires in time");
 	return;
 }
 
@@ -277,14 +279,14 @@ sub check_attack {
 	@unmet = ();
 	check_end($row, $text);
 	must($text =~ /^neighbour: neighbour: work [1-9]\d* .*, checksum right$/m, "$what: the neighbour works");
-	must($text =~ /^veneer: exit code of neighbour: 0$/m, "$what: and comes to its end");
-	must($text =~ /^veneer: all done/m, "$what: the hypervisor lives");
-	must($text !~ /FAILED|NOT WELL|PANIC/, "$what: every attempt was met as it must");
-	must($text !~ /^veneer: all done.*\nveneer: /m, "$what: fakes no line");
-	# one that is always loaded again has none at times; under svm and vmx tables stay as long as the guest
+	must($text =~ /^veneer: exit code of neighbour: 0$/m, "$what: the neighbour finishes");
+	must($text =~ /^veneer: all done/m, "$what: the hypervisor survives");
+	must($text !~ /FAILED|NOT WELL|PANIC/, "$what: no check in a guest fails");
+	must($text !~ /^veneer: all done.*\nveneer: /m, "$what: no line is forged after the end");
+	# a guest that restarts all the time has none at times; under svm and vmx tables live as long as the guest
 	my $none = $row->{name} =~ /^(?:reboots|notes|halves|reborn|pc-reset)$/ && $row->{engine} eq 'ring' ? '|no tables: it is being loaded$' : '';
-	must($text =~ /^veneer: check attacker: (?:good, [1-9]\d* tables,$none)/m, "$what: there are tables of the attacker, and good") if HAS_CHECK;
-	must($text =~ /^veneer: check neighbour: good, [1-9]\d* tables, [1-9]\d* leaves$/m, "$what: so are the neighbour's") if HAS_CHECK;
+	must($text =~ /^veneer: check attacker: (?:good, [1-9]\d* tables,$none)/m, "$what: the attacker has tables, and they are good") if HAS_CHECK;
+	must($text =~ /^veneer: check neighbour: good, [1-9]\d* tables, [1-9]\d* leaves$/m, "$what: the neighbour's tables are good") if HAS_CHECK;
 	diag($text) if @unmet;
 	return unless is_timed($row);
 	check_rhythm($row, $text);
@@ -318,7 +320,7 @@ sub attack_all {
 	return @made;
 }
 
-# What is asked for is the names of guests, of engines, or both.
+# The arguments are names of guests, of engines, or both.
 my %engine_wanted = map { $_ => 1 } grep { /^(ring|svm|vmx)$/ } @ARGV;
 my %wanted = map { $_ => 1 } grep { !$engine_wanted{$_} } @ARGV;
 my @chosen;
@@ -334,8 +336,8 @@ my ($missing) = grep { !-e } map { "build/t/$_.elf" } 'neighbour', map { $_->[0]
 BAIL_OUT("$missing is not there: `make $missing`, or make test T=NAME for one guest") if $missing;
 check_attack($_) for attack_all(@chosen);
 
-# What may be above the goal for the longest stay, as hypervisor/README.md says: what most of it is spent in,
-# the most instructions, and whether it is so for a row.
+# Which stays may exceed the goal, and why, as in hypervisor/README.md: the function that most of it is spent in, the
+# most instructions, and whether the reason applies to a row.
 my $goal = 10_000;
 my @reasons = (
 	['the dump of a crash', qr/^(compose|format_v)$/, 45_000, sub { $_[0]{end} =~ /^(crash|anyhow)$/ }],
@@ -358,17 +360,17 @@ sub judge_stay {
 }
 judge_stay($_) for map { rows_of(@$_) } @chosen;
 
-# The longest stays, longest first, for people and as JSON.
+# Lists the stays, longest first, and writes them as JSON.
 {
 	my %stay = map { my ($n) = ($job{$_}{text} // '') =~ /^longest stay (\d+) /m; $n ? ($_ => $n) : () } keys %job;
 	my @by_length = sort { $stay{$b} <=> $stay{$a} || $a cmp $b } keys %stay;
 	diag(sprintf '%-26s %s', $_, $job{$_}{text} =~ /^longest stay (.*)$/m) for @by_length;
 	my @entries = map { my $json = slurp("build/hostile/$_.json"); chomp $json; "{\"row\": \"$_\", \"stay\": $json}" } @by_length;
-	# of today's hypervisor, and of all rows
+	# only if it is today's hypervisor and all rows have run
 	spew('build/longest-stay.json', "[\n" . join(",\n", @entries) . "\n]\n") if @entries && !@ARGV && !$ENV{VENEER_LIB};
 }
 
-# The test of the test: an attacker that never starts is noticed.
+# Tests this test: an attacker that never starts is noticed.
 {
 	my ($row) = attack_all(['nobody', 'ring', 'well', qr/^well$/]);
 	@unmet = ();
@@ -383,7 +385,7 @@ if (@ARGV) {
 	exit;
 }
 
-# The frame of a new guest has its file and its row, or is refused.
+# t/new-guest writes a file and prints a row, or refuses the name.
 {
 	command('sh', '-c', 'rm -rf build/test-new && mkdir -p build/test-new/guests build/test-new/guests-pc && cp t/new-guest build/test-new');
 	for (['fine', 'guests/fine.c'], ['pc-fine', 'guests-pc/fine.c'], ['pc-fine-1', 'guests-pc/fine-1.c'], ['fine_2-x', 'guests/fine_2-x.c']) {
@@ -396,17 +398,17 @@ if (@ARGV) {
 		my ($code) = command('build/test-new/new-guest', $_);
 		is($code, 2, "new-guest '$_' is refused");
 	}
-	is(join(' ', glob 'build/test-new/guests*/{,.,-}*'), $files, 'and nothing is made');
+	is(join(' ', glob 'build/test-new/guests*/{,.,-}*'), $files, 'and no file is made');
 }
 
-# t/coverage removes what is in its folder: without one it does nothing.
+# t/coverage empties its folder, so without a folder it must do nothing.
 for my $words ([], ['--'], ['build'], ['no-such', '--', 'x', '--', 'y'], ['build', '--', '--', 'y'], ['build', '--', 'x', '--']) {
 	my ($code, $said) = command('t/coverage', @$words);
 	is($code, 2, "t/coverage @$words is refused");
 	like($said, qr/^coverage: [^\n]+\n\z/, 'in one line') or diag($said);
 }
 
-# What t/audit cannot compare with is refused, before anything is built.
+# t/audit refuses what it cannot compare with before it builds anything.
 for ([[], 'want one commit'], [['--help'], 'want one commit'], [['HEAD', '--x'], 'want one commit'], [['no-such'], 'BASE=no-such is not a commit of this repository: \\S'],
 	[["it's"], "BASE=it's is not a commit"]) {
 	my ($words, $why) = @$_;
@@ -419,7 +421,7 @@ for ([[], 'want one commit'], [['--help'], 'want one commit'], [['HEAD', '--x'],
 	like($said, qr/\Aaudit: BASE=it's is not a commit.*\nmake: .*\n\z/, 'make audit: nothing is built for it');
 }
 
-# One guest, under one engine; what is not there says so at once.
+# One guest under one engine. A guest without a row or without an image is reported at once.
 {
 	my ($code, $said) = command('env', 'VENEER_TEST_ALONE=1', $^X, 't/40-hostile.t', qw(hypercalls svm));
 	is($code, 0, 'one guest, one engine') or diag($said);
@@ -435,7 +437,7 @@ for ([[], 'want one commit'], [['--help'], 'want one commit'], [['HEAD', '--x'],
 	like($said, qr/^Bail out!  build\/t\/doors\.elf is not there: `make build\/t\/doors\.elf`, or make test T=NAME for one guest$/m, 'is said at once');
 }
 
-# Registers and memory of others: three copies on one core, one restarted in between.
+# Registers and memory of other guests: three copies on one core, one of which is restarted.
 {
 	my ($status, $text) = run_guests('fresh', join('', map { guest($_, image => 't/fresh.elf', cmdline => $_) } qw(a b c)) .
 		guest('neighbour', image => 'rtos-rewritten.elf', cmdline => 'spin'), '--cpus', 1, '--send', 'b=\\a:reset b\\r');
@@ -453,11 +455,11 @@ for ([[], 'want one commit'], [['--help'], 'want one commit'], [['HEAD', '--x'],
 {
 	my ($status, $text) = run_guests('remains', guest('a', image => 't/remains.elf') . guest('b', image => 't/remains.elf', cmdline => 'leave'), '--cpus', 1);
 	is($status, 0, 'nobody finds registers in the pages of the gate') or diag($text);
-	like($text, qr/^a: \d+ pages compared 100 times$/m, 'who has looked at every byte');
+	like($text, qr/^a: \d+ pages compared 100 times$/m, 'after comparing every byte');
 	unlike($text, qr/FAILED/, 'no remains') or diag($text);
 }
 
-# Alone: a neighbour's timers would set the machine's going again.
+# Alone, since a neighbour's timers would restart the machine's timer.
 for my $engine (qw(ring svm vmx)) {
 	my ($status, $text) = run_guests("far-$engine", guest('a', image => 't/far.elf', engine => $engine), '--cpus', 1,
 		$engine eq 'vmx' ? () : '--icount');
@@ -465,16 +467,16 @@ for my $engine (qw(ring svm vmx)) {
 	like($text, qr/^a: after 25 seconds$/m, "$engine: the farthest, too");
 }
 
-# Without the monitor's check, which takes long for a pool as full as that, and is the operator's own doing.
+# Without the monitor's check, which takes long for such a full pool, at the operator's own request.
 {
 	my ($status, $text) = run_guests('chains', guest('a', image => 't/chains.elf', memory => '1000M', share => 50) .
 		guest('b', image => 't/neighbour.elf', cmdline => 'ms=1500', share => 50), '--cpus', 1, qw(--accel tcg --icount --stay build/test-chains.json));
 	is($status, 0, 'hash flooding: all are well') or diag($text);
 	like($text, qr/^a: [1-9]\d\d tables in one chain$/m, 'hundreds of tables are found to collide');
 	my ($stay) = $text =~ /^longest stay (\d+) /m;
-	cmp_ok($stay // 1e9, '<', 18_000, 'that lengthens no stay beyond what hypervisor/README.md says');
+	cmp_ok($stay // 1e9, '<', 18_000, 'no stay is longer than hypervisor/README.md says');
 	my ($gap) = $text =~ /^b: neighbour: .*longest gap (\d+) us/m;
-	cmp_ok($gap // 1e9, '<=', 11_000, "nor a neighbour's gap");
+	cmp_ok($gap // 1e9, '<=', 11_000, "and the neighbour's gap is normal");
 }
 
 for my $engine (qw(svm vmx)) {
@@ -484,8 +486,8 @@ for my $engine (qw(svm vmx)) {
 	unlike($text, qr/FAILED/, "$engine: no leak") or diag($text);
 }
 
-# NMIs and the monitor against guests in the middle of things: a storm of each, while a guest makes
-# hypercalls and system calls as fast as it can, or what %busy says.
+# NMIs and machine checks while a guest makes hypercalls and system calls as fast as it can, or does
+# what %busy says.
 sub storm {
 	my ($what, $command_line, $burst, $seen, %busy) = @_;
 	%busy = (image => 'rtos-pv.elf', cmdline => 'bench') unless %busy;
@@ -499,7 +501,7 @@ sub storm {
 	my (undef, $monitor, $clock) = monitored('timeout', $limit, split ' ', $command);
 	my $log = sub { return slurp('build/test-storm.log') };
 	$monitor->('cont');
-	1 until $log->() =~ /boot entry/ || !let_run($clock, 0.001); # not before the hypervisor has an IDT
+	1 until $log->() =~ /boot entry/ || !let_run($clock, 0.001); # wait until the hypervisor has an IDT
 	my $arrived = sub { return scalar(() = $log->() =~ /machine check: bank/g) };
 	for (1 .. 1000) {
 		my $before = $arrived->();
@@ -507,9 +509,9 @@ sub storm {
 		$monitor->(join "\n", ($command_line) x $burst) // last;
 		next if $burst > 1;
 		1 while $arrived->() == $before && let_run($clock, 0.0002);
-		let_run($clock, 0.001); # or the guests would never run
+		let_run($clock, 0.001); # else the guests would never run
 	}
-	1 while let_run($clock, 1); # until the machine goes off
+	1 while let_run($clock, 1); # until the machine is off
 	my $text = slurp('build/test-storm.log');
 	like($text, qr/^veneer: all done, all well/m, "a storm of $what: all guests are well") or diag($text);
 	like($text, $seen, "a storm of $what: they arrived");
@@ -519,7 +521,7 @@ storm('NMIs upon breakpoints', 'nmi', 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m
 storm('NMIs while breakpoints are armed', 'nmi', 5, qr/^veneer: core 0 took [1-9]\d+ NMIs/m, image => 't/armed.elf', engine => 'svm',
 	cmdline => $armed);
 storm('NMIs upon the hypervisor', 'nmi', 5, qr/^busy: \d+ pages compared 100 times/m, image => 't/remains.elf', cmdline => 'storm');
-# uncorrected, but the interrupted code can go on; one at a time, or the processor gives up
+# uncorrected, but recoverable; one at a time, since a second one would shut the processor down
 storm('machine checks', 'mce 0 5 0xb400000000000000 0x5 0 0', 1, qr/^veneer: machine check: bank 5/m);
 
 # Start, stop and reset while a vCPU runs (XSA-188).
@@ -530,7 +532,8 @@ my ($status, $text) = run_guests('races', guest('a', image => 'rtos-pv.elf', cmd
 is($status, 0, 'resets and pauses in the middle of everything: all end well');
 like($text, qr/^neighbour: neighbour: checksum right/m, 'and the neighbour does not notice');
 
-# The hypervisor's own page tables, while guests of two engines run: t/unit/test_tables.c has what it finds.
+# The monitor's check of the hypervisor's own page tables while guests of two engines run. t/unit/test_tables.c shows
+# what it finds.
 {
 	my ($status, $text) = run_guests('tables', guest('a', image => 'rtos-pv.elf', cmdline => 'spin') .
 		guest('b', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm'), '--cpus', 2, '--send', 'a=\\a:tables\\r');

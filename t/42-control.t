@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The operator always wins: stop, pause and reset take effect whatever the guest is at, a restart, its
-# end, or its vCPUs starting each other. A paused guest does nothing: not one exit is counted.
+# The operator always wins: stop, pause and reset take effect whatever the guest is doing, such as
+# restarting, ending, or its vCPUs starting each other. A paused guest does nothing: not a single exit
+# is counted.
 use strict;
 use warnings;
 no warnings 'qw';
@@ -11,7 +12,7 @@ use Veneer;
 
 sub exits { return $_[0] =~ /^veneer: stats $_[1] .*exits=(\d+)/mg }
 
-# Beside it, and while it is paused, a neighbour works for 100 ms of virtual time.
+# Next to it, also while it is paused, a neighbour works for 100 ms of virtual time.
 my $neighbour = guest('neighbour', image => 't/neighbour.elf', cmdline => 'ms=100', cpus => 0, share => 50);
 
 for (['a reboot loop', 'loop', guest('loop', image => 't/reboots.elf', memory => '512M', share => 50), 'again'],
@@ -42,7 +43,7 @@ is(scalar(() = $text =~ /^done: well$/mg), 2, 'reset: a guest that has ended sta
 like($text, qr/^veneer: loop: reset\n.*^loop: so far: started again$/ms, 'reset: so does one that is paused in a restart');
 like($text, qr/^veneer: loop: stopped from the monitor, exit code 0$/m, 'reset: and can be stopped');
 
-# The monitor says what it looked at: tables of a guest that runs or has ended, or that there are none.
+# The monitor says what it checked: the tables of a guest that runs or has ended, or that there are none.
 ($status, $text) = run_guests('control-check', guest('loop', image => 't/reboots.elf', memory => '512M', share => 40) .
 	guest('done', image => 't/neighbour.elf', cmdline => 'ms=5', share => 10) . guest('keeper', image => 'rtos-pv.elf', cmdline => 'listen', share => 40),
 	'--cpus', 1, '--memory', 1024, '--icount', '--expect', 'done=well', '--expect', 'loop=again', '--send', 'loop=\\a:pause loop\\r', '--expect', 'veneer=loop: paused',

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Random attackers, a bounded set of them: t/attacker/ beside a neighbour that must keep its pace. Each case is a word
-# that t/fuzz/attack does again and `make fuzz` makes more of; each must come to so many attempts. An attacker may end
-# itself before it has made them, by a hypercall it did not mean: another seed then makes the rest. Time is a count of
-# instructions, QEMU's or Bochs's, and nothing is typed during an attack, so that all machines see the same.
+# A bounded set of random attackers: t/attacker/ next to a neighbour that must keep its pace. Each case is a word that
+# t/fuzz/attack can repeat, and `make fuzz` generates more. Each must reach a number of attempts. An attacker may end
+# itself before that, by a hypercall that it did not intend: then the next seed does the rest. Time is a count of
+# instructions, QEMU's or Bochs's, and nothing is typed during an attack, so a run is the same on all machines.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -25,7 +25,7 @@ my @cases = (
 	['vmx-pv-2x2-16-250-9-4444444444444444', 3_000], # in Bochs
 );
 
-# The failure, undef for none, the attempts, and the last case's word.
+# Returns the failure (undef: none), the number of attempts, and the last case's word.
 sub attack {
 	my ($word, $wanted) = @_;
 	my ($case, $attempts, $result) = (case_of($word), 0);
@@ -45,18 +45,19 @@ for (@cases) {
 	cmp_ok($attempts, '>=', $wanted, "$word: $wanted attempts were made");
 }
 
-# A case again: the same up to the neighbour's figures, when the host types. The replay says whose seed it is.
+# A repeated case is the same up to the neighbour's figures, after which the host types. The replay prints the case's
+# seed.
 {
 	my $word = 'ring-pv-2x1-16-100-7-4444444444444444';
 	my ($first, $second) = map { run_case(case_of($word), name => 'again')->{text} =~ /^(.*?^neighbour: neighbour: work[^\n]*)/ms ? $1 : "no end $_" } 1 .. 2;
 	ok($first eq $second, "$word, twice: the same lines") or diag("$first\n\n$second");
 	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
-	is($status, 0, '--replay') or diag($text);
-	like($text, qr/^attack: seed 7, 1 run, .* [1-9]\d* attempts, /m, 'says the seed of the case, and its attempts');
-	like($text, qr/^attack: passed\n\z/m, 'and the result');
+	is($status, 0, 'a replay of a case succeeds') or diag($text);
+	like($text, qr/^attack: seed 7, 1 run, .* [1-9]\d* attempts, /m, 'the replay prints the seed and the attempts');
+	like($text, qr/^attack: passed\n\z/m, 'the replay prints the result');
 }
 
-# What cannot be a case is refused in a line, and counts as nothing found.
+# An invalid case is refused in one line, and not counted as a finding.
 for (['', 'want ENGINE'], ['ring-pv-2x1-16-300-7-444444444444444', 'want ENGINE'], ['ring-pv-2x1-16-300-7-44444444444444444', 'want ENGINE'],
 	['xen-pv-1x1-16-300-7-4444444444444444', 'want ENGINE'], ['ring-pv-9x1-16-300-7-4444444444444444', 'want ENGINE'],
 	['ring-pv-1x3-16-300-7-4444444444444444', 'want ENGINE'],
@@ -67,7 +68,7 @@ for (['', 'want ENGINE'], ['ring-pv-2x1-16-300-7-444444444444444', 'want ENGINE'
 	my ($word, $why) = @$_;
 	my ($status, $text) = command('t/fuzz/attack', '--replay', $word);
 	is($status, 2, "'$word' is refused");
-	like($text, qr/\Aattack: --replay \Q$word\E: not a case: $why.*\n\z/, 'in a line, with why');
+	like($text, qr/\Aattack: --replay \Q$word\E: not a case: $why.*\n\z/, 'the reason is given in one line');
 }
 for (['--jobs', 0, 'want at least 1'], ['--only', '(', 'not an expression'], ['--only', 'nothing', 'no case matches'],
 	(map { ['--seconds', $_, 'want more than 0'] } 0, -5), ['--hours', 0, 'want more than 0'], ['--limit', 0, 'want more than 0'],
@@ -77,7 +78,7 @@ for (['--jobs', 0, 'want at least 1'], ['--only', '(', 'not an expression'], ['-
 	is("$status $text", "2 attack: $option $value: $why\n", "$option $value is refused");
 }
 
-# A run that did not happen is neither passed nor failed: it ends the attack with a line.
+# A run that could not be started neither passes nor fails: it ends the attack with a line.
 my $word = 'ring-pv-1x1-16-100-7-4444444444444444';
 my $folder = 'build/test-attack-tools';
 sub fake {
@@ -91,10 +92,10 @@ sub without {
 	for my $how (['--replay', $word], ['--seconds', 1, '--jobs', 2, '--only', '^(ring|svm)-']) {
 		my ($status, $text) = command(@argv, 't/fuzz/attack', @$how);
 		is($status, 2, "$what, $how->[0]: exit status") or diag($text);
-		like($text, $said, 'and why');
-		unlike($text, qr/passed|FAILED|0 failed/, 'no result');
+		like($text, $said, 'the reason is given');
+		unlike($text, qr/passed|FAILED|0 failed/, 'no result is printed');
 	}
-	is(join(' ', glob 'build/test-attack-*-*'), '', 'nothing is left');
+	is(join(' ', glob 'build/test-attack-*-*'), '', 'no files or processes are left');
 }
 without('no hypervisor', qr/^attack: \/nowhere\/veneer.elf: objdump finds no instructions in it$/m, qw(env VENEER_LIB=/nowhere));
 without('no tools', qr/^attack: build\/veneer.elf: objdump finds/m, qw(env PATH=/nowhere));
@@ -103,24 +104,24 @@ fake('qemu-system-x86_64', 'echo "qemu: no such plugin"; exit 1');
 without('an emulator that starts nothing', qr/^qemu-system-x86_64 has started no guest: qemu: no such plugin\nattack: \S+ was not run/m,
 	'env', "PATH=$folder:$ENV{PATH}");
 
-# What failed is kept whole: the hypervisor too, which the printed command names.
+# A failure is kept completely, with the hypervisor, which the printed command names.
 fake('qemu-system-x86_64', 'echo "veneer: boot entry_ticks=1"; echo "veneer: PANIC at test.c:1"; exit 3');
 {
 	my ($status, $text) = command('env', "PATH=$folder:$ENV{PATH}", 't/fuzz/attack', '--replay', $word);
 	is($status, 1, 'what fails: exit status');
-	like($text, qr/^FAILED $word: veneer: PANIC at test\.c:1 .*^  command: .* -kernel \S*build\/fuzz\/$word\/veneer\.elf .*-initrd build\/fuzz\/$word\/bundle\.cpio$/ms, 'is named');
-	like($text, qr/^attack: failed: $word\n\z/m, 'and is the result');
-	is(join(' ', map { s,.*/,,r } glob "build/fuzz/$word/*"), 'bundle.cpio console.log t veneer.elf', 'and kept');
+	like($text, qr/^FAILED $word: veneer: PANIC at test\.c:1 .*^  command: .* -kernel \S*build\/fuzz\/$word\/veneer\.elf .*-initrd build\/fuzz\/$word\/bundle\.cpio$/ms, 'the failed case is named');
+	like($text, qr/^attack: failed: $word\n\z/m, 'the failure is the result');
+	is(join(' ', map { s,.*/,,r } glob "build/fuzz/$word/*"), 'bundle.cpio console.log t veneer.elf', 'the failure is kept');
 	command('rm', '-r', "build/fuzz/$word");
 }
 
 is((command('sh', '-c', 'printf %s ' . Attack::quoted(q(a:check it's\r))))[1], q(a:check it's\r), 'a shell can run the command as it is printed');
 
-# A signal ends the emulators, too, and leaves no file.
+# A signal also ends the emulators, and leaves no file behind.
 my $fifo = 'build/test-attack.fifo';
 unlink $fifo;
 mkfifo($fifo, 0600) or die "$fifo: $!";
-fake('qemu-system-x86_64', "exec 3> $fifo; echo \$\$ >&3; exec tail -f /dev/null"); # which holds the pipe open until it ends
+fake('qemu-system-x86_64', "exec 3> $fifo; echo \$\$ >&3; exec tail -f /dev/null"); # holds the pipe open until it ends
 for my $how (['--replay', $word], ['--only', '^(ring|svm)-']) {
 	my $pid = open my $from, '-|';
 	if (!$pid) {
@@ -134,12 +135,12 @@ for my $how (['--replay', $word], ['--only', '^(ring|svm)-']) {
 	kill 'TERM', $pid;
 	waitpid $pid, 0;
 	is($? & 127, 15, 'SIGTERM ends the attack');
-	is(scalar <$emulator>, undef, 'and the emulator');
+	is(scalar <$emulator>, undef, 'SIGTERM ends the emulator');
 	alarm 0;
-	is(join(' ', glob 'build/test-attack-*-* build/fuzz/blocks.*'), '', 'nothing is left');
+	is(join(' ', glob 'build/test-attack-*-* build/fuzz/blocks.*'), '', 'no files or processes are left');
 }
 
-# The parsers' fuzzers: what fails fails, and says which input.
+# The parsers' fuzzers: a failure is a failure, and the input is named.
 for (['fails', 'echo "Test unit written to build/fuzz/fake-crash-1"; exit 77', 1, 'fuzz: fake failed, exit status 77: build/fuzz/fake-crash-1'],
 	['ends without one', 'exit 1', 1, "fuzz: fake failed, exit status 1: no input was kept, see $folder/fake.log"],
 	['is well', 'echo Done 5 runs', 0, 'Done 5 runs']) {
@@ -147,7 +148,7 @@ for (['fails', 'echo "Test unit written to build/fuzz/fake-crash-1"; exit 77', 1
 	fake('fuzz_fake', $script);
 	my ($status, $text) = command('t/fuzz/parsers', 1, "$folder/fuzz_fake");
 	is($status, $want, "a fuzzer that $what: exit status");
-	is(($text =~ /.*\n/g)[-1], "$last\n", 'and the last line');
+	is(($text =~ /.*\n/g)[-1], "$last\n", 'the last line names the input');
 }
 for ('0', 'abc', '', '-1', '1.5') {
 	my ($status, $text) = command('t/fuzz/parsers', $_, "$folder/fuzz_fake");
@@ -158,7 +159,7 @@ for ('0', 'abc', '', '-1', '1.5') {
 	like($text, qr/^attack: --replay it's: not a case: /m, 'make fuzz gives any SEED as it is');
 }
 
-# Whether they find what was closed, t/long/holes.t tries; that it can be opened again is seen here.
+# t/long/holes.t tries whether the attackers find the fixed holes; here each patch is only applied and built.
 for my $hole (holes()) {
 	my ($status, $text) = command('sh', '-c', "patch -p1 --fuzz=0 --dry-run < $hole->{path}");
 	is($status, 0, "$hole->{name} can be opened") or diag($text);

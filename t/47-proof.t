@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What t/proof proves, for all inputs up to the bounds that are printed; that each proof fails when the code is off by
-# one; that the tool takes nothing for a proof that is none. PROOF=long: larger bounds, more mutants, and no other proof
-# of a mutant's file fails.
+# The proofs of t/proof hold for all inputs up to the bounds that are printed; each proof fails when the code is off
+# by one; and the tool accepts nothing as a proof that is none. PROOF=long: larger bounds, more mutants, and a check
+# that no other proof of a mutant's file fails.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -12,7 +12,7 @@ use Veneer;
 my $folder = 'build/proof';
 my $long = ($ENV{PROOF} // '') eq 'long';
 
-# Proofs of a file, by name: whether it holds, and the line that says so.
+# The proofs of a file, by name: whether it holds, and its line of output.
 sub proofs {
 	my ($file, @options) = @_;
 	my ($status, $text) = command('t/proof/prove', ($long ? '--long' : ()), @options, $file);
@@ -38,7 +38,7 @@ for (sort keys %wrong) {
 	my ($status, $text) = command('env', 'PATH=/nowhere', $^X, 't/proof/prove', 't/proof/images.c');
 	is("$status $text", "2 prove: there is no clang: make check-packages installs it\n", 'a tool that is missing is named');
 }
-isnt((command('t/proof/prove', '--only', 'no_such', 't/proof/images.c'))[0], 0, 'no proof at all is no success');
+isnt((command('t/proof/prove', '--only', 'no_such', 't/proof/images.c'))[0], 0, 'a file without proofs fails');
 
 my %harness;
 for my $file (grep { !/wrong/ } sort glob 't/proof/*.c') {
@@ -51,20 +51,20 @@ for my $file (grep { !/wrong/ } sort glob 't/proof/*.c') {
 	}
 }
 
-# A copy of a mutant's file, in a tree of its own.
+# A copy of the mutant's file, in its own tree.
 sub plant {
 	my ($copy, $file, $edit) = @_;
 	my ($status, $after) = command('sed', $edit, $file);
-	command('rm', '-rf', $copy); # of a list that was another
+	command('rm', '-rf', $copy); # from an earlier list of mutants
 	command('mkdir', '-p', "$copy/" . $file =~ s{/[^/]*$}{}r);
 	spew("$copy/$file", $after);
-	isnt($after, slurp($file), "$edit finds its place in $file");
+	isnt($after, slurp($file), "$edit changes $file");
 }
 
 my (%failed, $n);
 for (grep { !/^#/ } split /\n/, slurp('t/proof/mutants')) {
 	my ($harness, $wanted, $file, $edit) = split ' ', $_, 4;
-	next if !$long && !grep { !$failed{$_} } split /\|/, $wanted; # one for each proof is enough
+	next if !$long && !grep { !$failed{$_} } split /\|/, $wanted; # one mutant for each proof is enough
 	my $copy = "$folder/mutant" . $n++;
 	plant($copy, $file, $edit);
 	my $proof = proofs("t/proof/$harness.c", '--source', $copy, '--out', $copy, $long ? () : ('--only', $wanted));
@@ -74,7 +74,7 @@ for (grep { !/^#/ } split /\n/, slurp('t/proof/mutants')) {
 	is(join('|', @noticed), $wanted, "$edit: $wanted fails, with an input that shows it");
 	$failed{$_} = 1 for @noticed;
 }
-for my $name (grep { $_ ne 'self' } sort keys %harness) { # the tool, not the code
-	ok($failed{$_}, "$_ was seen to fail") for sort keys %{$harness{$name}};
+for my $name (grep { $_ ne 'self' } sort keys %harness) { # self tests the tool, not the code
+	ok($failed{$_}, "a mutant makes $_ fail") for sort keys %{$harness{$name}};
 }
 done_testing();

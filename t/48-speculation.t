@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Measures against speculative execution: in the image, each instruction is where it should be and
-# nowhere else; in a run it is executed as often as it should be where its measure is forced on, and
-# never where it is not. No processor that could speculate is needed, and none is emulated.
+# Measures against speculative execution. In the image, each instruction is exactly where it should
+# be. In a run, it is executed as often as it should be if its measure is forced on, and never if it
+# is off. This needs no processor that speculates, and none is emulated.
 use strict;
 use warnings;
 no warnings 'qw'; # commas in QEMU's options
@@ -12,7 +12,7 @@ use Veneer;
 
 my $image = 'build/veneer.elf';
 
-# --- the image: [address, function, text] of each instruction of the sections where the hypervisor runs
+# --- the image: [address, function, text] of each instruction in the sections that the hypervisor runs
 my (@code, %at, $function);
 {
 	my (undef, $text) = command(qw(objdump -d --no-show-raw-insn -j .text -j .gate), $image);
@@ -27,12 +27,12 @@ my (@code, %at, $function);
 cmp_ok(scalar @code, '>', 20000, 'the image can be read');
 my @thunks = grep { /_indirect_thunk_r/ } sort keys %at;
 is_deeply([map { "$_->[1]: $_->[2]" } grep { $_->[2] =~ /^(notrack )?(call|jmp)\S* +\*/ } @code], [], 'no indirect branch but by a thunk');
-cmp_ok((grep { $_->[2] =~ /^(call|jmp) .*_indirect_thunk_r\w+>$/ } @code), '>', 100, 'and there are many');
+cmp_ok((grep { $_->[2] =~ /^(call|jmp) .*_indirect_thunk_r\w+>$/ } @code), '>', 100, 'the image has many thunks');
 
 sub functions { my %seen; return [grep { !$seen{$_}++ } map { $_->[1] } @_]; }
 is_deeply(functions(grep { $_->[2] =~ /^verw/ } @code), [qw(svm_entry_clear vmx_entry_clear gate_resume_clear)], 'VERW is on the three ways into a guest');
 
-# WRMSR by the number of its register, where that is a constant
+# WRMSR instructions by MSR number, where it is a constant
 my (%writes, %ecx);
 for (@code) {
 	$ecx{$_->[1]} = hex $1 if $_->[2] =~ /^mov +\$0x([0-9a-f]+),%ecx/;
@@ -43,7 +43,7 @@ is_deeply([sort @{functions(@{$writes{0x49}})}], [sort qw(write_barrier svm_exit
 is_deeply(functions(@{$writes{0x10b}}), ['vmx_entry_flush'], "FLUSH_CMD, on VT-x's way in");
 is_deeply(functions(@{$writes{0x48}}), ['write_control'], 'SPEC_CTRL, in one place');
 
-# --- runs: how often places were passed, with the guests of a configuration on one core
+# --- runs: how often addresses were executed, with the guests of a configuration on one core
 my $runs = 0;
 sub passed {
 	my ($mitigations, $guests) = @_;
@@ -77,9 +77,9 @@ my $everything = 'retpoline rsb ibpb ibpb-exit verw l1d-flush ssbd spec-ctrl';
 my %off = passed('off', $two);
 my %auto = passed('auto', $two);
 my %all = passed($everything, $two);
-like($off{text}, qr/^veneer: speculation: all measures off \(configuration\)$/m, 'off is off');
-like($auto{text}, qr/^veneer: speculation: all measures off \(emulated processor\)$/m, 'nothing is wanted where nothing speculates');
-like($all{text}, qr/^veneer: speculation: (\S+ on \(forced\)(, |$)){8}$/m, 'what is forced on is on');
+like($off{text}, qr/^veneer: speculation: all measures off \(configuration\)$/m, 'all measures are off');
+like($auto{text}, qr/^veneer: speculation: all measures off \(emulated processor\)$/m, 'no measure is on where nothing speculates');
+like($all{text}, qr/^veneer: speculation: (\S+ on \(forced\)(, |$)){8}$/m, 'forced measures are on');
 for my $run (\%off, \%auto) {
 	is($run->{$_}, 0, "off: no $_") for qw(gate_resume_clear gate_exit_stuff gate_exit_barrier write_barrier write_control thunks);
 }
@@ -105,7 +105,7 @@ is($svm{write_barrier}, $svm{vcpu_load}, 'svm: IBPB at each change of guest');
 my %svm_off = passed('off', guest('a', %rtos, engine => 'svm'));
 is($svm_off{$_}, 0, "svm, off: no $_") for qw(svm_entry_clear svm_exit_stuff svm_exit_barrier);
 
-# --- guests that see to themselves
+# --- guests that set their own SPEC_CTRL
 for my $engine (qw(ring svm)) {
 	my $guests = join '', map { guest("g$_", image => 't/speculation.elf', cmdline => $_, engine => $engine) } 1, 4, 7;
 	my %none = passed('off', $guests);
@@ -113,10 +113,10 @@ for my $engine (qw(ring svm)) {
 	my %offered = passed('spec-ctrl', $guests);
 	like($offered{text}, qr/^g$_: SPEC_CTRL $_ through 50 turns$/m, "$engine: guest $_ has its own") for 1, 4, 7;
 	cmp_ok($offered{write_control}, '>=', $offered{vcpu_load} / 2, "$engine: which is written when its turn comes");
-	unlike("$none{text}$offered{text}", qr/FAILED/, "$engine: as it must");
+	unlike("$none{text}$offered{text}", qr/FAILED/, "$engine: SPEC_CTRL is as each guest set it");
 }
 
-# --- VT-x: Bochs counts nothing, but goes through all of it
+# --- VT-x: Bochs does not count, but executes all of it
 {
 	my ($status, $text) = run_guests('speculation-vmx', "[machine]\nmitigations = $everything\n" .
 		guest('a', image => 't/speculation.elf', cmdline => 4, engine => 'vmx') . guest('b', image => 'rtos-pc.elf', cmdline => 'spin', engine => 'vmx'),
@@ -125,23 +125,23 @@ for my $engine (qw(ring svm)) {
 	like($text, qr/^a: SPEC_CTRL 4 through 50 turns$/m, 'vmx: a guest has its own SPEC_CTRL');
 }
 
-# --- what people get wrong, and what they should know
+# --- configuration errors and warnings
 {
 	my ($status, $text) = run_guests('speculation-wrong', "[machine]\nmitigations = retpolines\nsmt = off\n" . guest('a', image => 't/smp.elf', vcpus => 4));
 	is($status, 2, 'a wrong name starts nothing');
-	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:2: mitigations: want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl$/m, 'and named');
-	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:3: smt: unknown key of \[machine\]$/m, 'as is a wrong key');
+	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:2: mitigations: want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl$/m, 'the wrong name is named');
+	like($text, qr/^veneer: build\/test-speculation-wrong\.conf:3: smt: unknown key of \[machine\]$/m, 'a wrong key is named');
 }
 {
-	# the hypervisor, whoever made the bundle
+	# the hypervisor itself, whoever made the bundle
 	my ($conf, $bundle) = ('build/test-speculation-bundle.conf', 'build/test-speculation-bundle.cpio');
 	spew($conf, "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 	my (undef, $command) = veneer('run', $conf, qw(--accel tcg --print --bundle), $bundle);
 	spew($bundle, slurp($bundle) =~ s/mitigations = off/mitigations = odd/r);
 	my ($status, $text) = command('timeout', $limit, split ' ', $command);
 	$text =~ s/\r//g;
-	is($status, 3, 'the hypervisor starts nothing, either');
-	like($text, qr/^veneer: the configuration, line 2: mitigations: want .*^veneer: a: not started, see above\nveneer: cannot start: no guest can be started$/ms, 'and says why');
+	is($status, 3, 'the hypervisor starts nothing');
+	like($text, qr/^veneer: the configuration, line 2: mitigations: want .*^veneer: a: not started, see above\nveneer: cannot start: no guest can be started$/ms, 'the hypervisor says why');
 }
 {
 	my $conf = guest('a', image => 't/smp.elf', vcpus => 4) . guest('b', image => 't/smp.elf', vcpus => 4, cpus => 1);
@@ -153,8 +153,8 @@ for my $engine (qw(ring svm)) {
 	like($threads, qr/^veneer: speculation: cores 0 and 1 are threads of one core and run a and b, which can leak data to each other: separate them with cpus =\r?$/m,
 		'threads of one core that run different guests are named');
 	my (undef, $cores) = command(@machine, qw(-smp 2,cores=2,threads=1 -kernel), $image, qw(-initrd build/test-threads.cpio));
-	like($cores, qr/all done, all well/, 'cores that are cores');
-	unlike($cores, qr/threads of one/, 'are not');
+	like($cores, qr/all done, all well/, 'real cores');
+	unlike($cores, qr/threads of one/, 'cause no warning');
 }
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The comparison's peers, Xen PV and KVM, and the ways it takes on real hardware: in KVM, and on the bare
-# machine. There is neither here, so a qemu that takes TCG for KVM stands in for one, and QEMU for the
-# other: what they measure means nothing, that it is measured does.
+# The comparison with Xen PV and KVM, and its use on real hardware: in KVM, and on the bare machine.
+# Neither is available here, so a qemu that uses TCG for KVM stands in for one, and QEMU for the
+# other. The values mean nothing, but the path is tested.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -31,7 +31,7 @@ local $ENV{PATH} = "build/test-bin:$ENV{PATH}";
 my ($status, $text) = veneer(qw(bench --peers --kvm --no-bochs --quiet --output build/test-bench4));
 is($status, 0, 'bench with peers and on KVM') or diag($text);
 unlike($text, qr/MISSED/, 'no budget is missed, a quarter of what Xen adds among them') or diag($text);
-like($text, qr/at most a quarter of Xen's, [\d.]+: held/, 'which are there');
+like($text, qr/at most a quarter of Xen's, [\d.]+: held/, 'the budgets are in the table');
 my %value;
 for my $r (@{decode_json(slurp('build/test-bench4/results.json'))->{results}}) {
 	$value{"$r->{machine} $r->{guest} $r->{engine} $r->{prep}"}{$r->{op}}{$r->{metric}} = $r->{value};
@@ -49,15 +49,15 @@ cmp_ok($value{'hardware rtos auto pv'}{cpuid}{exits}, '>', 0.9, 'with the hyperv
 my $html = slurp('build/test-bench4/report.html');
 my $beside = qr/<th>configuration<\/th><th>measured<\/th>.*?<tr><td>svm pv<\/td><td>[\d.]+<\/td><td>[\d.]+<\/td>/s;
 like($html, $beside, 'the report has them beside the model');
-like($html, qr/>KVM<\/text>/, 'and KVM as a bar');
+like($html, qr/>KVM<\/text>/, 'the report has a bar for KVM');
 
-# --- the bare machine: an ISO to boot, and what its serial line said ---
+# --- the bare machine: an ISO to boot, and the output of its serial line ---
 my ($iso, $record) = ('build/test-bench.iso', 'build/test-metal.txt');
 ($status, $text) = veneer(qw(bench --iso), $iso);
 is($status, 0, 'an ISO that measures') or diag($text);
-is($text, '', 'without a word');
+is($text, '', 'nothing is printed');
 
-# The ISO booted, with an entry of its menu chosen over the serial line.
+# Boots the ISO and chooses an entry of its menu over the serial line.
 sub boot_entry {
 	my ($key) = @_;
 	spew('build/test-keys', $key x 40);
@@ -68,7 +68,7 @@ sub boot_entry {
 }
 my ($native, $vt) = (boot_entry(1), boot_entry(6));
 like($native, qr/veneer: booting rtos, native\s*$/m, 'the serial line says which entry it was');
-like($vt, qr/veneer: booting rtos, VT pv\s*$/m, 'each time');
+like($vt, qr/veneer: booting rtos, VT pv\s*$/m, 'the serial line says so each time');
 
 sub metal_values {
 	my ($log) = @_;
@@ -83,21 +83,21 @@ sub metal_values {
 }
 my $metal = metal_values($native . substr($vt, 0, length($vt) / 2) . "\r\n" . $vt);
 is($status, 0, 'bench with that record') or diag($text);
-like($text, qr/^the bare machine: cycles\noperation +native +VT pv$/m, 'has a table of it');
+like($text, qr/^the bare machine: cycles\noperation +native +VT pv$/m, 'bench prints a table of the record');
 my ($hundredths) = $native =~ /^BENCH task_switch (\d+)/m;
-is($metal->{'none native'}{task_switch}{cycles}, $hundredths / 100, 'with what the record says');
+is($metal->{'none native'}{task_switch}{cycles}, $hundredths / 100, 'the values are those of the record');
 cmp_ok($metal->{'auto pv'}{cpuid}{exits}, '>', 0.9, 'and the hypervisor\'s counts');
 like(slurp('build/test-bench5/report.html'), $beside, 'the report has it beside the model');
 
 metal_values($vt . substr($native, 0, -200));
-is($status, 0, 'half of a measurement');
-like($text, qr/^veneer: $record: rtos, native: not measured to the end, ignored$/m, 'is left out, and named');
+is($status, 0, 'a record with an incomplete measurement');
+like($text, qr/^veneer: $record: rtos, native: not measured to the end, ignored$/m, 'an incomplete measurement is ignored and named');
 metal_values("no such thing\n");
-is($status, 1, 'no record');
-like($text, qr/^veneer: $record: no measurement in it: want .* veneer bench --iso writes$/, 'is said in a line');
+is($status, 1, 'a file without measurements fails');
+like($text, qr/^veneer: $record: no measurement in it: want .* veneer bench --iso writes$/, 'one line says why');
 ($status, $text) = veneer(qw(bench --iso /dev/full));
 is($status, 1, 'an ISO that would take a device\'s place');
-like($text, qr/^veneer: \/dev\/full: not a file that can be replaced: want another name$/, 'is refused');
-ok(-c '/dev/full', 'and the device is there');
+like($text, qr/^veneer: \/dev\/full: not a file that can be replaced: want another name$/, 'an ISO in place of a device is refused');
+ok(-c '/dev/full', 'the device is left as it was');
 
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The comparison's page in a browser without a screen: light and dark, on a desk and on a phone; that
-# it needs no other file; that its words are the data's; and that its costs can be edited.
+# The report in a headless browser: light and dark, wide and narrow; it needs no other file; its text
+# agrees with the data; its costs can be edited.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -10,7 +10,7 @@ use Veneer;
 use Cwd;
 use JSON::PP;
 
-my $page = 'build/test-bench1/report.html'; # of 50-bench.t
+my $page = 'build/test-bench1/report.html'; # made by 50-bench.t
 my ($status, $text);
 if (!-s $page) {
 	($status, $text) = veneer(qw(bench --quiet --output build/test-bench1));
@@ -18,10 +18,11 @@ if (!-s $page) {
 }
 my $html = slurp($page);
 unlike($html, qr/\b(?:src|href)="(?!#)/, 'the page needs no other file');
-unlike($html, qr/\b(?:nan|inf)\b|-nan/i, 'no number is none');
-like($html, qr/<strong>This is a model, not a measurement\.<\/strong>/, 'the model says that it is one');
+unlike($html, qr/\b(?:nan|inf)\b|-nan/i, 'no number is missing');
+like($html, qr/<strong>This is a model, not a measurement\.<\/strong>/, 'the model is labelled as a model');
 
-# The page in frames of both widths, asked by a script; what it answers is the document.
+# Loads the page in frames of both widths, and a script that inspects it; the document that the browser returns is the
+# answer.
 my $probe = <<'E';
 <!doctype html><body><script>
 function light(c) { const v = c.match(/[\d.]+/g).map(Number); return (0.2126*v[0] + 0.7152*v[1] + 0.0722*v[2]) / 255; }
@@ -60,29 +61,29 @@ for my $scheme (['light', 1], ['dark', 0]) {
 	ok($answer, "$name: the browser shows it") or diag(slurp('build/test-chromium.log')), next;
 	for my $look (@{decode_json($answer)}) {
 		my $where = "$name, $look->{frame} wide";
-		cmp_ok($look->{width}, '<=', $look->{frame}, "$where: nothing is to be scrolled sideways");
+		cmp_ok($look->{width}, '<=', $look->{frame}, "$where: no horizontal scrolling");
 		cmp_ok($look->{charts}, '>=', 25, "$where: charts are there");
-		is($look->{charts}, $look->{cards}, "$where: one in each card");
-		is($look->{wide}, 0, "$where: none hangs over");
-		is("@{$look->{clipped}}", '', "$where: no text in one is cut off");
-		cmp_ok($look->{font}, '>=', 9, "$where: their letters can be read");
-		cmp_ok(abs($look->{ink} - $look->{paper}), '>', 0.7, "$where: text stands out");
-		is($look->{texts}, 0, "$where: in charts too");
+		is($look->{charts}, $look->{cards}, "$where: one chart in each card");
+		is($look->{wide}, 0, "$where: no chart exceeds its card");
+		is("@{$look->{clipped}}", '', "$where: no text in a chart is cut off");
+		cmp_ok($look->{font}, '>=', 9, "$where: text in charts is large enough");
+		cmp_ok(abs($look->{ink} - $look->{paper}), '>', 0.7, "$where: text has enough contrast");
+		is($look->{texts}, 0, "$where: text in charts has enough contrast");
 		cmp_ok($look->{fills}, '>=', 3, "$where: native, ring and VT have colours");
-		cmp_ok($look->{bars}, '>', 0.15, "$where: that stand out");
+		cmp_ok($look->{bars}, '>', 0.15, "$where: the colours have enough contrast");
 		$paper{$name} = $look->{paper};
 	}
 }
-cmp_ok($paper{light}, '>', 0.8, 'light is light');
-cmp_ok($paper{dark}, '<', 0.2, 'dark is dark');
+cmp_ok($paper{light}, '>', 0.8, 'the light page is light');
+cmp_ok($paper{dark}, '<', 0.2, 'the dark page is dark');
 
-# Texts are escaped; the legend has what is shown, and a logarithmic scale says that it is one.
+# Text is escaped; the legend lists what is shown, and a logarithmic scale is labelled as one.
 unlike($html, qr/\{\{|\}\}\}/, 'every place of the template is filled');
 like($html, qr/>times native, log scale</, 'a logarithmic scale is named');
 my $peers = grep { $_->{engine} eq 'xen-pv' } @{decode_json(slurp('build/test-bench1/results.json'))->{results}};
 is(scalar($html =~ /<span><i\s+style="background:var\(--peer\)">/), $peers ? 1 : '', 'others are in the key only where there are some');
 
-# The words against results.json.
+# The text against results.json.
 my %value;
 for my $r (@{decode_json(slurp('build/test-bench1/results.json'))->{results}}) {
 	$value{"$r->{machine} $r->{engine} $r->{prep}"}{$r->{op}} = $r->{value} if $r->{metric} eq 'instructions' && $r->{guest} eq 'rtos';
@@ -94,7 +95,7 @@ my $more = grep { $ring->{$_} > 1.05 * $svm->{$_} } @both;
 like($html, qr/rewritten for ring 1 against untouched in AMD-V: software takes less for $less of @{[scalar @both]}\b[^<]*?,\smore for $more\b/,
 	'the summary counts what the data says');
 
-# Another table of costs: what cannot be used is refused before anything is measured.
+# Another table of costs: an invalid one is refused before anything is measured.
 my $costs = slurp('bench/costs.csv');
 my @wrong = (['no such event', $costs =~ s/^iret, EPYC/irett, EPYC/mr, qr/^veneer: build\/test-costs.csv:\d+: no such event/],
 	['a missing one', $costs =~ s/^iret, EPYC.*\n//mr, qr/^veneer: build\/test-costs.csv: EPYC \(2020\) has no line for iret/],
@@ -103,7 +104,7 @@ my @wrong = (['no such event', $costs =~ s/^iret, EPYC/irett, EPYC/mr, qr/^venee
 spew('build/test-costs.csv', $costs =~ s/EPYC \(2020\)/<b>A & "B"<\/b>/gr);
 ($status, $text) = veneer(qw(bench --no-bochs --quiet --output build/test-bench3 --costs build/test-costs.csv));
 is($status, 0, 'costs of another processor') or diag($text);
-like(slurp('build/test-bench3/report.html'), qr/<h3>&lt;b&gt;A &amp; &quot;B&quot;&lt;\/b&gt;<\/h3>/, 'whose name is no markup');
+like(slurp('build/test-bench3/report.html'), qr/<h3>&lt;b&gt;A &amp; &quot;B&quot;&lt;\/b&gt;<\/h3>/, 'the name of the processor is escaped');
 for my $w (@wrong) {
 	spew('build/test-costs.csv', $w->[1]);
 	($status, $text) = veneer(qw(bench --output build/test-bench3 --costs build/test-costs.csv));

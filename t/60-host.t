@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The host command as a user meets it: help, wrong words, missing files, time-outs, pictures, install.
+# The host command's user interface: help, invalid arguments, missing files, time-outs, screenshots,
+# installation.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -23,20 +24,20 @@ for my $command (qw(rewrite inspect run check bench)) {
 }
 ($status, $text) = veneer('nonsense');
 is($status, 2, 'a wrong command');
-like($text, qr/no command "nonsense"/, 'is named');
+like($text, qr/no command "nonsense"/, 'the message names it');
 
 my ($version) = slurp('hypervisor/host/version.h') =~ /VENEER_VERSION "(.*?)"/;
 my ($newest) = slurp('CHANGELOG.md') =~ /^## \[?v?([^\s\]]+)/m;
 ($status, $text) = veneer('--version');
 is("$status $text", "0 veneer $version, guest interface 1.3\n", '--version');
-ok($newest eq 'Unreleased' ? $version =~ /-dev$/ : $version eq $newest, 'is what the changes say') or diag("$version, $newest");
+ok($newest eq 'Unreleased' ? $version =~ /-dev$/ : $version eq $newest, '--version agrees with CHANGELOG.md') or diag("$version, $newest");
 
-# --- values of options: one line says which, and what is allowed ---
+# --- values of options: one line names the invalid one, and what is allowed ---
 sub refused {
 	my ($what, $line, @words) = @_;
 	my ($code, $said) = veneer(@words);
 	is($code, 2, "$what: refused");
-	is($said, "$line\n", 'in a line');
+	is($said, "$line\n", 'the message is one line');
 }
 spew('build/test-options.conf', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 my @options_run = ('run', 'build/test-options.conf');
@@ -60,33 +61,33 @@ for (['run', [], 'want a configuration'], ['run', ['a', 'b'], 'want one configur
 
 ($status, $text) = veneer('run', 'nowhere.conf');
 is($status, 2, 'no configuration');
-like($text, qr/^veneer: nowhere.conf: No such file/m, 'is said');
+like($text, qr/^veneer: nowhere.conf: No such file/m, 'the message is right');
 ($status, $text) = run_guests('missing', guest('a', image => 'nowhere.elf'));
 is($status, 2, 'an image that is not there');
-like($text, qr/nowhere.elf: No such file/, 'is said');
+like($text, qr/nowhere.elf: No such file/, 'the message is right');
 ($status, $text) = run_guests('noise', "this is not a configuration\n");
 like($text, qr/test-noise.conf:1: .*want KEY = VALUE/, 'a wrong line is named');
-is($status, 2, 'and nothing is started');
+is($status, 2, 'nothing is started');
 ($status, $text) = run_guests('header', "[guest a b]\nimage = rtos-pv.elf\n");
 is("$status $text", "2 veneer: build/test-header.conf:1: guest name \"a b\": want 1 to 23 letters, digits, - or _\n", 'a wrong header: one line');
 ($status, $text) = run_guests('twice', guest('a', image => 'rtos-pv.elf') . "cpus = 1\nimage = rtos-pc.elf\n");
-is("$status $text", "2 veneer: build/test-twice.conf:4: image: already given in line 2\n", 'a key that stands twice, too');
+is("$status $text", "2 veneer: build/test-twice.conf:4: image: already given in line 2\n", 'a duplicate key: one line');
 for (["rsb, foo\n", 2, 'want auto, off, or a list of retpoline, rsb, ibpb, ibpb-exit, verw, l1d-flush, ssbd, spec-ctrl'], ["rsb\nmitigations = off\n", 3, 'already given in line 2']) {
 	my ($value, $line, $why) = @$_;
 	($status, $text) = run_guests('machine', "[machine]\nmitigations = $value" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 	is("$status $text", "2 veneer: build/test-machine.conf:$line: mitigations: $why\n", 'a wrong line of [machine] starts nothing');
 }
 ($status, $text) = run_guests('cpus', guest('a', image => 'rtos-pv.elf', cpus => 16));
-is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that no machine has here');
+is("$status $text", "2 veneer: build/test-cpus.conf:2: cpus: want cores 0 to 15, as 1 or 0,2-3\n", 'a core that this machine does not have');
 ($status, $text) = veneer(qw(run build/rtos-pv.elf));
-is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it has NUL bytes (binary, or UTF-16)\n", 'a kernel is no configuration');
+is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it has NUL bytes (binary, or UTF-16)\n", 'a kernel in place of a configuration');
 ($status, $text) = run_guests('folder', guest('a', image => '.'));
 is($text, "veneer: build/test-folder.conf:2: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
 is("$status $text", "2 veneer: build/test-no-kernel.conf:2: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
 
-# A wrong line, beside a guest that is right: said once, and nothing is started or made.
+# A wrong line in a configuration with a valid guest: reported once, and nothing is started or made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
 my $wrong = "veneer: build/test-half.conf:6: memroy: unknown key\n";
 unlink 'build/test-half.out';
@@ -96,9 +97,9 @@ for ([], ['--quiet'], ['--print'], ['--bundle', 'build/test-half.out'], ['--iso'
 }
 ok(!-e 'build/test-half.out', 'nothing is written');
 ($status, $text) = run_guests('half', guest('a', image => 'rtos-pv.elf') . guest('b', image => 'nowhere.elf'), '--bundle', 'build/test-half.out');
-ok($status == 2 && !-e 'build/test-half.out', 'nor is half a bundle, without an image');
+ok($status == 2 && !-e 'build/test-half.out', 'no partial bundle is written if an image is missing');
 
-# check: what is wrong in a configuration and with its files, and nothing is started.
+# check: reports errors in a configuration and its files, and starts nothing.
 sub check {
 	my ($what, $conf, $want) = @_;
 	spew('build/test-check.conf', $conf);
@@ -130,11 +131,11 @@ check('files', guest('a', image => '.') . guest('b', image => 'nowhere') . guest
 		'11: guest "e": build/test-sparse-module: larger than the guest\'s memory'));
 unlink 'build/test-sparse', 'build/test-sparse-module';
 refused('a folder as configuration', 'veneer: build: is a folder: want the name of a file', qw(check build));
-# What the hypervisor would refuse of an image, in its own words; run says the same, and starts nothing.
+# Images that the hypervisor would refuse are reported in its own words; run does the same, and starts nothing.
 spew('build/test-image-64.elf', slurp('build/rtos-pv.elf') =~ s/Veneer\0/Weneer\0/gr);
 spew('build/test-image-cut.elf', substr slurp('build/rtos-pc.elf'), 0, 4096);
 my $large = slurp('build/rtos-pc.elf');
-substr($large, unpack('L<', substr $large, 28, 4) + 20, 4) = pack 'L<', 3 << 20; # its first segment, in memory
+substr($large, unpack('L<', substr $large, 28, 4) + 20, 4) = pack 'L<', 3 << 20; # the first segment's size in memory
 spew('build/test-image-large.elf', $large);
 spew('build/test-image-low', pack 'x497 C x12 S< x2 a4 S< x9 C x2 L< x4000', 1, 0xaa55, 'HdrS', 0x206, 1, 0x10000); # a bzImage
 for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-image-cut.elf', 'a segment outside the file'],
@@ -185,13 +186,13 @@ is((run_guests('check', $several, '--engine', $_->[0]))[1], "veneer: build/test-
 	for ['svm', ''], ['ring', qq(veneer: build/test-check.conf:2: guest "a": build/rtos-pc.elf: only a paravirtual guest can have several vCPUs in ring 1: set vcpus = 1\n)];
 refused('check of nothing', "veneer check: want a configuration\nsee veneer check --help", 'check');
 
-# A FIFO is not opened, since that would wait for the other end: here the writer waits in vain.
+# A FIFO is not opened, since that would wait for the other end. Here the writer waits in vain.
 use POSIX qw(mkfifo O_RDWR O_NONBLOCK);
 unlink 'build/test-fifo';
 mkfifo('build/test-fifo', 0600) or die "build/test-fifo: $!";
 my $writer = fork // die "fork: $!";
 if (!$writer) {
-	while (1) { open my $f, '>', 'build/test-fifo' or die } # whoever opens it finds it empty
+	while (1) { open my $f, '>', 'build/test-fifo' or die } # a reader that opens it gets nothing
 }
 spew('build/test-fifo.conf', guest('a', image => 'test-fifo'));
 spew('build/test-fifo-module.conf', guest('a', image => 'rtos-pv.elf', module => 'test-fifo'));
@@ -211,20 +212,20 @@ waitpid $writer, 0;
 for my $option (qw(--log --stay --iso --bundle)) {
 	($status, $text) = command('timeout', $limit, 'build/veneer', @options_run, $option, 'build/test-fifo');
 	is($status, 2, "$option into a FIFO that nobody reads: exit status");
-	like($text, qr/\Aveneer: (?:$option )?build\/test-fifo: (?:nothing reads this FIFO or socket|not a file that can be replaced): want another name\n\z/, 'is said');
-	ok(-p 'build/test-fifo', 'it stays one');
+	like($text, qr/\Aveneer: (?:$option )?build\/test-fifo: (?:nothing reads this FIFO or socket|not a file that can be replaced): want another name\n\z/, 'the message is right');
+	ok(-p 'build/test-fifo', 'the FIFO is still a FIFO');
 }
 sysopen my $read, 'build/test-fifo', O_RDWR | O_NONBLOCK or die "build/test-fifo: $!";
 ($status, $text) = veneer(@options_run, qw(--accel tcg --quiet --log build/test-fifo));
-is("$status $text", '0 ', 'a log into one that is read') or diag($text);
+is("$status $text", '0 ', 'a log into a FIFO with a reader') or diag($text);
 sysread $read, $text, 1 << 16;
-like($text, qr/^veneer: all done, all well/m, 'arrives');
+like($text, qr/^veneer: all done, all well/m, 'the log arrives');
 close $read;
 ($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log $_") for '/dev/null', '/dev/stderr';
-like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr, too');
-is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'and to /dev/null');
+like($text, qr/^veneer: all done, all well/m, 'a log to /dev/stderr');
+is((command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log /dev/null"))[0], 0, 'a log to /dev/null');
 
-# With --bundle, --iso and --print nothing is started: an option of a run does nothing, and is refused.
+# With --bundle, --iso and --print nothing is started, so options of a run would have no effect, and are refused.
 my %idle = ('--timeout' => $limit, '--log' => 'build/test-idle', '--send' => 'a=x', '--expect' => 'a=x', '--expect-screen' => 'a=x',
 	'--screen' => 'a=build/test-idle', '--quiet' => undef);
 my %command = ('--cpus' => 2, '--memory' => 64, '--accel' => 'tcg', '--icount' => undef, '--stay' => 'build/test-idle');
@@ -242,7 +243,7 @@ for my $option (sort(keys %idle, keys %command)) {
 ok(!-e 'build/test-idle.out', 'nothing is written');
 refused('--quiet with bench --iso', "veneer bench: --quiet has no effect: --iso writes the image and measures nothing\nsee veneer bench --help", qw(bench --quiet --iso build/test-idle.out));
 
-# A log is not emptied by a run that is refused.
+# A run that is refused does not empty an existing log.
 spew('build/test-kept.log', "before\n");
 ($status, $text) = veneer(@options_run, qw(--accel bochs --cpus 13 --log build/test-kept.log));
 is("$status " . slurp('build/test-kept.log'), "2 before\n", 'a run that is refused leaves the old log');
@@ -250,12 +251,12 @@ refused('a comparison with what is written', 'veneer: --compare build/results.js
 	qw(bench --output build --compare build/results.json));
 # With standard output closed, no file is opened in its place.
 ($status, $text) = command('sh', '-c', "build/veneer @options_run --accel tcg --quiet --log build/test-closed.log >&- 2>&- <&-");
-is($status, 0, 'nothing is to be printed, and nothing can be: exit status');
+is($status, 0, 'standard output closed, with nothing to print: exit status');
 like(slurp('build/test-closed.log'), qr/\Aveneer: Veneer, .*^veneer: all done, all well\n\z/ms, 'the log is the console alone');
 ($status, $text) = command('sh', '-c', 'build/veneer --version >&-');
-is("$status $text", "1 veneer: standard output: Bad file descriptor\n", 'what was to be printed is missed');
+is("$status $text", "1 veneer: standard output: Bad file descriptor\n", 'a closed standard output is an error if something is to be printed');
 
-# "" and "-" are no names of files.
+# "" and "-" are not accepted as file names.
 for (['check'], ['run'], ['inspect']) {
 	my ($command) = @$_;
 	my $word = $command eq 'inspect' ? 'IN' : 'CONF';
@@ -271,16 +272,16 @@ refused('--output -', 'veneer: --output "-": want the name of a folder, ./- for 
 refused('--output of nothing', 'veneer: --output "": an empty name: want the name of a folder', qw(bench --output), '');
 refused('--screen into -', 'veneer: --screen a=-: not standard input or output: want the name of a file, ./- for one named -', @options_run, qw(--screen a=-));
 
-# Several of them: all are done.
+# Several of these options at once: all are carried out.
 unlink 'build/test-both.cpio', 'build/test-both.iso';
 ($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--bundle build/test-both.cpio --iso build/test-both.iso --print));
 is($status, 0, '--bundle, --iso and --print at once') or diag($text);
 like($text, qr/\Aqemu.* -initrd build\/test-both\.cpio$/m, 'the command is shown');
-ok(-s "build/test-both.$_", "the $_ is there") for qw(cpio iso);
+ok(-s "build/test-both.$_", "the $_ is written") for qw(cpio iso);
 ($status, $text) = run_guests('both', guest('a', image => 'rtos-pv.elf'), qw(--iso build/test-both.iso --print));
 like($text, qr/\Aqemu.* -initrd BUNDLE$/m, '--iso and --print');
 
-# What this host or this build cannot do is refused in a line that says what to change.
+# What this host or this build cannot do is refused, in a line that says what to change.
 spew('build/test-vmx.conf', guest('a', image => 'rtos-pv.elf', engine => 'vmx'));
 SKIP: {
 	skip 'this processor has VT-x', 6 if slurp('/proc/cpuinfo') =~ /^flags.* vmx /m;
@@ -296,19 +297,19 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 	my ($what, $why, $options) = @$_;
 	($status, $text) = command('bash', '-c', "ulimit -v 4000000; exec build/veneer run build/test-huge.conf --accel tcg $options");
 	is($status, 2, "more memory than the host has, $what: exit status");
-	like($text, $why, 'is said');
+	like($text, $why, 'the message is right');
 }
 {
 	local $ENV{VENEER_LIB} = '/nowhere';
 	refused('no hypervisor', 'veneer: /nowhere/veneer.elf: No such file or directory: build it, or say with VENEER_LIB in which folder it is', @options_run);
 	$ENV{VENEER_LIB} = '';
-	is((veneer(@options_run, qw(--accel tcg --print)))[0], 0, 'an empty VENEER_LIB is none');
+	is((veneer(@options_run, qw(--accel tcg --print)))[0], 0, 'an empty VENEER_LIB counts as unset');
 }
 {
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = veneer(@options_run, qw(--iso build/test-path.iso));
 	is($status, 2, 'an ISO without programs: exit status');
-	like($text, qr/\Aveneer: missing for a boot image: grub-common \(grub-mkrescue\) xorriso \(xorriso\) mtools \(mformat\) .*: install these packages\n\z/, 'and which packages are missing');
+	like($text, qr/\Aveneer: missing for a boot image: grub-common \(grub-mkrescue\) xorriso \(xorriso\) mtools \(mformat\) .*: install these packages\n\z/, 'the message names the missing packages');
 	for (['QEMU', 'qemu-system-x86 \(qemu-system-x86_64\): install this package', @options_run, qw(--accel tcg)],
 		['Bochs', 'bochs \(bochs\): install this package', @options_run, qw(--accel bochs)],
 		['QEMU', 'qemu-system-x86 \(qemu-system-x86_64\): install this package', qw(bench --output build/test-bench-none)]) {
@@ -322,7 +323,7 @@ for (['by a guest', qr/\Aveneer: build\/test-huge\.conf:3: guest "huge" has memo
 my $tmp = 'build/test-tmp';
 my ($fifo, $tools) = map { getcwd() . "/build/test-$_" } qw(fifo tools); # the commands run in other folders
 mkdir $_ for $tmp, $tools;
-# A folder for temporary files whose name has what Bochs's settings, QEMU's options or mtools take for their own.
+# TMPDIR with characters that are special in Bochs's settings, in QEMU's options, or to mtools.
 {
 	local $ENV{TMPDIR} = 'build/test a,"b$HOME';
 	mkdir $ENV{TMPDIR};
@@ -332,20 +333,20 @@ mkdir $_ for $tmp, $tools;
 	is($status, 0, '--iso with such a TMPDIR') or diag($text);
 	($status, $text) = veneer(@options_run, qw(--accel tcg --stay build/test-tmpdir.json));
 	is($status, 0, '--stay with such a TMPDIR') or diag($text);
-	like($text, qr/^longest stay \d+ instructions/m, 'counts');
+	like($text, qr/^longest stay \d+ instructions/m, '--stay with such a TMPDIR has counts');
 	spew("$tools/grub-mkrescue", "#!/bin/sh\necho grub-mkrescue: error: no such luck >&2\necho xorriso : NOTE : more >&2\nexit 1\n");
 	chmod 0755, "$tools/grub-mkrescue";
 	local $ENV{PATH} = "$tools:$ENV{PATH}";
 	($status, $text) = veneer(@options_run, qw(--iso build/test-tmpdir.iso));
-	is($text, "veneer: build/test-tmpdir.iso: grub-mkrescue: error: no such luck\n", 'why there is no ISO');
-	is($status, 2, 'and nothing is started');
+	is($text, "veneer: build/test-tmpdir.iso: grub-mkrescue: error: no such luck\n", 'the message says why there is no ISO');
+	is($status, 2, 'nothing is started');
 	unlink "$tools/grub-mkrescue";
 	$ENV{TMPDIR} = '/nowhere';
 	refused("TMPDIR=/nowhere with @$_", 'veneer: no temporary file in TMPDIR /nowhere: No such file or directory', @options_run, @$_)
 		for [qw(--accel tcg)], [qw(--iso build/test-tmpdir.iso)];
 }
 
-# What --print shows can be run, where the bundle is kept.
+# The command that --print shows can be run if the bundle is kept.
 ($status, $text) = run_guests('print', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'));
 my (undef, $printed) = veneer(qw(run build/test-print.conf --accel tcg --print));
 like($printed, qr/ -initrd BUNDLE$/m, '--print names no file that is gone');
@@ -360,10 +361,10 @@ like($text, qr/all done, all well/, 'also from a shell, whatever the name');
 is($status, 2, 'a log that cannot be written');
 ($status, $text) = run_guests('endless', guest('a', image => 'invaders.elf'), '--timeout', 2);
 is($status, 3, 'a time-out has its own exit status');
-like($text, qr/stopped after 2 s/, 'and is said');
+like($text, qr/stopped after 2 s/, 'the message says so');
 
 
-# --- what cannot be written: seen before the start where it can be, and no success ---
+# --- files that cannot be written: detected before the start where possible, and never a success ---
 for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a folder where you may write'],
 	['--stay', 'build', 'is a folder: want the name of a file'], ['--stay', '/dev/full', 'not a file that can be replaced: want another name'],
 	['--stay', 'build/veneer/stay', 'build/veneer: Not a directory: want a folder where you may write'],
@@ -373,8 +374,8 @@ for (['--stay', '/nowhere/stay', '/nowhere: No such file or directory: want a fo
 }
 ($status, $text) = command('sh', '-c', 'echo before > build/test-out; build/veneer run build/test-options.conf --accel tcg --stay /dev/stdout >> build/test-out');
 is("$status $text", "2 veneer: --stay /dev/stdout: what is printed goes there: want another name\n", '--stay into standard output is refused');
-is(slurp('build/test-out'), "before\n", 'which is left as it was');
-# The plugin's counts are lost: what cannot be known is not said.
+is(slurp('build/test-out'), "before\n", 'the file is left as it was');
+# If the plugin's counts are lost, no figure is printed.
 mkdir 'build/test-emulator';
 spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\necho 'veneer: boot entry_ticks=1'; echo 'veneer: all done, all well'; exit 1\n");
 chmod 0755, 'build/test-emulator/qemu-system-x86_64';
@@ -382,27 +383,27 @@ chmod 0755, 'build/test-emulator/qemu-system-x86_64';
 	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
 	($status, $text) = veneer(@options_run, qw(--accel tcg --stay build/test-stay.json));
 	is($status, 1, 'no counts of the longest stay: exit status');
-	like($text, qr/^veneer: --stay: the emulator ended without the plugin's counts, or had no room for them in /m, 'is said');
-	unlike($text, qr/no guest was entered/, 'and nothing else');
+	like($text, qr/^veneer: --stay: the emulator ended without the plugin's counts, or had no room for them in /m, 'the message is right');
+	unlike($text, qr/no guest was entered/, 'nothing else is printed');
 }
 ($status, $text) = command('bash', '-c', 'trap "" XFSZ; ulimit -f 8; exec build/veneer run build/test-options.conf --accel tcg');
 is($status, 1, 'no room for the bundle: not the fault of the command line') or diag($text);
-like($text, qr/^veneer: \S*veneer-bundle-\w+: File too large\n\z/, 'which is said');
+like($text, qr/^veneer: \S*veneer-bundle-\w+: File too large\n\z/, 'the message says that there is no room');
 for (['the log', 'veneer: /dev/full: No space left on device', '--log /dev/full'], ['standard output', 'veneer: standard output: No space left on device', '> /dev/full']) {
 	my ($what, $want, $how) = @$_;
 	($status, $text) = command('sh', '-c', "build/veneer run build/test-options.conf --accel tcg $how");
 	is($status, 1, "$what is full: exit status");
-	like($text, qr/^\Q$want\E$/m, 'is said');
+	like($text, qr/^\Q$want\E$/m, 'the message is right');
 }
 ($status, $text) = command('sh', '-c', 'build/veneer --help > /dev/full');
-is("$status $text", "1 veneer: standard output: No space left on device\n", 'help, too');
+is("$status $text", "1 veneer: standard output: No space left on device\n", 'a full disk is noticed by help');
 ($status, $text) = command('bash', '-c', "build/veneer run build/test-endless.conf --accel tcg --timeout $limit | head -n 1; exit \${PIPESTATUS[0]}");
 is($status, 1, 'a reader that goes away ends the run');
 
-# --- signals: nothing is left behind, whatever is under way ---
+# --- signals: nothing is left behind, whatever step is in progress ---
 unlink $fifo;
 mkfifo($fifo, 0600) or die "$fifo: $!";
-# Tools that say that they are under way; one never ends, while grub-mkrescue waits for it with its files.
+# Fake tools that report that they are running; one never ends, while grub-mkrescue waits for it with its files.
 my %tool = ('qemu-system-x86_64' => ['*-kernel*', 'PATH=${PATH#*:} exec qemu-system-x86_64 "$@"'],
 	xorriso => ['*-o\ *', "exec tail -f $tools/xorriso"]);
 for (keys %tool) {
@@ -430,7 +431,7 @@ sub ended_by {
 		last if $line =~ /$seen/;
 	}
 	isnt(join(' ', glob "$tmp/$files"), '', "$what is under way") or diag($said);
-	kill $signal, $signal eq 'INT' ? -$pid : $pid; # as a terminal does
+	kill $signal, $signal eq 'INT' ? -$pid : $pid; # like a terminal
 	$said = do { local $/; <$from> } // '';
 	waitpid $pid, 0;
 	unlike($said, qr/terminating on signal/, "$what does not report it");
@@ -441,7 +442,7 @@ ended_by($_, 'QEMU', 'entry_ticks', 'veneer-bundle-*', qw(run build/test-endless
 ended_by('TERM', 'Bochs', 'entry_ticks', 'veneer-bochs-*/*', qw(run build/test-endless.conf --accel bochs));
 ended_by('TERM', 'what makes an ISO', 'under way', 'veneer-iso-*/grub*', qw(run build/test-endless.conf --iso build/test-ended.iso));
 ended_by('INT', 'the bench', 'under way', 'veneer-events-*', qw(bench --no-bochs --output build/test-bench-ended));
-is(join(' ', glob 'build/test-ended.iso*'), '', 'not even beside the ISO');
+is(join(' ', glob 'build/test-ended.iso*'), '', 'no temporary file is left beside the ISO');
 ok((command('ps', '-eo', 'args'))[1] !~ /^(?:qemu.*$tmp|tail.*$tools)/m, 'no emulator or tool goes on');
 
 unlink 'build/test.png';
@@ -451,7 +452,7 @@ is($status, 0, 'a picture is taken');
 like(slurp('build/test.png'), qr/^\x89PNG/, 'it is a PNG');
 like(slurp('build/test.log'), qr/^veneer: all done, all well/m, 'the log is kept');
 
-# --- the exit code: what the hypervisor says and the emulator's exit status, never what a guest prints ---
+# --- the exit code: from the hypervisor's output and the emulator's exit status, never from a guest's output ---
 my $spin = guest('a', image => 'rtos-pv.elf', cmdline => 'spin');
 my $game = guest('game', image => 'invaders.elf', cpus => 1);
 
@@ -459,7 +460,7 @@ sub on_terminal {
 	my ($conf, @options) = @_;
 	spew('build/test-terminal.conf', $conf);
 	my ($code, $output) = command('timeout', $limit, 'script', '-qec', "build/veneer run build/test-terminal.conf @options", '/dev/null');
-	# before the terminal is raw it shows the end of the input that script(1) types
+	# script(1) types the end of the input, which the terminal echoes until it is raw
 	return ($code, $output =~ s/\r\n/\n/gr =~ s/\^[\@D]\x08*//gr);
 }
 sub in_script {
@@ -469,14 +470,14 @@ sub in_script {
 
 ($status, $text) = on_terminal($spin, qw(--accel tcg));
 is($status, 0, 'on a terminal: all well') or diag($text);
-like($text, qr/^veneer: Ctrl-A q ends the run, Ctrl-A h lists commands; Ctrl-C goes to the guest$/m, 'and how to end the run is said');
-unlike((in_script($spin, qw(--accel tcg)))[1], qr/Ctrl-A q/, 'but not in a script');
+like($text, qr/^veneer: Ctrl-A q ends the run, Ctrl-A h lists commands; Ctrl-C goes to the guest$/m, 'on a terminal: says how to end the run');
+unlike((in_script($spin, qw(--accel tcg)))[1], qr/Ctrl-A q/, 'in a script: does not say how to end the run');
 ($status, $text) = on_terminal($game, qw(--accel tcg --timeout 3));
 is($status, 3, 'on a terminal: --timeout holds');
-like($text, qr/^veneer: stopped after 3 s/m, 'and is said');
+like($text, qr/^veneer: stopped after 3 s/m, 'the message says so');
 ($status, $text) = on_terminal($spin, qw(--accel tcg --quiet));
 is("$status $text", '0 ', 'on a terminal: --quiet shows nothing');
-for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status for it
+for my $engine (qw(ring svm vmx)) { # vmx runs in Bochs, which has no exit status for this
 	my $forge = guest('attacker', image => 't/forge.elf', engine => $engine) .
 		guest('neighbour', image => 'rtos-pv.elf', cmdline => 'spin');
 	for (['on a terminal', \&on_terminal], ['in a script', \&in_script]) {
@@ -492,12 +493,12 @@ for my $engine (qw(ring svm vmx)) { # vmx: in Bochs, which has no exit status fo
 	}
 }
 
-# A screen with an exit code on it is no end.
+# A screen that shows an exit code does not end the guest.
 ($status, $text) = in_script(guest('attacker', image => 't/pc-screen.elf'), qw(--accel tcg --cpus 1 --expect-screen), 'attacker=halted, exit code 0',
 	'--send', 'attacker=x', '--expect-screen', 'attacker=READY', '--send', 'attacker=x');
 is($status, 0, 'an exit code on a guest\'s screen is not taken') or diag($text);
 
-# An emulator that says all is well.
+# A fake emulator that prints that all is well.
 mkdir 'build/test-emulator';
 for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {
 	my ($what, $exit, $want) = @$_;
@@ -581,7 +582,7 @@ for (
 	my ($what, $conf, $want, $said, @options) = @$_;
 	($status, $text) = run_guests('steps', $conf, @options);
 	is($status, $want, "$what: exit status") or diag($text);
-	is(scalar(() = $text =~ /^veneer: (?=-)$said/mg), 1, 'is said in a line') or diag($text);
+	is(scalar(() = $text =~ /^veneer: (?=-)$said/mg), 1, 'the message is one line') or diag($text);
 }
 ok(!-e 'build/test-none.png', 'no picture of nothing');
 # A core that the machine does not have: run says where that stands.
@@ -595,21 +596,21 @@ for (['--cpus 1', 1, qr/^veneer: build\/test-far\.conf:4: guest "far": none of i
 }
 ($status, $text) = run_guests('steps', $spin . $game, '--expect', 'a=checksum', @ended, '--expect-screen', 'game=-[*]-',
 	'--send', 'game= \\a:stop game\\r', '--expect', 'veneer=all done, all well');
-is($status, 0, 'steps that can be done') or diag($text);
+is($status, 0, 'steps that succeed') or diag($text);
 {
 	local $ENV{PATH} = '/nowhere';
 	($status, $text) = run_guests('steps', $spin, '--send', 'a=x');
 	is($status, 1, 'no emulator: exit status');
-	like($text, qr/\Aveneer: missing for QEMU: qemu-system-x86 \(qemu-system-x86_64\): install this package\n\z/, 'is said in a line');
+	like($text, qr/\Aveneer: missing for QEMU: qemu-system-x86 \(qemu-system-x86_64\): install this package\n\z/, 'the message is one line');
 }
 
-# A name beside the ISO that can be guessed may be another's link.
+# A temporary name beside the ISO that can be guessed may be a link that somebody else made.
 spew('build/test-victim', "precious\n");
 unlink 'build/test-link.iso', 'build/test-link.iso.new';
 symlink 'test-victim', 'build/test-link.iso.new';
 ($status, $text) = run_guests('link', $spin, '--iso', 'build/test-link.iso');
 is($status, 0, 'an ISO') or diag($text);
-is(slurp('build/test-victim'), "precious\n", 'is not written through a link that somebody planted');
+is(slurp('build/test-victim'), "precious\n", 'the ISO is not written through a planted link');
 ok(-s 'build/test-link.iso' && !-l 'build/test-link.iso', 'and is there');
 is(join(' ', glob 'build/test-link.iso.*'), 'build/test-link.iso.new', 'alone');
 
@@ -617,13 +618,13 @@ is(join(' ', glob 'build/test-link.iso.*'), 'build/test-link.iso.new', 'alone');
 	guest('b', image => 'rtos-pv.elf', cmdline => 'spin', cpus => 1), '--engine', 'ring');
 is($status, 0, '--engine ring goes into every section') or diag($text);
 ($status, $text) = run_guests('engine-wrong', guest('a', image => 'rtos-pv.elf', engine => 'rnig') . guest('b', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') . "cpus = 1 # here\n", '--engine', 'ring');
-is("$status $text", "2 veneer: build/test-engine-wrong.conf:2: engine: want ring, vmx, svm or auto\n", 'a wrong engine is one all the same');
+is("$status $text", "2 veneer: build/test-engine-wrong.conf:2: engine: want ring, vmx, svm or auto\n", 'a wrong engine in the file is still reported');
 ($status, $text) = run_guests('engine-machine', "[machine]\nmitigations = off\n" . guest('a', image => 'rtos-pv.elf', cmdline => 'spin', engine => 'svm') .
 	"\t[guest b]\nimage = rtos-pv.elf\ncmdline = spin\nengine = svm\n", '--engine', 'ring');
-is($status, 0, '--engine ring: but not into that of the machine') or diag($text);
-is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, 'and into those that begin with a blank');
+is($status, 0, '--engine ring does not go into [machine]') or diag($text);
+is(scalar(() = $text =~ /^veneer: [ab]: .* engine ring, pv$/mg), 2, '--engine ring goes into indented sections');
 ($status, $text) = run_guests('engine', guest('a', image => 'rtos-pv.elf', cmdline => 'spin'), '--engine', 'best');
-is("$status $text", "2 veneer: --engine best: want auto, ring, vmx or svm\n", 'an engine that is not there is refused');
+is("$status $text", "2 veneer: --engine best: want auto, ring, vmx or svm\n", 'an engine that does not exist is refused');
 
 ($status, $text) = command('sh', '-c', q(rm -rf 'build/test root' && make -s install DESTDIR='build/test root' PREFIX=/usr));
 is($status, 0, 'make install') or diag($text);
@@ -647,7 +648,7 @@ for (['T=nosuch', 'T=nosuch: there is no guest t/guests/nosuch.c'], ['T=pc-nosuc
 	my ($words, $why) = @$_;
 	($status, $text) = command('make', 'test', "BUILD=build/test-no-build", split ' ', $words);
 	is($status, 2, "make test $words");
-	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'says what is wrong');
+	like($text, qr/\Aveneer: \Q$why\E\nmake: [^\n]*\n\z/, 'make test says what is wrong');
 }
 # make fuzz, too, and in one line. (-n, so that one that is not refused does not run for hours.)
 for my $goal ('fuzz', 'check-long') {
@@ -669,8 +670,8 @@ for (['a unit test', '/bin/false'], ['a test', '/bin/true']) {
 	my ($what, $unit) = @$_;
 	($status, $text) = command('t/coverage', 'build/test-coverage', '--', $unit, '--', 'build/test-coverage/fails.t');
 	is($status, 1, "coverage, $what fails: exit status");
-	like($text, qr/^coverage: a test failed: no totals$/m, 'is said');
-	unlike($text, qr/^(?:unit tests|hypervisor in QEMU|never run): /m, 'and no totals are');
+	like($text, qr/^coverage: a test failed: no totals$/m, 'the message is right');
+	unlike($text, qr/^(?:unit tests|hypervisor in QEMU|never run): /m, 'no totals are printed');
 }
 # The man page has every key of a configuration, every option, every command of the monitor, and every name.
 my $man = slurp('hypervisor/host/veneer.1') =~ s/\\-/-/gr;
@@ -684,7 +685,7 @@ for my $kind (sort keys %listed) {
 	cmp_ok(scalar @{$listed{$kind}}, '>', 9, "there are ${kind}s");
 	is("@missing", '', "the man page has every $kind");
 }
-# Those of the bench stand in both synopses, too.
+# The bench's options are in both synopses, too.
 my ($synopsis) = $man =~ /^\.SH SYNOPSIS(.*?)^\.SH/ms;
 my ($usage) = (veneer(qw(bench --help)))[1] =~ /(.*?)\n\n/s;
 for (['the man page', $synopsis], ['its --help', $usage]) {
@@ -692,11 +693,11 @@ for (['the man page', $synopsis], ['its --help', $usage]) {
 	my @missing = grep { $_ ne '--help' && $words !~ /(?<![\w-])\Q$_\E(?![\w-])/ } map { "--$_" } slurp('bench/bench.c') =~ /\{ "([\w-]+)", (?:no|required)_argument/g;
 	is("@missing", '', "the synopsis of bench in $where has every option");
 }
-# A title of a column that does not speak for itself is explained.
+# Column titles that are not self-explanatory are explained.
 my ($title) = slurp('bench/rtos.c') =~ /\{ "([^"]+)", "ring", WAY_MEASURES/;
 like($_->[1] =~ s/\s+/ /gr, qr/The column (?:"|\\\(lq)\Q$title\E(?:"|\\\(rq) is the paravirtual RTOS under ring with/, "$_->[0] explains the column $title")
 	for ['the man page', $man], ['bench --help', (veneer(qw(bench --help)))[1]];
-# The interface's text: under a heading every line is a point's, or indented as far as its words.
+# The text in veneer.h: under a heading, each line either begins an item or is indented as far as the item's text.
 my ($interface) = slurp('hypervisor/abi/veneer.h') =~ /\n( \* How a PV guest finds itself.*?) \*\/\n/s;
 is(join("\n", grep { !/^ \* (?:  - |    )\S|^ \*$|^ \* [A-Z][\w ]+$/ } split /\n/, $interface), '', 'veneer.h: the text is indented');
 ($status, $text) = command('man', '--warnings', '-l', 'hypervisor/host/veneer.1') if -x '/usr/bin/man';

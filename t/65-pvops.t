@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The Linux port as text: what happens when a tree is not there or does not fit, what checkpatch says of
-# the patches and the overlay, and how long they are.
+# The sources of the Linux port: what happens if a tree is missing or does not fit, what checkpatch
+# reports for the patches and the overlay, and how long they are.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -18,7 +18,7 @@ sub prepare {
 	return command('pvops-linux/prepare', $origin, $source, map { abs_path($_) } @patches);
 }
 
-# The few files that the patches change, from Debian's tree.
+# The files that the patches change, from Debian's tree.
 my @files = ('Makefile', map { slurp($_) =~ m{^\+\+\+ b/(\S+)}mg } @patches);
 command('rm', '-rf', $tree);
 mkdir $tree;
@@ -28,7 +28,7 @@ is($status, 0, 'the files that patches change are in the tree') or diag($text);
 
 ($status, $text) = prepare($tree);
 is($status, 0, 'the patches apply') or diag($text);
-like(slurp("$source/arch/x86/Kbuild"), qr/veneer/, 'and are there');
+like(slurp("$source/arch/x86/Kbuild"), qr/veneer/, 'the patches are applied');
 unlike(slurp("$tree/arch/x86/Kbuild"), qr/veneer/, 'the tree itself stays as it was');
 
 my $tlb = slurp("$tree/arch/x86/mm/tlb.c");
@@ -45,18 +45,18 @@ my $makefile = slurp("$tree/Makefile");
 spew("$tree/Makefile", $newer);
 ($status, $text) = prepare($tree);
 isnt($status, 0, 'another version is refused');
-like($text, qr/this is Linux 6\.15, the patches are for 6\.12/, 'by its name');
+like($text, qr/this is Linux 6\.15, the patches are for 6\.12/, 'the refusal names the version');
 
 ($status, $text) = prepare('/nowhere');
-isnt($status, 0, 'no tree');
-like($text, qr/\/nowhere: no such tree or archive: give one with KSRC=/, 'says how to give one');
+isnt($status, 0, 'a missing tree is refused');
+like($text, qr/\/nowhere: no such tree or archive: give one with KSRC=/, 'the message says how to give a tree');
 ($status, $text) = prepare(abs_path('t'));
-like($text, qr/not a Linux tree/, 'a folder that is no tree');
+like($text, qr/not a Linux tree/, 'a folder without a tree is refused');
 
-# checkpatch: no errors; what it warns of is for people to judge
+# checkpatch: no errors; people judge its warnings
 chomp(my @overlay = `find pvops-linux/overlay -name '*.[chS]'`);
 for my $file (@patches, @overlay) {
-	# a patch by standard input: what git knows, checkpatch takes for a source file
+	# a patch is passed on standard input: checkpatch takes files that git knows for source files
 	my $how = $file =~ /patch$/ ? "- < $file" : "-f $file";
 	($status, $text) = command('sh', '-c', "perl build/linux/source/scripts/checkpatch.pl --no-tree --terse $how");
 	unlike($text, qr/: ERROR: /, "checkpatch: $file") or diag($text);

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Linux as a patched guest: it boots to a shell with one, two and four vCPUs, with little and much
-# memory, beside an RTOS and beside another Linux, and what goes wrong in one is that one's own matter.
+# Linux as a PV guest: it boots to a shell with one, two and four vCPUs, with little and much memory,
+# next to an RTOS and next to another Linux, and a failure of one does not affect the other.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -17,7 +17,7 @@ for my $vcpus (1, 2, 4) {
 	is($status, 0, "$vcpus vCPUs: all well") or diag($text);
 	like($text, qr/^linux: answer 42, $vcpus CPUs$/m, "$vcpus vCPUs: a shell answers on the console");
 	like($text, qr/^veneer: linux: powered off, exit code 0$/m, "$vcpus vCPUs: it powers off");
-	unlike($text, qr/BUG|WARNING|Oops/, "$vcpus vCPUs: the kernel complains of nothing") or diag($text);
+	unlike($text, qr/BUG|WARNING|Oops/, "$vcpus vCPUs: the kernel reports no problem") or diag($text);
 }
 
 for my $memory ('64M', '2G') {
@@ -33,30 +33,30 @@ for my $memory ('64M', '2G') {
 		shell('linux', 'cd /sys/devices/system/cpu', 'echo 0 > cpu2/online; echo now $(cat online)',
 			'echo 1 > cpu2/online; taskset 4 sh -c "echo then $(cat online)"', 'poweroff -f'));
 	is($status, 0, 'a vCPU is taken away and given back') or diag($text);
-	like($text, qr/^linux: now 0-1$/m, 'it is gone');
-	like($text, qr/^linux: then 0-2$/m, 'it is there again and runs');
+	like($text, qr/^linux: now 0-1$/m, 'the vCPU is offline');
+	like($text, qr/^linux: then 0-2$/m, 'the vCPU is online again and runs');
 }
 
 {
 	my ($status, $text) = run_guests('linux-rtos', guest('linux', %linux, vcpus => 2, cpus => '0,2') .
 		guest('rtos', %rtos, cpus => 1),
 		shell('linux', 'poweroff -f'));
-	is($status, 0, 'beside an RTOS') or diag($text);
-	like($text, qr/^rtos: neighbour: checksum right/m, 'which comes to its end');
+	is($status, 0, 'next to an RTOS: all well') or diag($text);
+	like($text, qr/^rtos: neighbour: checksum right/m, 'the RTOS finishes');
 }
 
 {
-	# Keys for a Linux whose console is not open yet are lost, in Linux. If one was up before two, the empty line brings another
-	# prompt, else its first one is still to come.
+	# Linux discards keys until its console is open. If guest one is ready before two, the empty line makes it
+	# print another prompt; else its first prompt is still to come.
 	my ($status, $text) = run_guests('linux-two', guest('one', %linux) . guest('two', %linux, cpus => 1),
 		'--expect', 'two=built-in shell', '--send', 'one=\\n', '--expect', 'one=/ # ', '--send', 'one=echo c > /proc/sysrq-trigger\\n',
 		'--expect', 'veneer=one: CRASH',
 		'--send', 'two=echo still $((1 + 1)) here; poweroff -f\\n');
 	like($text, qr/^one: .*Kernel panic - not syncing: sysrq triggered crash/m, 'two of them: one panics and says why');
-	like($text, qr/^veneer: one: CRASH: /m, 'the hypervisor knows');
-	like($text, qr/^two: still 2 here$/m, 'the other goes on');
-	like($text, qr/^veneer: exit code of two: 0$/m, 'to its own end');
-	is($status, 1, 'and the exit status says that not all were well');
+	like($text, qr/^veneer: one: CRASH: /m, 'the hypervisor reports the crash');
+	like($text, qr/^two: still 2 here$/m, 'the other Linux continues');
+	like($text, qr/^veneer: exit code of two: 0$/m, 'the other Linux powers off');
+	is($status, 1, 'the exit status says that not all were well');
 }
 
 {
@@ -65,7 +65,7 @@ for my $memory ('64M', '2G') {
 		shell('linux', 'tail /dev/zero'), '--expect', 'linux=Killed process',
 		'--send', 'linux=echo still $((1 + 1)) here\\n', '--expect', 'linux=^still 2 here', '--send', 'linux=poweroff -f\\n');
 	like($text, qr/^linux: .*Out of memory: Killed process/m, 'out of memory: the guest says so') or diag($text);
-	like($text, qr/^linux: still 2 here$/m, 'and goes on');
+	like($text, qr/^linux: still 2 here$/m, 'the guest continues');
 	like($text, qr/^rtos: neighbour: checksum right/m, 'its neighbour does not notice');
 	is($status, 0, 'all well');
 }
@@ -74,8 +74,8 @@ for my $memory ('64M', '2G') {
 	my ($status, $text) = run_guests('linux-reboot', guest('linux', %linux, cmdline => 'console=hvc0 earlyprintk'),
 		shell('linux', 'reboot -f'), shell('linux', 'poweroff -f'));
 	like($text, qr/^linux: \[    0\.000000\] Linux version 6\.12.*earlyveneer.*disabled/ms, 'an early console, until hvc comes');
-	is(() = $text =~ /busybox shell/g, 2, 'it reboots');
-	is($status, 0, 'and comes up again') or diag($text);
+	is(() = $text =~ /busybox shell/g, 2, 'the guest reboots');
+	is($status, 0, 'the guest boots again') or diag($text);
 }
 
 done_testing;

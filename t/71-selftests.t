@@ -1,14 +1,14 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The kernel's own x86 selftests, 64 and 32 bit, natively and under each engine of Veneer: the same
-# result, test by test, but for the differences that are listed here with their reasons.
+# The kernel's own x86 selftests, 64 and 32 bit, natively and under each engine of Veneer: each test
+# must have the same result, except for the differences listed here with their reasons.
 use strict;
 use warnings;
 use lib 't/lib';
 use Test::More;
 use Veneer;
 
-# Natively, in QEMU 7.2's emulation, these never come to an end; under Veneer they pass.
+# Natively, in QEMU 7.2's emulation, these never end; under Veneer they pass.
 my %differs = (
 	'mov_ss_trap_64 svm' => "a breakpoint: QEMU 7.2's VMRUN does not arm the guest's",
 	sysret_ss_attrs_64 => 'SYSRET to a 32-bit stack segment: Veneer returns by IRET',
@@ -38,7 +38,7 @@ sub compare {
 			is($got, $native->{$name}, "$engine: $name: $got");
 		}
 	}
-	unlike($text, qr/BUG:|WARNING:|Oops:/, "$engine: the kernel complains of nothing");
+	unlike($text, qr/BUG:|WARNING:|Oops:/, "$engine: the kernel reports no problem");
 }
 
 sub run_selftests {
@@ -47,7 +47,7 @@ sub run_selftests {
 		memory => '512M', vcpus => 2, cpus => '0-1', cmdline => 'console=hvc0 quiet task=selftests'));
 }
 
-# Native beside ring, each on a core of this machine.
+# The native run and the one under ring in parallel, each on a core of this machine.
 my $native_run = native_linux('selftests');
 my @ring = run_selftests('ring');
 $native = results($native_run->());

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A pass of stress-ng with --verify, natively and in a guest of two vCPUs, beside an RTOS that must not
-# notice: each class the same result, and that is "passed".
+# A pass of stress-ng with --verify, natively and in a guest with two vCPUs, next to an RTOS that must
+# not notice. Each class must have the same result in both, "passed".
 use strict;
 use warnings;
 use lib 't/lib';
@@ -18,8 +18,8 @@ for (qw(cpu vm fork context mmap signal sigsegv pthread timer fault switch futex
 	like($native, qr/^stress --$_ passed$/m, "$_ natively");
 	like($text, qr/^linux: stress --$_ passed$/m, "$_ under Veneer");
 }
-like($text, qr/^linux: stress: all passed$/m, 'all of it');
+like($text, qr/^linux: stress: all passed$/m, 'all classes ran');
 like($text, qr/^rtos: neighbour: checksum right/m, 'the neighbour keeps its memory');
-unlike($text, qr/BUG:|WARNING:|Oops:/, 'the kernel complains of nothing');
+unlike($text, qr/BUG:|WARNING:|Oops:/, 'the kernel reports no problem');
 
 done_testing;

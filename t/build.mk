@@ -34,7 +34,7 @@ $(BUILD)/t/unit/test_interrupt: hypervisor/kernel/interrupt.c
 $(BUILD)/t/unit/test_images: hypervisor/load/bundle.c hypervisor/load/elf.c
 $(BUILD)/t/unit/test_tables: hypervisor/kernel/tables.c
 $(BUILD)/t/unit/test_mmu $(BUILD)/t/unit/test_mmu_vcpus $(BUILD)/t/unit/test_shadow_pool: $(MMU_SOURCES)
-$(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # many parts
+$(BUILD)/t/unit/test_mmu_vcpus: UNIT_CFLAGS += -DMMU_PART=80 # in many parts
 $(BUILD)/t/unit/test_events: hypervisor/engine/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c
 $(BUILD)/t/unit/test_virtio: $(patsubst %,virtio/%.c,virtqueue device devices hypercall console)
@@ -74,7 +74,7 @@ $(BUILD)/t/pc-ring3-rewritten.elf: $(BUILD)/t/pc-ring3.elf $(BUILD)/veneer
 	$(call say,RW,$@)
 	$(Q)$(BUILD)/veneer rewrite $< -o $@ --quiet
 
-# The random attackers, t/attacker/: a kernel of both kinds in several files each
+# The random attackers, t/attacker/: a kernel of each kind, of several files each
 ATTACKER_PV := $(patsubst %,$(BUILD)/pv/t/attacker/%.o,pv_asm pv pv_values pv_memory pv_calls pv_code random) \
 	$(patsubst %,$(BUILD)/pv/%.o,$(basename $(PVLIB_SOURCES)))
 
@@ -104,7 +104,7 @@ $(BUILD)/t/pc-attacker.elf: $(ATTACKER_PC) rtos-pv/port-pc/rtos.lds
 
 -include $(ATTACKER_PV:.o=.d) $(ATTACKER_PC:.o=.d)
 
-# What they executed of the hypervisor, for t/fuzz/attack, loaded by QEMU
+# Lists what they executed of the hypervisor, for t/fuzz/attack; loaded by QEMU
 $(BUILD)/blocks.so: t/fuzz/blocks.c | packages
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
@@ -119,7 +119,7 @@ $(BUILD)/t/stripped.elf: $(BUILD)/rtos-pc.elf
 	@mkdir -p $(@D)
 	$(Q)strip -s -o $@ $<
 
-# Kernels that nobody here built, as Debian ships them: downloaded, not installed.
+# Third-party kernels as Debian ships them: downloaded, not installed.
 $(BUILD)/debian/memtest86+x64.bin: $(BUILD)/debian/vmlinuz ;
 
 $(BUILD)/debian/vmlinuz: | packages
@@ -139,17 +139,17 @@ TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/
 	$(BUILD)/t/pc-rewritten.elf $(BUILD)/t/pc-ring3-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
-# What the tests run; then a single one with prove.
+# Everything that the tests run; afterwards single tests can be run with prove.
 .PHONY: test-inputs
 test-inputs: all check-packages linux $(TEST_INPUTS)
 
-# One hostile guest: make test T=NAME, or T=pc-NAME, with ENGINE=ring, svm or vmx under that alone.
+# One hostile guest: make test T=NAME, or T=pc-NAME; with ENGINE=ring, svm or vmx under that engine only.
 T ?=
 ENGINE ?=
 .PHONY: test
 T_REWRITTEN := pc-rewritten pc-ring3-rewritten
 T_SOURCE = $(if $(filter pc-%,$(T)),t/guests-pc/$(patsubst pc-%,%,$(T)).c,t/guests/$(T).c)
-# In a make of its own: nothing is built before the words are checked.
+# In a second make, so that nothing is built before the arguments are checked.
 test:
 	$(Q)$(if $(T),,echo 'veneer: want the name of a guest: make test T=hypercalls' >&2; exit 2;) \
 		$(if $(filter $(T),$(T_GUESTS) $(addprefix pc-,$(T_PC)) $(T_REWRITTEN)),,echo 'veneer: T=$(T): there is no guest $(T_SOURCE)' >&2; exit 2;) \
@@ -160,13 +160,13 @@ test:
 check: test-inputs
 	$(Q)t/check $(UNIT_TESTS) $(TESTS)
 
-# The inner loop, a minute: what needs no kernel of Linux and no Bochs.
+# Tests for the inner loop, in a minute: those that need neither Linux nor Bochs.
 FAST_TESTS := $(patsubst %,t/%.t,10-structure 12-gdb 20-rtos 21-machine 30-rewriter 42-control 48-speculation)
 .PHONY: check-fast
 check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
 	$(Q)t/check $(UNIT_TESTS) $(FAST_TESTS)
 
-# What takes too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
+# Tests that take too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
 .PHONY: check-long
 check-long: test-inputs
 	$(Q)prove --timer $(sort $(wildcard t/long/*.t))
@@ -183,7 +183,7 @@ coverage-report: $(BUILD)/blocks.so $(BUILD)/veneer.elf
 		$(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(UNIT_TESTS))
 	$(Q)t/coverage $(BUILD) -- $(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(UNIT_TESTS)) -- $(COVERAGE_TESTS)
 
-# Today's hostile guests against the hypervisor of another commit: what fails there and passes here.
+# Today's hostile guests on the hypervisor of another commit: what fails there and passes here.
 BASE ?=
 .PHONY: audit audit-base
 audit audit-base: export BASE := $(BASE)
@@ -192,14 +192,14 @@ audit-base:
 audit: audit-base all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(patsubst %,$(BUILD)/t/%.elf,$(T_REWRITTEN))
 	$(Q)t/audit "$$BASE"
 
-# Proofs: t/proof/README.md. A line for each; it fails if one is not proved.
+# Proofs: t/proof/README.md. Prints a line for each, and fails if one is not proved.
 .PHONY: proof
 proof: check-packages
 	$(Q)t/proof/prove $(filter-out %/wrong.c,$(sort $(wildcard t/proof/*.c)))
 
-# Fuzzing: the parsers with libFuzzer, FUZZ_SECONDS each, then random attackers for FUZZ_SECONDS or FUZZ_HOURS. What
-# they find stays in build/fuzz/. SEED=CASE does one attack again. A value goes to its program as it is, whatever is
-# in it.
+# Fuzzing: the parsers with libFuzzer, FUZZ_SECONDS each, then random attackers for FUZZ_SECONDS or FUZZ_HOURS.
+# Findings are kept in build/fuzz/. SEED=CASE repeats one attack. A value is passed to its program unchanged, whatever
+# it contains.
 FUZZ_SECONDS ?= 60
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=fuzzer,address,undefined -Ihypervisor -Ihypervisor/host -Irewriter
 FUZZERS := $(BUILD)/fuzz/fuzz_rewriter $(BUILD)/fuzz/fuzz_boot
@@ -229,13 +229,13 @@ fuzz-parsers: all check-packages
 	$(Q)cp hypervisor/host/demo.conf $(BUILD)/rtos-pv.elf $(BUILD)/fuzz/boot/
 	$(Q)t/fuzz/parsers "$$FUZZ_SECONDS" $(FUZZERS)
 
-# The whole tree in the repository's style; macros of the assembler stand in one header.
+# Formats the tree in the repository's style, except one header with assembler macros.
 .PHONY: format
 format:
 	find hypervisor rtos-pv rewriter bench virtio t -name '*.[ch]' ! -path hypervisor/arch/speculation.h | \
 		xargs clang-format -i
 
-# What clang-tidy finds in the hypervisor and the tools: .clang-tidy says what is looked for.
+# Runs clang-tidy on the hypervisor and the tools; .clang-tidy says which checks are on.
 .PHONY: tidy
 tidy: check-packages compile_commands.json
 	$(Q)jq -r '.[].file' compile_commands.json | sort -u | xargs -P $(shell nproc) -n 8 clang-tidy --quiet -p .
@@ -244,7 +244,7 @@ tidy: check-packages compile_commands.json
 tags:
 	$(Q)ctags -R --languages=C,Asm hypervisor virtio rewriter bench rtos-pv t
 
-# Without options of GCC's that clang does not know. $(call commands,compiler and flags,files)
+# Without GCC's options that clang does not know. $(call commands,compiler and flags,files)
 CLANG_HV_CFLAGS := $(filter-out -mindirect-branch% -fcf-protection%,$(HV_CFLAGS))
 commands = jq -n --arg dir '$(CURDIR)' --arg cc '$(1)' \
 	'[$$ARGS.positional[] | {directory: $$dir, file: ., command: ($$cc + " -c " + .)}]' --args $(2)

@@ -9,10 +9,10 @@
 
 enum { RECEIVE, TRANSMIT };
 
-#define BUFFER_COST  16 /* of the bytes of a part, for each buffer */
-#define SEGMENT_COST 8	/* and for each segment, or part of one */
+#define BUFFER_COST  16 /* in bytes of a part: the cost of a buffer */
+#define SEGMENT_COST 8	/* the cost of a segment, or of a piece of one */
 
-/* A buffer that is printed in parts, and how far that is. */
+/* A buffer that is being printed in parts, and the position in it. */
 struct output {
 	struct virtqueue_chain chain;
 	unsigned segment;
@@ -21,7 +21,7 @@ struct output {
 
 enum how_far { ALL_OF_IT, MORE_TO_DO, NO_ROOM };
 
-/* As much of the buffer at hand as *budget allows and the console has room for. */
+/* Prints as much of the current buffer as *budget allows and the console has room for. */
 static enum how_far send_part(struct guest *g, struct output *o, unsigned *budget)
 {
 	const struct virtqueue_chain *chain = &o->chain;
@@ -46,8 +46,8 @@ static enum how_far send_part(struct guest *g, struct output *o, unsigned *budge
 	return ALL_OF_IT;
 }
 
-/* A bounded part at each call. The buffer at hand is kept from one to the next: where its segments
- * lie was checked when it was taken. */
+/* Each call does a bounded part. The current buffer is kept between calls: its segments were
+ * checked when it was taken. */
 static bool transmit(struct virtio_device *d, struct virtqueue *q)
 {
 	struct output *o = d->state;
@@ -68,7 +68,7 @@ static bool transmit(struct virtio_device *d, struct virtqueue *q)
 	return true;
 }
 
-/* One buffer at each call. */
+/* Each call fills one buffer. */
 static bool receive(struct virtio_device *d, struct virtqueue *q)
 {
 	struct virtqueue_chain chain;

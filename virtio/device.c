@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What all virtio devices share: status, features, configuration space, and sharing of work
+/* Common to all virtio devices: status, features, configuration space, and the sharing of work
  * between queues. */
 #include "virtio/device.h"
 
@@ -74,7 +74,8 @@ static void part(struct virtio_device *d, unsigned queue)
 		d->pending &= ~(1u << queue);
 }
 
-/* A part for each of the next queues that have work; how many of the parts are left. */
+/* Does a part for each of the next queues that have work; returns how many of the parts are
+ * left. */
 static unsigned work(struct virtio_device *d, unsigned parts)
 {
 	uint32_t todo = d->pending;
@@ -177,7 +178,7 @@ void virtio_set_status(struct virtio_device *d, uint8_t status)
 	if ((d->features & ~d->kind->offers) || (d->kind->needs & ~d->features))
 		status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 	d->status = status;
-	work_on_all(d, VIRTIO_PARTS); /* what was made available before DRIVER_OK */
+	work_on_all(d, VIRTIO_PARTS); /* buffers that were made available before DRIVER_OK */
 }
 
 /* --- its memory: the device, its queues, its kind's state --- */

@@ -20,23 +20,26 @@ struct virtio_device;
 #define VIRTIO_QUEUES_MAX  32 /* of a device: bits of a word */
 #define VIRTIO_PARTS	   2  /* of work, at each entry */
 
-/* Something may wait in the queue: does a bounded part of it. True: there is more to do at once. */
+/* Does a bounded part of the work that may wait in the queue. Returns true if there is more to do
+ * at once. */
 typedef bool virtio_work_fn(struct virtio_device *d, struct virtqueue *q);
 
 struct virtio_kind {
 	uint32_t id;	 /* virtio 1.2, chapter 5 */
 	uint64_t offers; /* feature bits */
-	uint64_t needs;	 /* of these: without them FEATURES_OK is refused */
+	uint64_t needs;	 /* those without which FEATURES_OK is refused */
 	unsigned queues;
 	virtio_work_fn *const *work; /* of each queue */
 	uint64_t state_bytes;
-	/* Once, with state zeroed: d->config, and what state begins with; NULL: nothing. */
+	/* Called once, with state zeroed: sets d->config and the initial state; NULL if there is
+	 * nothing to set. */
 	void (*create)(struct virtio_device *d);
 };
 
 struct virtio_transport {
-	uint32_t target; /* of a queue that names none */
-	/* Interrupts the driver: buffers were used. Without the device's lock, from any CPU. */
+	uint32_t target; /* for queues that name none */
+	/* Interrupts the driver: buffers were used. Called without the device's lock, on any
+	 * CPU. */
 	void (*interrupt)(struct virtio_device *d, uint32_t target);
 };
 
@@ -44,14 +47,14 @@ struct virtio_device {
 	const struct virtio_kind *kind;
 	const struct virtio_transport *transport;
 	struct guest *guest;
-	const void *config; /* the configuration space: the kind's, which alone writes it */
+	const void *config; /* the configuration space, written only by the kind */
 	uint32_t config_bytes;
 	void *state; /* the kind's */
 	uint64_t features;
-	struct timer timer; /* goes on with work, on vCPU 0's CPU */
+	struct timer timer; /* continues work, on vCPU 0's CPU */
 	/* one bit for each queue: it has work; an interrupt is due */
 	uint32_t pending, interrupts;
-	unsigned turn; /* the queue that is first when several have work */
+	unsigned turn; /* the queue that comes first if several have work */
 	uint8_t status;
 	SPINLOCK(LOCK_VIRTIO) lock;
 	struct virtqueue queue[]; /* kind->queues */
@@ -62,22 +65,22 @@ struct virtio_guest {
 	struct virtio_device *device[VIRTIO_DEVICES_MAX];
 };
 
-/* devices.c. Devices of these kinds are the guest's, in the order of their numbers and in memory
- * that is taken for it: 0, or -ENOMEM. */
+/* devices.c. Creates devices of these kinds, numbered in this order, in memory that is taken for
+ * them. Returns 0, or -ENOMEM. */
 int virtio_create_all(struct guest *g, const struct virtio_kind *const of[], unsigned devices);
 
-/* device.c. Memory for a device, and one in that memory, zeroed. */
+/* device.c. The memory that a device needs, and a device in such memory, zeroed. */
 uint64_t virtio_bytes(const struct virtio_kind *kind);
 void virtio_create(struct virtio_device *d, const struct virtio_kind *kind,
 		   const struct virtio_transport *transport, struct guest *g);
 
-/* Gives the lock back, and sends what interrupts are due. */
+/* Unlocks, and sends the interrupts that are due. */
 void virtio_unlock(struct virtio_device *d);
 
 /* --- for a kind, with the lock --- */
 
-/* Returns a buffer as used; at once, or from another turn, when the lock has been given back and
- * taken since: then virtqueue_holds says first whether its memory may still be touched. */
+/* Returns a buffer as used, at once or in a later turn. If the lock was released in between,
+ * virtqueue_holds must first say whether the buffer's memory may still be accessed. */
 void virtio_use(struct virtio_device *d, struct virtqueue *q, struct virtqueue_chain *chain,
 		uint32_t written);
 
@@ -90,25 +93,27 @@ static inline struct virtqueue *virtio_queue(struct virtio_device *d, uint64_t n
 	return number < n ? &d->queue[index_nospec(number, n)] : NULL;
 }
 
-/* bytes of the configuration space; what lies behind its end reads as 0. */
+/* Reads from the configuration space; beyond its end it reads as 0. */
 void virtio_read_config(const struct virtio_device *d, uint64_t offset, void *to, uint32_t bytes);
 
 /* The driver's choice; -EBUSY once it has set FEATURES_OK (section 3.1.1). */
 int virtio_set_features(struct virtio_device *d, uint64_t features);
 
-/* 0 resets the device. FEATURES_OK does not stay if features are missing that the kind needs, or
- * are there that it does not offer. */
+/* 0 resets the device. FEATURES_OK is not set if features that the kind needs are missing, or if
+ * some were set that it does not offer. */
 void virtio_set_status(struct virtio_device *d, uint8_t status);
 
-/* There are new buffers in that queue: 0, or -EINVAL: there is none of that number. */
+/* Tells the device that there are new buffers in that queue. Returns 0, or -EINVAL if there is no
+ * such queue. */
 int virtio_notify(struct virtio_device *d, uint64_t queue);
 
 /* --- for the guest's life, without the lock --- */
 
 void virtio_reset(struct virtio_device *d);
 
-/* Work may have come from outside, or was left over. Does up to so many parts, one of a queue, and
- * returns how many it did not need; the rest is done later. From any of the guest's CPUs. */
+/* Does work that came from outside or was left over: up to that many parts, each for one queue.
+ * Returns how many it did not need; the rest is done later. May be called on any of the guest's
+ * CPUs. */
 unsigned virtio_kick(struct virtio_device *d, unsigned parts);
 
 extern const struct virtio_kind virtio_console;		  /* console.c */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The virtio devices of a guest: which it has, and what its life means for them. */
+/* The virtio devices of a guest: which ones it has, and what happens to them in its life cycle. */
 #include "guest/devices.h"
 
 #include "guest/guest.h"
 #include "kernel/memory.h"
 #include "virtio/device.h"
 
-/* Of a PV guest, in the order of their numbers. */
+/* A PV guest's devices, in the order of their numbers. */
 static const struct virtio_kind *const kinds[] = { &virtio_console };
 
 _Static_assert(ARRAY_SIZE(kinds) <= VIRTIO_DEVICES_MAX, "a guest's devices");

@@ -7,7 +7,7 @@
 #include "kernel/cpu.h"
 #include "virtio/device.h"
 
-/* A queue's interrupt is an event of a vCPU's. */
+/* A queue's interrupt is an event of a vCPU. */
 #define TARGET(vcpu, event) ((uint32_t)(vcpu) << 8 | (uint32_t)(event))
 
 static void interrupt(struct virtio_device *d, uint32_t target)
@@ -60,7 +60,7 @@ static int64_t read_config(const struct virtio_device *d, uint64_t offset)
 	return word;
 }
 
-static int64_t __attribute__((noinline)) /* what notify does not need on its way */
+static int64_t __attribute__((noinline)) /* keeps this out of notify's path */
 call(struct virtio_device *d, struct vcpu *v, uint64_t op, uint64_t arg)
 {
 	switch (op) {

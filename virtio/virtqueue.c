@@ -42,7 +42,7 @@ static bool fail(struct virtqueue *q)
 	return false;
 }
 
-/* Apart from virtqueue_take, which mostly finds nothing. */
+/* Separate from virtqueue_take, which mostly finds nothing. */
 static __attribute__((noinline)) bool read_chain(struct virtqueue *q, const struct guest_memory *m,
 						 uint16_t head, struct virtqueue_chain *chain)
 {
@@ -72,7 +72,7 @@ static __attribute__((noinline)) bool read_chain(struct virtqueue *q, const stru
 		}
 		at = next;
 	}
-	return fail(q); /* longer than any driver of ours makes them, or a loop */
+	return fail(q); /* longer than our drivers make them, or a loop */
 }
 
 bool virtqueue_take(struct virtqueue *q, const struct guest_memory *m,

@@ -3,13 +3,14 @@
  * The device side of a split virtqueue: virtio 1.2, section 2.7. The layout is that of the kernel's
  * <linux/virtio_ring.h>.
  *
- * The rings lie in memory that the guest may change at any moment. Every index, length and address
- * is read once, checked, and used from the copy; what does not hold breaks the queue, and a broken
- * queue stays still until the driver resets the device.
+ * The rings are in memory that the guest may change at any moment. Every index, length and address
+ * is read once, checked, and used from the copy. An invalid one breaks the queue, and a broken
+ * queue does nothing until the driver resets the device.
  *
- * A device may keep a buffer for as long as it likes. The driver may reset the device meanwhile, or
- * the guest may be loaded again, and the memory is then somebody else's in that guest: the buffer
- * is void (virtqueue_holds), must not be touched, and is not returned. All with the device's lock.
+ * A device may keep a buffer as long as it likes. Meanwhile the driver may reset the device, or the
+ * guest may be restarted and use the memory for something else. Then the buffer is void
+ * (virtqueue_holds): it must not be accessed, and is not returned. All functions need the device's
+ * lock.
  */
 #pragma once
 
@@ -27,8 +28,8 @@ struct virtqueue {
 	bool ready, broken;
 	uint16_t size; /* entries, a power of two up to VIRTQUEUE_MAX */
 	uint16_t next_avail, used_index;
-	uint32_t target;     /* where its interrupts go: the transport's */
-	uint64_t generation; /* of its buffers, from 1 on: another after each reset */
+	uint32_t target;     /* where its interrupts go; the transport defines it */
+	uint64_t generation; /* of its buffers, from 1 on: a new one after each reset */
 	/* in the guest's RAM, checked when they were set */
 	const struct vring_desc *desc;
 	const struct vring_avail *avail;
@@ -47,25 +48,25 @@ struct virtqueue_chain {
 	} segment[VIRTQUEUE_SEGMENTS];
 };
 
-/* Takes over what the driver says. -EINVAL: a size or an alignment that section 2.7 forbids, or a
- * ring that is not in the guest's RAM. */
+/* Sets up the queue as the driver asks. Returns -EINVAL for a size or an alignment that section 2.7
+ * forbids, or a ring that is not in the guest's RAM. */
 int virtqueue_set(struct virtqueue *q, const struct guest_memory *m, uint64_t size, gpa_t desc,
 		  gpa_t avail, gpa_t used);
 
-/* As before it was set; its interrupts go to target. Buffers that were taken are void. */
+/* Undoes virtqueue_set; interrupts go to target. Buffers that were taken become void. */
 void virtqueue_reset(struct virtqueue *q, uint32_t target);
 
-/* The next available buffer. False: there is none, or the queue is broken. */
+/* Takes the next available buffer. Returns false if there is none, or the queue is broken. */
 bool virtqueue_take(struct virtqueue *q, const struct guest_memory *m,
 		    struct virtqueue_chain *chain);
 
-/* The buffer is the device's: it was taken from this queue and has neither been returned nor become
- * void. */
+/* Whether the device holds the buffer: it was taken from this queue, and has neither been returned
+ * nor become void. */
 static inline bool virtqueue_holds(const struct virtqueue *q, const struct virtqueue_chain *chain)
 {
 	return chain->generation == q->generation;
 }
 
-/* Returns the buffer as used, with the bytes written; does nothing if it is void. True: the driver
- * wants an interrupt. Devices call virtio_use, which sends it. */
+/* Returns the buffer as used, with the number of bytes written; does nothing if it is void. Returns
+ * true if the driver wants an interrupt. Devices call virtio_use, which sends it. */
 bool virtqueue_use(struct virtqueue *q, struct virtqueue_chain *chain, uint32_t written);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A small VMM for KVM, as /init of an initramfs: runs a 32-bit Multiboot kernel (/guest, with the
- * command line in /cmdline) with KVM's own 8259, 8254 and local APIC, and a serial line that never
- * makes it wait. What the guest writes there is what this prints. Loads /modules/N.ko first, N from
- * 0.
+ * command line in /cmdline) with KVM's own 8259, 8254 and local APIC, and a serial port that is
+ * always ready. It prints what the guest writes there. Before that it loads /modules/N.ko, with N
+ * from 0.
  */
 #include <elf.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define MEMORY	   (16u << 20)
-#define INFO_AT	   0x1000 /* struct multiboot_info; the command line behind it */
+#define INFO_AT	   0x1000 /* the command line follows it */
 #define CMDLINE_AT 0x1100
 #define MULTIBOOT  0x2badb002
 #define COM1	   0x3f8
@@ -80,7 +80,7 @@ static size_t read_file(const char *path, void *to, size_t bytes)
 	return (size_t)n;
 }
 
-/* Its entry. */
+/* Returns the entry point. */
 static uint32_t load_guest(void)
 {
 	static uint8_t image[4 << 20];
@@ -158,7 +158,7 @@ static struct kvm_run *create_vcpu(int kvm, int vm, uint32_t entry, int *vcpu)
 	return run;
 }
 
-/* false: the guest is through. */
+/* Returns false if the guest has ended. */
 static int do_io(struct kvm_run *run)
 {
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;

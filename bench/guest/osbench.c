@@ -85,7 +85,7 @@ static void *map(int protection, int flags)
 	return at;
 }
 
-/* --- the operations: each does one sample, of so many operations --- */
+/* --- the operations: each does one sample of that many operations --- */
 
 static int zero_fd, to_child[2], from_child[2];
 static char *read_only, *one_page;
@@ -188,7 +188,7 @@ static void measure(const char *name, void (*operation)(void), int samples, int 
 	report(name, samples, operations);
 }
 
-/* The mapping and unmapping are not in it. */
+/* Does not measure the mapping and unmapping. */
 static void measure_page_fault(void)
 {
 	begin("page_fault");
@@ -274,7 +274,7 @@ int main(int argc, char **argv)
 	}
 	mount_all();
 	printf("osbench started at tick %llu\n", (unsigned long long)ticks());
-	pid_t child = fork(); /* a fault of process 1 would be reported by the kernel */
+	pid_t child = fork(); /* the kernel would report a fault of process 1 */
 	if (!child) {
 		measure_all();
 		exit(0);

@@ -18,8 +18,8 @@ static const char *const kind_names[EVENT_COUNT] = {
 };
 static const char *const side_names[SIDES] = { "guest", "gate", "hypervisor" };
 
-static uint64_t running[SIDES][EVENT_COUNT];  /* from the start */
-static uint64_t at_begin[SIDES][EVENT_COUNT]; /* when the last mark to begin was passed */
+static uint64_t running[SIDES][EVENT_COUNT];  /* since the start */
+static uint64_t at_begin[SIDES][EVENT_COUNT]; /* at the last MARK_BEGIN */
 static uint64_t counted[SIDES][EVENT_COUNT];  /* between marks */
 static FILE *out;
 

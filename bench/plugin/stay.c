@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The plugin of QEMU's that finds the longest stay of the hypervisor: the most instructions that a
- * processor ran in ring 0 with interrupts masked, from where it left a guest, or masked them, to
- * where it could take an interrupt again. Each iteration of a REP counts, and so does waiting for a
- * lock. Nothing counts before a processor's first guest, nor does what the operator asks for: a
- *stay that begins with the console's interrupt, such as a check of all tables.
+ * A QEMU plugin that finds the longest stay of the hypervisor: the most instructions that a
+ * processor ran in ring 0 with interrupts masked, from an exit, or from where it masked them, until
+ * it could take an interrupt again. Each iteration of a REP counts, and so does waiting for a lock.
+ * Stays before a processor's first guest do not count, nor do those that begin with the console's
+ * interrupt, since the operator asked for the work, such as a check of all tables.
  *
- * A plugin sees no registers, so the processor's state is followed from its instructions:
+ * A plugin sees no registers, so it derives the processor's state from the instructions:
  *
  *	from a ring guest	any instruction of the gate's text begins a stay
- *	from a virtual machine	the instruction behind VMRUN
+ *	from a virtual machine	the instruction after VMRUN
  *	to a ring guest		one of the IRETQs named by iret=
  *	to a virtual machine	VMRUN
  *	open for interrupts	STI or HLT, and STGI with IF set; masked again by CLI
- *	trap of ring 0		a vector's stub; any other IRETQ of the gate goes back
+ *	trap of ring 0		a vector's stub; any other IRETQ of the gate returns
  *
  * Everything else that runs at the hypervisor's addresses is a guest's own code in its own address
- * space. Arguments: out=PATH and iret=ADDRESS, which may be repeated. At its end the file says
+ * space. Arguments: out=PATH and iret=ADDRESS, which may be repeated. At the end the file has
  *
  *	stay INSTRUCTIONS ADDRESS	how long, and where it began
  *	at ADDRESS INSTRUCTIONS		how many of them ran there, within GRAIN bytes
@@ -47,9 +47,9 @@ enum state {
 	BOOT,
 	GUEST,	 /* ring 1 or 3 */
 	MACHINE, /* a virtual machine */
-	LEFT,	 /* by an IRETQ to a ring guest, which may yet refuse its frame */
+	LEFT,	 /* after an IRETQ to a ring guest, which may still fault on its frame */
 	MASKED,	 /* the hypervisor, in a stay */
-	OPEN,	 /* the hypervisor, with interrupts on */
+	OPEN,	 /* the hypervisor, with interrupts enabled */
 };
 
 enum kind { PLAIN, STUB, IRET_GUEST, IRET_BACK, VMRUN, BEHIND_VMRUN, STI, CLI, HLT, STGI, CLGI };
@@ -61,10 +61,10 @@ struct count {
 
 struct vcpu {
 	enum state state;
-	enum state interrupted[DEPTH_MAX]; /* by traps of ring 0 */
+	enum state interrupted[DEPTH_MAX]; /* by traps in ring 0 */
 	unsigned depth;
 	bool gif_off;
-	uint64_t guest_blocks; /* when it left for a guest */
+	uint64_t guest_blocks; /* guest_blocks at guest entry */
 	uint32_t stay;
 	uint64_t length, began;
 	uint64_t longest, longest_began;
@@ -73,7 +73,7 @@ struct vcpu {
 };
 
 static struct vcpu *vcpus[VCPUS_MAX];
-static uint64_t guest_blocks; /* of code that is not the hypervisor's, by any processor */
+static uint64_t guest_blocks; /* blocks of other code than the hypervisor's, on any processor */
 static uint64_t irets[IRETS_MAX], behind_vmrun;
 static unsigned iret_count;
 static FILE *out;
@@ -138,11 +138,11 @@ static bool is_refusal(uint64_t stub)
 	return vector >= 10 && vector <= 13;
 }
 
-/* The first instruction of ours behind an IRETQ to a guest. */
+/* The hypervisor's first instruction after an IRETQ to a guest. */
 static void come_back(struct vcpu *v, enum kind kind, uint64_t va)
 {
 	if (kind == STUB && is_refusal(va) && v->guest_blocks == guest_blocks) {
-		v->state = MASKED; /* the same stay goes on */
+		v->state = MASKED; /* the same stay continues */
 		return;
 	}
 	end(v, GUEST);
@@ -214,7 +214,8 @@ static struct vcpu *vcpu_of(unsigned index)
 	return vcpus[index];
 }
 
-/* data: the instruction's address with its kind in the 16 bits that all of them share. */
+/* data: the instruction's address, with its kind in the upper 16 bits, which all addresses
+ * share. */
 static void executed(unsigned index, void *data)
 {
 	uint64_t va = (uint64_t)data | 0xffff000000000000;
@@ -318,7 +319,7 @@ static void report(qemu_plugin_id_t id, void *unused)
 				fprintf(out, "at 0x%llx %u\n", (unsigned long long)address_of(i),
 					longest->longest_count[i]);
 	}
-	fprintf(out, "end\n"); /* all of it is there */
+	fprintf(out, "end\n"); /* marks a complete file */
 	fclose(out);
 }
 

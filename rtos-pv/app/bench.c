@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The measurements: each operation in a loop, less the loop, in ticks of the TSC (under QEMU's
- * -icount one tick is one instruction). "START op" and "BENCH op hundredths-of-a-tick
- * iterations" frame each, so that the counters at those lines tell what happened in between; the
- * marks of bench/events.h do the same for a counting machine.
+ * The measurements: each operation in a loop, minus the empty loop, in ticks of the TSC (under
+ * QEMU's -icount one tick is one instruction). The lines "START op" and "BENCH op
+ * hundredths-of-a-tick iterations" enclose each one, so that the hypervisor's counters at these
+ * lines show what happened in between. The marks of bench/events.h do the same for a plugin that
+ * counts.
  */
 #define BENCH_MARKS
 #include "../../bench/events.h"
@@ -16,7 +17,7 @@
 
 typedef void op_fn(unsigned n);
 
-static unsigned fewer = 1; /* divides the number of rounds, where each takes long */
+static unsigned fewer = 1; /* divides the number of rounds, where operations are slow */
 
 static uint64_t timed(op_fn *fn, unsigned n)
 {

@@ -344,7 +344,7 @@ static void termination(void)
 	   "a waiting thread can be terminated");
 	ok(osMutexGetOwner(mutex) == NULL, "and its mutexes are free again");
 	osThreadJoin(t);
-	for (unsigned i = 0; i < 200; i++) /* would exhaust the heap if stacks were lost */
+	for (unsigned i = 0; i < 200; i++) /* would exhaust the heap if stacks leaked */
 		osThreadJoin(spawn(mark_thread, "x", osPriorityHigh));
 	traced = 0;
 	trace[0] = 0;

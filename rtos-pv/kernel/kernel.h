@@ -28,7 +28,7 @@ struct thread {
 	uint64_t wake; /* tick */
 	osThreadState_t state;
 	int priority, base_priority;
-	osStatus_t result; /* of the wait */
+	osStatus_t result; /* the result of the wait */
 	void *message;	   /* of a queue operation in progress */
 	uint32_t flags, wait_flags, wait_options;
 	struct mutex *holds; /* mutexes it owns */
@@ -56,9 +56,9 @@ static inline bool list_empty(const struct list *l)
 }
 #define list_entry(node, type, field) ((type *)((char *)(node)-offsetof(type, field)))
 
-/* All masked. */
+/* All with interrupts masked. */
 void queue_init(struct wait_queue *q);
-osStatus_t wait_on(struct wait_queue *q, uint32_t timeout); /* blocks; the result given to wake */
+osStatus_t wait_on(struct wait_queue *q, uint32_t timeout); /* blocks; returns wake's result */
 struct thread *wake_first(struct wait_queue *q, osStatus_t result);
 void wake(struct thread *t, osStatus_t result);
 void wake_all(struct wait_queue *q, osStatus_t result);

@@ -222,7 +222,7 @@ struct queue {
 	struct object object;
 	uint32_t count, size, used, slot;
 	struct message *free, *first;
-	struct message *last; /* a message of priority 0 goes behind it at once */
+	struct message *last; /* a message of priority 0 goes after it at once */
 	char *memory;
 	bool own_buffer;
 	struct wait_queue getters, putters;
@@ -324,7 +324,7 @@ osStatus_t osMessageQueuePut(osMessageQueueId_t id, const void *msg, uint8_t pri
 	if (!q || !msg || (in_interrupt && timeout))
 		return osErrorParameter;
 	unsigned long irq = irq_save();
-	if ((t = first_waiting(&q->getters))) { /* straight into its hands */
+	if ((t = first_waiting(&q->getters))) { /* hand it over directly */
 		copy(t->message, msg, q->size);
 		t->wait_flags = prio;
 		wake(t, osOK);

@@ -40,7 +40,7 @@ void port_bench_page_fault(unsigned n); /* the same, mapped by the fault's handl
 void port_bench_eoi(unsigned n);	/* send n EOIs to the 8259 */
 bool port_bench_apic(void); /* enable the local APIC, for the next two; false if there is none */
 void port_bench_eoi_apic(unsigned n);
-void port_bench_ipi(unsigned n);	       /* to this very processor, and taken */
+void port_bench_ipi(unsigned n);	       /* interrupts to this processor, each one taken */
 unsigned port_bench_divide_errors(unsigned n); /* n times; how many were handled */
 bool port_bench_hypercall(bool full);	       /* false where there is none */
 

@@ -247,7 +247,7 @@ osStatus_t osMutexAcquire(osMutexId_t id, uint32_t timeout)
 	return status;
 }
 
-/* Hands it to the first that waits. */
+/* Passes it to the first waiting thread. */
 static void pass_on(struct mutex *m)
 {
 	struct thread *t = m->owner, *next;

@@ -18,7 +18,7 @@ bool in_interrupt;
 static struct thread threads[THREADS], idle_thread, boot_thread;
 static struct list ready[PRIORITIES];
 static uint32_t ready_bits[2]; /* bit n of word n / 32: ready[n] is not empty */
-static struct list sleepers;   /* by wake */
+static struct list sleepers;   /* sorted by wake */
 static int32_t locked;
 static osKernelState_t kernel_state;
 static bool switch_wanted;

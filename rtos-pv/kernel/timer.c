@@ -13,7 +13,7 @@ struct timer {
 	bool running;
 };
 
-static struct list timers; /* by due */
+static struct list timers; /* sorted by due */
 static struct wait_queue worker_wait;
 static bool worker_made;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The RTOS on a bare 32-bit PC: 8259, 8254, 16550. It knows nothing of any hypervisor. */
+/* The RTOS on a bare 32-bit PC: 8259, 8254, 16550. It does not know about hypervisors. */
 #include "kernel.h"
 #include "syscall.h"
 
@@ -20,7 +20,7 @@ const char port_name[] = "pc";
 #define VECTOR_IRQ0  32
 #define IRQ_TIMER    0
 #define IRQ_COM1     4
-#define VECTOR_IPI   47 /* of the 8259's line that is always masked */
+#define VECTOR_IPI   47 /* of a line of the 8259 that */
 
 struct frame {
 	uint32_t edi, esi, ebp, esp_ignored, ebx, edx, ecx, eax;

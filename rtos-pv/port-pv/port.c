@@ -169,7 +169,7 @@ void port_bench_page_fault(unsigned n)
 	veneer_on_exception(14, NULL);
 }
 
-/* An event needs no end. */
+/* An event needs no EOI. */
 void port_bench_eoi(unsigned n)
 {
 	(void)n;

@@ -16,7 +16,7 @@
 	.bss
 	.globl	veneer_vcpu
 	.balign	4096
-veneer_vcpu:				/* the page table puts the vCPU page here */
+veneer_vcpu:				/* the page table maps the vCPU page here */
 	.skip	4096
 	.balign	16
 	.skip	8192

@@ -21,10 +21,10 @@ static veneer_exception_fn *exception_handlers[32], *softint_handler;
 
 static uint64_t pa(const void *p)
 {
-	return (uint64_t)p; /* RAM is mapped where it is */
+	return (uint64_t)p; /* RAM is identity-mapped */
 }
 
-/* Identity for up to 1 GiB of RAM; the 2 MiB that hold veneer_vcpu in small pages. */
+/* Maps up to 1 GiB of RAM at its own address, and the 2 MiB around veneer_vcpu with small pages. */
 void veneer_tables(const struct veneer_start_info *info)
 {
 	uint64_t vcpu = pa((void *)&veneer_vcpu), low = vcpu & ~(LARGE - 1);

@@ -13,7 +13,7 @@
 
 #include "abi/veneer.h"
 
-/* What an exception, event or soft interrupt leaves on the kernel's stack. */
+/* What an exception, event or soft interrupt pushes on the kernel's stack. */
 struct veneer_frame {
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
 	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
@@ -74,7 +74,7 @@ typedef void veneer_event_fn(void);
 typedef void veneer_exception_fn(struct veneer_frame *frame);
 void veneer_on_event(unsigned event, veneer_event_fn *fn);
 void veneer_on_exception(unsigned vector, veneer_exception_fn *fn);
-/* INT n from ring 3 straight to fn; entries arrive on veneer_vcpu.kernel_sp. One vector. */
+/* INT n from ring 3 calls fn directly; entries arrive on veneer_vcpu.kernel_sp. Only one vector. */
 int veneer_on_softint(unsigned vector, veneer_exception_fn *fn);
 /* Called last after each event or soft interrupt, before returning: the place to switch threads. */
 void veneer_on_return(veneer_event_fn *fn);

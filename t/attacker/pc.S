@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The 32-bit attacker's ways in. Each vCPU has an IDT of its own whose entries know who it is.
- * Whatever arrives, but a timer's tick that finds progress, begins the attack anew on an empty
- * stack. Interrupts stay open, for the ring engine steps a kernel that masks them.
+ * Entry code of the 32-bit attacker. Each vCPU has its own IDT, whose entries know the vCPU's
+ * number. Any interrupt or exception restarts the attack on an empty stack, except a timer tick
+ * that finds progress. Interrupts stay enabled, because the ring engine single-steps a kernel that
+ * masks them.
  */
 #define __ASSEMBLER__ 1
 #include "pc.h"
@@ -45,7 +46,7 @@ entries:
 	.set	vcpu, vcpu + 1
 	.endr
 
-/* Any segment may be strange by now, but CS. */
+/* Any segment register but CS may be unusable by now. */
 caught:
 	movl	$KERNEL_DS, %ecx
 	movl	%ecx, %ss
@@ -131,7 +132,8 @@ return_far:
 	pushl	8(%esp)
 	lret
 
-/* Where far transfers lead: in 64-bit code the first byte is a prefix, else it decrements. */
+/* The target of far transfers: the first byte of the next instruction is a prefix in 64-bit code,
+ * and a decrement in 32-bit code. */
 	.globl	far_landing
 far_landing:
 	xorl	%eax, %eax
@@ -151,7 +153,8 @@ load_segments:
 	movl	%eax, %es
 	ret
 
-/* Copied below 1 MiB: from real mode to the attack, by the number in the local APIC. */
+/* Copied below 1 MiB: leads from real mode to the attack. The vCPU's number is that of its local
+ * APIC. */
 	.globl	trampoline, trampoline_end
 	.code16
 trampoline:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A 32-bit kernel for the bare PC that does nothing but attack, from a seed: pv.c's story, with
- * what a PC has: ports, descriptor tables, control and debug registers, far transfers, paging of
- * three kinds; in a machine of its own the APICs and several processors too.
+ * A 32-bit kernel for the bare PC that does nothing but attack, with random numbers from a seed. It
+ * is like pv.c, with what a PC has: ports, descriptor tables, control and debug registers, far
+ * transfers, three kinds of paging; in a virtual machine also the APICs and several processors.
  *
- * It attacks until the time-stamp counter says that M milliseconds have gone since the machine's
- * start; the counter's pace is measured against the 8254 at each start.
+ * It attacks until the time-stamp counter says that M milliseconds have passed since the machine's
+ * start. The counter's rate is measured against the 8254 at each start.
  */
 #include "pc.h"
 
@@ -54,7 +54,7 @@ static uint64_t tsc(void)
 	return t;
 }
 
-/* A division by hand: there is no library to do it. */
+/* A division by hand, since there is no library for it. */
 static uint32_t now_ms(void)
 {
 	uint32_t high, low, rest, t = khz;
@@ -78,7 +78,7 @@ static void measure(void)
 {
 	uint64_t begin;
 
-	outb(0x3f9, 0); /* no interrupts of the console's */
+	outb(0x3f9, 0); /* disable the UART's interrupts */
 	outb(0x43, 0x34);
 	outb(0x40, 0xff);
 	outb(0x40, 0xff);
@@ -91,7 +91,7 @@ static void measure(void)
 	khz = (uint32_t)(tsc() - begin) / 10;
 }
 
-/* --- devices: a tick tells what is lost --- */
+/* --- devices: a timer tick detects attacks that hang --- */
 
 #define TICK  72 /* 60 microseconds */
 #define LAPIC 0xfee00000u
@@ -126,7 +126,7 @@ void set_up_devices(const struct self *s)
 		outb(init[i][0], init[i][1]);
 }
 
-/* --- what is put right --- */
+/* --- repairs after an attack --- */
 
 struct table_register {
 	uint16_t limit;
@@ -307,7 +307,7 @@ void begin_other(uint32_t id)
 	begin_anew(id);
 }
 
-/* INIT and startup to all but this one: whoever attacks already begins anew. */
+/* INIT and startup IPIs to all others: those that are attacking already begin anew. */
 void start_others(struct random *r)
 {
 	*at32(LAPIC + 0x300) = 0xc4500;
@@ -322,8 +322,8 @@ static void copy_trampoline(void)
 
 extern char text_end[], image_end[];
 
-/* The first entry of each is what runs us: nothing around it is mapped, so that what runs away
- * comes to an end. The rest is the attack's. */
+/* The first entry of each directory maps this code. Nothing around it is mapped, so that stray
+ * execution ends in a fault. The attacks use the rest. */
 static void fill_directories(void)
 {
 	static uint32_t low[1024] __attribute__((aligned(4096)));

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The attacker of the bare PC, in 32 bits: where its things are, and who does what. */
+/* The 32-bit attacker of the bare PC: its memory layout and its functions. */
 #pragma once
 
 #define VCPUS		 4
 #define STACK		 8192
-#define PLACE		 0x200000 /* what is attacked with: ring 3 has this megabyte alone */
+#define PLACE		 0x200000 /* memory for attacks: ring 3 only has this megabyte */
 #define TABLES		 0x200000
 #define TABLE_PAGES	 48
 #define DATA		 0x240000
 #define DATA_PAGES	 32
-#define CODE		 0x280000 /* a page for each vCPU, then some for all */
+#define CODE		 0x280000 /* a page for each vCPU, then some that all share */
 #define CODE_PAGES	 16
 #define DESCRIPTORS	 0x2c0000
 #define DESCRIPTOR_PAGES 4
 #define PLACE_END	 0x300000
-#define TRAMPOLINE	 0x8000 /* real mode, where others start */
+#define TRAMPOLINE	 0x8000 /* where other vCPUs start in real mode */
 
 #define KERNEL_CS	 0x08
 #define KERNEL_DS	 0x10
@@ -44,7 +44,7 @@ struct self {
 
 extern struct self selves[VCPUS];
 extern struct weights weights;
-extern bool in_machine; /* of its own, with APICs, and a ring 0 */
+extern bool in_machine; /* in a virtual machine, with APICs and ring 0 */
 extern uint32_t memory_bytes;
 extern volatile uint32_t mode64_seen;
 extern uint32_t directories[VCPUS][1024];

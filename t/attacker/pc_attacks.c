@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the 32-bit attacker tries. */
+/* The attacks of the 32-bit attacker. */
 #include "pc.h"
 
 static uint32_t own_address(struct random *r)
@@ -59,10 +59,10 @@ static uint32_t random_code(struct self *s, bool kernel, bool shared)
 	return at;
 }
 
-/* What may sleep, or never end, needs its ticks. */
+/* Starts the timer before an attack that may halt or never end. */
 static void arm(struct self *s)
 {
-	if (in_machine && s->dirty & DIRTY_CONTROL) /* or the APICs may not be there */
+	if (in_machine && s->dirty & DIRTY_CONTROL) /* else the APICs may not be mapped */
 		set_control(s);
 	if (s->dirty & DIRTY_DEVICES)
 		set_up_devices(s);
@@ -148,7 +148,7 @@ static uint32_t entry(struct random *r)
 	case 1: return e ^ about(r, 12);
 	case 2: return e | 0x80;
 	case 3: return edge(r) & (memory_bytes - 1);
-	case 4: return one_in(r, 64) ? random32(r) : e; /* what lies outside ends the guest */
+	case 4: return one_in(r, 64) ? random32(r) : e; /* memory outside ends the guest */
 	default: return e;
 	}
 }
@@ -181,7 +181,8 @@ static void attack_tables(struct self *s)
 	}
 }
 
-/* With the tables as they are; what they say of outside is mostly left alone. */
+/* Whether an address leads outside the guest by its current tables; such addresses are mostly
+ * avoided. */
 static bool leads_outside(const struct self *s, uint32_t va)
 {
 	uint32_t e = directories[s->directory][va >> 22];
@@ -226,7 +227,7 @@ static void attack_touch(struct self *s)
 
 /* --- control registers and tables --- */
 
-/* With PAE nothing is left that runs: that seldom. */
+/* Rarely PAE, with which nothing is left that runs. */
 static unsigned control4_bit(struct random *r)
 {
 	unsigned bit = below(r, 23);
@@ -334,7 +335,7 @@ static void attack_msrs(struct self *s)
 	struct random *r = &s->random;
 	uint32_t n = random_msr(r);
 
-	if (n == 0xc0000080 && below(r, 256)) /* EFER: the wrong mode is the end */
+	if (n == 0xc0000080 && below(r, 256)) /* EFER: a wrong mode ends the attack */
 		return;
 	s->attempts++;
 	if (one_in(r, 2))
@@ -345,7 +346,7 @@ static void attack_msrs(struct self *s)
 
 /* --- devices --- */
 
-/* What would be the end of it comes as an attack of its own. */
+/* Ports that end or restart the guest, which is an attack of its own. */
 static bool ends_attack(uint16_t port, unsigned width)
 {
 	static const uint16_t ends[] = { 0x64, 0x92, 0xcf9, 0xf4, 0x604 };
@@ -407,7 +408,7 @@ static void attack_strings(struct self *s)
 #define LAPIC  0xfee00000u
 #define IOAPIC 0xfec00000u
 
-/* Where there are APICs; elsewhere there is no memory, and a touch is the end. */
+/* Only where there are APICs: without them there is no memory, and an access ends the guest. */
 static void attack_mmio(struct self *s)
 {
 	struct random *r = &s->random;
@@ -435,7 +436,7 @@ static void attack_mmio(struct self *s)
 	}
 }
 
-/* Interrupts to each other; INIT and startup bring the others back from wherever they are. */
+/* Interrupts between vCPUs. INIT and startup IPIs bring the others back from wherever they are. */
 static void attack_processors(struct self *s)
 {
 	struct random *r = &s->random;
@@ -471,7 +472,7 @@ static void attack_console(struct self *s)
 		outb(0x3f8, (uint8_t)random32(r));
 }
 
-/* Timers at their fastest, all interrupts open. */
+/* Timers at their highest rate, with all interrupts enabled. */
 static void attack_timers(struct self *s)
 {
 	struct random *r = &s->random;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The attacker's ways in. Each vCPU has entries of its own, so that none needs to trust a register
- * or a page to know who it is. Whatever arrives ends what was tried: trap() begins anew, on an empty
- * stack.
+ * Entry code of the PV attacker. Each vCPU has its own entries, so that none needs to trust a
+ * register or a page to know which vCPU it is. Any exception ends the attempt: trap() begins anew
+ * on an empty stack.
  */
 #define __ASSEMBLER__ 1
 #include "abi/veneer.h"
@@ -44,7 +44,7 @@ event_entries:
 	.set	vcpu, vcpu + 1
 	.endr
 
-/* SYSCALL, SYSENTER, INT n: what RSP is depends on what was tried, so nothing is pushed. */
+/* SYSCALL, SYSENTER, INT n: RSP depends on the attempt, so nothing is pushed. */
 	.balign	16
 system_entries:
 	.set	vcpu, 0
@@ -128,7 +128,8 @@ to_return_user:
 .endm
 
 	.text
-/* void attack_on(struct self *, void *stack): whatever was on the stack is no longer to be trusted */
+/* void attack_on(struct self *, void *stack): nothing that was on the stack can be trusted any
+ * more */
 	.globl	attack_on
 attack_on:
 	movq	%rsi, %rsp
@@ -136,7 +137,7 @@ attack_on:
 	call	attack_for_ever
 	ud2
 
-/* From RBX on, 15 registers in the order of struct registers; RBX last. */
+/* Loads 15 registers from RBX on, in the order of struct registers, RBX last. */
 .macro LOAD_REGISTERS
 	movq	8(%rbx), %rax
 	movq	16(%rbx), %rcx

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A kernel that does nothing but attack, from a seed. What it tries is in the other files; here is
- * what keeps it alive: every exception ends an attempt, and the next begins on an empty stack; a
- * timer ends what does not end by itself; and what an attack spoiled of the vCPU's own state is put
- * right.
+ * A kernel that does nothing but attack, with random numbers from a seed. The attacks are in the
+ * other files; this file keeps the kernel alive. Every exception ends an attempt, and the next
+ * begins on an empty stack; a timer ends attempts that do not end by themselves; what an attack
+ * spoiled of the vCPU's own state is repaired.
  *
- *	cmdline = seed=S ms=M after=A weights=W
+ *	 cmdline = seed=S ms=M after=A weights=W
  *
- * It attacks until its clock says M milliseconds, says so, and goes on for A more, in which the
- * monitor is asked to check it. A crash or a reboot of its own making brings it
- * back with the numbers that follow from the seed and the time. What must never happen to it is
- * said on a line with NOT AS IT MUST.
+ * It attacks until its clock says M milliseconds, reports that, and goes on for A more, during
+ * which the monitor checks it. After a crash or reboot of its own making it starts again with
+ * random numbers derived from the seed and the time. What must never happen to it is reported on a
+ * line with NOT AS IT MUST.
  */
 #include "pv.h"
 
@@ -73,7 +73,7 @@ int64_t call(unsigned nr, uint64_t a, uint64_t b, uint64_t c)
 	return veneer_hypercall(nr, a, b, c);
 }
 
-/* The clock's factors do not change; those in the page may have been attacked. */
+/* The clock's factors do not change, and an attack may have overwritten those in the page. */
 uint64_t now_ns(void)
 {
 	uint32_t lo, hi;
@@ -84,7 +84,7 @@ uint64_t now_ns(void)
 	return (uint64_t)(((unsigned __int128)t * clock_mul) >> 32);
 }
 
-/* In ticks of the counter, since Bochs is slower by its clock than QEMU. */
+/* In TSC ticks, since Bochs is slower than QEMU in terms of its clock. */
 #define LOST   30000
 #define PERIOD 300000
 
@@ -97,7 +97,7 @@ void arm(struct self *s)
 	s->dirty &= ~DIRTY_TIMER;
 }
 
-/* --- what comes back --- */
+/* --- the end of an attempt --- */
 
 static void begin_anew(struct self *s)
 {
@@ -110,7 +110,7 @@ void trap(unsigned vcpu)
 	begin_anew(&selves[vcpu]);
 }
 
-/* An attack that has not come further since the last tick is lost, and so is whatever it was. */
+/* If an attack has made no progress since the last tick it is stuck, and is ended. */
 void event_taken(unsigned vcpu);
 void event_taken(unsigned vcpu)
 {
@@ -157,7 +157,7 @@ static void unmask(void)
 		call(VENEER_HC_EVENT_CHECK, 0, 0, 0);
 }
 
-/* Some of what is spoiled stays so for a while, where that does not end the attack. */
+/* Repairs the vCPU's state. Some of it is left broken for a while, if the attack can continue. */
 static void mend(struct self *s)
 {
 	if (s->dirty & DIRTY_HANDLERS)
@@ -166,7 +166,7 @@ static void mend(struct self *s)
 		call(VENEER_HC_VCPU_PAGE, VCPU_PAGES + 4096 * s->id, 0, 0);
 		s->dirty &= ~DIRTY_PAGE;
 	}
-	/* A walk of tables that lead through our own data has set bits in it. */
+	/* A page walk through our own data has set accessed or dirty bits in it. */
 	if (s->root >= ROOTS) {
 		s->root = 0;
 		s->dirty |= DIRTY_ROOT;
@@ -218,7 +218,7 @@ static uint64_t all_attempts(void)
 
 static void report(const char *what)
 {
-	veneer_mask(); /* an event must not come between the parts of a line */
+	veneer_mask(); /* an event must not interrupt a line */
 	say("\nattacker: seed %d %s at %d ms, attempts %d\n", (unsigned)seed, what,
 	    (unsigned)(now_ns() / 1000000), (unsigned)all_attempts());
 	unmask();
@@ -238,7 +238,7 @@ static void look_at_clock(void)
 	if (ended || now < next)
 		return;
 	report("goes on");
-	next = now + 1000000000000 / info->tsc_khz * 5; /* five million of the counter's ticks */
+	next = now + 1000000000000 / info->tsc_khz * 5; /* five million TSC ticks */
 }
 
 void attack_for_ever(struct self *s);
@@ -267,7 +267,7 @@ static void begin(uint64_t id)
 	first(&selves[id & (VCPUS - 1)]);
 }
 
-/* May be called when it runs already, and is then refused. */
+/* If the vCPU is running already, the hypervisor refuses. */
 void start_vcpu(struct self *s, unsigned id)
 {
 	struct veneer_vcpu_start start = {
@@ -282,12 +282,12 @@ void start_vcpu(struct self *s, unsigned id)
 	call(VENEER_HC_VCPU_START, id, (uint64_t)&start, 0);
 }
 
-/* --- the beginning --- */
+/* --- start-up --- */
 
 extern char text_end[];
 
-/* The image is the kernel's alone, its text read-only, its stacks have guards; of what lies below
- * it only what is attacked with is mapped. */
+/* Only the kernel can access the image; its text is read-only, and its stacks have guard pages.
+ * Below it only memory for attacks is mapped. */
 static void protect_image(void)
 {
 	static uint64_t low[512] __attribute__((aligned(4096)));

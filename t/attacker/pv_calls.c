@@ -14,7 +14,8 @@ static int64_t call_at(uint64_t entry, uint64_t a, uint64_t b, uint64_t c, uint6
 	return result;
 }
 
-/* What would end the attack for good, or move what it stands on, is left to other kinds. */
+/* Hypercalls that would end the attack for good, or move the vCPU page onto this program, are not
+ * made here. */
 static bool ends_attack(const struct self *s, unsigned nr, uint64_t a)
 {
 	return (nr == VENEER_HC_SHUTDOWN && a <= VENEER_SHUTDOWN_CRASH) ||
@@ -44,14 +45,14 @@ void attack_hypercall(struct self *s)
 	uint64_t arg[4], entry = VENEER_HYPERCALL_PAGE + nr * VENEER_HYPERCALL_STRIDE;
 
 	if (nr == VENEER_HC_SET_DEBUGREG) {
-		attack_debug(s); /* which knows what QEMU cannot take */
+		attack_debug(s); /* it avoids what crashes QEMU */
 		return;
 	}
 	for (unsigned i = 0; i < 4; i++)
 		arg[i] = one_in(r, 2) ? about(r, 8) : edge(r);
 	if (ends_attack(s, nr, arg[0]))
 		return;
-	if (nr == VENEER_HC_MMU_LOAD_ROOT && below(r, 1024)) /* the rest does not run us */
+	if (nr == VENEER_HC_MMU_LOAD_ROOT && below(r, 1024)) /* other roots do not map this code */
 		arg[0] = (uint64_t)roots[below(r, info->vcpus)][below(r, ROOTS)] + about(r, 3);
 	if (nr == VENEER_HC_CONSOLE_WRITE && below(r, 64))
 		arg[1] &= 63;
@@ -81,7 +82,7 @@ void attack_console(struct self *s)
 
 static uint64_t ticking_until;
 
-/* All vCPUs sleep and have timers, at the shortest period there is. */
+/* All vCPUs halt and have timers of the shortest period there is. */
 void join_ticking(struct self *s)
 {
 	uint64_t tick = 1000000000 / info->tsc_khz, period = 50 * tick;
@@ -96,7 +97,7 @@ void join_ticking(struct self *s)
 
 static uint64_t restart_at;
 
-/* A restart by one vCPU, while others go where no handler of theirs takes what happens. */
+/* One vCPU restarts the guest while others, without handlers, return with bad frames. */
 void join_restart(struct self *s, bool restarts)
 {
 	static struct veneer_handlers none;
@@ -189,7 +190,7 @@ static int64_t device(unsigned op, uint64_t arg)
 	return call(VENEER_HC_VIRTIO, 0, op, arg);
 }
 
-/* As a driver would, or nearly. */
+/* Like a driver, or nearly. */
 static void set_up_device(struct random *r)
 {
 	struct veneer_virtio_queue q = { below(r, 2), 1u << below(r, 8), RINGS, RINGS + 0x1000,
@@ -230,7 +231,7 @@ static void fill_descriptors(struct random *r)
 		AVAIL[2 + i] = (uint16_t)(i * chain % 128);
 }
 
-/* The same segments again and again, which is all that an output costs. */
+/* The same segments again and again: the cost of output does not depend on their contents. */
 static void fill_alike(struct random *r)
 {
 	uint32_t bytes = length(r), chain = 1 + below(r, 16);

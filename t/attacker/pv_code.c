@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Instructions, frames, descriptors, debug registers: what the processor and its emulation do. */
+/* Instructions, frames, descriptors, debug registers: what the processor does and the hypervisor
+ * emulates. */
 #include "pv.h"
 
 void attack_descriptors(struct self *s)
@@ -36,7 +37,8 @@ static void set_debug_register(struct self *s, unsigned n, uint64_t v)
 		call(VENEER_HC_SET_DEBUGREG, one_in(&s->random, 32) ? edge(&s->random) : n, v, 0);
 }
 
-/* A row of addresses where the hypervisor's code may be, four at a time, to be executed. */
+/* Execution breakpoints on a range of addresses where the hypervisor's code may be, four at a
+ * time. */
 static void sweep(struct self *s)
 {
 	uint64_t at = 0xffffffff80100000 + 1024ull * below(&s->random, 512);
@@ -60,9 +62,9 @@ void attack_debug(struct self *s)
 		sweep(s);
 		return;
 	}
-	if (in_machine && v - VENEER_GATE_BASE < 1 << 22) /* its own then: it would not get out */
+	if (in_machine && v - VENEER_GATE_BASE < 1 << 22) /* its own gate would hit it */
 		v = own_address(r);
-	if (v > ~15ull) /* QEMU 7.2 ends itself where a range wraps */
+	if (v > ~15ull) /* QEMU 7.2 aborts if a range wraps */
 		v -= 16;
 	if (n < 4) {
 		if (!(v >> 63) && s->high_breakpoints >> n & 1)
@@ -83,7 +85,7 @@ static bool to_kernel(const uint64_t frame[5])
 	return (frame[1] & 3) < 3;
 }
 
-/* RIP, CS, RFLAGS, RSP, SS: right in all, or wrong in some. */
+/* RIP, CS, RFLAGS, RSP, SS: all valid, or some of them invalid. */
 static void random_frame(struct self *s, uint64_t frame[5])
 {
 	struct random *r = &s->random;
@@ -103,7 +105,7 @@ static void random_frame(struct self *s, uint64_t frame[5])
 	if (one_in(r, 4))
 		frame[4] = random_selector(r);
 	if (one_in(r, 4) && (!to_kernel(frame) || one_in(r, 256)))
-		frame[3] = edge(r); /* a kernel without a stack has come to its end */
+		frame[3] = edge(r); /* a kernel without a stack is at its end */
 }
 
 void attack_frames(struct self *s)
@@ -120,12 +122,12 @@ void attack_frames(struct self *s)
 		VP->irq_mask = VENEER_IRQ_MASKED;
 	if (one_in(r, 4))
 		VP->user_gs_base = edge(r);
-	if (to_kernel(frame)) /* into the hypercall page, perhaps */
+	if (to_kernel(frame)) /* perhaps in the hypercall page */
 		s->dirty = ~0u;
 	enter_frame(&g, frame, way);
 }
 
-/* Through the gate, with selectors and flags that seldom fit. */
+/* Returns through the gate with selectors and flags that are rarely valid. */
 void attack_return(struct self *s)
 {
 	struct random *r = &s->random;
@@ -148,14 +150,14 @@ void attack_user(struct self *s)
 	random_registers(r, &g);
 	if (one_in(r, 16))
 		frame[2] |= 0x100; /* TF */
-	if (one_in(r, 16))	   /* into what only a kernel should run */
+	if (one_in(r, 16))	   /* code that only a kernel should run */
 		frame[0] = one_in(r, 2) ? VENEER_HYPERCALL_PAGE + about(r, 12)
 					: VENEER_GATE_BASE + below(r, 0x4000);
 	arm(s);
 	enter_frame(&g, frame, WAY_IRETQ);
 }
 
-/* In ring 0 of a machine of its own most of it would end the attack. */
+/* Rare in ring 0 of a virtual machine, where most of it would end the attack. */
 void attack_kernel(struct self *s)
 {
 	struct random *r = &s->random;
@@ -203,7 +205,7 @@ void attack_softint(struct self *s)
 		call(VENEER_HC_SOFTINT_GATE, vector, s->handlers.syscall, one_in(r, 2) ? 1 : 3);
 }
 
-/* Another vCPU may be running it. */
+/* Another vCPU may be executing it. */
 static void change_code(struct self *s)
 {
 	struct random *r = &s->random;

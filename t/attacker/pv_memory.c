@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Page tables that are wrong, that change under the walk, and that are many. */
+/* Page tables that are invalid, that change during a walk, or that are too many. */
 #include "pv.h"
 
 #define PTE_P	 0x001ull
@@ -10,7 +10,7 @@
 static uint64_t frame(struct random *r)
 {
 	switch (below(r, 64)) {
-	case 0: return info->memory + 4096ull * below(r, 16); /* vCPU pages, and behind */
+	case 0: return info->memory + 4096ull * below(r, 16); /* vCPU pages, and beyond */
 	case 1: return edge(r) & PTE_ADDR;
 	case 2: return random64(r) & PTE_ADDR;
 	case 3: return info->memory - 4096ull * (1 + below(r, 4));
@@ -43,7 +43,7 @@ static unsigned index(struct random *r)
 	return one_in(r, 8) ? below(r, 512) : one_in(r, 8) ? 511 - about(r, 4) : about(r, 3);
 }
 
-/* A slot of a root, but for the one that runs us and the hypervisor's. */
+/* A slot of a root, except the one that maps this code and the hypervisor's. */
 static unsigned slot(struct random *r)
 {
 	static const uint16_t slots[] = { 1, 2, 3, 255, 258, 510 };
@@ -51,7 +51,7 @@ static unsigned slot(struct random *r)
 	return one_in(r, 16) ? 1 + below(r, 255) : slots[below(r, 6)];
 }
 
-/* Often one that led somewhere lately. */
+/* Often one that recently led to memory. */
 static uint64_t address(struct self *s)
 {
 	struct random *r = &s->random;
@@ -65,7 +65,7 @@ static uint64_t address(struct self *s)
 	return va >> 47 ? va | ~0ull << 48 : va;
 }
 
-/* On the way to an address, or any. */
+/* An entry in the walk of an address, or any. */
 static volatile uint64_t *some_entry(struct self *s)
 {
 	struct random *r = &s->random;
@@ -101,7 +101,7 @@ void attack_tables(struct self *s)
 
 enum leads { LEADS_NOWHERE, LEADS_OUTSIDE, LEADS_TO_MEMORY, UNCLEAR };
 
-/* What the tables say of an address now, as far as that is simple. */
+/* What the tables say about an address now, in simple cases. */
 static enum leads walk(const uint64_t *root, uint64_t va, uint64_t *gpa)
 {
 	uint64_t table = (uint64_t)root, e = 0, size;
@@ -130,7 +130,7 @@ static void run_there(struct self *s, uint64_t va)
 	struct registers g;
 
 	random_registers(&s->random, &g);
-	g.rax = 0; /* zeroes are ADD to memory at RAX: there they come to an end */
+	g.rax = 0; /* zeroes decode as ADD to memory at RAX, which then faults */
 	arm(s);
 	s->dirty = ~0u;
 	run_code(&g, (const void *)va);
@@ -143,7 +143,7 @@ static void touch(struct self *s, uint64_t va)
 	uint64_t gpa = 0;
 	enum leads where = walk(roots[s->id][s->root], va, &gpa);
 
-	/* what lies outside ends the guest: that too, but seldom */
+	/* memory outside ends the guest, so rarely */
 	if (where == LEADS_OUTSIDE && below(r, 4096))
 		return;
 	if (where == LEADS_TO_MEMORY)
@@ -156,7 +156,7 @@ static void touch(struct self *s, uint64_t va)
 		found(va, *at);
 }
 
-/* No register of ours may hold it: they are to be found where we look. */
+/* The secret itself is never in a register here, or a search would find our own copy. */
 void found(uint64_t va, uint64_t seen)
 {
 	__asm__("notq %0" : "+r"(seen));
@@ -166,7 +166,7 @@ void found(uint64_t va, uint64_t seen)
 	say("\nNOT AS IT MUST: at %p is what the neighbour knows\n", (void *)va);
 }
 
-/* All of a page that is not ours, but open to be read. A page that is not mapped ends it. */
+/* Searches a page that is not ours but readable. A page that is not mapped ends the search. */
 static void search(struct self *s)
 {
 	struct random *r = &s->random;
@@ -180,7 +180,7 @@ static void search(struct self *s)
 void attack_touch(struct self *s)
 {
 	if (one_in(&s->random, 64))
-		s->touches = 0; /* enough of that row */
+		s->touches = 0; /* enough of that range */
 	if (one_in(&s->random, 64)) {
 		search(s);
 		return;
@@ -223,9 +223,9 @@ void attack_roots(struct self *s)
 	}
 }
 
-/* --- do addresses read as the tables say? --- */
+/* --- checks that addresses read as the tables say --- */
 
-static unsigned holder;	  /* the vCPU that the others stand still for, plus one; 0: none */
+static unsigned holder;	  /* the vCPU that the others wait for, plus one; 0: none */
 static unsigned standing; /* a bit for each */
 
 void stand_still(struct self *s)
@@ -241,7 +241,7 @@ void stand_still(struct self *s)
 	__atomic_and_fetch(&standing, ~mine, __ATOMIC_SEQ_CST);
 }
 
-/* One that is lost does not stand still, and is not waited for long. */
+/* A vCPU that is stuck does not wait, so this does not wait for it for long. */
 static bool hold_others(const struct self *s)
 {
 	unsigned none = 0;
@@ -268,8 +268,8 @@ static void is_wrong(uint64_t va, uint64_t seen, uint64_t gpa, uint64_t is)
 	    (void *)gpa, (void *)is);
 }
 
-/* Behind a flush, and as long as nobody changes them. Where there is no page the read does not come
- * back. */
+/* After a flush, and while nobody changes the tables. If there is no page, the read does not
+ * return. */
 static void compare_one(const struct self *s, uint64_t va)
 {
 	if (s->root >= ROOTS) /* see mend() */
@@ -298,7 +298,7 @@ static void compare_known(struct self *s)
 	compare_one(s, va);
 }
 
-/* What was not there before needs no flush, whoever else has used the table. */
+/* An entry that was not present before needs no flush, even if others have used the table. */
 static void compare_new(struct self *s)
 {
 	struct random *r = &s->random;
@@ -313,7 +313,7 @@ static void compare_new(struct self *s)
 			      (uint64_t)index(r) << 12,
 			 gpa;
 
-		/* where nothing is, the read ends the attempt */
+		/* where nothing is mapped, the read ends the attempt */
 		if (walk(root, va, &gpa) == LEADS_TO_MEMORY || one_in(r, 32))
 			compare_one(s, va);
 	}
@@ -327,7 +327,7 @@ static void compare(struct self *s)
 		for (unsigned n = info->vcpus > 1 ? 16 : 1; n--; s->attempts++)
 			one_in(&s->random, 2) ? compare_known(s) : compare_new(s);
 	if (info->vcpus > 1)
-		stand_still(s); /* the others may go on */
+		stand_still(s); /* the others may continue */
 }
 
 static void fill(uint64_t table, uint64_t e, uint64_t step)
@@ -336,7 +336,7 @@ static void fill(uint64_t table, uint64_t e, uint64_t step)
 		((volatile uint64_t *)table)[i] = e;
 }
 
-/* A row of tables, each with the same entry everywhere or with entries that go up. */
+/* Fills a series of tables, with the same value in all entries or with ascending values. */
 static uint64_t fill_tables(struct self *s, uint64_t pages)
 {
 	struct random *r = &s->random;
@@ -355,7 +355,7 @@ static uint64_t fill_tables(struct self *s, uint64_t pages)
 	return first;
 }
 
-/* --- changes and flushes of one vCPU against faults of the others --- */
+/* --- changes and flushes of one vCPU during faults of the others --- */
 
 #define RACE_SLOT 5
 #define RACE_VA	  ((uint64_t)RACE_SLOT << 39)
@@ -365,7 +365,7 @@ static uint64_t race_pages[2][512] __attribute__((aligned(4096)));
 static bool race_is_on;
 static unsigned racers;
 
-#define RACE_NS 100000000 /* for all of it: a tick in between would end it */
+#define RACE_NS 100000000 /* for the whole race: a tick would end it */
 
 static void enter_race(struct self *s)
 {
@@ -375,7 +375,7 @@ static void enter_race(struct self *s)
 	call(VENEER_HC_MMU_FLUSH, RACE_VA, 4096, 0);
 }
 
-/* A page is always there, one or the other. */
+/* One of the two pages is always mapped. */
 void join_race(struct self *s)
 {
 	if (!s->id) /* what it did was ended */
@@ -386,12 +386,12 @@ void join_race(struct self *s)
 	__atomic_add_fetch(&racers, 1, __ATOMIC_RELEASE);
 	for (unsigned n = 0; n < 1 << 14 && __atomic_load_n(&race_is_on, __ATOMIC_ACQUIRE); n++) {
 		(void)*(volatile uint64_t *)RACE_VA;
-		call(VENEER_HC_VERSION, 0, 0, 0); /* its TLB is empty again */
+		call(VENEER_HC_VERSION, 0, 0, 0); /* the exit empties its TLB */
 		s->attempts++;
 	}
 }
 
-/* Unless an attack on the roots has come in between. */
+/* Unless an attack on the roots has interfered. */
 static void look_at_race(const struct self *s)
 {
 	uint64_t seen = *(volatile uint64_t *)RACE_VA, e;
@@ -401,15 +401,15 @@ static void look_at_race(const struct self *s)
 		is_wrong(RACE_VA, seen, (uint64_t)race_pages[1], 1);
 }
 
-/* Not for long: the others may be busy, or not there. */
+/* Not for long: the others may be busy or stopped. */
 static void wait_for_racer(void)
 {
 	for (unsigned n = 0; n < 1 << 14 && !__atomic_load_n(&racers, __ATOMIC_ACQUIRE); n++)
 		__asm__ volatile("pause");
 }
 
-/* Its own flush is what each must see, at once and later, whoever filled the shadow meanwhile: of
- * two tables that are linked in turn, and two pages in them. */
+/* After its own flush, each vCPU must see the change, at once and later, whoever filled the shadow
+ * meanwhile. Two tables are linked in turn, and two pages in them. */
 static void race(struct self *s)
 {
 	uint64_t *l3 = race_tables[0], *l2 = race_tables[1];
@@ -438,14 +438,14 @@ static void race(struct self *s)
 		call(VENEER_HC_MMU_FLUSH, RACE_VA, 4096, 0);
 		for (unsigned looks = 1 + below(&s->random, 8); looks; looks--) {
 			look_at_race(s);
-			call(VENEER_HC_VERSION, 0, 0, 0); /* and its TLB is empty again */
+			call(VENEER_HC_VERSION, 0, 0, 0); /* the exit empties its TLB */
 		}
 	}
 	__atomic_store_n(&race_is_on, false, __ATOMIC_RELEASE);
 }
 
-/* All addresses of a wide tree, or some, or more, by pages, tables or tables of tables. A long row
- * is gone through over many attacks, for an exception ends each. */
+/* Addresses of a wide tree and beyond, in steps of a page, a table or a table of tables. A long
+ * range takes many attacks, since each exception ends one. */
 static void touch_row(struct self *s, uint64_t va, uint64_t count)
 {
 	s->stride = 4096ull << 9 * below(&s->random, 3);
@@ -454,7 +454,7 @@ static void touch_row(struct self *s, uint64_t va, uint64_t count)
 	attack_touch(s);
 }
 
-/* A root's slot leads to a table that leads to all tables of a row. */
+/* Makes a root's slot lead to a table that leads to all tables of a series. */
 static void grow_tree(struct self *s)
 {
 	struct random *r = &s->random;
@@ -471,7 +471,7 @@ static void grow_tree(struct self *s)
 	touch_row(s, va & ~0ull << 39, one_in(r, 2) ? 512 * pages : 1u << below(r, 18));
 }
 
-/* More links to one table than 16 bits can count; then some go. */
+/* More links to one table than 16 bits can count; then some are removed. */
 static void link_many(struct self *s)
 {
 	struct random *r = &s->random;

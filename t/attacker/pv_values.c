@@ -27,7 +27,7 @@ uint64_t own_address(struct random *r)
 	}
 }
 
-/* Mostly one of a few, so that they come to be linked. */
+/* Mostly one of a few, so that tables get linked to each other. */
 uint64_t table_at(struct random *r)
 {
 	if (one_in(r, 16) && spare_pages)
@@ -39,7 +39,8 @@ uint64_t table_at(struct random *r)
 static uint64_t shown_words[SHOWN];
 static unsigned shown_count;
 
-/* Where the gate area shows an address of the hypervisor's, as its data page does. */
+/* Records addresses of the hypervisor that can be read in the gate area, such as in its data
+ * page. */
 void note_shown(void)
 {
 	const volatile uint64_t *at = (const volatile uint64_t *)(VENEER_GATE_BASE + 0xa000);
@@ -88,13 +89,13 @@ void random_registers(struct random *r, struct registers *g)
 	if (one_in(r, 2))
 		g->rdx = random_port(r);
 	if (one_in(r, 2))
-		g->rax = about(r, 8); /* a hypercall, or a leaf of CPUID */
+		g->rax = about(r, 8); /* a hypercall number, or a CPUID leaf */
 	if (one_in(r, 2))
 		g->rcx = about(r, 12);
 }
 
-/* On a page of the vCPU's own, or on one that others write and run too. It ends where it cannot go
- * on. */
+/* On the vCPU's own page, or on one that others write and execute too. Ends with an instruction
+ * that cannot continue. */
 uint64_t random_code(struct self *s, bool kernel, bool shared)
 {
 	static const uint8_t ends[][2] = {

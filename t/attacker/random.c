@@ -83,7 +83,7 @@ uint32_t random_msr(struct random *r)
 	return known[below(r, sizeof(known) / sizeof(known[0]))] + about(r, 6);
 }
 
-/* Those that the interface names, their neighbours, and every privilege. */
+/* Selectors of the interface, nearby ones, and every RPL. */
 uint16_t random_selector(struct random *r)
 {
 	static const uint16_t known[] = { 0, 0x08, 0x10, 0x18, 0x20, 0x28, 0x1031, 0x1039, 0xfff8 };
@@ -100,7 +100,7 @@ uint64_t random_descriptor(struct random *r)
 {
 	static const uint64_t known[] = {
 		0,
-		0x00cf9b000000ffff, /* flat code, data, of ring 0 and 3 */
+		0x00cf9b000000ffff, /* flat code and data, rings 0 and 3 */
 		0x00cf93000000ffff,
 		0x00cffb000000ffff,
 		0x00cff3000000ffff,
@@ -108,8 +108,8 @@ uint64_t random_descriptor(struct random *r)
 		0x00affb000000ffff,
 		0x00cf9f000000ffff, /* conforming */
 		0x00cf97000000ffff, /* expand-down */
-		0x0000890000000067, /* a task, of 32 bits or 64 */
-		0x00008200000000ff, /* a local table */
+		0x0000890000000067, /* a TSS, of 32 bits or 64 */
+		0x00008200000000ff, /* an LDT */
 		0x0000ec0000081000, /* call, trap, interrupt and task gates */
 		0x0000ef0000081000,
 		0x0000ee0000081000,
@@ -125,7 +125,7 @@ uint64_t random_descriptor(struct random *r)
 	return d;
 }
 
-/* Bit 1 is always set in a processor; the rest is for it to refuse. */
+/* Bit 1 is always set in a processor; it is for the hypervisor to refuse the rest. */
 uint32_t random_flags(struct random *r)
 {
 	uint32_t flags = one_in(r, 2) ? 0x202 : 2;
@@ -147,12 +147,12 @@ uint32_t random_breakpoints(struct random *r, unsigned off)
 	return dr7;
 }
 
-/* What comes behind the opcode. */
+/* What comes after the opcode. */
 enum tail {
 	NOTHING,
 	MODRM,	  /* any */
 	REGISTER, /* a register */
-	MEMORY,	  /* at EDI, ESI or what comes */
+	MEMORY,	  /* at EDI, ESI or a random address */
 	IMM8,
 	IMM32,
 	FAR, /* an offset of 32 bits and a selector */
@@ -168,7 +168,7 @@ static const struct form forms[] = {
 	{ 1, { 0xf4 }, NOTHING }, /* hlt */
 	{ 1, { 0x9c }, NOTHING }, /* pushf */
 	{ 1, { 0x9d }, NOTHING }, /* popf */
-#ifdef __x86_64__ /* QEMU 7.2 lets the short form into virtual-8086 mode, which is the end */
+#ifdef __x86_64__ /* QEMU 7.2 enters virtual-8086 mode by the short form, which ends the attack */
 	{ 2, { 0x48, 0xcf }, NOTHING }, /* iretq */
 #else
 	{ 1, { 0xcf }, NOTHING }, /* iret */
@@ -192,7 +192,7 @@ static const struct form forms[] = {
 	{ 2, { 0xf3, 0x6f }, NOTHING },	       /**/
 	{ 2, { 0x0f, 0x00 }, MODRM },	       /* sldt, str, lldt, ltr, verr, verw */
 	{ 2, { 0x0f, 0x01 }, MEMORY },	       /* sgdt, sidt, lgdt, lidt, smsw, lmsw, invlpg */
-	{ 2, { 0x0f, 0x01 }, REGISTER },       /* those of virtual machines, xsetbv, swapgs ... */
+	{ 2, { 0x0f, 0x01 }, REGISTER },       /* VT-x and AMD-V, xsetbv, swapgs ... */
 	{ 3, { 0x0f, 0x01, 0xd1 }, NOTHING },  /* xsetbv */
 	{ 2, { 0x0f, 0x02 }, MODRM },	       /* lar */
 	{ 2, { 0x0f, 0x03 }, MODRM },	       /* lsl */
@@ -219,7 +219,7 @@ static const struct form forms[] = {
 	{ 3, { 0x66, 0x0f, 0x38 }, MODRM },    /* invept, invvpid, invpcid */
 	{ 1, { 0x8c }, MODRM },		       /* mov from segment */
 	{ 1, { 0x8e }, MODRM },		       /* mov to segment */
-	{ 2, { 0x8e, 0xd0 }, NOTHING },	       /* mov ss, ax: the next is in its shadow */
+	{ 2, { 0x8e, 0xd0 }, NOTHING },	       /* mov ss, ax: blocks interrupts */
 	{ 2, { 0x0f, 0xa1 }, NOTHING },	       /* pop fs */
 	{ 1, { 0x17 }, NOTHING },	       /* pop ss */
 	{ 1, { 0x1f }, NOTHING },	       /* pop ds */
@@ -259,8 +259,9 @@ static unsigned tail(struct random *r, uint8_t *to, enum tail t)
 	}
 }
 
-/* What QEMU 7.2 does wrong, for a kernel: it takes the CPL from SS, and a null selector, which ring
- * 1 may load, gives ring 0; and some breakpoints end it, see random_breakpoints(). */
+/* Instructions that QEMU 7.2 executes wrongly in a kernel. It takes the CPL from SS, and a null
+ * selector, which ring 1 may load, gives ring 0. Some breakpoints crash it, see
+ * random_breakpoints(). */
 static bool is_left_out(const struct form *f)
 {
 	bool loads_ss = f->opcode[0] == 0x8e || (f->opcode[0] == 0x0f && f->opcode[1] == 0xb2);
@@ -268,8 +269,8 @@ static bool is_left_out(const struct form *f)
 	return (loads_ss && sizeof(long) == 8) || (f->opcode[0] == 0x0f && f->opcode[1] == 0x23);
 }
 
-/* A kernel that loses its stack, or a 32-bit one its descriptor tables, has come to its end: that
- * seldom. at: what comes behind the opcode. */
+/* Makes instructions rare that end a kernel: those that lose its stack, or a 32-bit one its
+ * descriptor tables. at: the bytes after the opcode. */
 static void tame(uint8_t *at, const struct form *f)
 {
 	bool is_table = f->opcode[0] == 0x0f && f->opcode[1] < 2 && (*at & 0x30) == 0x10;
@@ -302,7 +303,7 @@ unsigned random_instruction(struct random *r, uint8_t *to, bool kernel)
 	for (unsigned i = 0; i < f->bytes; i++)
 		to[n++] = f->opcode[i];
 	unsigned behind = tail(r, to + n, f->tail);
-	/* LTR: QEMU 7.2 takes a null selector, and ends itself at the next way into ring 0 */
+	/* LTR: QEMU 7.2 accepts a null selector, and aborts at the next entry to ring 0 */
 	if (f->opcode[0] == 0x0f && f->opcode[1] == 0 && (to[n] & 0x38) == 0x18)
 		to[n] ^= 0x20;
 	if (kernel && below(r, 256))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the attackers of both kinds share: numbers from a seed, and instructions made of them. */
+/* Shared by both attackers: random numbers from a seed, and instructions made from them. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,19 +38,19 @@ static inline bool one_in(struct random *r, uint32_t n)
 	return !below(r, n);
 }
 
-/* Small numbers most of all, each doubling half as likely: below 2^bits. */
+/* Mostly small numbers, each doubling half as likely: below 2^bits. */
 static inline uint32_t about(struct random *r, unsigned bits)
 {
 	return random32(r) >> (32 - 1 - below(r, bits));
 }
 
-/* Another stream for each start, since a guest that restarts must not do the same again. */
+/* A different stream for each start, since a guest that restarts must not repeat itself. */
 void random_begin(struct random *r, uint64_t seed, uint64_t more);
 
-/* What a command line says behind name=, or otherwise. */
+/* Returns the number after name= in a command line, or otherwise if there is none. */
 uint64_t argument(const char *cmdline, const char *name, uint64_t otherwise);
 
-/* How much of each kind of attack: a hexadecimal digit for each in weights=, 0 for none. */
+/* How often each kind of attack is made: a hexadecimal digit for each in weights=, 0 for never. */
 #define KINDS 16
 struct weights {
 	uint8_t of[KINDS];
@@ -59,24 +59,25 @@ struct weights {
 void weights_read(struct weights *w, const char *cmdline);
 unsigned weights_choose(const struct weights *w, struct random *r);
 
-/* One sensitive instruction, with odd prefixes now and then; its length, INSTRUCTION_MAX at most.
- * kernel: a kernel is to run it, and to live mostly. */
+/* Writes one sensitive instruction, sometimes with odd prefixes; returns its length, at most
+ * INSTRUCTION_MAX. kernel: a kernel will execute it, and should mostly survive. */
 #define INSTRUCTION_MAX 24
 unsigned random_instruction(struct random *r, uint8_t *to, bool kernel);
 
-/* Numbers that name something in most processors, or lie at an edge. */
+/* Numbers that mean something on most processors, or that are boundary values. */
 uint16_t random_port(struct random *r);
 uint32_t random_msr(struct random *r);
 uint16_t random_selector(struct random *r);
 uint64_t random_descriptor(struct random *r);
 uint32_t random_flags(struct random *r);
 
-/* A line as others print it, with what might take back the name in front of it; its length, at most
- * FORGED_MAX. The harness shows the console as a terminal does, and looks for it there. */
+/* Writes a line that looks like another's, with characters that might erase the name in front of
+ * it; returns its length, at most FORGED_MAX. The test interprets the console as a terminal does,
+ * and looks for such lines. */
 #define FORGED_MAX 64
 unsigned random_forgery(struct random *r, char *to);
 
-/* A value for DR7, often none, without the registers in off: QEMU 7.2 ends where a breakpoint is
- * met in code whose segment does not begin at 0, or is taken away just when it is met, so there are
- * none on what the attacker itself touches. */
+/* A value for DR7, often 0, without the registers in off. QEMU 7.2 crashes if a breakpoint is hit
+ * in code whose segment does not begin at 0, or is removed just when it is hit. So there are none
+ * on what the attacker itself accesses. */
 uint32_t random_breakpoints(struct random *r, unsigned off);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A plugin of QEMU's (7.2, plugin API version 1) that says at the end which translation blocks of
- * the hypervisor and its gate were executed: lines of the first and the last instruction's address.
- * Debian has no header for it, so what is used of it is declared here.
+ * A QEMU plugin (7.2, plugin API version 1) that lists at the end which translation blocks of the
+ * hypervisor and its gate were executed, as lines with the addresses of the first and last
+ * instruction. Debian has no header for the API, so what is needed of it is declared here.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -31,14 +31,14 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 #define IMAGE	  0xffffffff80000000
 #define IMAGE_END 0xffffffff81000000 /* a Linux kernel begins here */
 
-#define BLOCKS	  65536 /* a power of two, several times as many as there are */
+#define BLOCKS	  65536 /* a power of two, several times the number of blocks */
 
 static struct block {
 	uint64_t first, last, executed;
 } blocks[BLOCKS];
 static FILE *out;
 
-/* The same block is translated many times. NULL: the table is full, which it should not get. */
+/* A block can be translated many times. NULL: the table is full, which should not happen. */
 static struct block *block_of(uint64_t first, uint64_t last)
 {
 	unsigned at = (unsigned)((first ^ last << 7) * 0x9e3779b97f4a7c15 >> 48);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libFuzzer target: any bytes as a bundle, a configuration and a guest's ELF file. `make fuzz`. */
+/* libFuzzer target: arbitrary bytes as a bundle, a configuration and a guest's ELF file. `make
+ * fuzz`. */
 #include "load/bundle.h"
 #include "load/config.h"
 #include "load/elf.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libFuzzer target: any bytes as the rewriter's input, through analysis and treatment. `make fuzz`.
- */
+/* libFuzzer target: arbitrary bytes as the rewriter's input, through analysis and treatment. `make
+ * fuzz`. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * guests/counted.c ends lines of `count-at` by hypercalls, where each costs a part of its own. A PC
- * prints by its UART. Tried: such lines by OUTS, several of them in one exit. Must happen: no stay
- * of the hypervisor above 10 000 instructions.
+ * guests/counted.c prints `count-at` lines by hypercalls, each of which is a part of work of its
+ * own; a PC prints through its UART.
+ * Attack: several such lines in one exit, by OUTS.
+ * Expected: no stay of the hypervisor above 10 000 instructions.
  */
 #include "pc.h"
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What an exit says against what memory says by then (XSA-200's kin). The processor has checked one
- * instruction, for ring 3 its I/O bitmap and its page too; a hypervisor that reads the bytes again
- * may find another, which nobody has checked. A second processor could change them in between.
- * Here ring 3 does it alone and every time: it executes a page by a translation that it has just
- * overwritten in its table, so the processor sees one page and whoever walks the table another.
- * Tried: OUTSB to a port of its own, which becomes OUT to the 8259; a load from the local APIC,
- * whose page is read-only, which becomes a store. Must happen: neither device notices.
+ * An instruction that changes between the exit and its emulation (similar to XSA-200). The
+ * processor has checked one instruction, and for ring 3 also its I/O bitmap and page. A hypervisor
+ * that reads the bytes again may find another instruction, which nobody has checked. A second
+ * processor could change the bytes in between. Here ring 3 does it alone and every time: it
+ * executes a page through a TLB entry after overwriting the page-table entry, so that the processor
+ * sees one page, and a walk of the tables another.
+ * Attack: OUTSB to a permitted port becomes OUT to the 8259; a load from the local APIC, whose page
+ * is read-only, becomes a store.
+ * Expected: neither device notices.
  */
 #include "pc.h"
 
@@ -17,14 +19,14 @@
 #define LAPIC	  0xfee00000u
 #define MAIN_MASK 0x21
 #define PORT_OWN  0x80
-#define PRIORITY  0x80 /* of the local APIC: a register that means nothing here */
+#define PRIORITY  0x80 /* a local APIC register without an effect here */
 
 static uint32_t directory[1024] __attribute__((aligned(4096)));
 static uint32_t lapic_table[1024] __attribute__((aligned(4096)));
 uint32_t alias_table[1024] __attribute__((aligned(4096)));
 uint8_t before[4096] __attribute__((aligned(4096))), after[4096] __attribute__((aligned(4096)));
 
-/* Offset 0 of the page returns; at 16 is what changes. */
+/* The page returns at offset 0; the code that changes is at 16. */
 __asm__("user_entry:\n"
 	"	movl $0x40000000, %edi\n"
 	"	call *%edi\n"
@@ -46,7 +48,7 @@ static void put(uint8_t *page, const uint8_t code[4])
 	page[20] = 0xc3;
 }
 
-/* How ring 3 came back: by INT 0x80, or by the exception that it met. */
+/* Returns how ring 3 ended: the vector of INT 0x80 or of an exception. */
 static int change(const uint8_t first[4], const uint8_t second[4])
 {
 	put(before, first);
@@ -90,16 +92,16 @@ int guest_main(void)
 
 	start_user(PORT_OWN);
 	start_paging();
-	expect(change(outsb, outsb) == 0x80, "its own port is there");
-	expect(change(out, out) == 13, "the other is not");
+	expect(change(outsb, outsb) == 0x80, "OUTSB to the permitted port works");
+	expect(change(out, out) == 13, "the 8259 is not written");
 	expect(change(load, load) == 0x80, "the APIC can be read");
-	expect(change(store, store) == 14, "and not written");
+	expect(change(store, store) == 14, "the APIC is not written");
 	for (unsigned i = 0; i < 200; i++) {
 		change(outsb, out);
 		change(rep_outsb, out);
 		change(load, store);
 		expect(in_mask() != 0x5a, "the port is not for ring 3");
-		expect(*priority != 0x5a, "nor is a store");
+		expect(*priority != 0x5a, "a store to the APIC is refused");
 		if (failures)
 			break;
 	}

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A far call by a call gate, with a GDT of 512 entries of which many have changed. Tried: reading the table and reporting the
- * gate in one stay. Must happen: #GP, a line, and no stay that is longer than its reason allows. */
+/*
+ * A far call through a call gate, with a GDT of 512 entries of which many have changed.
+ * Attack: make the hypervisor read the table and report the gate in one stay.
+ * Expected: #GP, one line on the console, and no stay above its documented limit.
+ */
 #include "pc.h"
 
 static uint8_t table[65536 + 8] __attribute__((aligned(4096)));
-static struct { uint32_t offset; uint16_t selector; } __attribute__((packed)) far = { 0, 0x38 };
+static struct {
+	uint32_t offset;
+	uint16_t selector;
+} __attribute__((packed)) far = { 0, 0x38 };
 static uint64_t *to;
 
 static void call(uint32_t unused)
@@ -24,7 +30,7 @@ int guest_main(void)
 		to[i] = gdt[i];
 	to[7] = 0x00008c0000080000; /* a call gate, present */
 	__asm__ volatile("lgdt %0" ::"m"(r));
-	/* until the whole of it has been taken over */
+	/* until the hypervisor has read all of it */
 	for (unsigned i = 0; i < 8; i++)
 		__asm__ volatile("mov %0, %%ds" ::"r"(0x10));
 	for (unsigned n = 0; n < 6; n++) {

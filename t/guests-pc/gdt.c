@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A legacy kernel's GDT is taken over at LGDT, in one go: up to 512 entries. Tried: LGDT and a load
- * of a segment register with all of them, once each, off a multiple of 8. Must happen: no stay of
- * the hypervisor above its goal of 10 000 instructions.
+ * A legacy kernel's GDT is read at LGDT in one go: up to 512 entries.
+ * Attack: LGDT of a full table that is not aligned to 8 bytes.
+ * Expected: no stay of the hypervisor above its goal of 10 000 instructions.
  */
 #include "pc.h"
 

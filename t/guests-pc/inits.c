@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * guests/starts.c starts its vCPUs by hypercalls. Tried: a PC that sends INIT and a startup IPI to
- * seven others at once, again and again, all on the neighbour's core; they go on at once, with
- * their local timers as fast as they can be. Must happen: no stay of the hypervisor above 10 000
- * instructions; the neighbour keeps its rhythm.
+ * guests/starts.c starts its vCPUs by hypercalls.
+ * Attack: a PC sends INIT and a startup IPI to seven other vCPUs at once, again and again, all on
+ * the neighbour's core. They start at once, with their local timers at the highest rate.
+ * Expected: no stay of the hypervisor above 10 000 instructions; the neighbour's timing is not
+ * affected.
  */
 #include "pc.h"
 
@@ -25,7 +26,7 @@ int guest_main(void)
 		if (n % 3)
 			lapic(0x300, 0xc4608);
 		if (n % 7 == 0)
-			lapic(0x300, 0x84030); /* an interrupt for all */
+			lapic(0x300, 0x84030); /* an interrupt to all others */
 	}
 	return 0;
 }

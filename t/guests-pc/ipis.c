@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Several processors and the one register that moves them (XSA-188, and 2017's reboots by INIT).
- * Tried: noise into the interrupt command register, of every delivery mode, shorthand and
- * destination, INIT and startup IPIs among them, while the others run noise in real mode, or a loop
- * with interrupts masked, or wait for a start that comes twice. Must happen: none but this guest's
- * own processors notice. Runs in a virtual machine.
+ * Several processors and the interrupt command register (XSA-188, and the reboots by INIT of 2017).
+ * Attack: random values in the register, with every delivery mode, shorthand and destination, INIT
+ * and startup IPIs included, while the other processors run random code in real mode, loop with
+ * interrupts masked, or are started twice.
+ * Expected: only this guest's own processors are affected. Runs in a virtual machine.
  */
 #include "pc.h"
 
@@ -21,7 +21,8 @@ static void write32(uint32_t at, uint32_t value)
 	*(volatile uint32_t *)at = value;
 }
 
-/* Loops, masked and not, a halt, and noise that begins after some harmless instructions. */
+/* Code for the others: loops with and without interrupts, a halt, and random bytes after some
+ * harmless instructions. */
 static void fill_pages(void)
 {
 	static const uint8_t start[4][6] = { { 0xfa, 0xeb, 0xfe },

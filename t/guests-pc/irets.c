@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The ring engine steps over up to 16 of PUSHF, POPF and IRET in one go while a stock kernel has
- * its interrupts masked (ring_step), and each IRET takes over the whole GDT anew, 512 entries of
- * it. Tried: IRETs that lead to each other, with a GDT as long as can be that does not lie at a
- * multiple of 8. Must happen: no stay of the hypervisor above its goal of 10 000 instructions.
+ * While a stock kernel has interrupts masked, the ring engine emulates up to 16 of PUSHF, POPF and
+ * IRET in one go (ring_step), and each IRET reads the whole GDT again, 512 entries.
+ * Attack: IRETs that lead to each other, with a GDT of maximum length that is not aligned to 8
+ * bytes.
+ * Expected: no stay of the hypervisor above its goal of 10 000 instructions.
  */
 #include "pc.h"
 

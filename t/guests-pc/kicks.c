@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Kicks without a throttle. A processor on one core interrupts another of this guest's on the
- * neighbour's core, by every way there is: interrupts, INIT and startup IPIs through the local
- * APIC, interrupts through the I/O APIC, and timers of devices. The other never starts, then starts
- * and halts. Each was a kick of the neighbour's core: seventy times as many exits. Must happen:
- * what is on its way is not sent again, and what arrives is paid for by who gets it. Runs with
- * `vcpus = 2`, `cpus = 0-1`, in a virtual machine, the neighbour on core 1.
+ * Unlimited kicks. A vCPU on one core interrupts another of this guest on the neighbour's core, in
+ * every way there is: interrupts, INIT and startup IPIs through the local APIC, interrupts through
+ * the I/O APIC, and device timers. The other first is not started, then starts and halts. Each
+ * attempt kicked the neighbour's core, which had seventy times as many exits.
+ * Expected: what is already on its way is not sent again, and what arrives is charged to the vCPU
+ * that gets it. Runs with `vcpus = 2`, `cpus = 0-1`, in a virtual machine, the neighbour on core 1.
  */
 #include "pc.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Segments that keep ring 3 from its kernel, where there is no paging. SGDT and its like fault in
- * ring 3 (UMIP) and are done by the hypervisor, which looked at a segment's base and not at its
- * limit or kind: they wrote anywhere. Tried: stores and loads of such instructions from ring 3 at
- * the edges of a segment of 16 bytes, one that expands down, one that can only be read, and one
- * that is not there. Must happen: they are done inside, and are #GP outside, with nothing written.
+ * Segments that separate ring 3 from a kernel without paging. SGDT and similar instructions fault
+ * in ring 3 (UMIP) and are emulated by the hypervisor, which used a segment's base but checked
+ * neither its limit nor its type. So they could write anywhere.
+ * Attack: such stores and loads from ring 3 at the edges of a segment of 16 bytes, of one that
+ * expands down, of one that is read-only, and of one that is not present.
+ * Expected: they work inside, and outside they raise #GP and write nothing.
  */
 #include "pc.h"
 
@@ -47,7 +48,7 @@ static const struct {
 
 static unsigned tried;
 
-/* A segment over the middle of memory; what it lets through lies in [first, last]. */
+/* A segment based inside memory[], in which accesses to the offsets first to last are allowed. */
 static void segment(uint8_t type, uint8_t flags, uint32_t limit, int64_t first, int64_t last)
 {
 	uint32_t base = (uint32_t)memory + 32;

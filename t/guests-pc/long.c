@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A bare PC at the doors that are made for paravirtual kernels. The selectors of those stood in
- * every guest's GDT: a far jump to 0x1031 gave a 32-bit kernel 64-bit mode, and with that the gate
- * and every hypercall. Tried: from the kernel and from ring 3, far jumps, calls, returns and IRET
- * to each selector of the hypervisor's with code that would end this guest by a hypercall; SYSCALL
- * and SYSENTER. Must happen: #GP for each segment but the two that a loader gives, #UD or #GP for
- * the two doors.
+ * A bare PC that uses the entry points for paravirtual kernels. Their selectors used to be in every
+ * guest's GDT: with a far jump to 0x1031 a 32-bit kernel got 64-bit mode, and with it the gate and
+ * every hypercall.
+ * Attack: from the kernel and from ring 3, far jumps, calls, returns and IRET to each of the
+ * hypervisor's selectors, with code that would end this guest by a hypercall; SYSCALL and SYSENTER.
+ * Expected: #GP for each segment except the two that a boot loader sets up, and #UD or #GP for
+ * SYSCALL and SYSENTER.
  */
 #include "pc.h"
 
@@ -78,7 +79,7 @@ static void to_ring3(uint32_t arg)
 {
 	uint32_t *sp = (uint32_t *)(user_stack + sizeof(user_stack)) - 2;
 
-	sp[0] = 0; /* no way back but an exception */
+	sp[0] = 0; /* only an exception leads back */
 	sp[1] = arg;
 	__asm__ volatile("pushl %0; pushl %1; pushl $2; pushl %2; pushl %3; iretl" ::"i"(USER_DS),
 			 "r"(sp), "i"(USER_CS), "r"(user_fn)
@@ -109,7 +110,7 @@ static void selectors(void)
 			refused += attempt_ring3(ways[i], s) == 13;
 		}
 	}
-	expect(refused == tried, "none of the hypervisor's segments is for this guest");
+	expect(refused == tried, "none of the hypervisor's segments can be used");
 	say_number(refused);
 	say(" far transfers and loads refused\n");
 }
@@ -126,8 +127,8 @@ int guest_main(void)
 	__asm__ volatile("ltr %w0" ::"r"(TSS));
 	selectors();
 	expect(attempt(system_call, 0) == 6, "SYSCALL is not there");
-	expect(attempt_ring3(system_call, 0) == 6, "nor in ring 3");
+	expect(attempt_ring3(system_call, 0) == 6, "SYSCALL is not there in ring 3");
 	expect(attempt(system_enter, 0) == 13, "SYSENTER leads nowhere");
-	expect(attempt_ring3(system_enter, 0) == 13, "nor in ring 3");
+	expect(attempt_ring3(system_enter, 0) == 13, "SYSENTER leads nowhere in ring 3");
 	return 0;
 }

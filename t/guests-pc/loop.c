@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An exception without an end (XSA-156, CVE-2015-5307): its delivery raises itself, and the
- * processor goes round without ever coming to an instruction. Tried: an alignment check in ring 3,
- * whose handler is in ring 3 too, on a stack that is not aligned. Must happen: the hypervisor gets
- * the processor back, and the neighbour its slices. It goes on until everybody else is through.
+ * An exception that never ends (XSA-156, CVE-2015-5307): its delivery raises it again, so the
+ * processor never gets to an instruction.
+ * Attack: an alignment check in ring 3 whose handler is in ring 3 too, on an unaligned stack.
+ * Expected: the hypervisor gets the processor back, and the neighbour its slices. The attack lasts
+ * until all other guests have finished.
  */
 #include "pc.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Interrupts masked for good. Tried: CLI, then a loop without an end. Must happen: the core is
- * taken away all the same when the slice is over, and the neighbour comes to its end.
+ * Interrupts masked for ever.
+ * Attack: CLI, then an endless loop.
+ * Expected: the guest still loses the core at the end of its slice, and the neighbour finishes.
  */
 #include "pc.h"
 

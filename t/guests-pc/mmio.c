@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Registers of devices that lie in memory, and where there is nothing (XSA-123, 195, 200).
- * Tried: noise into every byte of the APICs' pages and their neighbours, with every width and
- * alignment, over the edges of pages, by every form of MOV that is emulated, from code that lies
- * over the edge of a page and changes under the emulator. Must happen: ones from where nobody is,
- * the registers alone keep something, nobody else notices. At last an instruction that is not
- * emulated: its end. Runs in a virtual machine.
+ * Memory-mapped registers of devices, and addresses with no device (XSA-123, 195, 200).
+ * Attack: random values for every byte of the APICs' pages and those next to them, with every width
+ * and alignment, across page boundaries, by every form of MOV that is emulated, from code that
+ * crosses a page boundary and changes under the emulator.
+ * Expected: all ones where there is no device; only the registers keep values; others are not
+ * affected. At last an instruction that is not emulated ends the guest. Runs in a virtual machine.
  */
 #include "pc.h"
 
@@ -29,10 +29,10 @@ static void nobody(void)
 
 	for (unsigned i = 0; i < sizeof(hole) / sizeof(hole[0]); i++) {
 		write32(hole[i], noise());
-		expect(read32(hole[i]) == ~0u, "nothing reads as ones");
+		expect(read32(hole[i]) == ~0u, "an address without a device reads as all ones");
 		expect(*(volatile uint8_t *)(hole[i] + 1) == 0xff &&
 			       *(volatile uint16_t *)(hole[i] + 2) == 0xffff,
-		       "in every width");
+		       "with every width");
 	}
 }
 
@@ -48,7 +48,8 @@ static void registers(void)
 	write32(IOAPIC + 0x10, 0x10000);
 }
 
-/* Not where an interrupt could be sent to this vCPU: interrupts are masked, but NMIs are not. */
+/* Random MMIO. Interrupts are masked, but NMIs are not, so it avoids registers by which this vCPU
+ * could get one. */
 static void storm(void)
 {
 	static const uint32_t page[] = { LAPIC - 4096, LAPIC, LAPIC + 4096, IOAPIC - 4096, IOAPIC };
@@ -77,7 +78,7 @@ static void storm(void)
 
 static uint8_t pages[3 * 4096] __attribute__((aligned(4096)));
 
-/* movl (%eax), %eax; ret, over the edge of a page, and with every prefix that may stand there. */
+/* movl (%eax), %eax; ret across a page boundary, with every prefix that is allowed there. */
 static void edges(void)
 {
 	static const uint8_t prefix[] = { 0x2e, 0x3e, 0x36, 0x26, 0x64, 0x65 };

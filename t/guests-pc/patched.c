@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The rewriter's work as a weapon; this guest is run rewritten (XSA-186, 191).
- * Tried: jumps into the middle of patched places, to every byte of the stubs and tables, writes to
- * all of the patch window, noise in the vCPU page and the page that unmasks. Must happen:
- * exceptions for the guest, or nothing; stubs cannot be written.
+ * The rewriter's patches as a target; this guest runs rewritten (XSA-186, 191).
+ * Attack: jumps into the middle of patched instructions and to every byte of the stubs and tables;
+ * writes to all of the patch window; random values in the vCPU page and in the page that unmasks.
+ * Expected: exceptions in the guest, or no effect; stubs cannot be written.
  */
 #include "pc.h"
 
@@ -46,7 +46,7 @@ int guest_main(void)
 		read += attempt(read_word, at) == -1;
 	}
 	expect(!written, "stubs and tables cannot be written");
-	expect(read == 1024, "but read");
+	expect(read == 1024, "stubs and tables can be read");
 	for (unsigned i = 0; i < 20000; i++) {
 		uint32_t page = noise() % 2 ? WINDOW : WINDOW + 0x1000;
 

@@ -14,11 +14,11 @@ void say_number(uint32_t v);
 void check(bool good, const char *what, const char *file, uint32_t line);
 extern unsigned failures;
 
-/* Calls fn(arg); the vector of the exception that it ended in, or -1. */
+/* Calls fn(arg). Returns the vector of the exception that ended it, or -1. */
 int attempt(void (*fn)(uint32_t), uint32_t arg);
 
-/* Ring 3, with one port of its own: code at `at` that ends by INT 0x80, which is the vector then,
- * or in an exception. */
+/* Ring 3, with access to one port: runs the code at `at` and returns the vector that ended it, 0x80
+ * for INT 0x80 or that of an exception. */
 void start_user(uint16_t port);
 int attempt_user(uint32_t at);
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Port I/O (XSA-123, 195, 200).
- * Tried: every port with every width, REP with the direction flag set, strings that run over the
- * end of memory, noise into every device for a long time. Must happen: all ones where nobody
- * answers, faults of the guest's own, nothing else.
+ * Attack: every port with every width, REP with DF set, strings that cross the end of memory,
+ * random values to every device for a long time.
+ * Expected: all ones where there is no device, and faults in the guest; nothing else.
  */
 #include "pc.h"
 
-/* Ports that end or restart the guest, and the console, which would be noise to read. */
+/* Ports to leave out: those that end or restart the guest, and the console, which would print
+ * garbage. */
 static bool spare(uint16_t port)
 {
 	return port == 0xf4 || port == 0x64 || port == 0x60 || port == 0x92 || port == 0xcf9 ||
@@ -60,7 +61,7 @@ static void strings(void)
 
 	string_in((uint32_t)buffer);
 	expect(buffer[0] == 0xffffffff && buffer[599] == 0xffffffff, "REP INS fills the buffer");
-	expect(attempt(string_out_down, 0x100000) == -1, "REP OUTS goes down");
+	expect(attempt(string_out_down, 0x100000) == -1, "REP OUTS goes downwards with DF set");
 }
 
 static void devices(void)
@@ -70,7 +71,7 @@ static void devices(void)
 					 0x3c8, 0x3c9, 0x3d4, 0x3d5, 0x4d0, 0x4d1, 0x3f9,
 					 0x3fa, 0x3fb, 0x3fd, 0x3fe };
 
-	__asm__ volatile("cli"); /* the noise unmasks lines and starts timers */
+	__asm__ volatile("cli"); /* the random values unmask lines and start timers */
 	for (unsigned i = 0; i < 8000; i++) {
 		uint16_t p = port[noise() % (sizeof(port) / sizeof(port[0]))];
 		uint32_t v;
@@ -80,7 +81,7 @@ static void devices(void)
 		else
 			__asm__ volatile("inb %%dx, %%al" : "=a"(v) : "d"(p));
 	}
-	/* leave the UART as it was, to be heard */
+	/* restore the UART, so that output works */
 	__asm__ volatile("outb %%al, %%dx" ::"a"(3), "d"(0x3fb));
 	__asm__ volatile("outb %%al, %%dx" ::"a"(0), "d"(0x3fc));
 }

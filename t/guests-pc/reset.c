@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * guests/reboots.c is a paravirtual one. Tried: a PC that resets itself again and again, whose
- * devices, screen and tables of ACPI are made anew each time in one go. Must happen: no stay of the
- * hypervisor above 10 000 instructions.
+ * guests/reboots.c tests a paravirtual guest.
+ * Attack: a PC that resets itself again and again, whose devices, screen and ACPI tables are set up
+ * in one go each time.
+ * Expected: no stay of the hypervisor above 10 000 instructions.
  */
 #include "pc.h"
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Ring 3 against its own kernel, by the rewriter's stubs; this guest is run rewritten. Stubs can be
- * executed in ring 3. An interrupt that met an IRET's stub was preceded by that IRET, done by the
- * hypervisor, with no look at who was running: a program that jumped there with a frame of its own
- * came back as the kernel.
- * Tried: the kernel, with an interrupt waiting, returns to ring 3 into the last instructions of
- * such a stub, with a frame to kernel code on the program's stack. Must happen: the interrupt is
- * taken from ring 3.
+ * Ring 3 uses the rewriter's stubs against its own kernel; this guest runs rewritten. Ring 3 can
+ * execute stubs. If an interrupt arrived at an IRET's stub, the hypervisor did that IRET first,
+ * without checking which ring was running: a program that jumped there with its own frame returned
+ * as the kernel.
+ * Attack: with an interrupt pending, the kernel returns to ring 3 at the last instructions of such
+ * a stub, with a frame for kernel code on the program's stack.
+ * Expected: the interrupt is taken from ring 3.
  */
 #include "pc.h"
 
@@ -22,7 +22,7 @@ static void outb(uint16_t port, uint8_t v)
 	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
 }
 
-/* The stub's store that unmasks, with the IRET behind it. */
+/* Finds a stub's store that unmasks, followed by the IRET. */
 static uint32_t find_window(void)
 {
 	static const uint8_t store[] = { 0xc7, 0x05, 0x00, 0x10, 0x00, 0xff, 0, 0, 0, 0, 0xcf };
@@ -39,19 +39,19 @@ static uint32_t find_window(void)
 	return 0;
 }
 
-/* An IRET, for the rewriter to find. */
+/* An IRET for the rewriter to patch. */
 __asm__("never: pushal; cld; movl $1, %eax; popal; iretl");
 
-/* Remembers where the tick came from, and ends the attempt as any other. */
+/* Records where the tick came from, and ends the attempt as any vector does. */
 uint32_t tick_eip, tick_cs;
 __asm__("tick: movl (%esp), %eax; movl %eax, tick_eip; movl 4(%esp), %eax; movl %eax, tick_cs; "
 	"jmp stubs + 16 * 0x20");
 
-/* Where the program wants to be as the kernel. */
+/* Code that the program tries to run as the kernel. */
 __asm__("wanted: int $0x40");
 
 static uint32_t user_stack[64];
-static uint8_t plain_iret[] = { 0xcf }; /* no site of the rewriter's */
+static uint8_t plain_iret[] = { 0xcf }; /* data, so that the rewriter does not find it */
 
 static void go(uint32_t window)
 {
@@ -61,7 +61,8 @@ static void go(uint32_t window)
 	sp[0] = (uint32_t)wanted;
 	sp[1] = KERNEL;
 	sp[2] = 0x202;
-	/* the stub must be fetched anew: that is an exit of ring 3's with nothing for its kernel */
+	/* makes the next fetch of the stub fault: an exit from ring 3 without an event for its
+	 * kernel */
 	__asm__ volatile("invlpg (%0)" ::"r"(window));
 	__asm__ volatile(
 		"pushl %0; pushl %1; pushl $0x202; pushl %2; pushl %3; jmp *%4" ::"i"(USER_DS),
@@ -84,7 +85,7 @@ static void set_up(void)
 	idt[TICK] = (at & 0xffff) | 0x08 << 16 | 0x8e00ull << 32 | (uint64_t)(at >> 16) << 48;
 }
 
-/* The 8254 fires once; its interrupt waits, for the kernel has masked. */
+/* The 8254 fires once; its interrupt stays pending because the kernel has masked interrupts. */
 static void let_one_wait(void)
 {
 	static const uint8_t init[][2] = {
@@ -110,7 +111,7 @@ int guest_main(void)
 	let_one_wait();
 	int vector = attempt(go, window);
 	expect(vector == TICK, "the interrupt comes");
-	expect(tick_cs == USER_CS, "from ring 3");
-	expect(tick_eip == window, "where it was");
+	expect(tick_cs == USER_CS, "the interrupt comes from ring 3");
+	expect(tick_eip == window, "the interrupt comes from the stub");
 	return 0;
 }

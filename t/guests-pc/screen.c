@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Rows of a text screen are shown behind "veneer: NAME: screen NN |", and the host command takes
- * every line of the hypervisor's with ", exit code " behind the name for the guest's end
- * (note_life). Tried: a screen that says so, and something else later. Must happen: the guest is
- * not believed to have ended: `--expect-screen` of the one and then of the other finds both.
+ * Rows of a text screen are printed after "veneer: NAME: screen NN |", and the host command took
+ * every line of the hypervisor's with ", exit code " after the name as the guest's end (note_life).
+ * Attack: a screen with that text, and later another.
+ * Expected: the host does not believe that the guest has ended: `--expect-screen` finds the first
+ * screen and then the second.
  */
 #include "pc.h"
 

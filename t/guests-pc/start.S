@@ -33,7 +33,7 @@ attempt:
 	pushl	%ecx
 	call	*%eax
 	movl	$-1, %eax
-back:	movl	$0x10, %ecx		/* any segment may be strange by now, but CS */
+back:	movl	$0x10, %ecx		/* any segment register but CS may be unusable */
 	movl	%ecx, %ss
 	movl	%cs:attempt_sp, %esp
 	movl	$0x23, %ecx
@@ -58,7 +58,7 @@ stubs:
 	.endr
 caught:
 	popl	%eax
-	jmp	back			/* leaves the frame behind: attempt_sp brings the stack back */
+	jmp	back			/* leaves the frame there: attempt_sp restores the stack */
 
 	.globl	load_gdt_asm
 load_gdt_asm:

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * State that the hypervisor does not save (XSA-52, 190). Where XSETBV does not exit, a guest can
- * turn on what CPUID hides: bound registers, protection keys.
- * Tried: each bit of XCR0, and then to be interrupted while a neighbour gets the core. Must happen:
- * the bit is refused, or gone by then: its state is nobody's, so that nobody finds another's.
+ * enable what CPUID hides: MPX bounds, protection keys.
+ * Attack: set each bit of XCR0, then be preempted by a neighbour.
+ * Expected: the bit is refused, or cleared by then, so that no guest can find another's state
+ * there.
  */
 #include "pc.h"
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An interrupt storm (the 8254 at its fastest, more than half a million edges a second).
- * Tried: to have the hypervisor do nothing but raise interrupts, whoever's turn it is.
- * Must happen: edges that come too fast become one; the neighbour on the same core comes to its
- * end.
+ * An interrupt storm (the 8254 at its highest rate, more than half a million edges a second).
+ * Attack: make the hypervisor do nothing but raise interrupts in every guest's turn.
+ * Expected: edges that come too fast are merged, and the neighbour on the same core finishes.
  */
 #include "pc.h"
 

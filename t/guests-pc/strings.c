@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Four bytes of a string instruction are done in one exit. Tried, with pages of 4 KiB and an
- * interrupt of the transmitter's that goes by the I/O APIC and the 8259: OUTS of line ends to the
- * UART, where each costs most, and INS of 32 bits, which are four of its registers. Must happen: no
- * stay of the hypervisor above 10 000 instructions.
+ * Four bytes of a string instruction are done in one exit.
+ * Attack, with 4 KiB pages and a transmitter interrupt that goes through the I/O APIC and the 8259:
+ * OUTS of line ends to the UART, where each costs most, and 32-bit INS, which reads four of its
+ * registers.
+ * Expected: no stay of the hypervisor above 10 000 instructions.
  */
 #include "pc.h"
 

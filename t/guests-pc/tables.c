@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Descriptor tables and segments of a legacy kernel (XSA-298), and the ways of ring-0 code.
- * Tried: descriptors of every type, 64-bit and ring-0 code, call gates, huge limits, noise; far
- * jumps and calls and segment loads to each; INT n for every n; tables that lie outside memory;
- * every bit of CR0 and CR4; MSRs; IRET to noise. Must happen: exceptions for the guest. At last an
- * IDT outside its memory: its end.
+ * Descriptor tables and segments of a legacy kernel (XSA-298), and other privileged operations.
+ * Attack: descriptors of every type, 64-bit and ring-0 code, call gates, huge limits, random ones;
+ * far calls, far returns and segment loads with each; INT n for every n; tables outside memory;
+ * every bit of CR0 and CR4; MSRs; IRET with random frames.
+ * Expected: exceptions in the guest. At last an IDT outside its memory ends it.
  */
 #include "pc.h"
 
-#define FREE	  0x110000u /* memory behind this image */
-#define TSS_BYTES 0x68	    /* at 0, where all descriptors here begin */
+#define FREE	  0x110000u /* unused memory after this image */
+#define TSS_BYTES 0x68	    /* at address 0, the base of all descriptors here */
 
 static void load_ds(uint32_t s)
 {
@@ -46,7 +46,7 @@ static void load_tr(uint32_t s)
 	__asm__ volatile("ltr %w0" ::"r"(s));
 }
 
-/* Not SS: a stack segment that loads but does not fit leaves no way back. */
+/* Not SS: there is no way back from a stack segment that loads but does not fit. */
 static void (*const users[])(uint32_t) = { load_ds, load_gs, far_call, far_return, load_tr };
 
 static void use_entry(unsigned n)
@@ -81,7 +81,7 @@ static void descriptors(void)
 	load_gdt(sizeof(gdt) - 1);
 	for (unsigned s = 0; s < 0x40; s++)
 		expect((s & ~1u) == 0x10 || attempt(load_ss, s) != -1,
-		       "SS takes the kernel's data segment alone (RPL 1 is ours)");
+		       "SS only accepts the kernel's data segment (RPL 1 is the kernel's)");
 }
 
 static uint8_t code[8];
@@ -151,8 +151,8 @@ static void privileged(void)
 	__asm__ volatile("pushl $2; popfl");
 }
 
-/* Where a transfer that succeeds arrives, or loses its way: a task switch too, whose 16-bit kind
- * goes on at the low half of EIP. Zeros would be code that stores onto itself, which takes an
+/* Memory in which a far transfer that succeeds may arrive, or a task switch, since a 16-bit one
+ * continues at the low half of EIP. Zeros would be code that overwrites itself, which takes an
  * emulator minutes. */
 static void fill_with_int3(uint32_t from, uint32_t end)
 {
@@ -166,7 +166,7 @@ int guest_main(void)
 {
 	struct table_register outside = { 0xffff, 0xfffff000 };
 
-	__asm__ volatile("sti"); /* the 8259s are masked; ring steps through what runs without */
+	__asm__ volatile("sti"); /* the 8259s are masked; ring steps code with IF clear */
 	fill_with_int3(TSS_BYTES, 0xa0000);
 	fill_with_int3(FREE, 0x1000000);
 	soft_interrupts();

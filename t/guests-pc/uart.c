@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A lock held while the serial port prints. vCPU 0, alone on its core, writes to its UART without a
- * pause; vCPU 1, on the neighbour's core, has the local APIC's timer at its fastest. The timer's
- * interrupt waited for the lock of this guest's devices, which vCPU 0 held while each line went
- * out. Must happen: nobody holds a lock while the port is slow, and what a timer costs is its
- * guest's. Runs with `vcpus = 2`, `cpus = 0-1`, in a virtual machine, the neighbour on core 1.
+ * pause; vCPU 1, on the neighbour's core, has its local APIC timer at the highest rate. The timer's
+ * interrupt waited for the lock of this guest's devices, which vCPU 0 held while each line was
+ * sent.
+ * Expected: nobody holds a lock while waiting for the port, and a timer's cost is charged to its
+ * guest. Runs with `vcpus = 2`, `cpus = 0-1`, in a virtual machine, the neighbour on core 1.
  */
 #include "pc.h"
 
@@ -32,7 +33,7 @@ static uint8_t inb(uint16_t port)
 
 static volatile uint32_t ticks;
 
-/* In real mode: protected mode with the tables of vCPU 0, then start_other. */
+/* Begins in real mode: enters protected mode with vCPU 0's tables, then calls start_other. */
 __asm__(".code16\n"
 	"other_begin: cli; xorw %ax, %ax; movw %ax, %ds\n"
 	"lgdtl 0x8000 + other_gdtr - other_begin\n"
@@ -74,7 +75,7 @@ static void start_other(void)
 int guest_main(void)
 {
 	start_other();
-	while (!ticks) /* the attack is made by two: on a busy host one may be late */
+	while (!ticks) /* the attack needs both vCPUs, and on a busy host one may be late */
 		;
 	for (unsigned line = 0; line < LINES; line++)
 		for (unsigned i = 0; i < 80; i++) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What no engine does for its guest, or not all of them. Tried, in ring 0: RDPMC, SYSEXIT and
- * INVPCID, which the ring engine does not emulate; a hardware task switch, which AMD-V does by
- * itself, VT-x leaves to us, and ring has none. Must happen: an exception or what a processor would
- * do, and where it is an engine that does not know it, a line that says what and where. A guest
- * that goes on and on gets no more lines for it.
+ * Instructions that not every engine supports.
+ * Attack, in ring 0: RDPMC, SYSEXIT and INVPCID, which the ring engine does not emulate; a hardware
+ * task switch, which AMD-V does by itself, VT-x leaves to the hypervisor, and ring does not
+ * support.
+ * Expected: an exception, or what a processor would do; and if the engine does not support it, a
+ * line that says what and where. Repeating it prints no more lines.
  */
 #include "pc.h"
 
@@ -25,7 +26,7 @@ static void rdpmc(uint32_t n)
 	__asm__ volatile("rdpmc" ::"c"(n) : "eax", "edx");
 }
 
-/* It leads nowhere: SYSENTER_CS is 0. */
+/* Raises #GP: SYSENTER_CS is 0. */
 static void sysexit(uint32_t unused)
 {
 	(void)unused;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Ring 3 of a machine's guest against its own kernel: the instructions that exit.
- * Tried: each of them in ring 3, those whose intercept comes before the processor's own check of
- * privilege among them (XSETBV, VMMCALL), and newer ones that a hypervisor may not know yet. Must
- * happen: an exception, never the thing itself, and XCR0 stays as it is.
+ * Ring 3 of a guest in a virtual machine against its own kernel: instructions that exit.
+ * Attack: each of them in ring 3, including those whose intercept has priority over the processor's
+ * privilege check (XSETBV, VMMCALL), and newer ones that a hypervisor may not know yet.
+ * Expected: an exception, never the operation itself, and XCR0 does not change.
  */
 #include "pc.h"
 

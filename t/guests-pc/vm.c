@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a guest can do to the machine that it believes to own (XSA-186, 191, 278, 296, 308).
- * Tried: every instruction of VT-x and AMD-V; those that exit, with as many prefixes as there is
- * room for and one more, with LOCK, over the edge of a page; every bit of EFER, and every MSR of
- * the architectural ranges; XSETBV with odd masks. Must happen: an exception for the guest, or
- * nothing. At last a triple fault: its end.
+ * What a guest can do to the machine that it seems to own (XSA-186, 191, 278, 296, 308).
+ * Attack: every instruction of VT-x and AMD-V; those that exit, with as many prefixes as fit and
+ * one more, with LOCK, and across a page boundary; every bit of EFER, and every MSR in the
+ * architectural ranges; XSETBV with invalid masks.
+ * Expected: an exception in the guest, or no effect. At last a triple fault ends it.
  */
 #include "pc.h"
 
@@ -33,7 +33,7 @@ struct form {
 	uint8_t bytes[4], n;
 };
 
-/* The extensions themselves do not exist here. */
+/* VT-x and AMD-V themselves are not available to the guest. */
 static const struct form extensions[] = {
 	{ { 0x0f, 0x01, 0xc1 }, 3 },	   /* vmcall */
 	{ { 0x0f, 0x01, 0xc2 }, 3 },	   /* vmlaunch */
@@ -77,7 +77,8 @@ static void the_extensions(void)
 	for (unsigned i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
 		code = pages;
 		put(code, extensions[i].bytes, extensions[i].n);
-		expect(attempt(run_code, (uint32_t)pages) != -1, "there are no virtual machines");
+		expect(attempt(run_code, (uint32_t)pages) != -1,
+		       "VT-x and AMD-V instructions raise an exception");
 	}
 }
 
@@ -88,7 +89,7 @@ static void with_prefixes(const struct form *f, uint8_t prefix, unsigned count)
 		code[i] = prefix;
 	put(code + count, f->bytes, f->n);
 	int vector = attempt(run_code, 0);
-	expect(vector != -1 || count + f->n <= 15, "15 bytes at most");
+	expect(vector != -1 || count + f->n <= 15, "an instruction has at most 15 bytes");
 }
 
 static void lengths(void)
@@ -131,7 +132,7 @@ static void registers(void)
 		attempt(write_efer, 1u << bit);
 		attempt(write_efer, 0x500 | 1u << bit);
 	}
-	expect(attempt(write_efer, 0) == 13, "EFER has no upper half");
+	expect(attempt(write_efer, 0) == 13, "the upper half of EFER is refused");
 	for (unsigned r = 0; r < 5; r++)
 		for (uint32_t i = 0; i < 0x100; i++) {
 			attempt(read_msr, start[r] + i);
@@ -155,8 +156,9 @@ static void xcr0(void)
 	if (attempt(set_cr4, 1u << 18) != -1)
 		return;
 	for (unsigned v = 0; v < 1024; v++)
-		expect((attempt(xsetbv, v) == -1) <= (v & 1), "x87 state cannot go");
-	expect(attempt(xsetbv, 0x80000001) != -1, "nor unknown state come");
+		expect((attempt(xsetbv, v) == -1) <= (v & 1),
+		       "x87 state cannot be disabled in XCR0");
+	expect(attempt(xsetbv, 0x80000001) != -1, "unknown state cannot be enabled in XCR0");
 	attempt(xsetbv, 1);
 	attempt(set_cr4, 0);
 }

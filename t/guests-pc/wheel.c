@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * While a stock kernel has its interrupts masked, ring_step does its PUSHF, POPF and IRET in the
- * hypervisor: 16 of them, "then others may have the processor". But what it says then (deliver is
- * false) only makes sched_run call it again, with the machine's interrupts masked and nobody looked
- * after. Tried: an IRET that goes to itself with interrupts masked, on a stack that never ends: all
- * of the address space from 4 MiB up is one page of 8s, which are EIP, CS and EFLAGS of every
- * frame; the IRET is at address 8. Must happen: the neighbour keeps its rhythm, and the operator's
- * stop is done.
+ * While a stock kernel has interrupts masked, ring_step emulates its PUSHF, POPF and IRET: 16 of
+ * them, then others were meant to get the processor. But then deliver only returned false,
+ * sched_run called it again, and the machine's interrupts stayed masked.
+ * Attack: an IRET that returns to itself with interrupts masked, on a stack that never ends: the
+ * whole address space from 4 MiB up is one page of 8s, which are EIP, CS and EFLAGS of every frame.
+ * The IRET is at address 8.
+ * Expected: the neighbour's timing is not affected, and the operator's stop works.
  */
 #include "pc.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An ended guest that keeps interrupting. vCPU 1, on another core, sets the 8254 to its fastest
- * again and again, which is done by vCPU 0 on its own core; then it ends the guest. A request that
- * came with the order to park armed the timer again, and it fired for ever on the neighbour's core.
- * Must happen: once a guest has been told to end, nothing of it is armed.
- * Runs with `vcpus = 2`, `cpus = 0-1`, in a virtual machine, the neighbour on core 0.
+ * An ended guest that keeps interrupting. vCPU 1, on another core, sets the 8254 to its highest
+ * rate again and again, which is carried out by vCPU 0 on its own core; then it ends the guest. A
+ * request that came with the order to park armed the timer again, and it fired for ever on the
+ * neighbour's core.
+ * Expected: once a guest has been told to end, none of its timers is armed. Runs with `vcpus = 2`,
+ * `cpus = 0-1`, in a virtual machine, the neighbour on core 0.
  */
 #include "pc.h"
 
@@ -16,7 +17,7 @@ static void write32(uint32_t at, uint32_t value)
 	*(volatile uint32_t *)at = value;
 }
 
-/* In real mode: 8254 at 1.19 MHz / 2, then, after a while, the end. */
+/* In real mode: sets the 8254 to 1.19 MHz / 2, and after a while ends the guest. */
 __asm__(".code16\n"
 	"other_begin: movl $20000, %ecx\n"
 	"1: movb $0x34, %al; outb %al, $0x43; movb $2, %al; outb %al, $0x40\n"

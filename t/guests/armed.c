@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Debug registers that are the processor's own (XSA-40 and kin). In a virtual machine a kernel
- * moves to them without asking, and not every processor takes DR7 away at an exit.
- * Tried: breakpoints on every byte of the hypervisor's code behind VMRUN and on what it calls from
- * there, and on its data, by the addresses on the command line ("x1234+10", "d1234+10"); with them
- * armed, each kind of exit; and to be interrupted while a neighbour gets the core. Must happen:
- * nothing of the hypervisor ever runs armed, and the guest finds in DR7 what it has put there.
+ * Debug registers in a virtual machine (XSA-40 and similar). A kernel can write them without an
+ * exit, and not every processor clears DR7 on an exit.
+ * Attack: breakpoints on every byte of the hypervisor's code that runs after VMRUN, on the
+ * functions that it calls there, and on its data, at the addresses on the command line ("x1234+10",
+ * "d1234+10"). While they are armed, cause each kind of exit, and be preempted by a neighbour.
+ * Expected: the hypervisor never runs with a guest's breakpoints armed, and the guest reads back
+ * the DR7 that it wrote.
  */
 #include "guest.h"
 

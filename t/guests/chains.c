@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tables that are all looked for in the same place (hash flooding, CVE-2011-4885 and kin).
- * Shadows are found by a multiplicative hash with a secret of each boot. DROP_ROOT of a page that
- * is no root walks one chain for each CPU and changes nothing: its time tells how long they are,
- * so which pages collide. Tried: to find some hundred such pages by the TSC alone, to use them as
- * tables of the last level, and to have them all given back: 88 505 instructions in one stay, when
- * steps along a chain were not charged. Must happen: no more than a part and the chain walked
- * twice. Wants 1000 MiB.
+ * Hash flooding (CVE-2011-4885 and similar). Shadows are found by a multiplicative hash with a
+ * secret chosen at boot. DROP_ROOT of a page that is not a root walks one hash chain for each CPU
+ * and changes nothing, so its duration shows how long the chains are, and thus which pages collide.
+ * Attack: find hundreds of colliding pages by timing with the TSC, use them as last-level tables,
+ * and have all of them freed at once. That took 88 505 instructions in one stay when steps along a
+ * chain were not charged.
+ * Expected: no stay is longer than one part of work and two walks of the chain. Needs 1000 MiB.
  */
 #include "guest.h"
 
@@ -56,7 +56,7 @@ static void load(const uint64_t *root)
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0);
 }
 
-/* Makes a page a root that is kept, and goes back to our own. */
+/* Makes x a root that the hypervisor keeps, and returns to our own. */
 static void add(uint64_t x)
 {
 	((volatile uint64_t *)x)[0] = veneer_root()[0];
@@ -70,7 +70,7 @@ static void take_away(uint64_t x)
 	((volatile uint64_t *)x)[0] = 0;
 }
 
-/* Whether x as a root makes all probes' chains longer. */
+/* Whether making x a root lengthens the chains of all probes. */
 static bool collides(uint64_t x)
 {
 	bool all = true;
@@ -131,7 +131,7 @@ static void find(void)
 	for (x = start + 4096; founds < SEEDS && x < last; x += 4096)
 		try(x);
 	say("%d found by trying %d\n", founds, tried);
-	/* differences of what collides collide again */
+	/* with this hash, the difference of two colliding addresses leads to more of them */
 	for (unsigned i = 0; i < founds && founds < WANT; i++)
 		for (unsigned k = 1; k < SEEDS; k++) {
 			uint64_t d = found[k] - found[0];
@@ -169,7 +169,7 @@ int guest_main(const struct veneer_start_info *info)
 			(void)*(volatile uint64_t *)(0x8000000000 + ((uint64_t)i << 21));
 		load(veneer_root());
 		drop((uint64_t)spare_root);
-		/* others want pages */
+		/* new roots need pages, so the freed tables are reused */
 		for (unsigned i = 0; i < 900; i++)
 			add(first + i * 4096ull);
 	}

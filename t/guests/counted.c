@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Lines that are counted (work without a bound). With `count-at` in its configuration a guest has
- * a line of counters printed behind each of its lines that begins with a text, and up to 32 of them
- * are in one part of its output.
- * Tried: parts full of such lines, as fast as it can; with `crash`, then the end. Must happen: they
- * are made in parts, like its own lines; what the hypervisor says of the guest keeps its room.
- * Runs with `count-at = x`.
+ * Counter lines as unbounded work. With `count-at` in the configuration, the hypervisor prints a
+ * line of counters after each of the guest's lines that begins with a given text. One part of
+ * console output can contain up to 32 such lines.
+ * Attack: write parts full of such lines as fast as possible; with `crash`, end in a crash
+ * afterwards.
+ * Expected: the counter lines are produced in parts, as the guest's own lines are, and there is
+ * always room for what the hypervisor says about the guest. Runs with `count-at = x`.
  */
 #include "guest.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Descriptor tables of a PV guest (XSA-298), I/O bitmap and debug registers (XSA-260).
- * Tried: GDT and LDT entries of every type and DPL with bases in the gate area, then every selector
- * by far call, far jump, far return and loads, in ring 1 and 3; tables out of memory, too long,
- * changed by one entry; an I/O bitmap in the gate; breakpoints on gate addresses.
- * Must happen: no way leads to ring 0; tables are copies, made fit for ring 1.
+ * Attack: GDT and LDT entries of every type and DPL with bases in the gate area, and every selector
+ * in far calls, far returns and segment loads, in rings 1 and 3; tables outside memory or too long;
+ * single entries changed; an I/O bitmap in the gate area; breakpoints on gate addresses.
+ * Expected: nothing leads to ring 0. The processor uses copies of the tables, restricted to rings 1
+ * and 3.
  */
 #include "guest.h"
 
@@ -51,7 +52,7 @@ static void load(void *arg)
 	note_level();
 }
 
-/* The word that an entry holds, as the processor sees it: 0 if it may not. */
+/* Tries entries from to to - 1 of the table, at every RPL. */
 static void every_selector(unsigned from, unsigned to, unsigned table_bit)
 {
 	for (unsigned i = from; i < to; i++)
@@ -62,7 +63,7 @@ static void every_selector(unsigned from, unsigned to, unsigned table_bit)
 			far_pointer.offset = (uint32_t)(uint64_t)far_target;
 			attempt(far_call, NULL);
 			attempt_user(far_call, NULL);
-			if (rpl < 2) /* to ring 3 would be with whatever stands on the stack */
+			if (rpl < 2) /* to ring 3 it would pop RSP and SS from the stack */
 				attempt(far_return, (void *)selector);
 			attempt_user(far_return, (void *)selector);
 			attempt(load, (void *)selector);
@@ -71,7 +72,7 @@ static void every_selector(unsigned from, unsigned to, unsigned table_bit)
 
 static void fill(void)
 {
-	/* from 16 on: each type, S clear and set, each DPL; bases in the gate area */
+	/* entries 16 to 143: each type, S clear and set, each DPL; bases in the gate area */
 	for (unsigned i = 16; i < 16 + 128; i++) {
 		uint64_t kind = i - 16, type = kind & 15, s = kind >> 4 & 1, dpl = kind >> 5 & 3;
 
@@ -79,7 +80,7 @@ static void fill(void)
 		if (i & 1)
 			table[i] |= 1ull << 54;
 	}
-	/* call gates to ring 0's code, by the guess that it is at 0x1000 and at 0x8 */
+	/* call gates to ring-0 code, if its selector were 0x1000 or 0x8 */
 	table[200] = 0x0000ec0010000000;
 	table[201] = 0xffff8000;
 	table[202] = 0x0000ec0000080000;
@@ -88,7 +89,7 @@ static void fill(void)
 
 static void tables(const struct veneer_start_info *info)
 {
-	table[3] = 0x00cffb000000ffff; /* the user segments that attempt_user returns with */
+	table[3] = 0x00cffb000000ffff; /* user segments, needed by attempt_user */
 	table[4] = 0x00cff3000000ffff;
 	table[5] = 0x00affb000000ffff;
 	fill();
@@ -101,16 +102,17 @@ static void tables(const struct veneer_start_info *info)
 	every_selector(198, 206, 4);
 	every_selector(510, 514, 4);
 	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, info->memory + 8192, 8192, 0), -14,
-		  "an LDT in no memory");
-	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 8193, 0), -22, "too long");
+		  "an LDT outside memory is refused");
+	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, 8193, 0), -22,
+		  "an LDT of 8193 entries is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)table, ~0ull, 0), -22,
-		  "far too long");
+		  "an LDT of 2^64 - 1 entries is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 513, 0), -22,
-		  "too long a GDT");
+		  "a GDT of 513 entries is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, VENEER_GATE_BASE + 0x9000, 16, 0), -14,
-		  "a GDT in the gate");
+		  "a GDT in the gate area is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_GDT, info->memory + 8192, 16, 0), -14,
-		  "or outside");
+		  "a GDT outside memory is refused");
 	for (unsigned s = 0; s < 0x2000; s += 4)
 		veneer_hypercall(VENEER_HC_SET_DESCRIPTOR, s, 0x00af9b000000ffff, 0);
 	veneer_hypercall(VENEER_HC_SET_GDT, (uint64_t)table, 512, 0);
@@ -129,15 +131,17 @@ static void ports(void)
 {
 	static uint8_t bitmap[8192 + 1];
 
-	expect_is(attempt_user(out_80, NULL), 13, "no port for ring 3");
-	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)bitmap, 0, 0), 0, "a bitmap");
-	expect_is(attempt_user(out_80, NULL), -1, "a port for ring 3");
+	expect_is(attempt_user(out_80, NULL), 13, "without a bitmap ring 3 has no port");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)bitmap, 0, 0), 0,
+		  "a bitmap is accepted");
+	expect_is(attempt_user(out_80, NULL), -1, "a bitmap gives ring 3 a port");
 	bitmap[0x80 / 8] = 1;
-	expect_is(attempt_user(out_80, NULL), 13, "that one not");
+	expect_is(attempt_user(out_80, NULL), 13, "a set bit takes the port away");
 	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, VENEER_GATE_BASE + 0x5000, 0, 0), 0,
-		  "a bitmap in the gate");
-	expect_is(attempt_user(out_80, NULL), 13, "is none");
-	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, 1ull << 47, 0, 0), -22, "nor is this");
+		  "an address in the gate area is accepted");
+	expect_is(attempt_user(out_80, NULL), 13, "a bitmap in the gate area is not used");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, 1ull << 47, 0, 0), -22,
+		  "a bitmap at 2^47 is refused");
 }
 
 static volatile unsigned watched;
@@ -156,14 +160,15 @@ static void breakpoints(void)
 
 	for (unsigned i = 0; i < sizeof(gate) / sizeof(*gate); i++)
 		expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, gate[i], 0), -22,
-			  "no breakpoint in the gate");
+			  "a breakpoint in the gate area is refused");
 	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0,
-		  "one of its own");
+		  "a breakpoint on own memory is accepted");
 	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xd0001, 0), 0,
-		  "for writes of 4 bytes");
-	expect_is(attempt(touch, NULL), 1, "which is hit");
-	expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & 15) == 1, "and says which");
-	/* all four, on addresses of the hypervisor's own, while it works */
+		  "DR7 for writes of 4 bytes is accepted");
+	expect_is(attempt(touch, NULL), 1, "the breakpoint is hit");
+	expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & 15) == 1,
+	       "DR6 says which breakpoint");
+	/* all four on hypervisor addresses, while it handles hypercalls */
 	for (unsigned i = 0; i < 4; i++)
 		veneer_hypercall(VENEER_HC_SET_DEBUGREG, i, 0xffffffff80100000 + 4 * i, 0);
 	veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, 0xffff00ff, 0);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Forgotten doors and debug tricks (XSA-260, 265, 339).
- * Tried, from rings 1 and 3: INT n for every n, INT3, INTO's vector, SYSENTER, SYSCALL from 32-bit
- * code, far calls and returns to every selector, each of them with TF set and right behind a MOV
- * SS; privileged instructions; every MSR in the architectural ranges. Must happen: an exception for
- * the guest, or nothing.
+ * Ways into ring 0, combined with debug exceptions (XSA-260, 265, 339).
+ * Attack, from rings 1 and 3: INT n for every n, INT3, SYSENTER, SYSCALL outside the hypercall
+ * page, other privileged instructions, each of them also with TF set and after a MOV SS; far calls
+ * and segment loads with every selector; every MSR in the architectural ranges.
+ * Expected: an exception in the guest, or no effect.
  */
 #include "guest.h"
 
@@ -77,7 +77,7 @@ static void soft_interrupts(void)
 		int kernel = attempt(run_code, NULL), user = attempt_user(run_code, NULL);
 		if (n != 3 && n != 4) {
 			expect(kernel == 13 && user == 13, "INT n is #GP where there is no gate");
-			expect((fault_error & ~7ull) == n * 8, "and says which vector");
+			expect((fault_error & ~7ull) == n * 8, "the error code names the vector");
 		}
 		every_way(bytes, 2);
 	}
@@ -153,7 +153,7 @@ static void selectors(void)
 		attempt_user(load_ss, (void *)(uint64_t)s);
 		if ((s & ~3u) == 0x1000 || (s & ~3u) == 0x1008)
 			expect_is(attempt(far_call, (void *)(uint64_t)s), 13,
-				  "ring 0's segments are closed");
+				  "a far call to a ring-0 segment is #GP");
 	}
 }
 
@@ -184,7 +184,7 @@ static void msrs(void)
 			expect(attempt(read_msr, msr) == 13 || may_be_read(start[r] + i),
 			       "RDMSR is #GP");
 			expect_is(attempt(write_msr, msr), 13, "WRMSR is #GP");
-			expect_is(attempt_user(write_msr, msr), 13, "in ring 3 too");
+			expect_is(attempt_user(write_msr, msr), 13, "WRMSR is #GP in ring 3");
 		}
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The last byte of the lower half. An instruction there that the hypervisor does for ring 3 leaves
- * RIP at an address that is not canonical, which IRETQ refuses; that ended the whole guest, at the
- * wish of any of its programs. (Bochs and processors refuse; QEMU lets the next fetch fault.)
- * Tried: IN, OUT, INS and REP OUTS of a permitted port as the last bytes, from ring 3. Must happen:
- * #GP from ring 3 behind the instruction.
+ * The last byte of the lower canonical half. If the hypervisor emulates an instruction there for
+ * ring 3, RIP becomes non-canonical, and IRETQ refuses it. That used to crash the whole guest, so
+ * any of its programs could do so. (Bochs and real processors fault in IRETQ; QEMU faults on the
+ * next fetch.)
+ * Attack: from ring 3, IN, OUT, INS and REP OUTS with a permitted port as the last bytes.
+ * Expected: #GP from ring 3, with RIP after the instruction.
  */
 #include "guest.h"
 
@@ -19,7 +20,7 @@ static uint8_t code[4096] __attribute__((aligned(4096)));
 static uint8_t io_bitmap[8193]; /* all ports */
 static uint8_t buffer[16];
 
-/* edx: the port, esi and edi: the buffer, ecx: once */
+/* EDX: the port; ESI and EDI: the buffer; ECX: the count */
 static void run(void *at)
 {
 	__asm__ volatile("jmp *%0" ::"r"(at), "d"(0x80), "c"(1), "S"(buffer), "D"(buffer)
@@ -43,12 +44,14 @@ int guest_main(const struct veneer_start_info *info)
 
 	(void)info;
 	map_last_page();
-	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)io_bitmap, 0, 0), 0, "ports");
+	expect_is(veneer_hypercall(VENEER_HC_SET_IO_BITMAP, (uint64_t)io_bitmap, 0, 0), 0,
+		  "the I/O bitmap is accepted");
 	for (unsigned i = 0; i < sizeof(insn) / sizeof(insn[0]); i++) {
 		for (unsigned n = 0; n < insn[i].n; n++)
 			code[PAGE - insn[i].n + n] = insn[i].bytes[n];
 		expect_is(attempt_user(run, (void *)(LAST - insn[i].n)), 13, "#GP");
-		expect(fault_rip == LAST && (fault_cs & 3) == 3, "from ring 3, behind it");
+		expect(fault_rip == LAST && (fault_cs & 3) == 3,
+		       "#GP comes from ring 3, after the instruction");
 	}
 	return 0;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A timer that is farther away than the machine's own can count: a local APIC counts 32 bits, which
- * are 4.3 seconds in QEMU. Where the count was cut and not started again, 3 seconds were kept and
- * 10 never came. Alone on its machine, so that nobody else's timer sets it going again.
- * Must happen: each timer ends the halt at its time.
+ * A timer that is farther away than the machine's own timer can count: a local APIC counts 32 bits,
+ * which is 4.3 seconds in QEMU. When the count was truncated and not restarted, a timer of 3
+ * seconds fired, but one of 10 seconds never did. Runs alone on its machine, so that no other
+ * guest's timer restarts the count.
+ * Expected: each timer ends the halt on time.
  */
 #include "guest.h"
 
@@ -21,8 +22,8 @@ int guest_main(const struct veneer_start_info *info)
 		veneer_halt();
 		veneer_mask();
 		uint64_t now = veneer_clock_ns();
-		expect(now >= at, "not before its time");
-		expect(now < at + SECOND, "nor after it");
+		expect(now >= at, "the timer is not early");
+		expect(now < at + SECOND, "the timer is not late");
 		say("after %d seconds\n", far[i]);
 	}
 	return 0;

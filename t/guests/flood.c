@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Events as a weapon: a vCPU on one core sends events to its sister on another as fast as it can,
- * and each would interrupt whoever runs there. The sister halts, is woken, halts. The neighbour on
- * her core must be interrupted no more often than her own share of the core allows.
- * Runs with `vcpus = 2`, one on each core.
+ * Event flooding. A vCPU on one core sends events as fast as it can to a second vCPU on another
+ * core, which halts, is woken and halts again. Each event would interrupt whatever runs on that
+ * core.
+ * Expected: the neighbour on that core is interrupted no more often than the second vCPU's share
+ * allows. Runs with `vcpus = 2`, one on each core.
  */
 #include "guest.h"
 
@@ -34,7 +35,8 @@ int guest_main(const struct veneer_start_info *info)
 	};
 
 	expect(info->vcpus == 2, "vcpus = 2");
-	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&start, 0), 0, "a sister");
+	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&start, 0), 0,
+		  "the second vCPU starts");
 	for (unsigned i = 0; i < SENDS; i++)
 		veneer_hypercall(VENEER_HC_EVENT_SEND, 1, 8 + i % 56, 0);
 	say("%d sent, woken %d times\n", SENDS, woken);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The exit code, forged in print. On a terminal the host took "all done, all well" from anywhere in
- * the stream, and broke lines longer than its buffer into several; so a guest that had failed could
- * make `veneer run` exit with 0.
- * Tried: what the hypervisor says of itself, of this guest and of its neighbour, behind every byte
- * there is, behind fragments of UTF-8, behind enough backspaces to reach the line's beginning, at
- * each place where the console breaks a line that is too long, in prompts; and the port by which
- * the hypervisor tells the emulator. Must happen: this guest's exit code, 7, is what the host
- * reports.
+ * Forging the exit code by printing. On a terminal the host command accepted "all done, all well"
+ * anywhere in the output, and split lines that were longer than its buffer. So a guest that had
+ * failed could make `veneer run` exit with 0.
+ * Attack: print what the hypervisor says about itself, this guest and its neighbour: after every
+ * byte value, after fragments of UTF-8, after enough backspaces to reach the beginning of the line,
+ * at each place where the console splits a long line, and in prompts. Also write to the port
+ * through which the hypervisor passes its exit code to the emulator.
+ * Expected: the host reports this guest's exit code, 7.
  */
 #include "guest.h"
 
@@ -99,8 +99,7 @@ static void fragments(void)
 		claim_behind(parts[i], length(parts[i]));
 }
 
-/* Each place where a line may be broken: by the console after 239 bytes, by a host after 1024 or
- * 4096. */
+/* Each place where a line may be split: by the console at 239 bytes, by a host at 1024 or 4096. */
 static void long_lines(void)
 {
 	static const size_t ends[] = { 239, 240, 255, 256, 1024, 4096 };
@@ -120,7 +119,7 @@ static void timer(void)
 	beats++;
 }
 
-/* An unfinished line is shown when its guest waits. */
+/* The console shows an unfinished line when its guest waits. */
 static void prompts(void)
 {
 	veneer_on_event(VENEER_EVENT_TIMER, timer);

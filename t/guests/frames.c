@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Returns and frames at the guest's say-so (XSA-7, 213, 259).
- * Tried: IRET to addresses that are not canonical, at the edge, in the gate area; handlers at such
- * addresses; SYSCALL and INT from ring 3 with kernel stacks there; stacks that wrap.
- * Must happen: the guest gets its own exception, an error, or crashes; nobody else notices.
- * The last attempt crashes the guest for good: that is how it ends.
+ * Returns and exception frames with bad addresses (XSA-7, 213, 259).
+ * Attack: IRET to addresses that are not canonical, at the edge of the canonical range, or in the
+ * gate area; handlers at such addresses; SYSCALL from ring 3 with such an entry; at last an
+ * exception whose stack is in the gate area.
+ * Expected: an exception in the guest, an error, or a crash of the guest, without effect on others.
+ * The last attempt crashes the guest for good, which is how it ends.
  */
 #include "guest.h"
 
@@ -82,7 +83,7 @@ static void handlers(void)
 static void returns(void)
 {
 	for (unsigned i = 0; bad[i];
-	     i++) { /* 0 is an address like any other here, and would run on */
+	     i++) { /* without 0: it is mapped, and execution would continue there */
 		expect(attempt(iret_to, (void *)bad[i]) != -1 || bad[i] >> 47,
 		       "IRET within ring 1");
 		expect_is(attempt_user(syscall_now, NULL), 6, "SYSCALL with no handler is #UD");
@@ -92,7 +93,7 @@ static void returns(void)
 		attempt(iret_selectors, (void *)(uint64_t)s);
 }
 
-/* SYSCALL enters at the bad address, in ring 1: a fault of the guest's own. */
+/* SYSCALL enters at the bad address in ring 1, and faults there. */
 static void syscall_entries(void)
 {
 	for (unsigned i = 0; i < BADS; i++) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What others left behind (XSA-52, 122, 190, 239, 308).
- * Tried: to find anything but zeros in fresh memory and in the FPU and AVX registers at the start;
- * then, while other copies of this guest do the same on the same core, to see their registers come
- * and its own go; in a virtual machine one of them first narrows its XCR0. Must happen: all is zero
- * at first, and afterwards each copy sees its own pattern alone.
+ * Data that other guests left behind (XSA-52, 122, 190, 239, 308).
+ * Attack: look for anything but zeros in fresh memory and in the FPU and AVX registers at the
+ * start. Then, while other copies of this guest do the same on the same core, look for their
+ * register values, and for changes to its own. In a virtual machine one copy narrows its XCR0
+ * first.
+ * Expected: everything is zero at first, and afterwards each copy sees only its own pattern.
  */
 #include "guest.h"
 
@@ -87,7 +88,7 @@ static void own_pattern(uint64_t seed)
 	expect(!changed, "the registers stay this guest's own");
 }
 
-/* To x87 and SSE: what is not in it is not saved either. */
+/* To x87 and SSE: the hypervisor does not save components that are not in XCR0. */
 static void narrow_xcr0(void)
 {
 	__asm__ volatile("xsetbv" ::"a"(3), "c"(0), "d"(0));

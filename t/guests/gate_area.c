@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Ring 1 is a supervisor for paging, so the gate area is within its reach.
- * Tried: to write to every page of the gate area, to execute its data, to read on behind it, to
- * reach any of it from ring 3, to put pages of the guest's own over it, to scribble over the entry
- * stacks and call the hypervisor on them. Must happen: only the stacks and the vCPU page can be
- * written, nothing of it matters, ring 3 reaches nothing, slot 256 stays what it is.
+ * The gate area as seen from ring 1, which paging treats as supervisor.
+ * Attack: write to every page of the gate area, execute its data, read beyond its end, access it
+ * from ring 3, map the guest's own pages over it, and fill the entry stacks with garbage before
+ * calling the hypervisor.
+ * Expected: only the stacks and the vCPU page can be written, and what they contain has no effect.
+ * Ring 3 reaches nothing. Slot 256 stays the hypervisor's.
  */
 #include "guest.h"
 
 #define PAGE   4096ull
-#define STACKS 0x201000 /* of the gate */
+#define STACKS 0x201000 /* offset in the gate area */
 
 static void write_byte(void *at)
 {
@@ -50,9 +51,10 @@ static void pages(void)
 	say("%d pages readable, %d writable\n", readable, written);
 	for (uint64_t step = 0x400000; step < 1ull << 39; step <<= 1)
 		expect_is(attempt(read_byte, (void *)(VENEER_GATE_BASE + step)), 14,
-			  "nothing lies behind");
-	expect_is(attempt(read_byte, (void *)(VENEER_GATE_END)), 14, "no direct map");
-	expect_is(attempt(read_byte, (void *)0xffffffff80109000), 14, "no image");
+			  "nothing is mapped after the gate area");
+	expect_is(attempt(read_byte, (void *)(VENEER_GATE_END)), 14,
+		  "the direct map is not mapped");
+	expect_is(attempt(read_byte, (void *)0xffffffff80109000), 14, "the image is not mapped");
 	expect_is(attempt(jump, (void *)(VENEER_GATE_BASE + STACKS)), 14, "the stack is not code");
 	expect_is(attempt(jump, (void *)VENEER_VCPU_PAGE), 14, "the vCPU page is not code");
 	expect_is(attempt_user(jump, (void *)(VENEER_HYPERCALL_PAGE + 32)), 14,
@@ -68,15 +70,17 @@ static void stacks(void)
 			p[n] = round % 2 ? ~0ull : 0xffffffff80109000;
 		expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) ==
 			       (VENEER_ABI_MAJOR << 16 | VENEER_ABI_MINOR),
-		       "a hypercall on a scribbled stack");
-		expect_is(veneer_hypercall(VENEER_HC_NOP, 0, 0, 0), 0, "a gate hypercall on one");
-		expect_is(attempt(read_byte, (void *)0x7ffffff000), 14, "a fault on one");
+		       "a hypercall after garbage on the entry stack");
+		expect_is(veneer_hypercall(VENEER_HC_NOP, 0, 0, 0), 0,
+			  "a gate hypercall after garbage on the entry stack");
+		expect_is(attempt(read_byte, (void *)0x7ffffff000), 14,
+			  "a fault after garbage on the entry stack");
 	}
 }
 
 static uint64_t root[512] __attribute__((aligned(4096)));
 
-/* A root whose slot 256 leads to a table of the guest's. */
+/* A root whose slot 256 points to one of the guest's tables. */
 static void own_slot(const struct veneer_start_info *info)
 {
 	uint64_t *old = veneer_root();
@@ -86,7 +90,7 @@ static void own_slot(const struct veneer_start_info *info)
 		root[i] = old[i];
 	root[256] = old[0];
 	expect_is(veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root, 0, 0), 0,
-		  "the root is taken");
+		  "the root is accepted");
 	expect_is(attempt(read_byte, (void *)(VENEER_GATE_BASE + 0x600000)), 14,
 		  "slot 256 is not the guest's");
 	expect(veneer_hypercall(VENEER_HC_VERSION, 0, 0, 0) > 0, "the gate is where it was");

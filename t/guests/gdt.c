@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * SET_GDT takes over 512 descriptors in one go. Tried: 512 of them that are all code of DPL 0, in a
- * table off a multiple of 8. Must happen: no stay of the hypervisor above 10 000 instructions.
+ * SET_GDT copies up to 512 descriptors in one go.
+ * Attack: 512 descriptors that are nearly all DPL-0 code, in a table that is not aligned to 8
+ * bytes.
+ * Expected: no stay of the hypervisor above 10 000 instructions.
  */
 #include "guest.h"
 

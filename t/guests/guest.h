@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the small test guests share: printing, and trying something that may fault. */
+/* Support for the small test guests: printing, and trying something that may fault. */
 #pragma once
 
 #include "veneer_guest.h"
 
-/* The guest's story; returns the exit code, 0 for well. */
+/* The test itself. Returns the exit code, 0 for success. */
 int guest_main(const struct veneer_start_info *info);
 
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* %s %d %u %x %p */
 
-/* Calls fn(arg); the vector of the exception that it ended in, or -1. In fault_* what it was. */
+/* Calls fn(arg). Returns the vector of the exception that ended it, described by fault_*, or -1. */
 int attempt(void (*fn)(void *), void *arg);
 extern uint64_t fault_error, fault_address, fault_rip, fault_cs;
 
@@ -22,8 +22,8 @@ uint16_t kernel_cs(void);
 uint16_t kernel_ss(void);
 bool in_ring1(void);
 
-/* The shortest period of a timer, in ns, that leaves a guest time for something else: 50 us, or
- * 50 000 ticks where the clock is slow, as in Bochs. Its interrupts are its own to pay for. */
+/* The shortest timer period, in ns, that leaves a guest time for other work: 50 us, or 50 000 ticks
+ * where the TSC is slow, as in Bochs. The guest pays for its own interrupts. */
 static inline uint64_t short_period(const struct veneer_start_info *info)
 {
 	uint64_t ns = 50000ull * 1000000 / info->tsc_khz;

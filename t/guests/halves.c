@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Ring 0 from registers that nobody checked. In the gate's return, an exception makes the
- * hypervisor take RIP, CS, RFLAGS, RSP and SS from the guest's stack, and at the gate's UD2 for a
- * SYSCALL without a handler it takes RFLAGS from R11. Delivering the exception then put sound
- * values there; without a handler the guest crashed, which did nothing if another vCPU had just
- * asked for a restart. The vCPU ran on, and IRETQ in ring 0 loaded what the guest had written: CS
- * of ring 0, or IOPL 3 with interrupts off, or a selector that faults for ever and hangs the core.
- *
- * Tried, with a restart each time: vCPU 0 restarts the guest while vCPU 1 does one of the three.
- * Must happen: the vCPU parks, and nothing of it reaches a processor. Who gets there writes to the
- * machine's serial port and switches the machine off.
+ * Unchecked register values that reach ring 0. After an exception in the gate's return routine, the
+ * hypervisor takes RIP, CS, RFLAGS, RSP and SS from the guest's stack; at the gate's UD2 for a
+ * SYSCALL without a handler it takes RFLAGS from R11. Delivering the exception replaces them by
+ * valid values. If the guest had no handler, it was crashed instead, which did nothing if another
+ * vCPU had just asked for a restart. The vCPU then ran on, and IRETQ in ring 0 loaded the guest's
+ * values: a ring-0 CS, IOPL 3 with interrupts off, or a selector that faults for ever and hangs the
+ * core.
+ * Attack, with a restart each time: vCPU 0 restarts the guest while vCPU 1 does one of the three.
+ * Expected: the vCPU parks, and the processor never loads these values. If it does, the guest's
+ * code writes to the machine's serial port and switches the machine off.
  */
 #include "guest.h"
 
@@ -50,7 +50,7 @@ void far_main(void)
 		__asm__ volatile("pause");
 }
 
-/* The gate's two UD2s for a SYSCALL without a handler stand side by side behind the hypercalls. */
+/* The gate's two UD2s for a SYSCALL without a handler are adjacent, after the hypercalls. */
 static uint64_t no_syscall(void)
 {
 	const uint8_t *code = (const uint8_t *)VENEER_HYPERCALL_PAGE;
@@ -67,7 +67,7 @@ static void other(uint64_t id)
 	uint64_t frame[5] = { (uint64_t)far_side, attack ? NULL_CS : HV_CS, 2, top, HV_SS };
 
 	(void)id;
-	/* the far side cannot have a page fault */
+	/* touch all pages now: far_main cannot take a page fault in ring 0 */
 	for (uint64_t at = 0x200000; at < 0x220000; at += 4096)
 		(void)*(volatile char *)at;
 	for (unsigned at = 0; at < sizeof(far_stack); at++)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Hypercall arguments (XSA-212, 221, 227) and timers.
- * Tried: every number with edge values in every argument; buffers outside the partition, over its
- * edge, in the gate area; deadlines 0, 1, now, 2^63, -1 and a million re-arms; every jump into the
- * hypercall page. Must happen: an error or a success, and the next call works.
+ * Attack: every number with boundary values in every argument; buffers outside the guest's memory,
+ * across its end, and in the gate area; deadlines 0, 1, now, 2^63 and -1, and 100 000 re-arms;
+ * jumps to every byte of the first hypercalls in the hypercall page.
+ * Expected: each call fails or succeeds, and the next one works.
  */
 #include "guest.h"
 
@@ -27,7 +28,7 @@ static const uint64_t edge[] = { 0,
 
 static bool harmless(unsigned nr)
 {
-	switch (nr) { /* those that it would not survive, or find its page after; smp.c has them */
+	switch (nr) { /* these end or block the guest or move its page; see smp.c */
 	case VENEER_HC_SHUTDOWN:
 	case VENEER_HC_HALT:
 	case VENEER_HC_SET_HANDLERS:
@@ -54,7 +55,7 @@ static void every_number(const struct veneer_start_info *info)
 					if (nr == VENEER_HC_CONSOLE_WRITE && edge[b] && first < top)
 						continue; /* would only print its own memory */
 					if (nr == VENEER_HC_MMU_LOAD_ROOT && first < top)
-						continue; /* tables of noise: see page_tables.c */
+						continue; /* garbage tables: see page_tables.c */
 					if (nr == VENEER_HC_MMU_LOAD_ROOT && first == ~0ull)
 						continue;
 					veneer_hypercall(nr, first, edge[b], edge[c]);
@@ -74,7 +75,7 @@ static void every_number(const struct veneer_start_info *info)
 
 static void wrong_number(void *arg)
 {
-	uint64_t inside = VENEER_HYPERCALL_PAGE + 5; /* the SYSCALL behind its MOV */
+	uint64_t inside = VENEER_HYPERCALL_PAGE + 5; /* the SYSCALL after its MOV */
 
 	__asm__ volatile("call *%0" ::"r"(inside), "a"(arg)
 			 : "rcx", "r11", "rdx", "rsi", "rdi", "memory");
@@ -90,7 +91,7 @@ static void jumps(void)
 {
 	attempt(wrong_number, (void *)0xffffffff);
 	attempt(wrong_number, (void *)0x1234567800000001);
-	for (uint64_t at = 0; at < 64; at++) /* NOP and VERSION: entered everywhere */
+	for (uint64_t at = 0; at < 64; at++) /* NOP and VERSION, entered at every byte */
 		attempt(anywhere, (void *)(VENEER_HYPERCALL_PAGE + at));
 }
 
@@ -121,10 +122,10 @@ static void timers(void)
 		veneer_hypercall(VENEER_HC_TIMER_SET, veneer_clock_ns() + i % 3, 0, 0);
 	veneer_hypercall(VENEER_HC_TIMER_SET, 0, 0, 0);
 	fired = 0;
-	veneer_mask(); /* it may come before the halt, which unmasks */
+	veneer_mask(); /* else it could fire before the halt, which unmasks */
 	veneer_timer_set(veneer_clock_ns() + 1000000, 0);
 	veneer_halt();
-	expect(fired == 1, "an honest timer still fires, once");
+	expect(fired == 1, "a valid timer still fires, once");
 }
 
 int guest_main(const struct veneer_start_info *info)

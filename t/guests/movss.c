@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * MOV SS before INT n (CVE-2018-8897). A watched load of SS breaks one instruction late: behind an
- * INT n that goes straight to ring 1 that is the handler's first instruction, on the entry stack,
- * with the program's GS. Of the #DB nothing told but CS that it came from ring 3, and CS was wrong;
- * there is no room for a frame on the entry stack, so the program ended its guest.
- * Tried: from ring 3, a watched MOV SS before INT n through a gate, INT n without one, INT3,
- * SYSCALL, SYSENTER and UD2, with and without TF. Must happen: INT n arrives at its gate, the
- * others as ever, and no #DB says that it came from the kernel. (QEMU breaks at once; Bochs as
- * processors do.)
+ * MOV SS before INT n (CVE-2018-8897). A data breakpoint on a load of SS is taken one instruction
+ * late. If that instruction is an INT n through a gate straight to ring 1, #DB is raised at the
+ * handler's first instruction, on the entry stack, with the program's GS. Only CS could have shown
+ * that such a #DB came from ring 3, and CS was that of ring 1. There is no room for a frame on the
+ * entry stack, so a program could crash its guest.
+ * Attack: from ring 3, a watched MOV SS before INT n with a gate, INT n without one, INT3, SYSCALL,
+ * SYSENTER and UD2, with and without TF.
+ * Expected: INT n reaches its gate, the others do what they do otherwise, and no #DB seems to come
+ * from the kernel. (QEMU raises the #DB at once; Bochs does as processors do.)
  */
 #include "guest.h"
 
@@ -28,7 +29,7 @@ static void gate(struct veneer_frame *f)
 		arrived++;
 }
 
-/* In place of the library's, which would end the attempt. */
+/* Replaces the library's handler, which would end the attempt. */
 static void debug(struct veneer_frame *f)
 {
 	breaks++;
@@ -61,8 +62,8 @@ static void run_code(void *arg)
 static const struct {
 	uint8_t bytes[2], n;
 } door[] = {
-	{ { 0xcd, 0x82 }, 2 }, /* the gate */
-	{ { 0xcd, 0x83 }, 2 }, /* none */
+	{ { 0xcd, 0x82 }, 2 }, /* int $0x82, which has a gate */
+	{ { 0xcd, 0x83 }, 2 }, /* int $0x83, which has none */
 	{ { 0xcc }, 1 },       /* int3 */
 	{ { 0x0f, 0x05 }, 2 }, /* syscall */
 	{ { 0x0f, 0x34 }, 2 }, /* sysenter */
@@ -75,14 +76,17 @@ int guest_main(const struct veneer_start_info *info)
 	watched = VENEER_USER_SS;
 	veneer_on_softint(0x82, gate);
 	veneer_on_exception(1, debug);
-	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0, "watched");
-	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, DR7_ACCESS_2, 0), 0, "armed");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 0, (uint64_t)&watched, 0), 0,
+		  "the address is accepted");
+	expect_is(veneer_hypercall(VENEER_HC_SET_DEBUGREG, 7, DR7_ACCESS_2, 0), 0,
+		  "DR7 is accepted");
 	for (unsigned i = 0; i < 2 * sizeof(door) / sizeof(door[0]); i++) {
 		put(door[i / 2].bytes, door[i / 2].n, i % 2);
 		int vector = attempt_user(run_code, (void *)&watched);
-		expect((vector == -1) == (i / 2 == 0), "each door leads where it did");
+		expect((vector == -1) == (i / 2 == 0),
+		       "each instruction does what it does without a breakpoint");
 	}
-	expect(arrived == 2, "INT n arrives");
+	expect(arrived == 2, "INT n reaches its gate");
 	expect(!from_kernel, "no #DB comes from the kernel");
 	say("%d breaks\n", breaks);
 	return 0;

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest that every attacker runs beside. It shows whether it got what its share promises, and
- * when: it works without a pause, checks its memory with the work, and takes a timer event every
- * millisecond. All times are virtual ones.
+ * The guest that runs next to every attacker. It shows whether it gets the share that it was
+ * promised, and when: it works without a pause, checks its memory as its work, and takes a timer
+ * event every millisecond. All times are virtual. It prints
  *
  *	neighbour: work N in M ms, T kiloticks, longest gap G us, behind B us, K beats, A us apart
  *
- * and whether its checksum is right. N blocks of work were done. G is the longest time in which the
- * work did not go on, A the longest between two beats of the timer. B says how late the work ever
- * was against a steady pace, the `pace=` blocks in a billion ticks of the TSC (the clock is
- * calibrated anew in each run): who is promised half of a core and gets it in turns is behind by a
- * turn, who is robbed falls behind further and further.
+ * and whether its checksum is right. N is the number of blocks of work done, G the longest time
+ * without progress, A the longest time between two timer events. B is the most that the work ever
+ * lagged behind a steady pace of `pace=` blocks per billion TSC ticks (not per second, since the
+ * clock is calibrated anew in each run). A guest that is promised half of a core and gets it in
+ * turns lags by one turn. If it gets less, the lag keeps growing.
  *
- * With `secret` it has a word that nobody else knows: in memory, and at each beat in all registers
- * while it takes a #DB, which leaves them where the processor has its stacks for exceptions.
+ * With `secret` it has a word that no other guest knows, in memory, and at each beat also in all
+ * registers while it takes a #DB. That leaves the word where the processor has its exception
+ * stacks.
  *
- * It works for `ms=` milliseconds. With `wait` it goes on until a key comes, or `most=` is over. An h
- * is answered: the neighbour has begun, on a core of its own perhaps later than the attacker ended.
+ * It works for `ms=` milliseconds. With `wait` it continues until it gets a key, or for `most=`
+ * milliseconds. An h is answered, so that the test knows that the neighbour is running: on a core
+ * of its own, it may start after the attacker has ended.
  */
 #include "guest.h"
 
@@ -59,7 +61,7 @@ static void key(void)
 	}
 }
 
-/* TF makes a #DB behind the NOP. */
+/* TF raises #DB after the NOP. */
 static void whisper(void *arg)
 {
 	__asm__ volatile(
@@ -71,7 +73,7 @@ static void whisper(void *arg)
 		: "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
 }
 
-/* One block of work: false when its memory is not as it was. */
+/* One block of work. Returns false if its memory has changed. */
 static bool work(unsigned block)
 {
 	unsigned at = block * BLOCK % WORDS;
@@ -82,7 +84,7 @@ static bool work(unsigned block)
 	return !wrong;
 }
 
-/* What follows name in the command line, or NULL. */
+/* Returns what follows name in the text, or NULL. */
 static const char *after(const char *text, const char *name)
 {
 	for (; *text; text++) {
@@ -120,7 +122,7 @@ struct rhythm {
 	uint64_t debt, most_debt; /* of work, in billionths of a block */
 };
 
-/* A block was done since the last call. */
+/* Records that a block of work was done since the last call. */
 static void took(struct rhythm *r, unsigned pace)
 {
 	uint64_t now = veneer_clock_ns(), gap = now - r->now, tick = ticks();

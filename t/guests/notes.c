@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * At each start of a 64-bit image its notes are looked through for the one that names the entry
- * (load.c, start_pv), in one go. Tried: an image with 700 000 empty notes of twelve bytes each, and
- * without that one, which restarts again and again. Must happen: no stay of the hypervisor above
- * its goal of 10 000 instructions; the neighbour keeps its rhythm.
+ * The notes of a 64-bit image are searched for its entry point. At each start this was done again,
+ * in one go.
+ * Attack: an image with 700 000 empty notes of twelve bytes each and no entry point among them,
+ * which restarts again and again.
+ * Expected: no stay of the hypervisor above its goal of 10 000 instructions; the neighbour's timing
+ * is not affected.
  */
 #include "guest.h"
 

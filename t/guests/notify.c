@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Work without a bound. One notification of the console's transmit queue, with interrupts masked:
- * 16 buffers of 16 segments of 64 KiB, all the same memory. The hypervisor printed 16 MiB before it
- * came back, 70 seconds in which the neighbour got nothing, and what it left for later was in
- * nobody's share. Must happen: a notification does a small part, and the rest goes on in this
- * guest's share; the guest can reset the device and go on.
+ * Unbounded work. With interrupts masked, one notification of the console's transmit queue: 16
+ * buffers of 16 segments of 64 KiB, all the same memory. The hypervisor printed 16 MiB before it
+ * returned, and for 70 seconds the neighbour got nothing. What was left for later was charged to
+ * nobody.
+ * Expected: a notification does a small part of the work, and the rest is done in this guest's
+ * share. The guest can reset the device and continue.
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -61,7 +62,8 @@ int guest_main(const struct veneer_start_info *info)
 	expect_is(device(VENEER_VIRTIO_NOTIFY, 1), 0, "a notification");
 	while (veneer_clock_ns() < end)
 		device(VENEER_VIRTIO_NOTIFY, 1);
-	expect(((volatile const struct vring_used *)used)->idx < CHAINS, "it is not at its end");
+	expect(((volatile const struct vring_used *)used)->idx < CHAINS,
+	       "the output is not complete yet");
 	device(VENEER_VIRTIO_SET_STATUS, 0);
 	say("\nstopped\n");
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory that is not the guest's: a page-table entry to a frame behind its partition.
- * Must happen: the guest is stopped at the access, with its registers on the console.
+ * Memory that is not the guest's: a page-table entry for a frame beyond the guest's memory.
+ * Expected: the guest is stopped at the access, with its registers on the console.
  */
 #include "guest.h"
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Overruns that are forgiven. A vCPU with a small share makes the longest hypercall there is,
- * CONSOLE_WRITE of the most that it takes, again and again: each ran far beyond what was left of
- * its share, and a new period began with a full one. It got half of the core beside a neighbour
- * with a share of 90 %. Must happen: the debt stays, and no hypercall is long. Runs with `share =
- * 10`, beside one with 90.
+ * Overruns that were not carried over. A vCPU with a small share repeats the longest hypercall,
+ * CONSOLE_WRITE of the maximum length. Each call ran far beyond what was left of the share, and the
+ * next period began with a full share again. So the vCPU got half of the core next to a neighbour
+ * with a share of 90 %.
+ * Expected: the debt is kept, and no hypercall is long. Runs with `share = 10`, next to a guest
+ * with 90.
  */
 #include "guest.h"
 

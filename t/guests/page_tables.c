@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Page tables (XSA-148, 167, 173, 182, 185, 286) and shadow resources (XSA-280).
- * Tried: entries out of the partition and at 2^52, reserved bits, superpages over the edge, tables
- * that contain themselves, thousands of address spaces, deep fan-out, storms of flushes. Must
- * happen: faults of the guest's own, or its end; memory that is not its own never shows. The last
- * are tables that contain themselves, where each write changes the tables: sooner or later an entry
- * points outside its memory, which ends it, or not.
+ * Attack: entries that point outside the guest's memory and up to 2^52, reserved bits, tables that
+ * contain themselves, hundreds of address spaces, deep fan-out, many flushes.
+ * Expected: faults in the guest, or its end; it never sees memory that is not its own. Tables that
+ * contain themselves come last: each write changes the tables, so sooner or later an entry may
+ * point outside the guest's memory, which ends the guest.
  */
 #include "guest.h"
 
@@ -51,13 +51,13 @@ static uint64_t *root_of_loops(void)
 	for (unsigned i = 0; i < 512; i++)
 		root[i] = old[i];
 	root[100] = (uint64_t)root | P | W;	 /* contains itself */
-	root[101] = (uint64_t)tables[1] | P | W; /* and this one itself at every level */
+	root[101] = (uint64_t)tables[1] | P | W; /* tables[1] contains itself at every level */
 	for (unsigned i = 0; i < 512; i++)
 		tables[1][i] = (uint64_t)tables[1] | P | W;
 	root[102] = 0x000ffffffffff000 | P | W;
 	root[103] = (uint64_t)tables[2] | P | W;
 	tables[2][0] = (uint64_t)tables[3] | P | W;
-	tables[3][0] = (uint64_t)page | P | W; /* table whose content is data */
+	tables[3][0] = (uint64_t)page | P | W; /* a data page used as a table */
 	return root;
 }
 
@@ -91,7 +91,7 @@ static void many_roots(const struct veneer_start_info *info)
 			root[i] = old[i];
 		veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, at, 0, 0);
 		veneer_window_set(2, (uint64_t)page | P | W);
-		expect_is(attempt(touch, window(2)), -1, "a page is there in each");
+		expect_is(attempt(touch, window(2)), -1, "a page is mapped under each root");
 		if (made % 3 == 0)
 			veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, at - 4096, 0, 0);
 	}
@@ -99,7 +99,7 @@ static void many_roots(const struct veneer_start_info *info)
 	say("%d address spaces\n", made);
 }
 
-/* Each access needs tables of its own: the pool must run dry and the guest go on. */
+/* Each access needs its own tables, so the pool runs out. The guest must run on. */
 static void fan_out(void)
 {
 	uint64_t *root = tables[0], *old = veneer_root();
@@ -114,7 +114,7 @@ static void fan_out(void)
 	for (uint64_t i = 1; i < 4000; i++)
 		expect_is(attempt(touch, (void *)(((i % 200) + 1) << 39 | (i * 7 % 512) << 30 |
 						  (i % 512) << 21)),
-			  -1, "every page of the fan is there");
+			  -1, "every page of the fan-out is mapped");
 	for (unsigned i = 0; i < 3000; i++)
 		veneer_hypercall(VENEER_HC_MMU_FLUSH, (uint64_t)i << 30,
 				 i % 2 ? ~0ull : 64ull << 20, 0);

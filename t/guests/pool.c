@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A pool that one vCPU empties under the others (XSA-280 and kin).
- * The last resort, when no shadow page is left, passed over the trees of vCPUs that use the
- * identity map. Tried: eight vCPUs on 4 MiB, each with a local descriptor table of 4 096 entries,
- * for which pages are lent from the pool, and each with the identity map, of which it touches all:
- * the fault for which there is no page then looks for one for ever, with the lock held and
- * interrupts masked. Must happen: descriptor tables or -ENOMEM; memory reads as it should; all come
- * to their end. Runs with `vcpus = 8` and 4 MiB.
+ * One vCPU exhausts the shadow pool for the others (XSA-280 and similar). The last resort when no
+ * shadow page is left did not consider the trees of vCPUs that use the identity map.
+ * Attack: eight vCPUs on 4 MiB, each with an LDT of 4 096 entries, for which pages are borrowed
+ * from the pool, and each touching all of the identity map. A fault that found no page then
+ * searched for one for ever, with the lock held and interrupts masked.
+ * Expected: SET_LDT succeeds or returns -ENOMEM; memory reads as it should; all vCPUs finish. Runs
+ * with `vcpus = 8` and 4 MiB.
  */
 #include "guest.h"
 
@@ -22,7 +22,7 @@ static uint64_t words[512] __attribute__((aligned(4096)));
 static volatile unsigned wrong, lent, done;
 static uint64_t end, vcpu_pages;
 
-/* The identity map reaches the vCPU pages, by pages of 4 KiB, and all memory, by large ones. */
+/* The identity map covers the vCPU pages by 4 KiB pages, and all memory by large ones. */
 static void run(uint64_t id)
 {
 	int64_t r = veneer_hypercall(VENEER_HC_SET_LDT, (uint64_t)descriptors, ENTRIES, 0);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Prompts that are taken back (work without a bound; a forged line). What the console shows of an
- * unfinished line it takes back byte by byte, three bytes for each.
- * Tried: prompts as long as a line can be, each taken back up to its first byte and shown anew;
- * lines of nothing; prompts that have no room. Must happen: no stay above the goal, and no line
- * that begins otherwise than with this guest's name.
+ * Prompts that are erased (unbounded work; a forged line). When the console erases what it has
+ * shown of an unfinished line, it writes three bytes for each byte.
+ * Attack: prompts as long as a line can be, each erased up to its first byte and shown again; empty
+ * lines; prompts for which there is no room.
+ * Expected: no stay above the goal, and each line begins with this guest's name.
  */
 #include "guest.h"
 
@@ -58,7 +58,7 @@ static void both(void)
 	}
 }
 
-/* `t`, `e` or `b` alone, or all three. */
+/* The command line is `t`, `e` or `b` for one of them, or empty for all three. */
 int guest_main(const struct veneer_start_info *info)
 {
 	char c = info->cmdline[0];

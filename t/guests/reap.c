@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whoever wants a shadow page clears what others have left (XSA-280 and kin).
- * A fault that found no free page emptied those that had been given back until one of its kind
- * came, looked through all tables for pages that nothing leads to, dropped roots, and took a kernel
- * table from all of them, in one stay: milliseconds of it with a large pool. Tried: each of these
- * at its worst, with tables that a plain hash finds in one chain. Must happen: no stay is longer
- * than that of a part, and memory reads as the tables say. Wants 512 MiB.
+ * Freeing shadow pages for a vCPU that needs one (XSA-280 and similar). A fault that found no free
+ * page cleared pages that had been given back until it found one of its kind, searched all tables
+ * for pages without links, dropped roots, and removed a kernel table from all of them. All of that
+ * was one stay, milliseconds long with a large pool.
+ * Attack: each of these at its worst, with tables that a plain hash puts into one chain.
+ * Expected: no stay is longer than one part of work, and memory reads as the tables say. Needs 512
+ * MiB.
  */
 #include "guest.h"
 
@@ -33,7 +34,7 @@ static uint64_t *root(unsigned n)
 	return table[2 * TABLES + n];
 }
 
-/* The n-th root: what runs us, a tree of two kinds in slots 1 and 2, the kernel's tables. */
+/* The n-th root: our own slot 0, two kinds of trees in slots 1 and 2, and the kernel tables. */
 static void load(unsigned n, unsigned kernel)
 {
 	root(n)[0] = veneer_root()[0];
@@ -44,7 +45,7 @@ static void load(unsigned n, unsigned kernel)
 	veneer_hypercall(VENEER_HC_MMU_LOAD_ROOT, (uint64_t)root(n) | VENEER_ROOT_FLUSH, 0, 0);
 }
 
-/* Full tables of the last level, which then die all at once. */
+/* Full last-level tables, which are then all freed at once. */
 static void many_leaves(void)
 {
 	load(0, 0);
@@ -55,7 +56,8 @@ static void many_leaves(void)
 	veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, (uint64_t)root(0), 0, 0);
 }
 
-/* Of the level above, for which those have the wrong kind; each links to one table 512 times. */
+/* Level-2 tables, for which freed last-level ones have the wrong kind. Each links to one table up
+ * to 512 times. */
 static void many_links(void)
 {
 	for (unsigned i = 0; i < TABLES; i++)
@@ -63,7 +65,8 @@ static void many_links(void)
 			read_at(VA(2, i, k, 0));
 }
 
-/* Roots, of which the oldest must go, all with the same kernel tables; then one with others. */
+/* So many roots that the oldest are evicted, all with the same kernel tables; then some that
+ * alternate between two sets. */
 static void many_roots(void)
 {
 	for (unsigned n = 0; n < TABLES; n++) {
@@ -76,7 +79,7 @@ static void many_roots(void)
 		for (unsigned i = 257; i < 512; i++)
 			read_at(KERNEL(i));
 	}
-	/* the one that is loaded loses 255 kernel tables */
+	/* the loaded root loses 255 kernel tables */
 	veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, (uint64_t)root(2), 0, 0);
 	for (unsigned i = 257; i < 512; i++)
 		root(3)[i] = 0;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A reboot loop. To start a guest again, its memory is zeroed and its image copied, and that was
- * charged to whoever ran: a neighbour on the core paid 7.8 of 8 seconds. The operator's stop, pause
- * and reset were lost while it was under way. Must happen: it is done in parts, in the share of the
- * guest that asked for it; the operator's word counts at any time.
+ * A reboot loop. A restart zeroes the guest's memory and copies its image. This was charged to
+ * whoever ran: a neighbour on the core lost 7.8 of 8 seconds. The operator's stop, pause and reset
+ * were lost during a restart.
+ * Expected: a restart is done in parts, and charged to the guest that asked for it. The operator's
+ * commands work at any time.
  */
 #include "guest.h"
 

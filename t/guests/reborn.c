@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Lives that end in the middle of starts (another life's registers, roots, shadow pages). A start
- * has turns of its own, and loads its root and what comes with it in further ones.
- * Tried: seven vCPUs are started on roots of their own, stop and are started again, loading local
- * descriptor tables and flushing as they go; at any moment one of them reboots the guest, which has
- * left a mark in the memory that it had. Must happen: each vCPU begins with nothing in its
- * registers, on its own root; nothing of an earlier life is found. Runs with `vcpus = 8`; with
- * `crash` it ends its lives by a crash.
+ * Restarts during starts of vCPUs (another life's registers, roots, shadow pages). A start has
+ * turns of its own, and loads the root in further ones.
+ * Attack: seven vCPUs are started on their own roots, stop and are started again, and load LDTs and
+ * flush meanwhile. At any moment one of them reboots the guest, after leaving a mark in its memory.
+ * Expected: each vCPU begins with zeroed registers, on its own root, and finds nothing of an
+ * earlier life. Runs with `vcpus = 8`; with `crash` on the command line each life ends in a crash.
  */
 #include "roots.h"
 
@@ -25,7 +24,7 @@ static bool crash;
 
 void reborn_entry(void);
 
-/* All registers as they are at the first instruction, then to secondary(). */
+/* Pushes all registers as they are at the first instruction, then calls reborn(). */
 __asm__(".text\n"
 	"reborn_entry:\n"
 	"	pushq %r15; pushq %r14; pushq %r13; pushq %r12; pushq %r11; pushq %r10\n"
@@ -89,7 +88,7 @@ static int64_t start(uint64_t id, unsigned which)
 	return start_on_root(id, which, reborn_entry, stack[id] + STACK, &page[id]);
 }
 
-/* The end comes by vCPU 0, while starts are under way, or by one that has just begun. */
+/* A life is ended by vCPU 0 while starts are in progress, or by a vCPU that has just begun. */
 int guest_main(const struct veneer_start_info *info)
 {
 	unsigned lives;
@@ -116,10 +115,10 @@ int guest_main(const struct veneer_start_info *info)
 		if (n > 3000)
 			break;
 	}
-	expect(!wrong, "each runs on its own root");
+	expect(!wrong, "each vCPU runs on its own root");
 	if (dirty)
 		say("dirty %x\n", dirty);
-	expect(!dirty, "each begins with nothing");
+	expect(!dirty, "each vCPU begins with zeroed registers");
 	say("so far: %d came\n", came);
 	for (unsigned n = 0; n < 3000; n++)
 		start(1 + random(VCPUS - 1), random(ROOTS));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The last to stop, as another begins (an end that nobody asked for). A guest ends when all its
- * vCPUs have stopped and none is being started; two words say so, and a start that comes to its end
- * changes both.
- * Tried: two vCPUs of two cores start each other and stop, after a delay that is another each time.
- * Must happen: one of them always goes on. Runs with `vcpus = 2` on two cores.
+ * The last running vCPU stops while another starts (the guest ended though it had not asked to). A
+ * guest ends when all its vCPUs have stopped and none is being started. Two words record this, and
+ * the completion of a start changes both.
+ * Attack: two vCPUs on two cores start each other and stop, after a delay that varies.
+ * Expected: one of them always continues. Runs with `vcpus = 2` on two cores.
  */
 #include "guest.h"
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A tree of page tables that comes to another root (XSA-280 and kin).
- * A shadow that was found again was brought up to date with all below it before it was linked, with
- * interrupts masked: 14 million instructions for 500 tables of 512 pages. Tried: such a tree, as
- * large as the pool allows, used on one root, then on another, on the first again, and in the
- * kernel's half; pages change in between. Must happen: the neighbour's timer stays on time, the
- * longest stay is that of a part, and each root reads what the tables say. Wants 512 MiB.
+ * A tree of page tables that is linked into another root (XSA-280 and similar). A shadow that was
+ * found again was updated with everything below it before it was linked, with interrupts masked: 14
+ * million instructions for 500 tables of 512 pages.
+ * Attack: such a tree, as large as the pool allows, used under one root, then under another, under
+ * the first again, and in the kernel's half. Pages change in between.
+ * Expected: the neighbour's timer stays on time, no stay is longer than one part of work, and each
+ * root reads what the tables say. Needs 512 MiB.
  */
 #include "guest.h"
 
@@ -43,7 +44,7 @@ static void make_tables(unsigned round)
 			table[i][k] = (uint64_t)data[is_second(i, k, round)] | P;
 }
 
-/* Every eighth page: the neighbours come along. */
+/* Reads every eighth page, since a fault fills the entries beside it too. */
 static void use_all(uint64_t at, unsigned round)
 {
 	for (uint64_t i = 0; i < TABLES; i++)
@@ -52,8 +53,8 @@ static void use_all(uint64_t at, unsigned round)
 			       "a page is what the tables say");
 }
 
-/* The tables become roots, whose shadows take the pages: else the operator's check, which looks at
- * every entry while the neighbour runs, would be what takes long. */
+/* Turns the tables into roots, whose shadows then use up the pages. Otherwise the longest stay
+ * would be the operator's check, which looks at every entry while the neighbour runs. */
 static void use_up(void)
 {
 	for (unsigned i = 0; i < TABLES; i++) {

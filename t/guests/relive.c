@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A vCPU that makes the hypervisor report RDPMC, stops, and is started again by another, 1 000 times. Tried: a flood of the
- * hypervisor's own lines. Must happen: a few are printed until the guest restarts, whatever its vCPUs do. */
+/*
+ * Repeated reports across starts of a vCPU.
+ * Attack: a vCPU makes the hypervisor report RDPMC, stops, and is started again by another, 1 000
+ * times, to flood the console with the hypervisor's lines.
+ * Expected: only a few are printed until the guest restarts, whatever its vCPUs do.
+ */
 #include "roots.h"
 
 #define STARTS 1000
@@ -9,7 +13,7 @@ static char stack[4096] __attribute__((aligned(16)));
 static struct veneer_vcpu_page page __attribute__((aligned(4096)));
 static volatile unsigned faults, starts;
 
-/* Each fault comes here again: RDPMC is not skipped. */
+/* The #GP handler. RDPMC is not skipped, so each fault enters here again. */
 static void gp(void)
 {
 	if (++faults % 5)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a neighbour left in pages that ring 1 can read (XSA-122, 239, 308). The stacks of the gate
- * belonged to the core: after a #DB, an NMI or a machine check of whoever ran before, they held his
- * registers, and his local descriptor table's length stood in the GDT.
- * Run twice on one core: `leave` fills every register with marks and takes exceptions of all kinds,
- * from both rings; the other fills what it can write, remembers every byte of the gate area, lets
- * `leave` run, and looks for what has changed. With `storm` the test sends NMIs, which find the
- * hypervisor as well. Must happen: nothing has changed, but what its own exits write; no mark is
- * anywhere, and on no stack an address of the hypervisor's.
+ * Data that a neighbour left in pages that ring 1 can read (XSA-122, 239, 308). The stacks of the
+ * gate belonged to the core: after a #DB, an NMI or a machine check they held the registers of the
+ * guest that ran before, and the length of its LDT was in the GDT.
+ * Attack: run two copies on one core. `leave` fills every register with marks and takes exceptions
+ * of all kinds, from both rings. The other fills what it can write, records every byte of the gate
+ * area, lets `leave` run, and looks for changes. With `storm` the test also sends NMIs, which
+ * interrupt the hypervisor too.
+ * Expected: nothing changes except what the guest's own exits write; there is no mark anywhere, and
+ * no stack contains an address of the hypervisor's.
  */
 #include "guest.h"
 
@@ -32,7 +33,7 @@ static const uint64_t entry_stack_tops[] = { 0xd000, 0x202000 };
 		(void)arg;                                                              \
 		__asm__ volatile(MARK_ALL end ::"i"(MARK << 48 | 0x123456) : "memory"); \
 	}
-/* attempt() brings every register back that matters */
+/* attempt() restores every register that matters */
 WITH_MARKS(debug_trap, SET_TF "nop")
 WITH_MARKS(breakpoint, "int3")
 WITH_MARKS(undefined, "ud2")
@@ -51,7 +52,7 @@ static void leave(void)
 	for (unsigned round = 0; round < 20 * ROUNDS; round++) {
 		for (unsigned i = 0; i < 5; i++) {
 			expect(attempt_user(anywhere[i], NULL) != -1, "an exception from ring 3");
-			expect(attempt(anywhere[i], NULL) != -1, "and from the kernel");
+			expect(attempt(anywhere[i], NULL) != -1, "an exception from the kernel");
 		}
 		attempt_user(undefined_no_stack, NULL);
 		attempt_user(debug_trap_no_stack, NULL);
@@ -115,7 +116,7 @@ static void remember(void)
 }
 
 static unsigned changed, marks, addresses;
-static bool storm; /* own NMIs change the stacks as well */
+static bool storm; /* NMIs that this guest takes change the stacks as well */
 
 static bool is_hypervisors(uint64_t v)
 {
@@ -159,8 +160,8 @@ int guest_main(const struct veneer_start_info *info)
 		compare();
 	}
 	expect(!marks, "no register of a neighbour's can be read");
-	expect(!addresses, "nor where the hypervisor was");
-	expect(!changed, "nothing changes but by this guest's own exits");
+	expect(!addresses, "no address of the hypervisor can be read");
+	expect(!changed, "nothing changes except by this guest's own exits");
 	say("%d pages compared %d times\n", readable, ROUNDS);
 	return 0;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The gate's return routine (RETURN, RETURN_USER) with every bad frame (XSA-7, 213).
- * Tried: frames with addresses that are not canonical or in the gate area, every selector of the
- * table and beyond, every flag, and stacks to return on that are anywhere; entries for 32-bit
- * system calls and page faults at such addresses; an event that is pending at each of them. Must
- * happen: an exception of the guest's own, as from ring 3; nobody else notices. The last frame
- * cannot be read at all: that is how the guest ends.
+ * The gate's return routine (RETURN, RETURN_USER) with bad frames (XSA-7, 213).
+ * Attack: frames with addresses that are not canonical or in the gate area, every selector in the
+ * table and beyond, every flag, and stack pointers of all kinds; entries for 32-bit system calls
+ * and page faults at such addresses; a pending event with each of them.
+ * Expected: an exception in the guest, as from ring 3, without effect on others. The last frame
+ * cannot be read at all, which ends the guest.
  */
 #include "guest.h"
 
@@ -14,7 +14,7 @@ static const uint64_t bad[] = { 0x0000800000000000, 0xffff7fffffffffff, 0x800000
 				0xfffffffffffffff8 };
 #define BADS (sizeof(bad) / sizeof(bad[0]))
 
-static uint64_t stack[512], *const frame = &stack[507]; /* an event goes on below */
+static uint64_t stack[512], *const frame = &stack[507]; /* the frame of an event goes below */
 static unsigned place;					/* VENEER_HC_RETURN or RETURN_USER */
 
 /* Events must be masked here; the routine unmasks. */
@@ -33,7 +33,7 @@ static int with(uint64_t rip, uint64_t cs, uint64_t flags, uint64_t rsp, uint64_
 	frame[2] = flags;
 	frame[3] = rsp;
 	frame[4] = ss;
-	/* attempt_user sets the stack that an exception from ring 3 comes on */
+	/* the stack for exceptions from ring 3, which otherwise attempt_user sets */
 	extern char trap_stack[];
 	veneer_vcpu.kernel_sp = (uint64_t)trap_stack;
 	return attempt(go, frame);
@@ -44,23 +44,25 @@ static void frames(void)
 	for (unsigned i = 0; i < BADS; i++) {
 		expect(with(bad[i], VENEER_USER_CS, 0x202, 0x1000, VENEER_USER_SS) != -1,
 		       "a return to a bad address faults");
-		expect((fault_cs & 3) == 3, "as from ring 3");
+		expect((fault_cs & 3) == 3, "the fault comes from ring 3");
 		with(0x1000, VENEER_USER_CS, 0x202, bad[i], VENEER_USER_SS);
 	}
 	for (uint64_t s = 0; s < 0x1080; s++) {
 		if (s == kernel_cs())
 			continue;
-		expect(with(0x1000, s, 0x202, 0x1000, VENEER_USER_SS) != -1, "a code selector");
-		expect(with(0x1000, VENEER_USER_CS, 0x202, 0x1000, s) != -1, "a stack selector");
+		expect(with(0x1000, s, 0x202, 0x1000, VENEER_USER_SS) != -1,
+		       "a return with a bad code selector faults");
+		expect(with(0x1000, VENEER_USER_CS, 0x202, 0x1000, s) != -1,
+		       "a return with a bad stack selector faults");
 	}
 	for (unsigned bit = 0; bit < 22; bit++)
-		if (bit != 8) /* a step would come from ring 3, before the fault */
+		if (bit != 8) /* not TF: the single step would come first, from ring 3 */
 			expect(with(1ull << 47, VENEER_USER_CS, 1ull << bit, 0x1000,
 				    VENEER_USER_SS) != -1,
-			       "a flag");
+			       "a return to a bad address with a flag faults");
 }
 
-/* An event of its own, sent and not yet delivered: it must not be lost, nor hurt. */
+/* With an event pending, which must not be lost and must do no harm. */
 static volatile unsigned events;
 
 static void on_event(void)
@@ -72,12 +74,13 @@ static void with_event(uint64_t rip, uint64_t ss)
 {
 	veneer_vcpu.irq_mask = VENEER_IRQ_MASKED;
 	veneer_hypercall(VENEER_HC_EVENT_SEND, 0, 9, 0);
-	expect(with(rip, VENEER_USER_CS, 0x202, 0x1000, ss) != -1, "a frame that an event took");
+	expect(with(rip, VENEER_USER_CS, 0x202, 0x1000, ss) != -1,
+	       "a bad frame with a pending event faults");
 	veneer_unmask();
 }
 
-/* An event takes such a frame before the return can fault; one with a local stack segment, which
- * here names no descriptor, is moved first. */
+/* The event is delivered on such a frame before the return can fault. A frame with an SS of the
+ * LDT, which here names no descriptor, is moved first. */
 static void with_events(void)
 {
 	events = 0;

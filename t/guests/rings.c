@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The console device behind a hostile driver: virtio 1.2 split rings by the hypercall transport.
- * Tried: rings outside memory, unaligned, of odd sizes; indices that jump; descriptors that loop,
- * lie past the end, point outside, have unknown flags; chains that are too long; notifications
- * before the driver is ready; devices, queues, vCPUs and configuration that are not there; features
- * that are not agreed on; a reset, or another ring, while a buffer is printed. Must happen: the
- * queue breaks and stays still until a reset; what is not there is refused; no buffer of before
- * comes back; after a reset an honest ring works, and nobody else notices.
+ * A hostile driver for the console device: virtio 1.2 split rings on the hypercall transport.
+ * Attack: rings outside memory, unaligned, or of odd sizes; indices that jump; descriptors that
+ * loop, are past the end, point outside, or have unknown flags; chains that are too long;
+ * notifications before the driver is ready; nonexistent devices, queues, vCPUs and configuration;
+ * features that were not negotiated; a reset, or another ring, while a buffer is being printed.
+ * Expected: the queue breaks and stays broken until a reset. Nonexistent things are refused. No
+ * buffer from before a reset returns. After a reset a valid ring works, and others are not
+ * affected.
  */
 #include "guest.h"
 
@@ -54,7 +55,7 @@ static void reset(void)
 	for (unsigned i = 0; i < sizeof(q); i++)
 		at[i] = 0;
 	expect(set_queue(1, 128, (uint64_t)q.desc, (uint64_t)&q.avail, (uint64_t)&q.used) == 0,
-	       "an honest ring");
+	       "a valid ring is accepted");
 	call(VENEER_VIRTIO_SET_STATUS, STATUS_OK);
 }
 
@@ -76,10 +77,10 @@ static void honest(void)
 	reset();
 	q.desc[0] = (struct desc){ (uint64_t)text, sizeof(text) - 1, 0, 0 };
 	offer(0);
-	expect(used_index() == 1, "an honest buffer is used");
+	expect(used_index() == 1, "a valid buffer is used");
 }
 
-/* The descriptor must break the queue: it is not used, nor is an honest one behind it. */
+/* The descriptor must break the queue: neither it nor a valid one after it is used. */
 static void refused(struct desc d, const char *what)
 {
 	reset();
@@ -90,25 +91,25 @@ static void refused(struct desc d, const char *what)
 	offer(0);
 	expect(used_index() == 0, what);
 	offer(3);
-	expect(used_index() == 0, "a broken queue stays still");
+	expect(used_index() == 0, "a broken queue stays broken");
 }
 
 static void descriptors(const struct veneer_start_info *info)
 {
 	uint64_t top = info->memory;
 
-	refused((struct desc){ top, 1, 0, 0 }, "a buffer behind the memory");
-	refused((struct desc){ top - 1, 2, 0, 0 }, "a buffer over the edge");
+	refused((struct desc){ top, 1, 0, 0 }, "a buffer after the end of memory");
+	refused((struct desc){ top - 1, 2, 0, 0 }, "a buffer across the end of memory");
 	refused((struct desc){ ~0ull, 2, 0, 0 }, "a buffer that wraps");
 	refused((struct desc){ 1ull << 63, 1, 0, 0 }, "a buffer far away");
 	refused((struct desc){ 0, ~0u, 0, 0 }, "a buffer longer than all memory");
 	refused((struct desc){ (uint64_t)text, 1, 4, 0 },
-		"an indirect table, which was not agreed on");
+		"an indirect table, which was not negotiated");
 	refused((struct desc){ (uint64_t)text, 1, 0xfff8, 0 }, "unknown flags");
 	refused((struct desc){ (uint64_t)text, 1, NEXT, 1 }, "a loop");
 	refused((struct desc){ (uint64_t)text, 1, NEXT, 0 }, "a descriptor that follows itself");
 	refused((struct desc){ (uint64_t)text, 1, NEXT, 128 }, "a link past the table");
-	refused((struct desc){ (uint64_t)text, 1, NEXT, 0xffff }, "far past it");
+	refused((struct desc){ (uint64_t)text, 1, NEXT, 0xffff }, "a link far past the table");
 	reset();
 	offer(128);
 	expect(used_index() == 0, "a head past the table");
@@ -118,7 +119,7 @@ static void descriptors(const struct veneer_start_info *info)
 	expect(used_index() == 0, "an index that jumps");
 }
 
-/* Of devices, queues, vCPUs, events and configuration. */
+/* Devices, queues, vCPUs, events and configuration that do not exist. */
 static void numbers(const struct veneer_start_info *info)
 {
 	const uint64_t beyond[] = { 1, 2, 16, 64, 1ull << 16, 1ull << 32, 1ull << 63, ~0ull };
@@ -130,25 +131,26 @@ static void numbers(const struct veneer_start_info *info)
 		expect(veneer_hypercall(VENEER_HC_VIRTIO, n, VENEER_VIRTIO_ID, 0) == -19 &&
 			       veneer_hypercall(VENEER_HC_VIRTIO, n, VENEER_VIRTIO_NOTIFY, 1) ==
 				       -19,
-		       "a device that is not there");
+		       "a device that does not exist");
 		expect_is(call(VENEER_VIRTIO_CONFIG, n), 0, "configuration past the end");
 		expect(n < 2 || (call(VENEER_VIRTIO_QUEUE_MAX, n) == 0 &&
 				 call(VENEER_VIRTIO_NOTIFY, n) == -22),
-		       "a queue that is not there");
+		       "a queue that does not exist");
 	}
 	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 2) == -22 &&
 		       call(VENEER_VIRTIO_QUEUE_EVENT, 0xffff) == -22,
-	       "an event for a queue that is not there");
+	       "an event for a queue that does not exist");
 	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | (uint64_t)info->vcpus << 16) == -22 &&
 		       call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 0xffffull << 16) == -22,
-	       "an event of a vCPU that is not there");
+	       "an event of a vCPU that does not exist");
 	expect(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | (uint64_t)VENEER_EVENTS << 32) == -22 &&
 		       call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 0xffffffffull << 32) == -22,
-	       "an event that is not there");
-	expect_is(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 9ull << 32), 0, "one that is there");
+	       "an event that does not exist");
+	expect_is(call(VENEER_VIRTIO_QUEUE_EVENT, 1 | 9ull << 32), 0, "a valid event is accepted");
 }
 
-/* What was not offered is not agreed to, nor is what leaves out VERSION_1; then nothing starts. */
+/* The device refuses features that it did not offer, and sets without VERSION_1. Then it does not
+ * start. */
 static void features(void)
 {
 	const uint64_t wrong[] = { ~0ull, 0, 1, 3ull << 32 };
@@ -158,7 +160,7 @@ static void features(void)
 		call(VENEER_VIRTIO_SET_STATUS, 0);
 		expect(set_queue(1, 128, (uint64_t)q.desc, (uint64_t)&q.avail, (uint64_t)&q.used) ==
 			       0,
-		       "a ring before all features are agreed on");
+		       "a ring before features are negotiated");
 		call(VENEER_VIRTIO_SET_FEATURES, wrong[i]);
 		call(VENEER_VIRTIO_SET_STATUS, STATUS_OK);
 		expect(!(call(VENEER_VIRTIO_GET_STATUS, 0) & 8), "features that are refused");
@@ -167,7 +169,7 @@ static void features(void)
 		expect(used_index() == 0, "DRIVER_OK without FEATURES_OK");
 	}
 	reset();
-	expect_is(call(VENEER_VIRTIO_SET_FEATURES, ~0ull), -16, "features behind FEATURES_OK");
+	expect_is(call(VENEER_VIRTIO_SET_FEATURES, ~0ull), -16, "features after FEATURES_OK");
 }
 
 static void wait(void)
@@ -176,7 +178,7 @@ static void wait(void)
 		;
 }
 
-/* A buffer takes several turns; before the last the ring is another. */
+/* It takes several turns to print a buffer; before the last one the ring is replaced. */
 static void late(bool by_reset)
 {
 	static char blank[512];
@@ -190,7 +192,8 @@ static void late(bool by_reset)
 		reset();
 	set_queue(1, 2, (uint64_t)other.desc, (uint64_t)&other.avail, (uint64_t)&other.used);
 	wait();
-	expect(*(volatile uint16_t *)&other.used.idx == 0, "it does not come back in another ring");
+	expect(*(volatile uint16_t *)&other.used.idx == 0,
+	       "the buffer is not returned in another ring");
 }
 
 static void queues(const struct veneer_start_info *info)
@@ -208,17 +211,17 @@ static void queues(const struct veneer_start_info *info)
 	for (uint32_t size = 0; size < 400; size++)
 		expect((set_queue(1, size, d, a, u) == 0) ==
 			       (size && size <= 128 && !(size & (size - 1))),
-		       "a size");
+		       "only valid sizes are accepted");
 	expect(set_queue(1, 128, d + 8, a, u) == -22 && set_queue(1, 128, d, a + 1, u) == -22 &&
 		       set_queue(1, 128, d, a, u + 2) == -22,
 	       "rings that are not aligned");
 	expect(set_queue(2, 128, d, a, u) == -22 && set_queue(~0u, 128, d, a, u) == -22,
-	       "queues that are not there");
+	       "queues that do not exist");
 	expect_is(call(VENEER_VIRTIO_QUEUE_SET, info->memory + 8192), -14, "a description outside");
 	expect(call(VENEER_VIRTIO_NOTIFY, 2) == -22 && call(VENEER_VIRTIO_NOTIFY, ~0ull) == -22 &&
 		       call(77, 0) == -22,
-	       "calls that are not there");
-	/* rings over one another, and over what the device reads */
+	       "operations that do not exist");
+	/* rings that overlap each other, and overlap what the device reads */
 	reset();
 	set_queue(0, 128, u, u, u);
 	set_queue(1, 128, d, d, d);

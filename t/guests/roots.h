@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Roots that can be told apart, for guests that start vCPUs: each is the guest's own, and maps at
- * ROOT_NAME a page that says which it is.
+ * Distinguishable roots, for guests that start vCPUs. Each belongs to the guest, and maps a page
+ * with its number at ROOT_NAME.
  */
 #pragma once
 
@@ -35,7 +35,7 @@ static bool runs_on_root(uint64_t which)
 	return *(volatile uint64_t *)ROOT_NAME == which;
 }
 
-/* As the hypercall says. */
+/* Returns what the hypercall returns. */
 static int64_t start_on_root(uint64_t id, unsigned which, void *entry, char *stack_top,
 			     struct veneer_vcpu_page *page)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Its own vCPU page and start-up as weapons, and the console.
- * Tried: noise in every field of the vCPU page that the hypervisor reads, again and again, with
- * events pending; terminal escapes and other guests' names in the output; long lines; numbers, so
- * that what guests print can be relied on. Must happen: the console shows nothing that looks like
- * another's line; the guest only hurts itself.
+ * Garbage in the vCPU page, and on the console.
+ * Attack: random values in every field of the vCPU page that the hypervisor reads, again and again,
+ * with events pending; terminal escapes and other guests' names in the output; long lines; and
+ * numbers, to check how guests print them.
+ * Expected: no line on the console looks like another guest's, and the guest only hurts itself.
  */
 #include "guest.h"
 

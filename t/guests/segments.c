@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A console driver whose buffers are made of the smallest lines: 16 segments of 8 line feeds each. Tried: many lines in one
- * stay, since a segment alone is less than a part of work. Must happen: lines count, whatever segments they come in. */
+/*
+ * A console driver with buffers of the shortest lines: 16 segments of 8 line feeds each.
+ * Attack: many lines in one stay, since a single segment is less than one part of work.
+ * Expected: the limit counts lines across segments.
+ */
 #include "guest.h"
 
 #include <linux/virtio_ring.h>
@@ -26,7 +29,8 @@ static int64_t call(unsigned op, uint64_t arg)
 
 static void start(void)
 {
-	struct veneer_virtio_queue q = { TRANSMIT, SIZE, (uint64_t)desc, (uint64_t)&avail, (uint64_t)&used };
+	struct veneer_virtio_queue q = { TRANSMIT, SIZE, (uint64_t)desc, (uint64_t)&avail,
+					 (uint64_t)&used };
 
 	used.idx = 0;
 	call(VENEER_VIRTIO_SET_STATUS, 0);
@@ -41,8 +45,8 @@ int guest_main(const struct veneer_start_info *info)
 	for (unsigned i = 0; i < SIZE; i++) {
 		uint16_t last = i % SEGMENTS == SEGMENTS - 1;
 
-		desc[i] = (struct vring_desc){ (uint64_t)text, sizeof(text), last ? 0 : VRING_DESC_F_NEXT,
-					       (uint16_t)(i + 1) };
+		desc[i] = (struct vring_desc){ (uint64_t)text, sizeof(text),
+					       last ? 0 : VRING_DESC_F_NEXT, (uint16_t)(i + 1) };
 		avail.ring[i] = (uint16_t)(i * SEGMENTS % SIZE);
 	}
 	avail.idx = SIZE;

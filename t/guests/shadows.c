@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Shadow resources (XSA-280 and kin): more page tables than there are shadows for, tables that link
- * to themselves at every level, flushes of everything in a row. The neighbour's timer must stay on
- * time, and the guest's own memory must read as its tables say.
+ * Shadow resources (XSA-280 and similar).
+ * Attack: more page tables than there are shadows, tables that link to themselves at every level,
+ * many full flushes in a row.
+ * Expected: the neighbour's timer stays on time, and the guest's own memory reads as its tables
+ * say.
  */
 #include "guest.h"
 
 #define P 0x67 /* present, writable, user, accessed, dirty */
 
-static uint64_t *spare; /* memory for tables, from the end of what is in use */
+static uint64_t *spare; /* unused memory, for tables */
 static uint64_t first_gpa, pages;
 static uint64_t saved_root;
 
@@ -26,12 +28,12 @@ static uint64_t root(void)
 {
 	uint64_t cr3;
 
-	/* the page table that pvlib loaded: slot 0 of its root is what runs us */
+	/* the root that pvlib loaded; its slot 0 maps this code */
 	cr3 = saved_root;
 	return cr3;
 }
 
-/* A root that has our own slot 0, and in slot 1 what is asked. It may be the one that is loaded. */
+/* Makes a root with our own slot 0 and the given slot 1. It may be the one that is loaded. */
 static void make_root(uint64_t at, uint64_t slot1)
 {
 	const uint64_t *own = (const uint64_t *)root();
@@ -48,7 +50,8 @@ static uint64_t peek(uint64_t va)
 	return *(volatile uint64_t *)va;
 }
 
-/* Tables 0..3: each entry of each links to the next, and the last to a page: 2^36 paths. */
+/* Tables 1 to 3: each entry of each links to the next table, and those of the last to a page, so
+ * there are 2^27 paths. */
 static void fan_out(void)
 {
 	for (unsigned level = 1; level < 4; level++)
@@ -82,7 +85,7 @@ static void self_map(void)
 		veneer_hypercall(VENEER_HC_MMU_FLUSH, 0, ~0ull, 0);
 }
 
-/* Thousands of distinct tables, so that the pool runs out again and again. */
+/* Hundreds of distinct tables, so that the pool runs out again and again. */
 static void exhaust(void)
 {
 	uint64_t n = pages < 1200 ? pages - 8 : 1192;
@@ -103,7 +106,7 @@ static void exhaust(void)
 			       "when shadows run out, memory still reads as the tables say");
 }
 
-/* Each a root of its own, none ever dropped. */
+/* Many roots, none of which is ever dropped. */
 static void many_roots(void)
 {
 	for (uint64_t i = 0; i < 800 && i < pages - 8; i++) {

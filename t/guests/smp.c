@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Several vCPUs against each other (XSA-188, and the races of page tables).
- * Tried: starting vCPUs that run, that do not exist, with entries, roots and pages that are
- * nowhere; stopping and starting one without end; events to everybody; page tables that one vCPU
- * changes and flushes while others walk them and while shadows run out; a vCPU page moved under the
- * hypervisor's hands. Must happen: errors or successes; a vCPU sees what the tables say after its
- * own flush. Runs with `vcpus = 4`.
+ * Several vCPUs against each other (XSA-188, and races of page tables).
+ * Attack: start vCPUs that are running or do not exist, with invalid entries, roots and pages;
+ * start and stop vCPUs repeatedly; send events to all of them; change and flush page tables on one
+ * vCPU while others walk them and shadows run out.
+ * Expected: each call fails or succeeds, and after its own flush a vCPU sees what the tables say.
+ * Runs with `vcpus = 4`.
  */
 #include "guest.h"
 
@@ -63,36 +63,37 @@ static void arguments(const struct veneer_start_info *info)
 
 		t.root = bad[i];
 		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0), -22,
-			  "a root");
+			  "an invalid root is refused");
 		t = s;
 		t.vcpu_page = bad[i];
 		expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&t, 0), -22,
-			  "a page");
+			  "an invalid vCPU page is refused");
 		expect_is(veneer_hypercall(VENEER_HC_VCPU_PAGE, bad[i], 0, 0), -22,
-			  "a page of ours");
+			  "VCPU_PAGE refuses an invalid page");
 	}
 	s.rip = 1ull << 47;
-	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&s, 0), -22, "an entry");
+	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, (uint64_t)&s, 0), -22,
+		  "an invalid entry point is refused");
 	expect_is(veneer_hypercall(VENEER_HC_VCPU_START, 1, VENEER_GATE_BASE, 0), -14,
-		  "no description");
-	expect(start(0, ends_at_once, 0, root[0]) == -16, "a vCPU that runs");
+		  "an invalid description is refused");
+	expect(start(0, ends_at_once, 0, root[0]) == -16, "a running vCPU cannot be started");
 	expect(start(4, ends_at_once, 0, root[0]) == -22 &&
 		       start(~0ull, ends_at_once, 0, root[0]) == -22,
-	       "vCPUs that are not there");
+	       "vCPUs that do not exist cannot be started");
 	expect(veneer_hypercall(VENEER_HC_EVENT_SEND, 4, 9, 0) == -22 &&
 		       veneer_hypercall(VENEER_HC_EVENT_SEND, 1, 64, 0) == -22 &&
 		       veneer_hypercall(VENEER_HC_VCPU_STOPPED, 4, 0, 0) == -22,
-	       "nor events to them");
+	       "events to vCPUs that do not exist are refused");
 }
 
-/* A start that came twice may still be under way. */
+/* Retries while a second start is still in progress. */
 static void start_surely(uint64_t id, void (*fn)(uint64_t))
 {
 	int64_t r;
 
 	while ((r = start(id, fn, id, root[id])) == -16)
 		veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
-	expect(r == 0, "a start");
+	expect(r == 0, "a start is accepted");
 }
 
 static void start_and_stop(void)
@@ -104,7 +105,8 @@ static void start_and_stop(void)
 		for (unsigned id = 1; id < 4; id++) {
 			int64_t again = start(id, ends_at_once, id, root[id]);
 
-			expect(again == 0 || again == -16, "a start too many");
+			expect(again == 0 || again == -16,
+			       "a second start is accepted or refused with -EBUSY");
 			veneer_hypercall(VENEER_HC_EVENT_SEND, id, 9, 0);
 		}
 		while (running < 3)
@@ -114,7 +116,7 @@ static void start_and_stop(void)
 	}
 }
 
-/* Reads all over the area, on the tables that vCPU 0 changes; each read is one of two pages. */
+/* Reads all over the area while vCPU 0 changes the tables; each read must find one of two pages. */
 static void reader(uint64_t id)
 {
 	uint64_t n = id;
@@ -154,7 +156,7 @@ static void changing_tables(void)
 	for (unsigned n = 0; n < 4000; n++) {
 		unsigned k = n * 7 % 512, table = n % 512;
 
-		/* another page, another table, and a shadow that must come from somewhere */
+		/* change a page, then a table, then touch an address that needs a new shadow */
 		((volatile uint64_t *)level1[0])[k] = (uint64_t)data[n & 1] | P;
 		for (unsigned i = 0; i < 512; i += 64)
 			level1[table][i] = (uint64_t)data[n >> 1 & 1] | P;
@@ -171,7 +173,7 @@ static void changing_tables(void)
 	for (unsigned id = 1; id < 4; id++)
 		wait_stopped(id);
 	expect(!wrong, "readers see one page or the other, nothing else");
-	expect(rounds[1] && rounds[2] && rounds[3], "all readers came to read");
+	expect(rounds[1] && rounds[2] && rounds[3], "all readers have run");
 }
 
 int guest_main(const struct veneer_start_info *info)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * INT n straight from ring 3 to ring 1, and timer events at every moment of it.
- * Tried: four hundred thousand such entries with a timer every 50 us, so that events land before
- * the handler has masked, while it moves its frame, and on the way back. Must happen: each entry
- * comes back with its own registers, events go on coming (an entry that cleared the real interrupt
- * flag would let ring 1 keep the processor), and none finds the entry stack in use.
+ * INT n straight from ring 3 to ring 1, with timer events at every moment of it.
+ * Attack: 400 000 such entries with a timer every 50 us, so that events arrive before the handler
+ * has masked them, while it moves its frame, and on the way back.
+ * Expected: each entry returns with its own registers. Events keep arriving (if the entry cleared
+ * the real interrupt flag, ring 1 could keep the processor), and none is delivered on the entry
+ * stack.
  */
 #include "guest.h"
 
@@ -60,9 +61,9 @@ int guest_main(const struct veneer_start_info *info)
 	veneer_timer_set(veneer_clock_ns() + 50000, short_period(info));
 	attempt_user(user_loop, NULL);
 	veneer_timer_set(0, 0);
-	expect(!wrong, "every entry comes back as it left");
+	expect(!wrong, "every entry returns with its registers");
 	say("%d events\n", beats);
-	expect(beats > 10, "events came in between");
-	expect(!on_entry_stack, "and never on the entry stack");
+	expect(beats > 10, "events arrived in between");
+	expect(!on_entry_stack, "no event is delivered on the entry stack");
 	return 0;
 }

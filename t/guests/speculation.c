@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A kernel that sees to its own predictors: SPEC_CTRL and PRED_CMD, by WRMSR, as on the bare
- * machine. Where they are offered, each guest has its own SPEC_CTRL, through turns of others that
- * set another, and what a processor would refuse is refused; where they are not, both are #GP. The
- * command line is the value to set, 1 to 7.
+ * A kernel that controls its own branch predictors by WRMSR to SPEC_CTRL and PRED_CMD, as on bare
+ * hardware. Where the processor has them, each guest has its own SPEC_CTRL, which survives turns of
+ * guests that set another value, and what a processor would refuse is refused. Where it does not,
+ * both are #GP. The command line is the value to set, 1 to 7.
  */
 #include "guest.h"
 
@@ -58,25 +58,27 @@ int guest_main(const struct veneer_start_info *info)
 {
 	uint64_t mine = (uint64_t)(info->cmdline[0] - '0');
 
-	expect(read_msr(APIC_BASE) == GP && write_msr(APIC_BASE, 0) == GP, "nothing else is");
-	expect(write_msr(CAPABILITIES, 0) == GP, "nor what can only be read");
+	expect(read_msr(APIC_BASE) == GP && write_msr(APIC_BASE, 0) == GP, "APIC_BASE is #GP");
+	expect(write_msr(CAPABILITIES, 0) == GP, "a write to ARCH_CAPABILITIES is #GP");
 	if (in_ring1())
-		expect(read_msr(EFER) == GP && write_msr(EFER, 0) == GP, "EFER is not");
+		expect(read_msr(EFER) == GP && write_msr(EFER, 0) == GP, "EFER is #GP");
 	if (read_msr(SPEC_CTRL) == GP) {
 		not_there();
 		return failures != 0;
 	}
-	expect(value == 0, "nothing of another's");
+	expect(value == 0, "SPEC_CTRL is 0 at the start");
 	expect(write_msr(SPEC_CTRL, mine) == -1, "SPEC_CTRL can be set");
 	for (unsigned i = 0; i < TURNS; i++) {
 		veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
-		expect(read_msr(SPEC_CTRL) == -1 && value == mine, "and stays");
+		expect(read_msr(SPEC_CTRL) == -1 && value == mine, "SPEC_CTRL keeps its value");
 	}
 	expect(write_msr(SPEC_CTRL, 8) == GP && write_msr(SPEC_CTRL, 1ull << 40) == GP,
-	       "not with bits that are reserved");
-	expect(write_msr(PRED_CMD, 1) == -1 && write_msr(PRED_CMD, 0) == -1, "a barrier");
-	expect(write_msr(PRED_CMD, 2) == GP && read_msr(PRED_CMD) == GP, "and nothing but one");
-	expect(read_msr(SPEC_CTRL) == -1 && value == mine, "SPEC_CTRL is as it was");
+	       "reserved bits of SPEC_CTRL are #GP");
+	expect(write_msr(PRED_CMD, 1) == -1 && write_msr(PRED_CMD, 0) == -1,
+	       "PRED_CMD accepts IBPB");
+	expect(write_msr(PRED_CMD, 2) == GP && read_msr(PRED_CMD) == GP,
+	       "PRED_CMD refuses anything else");
+	expect(read_msr(SPEC_CTRL) == -1 && value == mine, "SPEC_CTRL has not changed");
 	say("SPEC_CTRL %d through %d turns\n", (int)mine, TURNS);
 	return failures != 0;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Translations that outlive their page tables.
- * A shadow that was found again was not brought up to date for the kernel's half of the address
- * space, and a flush there reached only what the loaded root linked to. Tried: a page table of a
- * program whose root is not loaded becomes one of the kernel's, with other pages; a kernel page is
- * changed and flushed on a root that has never used it, and read on one that has. Must happen: the
- * kernel reads what its tables say, as it would from a TLB.
+ * Translations that outlive their page tables. A shadow that was found again was not updated for
+ * the kernel's half of the address space, and a flush there reached only what the loaded root links
+ * to.
+ * Attack: a page table of a program whose root is not loaded becomes one of the kernel's, with
+ * other pages; a kernel page is changed and flushed under a root that has never used it, and read
+ * under one that has.
+ * Expected: the kernel reads what its tables say, as it would with a TLB.
  */
 #include "guest.h"
 
@@ -14,7 +15,8 @@
 #define KERNEL 0xffff960000000000ull
 #define ROUNDS 200
 
-/* Roots share slot 0, which runs us, and slot 300, the kernel's. Slot 1 of root 0 is a program. */
+/* The roots share slot 0, which maps this code, and slot 300, the kernel's. Slot 1 of root 0 is a
+ * program. */
 static uint64_t root[2][512] __attribute__((aligned(4096)));
 static uint64_t user3[512] __attribute__((aligned(4096))),
 	user2[512] __attribute__((aligned(4096)));
@@ -38,8 +40,8 @@ static void set(uint64_t *entry, uint64_t value)
 	*(volatile uint64_t *)entry = value;
 }
 
-/* The program's table is freed while root 1 is loaded: the flush it is owed comes with the next
- * load of root 0. The kernel's entry was not present before, so nothing is owed there. */
+/* The program's table is freed while root 1 is loaded; the flush that this requires comes with the
+ * next load of root 0. The kernel's entry was not present before, so it requires none. */
 static void reused_table(unsigned n)
 {
 	uint64_t *t = table[n % 4], va = KERNEL + ((uint64_t)(n % 256) << 21);
@@ -49,7 +51,7 @@ static void reused_table(unsigned n)
 	set(&user2[0], (uint64_t)t | P);
 	load(0, VENEER_ROOT_FLUSH);
 	for (unsigned i = 0; i < 512; i += 8)
-		expect(read_at(USER + i * 4096) == 0, "the program reads its page");
+		expect(read_at(USER + i * 4096) == 0, "the program reads its own page");
 	load(1, 0);
 	(void)read_at(KERNEL + (511ull << 21)); /* the kernel's upper tables are in use */
 	set(&user2[0], 0);
@@ -58,12 +60,12 @@ static void reused_table(unsigned n)
 	set(&kernel2[n % 256], (uint64_t)t | P);
 	for (unsigned i = 0; i < 512; i += 5)
 		expect(read_at(va + i * 4096) == 1 + i % 3,
-		       "a page table that is the kernel's now");
+		       "the kernel reads through a reused page table");
 	set(&kernel2[n % 256], 0);
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, va, 1 << 21, 0);
 }
 
-/* A flush on root 1, where nobody has looked at the kernel's half since it was new. */
+/* A flush under root 1, where the kernel's half has not been used since the root was made. */
 static void flushed_elsewhere(unsigned n)
 {
 	uint64_t va = KERNEL + (511ull << 21) + (n % 512) * 4096, *entry = &table[3][n % 512];
@@ -72,13 +74,13 @@ static void flushed_elsewhere(unsigned n)
 	set(&kernel2[511], (uint64_t)table[3] | P);
 	load(0, VENEER_ROOT_FLUSH);
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, va, 4096, 0);
-	expect(read_at(va) == 1, "a kernel page");
+	expect(read_at(va) == 1, "a kernel page is mapped");
 	veneer_hypercall(VENEER_HC_MMU_DROP_ROOT, (uint64_t)root[1], 0, 0);
 	load(1, VENEER_ROOT_FLUSH);
 	set(entry, (uint64_t)data[2] | P);
 	veneer_hypercall(VENEER_HC_MMU_FLUSH, va, 4096, 0);
 	load(0, 0);
-	expect(read_at(va) == 2, "a kernel page that was flushed on another root");
+	expect(read_at(va) == 2, "a kernel page flushed under another root is up to date");
 }
 
 int guest_main(const struct veneer_start_info *info)

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Starts of many vCPUs at once (work without a bound). A start took its root in one piece with all
- * else, and starts that wait until their vCPUs have a share of the core again were all seen to in
- * one stay: 56 000 instructions for seven of them.
- * Tried: seven vCPUs of one core use up their shares and stop; then all are started, each on a root
- * of its own, of which there are more than shadows, and at once again. Each leaves a descriptor
- * table behind. Must happen: for each start that was taken a vCPU begins once, and it sees what its
- * own root says; interrupts are taken between two starts and within one. Runs with `vcpus = 8`.
+ * Many vCPUs started at once (unbounded work). A start loaded its root in the same stay as
+ * everything else, and starts that wait until their vCPUs have a share of the core again were all
+ * handled in one stay: 56 000 instructions for seven of them.
+ * Attack: seven vCPUs of one core use up their shares and stop. Then all are started at once, and
+ * at once again, each on its own root; there are more roots than shadows. Each leaves an LDT
+ * behind.
+ * Expected: a vCPU begins once for each accepted start, and sees what its own root maps. Interrupts
+ * are taken between two starts and within one. Runs with `vcpus = 8`.
  */
 #include "roots.h"
 
 #define VCPUS	8
 #define STACK	4096
 #define ROUNDS	60
-#define WORK	100000 /* turns of a loop: more than a share of 2 % */
+#define WORK	100000 /* iterations: more than a share of 2 % */
 #define ENTRIES 1024
 
 static char stack[VCPUS][STACK] __attribute__((aligned(16)));
@@ -33,7 +34,7 @@ static void use_up_share(void)
 		__asm__ volatile("");
 }
 
-/* By the tables of its own root it reads which one that is. */
+/* Checks by what its tables map that it runs on its own root. */
 static void secondary(uint64_t which)
 {
 	if (!runs_on_root(which))
@@ -50,7 +51,7 @@ static int64_t start(uint64_t id, unsigned which)
 	return start_on_root(id, which, secondary, stack[id] + STACK, &page[id]);
 }
 
-/* One that has yet to begin is said to have stopped, too. */
+/* VCPU_STOPPED also reports a vCPU that has yet to begin, so this counts first. */
 static void wait_for_all(unsigned taken)
 {
 	while (came < taken)
@@ -60,17 +61,18 @@ static void wait_for_all(unsigned taken)
 			veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
 }
 
-/* Started until it has been taken. */
+/* Retries until the start is accepted. */
 static void start_surely(uint64_t id, unsigned which)
 {
 	int64_t r;
 
 	while ((r = start(id, which)) == -16)
 		veneer_hypercall(VENEER_HC_YIELD, 0, 0, 0);
-	expect(r == 0, "a start");
+	expect(r == 0, "a start is accepted");
 }
 
-/* All at once; then again, where one may have run already. How many were taken. */
+/* Starts all, then all again, though some may not have stopped yet. Returns how many starts were
+ * accepted. */
 static unsigned start_all(unsigned which)
 {
 	unsigned taken = VCPUS - 1;
@@ -80,7 +82,7 @@ static unsigned start_all(unsigned which)
 	for (uint64_t id = 1; id < VCPUS; id++) {
 		int64_t r = start(id, (which + (unsigned)id * 7) % ROOTS);
 
-		expect(r == 0 || r == -16, "a start too many");
+		expect(r == 0 || r == -16, "a second start is accepted or refused with -EBUSY");
 		taken += r == 0;
 	}
 	return taken;
@@ -100,8 +102,8 @@ int guest_main(const struct veneer_start_info *info)
 		taken += start_all(round * 11);
 		wait_for_all(taken);
 	}
-	expect(!wrong, "each runs on its own root");
-	expect(came == taken, "each start that was taken has led to one beginning");
+	expect(!wrong, "each vCPU runs on its own root");
+	expect(came == taken, "each accepted start has begun once");
 	say("%d starts\n", came);
 	return 0;
 }

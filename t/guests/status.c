@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DR6 of another (XSA-308's kin). Its bits stay until somebody clears them.
- * Tried: a copy in a virtual machine sets them all, again and again; one under the ring engine on
- * the same core takes single steps meanwhile and looks at what they say. Must happen: a single
- * step, nothing else.
+ * DR6 of another guest (similar to XSA-308). Its bits stay set until software clears them.
+ * Attack: a copy in a virtual machine sets them all, again and again. A copy under the ring engine
+ * on the same core single-steps and reads DR6.
+ * Expected: DR6 reports a single step, and nothing else.
  */
 #include "guest.h"
 
@@ -32,7 +32,7 @@ int guest_main(const struct veneer_start_info *info)
 			expect_is(attempt(step, NULL), 1, "a single step");
 			expect((veneer_hypercall(VENEER_HC_GET_DEBUGREG, 6, 0, 0) & DR6_ALL) ==
 				       DR6_STEP,
-			       "and its status alone");
+			       "DR6 shows only a single step");
 		} else {
 			__asm__ volatile("movq %0, %%dr6" ::"r"(0xffff0ff0ul | DR6_ALL));
 		}

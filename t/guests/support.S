@@ -15,7 +15,7 @@ user_stack:
 trap_stack:
 
 	.text
-/* int try_call(void (*fn)(void *), void *arg): -1, or back by try_fault with the vector in EAX */
+/* int try_call(void (*fn)(void *), void *arg): returns -1, or the vector if it ends at try_fault */
 	.globl	try_call, try_fault
 try_call:
 	pushq	%rbx
@@ -40,7 +40,7 @@ try_fault:
 	popq	%rbx
 	ret
 
-/* The same, with fn in ring 3; it comes back by INT 0x81 or by an exception. */
+/* The same with fn in ring 3, which returns by INT 0x81 or ends in an exception. */
 	.globl	try_call_user
 try_call_user:
 	pushq	%rbx

@@ -141,8 +141,8 @@ int attempt_user(void (*fn)(void *), void *arg)
 	return attempt_by(try_call_user, fn, arg);
 }
 
-/* A jump to nowhere lands here mostly. Zeros would be two MiB of `add %al, (%rax)`, each of which
- * an emulator translates again: seconds. */
+/* Wild jumps mostly end up here. Zeros would be two MiB of `add %al, (%rax)`, all of which an
+ * emulator translates again: seconds. */
 static void no_code_at_the_bottom(void)
 {
 	volatile uint16_t *bottom = NULL;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * SYSCALL from ring 3 through the gate, as it should be and as it should not.
- * Tried: ordinary system calls, which must bring RIP, RSP, flags and arguments and go back to them;
- * the same with every flag set, with a user stack that is not canonical or in the gate, and with
- * the direction flag. Must happen: the kernel is entered at ring 1 on its own stack with interrupts
- * masked and DF clear, a strange user stack is the user's own affair.
+ * SYSCALL from ring 3 through the gate, valid and not.
+ * Attack: ordinary system calls, which must pass RIP, RSP, flags and arguments and return
+ * correctly; the same with every flag set, DF included; user stacks that are not canonical or in
+ * the gate area.
+ * Expected: the kernel is entered in its ring, on its own stack, with interrupts masked and DF
+ * clear. A bad user stack only affects the program.
  */
 #include "guest.h"
 
@@ -74,18 +75,18 @@ static void calls(void)
 	static const uint64_t flags[] = { 0x202, 0x283, 0x602, 0x40202, 0x200202, 0x240ed7 };
 
 	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		expect_is(attempt_user(one_call, (void *)flags[i]), -1, "a system call comes back");
-		expect(result == 42, "with its result and its stack");
-		expect(seen_rip == expected_rip, "RCX is where to go back to");
+		expect_is(attempt_user(one_call, (void *)flags[i]), -1, "a system call returns");
+		expect(result == 42, "it returns the result on the same stack");
+		expect(seen_rip == expected_rip, "RCX is the return address");
 		expect((seen_flags & ~0x40000ull) == (flags[i] & ~0x40000ull),
 		       "R11 is the user's flags");
 		expect(seen_sp == user_sp, "user_sp is the user's stack");
 		expect(seen_mask == VENEER_IRQ_MASKED, "interrupts are masked");
 		expect(seen_cs == kernel_cs() && kernel_sp == veneer_vcpu.kernel_sp,
-		       "in the kernel's ring, on its stack");
+		       "the kernel is entered in its ring, on its stack");
 		expect(!(kernel_flags & 0x44500), "DF, TF, NT and AC are clear");
 		expect((kernel_flags & 0x200) || !in_ring1(), "the real interrupt flag is set");
-		expect((user_flags & 0x8d5) == (flags[i] & 0x8d5), "the user's flags come back");
+		expect((user_flags & 0x8d5) == (flags[i] & 0x8d5), "the user's flags are restored");
 	}
 }
 
@@ -100,6 +101,6 @@ int guest_main(const struct veneer_start_info *info)
 	calls();
 	for (unsigned i = 0; i < sizeof(stack) / sizeof(stack[0]); i++)
 		expect_is(attempt_user(strange_stack, (void *)stack[i]), -1,
-			  "a strange user stack is no harm");
+			  "a bad user stack does no harm");
 	return 0;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Interrupts on another's account. Each of eight vCPUs has a timer of 50 us, the shortest period
- * there is, on the core of a neighbour with a share of 50 %. What a timer's interrupt costs was
- * charged to whoever ran when it came, the way into the hypervisor and the change of registers with
- * it: the neighbour lost three quarters of its work. Must happen: it is charged to the vCPU whose
- * timer it is, and one that has had its share waits for its next turn, with its timers.
- * Runs with `vcpus = 8`, `share = 5`.
+ * Interrupts charged to the wrong vCPU. Each of eight vCPUs has a timer of 50 us, the shortest
+ * period that is accepted, on the core of a neighbour with a share of 50 %. A timer interrupt, with
+ * the exit and the switch of registers, was charged to whoever ran: the neighbour lost three
+ * quarters of its work.
+ * Expected: it is charged to the vCPU that the timer belongs to. A vCPU that has used up its share
+ * waits for its next turn, and its timers with it. Runs with `vcpus = 8`, `share = 5`.
  */
 #include "guest.h"
 

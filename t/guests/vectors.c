@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The machine's own interrupts. Behind a gate of a guest's, the timer that ends the guest's turn
- * went to the guest itself: one that span kept the core, and one that halted alone on its core
- * stopped the machine, because an interrupt of ring 0 met a gate of ring 1.
- * Tried: to claim every vector, then to spin and to halt, with the timer ticking. Must happen: the
- * vectors of exceptions and of the machine are refused, INT n through them is #GP, nothing but an
- * INT n of this guest's arrives at its gates, and events go on coming.
+ * The machine's own interrupts. Once a guest had claimed the vector of the timer that ends its
+ * turn, the timer's interrupt went to the guest. If the guest was spinning, it kept the core; if it
+ * halted alone on its core, the machine stopped, because an interrupt in ring 0 met a gate of ring
+ * 1.
+ * Attack: claim every vector, then spin and halt with the timer running.
+ * Expected: claims of the vectors of exceptions and of the machine are refused, INT n through them
+ * is #GP, only an INT n of this guest reaches its gates, and events keep arriving.
  */
 #include "guest.h"
 
@@ -53,7 +54,7 @@ static void interrupts(void)
 	veneer_on_event(VENEER_EVENT_TIMER, beat);
 	veneer_timer_set(veneer_clock_ns() + 1000000, 1000000);
 	veneer_unmask();
-	while (beats < BEATS) /* for good, should the timer be the guest's */
+	while (beats < BEATS) /* never ends if the timer interrupt goes to the guest */
 		;
 	while (beats < 2 * BEATS)
 		veneer_halt();
@@ -69,8 +70,9 @@ int guest_main(const struct veneer_start_info *info)
 	interrupts();
 	for (unsigned n = MACHINE_FIRST; n < 256; n++) {
 		code[1] = (uint8_t)n;
-		expect_is(attempt(run_code, NULL), 13, "INT n of the machine's is #GP");
-		expect_is(attempt_user(run_code, NULL), 13, "from ring 3 too");
+		expect_is(attempt(run_code, NULL), 13, "INT n through a machine vector is #GP");
+		expect_is(attempt_user(run_code, NULL), 13,
+			  "INT n through a machine vector is #GP in ring 3");
 	}
 	return 0;
 }

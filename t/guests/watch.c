@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Breakpoints that would fire in ring 0 (XSA-40 and kin). The gate runs with the guest's debug
- * registers armed. An instruction breakpoint on the hypervisor's text behind it hung the core: #DB
- * went back to the same instruction for ever. A data breakpoint on what the NMI handler writes
- * ended the blocking of NMIs in the midst of that handler, and the next one overwrote its stack.
- * Tried: to watch every page of the gate area, of the direct map's first 2 GiB, and every 16 bytes
- * of the image, also from just below and above; what is accepted is armed and a hypercall made.
- * Must happen: all of that is refused, and the guest's own breakpoints work, NMIs or not.
+ * Breakpoints that would fire in ring 0 (XSA-40 and similar). The gate runs with the guest's debug
+ * registers armed. An instruction breakpoint on the hypervisor's code after the gate hung the core:
+ * #DB returned to the same instruction for ever. A data breakpoint on what the NMI handler writes
+ * ended NMI blocking inside that handler, and the next NMI overwrote its stack.
+ * Attack: watch every page of the gate area, of the direct map's first 2 GiB, and every 16 bytes of
+ * the image, also from just below and above. If an address is accepted, arm it and make a
+ * hypercall.
+ * Expected: all of these are refused, and the guest's own breakpoints work, with or without NMIs.
  */
 #include "guest.h"
 
@@ -52,11 +53,11 @@ static void hypervisors(void)
 		watch(at + 0x1008);
 	for (uint64_t at = IMAGE + 0x100000; at < IMAGE + 0x160000; at += 16)
 		watch(at);
-	watch(IMAGE - 1); /* eight bytes from here reach into it */
+	watch(IMAGE - 1); /* eight bytes from here extend into it */
 	watch(DIRECT_MAP + 0x18000000000);
 	watch(IMAGE + 0x1000000 + 7);
 	watch(IMAGE - 0x40000000); /* stacks */
-	expect(!accepted, "nothing of the hypervisor's can be watched");
+	expect(!accepted, "no address of the hypervisor can be watched");
 	say("%d places refused\n", refused);
 }
 
@@ -70,17 +71,17 @@ static void write_variable(void *arg)
 
 static void own(void)
 {
-	expect(debug_register(0, (uint64_t)write_variable) == 0, "an address of its own is taken");
+	expect(debug_register(0, (uint64_t)write_variable) == 0, "an own address is accepted");
 	debug_register(7, DR7_EXECUTE);
-	expect_is(attempt(write_variable, NULL), 1, "it breaks in the kernel");
-	expect_is(attempt_user(write_variable, NULL), 1, "and in ring 3");
+	expect_is(attempt(write_variable, NULL), 1, "the breakpoint fires in the kernel");
+	expect_is(attempt_user(write_variable, NULL), 1, "the breakpoint fires in ring 3");
 	debug_register(0, (uint64_t)&variable);
 	debug_register(7, DR7_WRITE_8);
-	expect_is(attempt(write_variable, NULL), 1, "a store is seen in the kernel");
-	expect_is(attempt_user(write_variable, NULL), 1, "and in ring 3");
+	expect_is(attempt(write_variable, NULL), 1, "the watchpoint fires in the kernel");
+	expect_is(attempt_user(write_variable, NULL), 1, "the watchpoint fires in ring 3");
 }
 
-/* Armed at every entry and exit, and hit at every round. */
+/* Armed at every entry and exit, and hit in every round. */
 static void storm(unsigned rounds)
 {
 	unsigned hits = 0;

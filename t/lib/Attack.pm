@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Random attackers (t/attacker/): a case is all that a run follows from, written as one word,
+# Random attackers (t/attacker/). A case determines a run, and is written as one word,
 #
 #	ENGINE-KIND-VCPUSxCORES-MEMORY-MS-SEED-WEIGHTS	as ring-pv-2x1-16-1000-7-4444444444444444
 #
-# or that and -stop: the operator stops the attacker when it first restarts, which is when the host gets to it. All
-# this is written down so that what failed can be done again: QEMU counts instructions, and Bochs does by itself. With
-# t for x QEMU has a thread for each core: what needs two at the same instant is only met there, but not again for sure.
+# or with the suffix -stop: then the operator stops the attacker when it first restarts, at a moment that depends on the
+# host. A failure can be repeated from its word, since QEMU and Bochs count instructions. With t in place of x QEMU has
+# a thread for each core: only then are there real races between cores, but the run may not repeat.
 package Attack;
 use strict;
 use warnings;
@@ -17,21 +17,22 @@ our @EXPORT_OK = qw(case_of wrong_word wrong_time word_of run_case end_with_pare
 
 my $build = 'build';
 
-# A neighbour with half of a core: what it does in a second of QEMU's when it has 48 % of it, and how long it may wait,
-# see longest_wait in t/40-hostile.t. All that is only true where one core has the count of instructions to itself.
+# For a neighbour with half of a core: the work that it does in a second of QEMU's time with 48 % of the core, and how
+# long it may wait (see longest_wait in t/40-hostile.t). Only valid on one core, where time follows from the count of
+# instructions.
 use constant PACE => 890_000;
 use constant WAIT_US => 11_000;
 use constant BEAT_US => 1_000;
-use constant AFTER_MS => 10; # the neighbour works for so long after the attack's end,
-use constant STOP_MS => 1000; # or until the operator's stop has come, at the latest
-use constant CHECK_MS => 100; # the attack goes on for so long, so that its tables are checked meanwhile
-use constant PATIENCE => 20; # seconds on the wall for one of a processor's
-use constant BOCHS_BOOT_MS => 5000; # of the machine's clock: firmware and boot loader
-use constant BOCHS_CHECK_MS => 200; # there the host may take so long to ask for the check
+use constant AFTER_MS => 10; # the neighbour works for so long after the end of the attack,
+use constant STOP_MS => 1000; # or for at most so long, until the operator's stop has arrived
+use constant CHECK_MS => 100; # the attack continues for so long, so that its tables are checked meanwhile
+use constant PATIENCE => 20; # wall-clock seconds allowed per second of processor time
+use constant BOCHS_BOOT_MS => 5000; # in the machine's time: firmware and boot loader
+use constant BOCHS_CHECK_MS => 200; # in Bochs the host may take so long to ask for the check
 
-# The check is typed when the neighbour has given its figures. What is typed comes when the host gets to it, and a check
-# takes a while, so that from then on no run is like another. In Bochs nobody asks the neighbour how long it waited, and
-# the end of the attack will do.
+# The check is typed once the neighbour has printed its figures. Input arrives when the host gets to it, and a check
+# takes a while, so from then on no two runs are alike. In Bochs nobody looks at the neighbour's waits, so the check
+# can come at the end of the attack.
 my $FIGURES = 'neighbour: neighbour: work';
 my $END = 'attacker: seed [0-9]+ ends';
 
@@ -48,7 +49,8 @@ sub wrong_time {
 	return $ms < 1 || $ms > 100_000 ? 'want 1 to 100000 milliseconds' : undef;
 }
 
-# Why a word is no case, or undef. What cannot be started or cannot attack would look like something that was found.
+# Returns why a word is not a valid case, or undef. A run that cannot start or cannot attack would look like a
+# finding.
 sub wrong_word {
 	my ($word) = @_;
 	my $case = split_word($word) or return 'want ENGINE-KIND-VCPUSxCORES-MEMORY-MS-SEED-WEIGHTS, as ring-pv-2x1-16-300-7-4444444444444444';
@@ -82,7 +84,7 @@ sub is_timed {
 sub configuration {
 	my ($case) = @_;
 	my $cpus = $case->{cores} > 1 ? '0-1' : '0';
-	my $share = int(50 * $case->{cores} / $case->{vcpus}); # of each vCPU
+	my $share = int(50 * $case->{cores} / $case->{vcpus}); # for each vCPU
 	my $pace = is_timed($case) ? PACE : 0;
 	my $end = $case->{ms} + ($case->{engine} eq 'vmx' ? BOCHS_BOOT_MS : 0);
 	my $after = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS : CHECK_MS;
@@ -101,7 +103,7 @@ sub can_check {
 	return slurp($image) =~ /\0check\0/;
 }
 
-# What `veneer run` prints, which must succeed: what could not be started has found nothing.
+# Returns what `veneer run` prints. It must succeed: a run that could not be started has tested nothing.
 sub prepared {
 	my ($status, $text) = veneer('run', @_);
 	die "veneer run @_: $text" if $status;
@@ -118,27 +120,27 @@ sub emulator {
 	return @argv;
 }
 
-# Of a process, its own and the system's, in seconds; nobody else's load makes it more.
+# A process's user and system time in seconds, which does not depend on other load.
 sub processor_time {
 	my ($pid) = @_;
 	my @field = split ' ', slurp("/proc/$pid/stat") =~ s/.*\) //sr;
 	return ($field[11] + $field[12]) / 100;
 }
 
-# Whether it has had so many seconds of a processor's, or, sleeping, far more by the clock on the wall.
+# Whether a process has used that much processor time, or, if it sleeps, far more wall-clock time.
 sub is_late {
 	my ($pid, $limit, $since) = @_;
 	return processor_time($pid) > $limit || time - $since > PATIENCE * $limit;
 }
 
-# This process gets SIGTERM when the one that started it ends, however that ends; so does what it becomes by exec.
+# This process gets SIGTERM when its parent ends, however it ends, and also after exec.
 use constant { PRCTL => 157, PR_SET_PDEATHSIG => 1, SIGTERM => 15 };
 
 sub end_with_parent {
 	syscall PRCTL, PR_SET_PDEATHSIG, SIGTERM;
 }
 
-# The console's text, line by line, until it ends or time is up. When it has a line like that, command is typed.
+# Returns the console's text up to its end or the time limit. Types the command once a line matches.
 sub watch {
 	my ($limit, $line, $command, $seen, @argv) = @_;
 	my ($text, $begun, $late) = ('', time);
@@ -172,7 +174,7 @@ sub watch {
 	return ($text, $late, $late ? 0 : $? & 127);
 }
 
-# Attempts of all starts: each counts from 0, and says how many every now and then.
+# The attempts of all starts: each start counts from 0, and prints its count every now and then.
 sub attempts_in {
 	my ($text) = @_;
 	my ($sum, $now) = (0, 0);
@@ -183,7 +185,7 @@ sub attempts_in {
 	return $sum + $now;
 }
 
-# A line as a terminal shows it: what moves its cursor back, and what comes then.
+# A line as a terminal shows it, with its cursor movements applied.
 sub shown {
 	my ($line) = @_;
 	my ($row, $at) = ('', 0);
@@ -200,7 +202,7 @@ sub shown {
 	return $row;
 }
 
-# A line that the attacker prints and that looks like another's.
+# Returns a line that the attacker printed and that looks like another guest's or the hypervisor's.
 sub forged_line {
 	my ($text) = @_;
 	for (grep { /forged/ } split /\n/, $text) {
@@ -210,7 +212,7 @@ sub forged_line {
 	return undef;
 }
 
-# What is wrong, or undef.
+# Returns what is wrong, or undef.
 sub judge {
 	my ($text, $late, $signal, $case) = @_;
 	my $forged = forged_line($text);
@@ -219,7 +221,7 @@ sub judge {
 	return $1 if $text =~ /^(veneer: .*BROKEN.*)/m;
 	return $1 if $text =~ /^attacker: (.*NOT AS IT MUST.*)/m;
 	return 'no end' if $late;
-	return "the emulator died of signal $signal" if $signal; # t/README.md says of what
+	return "the emulator died of signal $signal" if $signal; # t/README.md says why it may
 	return "the attacker has printed: $forged" if $forged;
 	my ($ms, $gap, $behind, $beats, $apart, $sum) = $text =~
 		/^neighbour: neighbour: work \d+ in (\d+) ms, (?:\d+ kiloticks, )?longest gap (\d+) us, behind (\d+) us, (\d+) beats, (\d+) us apart, checksum (\S+)/m
@@ -227,7 +229,7 @@ sub judge {
 	return "the neighbour's checksum is wrong" if $sum ne 'right';
 	return 'the hypervisor did not come to its end' unless $text =~ /^veneer: all done/m;
 	if (is_timed($case)) {
-		return "the neighbour's timer came $beats times in $ms ms" if $beats < $ms / 3; # half, and a wait at the end
+		return "the neighbour's timer came $beats times in $ms ms" if $beats < $ms / 3; # half of the time, and a wait at the end
 		return "the neighbour stood still for $gap us" if $gap > WAIT_US;
 		return "the neighbour's timer stood still for $apart us" if $apart > WAIT_US + BEAT_US;
 		return "the neighbour is behind by $behind us" if $behind > WAIT_US;
@@ -238,15 +240,15 @@ sub judge {
 	return undef;
 }
 
-# As a shell takes it for one word.
+# Quotes a word for the shell.
 sub quoted {
 	my ($word) = @_;
 	return $word =~ m{^[\w/.,:=+-]+\z} ? $word : "'" . $word =~ s/'/'\\''/gr . "'";
 }
 
-# Runs a case. options: limit (seconds of a processor's, which only what hangs gets to), blocks (a file that says what
-# was executed), seen (called with the text so far). Of the answer: failure (undef: none), attempts, text, command, and
-# the files that it ran. Dies with a line when the hypervisor did not get to its guests: nothing was tried then.
+# Runs a case. Options: limit (seconds of processor time, which only a hang reaches), blocks (a file for the list of
+# executed blocks), seen (called with the text so far). Returns failure (undef if none), attempts, text, command, and
+# the files that it used. Dies with a line if the hypervisor did not start its guests, since then nothing was tested.
 sub run_case {
 	my ($case, %options) = @_;
 	my $name = $options{name} // "random-$$";

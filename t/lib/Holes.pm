@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Holes that were closed, each to be opened again by a patch in t/fuzz/holes/, so that the random attackers can show
-# that they find it. The text above a patch says what it undoes, and then
+# Fixed holes, which patches in t/fuzz/holes/ reopen, to show that the random attackers find them. The text above a
+# patch says what it undoes, and then
 #
-#	Case:	where to look: a case of Attack.pm's; its seed is the first
-#	Seeds:	how many, one after the other
-#	Within:	attempts, in all of them, that must suffice
+#	Case:	where to look: a case as in Attack.pm, with the first seed
+#	Seeds:	how many seeds to try, one after the other
+#	Within:	the number of attempts, over all seeds, that must suffice
 #	Sees:	a regular expression that the failure matches
 package Holes;
 use strict;
@@ -16,7 +16,7 @@ our @EXPORT_OK = qw(holes open_hole find_hole closed_as_it_is);
 
 my $folder = 't/fuzz/holes';
 my $build = 'build/holes';
-my $limit = 60; # seconds of processor time: a case takes 3 to 30
+my $limit = 60; # seconds of processor time; a case takes 3 to 30
 
 sub read_hole {
 	my ($path) = @_;
@@ -34,8 +34,8 @@ sub holes {
 	return map { read_hole($_) } sort glob "$folder/*.patch";
 }
 
-# The hypervisor with that hole, from a copy of the sources and of what was built from them; its folder, as VENEER_LIB
-# wants it.
+# Builds the hypervisor with that hole, from a copy of the sources and of what was built from them. Returns its
+# folder, for VENEER_LIB.
 sub open_hole {
 	my ($hole) = @_;
 	my $tree = "$build/$hole->{name}";
@@ -52,8 +52,8 @@ END
 	return "$tree/build";
 }
 
-# Seeds, one after the other, until one finds it: the failure that was seen, the case's word, and all attempts. Other
-# failures, as those of the emulator, are passed over.
+# Tries seeds, one after the other, until one finds the hole. Returns the failure, the case as a word, and the number
+# of attempts. Other failures, such as crashes of the emulator, are ignored.
 sub find_hole {
 	my ($hole, $library) = @_;
 	my $case = case_of($hole->{case}) or die "$hole->{path}: not a case: $hole->{case}\n";
@@ -68,7 +68,7 @@ sub find_hole {
 	return (undef, undef, $attempts);
 }
 
-# What the same case shows of the hypervisor as it is, with the same patience: undef, nothing.
+# Runs the same case with the same limit on the hypervisor as it is. Returns undef, or the failure.
 sub closed_as_it_is {
 	my ($word) = @_;
 	return run_case(case_of($word), name => 'closed', limit => $limit)->{failure};

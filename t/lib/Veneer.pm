@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the TAP scripts share: running the host command and commands in general.
+# Shared by the TAP scripts: running the host command and other commands.
 package Veneer;
 use strict;
 use warnings;
@@ -9,12 +9,12 @@ our @EXPORT = qw(veneer run_guests run_patched native_linux monitored let_run co
 
 my $build = 'build';
 
-# Seconds after which a run is taken to hang. Nothing else is judged by the clock on the wall: tests wait
-# for what they can see, so a machine that is twenty times slower passes all the same.
+# Seconds after which a run is taken to hang. Nothing else depends on wall-clock time: tests wait for what they can
+# see, so they also pass on a machine that is twenty times slower.
 our $limit = $ENV{VENEER_TEST_LIMIT} // 3600;
 
-# grub-invaders' screen: all forty aliens, none beside another, which the fleet shows whenever its rows
-# spread; two that touch, which they do as they march; and the ship, which begins in the middle.
+# Patterns for the screen of grub-invaders: all forty aliens, with no two next to each other, which happens whenever
+# the fleet spreads; two that touch, which happens as they move; the ship, which starts in the middle, at the left.
 our $fleet = "(-[*]-[^*-]([^*]|\n)*){40}";
 our $touching = '-[*]--[*]-';
 our $gone_left = '^ {0,35}/ \\\\ ';
@@ -35,7 +35,7 @@ sub slurp {
 	return scalar <$f>;
 }
 
-# Standard output and error together, and the exit status.
+# Returns the exit status, and standard output and error together.
 sub command {
 	my (@argv) = @_;
 	my $pid = open my $out, '-|';
@@ -63,7 +63,7 @@ sub guest {
 	return join '', "[guest $name]\n", map { my $k = $_; $k =~ tr/_/-/; "$k = $keys{$_}\n" } sort keys %keys;
 }
 
-# Runs a configuration, or makes what --bundle, --iso or --print says; images are looked for in build/.
+# Runs a configuration, or does what --bundle, --iso or --print says. Images are in build/.
 sub run_guests {
 	my ($name, $conf, @options) = @_;
 	my $path = "$build/test-$name.conf";
@@ -76,8 +76,8 @@ sub run_guests {
 	return ($status, $text);
 }
 
-# The same, as the hypervisor meets a configuration that `veneer run` would refuse: from a bundle of a right one, in
-# which each value becomes another of the same length.
+# Runs a configuration that `veneer run` would refuse, to see what the hypervisor does: replaces values in the bundle
+# of a valid one by others of the same length.
 sub run_patched {
 	my ($name, $conf, $change, @options) = @_;
 	my $bundle = "$build/test-$name.cpio";
@@ -90,8 +90,8 @@ sub run_patched {
 	return ($status, $text);
 }
 
-# Types commands to a Linux guest's shell, each when the one before has ended. Its end is a line that the
-# echo of the command is not.
+# Options that type commands into a Linux guest's shell, each after the previous one has ended. The line that marks
+# the end differs from the command that is echoed.
 sub shell {
 	my ($name, @commands) = @_;
 	my $last = pop @commands;
@@ -101,7 +101,8 @@ sub shell {
 		'--send', "$name=$last\\n");
 }
 
-# What the monitor's command `screen` printed, or the script that waited for a screen, each time an array of 25 rows.
+# Returns each screen that was printed, by the monitor's command `screen` or when the script waited for one, as an
+# array of 25 rows.
 sub text_screens {
 	my ($text) = @_;
 	my (@screens, @rows);
@@ -113,8 +114,8 @@ sub text_screens {
 	return @screens;
 }
 
-# Linux on bare (emulated) hardware, with a task of its initramfs, while something else runs: the
-# return value, when called, waits for the console's text.
+# Starts Linux with a task of its initramfs on bare (emulated) hardware. The returned function waits for the end and
+# returns the console's text.
 sub native_linux {
 	my ($task) = @_;
 	my $pid = open my $out, '-|';
@@ -132,8 +133,9 @@ sub native_linux {
 	return sub { local $/; my $text = <$out> // ''; $text =~ s/\r//g; return $text; };
 }
 
-# QEMU with `-monitor stdio`: its process; a function that gives the monitor commands, one a line, and returns the answers,
-# undef once QEMU has ended; one that returns the seconds of the machine's own time, by its ACPI timer.
+# Starts QEMU with `-monitor stdio`. Returns its process ID, a function that sends commands to the monitor, one per
+# line, and returns the answers (undef once QEMU has ended), and one that returns the machine's own time in seconds,
+# from its ACPI timer.
 sub monitored {
 	my (@argv) = @_;
 	my $pid = open2(my $from, my $to, @argv);
@@ -151,7 +153,7 @@ sub monitored {
 		syswrite $to, "$lines\n";
 		return $answers->(1 + $lines =~ tr/\n//);
 	};
-	my ($timer, $ticks) = (0, 0); # 24 bits of it, and all
+	my ($timer, $ticks) = (0, 0); # the timer's 24 bits, and the total
 	my $seconds = sub {
 		my ($now) = map { hex } ($ask->('i /w 0x608') // return undef) =~ /= 0x(\w+)/;
 		$ticks += ($now - $timer) & 0xffffff;
@@ -161,7 +163,7 @@ sub monitored {
 	return ($answers->(1) ? $pid : undef, $ask, $seconds);
 }
 
-# Until so many seconds of a machine's own have gone by; false if it has ended.
+# Waits until that many seconds of a machine's own time have passed. Returns false if it has ended.
 sub let_run {
 	my ($clock, $seconds) = @_;
 	my $now = $clock->();

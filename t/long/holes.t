@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The random attackers find holes: each that t/fuzz/holes/ opens again is found, within so many attempts, by some seed;
-# and that seed finds nothing in the hypervisor as it is. t/fuzz/README.md says which holes they do not reach, and why.
+# The random attackers find the fixed holes: each hole that a patch in t/fuzz/holes/ reopens is found by some seed
+# within a number of attempts, and the same seed finds nothing in the unmodified hypervisor. t/fuzz/README.md lists
+# the holes that they do not reach, and why.
 use strict;
 use warnings;
 use lib 't/lib';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A plugin of QEMU's that counts how often the instructions at given addresses are executed. Its
- * file has a line for each, in the order of the arguments: address and count.
+ * A QEMU plugin that counts how often the instructions at given addresses are executed. It writes a
+ * line for each, in the order of the arguments: address and count.
  */
 #include "bench/plugin/qemu_plugin.h"
 

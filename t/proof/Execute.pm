@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Runs a function on all inputs at once. States that meet in a block become one; each loop is run
-# until no input is left in it. What must hold is collected and given to Z3 in the end.
+# Runs a function on all inputs at once. States that meet in a block are merged; each loop is run
+# until no input is left in it. What must hold is collected, and passed to Z3 at the end.
 #
-# Memory consists of objects. A variable's bytes are terms ("cells", at constant offsets). What
-# any_memory() makes is of any size, and each read of it gives something new: it may be written by
-# others at any moment.
+# Memory consists of objects. A variable's bytes are terms ("cells", at constant offsets). Memory
+# from any_memory() can have any size, and each read returns a new value, since others may write
+# to it at any moment.
 package Execute;
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Term;
 use Ir;
 
 use constant { VARIABLES => 0x7e << 56, VARIABLE_BITS => 24 };
-my $loop_limit = 2500; # turns: then the proof has failed
+my $loop_limit = 2500; # iterations: at this limit the proof fails
 
 sub new {
 	my ($class, $ir, $solver) = @_;
@@ -38,7 +38,7 @@ sub where {
 	return "$name:" . ($line // '?');
 }
 
-# What must hold in a state.
+# Records what must hold in a state.
 sub check {
 	my ($self, $state, $cond, $what) = @_;
 	$self->{count}++;
@@ -58,7 +58,7 @@ sub new_variable {
 	return $id;
 }
 
-sub new_memory { # any number of bytes, a term
+sub new_memory { # its number of bytes is a term
 	my ($self, $state, $size, $align, $read_only) = @_;
 	my $id = @{$self->{objects}};
 	my $base = $self->fresh(64, "base");
@@ -84,7 +84,7 @@ sub cells_to_write {
 	return $state->{memory}{$id};
 }
 
-sub covering { # the cell that a byte is in
+sub covering { # the cell that contains a byte
 	my ($cells, $at) = @_;
 	for my $start (reverse(($at > 7 ? $at - 7 : 0) .. $at)) {
 		my $c = $cells->{$start} or next;
@@ -121,7 +121,7 @@ sub write_cells {
 	my $cells = cells_to_write($state, $id);
 	my $c = $cells->{$at};
 	if (!$c || $c->[0] != $size) {
-		for my $edge ($at, $at + $size) { # what reaches over an edge is cut into bytes
+		for my $edge ($at, $at + $size) { # cells that cross an edge are split into bytes
 			my ($start, $n, $old) = covering($cells, $edge);
 			next unless defined $start && $start < $edge;
 			delete $cells->{$start};
@@ -132,7 +132,7 @@ sub write_cells {
 	$cells->{$at} = [$size, $value];
 }
 
-# Where a pointer may point: [condition, object, offset]; that it does is checked.
+# The targets of a pointer: [condition, object, offset]; that there are no others is checked.
 sub resolve {
 	my ($self, $state, $pointer, $size, $write) = @_;
 	my ($inside, @found) = FALSE;
@@ -210,10 +210,10 @@ sub copy {
 	my $bytes = const_value($n);
 	$self->resolve($state, $from, $n, 0);
 	my @targets = $self->resolve($state, $to, $n, 1);
-	return if !grep { !$_->[1]{any} } @targets; # others write there anyway
+	return if !grep { !$_->[1]{any} } @targets; # others may write there anyway
 	die 'copying into a variable a number of bytes that is not constant, in ' . $self->where . "\n"
 		unless defined $bytes;
-	local $self->{checked} = 1; # as a whole
+	local $self->{checked} = 1; # checked as a whole
 	my @parts;
 	my ($source) = @{provenance($from)};
 	my $offset = defined $source ? const_value(sub_($from, $self->{objects}[$source]{base})) : undef;
@@ -292,7 +292,7 @@ sub merge {
 	return $r;
 }
 
-# Whether any input leads here. When Z3 does not know, one may.
+# Whether any input reaches this state. If Z3 does not know, this assumes so.
 sub feasible {
 	my ($self, $guard) = @_;
 	my ($answer) = $self->{solver}->ask([conjuncts($guard), @{$self->{assumed}}]);
@@ -316,7 +316,7 @@ sub global {
 	$self->{globals}{$name} = $id;
 	my $value = $external ? ['undef'] : $ir->value;
 	@$ir{'tokens', 'text'} = @$saved;
-	# a variable's first value is not what a function finds in it
+	# a static variable's initial value is not necessarily what a function finds in it
 	$self->initialize($id, 0, $type, $value) if $constant;
 	return $self->{objects}[$id]{base};
 }
@@ -398,7 +398,7 @@ my %compare = (
 	ugt => sub { ult(@_[1, 0]) }, uge => sub { ule(@_[1, 0]) }, sgt => sub { slt(@_[1, 0]) }, sge => sub { sle(@_[1, 0]) },
 );
 
-# What needs no control flow.
+# Instructions without control flow.
 sub evaluate {
 	my ($self, $env, $state, $i) = @_;
 	my ($ir, $op) = ($self->{ir}, $i->{op});
@@ -497,7 +497,7 @@ sub with_overflow {
 	($a, $b) = ($b, $a) if defined const_value($a);
 	my $k = const_value($b);
 	return [$r, FALSE] if defined $k && $k <= 1;
-	if (defined $k && $k < 1 << ($w - 2)) { # by a constant, comparisons will do
+	if (defined $k && $k < 1 << ($w - 2)) { # if one factor is a constant, comparisons suffice
 		my ($least, $most) = limits($sign, $w, $k);
 		return [$r, ult(const_($w, $most), $a)] if $sign eq 'u';
 		return [$r, or_(slt($a, const_($w, $least)), slt(const_($w, $most), $a))];
@@ -508,13 +508,13 @@ sub with_overflow {
 	return [$r, not_(&eq($extend->(2 * $w, $r), $wide))];
 }
 
-# The least and the largest number of w bits whose product with k has no more of them.
+# The least and the largest number of w bits whose product with k does not overflow w bits.
 sub limits {
 	my ($sign, $w, $k) = @_;
 	use integer;
 	my $half = ((1 << ($w - 2)) - 1) * 2 + 1; # the largest signed number
 	return (-(($half / 2 + 1) / $k * 2 + (($half / 2 + 1) % $k * 2) / $k), $half / $k) if $sign eq 's';
-	my ($q, $r) = ($half / $k * 2, $half % $k * 2 + 1); # twice that, and one
+	my ($q, $r) = ($half / $k * 2, $half % $k * 2 + 1); # twice that plus one
 	return (0, $q + $r / $k);
 }
 
@@ -531,10 +531,10 @@ my %builtin = (
 	memcpy => sub { my ($self, $state, $to, $from, $n) = @_; $self->copy($state, $to, $from, $n); return $to },
 	memset => sub { my ($self, $state, $to, $c, $n) = @_;
 		$self->fill($state, $to, extract(8, 0, $c), $n); return $to },
-	memcmp => sub { my ($self, $state, $a, $b, $n) = @_; # all bytes are there; the result is any
+	memcmp => sub { my ($self, $state, $a, $b, $n) = @_; # all bytes must be readable; the result is arbitrary
 		$self->resolve($state, $_, $n, 0) for $a, $b;
 		return $self->fresh(32) },
-	# arch/speculation.h, in assembly: the index, and 0 where the processor goes on past a bounds check
+	# arch/speculation.h, in assembly: the index, or 0 if the processor speculates past a bounds check
 	index_nospec => sub { my (undef, undef, $index, $size) = @_;
 		return ite(ult($index, $size), $index, const_(64, 0)) },
 	panic => sub { my ($self, $state) = @_; $self->check($state, FALSE, 'no panic'); $state->{guard} = FALSE; return },
@@ -548,7 +548,7 @@ sub input {
 	return $v;
 }
 
-# The states after a call, with the value in each.
+# The states after a call, each with the returned value.
 sub call {
 	my ($self, $state, $name, @args) = @_;
 	my ($llvm) = $name =~ /^llvm\.(memcpy|memmove|memset)\./;
@@ -584,7 +584,7 @@ sub run_call {
 	return $self->call($state, $i->{callee}[1], @args);
 }
 
-# What a branch leads to: [block's label, condition].
+# The targets of a branch: [block's label, condition].
 sub branches {
 	my ($self, $env, $guard, $i) = @_;
 	if ($i->{op} eq 'br') {
@@ -603,8 +603,8 @@ sub branches {
 	return map { [$_, $to{$_}] } sort keys %to;
 }
 
-# A function on one state: the states after it, with its value in each. It is one state, unless
-# the proof says SEPARATELY.
+# Runs a function on one state. Returns the states after it, with its value in each: one state, unless the proof says
+# SEPARATELY.
 sub run {
 	my ($self, $state, $f, @args) = @_;
 	my $env = { ' variables' => [] };
@@ -629,21 +629,21 @@ sub run {
 	return [$after, $result];
 }
 
-# From an instruction of a block on, to the ends.
+# Runs from an instruction of a block to the ends.
 sub run_from {
 	my ($self, $f, $env, $state, $n, $at) = @_;
 	my $work = { f => $f, env => $env, waiting => {}, again => {}, turns => {}, ends => [] };
 	$self->run_block($work, $state, $n, $at);
 	while (1) {
 		my ($n) = sort { $a <=> $b } keys %{$work->{waiting}};
-		# a loop goes on when nothing waits inside it
+		# a loop continues once nothing is pending inside it
 		my ($head) = grep { !defined $n || $n > $f->{loop_end}{$_} } sort { $b <=> $a } keys %{$work->{again}};
 		if (defined $head) {
 			my $s = delete $work->{again}{$head};
 			my $turns = ++$work->{turns}{$head};
 			die "$f->{name} loops on\n" if $turns > $loop_limit;
-			# Asked at powers of two, which takes less long than each time; and only if the loop's
-			# condition depends on inputs, for then the guard changes.
+			# Only asks Z3 at powers of two, which takes less time than in each iteration, and only if the
+			# loop's condition depends on inputs, for then the guard changes.
 			$work->{first_guard}{$head} = $s->{guard} if $turns == 1;
 			next if $turns >= 8 && !($turns & ($turns - 1)) && $s->{guard} != $work->{first_guard}{$head}
 				&& !$self->feasible($s->{guard});

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Reads what clang writes with -S -emit-llvm -O0: types, globals, functions, instructions.
+# Reads the output of clang -S -emit-llvm -O0: types, globals, functions, instructions.
 package Ir;
 use strict;
 use warnings;
@@ -71,7 +71,7 @@ sub type {
 		if ($self->take('*')) {
 			$type = ['ptr'];
 		} elsif ($self->peek eq '(' && $type->[0] =~ /^(int|void|ptr|named|struct)$/) {
-			my $depth = 0; # a function's type
+			my $depth = 0; # a function type
 			do {
 				my $p = $self->next_token;
 				$depth += $p eq '(' ? 1 : $p eq ')' ? -1 : 0;
@@ -87,7 +87,7 @@ sub type {
 my %attribute = map { $_ => 1 } qw(noundef zeroext signext nonnull noalias nocapture readonly returned
 	immarg inreg dso_local local_unnamed_addr unnamed_addr tail musttail notail fastcc);
 
-# Attributes of a parameter; the type of a byval one.
+# The attributes of a parameter, and the type of a byval one.
 sub attributes {
 	my ($self) = @_;
 	my $byval;
@@ -235,7 +235,7 @@ sub instruction {
 	return $i;
 }
 
-# A function's parameters and blocks, read when it is first called.
+# A function's parameters and blocks, parsed when it is first called.
 sub function {
 	my ($self, $name) = @_;
 	my $f = $self->{function}{$name} or return undef;
@@ -285,7 +285,7 @@ sub successors {
 	return ();
 }
 
-sub operands { # the names of local values in an instruction
+sub operands { # names of the local values in an instruction
 	my ($x) = @_;
 	return map { operands($_) } values %$x if ref $x eq 'HASH';
 	return () unless ref $x eq 'ARRAY';
@@ -293,8 +293,8 @@ sub operands { # the names of local values in an instruction
 	return map { operands($_) } @$x;
 }
 
-# A loop reaches from its head to the last block that jumps back there, in the order of the text.
-# No value may leave it but through memory: then a value of a block is always that of the state.
+# A loop extends from its head to the last block that jumps back there, in the order of the text. No
+# value may leave it except through memory: so a block only uses values of its own state.
 sub find_loops {
 	my ($self, $f) = @_;
 	my (%end, %defined_in);
@@ -353,7 +353,7 @@ sub align_of {
 	return $align;
 }
 
-# Of a struct's field; of one past the last, the size.
+# The offset of a struct's field; for one past the last, the struct's size.
 sub field_offset {
 	my ($self, $type, $n) = @_;
 	my $key = "$type";
@@ -367,7 +367,7 @@ sub field_offset {
 	}
 	my $align = $self->align_of($type);
 	push @offsets, ($at + $align - 1) & ~($align - 1);
-	$self->{keep}{$key} = $type; # or its address names another one day
+	$self->{keep}{$key} = $type; # else its address could be reused for another type
 	$self->{offsets}{$key} = \@offsets;
 	return $offsets[$n];
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One Z3 for many questions, each on its own.
+# One Z3 process for many independent queries.
 package Solver;
 use strict;
 use warnings;
@@ -8,7 +8,7 @@ use IPC::Open2;
 use Time::HiRes 'time';
 use Term;
 
-# Z3's default for bit-vectors takes ten times as long for what is asked here.
+# Z3's default for bit-vectors takes ten times as long for these queries.
 my $tactic = '(then simplify propagate-values solve-eqs simplify bit-blast sat)';
 
 sub new {
@@ -33,7 +33,7 @@ sub stop {
 	waitpid $self->{pid}, 0;
 }
 
-# What Z3 says to this, or undef if it died of it.
+# Returns Z3's answer, or undef if it crashed.
 sub tell {
 	my ($self, $text) = @_;
 	my ($answer, $line) = '';
@@ -42,8 +42,8 @@ sub tell {
 	return defined $line ? $answer : undef;
 }
 
-# Whether conditions can hold at once: sat, unsat, or why that is not known; with the values of
-# terms if sat. The turns of a loop ask the same but for names, which is answered once.
+# Whether conditions can hold at once: sat, unsat, or why that is not known; if sat, with the values of terms. The
+# iterations of a loop ask the same except for names; such a query is answered once.
 sub ask {
 	my ($self, $conditions, @terms) = @_;
 	my @names = map { smt_name($_) } grep { !defined const_value($_) } @terms;
@@ -54,7 +54,7 @@ sub ask {
 	my $begin = time;
 	my $text = "(reset)\n$question(check-sat-using $tactic)\n" . (@names ? "(get-value (@names))\n" : '');
 	my $answer = $self->tell($text);
-	if (!defined $answer) { # Z3 4.8.12 was seen to, once in thousands of questions
+	if (!defined $answer) { # Z3 4.8.12 crashes once in thousands of queries
 		$self->stop;
 		$self->start;
 		$answer = $self->tell($text) // die "Z3 has gone twice\n";

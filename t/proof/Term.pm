@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Bit-vector terms: built with the obvious simplifications, shared, written as SMT-LIB.
-# A term is an index into @term, where [op, width, arguments...] stands. Width 1 is Bool.
+# Bit-vector terms: built with the obvious simplifications, shared, written as SMT-LIB. A term is an
+# index into @term, which holds [op, width, arguments...]. Width 1 is Bool.
 package Term;
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ our @term;
 my (%cons, %leaves_memo, %congruence_memo, %provenance_memo, %max_memo, %implies_memo, %variables_memo,
 	%not_memo, %depth_memo);
 
-# Which object an address constant or variable belongs to; set by the executor.
+# The object that an address constant or variable belongs to; set by the executor.
 our $object_of_constant = sub { undef };
 our %object_of_variable;
 
@@ -24,7 +24,7 @@ sub make {
 	return $cons{$key} //= push(@term, [$op, $w, @args]) - 1;
 }
 
-# Forgets all terms but the two conditions: those of one proof mean nothing in another.
+# Forgets all terms except TRUE and FALSE: terms of one proof mean nothing in another.
 sub forget {
 	$#term = 1;
 	%cons = (join(',', @{$term[0]}) => 0, join(',', @{$term[1]}) => 1);
@@ -33,7 +33,7 @@ sub forget {
 }
 
 sub mask { $_[0] == 64 ? ~0 : (1 << $_[0]) - 1 }
-# A number as unsigned, and not as a string, on which & and | mean something else.
+# Converts to an unsigned number; on a string & and | would have another meaning.
 sub number { return 0 + sprintf '%u', $_[0] }
 sub const_ { my ($w, $v) = @_; return make('const', $w, number($v & mask($w))) }
 sub var { my ($w, $name) = @_; return make('var', $w, $name) }
@@ -52,7 +52,7 @@ sub signed {
 sub sum_of { use integer; my $r = $_[0] + $_[1]; no integer; return $r & ~0 }
 sub product_of { use integer; my $r = $_[0] * $_[1]; no integer; return $r & ~0 }
 
-# The same operation on both arms, where that makes a constant of one.
+# Applies an operation to both arms of an ite, if one of them becomes a constant.
 sub into_arms {
 	my ($t, $f) = @_;
 	return undef unless op($t) eq 'ite';
@@ -61,7 +61,7 @@ sub into_arms {
 	return ite($c, $f->($a), $f->($b));
 }
 
-# Sums in normal form: a constant, and terms by their index with coefficients.
+# Sums in normal form: a constant, and pairs of a term's index and its coefficient.
 sub linear {
 	my ($t) = @_;
 	my $n = $term[$t];
@@ -110,7 +110,7 @@ sub mul {
 	my $w = width($a);
 	($a, $b) = ($b, $a) if defined const_value($a);
 	my $k = const_value($b);
-	for ([$a, $b], [$b, $a]) { # one of a few constants
+	for ([$a, $b], [$b, $a]) { # a choice of a few constants
 		my ($x, $y) = @$_;
 		next if defined $k || !leaves($x);
 		my (undef, undef, $c, $one, $other) = @{$term[$x]};
@@ -172,8 +172,8 @@ sub divide {
 	return make($op, $w, $a, $b);
 }
 
-# Conditions: "not" stands before what is neither "and" nor "or". An "and" leans to the left, so
-# that what holds on a path is its path's beginning, and one condition more.
+# Conditions: "not" is applied only to what is neither "and" nor "or". An "and" leans to the left,
+# so that a path's condition is that of the path's beginning and one more.
 sub not_ {
 	my ($a) = @_;
 	return $not_memo{$a} //= do {
@@ -212,7 +212,7 @@ sub complementary {
 		&& complementary($term[$and][3], $term[$or][3]);
 }
 
-# Whether a condition is among those that another consists of.
+# Whether a condition is one of those that another consists of.
 sub implies {
 	my ($all, $one) = @_;
 	return 1 if $one == TRUE || $all == $one;
@@ -241,11 +241,11 @@ sub depth {
 	return $depth;
 }
 
-# Two paths: where they part, what holds on each behind that.
+# Two paths: their common part, and the conditions of each after they part.
 sub fork_of {
 	my ($a, $b) = @_;
 	my (@a, @b);
-	my $up = sub { # one condition of the deeper one
+	my $up = sub { # moves up by one condition of the deeper path
 		my ($t, $list) = @_;
 		if (op($$t) eq 'and') { unshift @$list, $term[$$t][3]; $$t = $term[$$t][2] }
 		else { unshift @$list, $$t; $$t = TRUE }
@@ -257,7 +257,7 @@ sub fork_of {
 	return ($a, \@a, \@b);
 }
 
-# Two paths that meet: what holds then, and what tells that it was the second.
+# Two paths that meet: the condition of the merged path, and the condition that it was the second one.
 sub join_of {
 	my ($a, $b) = @_;
 	my ($common, $as, $bs) = fork_of($a, $b);
@@ -270,7 +270,7 @@ sub join_of {
 	return (and_($common, ite($c, $all->(@b), $all->(@a))), $c);
 }
 
-# A term, knowing that a condition holds.
+# A term, simplified under the assumption that a condition holds.
 sub given {
 	my ($all, $t) = @_;
 	while (op($t) eq 'ite') {
@@ -287,7 +287,7 @@ sub given {
 	return $t;
 }
 
-# The conditions that one consists of.
+# The conditions that a condition consists of.
 sub conjuncts {
 	my (@todo, %seen, @all) = @_;
 	while (defined(my $t = pop @todo)) {
@@ -323,7 +323,7 @@ sub variables {
 	};
 }
 
-# The largest value, by a glance.
+# An upper bound of the value, quickly.
 sub maximum {
 	my ($t) = @_;
 	return $max_memo{$t} //= do {
@@ -417,7 +417,7 @@ sub sext {
 	return into_arms($a, sub { sext($w, $_[0]) }) // make('sext', $w, $a);
 }
 
-sub extract { # $w bits from bit $low on
+sub extract { # $w bits, from bit $low up
 	my ($w, $low, $a) = @_;
 	my ($op, $from, @args) = @{$term[$a]};
 	return $a if $w == $from;
@@ -473,7 +473,7 @@ sub leaves {
 
 sub gcd { my ($a, $b) = @_; ($a, $b) = ($b, $a % $b) while $b; return $a }
 
-# A guess (m, r): the term is r modulo m. Whoever uses it has it proved.
+# A guess (m, r): the term is r modulo m. Whoever uses it must prove it.
 sub congruence {
 	my ($t) = @_;
 	my $r = $congruence_memo{$t} //= do {
@@ -504,7 +504,7 @@ sub congruence {
 	return @$r;
 }
 
-# The objects that an address may point into: a hint, proved at each access.
+# The objects that an address may point into: only a hint, each access proves it.
 sub provenance {
 	my ($t) = @_;
 	return $provenance_memo{$t} //= do {
@@ -562,7 +562,7 @@ sub smt_body {
 	return "($op " . join(' ', map { smt_name($_) } @a) . ')';
 }
 
-# The definitions that the terms need.
+# The SMT-LIB definitions that the terms need.
 sub smt_define {
 	my (@todo, %seen) = @_;
 	while (defined(my $t = pop @todo)) {

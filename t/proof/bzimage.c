@@ -21,7 +21,7 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 	(void)v, (void)r, (void)root, (void)gdt;
 }
 
-/* Writes to the buffer, and reads what has an end or as much as the buffer takes. */
+/* Writes only to the buffer, and reads up to the end of the string or the size of the buffer. */
 void claim_copy_string(char *to, const char *s, size_t size)
 {
 	memset(to, *s, size);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What reads files that nobody vouches for: load/bundle.c, load/elf.c. A file
- * gives any value at each read, so nothing here rests on its staying what it was.
+ * The parsers of untrusted files: load/bundle.c, load/elf.c. A file returns any value at each read,
+ * so no proof relies on its contents staying the same.
  *
- * Where a loop goes through a file, its body is a function, and one turn is proved from any place
- * in a file of any size: it reads inside, and leaves less of the file, or ends.
+ * If a loop goes through a file, its body is a function, and one iteration is proved from any
+ * position in a file of any size: it reads inside the file, and either leaves less of it or ends.
  */
 #include "proof.h"
 
-#include "lib/string.c" /* as the hypervisor has it */
+#include "lib/string.c" /* the hypervisor's own */
 
 #define VENEER_HOST
 #include "load/bundle.c"
@@ -31,7 +31,7 @@ static bool inside(const void *file, uint64_t bytes, const void *at, uint64_t le
 	return offset <= bytes && length <= bytes - offset;
 }
 
-/* Reads its field of the header, and gives any number of 32 bits, or none. */
+/* Reads its field of the header, and returns any 32-bit number, or fails. */
 static bool claim_hex_field(const uint8_t *header, unsigned field, uint64_t *value)
 {
 	const uint8_t *first = header + 6 + field * 8, *last = first + 7;
@@ -83,14 +83,14 @@ PROOF(elf_header, "elf_read's header and program headers are read inside the fil
 {
 	struct elf_image image;
 	struct headers h;
-	unsigned i = any_u16(); /* as many as there can be */
+	unsigned i = any_u16(); /* the maximum number */
 
 	image.bytes = any_u64();
 	assume(image.bytes < 1ull << 48);
 	image.data = any_file(image.bytes);
 	assume(!read_header(&image, &h));
 	assume(i < h.count);
-	prove((i + 1ull) * h.size <= (uint64_t)h.count * h.size); /* a step on the way */
+	prove((i + 1ull) * h.size <= (uint64_t)h.count * h.size); /* an intermediate step */
 	segment_at(image.data + h.at + (uint64_t)i * h.size, image.is_64);
 	possible(i == 3);
 }

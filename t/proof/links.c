@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Link counts of shadow pages. A page's count is that of the entries which link to it, in all
- * tables. Three functions change an entry that links, or make one that does: each is proved to keep
- * the count of any page right, whatever the entry and whatever the count. They are called one after
- * the other, with the lock held, so the counts are right after any number of calls.
+ * Link counts of shadow pages. A page's count is the number of entries that link to it, in all
+ * tables. Three functions change an entry that links, or create one. Each is proved to keep the
+ * count of any page right, whatever the entry and the count. They run one after the other, with the
+ * lock held, so the counts are right after any number of calls.
  */
 #define VENEER_HOST
 #include "proof.h"
@@ -14,18 +14,18 @@
 #include "engine/ring/shadow/sync.c"
 
 #define PAGES	4
-#define ENTRIES (MMU_POOL_MAX * (uint64_t)PT_ENTRIES) /* in all tables that there can be */
+#define ENTRIES (MMU_POOL_MAX * (uint64_t)PT_ENTRIES) /* the entries of all possible tables */
 
 void mmu_interleave(void)
 {
 }
 
-/* A pool, and the page of it whose count is looked at. */
+/* A pool, and the page whose count is examined. */
 struct pool {
 	struct mmu *m;
 	struct shadow *shadow;
 	unsigned page;
-	uint64_t others; /* how many entries but the one at hand link to it */
+	uint64_t others; /* how many other entries link to it */
 };
 
 static void any_pool(struct pool *p, struct mmu *m, struct shadow *shadow)
@@ -38,7 +38,7 @@ static void any_pool(struct pool *p, struct mmu *m, struct shadow *shadow)
 	assume(p->page < PAGES && p->others < ENTRIES);
 }
 
-/* A link names a page of the pool, and the page's count is right: so it is before and after. */
+/* The invariant: a link names a page of the pool, and the count of the examined page is right. */
 static bool counted(const struct pool *p, uint64_t entry, int level)
 {
 	bool link = shadow_is_table(entry, level);
@@ -48,8 +48,7 @@ static bool counted(const struct pool *p, uint64_t entry, int level)
 	       p->shadow[p->page].links == p->others + (link && below == p->page);
 }
 
-/* It writes to lists, and to a page's
- * description but for its count. */
+/* Writes to lists, and to a page's description except for its count. */
 void taken_shadow_give_back(struct mmu *m, unsigned page)
 {
 	struct shadow *s = &m->shadow[page];
@@ -98,7 +97,7 @@ PROOF(sync_entry,
 	const char *ram = any_memory(bytes, PAGE_SIZE);
 	guest_memory_init(&memory, machine_address(ram), bytes, MPA(0), 0);
 	m.memory = &memory;
-	/* it was RAM when the table was mirrored */
+	/* the page was RAM when the table was mirrored */
 	assume((key & PTE_ADDR) < bytes && index < PT_ENTRIES);
 	assume(entry && counted(&p, entry, level));
 	bool was = shadow[p.page].links != p.others;

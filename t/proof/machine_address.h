@@ -6,7 +6,7 @@
 
 char *host_memory;
 
-/* Where in the machine any_memory or any_file has put something: processors have no more bits. */
+/* A machine address for any_memory or any_file, within what processors can have. */
 static inline mpa_t machine_address(const void *at)
 {
 	mpa_t address = MPA((uint64_t)at - (uint64_t)host_memory);

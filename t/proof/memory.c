@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which frame a guest may have: the one function that decides, and what rests on it. */
+/* Which frame a guest may have: the one function that decides, and the code that relies on it. */
 #define VENEER_HOST
 #include "proof.h"
 
@@ -7,8 +7,8 @@
 #include "engine/ring/shadow/shadow.h"
 #include "guest/walk.c"
 
-/* A guest as guest/guest.c makes it, and one whose vCPU pages are read-only: whole pages, wherever
- * they lie. */
+/* A guest as guest/guest.c creates it, also one with read-only vCPU pages: whole pages, at any
+ * address. */
 static void any_guest(struct guest_memory *m)
 {
 	mpa_t ram = MPA((uint64_t)any_u32() << PAGE_SHIFT);
@@ -20,7 +20,7 @@ static void any_guest(struct guest_memory *m)
 		m->region[REGION_VCPU_PAGES].rights = FRAME_READ;
 }
 
-/* The same, with RAM that has contents. */
+/* The same, with contents for its RAM. */
 static const char *any_ram(struct guest_memory *m)
 {
 	any_guest(m);
@@ -104,7 +104,7 @@ PROOF(leaf, "a leaf of a mirrored table maps what guest_frame says, with no more
 	const struct region *pages = &memory.region[REGION_VCPU_PAGES];
 	uint64_t size = level == 1 ? PAGE_SIZE : LARGE_SIZE;
 	bool in_ram = is_in(ram, at, size), in_pages = is_in(pages, at, size);
-	prove(!(leaf & ~entry & (PTE_W | PTE_U))); /* no more than the guest allows */
+	prove(!(leaf & ~entry & (PTE_W | PTE_U))); /* no rights beyond the guest's entry */
 	possible((leaf & PTE_W) && in_ram);
 	assume((leaf & PTE_P) && leaf != NOT_PRESENT);
 	prove(in_ram || in_pages);
@@ -127,7 +127,7 @@ PROOF(link,
 	possible(page == MMU_POOL_MAX - 1);
 }
 
-/* One of the turns of guest_walk, which are at most WALKS. */
+/* One iteration of guest_walk's loop, which has at most WALKS. */
 static void any_walk(enum paging_mode mode)
 {
 	struct guest_memory m;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a proof is written with. A proof is a function that sets up any input, calls the code, and
- * says what must hold. t/proof/prove runs it on all inputs at once; README.md tells how.
+ * The vocabulary of proofs. A proof is a function that sets up any input, calls the code, and
+ * states what must hold. t/proof/prove runs it on all inputs at once; README.md explains how.
  *
- * A local variable without a value holds any value.
+ * A local variable without an initial value holds any value.
  */
 #pragma once
 
@@ -20,21 +20,21 @@ uint16_t any_u16(void);
 uint32_t any_u32(void);
 uint64_t any_u64(void);
 
-/* Memory that others write at any moment: each read gives any value. */
+/* Memory that others may write at any moment: each read returns any value. */
 void *any_memory(uint64_t bytes, uint64_t align);
 /* The same, which must not be written. */
 const void *any_file(uint64_t bytes);
 
-void assume(bool holds);   /* of the inputs */
-void prove(bool holds);	   /* for all inputs that lead here */
-void possible(bool holds); /* for some input: the proof is of something */
+void assume(bool holds);   /* restricts the inputs */
+void prove(bool holds);	   /* must hold for all inputs that reach this point */
+void possible(bool holds); /* must hold for some input, so that the proof is not vacuous */
 
-/* What a function returns is followed on for each of its ways apart: more work, of which each part
- * is easier. So must its callers' be, up to the proof. */
+/* The paths through a function are not merged at its return: more work, but each part is easier.
+ * Its callers must then be marked too, up to the proof. */
 #define SEPARATELY(function) const char separately_##function[] = ""
 
-/* A function claim_NAME stands for NAME in all proofs but the one that is called NAME, which proves
- * that NAME does no more than the claim says. taken_NAME stands for it without a proof. */
+/* A function claim_NAME replaces NAME in all proofs except the one called NAME, which proves that
+ * NAME does no more than the claim says. taken_NAME replaces it without a proof. */
 
 /* A bound in `make check`, and in `make check-long` */
 #ifdef LONG

@@ -16,7 +16,7 @@ PROOF(ring_descriptor, "a descriptor made fit for ring 1 is none, or code or dat
 
 	prove(!fit1 || ((fit1 & DESC_S) && desc_dpl(fit1) >= 1 && (fit1 & DESC_ACCESSED)));
 	prove(allow64 || !(fit1 & DESC_CODE) || !(fit1 & DESC_L));
-	/* the rest is the guest's */
+	/* the other bits are the guest's */
 	prove(!fit1 || !((fit1 ^ d) & ~(DESC_ACCESSED | DESC_DPL(1) | DESC_L)));
 	prove(!!fit1 == !!(d & DESC_S));
 	possible(fit1 && (fit1 & DESC_CODE) && allow64 && (fit1 & DESC_L));
@@ -38,7 +38,7 @@ PROOF(set_descriptor, "a descriptor that a PV guest sets goes to its page of the
 	uint64_t selector = any_u64(), d = any_u64();
 	uint64_t *but_0 = any_memory(SEL_GUEST_MAX - 8, 8);
 
-	/* so a write to entry 0 is one outside */
+	/* so that a write to entry 0 is out of bounds */
 	int err = pv_gdt_set_descriptor(but_0 - 1, any_u8() & 1, selector, d);
 
 	prove(!err == (selector && selector < SEL_GUEST_MAX && !(selector & 7)));

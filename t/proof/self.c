@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The tool itself: operations on any value that happens to be a certain one give what clang's own
- * arithmetic gives for that one; memory, loops and merged paths do as they should. */
+/* Tests the tool: operations on arbitrary values that are assumed to equal a constant give what
+ * clang's own arithmetic gives for that constant; memory, loops and merged paths behave as they
+ * should. */
 #include "proof.h"
 
 #define SAME(type, expression, A, B)                                \

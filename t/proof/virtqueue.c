@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The device side of a virtqueue, virtio/virtqueue.c, in a guest that writes to its memory all the
- * time: each read gives any value. That no access leaves the guest's RAM is checked at each one.
- * Where the rings are is what virtqueue_set has made of the driver's words, of which any was said.
+ * time: each read returns any value. Each access is checked to stay in the guest's RAM. The rings
+ * are where virtqueue_set puts them for any request of the driver.
  */
 #define VENEER_HOST
 #include "proof.h"
@@ -20,7 +20,7 @@ static void any_guest(struct guest_memory *m)
 	guest_memory_init(m, machine_address(ram), ram_size, MPA(0), 0);
 }
 
-/* Whatever the device has done with a queue since the driver set it. */
+/* Any state that the device may have left a queue in since the driver set it up. */
 static void any_queue(struct virtqueue *q, const struct guest_memory *m)
 {
 	uint64_t size = any_u64(), desc = any_u64(), avail = any_u64(), used = any_u64();

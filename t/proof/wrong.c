@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The tool itself: none of these may be proved, and each says why not. A proof of nothing, one that
- * is never ended, one that Z3 gives no answer to must not pass for a proof. */
+/* Tests the tool: none of these may be proved, and each states why not. A vacuous proof, a loop
+ * that does not end, or a question that Z3 does not answer must not pass. */
 #include "proof.h"
 
 PROOF(no_input, "nothing leads to the end")
@@ -46,7 +46,7 @@ PROOF(overflow, "not so: no undefined behaviour")
 
 PROOF(first_value, "not so: what it shall prove")
 {
-	static unsigned calls; /* somebody may have called it before */
+	static unsigned calls; /* may have been called before */
 
 	prove(!calls++);
 }
@@ -79,5 +79,5 @@ PROOF(too_hard, "Z3 does not know")
 	uint64_t a = any_u32(), b = any_u32();
 
 	assume(a > 1 && b > 1);
-	prove(a * b != 18446744030759878681ull); /* 4294967291 squared, in which it may look long */
+	prove(a * b != 18446744030759878681ull); /* 4294967291 squared: Z3 may search for long */
 }

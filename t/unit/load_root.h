@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A root as the ring engine loads it, with its flush in one go. */
+/* Loads a root like the ring engine, with its flush in one go. */
 #pragma once
 
 #include "engine/ring/shadow/mmu.h"

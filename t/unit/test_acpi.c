@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Firmware's tables, whole and broken: what is right is found, what is wrong is passed over, and
- * nothing is read that is not there. Machine memory is an array that ends where the tables do, so
- * the address sanitizer sees every byte too far.
+ * Firmware tables, valid and broken: valid entries are found, invalid ones skipped, and nothing
+ * outside the tables is read. Machine memory is an array that ends where the tables do, so that the
+ * address sanitizer detects every read beyond them.
  */
 #include "arch/acpi.h"
 #include "kernel/memory.h"
@@ -69,7 +69,7 @@ static void add_local_apic(uint8_t id, bool enabled)
 	add_entry(0, 8, (uint32_t)id << 8, enabled, 0);
 }
 
-/* Everything in its place: RSDP, XSDT, FADT, and the MADT as it is, with length for its own. */
+/* A complete set: RSDP, XSDT, FADT, and the MADT as it is, with that length in its header. */
 static void put_tables(uint32_t madt_length)
 {
 	uint8_t *m = (uint8_t *)host_memory, *rsdp = m + RSDP_AT, *xsdt = m + XSDT_AT;
@@ -112,7 +112,7 @@ static void whole(void)
 	ok(p.apic_id[0] == BOOT_ID && p.apic_id[1] == 3, "the boot processor is the first");
 	ok(p.ioapic.v == 0xfec00000 && p.com1_gsi == 20, "I/O APIC and override");
 	is(p.pm1a_port, 0x604, "the port for power-off");
-	ok(!p.wrong, "nothing is wrong");
+	ok(!p.wrong, "no error is reported");
 	acpi_read(&p, MPA(RSDP_AT), MEMORY, BOOT_ID);
 	is(p.cpus, 2, "the same from the loader's pointer");
 }
@@ -139,7 +139,7 @@ static void is_passed_over(const char *what, const char *wrong)
 	read_tables();
 	ok(p.cpus == 1 && p.apic_id[0] == BOOT_ID && !p.ioapic.v, "%s: one processor", what);
 	ok(wrong ? p.wrong && !strcmp(p.wrong, wrong) : !p.wrong, "%s: %s", what,
-	   wrong ? "is said" : "nothing to say");
+	   wrong ? "is said" : "no error is reported then");
 }
 
 static void good_madt(void)
@@ -187,7 +187,7 @@ static void broken_tables(void)
 	}
 }
 
-/* Entries that do not go on, or go too far. */
+/* Entries of every length, also of length zero or past the end of the table. */
 static void broken_entries(void)
 {
 	for (unsigned length = 0; length < 256; length++)
@@ -207,10 +207,10 @@ static void broken_entries(void)
 	madt_bytes += 2;
 	put_tables(madt_bytes);
 	read_tables();
-	ok(p.cpus == 2 && p.wrong, "an entry without a length: the rest is passed over");
+	ok(p.cpus == 2 && p.wrong, "an entry without a length: the rest is skipped");
 }
 
-/* Noise in whole tables, with the checksums made right again. */
+/* Random bytes in valid tables, with the checksums corrected. */
 static void noise(void)
 {
 	uint8_t *m = (uint8_t *)host_memory;
@@ -226,9 +226,9 @@ static void noise(void)
 		add_up(m + MADT_AT, madt_bytes, 9);
 		read_tables();
 		if (!p.cpus || p.cpus > CPUS_MAX || p.apic_id[0] != BOOT_ID)
-			ok(false, "noise, round %u", round);
+			ok(false, "random bytes, round %u", round);
 	}
-	ok(true, "noise");
+	ok(true, "random bytes in the tables");
 }
 
 int main(void)

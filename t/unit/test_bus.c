@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The PC's bus: who is found at an address, and what cannot be put together. */
+/* The PC's bus: which device is found at an address, and which registrations are refused. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 #include "pc/vga.h"
 #include "tap.h"
 
-/* --- the PC around it: what the devices have asked for --- */
+/* --- the PC around it: records what devices ask for --- */
 
 static uint64_t now, level, timers_set, restarts, inputs;
 static char printed;
@@ -108,20 +108,20 @@ static void test_find(void)
 {
 	bus_init(&bus, &owner);
 	ok(at_port(0, 1) < 0 && at_port(0xffff, 1) < 0 && !in_memory(~0ull, 4),
-	   "an empty bus: nobody answers");
+	   "an empty bus: no device answers");
 	bus_add_ports(&bus, 0x60, 1, &bytes, &device[0]);
 	bus_add_ports(&bus, 0x40, 4, &bytes, &device[1]);
 	bus_add_ports(&bus, 0x44, 8, &words, &device[2]);
 	bus_add_ports(&bus, 0xfff8, 8, &words, &device[3]);
 	ok(at_port(0x3f, 1) < 0 && at_port(0x40, 1) == 1 && at_port(0x43, 1) == 1 &&
 		   at_port(0x60, 1) == 0 && at_port(0x5f, 1) < 0 && at_port(0x61, 1) < 0,
-	   "a port is its device's, the ones beside it are not");
+	   "a port belongs to its device, its neighbours do not");
 	ok(at_port(0x40, 2) < 0 && at_port(0x44, 1) < 0 && at_port(0x44, 2) == 2 &&
 		   at_port(0x48, 4) == 2,
 	   "a device is asked for the widths that it takes");
 	ok(at_port(0x4a, 2) == 2 && at_port(0x4b, 2) < 0 && at_port(0x49, 4) < 0 &&
 		   at_port(0xfffc, 4) == 3 && at_port(0xfffd, 4) < 0,
-	   "and for what lies in its range");
+	   "a device is asked for addresses in its range");
 	bus_add_memory(&bus, 0xfee00000, 4096, &words, &device[0]);
 	bus_add_memory(&bus, 0xfec00000, 4096, &words, &device[1]);
 	ok(in_memory(0xfec00ffc, 4)->device == &device[1] &&
@@ -131,7 +131,7 @@ static void test_find(void)
 	   "memory has a table of its own");
 }
 
-/* Ranges at random, added in any order, against a plain array. */
+/* Random ranges, added in any order, against a plain array. */
 static void test_random(void)
 {
 	static int8_t of[0x10000];
@@ -205,7 +205,7 @@ static void too_many(void)
 		bus_add_ports(&bus, (uint16_t)(0x1000 + i), 1, &bytes, device);
 }
 
-/* In a process of its own. */
+/* Runs in a child process. */
 static bool is_asserted(void (*bug)(void))
 {
 	pid_t child = fork();
@@ -354,7 +354,7 @@ static void test_time(void)
 	out(0x70, 1, 0);
 	is(in(0x71, 1), 1, "clock: seconds go on from those that the PC says");
 	out(0x70, 1, 7);
-	is(in(0x71, 1), 2, "clock: so do days");
+	is(in(0x71, 1), 2, "clock: days go on, too");
 }
 
 static void test_ends(void)
@@ -370,7 +370,7 @@ static void test_ends(void)
 	out(0xcf8, 4, 0x80000000);
 	ok(in(0xcfc, 4) == 0x12378086 && in(0xcfc, 1) == 0x86, "PCI: the host bridge");
 	out(0x604, 2, 0x0001);
-	ok(exit_code < 0, "ACPI: no sleep, no end");
+	ok(exit_code < 0, "ACPI: without SLP_EN nothing ends");
 	out(0x604, 2, 0x2000);
 	is(exit_code, 0, "ACPI: a sleep is the end");
 	out(0xf4, 1, 7);
@@ -379,10 +379,11 @@ static void test_ends(void)
 	   "ACPI: the timer, no event");
 	put_together(false);
 	out(0x604, 2, 0x2000);
-	ok(exit_code == 0 && (uint32_t)in(0x608, 4) == ~0u, "without tables: the end alone");
+	ok(exit_code == 0 && (uint32_t)in(0x608, 4) == ~0u, "without tables: only power-off");
 }
 
-/* Accesses of any kind, with any value: nothing leaves its structure (the sanitizers look). */
+/* Accesses of any kind, with any value: nothing is accessed outside a structure (the sanitizers
+ * check). */
 static void noise(void)
 {
 	for (unsigned i = 0; i < 300000; i++) {
@@ -398,7 +399,7 @@ static void noise(void)
 		if (i % 64 == 0)
 			bus_fire(&bus, (unsigned)(rnd() % bus.timers));
 	}
-	ok(true, "noise");
+	ok(true, "random accesses");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How fast the TSC counts: samples on a host that takes the processor away now and then, which
- * makes a sample longer and never shorter. One such sample must not be believed.
+ * TSC calibration on a host that sometimes preempts the processor, which makes a sample longer,
+ * never shorter. Such a sample must not be used.
  */
 #include "arch/cpu.h"
 #include "kernel/apic.h"
@@ -19,7 +19,7 @@ void apic_sample(struct clock_sample *s)
 	s->apic = (uint32_t)(s->tsc / 25);
 }
 
-/* As many samples as are wanted of these: how many were taken. */
+/* Takes as many of these samples as the code wants; returns how many it took. */
 static unsigned sample(const uint64_t *ticks, struct clock_sample *best, uint64_t *longest)
 {
 	next = ticks;
@@ -39,13 +39,13 @@ int main(void)
 	ok(sample(quiet, &s, &longest) == 2 && s.tsc == TRUE_TICKS, "two that agree are enough");
 	is(s.apic, TRUE_TICKS / 25, "the APIC timer's ticks are of the same sample");
 	ok(sample(late, &s, &longest) == 3 && s.tsc == TRUE_TICKS, "a long one is not believed");
-	is(longest, 237130000, "but known");
+	is(longest, 237130000, "a long one is reported");
 	ok(sample(equal_and_late, &s, &longest) == 5 && s.tsc == TRUE_TICKS,
-	   "nor two long ones with a shorter between");
+	   "two long ones with a shorter between are not believed");
 	for (unsigned i = 0; i < CLOCK_SAMPLES; i++)
 		wide[i] = TRUE_TICKS + (CLOCK_SAMPLES - i) * 1000000;
 	ok(!sample(wide, &s, &longest) && s.tsc == wide[CLOCK_SAMPLES - 1],
-	   "none agree: the shortest, and that is known");
+	   "none agree: the shortest is used, and that is reported");
 	return done_testing();
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* veneer.conf: right lines are taken, wrong ones named with their number, the rest goes on. */
+/* veneer.conf: valid lines are accepted, invalid ones are reported with their numbers, and parsing
+ * continues. */
 #include "load/config.h"
 #include "tap.h"
 
@@ -59,7 +60,7 @@ static void machine(void)
 	ok(!c.mitigations.off && !c.mitigations.forced && !c.errors, "auto");
 }
 
-/* What the machine must do against attacks is not guessed: nobody is started. */
+/* An invalid line about mitigations is not guessed at: no guest is started. */
 static void machine_wrong(void)
 {
 	static const char *const texts[] = {
@@ -82,7 +83,7 @@ static void machine_wrong(void)
 			snprintf(text, sizeof(text), "%s[guest a]\nimage = x\n%s",
 				 first ? texts[i] : "", first ? "" : texts[i]);
 			if (!first && !strncmp(texts[i], "mitigations", 11))
-				continue; /* it stands in the guest's section there */
+				continue; /* there it belongs to the guest's section */
 			read(text);
 			bool all = c.errors == 1;
 			for (unsigned j = 0; j < c.guests; j++)

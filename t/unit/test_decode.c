@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The hypervisor's decoder against Zydis: whatever it calls sensitive, Zydis must decode to the
- * same operation, length and operands; whatever Zydis finds sensitive, it must find too.
+ * The hypervisor's decoder against Zydis: if it finds an instruction sensitive, Zydis must decode
+ * the same operation, length and operands; if Zydis finds it sensitive, it must do so too.
  */
 #include "classify.h"
 #include "tap.h"
@@ -19,7 +19,7 @@ static bool uses_memory(const struct insn *i)
 	return i->flags & INSN_MEM;
 }
 
-/* Only what the emulation of each operation looks at. */
+/* Compares only what the emulation of each operation uses. */
 static bool same(const struct insn *a, const struct insn *b)
 {
 	if (a->op != b->op || a->length != b->length || uses_memory(a) != uses_memory(b))
@@ -60,7 +60,8 @@ static bool same(const struct insn *a, const struct insn *b)
 	}
 }
 
-/* Bytes that lead to something: prefixes, then an opcode near the sensitive ones, then noise. */
+/* Bytes that are likely to decode: prefixes, then an opcode near the sensitive ones, then random
+ * bytes. */
 static void random_bytes(uint8_t *code, bool code64)
 {
 	static const uint8_t prefix[] = { 0x66, 0x67, 0xf2, 0xf3, 0x2e, 0x26,
@@ -90,7 +91,7 @@ static void random_bytes(uint8_t *code, bool code64)
 	}
 }
 
-/* All that the hypervisor emulates for 64-bit guests. */
+/* Whether the hypervisor emulates it for 64-bit guests. */
 static bool matters_in_64(unsigned op)
 {
 	return op == INSN_IN || op == INSN_OUT || op == INSN_INS || op == INSN_OUTS ||
@@ -110,7 +111,7 @@ static void run(bool code64, unsigned rounds)
 		random_bytes(code, code64);
 		bool valid = decode(code, 15, &d);
 		bool got = !insn_decode(code, 15, code64, &ours);
-		if (!valid) /* #UD comes before #GP: we are never asked */
+		if (!valid) /* #UD has priority over #GP, so the decoder is not called */
 			continue;
 		classify(&d, &theirs);
 		if (theirs.op == INSN_OTHER && (!got || ours.op == INSN_OTHER))
@@ -134,7 +135,7 @@ static void run(bool code64, unsigned rounds)
 	   wrong);
 }
 
-/* Bytes near the moves. */
+/* Bytes similar to MOV instructions. */
 static void random_move(uint8_t *code, bool code64)
 {
 	static const uint8_t prefix[] = { 0x66, 0x67, 0x2e, 0x64, 0xf0 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The legacy PC's devices against their data sheets, and against noise. */
+/* The legacy PC's devices against their data sheets, and with random accesses. */
 #include "pc/i8042.h"
 #include "pc/i8254.h"
 #include "pc/i8259.h"
@@ -125,7 +125,7 @@ static void test_pit(void)
 		 second = pit_next_edge(&p.channel[0], first);
 	ok(first > 999 * US && first < 1001 * US && second - first > 998 * US &&
 		   second - first < 1001 * US,
-	   "8254: mode 2 beats");
+	   "8254: mode 2 is periodic");
 	set_pit(&p, 0, 3, 0, 0);
 	is(p.channel[0].reload, 65536, "8254: 0 means 65536");
 	pit_write(&p, 0x43, 0x00, 3 * MS);
@@ -156,7 +156,7 @@ static bool send(void *arg, uint8_t byte)
 	return has_room;
 }
 
-/* Where the console has no room the transmitter stays full, as on a slow line, and says when it is
+/* If the console has no room, the transmitter stays full, as on a slow line, and signals when it is
  * empty again. */
 static void test_uart_back_pressure(void)
 {
@@ -175,9 +175,9 @@ static void test_uart_back_pressure(void)
 	is(sent, 'a', "16550: what is written to a full transmitter is lost");
 	uart_transmitted(&u);
 	ok((uart_read(&u, 5) & 0x60) == 0x60 && uart_irq(&u) && uart_read(&u, 2) == 2,
-	   "16550: and it interrupts when it is empty");
+	   "16550: it interrupts when it is empty");
 	uart_transmitted(&u);
-	ok(!uart_irq(&u), "16550: once");
+	ok(!uart_irq(&u), "16550: it interrupts once");
 }
 
 static void test_uart(void)
@@ -224,7 +224,7 @@ static void test_keyboard(void)
 	   "8042: a key goes down");
 	ok(!i8042_ready(&k), "8042: the next waits until it is up");
 	i8042_release(&k);
-	ok(i8042_read(&k, 0x60) == 0x9e && !(i8042_read(&k, 0x64) & 1), "8042: and up");
+	ok(i8042_read(&k, 0x60) == 0x9e && !(i8042_read(&k, 0x64) & 1), "8042: a key goes up");
 	i8042_type(&k, 'A');
 	ok(i8042_read(&k, 0x60) == 0x2a && i8042_read(&k, 0x60) == 0x1e, "8042: with shift");
 	i8042_release(&k);
@@ -236,7 +236,7 @@ static void test_keyboard(void)
 	ok(i8042_read(&k, 0x60) == 0xe0 && i8042_read(&k, 0x60) == 0x4b,
 	   "8042: an arrow from a terminal's sequence");
 	i8042_write(&k, 0x64, 0xaa);
-	i8042_read(&k, 0x60); /* what was queued before */
+	i8042_read(&k, 0x60); /* discard what was queued */
 	i8042_reset(&k);
 	i8042_write(&k, 0x64, 0xaa);
 	is(i8042_read(&k, 0x60), 0x55, "8042: self-test");
@@ -303,7 +303,8 @@ static void test_vga(void)
 	is(vga_read(&v, 0x3c1, 0), 0x3f, "VGA: the attribute flip-flop");
 }
 
-/* Ports in any order with any value: nothing may leave its structure (the sanitizers look). */
+/* Ports in any order with any value: nothing is accessed outside a structure (the sanitizers
+ * check). */
 static void noise(void)
 {
 	struct pic pic;
@@ -383,7 +384,7 @@ static void test_lapic(void)
 	write_lapic(&l, 0x80, 0x30, 0);
 	is(lapic_pending(&l), -1, "local APIC: the task's priority holds back its class");
 	write_lapic(&l, 0x80, 0x20, 0);
-	is(lapic_pending(&l), 0x31, "local APIC: and no higher one");
+	is(lapic_pending(&l), 0x31, "local APIC: the task's priority holds back no higher class");
 	lapic_accept(&l, 15, false);
 	is(lapic_pending(&l), 0x31, "local APIC: vectors below 16 are illegal");
 
@@ -399,7 +400,7 @@ static void test_lapic(void)
 	   "local APIC: a one-shot timer fires though its time is past when it is looked at");
 	lapic_timer_fired(&l);
 	is(lapic_pending(&l), 0xee, "local APIC: its vector");
-	is(lapic_timer_at(&l, 50000), LAPIC_NEVER, "local APIC: and once");
+	is(lapic_timer_at(&l, 50000), LAPIC_NEVER, "local APIC: the one-shot timer fires once");
 	write_lapic(&l, 0x320, 0x100ee, 60000);
 	write_lapic(&l, 0x380, 15, 60000);
 	write_lapic(&l, 0x320, 0xee, 70000);
@@ -433,10 +434,12 @@ static void test_ioapic(void)
 	   "I/O APIC: an edge is sent once");
 	set_redirect(&io, 9, 0x8039);
 	is(ioapic_set_line(&io, 9, true), 1 << 9, "I/O APIC: a level is sent");
-	ok(!ioapic_set_line(&io, 9, true), "I/O APIC: and not again while it is served");
-	is(ioapic_end_of_interrupt(&io, 0x39), 1 << 9, "I/O APIC: but then, if it is still high");
+	ok(!ioapic_set_line(&io, 9, true),
+	   "I/O APIC: a level is not sent again while it is served");
+	is(ioapic_end_of_interrupt(&io, 0x39), 1 << 9,
+	   "I/O APIC: a level is sent again after that if it is still high");
 	ioapic_set_line(&io, 9, false);
-	ok(!ioapic_end_of_interrupt(&io, 0x39), "I/O APIC: not when it is low");
+	ok(!ioapic_end_of_interrupt(&io, 0x39), "I/O APIC: a level is not sent again if it is low");
 	ioapic_write(&io, 0, 1);
 	is(ioapic_read(&io, 0x10) >> 16 & 0xff, 23, "I/O APIC: 24 pins");
 }
@@ -445,7 +448,7 @@ static void test_pci(void)
 {
 	struct pci p = { 0 };
 
-	is(pci_read(&p, 0xcfc), 0xff, "PCI: nobody answers without the enable bit");
+	is(pci_read(&p, 0xcfc), 0xff, "PCI: no device answers without the enable bit");
 	pci_set_address(&p, 0x80000000);
 	ok(pci_read(&p, 0xcfc) == 0x86 && pci_read(&p, 0xcfd) == 0x80, "PCI: the host bridge");
 	pci_set_address(&p, 0x80000008);
@@ -479,7 +482,7 @@ static void apic_noise(void)
 		pci_set_address(&p, value);
 		pci_read(&p, (uint16_t)(0xcf8 + value % 8));
 	}
-	ok(true, "APICs and PCI: noise");
+	ok(true, "APICs and PCI: random accesses");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Event logic: what engine/ring/inject.c puts on a guest's stack, and when it waits. One guest with
- * its memory in an array; its registers are looked at as the processor would find them.
+ * Event logic: what engine/ring/inject.c pushes on a guest's stack, and when it waits. One guest
+ * with its memory in an array; the test looks at the registers that the processor would load.
  */
 #include <stdarg.h>
 
@@ -91,7 +91,7 @@ static void pv_events(void)
 	uint64_t want[] = { 0x123456, VENEER_KERNEL_CS, 0x246, STACK + 8, VENEER_KERNEL_CS + 8 };
 	ok(frame64(STACK - 40, want, 5) && regs.rip == HANDLER,
 	   "PV: unmasked, it pushes a frame, aligned");
-	ok(v->page->irq_mask == VENEER_IRQ_MASKED && !v->page->irq_pending, "PV: and masks");
+	ok(v->page->irq_mask == VENEER_IRQ_MASKED && !v->page->irq_pending, "PV: it masks");
 	ok(regs.rflags == 0x202 && regs.cs == VENEER_KERNEL_CS,
 	   "PV: the handler starts with clean flags");
 
@@ -127,7 +127,7 @@ static void pv_events(void)
 	fresh(NULL, VENEER_KERNEL_CS, 16);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
-	ok(crashed[0], "PV: so does one that wraps");
+	ok(crashed[0], "PV: a stack that wraps ends the guest");
 	fresh(NULL, VENEER_KERNEL_CS, 0x800);
 	v->handlers.event = HANDLER;
 	ring_pv_event(v);
@@ -159,7 +159,7 @@ static void pv_exceptions(void)
 	v->handlers.exception[VECTOR_DB] = HANDLER;
 	ring_debug(v);
 	ok(regs.rip == 0x123456 && (regs.rflags & FLAGS_RF) && !crashed[0],
-	   "PV: none at a handler's first instruction: it is of the MOV SS before the INT n");
+	   "PV: no #DB at a handler's first instruction, from the MOV SS before the INT n");
 	fresh(NULL, VENEER_KERNEL_CS, STACK);
 	ring_exception(v, VECTOR_UD, NO_ERROR);
 	ok(crashed[0], "PV: no handler ends the guest");
@@ -234,10 +234,11 @@ static void legacy(void)
 	ok(!ring_legacy_interrupt(v, 0x30) && crashed[0], "legacy: no gate ends the guest");
 	fresh_legacy(0x09, STACK);
 	v->legacy.idt_limit = 0x20 * 8 + 6;
-	ok(!ring_legacy_interrupt(v, 0x20), "legacy: so does one cut off by the limit");
+	ok(!ring_legacy_interrupt(v, 0x20), "legacy: a gate beyond the limit ends the guest");
 	fresh_legacy(0x1b, STACK);
 	v->legacy.tr_limit = 8;
-	ok(!ring_legacy_interrupt(v, 0x20) && crashed[0], "legacy: and a TSS without a stack");
+	ok(!ring_legacy_interrupt(v, 0x20) && crashed[0],
+	   "legacy: a TSS without a stack ends the guest");
 }
 
 static void flags(void)
@@ -255,16 +256,15 @@ static void flags(void)
 	ok(!(ring_flags(v) & FLAGS_TF), "flags: our TF is not shown");
 }
 
-/* Ring 0 loads struct regs by IRETQ: nothing that a guest wrote may take it to ring 0, keep its
- * interrupts off, or give it ports. */
+/* Ring 0 loads struct regs with IRETQ: whatever a guest wrote, they must not lead to ring 0, keep
+ * interrupts off, or grant access to ports. */
 static bool sound(void)
 {
 	return ((regs.cs & 3) == 3 || regs.cs == VENEER_KERNEL_CS) &&
 	       (regs.rflags & (FLAGS_IF | FLAGS_IOPL | FLAGS_VM)) == FLAGS_IF;
 }
 
-/* Even when no handler takes the exception, and whoever asked for the crash did not stop the vCPU.
- */
+/* Even if there is no handler for the exception, and guest_crash did not stop the vCPU. */
 static void unsound_frames(void)
 {
 	static const uint64_t selectors[] = {
@@ -290,13 +290,14 @@ static void unsound_frames(void)
 		ring_pv_event(v);
 		bad += !sound();
 	}
-	is(bad, 0, "PV: a frame at the gate's return gives no selector or flag of ring 0's");
+	is(bad, 0, "PV: a frame at the gate's return cannot load ring-0 selectors or flags");
 	for (unsigned i = 0; i < 2; i++) {
 		fresh(NULL, VENEER_KERNEL_CS, STACK);
 		regs.rip = gate_entry_points[i ? GATE_NO_SYSCALL32 : GATE_NO_SYSCALL];
 		regs.r11 = 0x23002;
 		ring_invalid_opcode(v);
-		ok(sound() && crashed[0], "PV: nor does R11 at a SYSCALL without a handler");
+		ok(sound() && crashed[0],
+		   "PV: R11 at a SYSCALL without a handler cannot load ring-0 flags");
 	}
 }
 

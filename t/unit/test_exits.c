@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Exits of a virtual machine on a made-up processor: what it says against what stands at RIP by
- * then, segments that a string instruction leaves, and the intercepts that come before the check of
- * privilege (XSETBV, VMMCALL), which no emulator here has.
+ * Exits of a virtual machine on a simulated processor: exit information that no longer matches the
+ * bytes at RIP, string instructions that leave their segment, and intercepts that have priority
+ * over the privilege check (XSETBV, VMMCALL), which no emulator here implements.
  */
 #include <stdarg.h>
 
@@ -19,9 +19,9 @@
 #define DATA   0x8000ull
 #define PORT   0x80
 
-/* Attributes beside those of hvm.h */
+/* Attributes besides those of hvm.h */
 #define USER	      0x060 /* DPL 3 */
-#define EXPAND_DOWN   0x004 /* of data */
+#define EXPAND_DOWN   0x004 /* in data segments */
 #define WRITE_OR_READ 0x002 /* data may be written, code read */
 
 char *host_memory;
@@ -38,7 +38,7 @@ static unsigned port_writes, port_reads, mmio_reads, mmio_writes, calls, xcr0_wr
 static uint16_t last_port;
 static uint32_t last_value;
 
-/* --- what stands below --- */
+/* --- stubs --- */
 
 static uint64_t get(const struct vcpu *vc, enum hvm_register r)
 {
@@ -185,7 +185,7 @@ bool hvm_pv_in_gate(uint64_t rip) { (void)rip; return false; }
 bool hvm_pv_port(struct vcpu *vc) { (void)vc; return false; }
 /* clang-format on */
 
-/* --- a vCPU in 32-bit code of ring 3, at those bytes --- */
+/* --- a vCPU in 32-bit ring-3 code with the given bytes --- */
 
 static void fresh(const char *code, unsigned bytes)
 {
@@ -255,19 +255,19 @@ static void changed(void)
 	memory[DATA] = 0x5a;
 	hvm_string(v, &p);
 	ok(regs.rip == CODE + 1 && last_port == PORT && last_value == 0x5a && regs.rsi == DATA + 1,
-	   "OUTSB that is still there");
+	   "an OUTSB that has not changed is emulated");
 	p = outsb(2);
 	FRESH("\xf0\x6e");
 	hvm_string(v, &p);
 	ok(regs.rip == CODE + 2 && port_writes == 1,
-	   "and so is it with LOCK, which QEMU lets pass");
+	   "an OUTSB with LOCK, which QEMU allows, is emulated");
 	p = outsb(1);
 	p.address = 4;
 	p.seg = 3;
 	FRESH("\xe6\x21");
 	hvm_string(v, &p);
 	ok(regs.rip == CODE + 1 && port_writes == 1 && last_port == PORT,
-	   "where the processor says all, the bytes do not count");
+	   "the bytes are not read if the processor supplies everything");
 }
 
 static void strings(void)
@@ -278,7 +278,7 @@ static void strings(void)
 	p.repeat = true;
 	hvm_string(v, &p);
 	ok(regs.rip == CODE && port_writes && port_writes <= 8 && regs.rcx == 100 - port_writes,
-	   "a repeated one goes in small parts: %u", port_writes);
+	   "a repeated OUTSB is done in small parts: %u", port_writes);
 	p = outsb(2);
 	FRESH("\x67\x6e");
 	segments[1].attributes = HVM_CODE16 | USER;
@@ -291,7 +291,7 @@ static void strings(void)
 	segments[1].attributes = HVM_CODE16 | USER;
 	regs.rsi = 0x10000 + DATA;
 	hvm_string(v, &p);
-	ok(last_value == 0x5a && regs.rsi == 0x10000 + DATA + 1, "and none 16");
+	ok(last_value == 0x5a && regs.rsi == 0x10000 + DATA + 1, "without the prefix it is 16");
 }
 
 static int through(struct hvm_segment s, unsigned seg, bool in, uint64_t at)
@@ -319,12 +319,12 @@ static void limits(void)
 	const struct hvm_segment code = { 0x1b, HVM_CODE32 | USER, HVM_LIMIT, 0 };
 
 	ok(!through(up, 3, false, DATA), "the last byte of a segment");
-	is(through(up, 3, false, DATA + 1), VECTOR_GP, "and the one behind it");
-	is(through(up, 2, false, DATA + 1), VECTOR_SS, "of the stack");
-	is(through(down, 3, false, DATA), VECTOR_GP, "below one that grows down");
-	ok(!through(down, 3, false, DATA + 1), "and its first byte");
-	is(through((struct hvm_segment){ 0 }, 3, false, DATA), VECTOR_GP, "no segment");
-	is(through(constant, 3, true, DATA), VECTOR_GP, "INS to what may not be written");
+	is(through(up, 3, false, DATA + 1), VECTOR_GP, "the byte after the end of a segment");
+	is(through(up, 2, false, DATA + 1), VECTOR_SS, "the stack segment");
+	is(through(down, 3, false, DATA), VECTOR_GP, "below an expand-down segment");
+	ok(!through(down, 3, false, DATA + 1), "the first byte of an expand-down segment");
+	is(through((struct hvm_segment){ 0 }, 3, false, DATA), VECTOR_GP, "a null segment");
+	is(through(constant, 3, true, DATA), VECTOR_GP, "INS to a read-only segment");
 	ok(!through(constant, 3, false, DATA), "which may be read");
 	is(through(code, 3, true, DATA), VECTOR_GP, "INS to code");
 	ok(!through(code, 1, false, DATA), "which may be read");
@@ -338,9 +338,9 @@ static void devices(void)
 	ok(untouched(), "a load that is a store by now: it is executed again");
 	FRESH("\x8b\x03");
 	hvm_outside(v, GPA(0xfee00080), HVM_STORE);
-	ok(untouched(), "and the other way round");
+	ok(untouched(), "a store that is a load by now: it is executed again");
 	hvm_outside(v, GPA(0xfee00080), HVM_LOAD);
-	ok(mmio_reads == 1 && regs.rip == CODE + 2, "a load that is one");
+	ok(mmio_reads == 1 && regs.rip == CODE + 2, "a load that has not changed is emulated");
 }
 
 static void privilege(void)

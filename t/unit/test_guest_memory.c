@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Regions of a guest's memory, page by page: what each is behind, with which rights, and no more.
- */
+/* Regions of a guest's memory, page by page: which frame each page has, with which rights. */
 #include "arch/layout.h"
 #include "guest/memory.h"
 #include "tap.h"
@@ -11,7 +10,7 @@
 char *host_memory;
 static struct guest_memory m;
 
-/* What a page of the guest's shall be: by the bounds alone. */
+/* What guest_frame must return for a page, computed from the bounds alone. */
 static uint64_t expected(uint64_t gpa)
 {
 	const struct region *ram = &m.region[REGION_RAM], *pages = &m.region[REGION_VCPU_PAGES];
@@ -24,7 +23,7 @@ static uint64_t expected(uint64_t gpa)
 	return 0;
 }
 
-/* All pages that a large one consists of follow each other, and it is aligned. */
+/* Whether the 4 KiB pages of a large page are contiguous, and it is aligned. */
 static uint64_t expected_large(uint64_t gpa)
 {
 	uint64_t start = gpa / LARGE_SIZE * LARGE_SIZE, frame = expected(start);
@@ -61,13 +60,13 @@ static void frames(void)
 
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		guest_memory_init(&m, MPA(RAM_AT), sizes[i], MPA(PAGES_AT), 3 * PAGE_SIZE);
-		ok(all_agree(), "%lu KiB, and vCPU pages behind it", sizes[i] >> 10);
+		ok(all_agree(), "%lu KiB, and vCPU pages after it", sizes[i] >> 10);
 		m.region[REGION_RAM].at.v += PAGE_SIZE;
-		ok(all_agree(), "the same, not aligned in the machine");
+		ok(all_agree(), "the same, unaligned in the machine");
 		m.region[REGION_RAM].at.v -= PAGE_SIZE;
 		m.region[REGION_VCPU_PAGES] =
 			(struct region){ MIB(12), MIB(5), MPA(MIB(40)), FRAME_READ };
-		ok(all_agree(), "the same, and a read-only region apart from it");
+		ok(all_agree(), "the same, with a separate read-only region");
 	}
 }
 
@@ -84,7 +83,7 @@ static void pointers(void)
 		   !guest_pointer(&m, GPA(4 * PAGE_SIZE), 1) &&
 		   !guest_pointer(&m, GPA(4 * PAGE_SIZE - 1), 2) &&
 		   !guest_pointer(&m, GPA(1), ~0ull) && !guest_pointer(&m, GPA(~0ull), 2),
-	   "none beyond it, vCPU pages among that");
+	   "no pointer beyond RAM, nor to the vCPU pages");
 }
 
 static void window(void)
@@ -95,7 +94,7 @@ static void window(void)
 					  MPA(MIB(16)) };
 	ok(!guest_in_window(&m, GVA(0xffbfffff)) && guest_in_window(&m, GVA(0xffc00000)) &&
 		   guest_in_window(&m, GVA(0xffc03fff)) && !guest_in_window(&m, GVA(0xffc04000)),
-	   "where it begins and ends");
+	   "the bounds of the patch window");
 	ok(guest_window_frame(&m, GVA(0xffc00004)) == (PAGES_AT | FRAME_ALL) &&
 		   guest_window_frame(&m, GVA(0xffc01004)) == (PAGES_AT | FRAME_ALL) &&
 		   guest_window_frame(&m, GVA(0xffc02000)) == (MIB(16) | FRAME_READ) &&

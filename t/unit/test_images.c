@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Boot inputs (XSA-194): bundles and ELF files, whole, truncated at every byte, and with noise. */
+/* Boot inputs (XSA-194): bundles and ELF files, valid, truncated at every byte, and with random
+ * bytes. */
 #include <elf.h>
 
 #include "load/bundle.h"
@@ -25,7 +26,7 @@ static size_t put_entry(size_t at, const char *name, const char *data, size_t by
 	return (at + bytes + 3) & ~3ul;
 }
 
-/* A copy of exactly n bytes, so that the sanitizer sees a read behind them. */
+/* Searches a copy of exactly n bytes, so that the sanitizer detects a read beyond them. */
 static int find_in_copy(const char *from, size_t n, const char *name, struct file *f)
 {
 	char *copy = malloc(n ? n : 1);
@@ -48,8 +49,9 @@ static void bundles(void)
 	ok(!bundle_find(archive, n, "veneer.conf", &f) && f.bytes == 10 &&
 		   !memcmp(f.data, "[guest a]\n", 10),
 	   "a file is found");
-	ok(!bundle_find(archive, n, "a.elf", &f) && f.bytes == 5, "with ./ before its name, too");
-	is(bundle_find(archive, n, "b", &f), -ENOENT, "a missing one is missing");
+	ok(!bundle_find(archive, n, "a.elf", &f) && f.bytes == 5,
+	   "a file with ./ before its name is found");
+	is(bundle_find(archive, n, "b", &f), -ENOENT, "a missing file is not found");
 	unsigned wrong = 0;
 	for (size_t cut = 0; cut < n; cut++)
 		wrong += find_in_copy(archive, cut, "nothing", &f) !=
@@ -65,7 +67,7 @@ static void bundles(void)
 				(char)(rnd() % 2 ? "0123456789abcdefF"[rnd() % 17] : (char)rnd());
 		wrong += find_in_copy(copy, n, "a.elf", &f) == 1;
 	}
-	ok(!wrong, "noise never leads outside");
+	ok(!wrong, "random bytes never lead outside");
 }
 
 static uint8_t image[2048];
@@ -109,12 +111,12 @@ static void elves(void)
 	make_elf64();
 	ok(!elf_read(image, sizeof(image), &im) && im.is_64 && im.entry == 0x200000 &&
 		   im.segments == 2,
-	   "a right one is read");
+	   "a valid ELF file is read");
 	const uint32_t *abi = elf_note(&im, "Veneer", 1, 4);
 	ok(abi && *abi == 1, "its note is found");
 	ok(!elf_note(&im, "Veneer", 2, 4) && !elf_note(&im, "Xen", 1, 4) &&
 		   !elf_note(&im, "Veneer", 1, 8),
-	   "another is not");
+	   "another note is not found");
 	bool good = true;
 	unsigned accepted = 0;
 	for (unsigned round = 0; round < 200000; round++) {
@@ -132,7 +134,7 @@ static void elves(void)
 		}
 		free(copy);
 	}
-	ok(good && accepted > 100, "two hundred thousand broken ones (%u still whole enough)",
+	ok(good && accepted > 100, "two hundred thousand broken ELF files (%u still readable)",
 	   accepted);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The machine's interrupts: those that drivers registered, and those that nobody expects. */
+/* The machine's interrupts: registered by drivers, and unexpected ones. */
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "tap.h"
@@ -55,22 +55,22 @@ int main(void)
 	interrupt_register(VECTOR_CONSOLE, handler);
 	interrupt_handle(VECTOR_CONSOLE);
 	is(handled, 1, "a registered handler is called");
-	is(ended, 1, "and the interrupt is ended");
+	is(ended, 1, "a handled interrupt gets an EOI");
 
 	interrupt_handle(VECTOR_KICK);
 	ok(cpu.attention, "a kick asks for attention");
 	interrupt_handle(VECTOR_SPURIOUS);
-	is(ended, 2, "a spurious interrupt needs no end");
-	is(lines, 0, "and none of these is reported");
+	is(ended, 2, "a spurious interrupt gets no EOI");
+	is(lines, 0, "expected interrupts are not reported");
 
 	for (unsigned i = 0; i < REPEATS; i++)
 		interrupt_handle(VECTOR_SPURIOUS - 1);
-	is(lines, 1, "an interrupt that nobody expects is reported once");
-	ok(strstr(line, "CPU 3: interrupt 254 "), "with its CPU and vector: %s", line);
-	is(ended, 2 + REPEATS, "and ended each time, so that others can come");
+	is(lines, 1, "an unexpected interrupt is reported once");
+	ok(strstr(line, "CPU 3: interrupt 254 "), "it is reported with CPU and vector: %s", line);
+	is(ended, 2 + REPEATS, "an unexpected interrupt gets an EOI each time");
 
 	interrupt_handle(VECTOR_GUEST_FIRST);
-	is(lines, 2, "each vector has its line, those of guests' INT n too");
-	is(handled, 1, "and no handler is called for them");
+	is(lines, 2, "each unexpected vector is reported, also those of guests' INT n");
+	is(handled, 1, "no handler is called for unexpected vectors");
 	return done_testing();
 }

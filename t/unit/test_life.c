@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest's phases (guest/life.c), with what other CPUs do put where it hurts: an order of the
- * operator comes while the guest's end is being told.
+ * A guest's phases (guest/life.c), with actions of other CPUs at the worst moments, such as an
+ * order of the operator while the guest's end is being reported.
  */
 #include "guest/console.h"
 #include "guest/guest.h"
@@ -25,10 +25,10 @@ static struct veneer_vcpu_page page[VCPUS];
 static struct engine engine;
 static unsigned exit_codes, switched_off;
 
-/* What another CPU does while this one tells of the end. */
+/* What another CPU does while this one reports the end. */
 static void (*meanwhile)(void);
 
-/* --- what life.c needs --- */
+/* --- stubs for life.c --- */
 
 struct cpu *this_cpu(void)
 {
@@ -123,14 +123,14 @@ void machine_off(void)
 
 /* --- a guest --- */
 
-/* In two parts. */
+/* A reset in two parts. */
 static bool reset_part(struct guest *of, bool first)
 {
 	(void)of;
 	return !first;
 }
 
-/* What its own CPUs do, until there is nothing left to do. */
+/* Does the pending work of the guest's own CPUs. */
 static void go_on(void)
 {
 	bool any;
@@ -197,18 +197,18 @@ static void test_phases(void)
 	go_on();
 	ok(g->phase == GUEST_ENDED && g->ended && exit_codes == 1,
 	   "it ends, and that is told once");
-	is(switched_off, 1, "which was the last: the machine goes off");
+	is(switched_off, 1, "the last guest has ended: the machine switches off");
 	guest_reset(g);
 	go_on();
-	ok(lives(), "the operator's reset gives it a new life");
+	ok(lives(), "the operator's reset restarts it");
 	guest_restart(g);
 	guest_end(g, 1, "stopped");
 	go_on();
-	ok(g->phase == GUEST_ENDED && g->ended, "the end wins over a restart under way");
+	ok(g->phase == GUEST_ENDED && g->ended, "the end wins over a restart in progress");
 	guest_reset(g);
 	guest_end(g, 1, "stopped");
 	go_on();
-	ok(g->phase == GUEST_ENDED && g->ended, "and over a reset that came before it");
+	ok(g->phase == GUEST_ENDED && g->ended, "the end wins over an earlier reset");
 }
 
 static void test_reset_meanwhile(void)
@@ -218,7 +218,7 @@ static void test_reset_meanwhile(void)
 	guest_end(g, 0, "powered off");
 	ok(!g->ended && !switched_off, "a reset while the end is told takes it back");
 	go_on();
-	ok(lives(), "and there is a new life");
+	ok(lives(), "the guest is restarted");
 
 	fresh();
 	meanwhile = reset_and_load;
@@ -226,7 +226,8 @@ static void test_reset_meanwhile(void)
 	ok(lives() && !switched_off, "so it is when that life begins while the end is told");
 	guest_end(g, 0, "powered off");
 	go_on();
-	ok(g->phase == GUEST_ENDED && g->ended && switched_off == 1, "which has its own end");
+	ok(g->phase == GUEST_ENDED && g->ended && switched_off == 1,
+	   "the new life has its own end");
 }
 
 int main(void)

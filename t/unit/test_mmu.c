@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The shadow MMU against a plain model: random page tables in every format, random changes and
- * accesses. Walking the shadow as the processor would, with mmu_fault where it faults, must end as
- * walking the guest's tables by the book does.
+ * accesses. Walking the shadow as the processor would, and calling mmu_fault at each fault, must
+ * give the same result as walking the guest's tables by the manual.
  */
 #include "arch/cpu.h"
 #include "arch/paging.h"
@@ -35,7 +35,7 @@ static bool is_sound(void)
 	return false;
 }
 
-/* --- the model: SDM 3A 4.3 to 4.6, straight --- */
+/* --- the model: SDM 3A 4.3 to 4.6, literally --- */
 
 struct answer {
 	bool fault;
@@ -108,7 +108,7 @@ static struct answer model(const struct paging *p, uint64_t va, unsigned access)
 	return no;
 }
 
-/* --- the processor on the shadow; CR0.WP is always set --- */
+/* --- the processor's walk of the shadow; CR0.WP is always set --- */
 
 static bool shadow_translate(uint64_t va, unsigned access, uint64_t *pa, unsigned *error)
 {
@@ -150,7 +150,7 @@ static enum mmu_result access_shadow(uint64_t va, unsigned access, uint64_t *pa,
 		if (r != MMU_FILLED)
 			return r;
 	}
-	return MMU_WINDOW; /* does not come to an end */
+	return MMU_WINDOW; /* does not terminate */
 }
 
 /* --- random guests --- */
@@ -176,7 +176,7 @@ static void set_entry(const struct paging *p, uint64_t table, unsigned index, ui
 	       p->mode == PAGING_32 ? 4 : 8);
 }
 
-/* Pages 0 to 23 are tables; which level each is used at is left to chance. */
+/* Pages 0 to 23 are tables; each is used at random levels. */
 static void random_tables(const struct paging *p)
 {
 	for (uint64_t t = 0; t < 24; t++)
@@ -246,7 +246,7 @@ static void run_mode(enum paging_mode mode, const char *name)
 			if (!(access & PF_WRITE) && p.no_execute && rnd() % 4 == 0)
 				access |= PF_FETCH;
 			compare(&p, va, access);
-			if (rnd() % 50 == 0 && mode != PAGING_OFF) { /* change something, say so */
+			if (rnd() % 50 == 0 && mode != PAGING_OFF) { /* change an entry */
 				set_entry(&p, (rnd() % 24) << 12, rnd() % 512,
 					  random_entry(&p, rnd() % 2));
 				mmu_flush(&view, GVA(0), ~0ull);
@@ -285,7 +285,7 @@ static bool pool_is_zero(void)
 	return true;
 }
 
-/* Several roots, changes to tables of any, and the flush that the change owes to each view. */
+/* Several roots, changes to the tables of any, and the flush that each view then needs. */
 static void changing_roots(void)
 {
 	struct paging p = { .mode = PAGING_64, .write_protect = true, .no_execute = true };
@@ -300,7 +300,7 @@ static void changing_roots(void)
 			root = rnd() % 24;
 			p.root = GPA(root << 12);
 			load_root(&view, &p, stale[root]);
-			if (stale[root]) /* the kernel's half goes by flushes of its own */
+			if (stale[root]) /* the kernel's half is flushed separately */
 				mmu_flush(&view, GVA(0), ~0ull);
 			stale[root] = false;
 		}
@@ -342,10 +342,11 @@ static void roots(void)
 		m.budget = MMU_PART;
 		shadow_make_room(&m);
 	}
-	ok(m.pool_free == POOL_PAGES && pool_is_zero(), "when all is dropped the pool is whole");
+	ok(m.pool_free == POOL_PAGES && pool_is_zero(),
+	   "after all roots are dropped the pool is complete");
 }
 
-/* A flush of everything that has begun, and one of another vCPU that sees half of a table. */
+/* A full flush in progress, and one of another vCPU that sees half of a table. */
 static void two_flushes(void)
 {
 	struct paging p = { .mode = PAGING_64, .write_protect = true, .no_execute = true };
@@ -372,7 +373,7 @@ static void two_flushes(void)
 		;
 	compare(&p, 5 << 12, 0);
 	ok(!wrong && is_sound(), "a flush does not take another's half for the whole");
-	ok(parts > 2, "and goes by parts (%u)", parts);
+	ok(parts > 2, "the flush is done in parts (%u)", parts);
 }
 
 static void copies(void)
@@ -387,17 +388,17 @@ static void copies(void)
 	   "a copy up to the last byte");
 	ok(!guest_pointer(&memory, GPA(MEMORY - 4), 5) && !guest_pointer(&memory, GPA(~0ull), 2) &&
 		   guest_pointer(&memory, GPA(MEMORY), 0),
-	   "no pointer over the edge");
+	   "no pointer across the end");
 	ok(guest_read(&view.guest, GVA(MEMORY + PAGE_SIZE - 2), buffer, 4, 0, &f) == -EFAULT &&
 		   f.va.v == MEMORY + PAGE_SIZE,
-	   "a copy over the edge says where it failed");
+	   "a copy across the end says where it failed");
 	ok(guest_read(&view.guest, GVA(GATE_BASE), buffer, 4, 0, &f) == -EFAULT &&
 		   guest_read(&view.guest, GVA(0x800000000000), buffer, 4, 0, &f) == -EFAULT,
 	   "nothing is read from the gate or a non-canonical address");
 }
 
-/* A region that may not be written: the guest's tables allow it, in a private tree and in a
- * mirrored one, and in a large page. */
+/* A read-only region that the guest's tables make writable: in a private tree, in a mirrored one,
+ * and in a large page. */
 static void read_only_region(void)
 {
 	const struct paging modes[] = {
@@ -436,7 +437,7 @@ static void read_only_region(void)
 			if (shadow_table(&m, i)[k] & PTE_PS)
 				shadow_table(&m, i)[k] |= PTE_W;
 	ok(!mmu_check(&m, &r) && !strcmp(r.what, "a writable leaf to read-only memory"),
-	   "which the check finds where it is writable");
+	   "the check finds a writable entry for it");
 }
 
 int main(void)

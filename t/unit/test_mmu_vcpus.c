@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The shadow MMU under several vCPUs at once, against a model of what a TLB may do. Each vCPU is a
- * coroutine: it changes page tables, flushes, loads and drops roots, and accesses memory. A seed
- * says who goes on wherever the shadow MMU takes its lock or reads the guest's memory, and between
- * the steps of the processor's walks.
+ * The shadow MMU with several vCPUs at once, against a model of what a TLB may do. Each vCPU is a
+ * coroutine that changes page tables, flushes, loads and drops roots, and accesses memory. A seed
+ * determines which one runs next, at each point where the shadow MMU takes its lock or reads guest
+ * memory, and between the steps of the processor's walks.
  *
- * The rule: what an access of a vCPU finds must follow from entries that the tables have had since
- * that vCPU last flushed the address, each level for itself. Older ones are gone from its TLB. A
- * flush is for the root that is loaded, but one of the kernel's half is for the tables below every
- * root, as the kernel's pages are everywhere. A root that was dropped is a new one for everybody.
+ * The rule: the result of a vCPU's access must follow from entries that the tables have had since
+ * that vCPU last flushed the address, for each level separately. Older entries are no longer in its
+ * TLB. A flush applies to the loaded root, but a flush of the kernel's half applies to the tables
+ * below every root, as the kernel's pages are the same everywhere. A root that was dropped is new
+ * to every vCPU.
  */
 #include <ucontext.h>
 #include <unistd.h>
@@ -35,7 +36,7 @@ static struct guest_memory memory;
 static struct mmu m;
 static struct shadow shadow[MMU_POOL_MAX];
 
-/* --- the guest's tables, and what each entry has been --- */
+/* --- the guest's tables, and the history of each entry --- */
 
 struct change {
 	uint64_t time, value;
@@ -60,7 +61,7 @@ static void set_entry(unsigned table, unsigned index, uint64_t value)
 	*(volatile uint64_t *)entry_at(table, index) = value;
 }
 
-/* Few places, so that everybody meets there: two slots of each half, and a few entries below. */
+/* Few indices, so that vCPUs collide: two slots of each half, and a few entries below. */
 static unsigned random_index(int level)
 {
 	static const unsigned slots[] = { 0, 1, 300, 511 };
@@ -68,7 +69,7 @@ static unsigned random_index(int level)
 	return level == 4 ? slots[rnd() % 4] : rnd() % (level == 1 ? 6 : 3);
 }
 
-static uint64_t hot[4]; /* where they meet most */
+static uint64_t hot[4]; /* the addresses that are used most */
 
 static uint64_t random_va(void)
 {
@@ -81,7 +82,7 @@ static uint64_t random_va(void)
 	return (uint64_t)((int64_t)(va << 16) >> 16);
 }
 
-static unsigned first_of(int level) /* of the tables that are mostly used at a level */
+static unsigned first_of(int level) /* of the tables mostly used at that level */
 {
 	static const unsigned first[] = { TABLES, 16, 8, 4, 0 };
 
@@ -95,7 +96,7 @@ static uint64_t random_entry(int level)
 
 	if (level == 1)
 		page = 32 + rnd() % 64;
-	else if (rnd() % 16 == 0) /* a table that was something else, or still is */
+	else if (rnd() % 16 == 0) /* a table that was, or still is, used for something else */
 		page = rnd() % TABLES;
 	else
 		page = first_of(level - 1) + rnd() % (first_of(level - 2) - first_of(level - 1));
@@ -134,8 +135,8 @@ static struct vcpu {
 	char *stack;
 	bool done, in_guest;
 	unsigned exits;
-	uint64_t until;	    /* the turn when it may go on */
-	bool loaded[ROOTS]; /* ever */
+	uint64_t until;	    /* the turn in which it may continue */
+	bool loaded[ROOTS]; /* at any time before */
 	struct flush flush[FLUSHES];
 	unsigned flushes;
 } vcpu[VCPUS];
@@ -151,14 +152,14 @@ static void flushed(struct vcpu *v, uint64_t time, uint64_t first, uint64_t last
 		v->flush[v->flushes++] = (struct flush){ time, first, last, root };
 }
 
-/* A private tree has nothing in common with the mirrored one of the same root: bit 0 says which. */
+/* A private tree is separate from the mirrored one of the same root: bit 0 tells them apart. */
 static uint64_t root_of(const struct paging *p)
 {
 	return p->root.v | (p->mode == PAGING_OFF || !p->no_execute);
 }
 
-/* Of the root's own entry, or of what is below it, which all mirrored roots share in the kernel's
- * half. */
+/* When v last flushed the root's own entry, or what is below it, which all mirrored roots share in
+ * the kernel's half. */
 static uint64_t last_flush(const struct vcpu *v, uint64_t va, bool below)
 {
 	uint64_t root = root_of(&v->view.guest.paging), time = 0;
@@ -183,7 +184,7 @@ static void switch_to(struct vcpu *to)
 		swapcontext(&from->context, &to->context);
 }
 
-/* Now and then whoever is here stays here for long, while the others do much. */
+/* Switches to another vCPU. Sometimes this one stays here for long, while the others do much. */
 void mmu_interleave(void)
 {
 	struct vcpu *to;
@@ -199,7 +200,7 @@ void mmu_interleave(void)
 	switch_to(to);
 }
 
-/* As guest/guest.c does: every other vCPU has left the guest once. */
+/* Like guest/guest.c: returns once every other vCPU has left the guest. */
 static void quiesce(struct mmu *mmu)
 {
 	(void)mmu;
@@ -216,12 +217,12 @@ static void quiesce(struct mmu *mmu)
 
 struct outcome {
 	bool fault;
-	unsigned error; /* of a fault */
+	unsigned error; /* if it is a fault */
 	uint64_t gpa;
 };
 
-/* Whether entries since those times, of the root and of what is below, lead to the outcome, from
- * this table on. */
+/* Whether entries since those times, in the root and below it, explain the outcome, starting at
+ * this table. */
 static bool explains(uint64_t table, int level, uint64_t rights, uint64_t va,
 		     const uint64_t since[2], unsigned access, const struct outcome *o)
 {
@@ -255,7 +256,7 @@ static bool explains(uint64_t table, int level, uint64_t rights, uint64_t va,
 	}
 }
 
-/* --- what a vCPU does --- */
+/* --- actions of a vCPU --- */
 
 static unsigned wrong, accesses;
 static bool sound;
@@ -299,11 +300,12 @@ static struct outcome access_memory(struct vcpu *v, uint64_t va, unsigned access
 		if (o.fault)
 			return o;
 	}
-	o.fault = true; /* it does not come to an end */
+	o.fault = true; /* it does not terminate */
 	return o;
 }
 
-/* An access under way: another vCPU may drop the root meanwhile, which is for the next one. */
+/* An access in progress. If another vCPU drops the root meanwhile, that only matters for the next
+ * access. */
 struct access {
 	const char *what;
 	uint64_t va, since[2];
@@ -369,7 +371,7 @@ static void copy_something(struct vcpu *v)
 	o.fault = guest_read(&v->view.guest, GVA(a.va), &word, 8, 0, &f);
 	o.error = f.error;
 	o.gpa = word & ~1ull;
-	if (o.fault || (word & ~PAGE_MASK) == 1) /* a page that says which it is */
+	if (o.fault || (word & ~PAGE_MASK) == 1) /* a page that contains its number */
 		judge(v, &a, &o);
 }
 
@@ -395,8 +397,8 @@ static void flush_something(struct vcpu *v)
 	}
 }
 
-/* What a kernel does: finds the entry for an address in its tables, changes it, flushes, and goes
- * on to use it. */
+/* Like a kernel: finds the entry for an address in its tables, changes it, flushes, and uses the
+ * address. */
 static void remap_something(struct vcpu *v)
 {
 	uint64_t va = address(v), table = v->view.guest.paging.root.v;
@@ -413,7 +415,8 @@ static void remap_something(struct vcpu *v)
 		access_at(v, va);
 }
 
-/* Mirrored nearly always; private for want of NX, which no entry here has; or the identity. */
+/* Usually a mirrored tree; a private one, by turning NX off, which no entry here has; or the
+ * identity map. */
 static void load_something(struct vcpu *v)
 {
 	bool private = rnd() % 16 == 0;
@@ -509,7 +512,7 @@ static void begin(unsigned pool_pages)
 	empty_pool(&m);
 	for (uint64_t page = TABLES; page < MEMORY / PAGE_SIZE; page++)
 		for (unsigned i = 0; i < PT_ENTRIES; i++)
-			entry_at(page, 0)[i] = page * PAGE_SIZE | 1; /* says which it is */
+			entry_at(page, 0)[i] = page * PAGE_SIZE | 1; /* the page's number */
 	for (unsigned table = 0; table < TABLES; table++)
 		for (unsigned i = 0; i < 16; i++)
 			set_entry(table, random_index(level_of(table)),
@@ -563,7 +566,7 @@ int main(int argc, char **argv)
 		run(seed);
 	ok(!wrong, "%u accesses of %u vCPUs find what a TLB may show (%u did not), seeds %u to %u",
 	   accesses, VCPUS, wrong, first, first + seeds - 1);
-	ok(sound, "and all is counted right throughout");
+	ok(sound, "all counts are right throughout");
 	for (unsigned i = 0; i < VCPUS; i++)
 		free(vcpu[i].stack);
 	free(host_memory);

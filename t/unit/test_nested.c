@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Nested page tables against a plain model: every leaf that leads from a root is listed, and is a
- * page or 2 MiB that guest_frame gives the guest, or one that was mapped beside them; nothing is
- * missing, and nothing reaches over the end of a memory that is no multiple of 2 MiB.
+ * Nested page tables against a plain model. Every leaf that can be reached from a root is listed.
+ * Each must be a page or 2 MiB that guest_frame gives the guest, or a page that was mapped in
+ * addition. None may be missing, and none may extend past the end of a memory that is not a
+ * multiple of 2 MiB.
  */
 #include "arch/paging.h"
 #include "engine/hvm/hvm.h"
@@ -11,21 +12,21 @@
 #include "tap.h"
 
 #define TABLES	      MIB(4)
-#define MEMORY_AT     0x40000000ull /* not looked into */
+#define MEMORY_AT     0x40000000ull /* never accessed */
 #define VCPU_PAGES_AT 0x30003000ull
 #define EXTRA	      0x8000200000ull /* beyond all memory */
 #define EXTRA_FRAME   0x20005000ull
 #define OTHER_FRAME   0x20006000ull
 
 char *host_memory;
-struct guest guests[GUESTS_MAX]; /* nested_check looks whose a table is */
+struct guest guests[GUESTS_MAX]; /* nested_check uses it to find a table's owner */
 unsigned guest_count;
 static struct hvm_vendor vendor;
 const struct hvm_vendor *hvm_vendor = &vendor;
 static struct guest guest;
 static uint64_t taken;
 
-/* As svm.c and vmx.c have them. */
+/* The same as in svm.c and vmx.c. */
 static const struct nested_format formats[] = {
 	{ PTE_P | PTE_W | PTE_U | PTE_A, PTE_P | PTE_W | PTE_U | PTE_A | PTE_D, PTE_PS, PTE_W },
 	{ 7, 7 | 6 << 3, 1 << 7, 2 },
@@ -127,7 +128,7 @@ static void try_format(const struct nested_format *f, const char *name)
 	}
 }
 
-/* nested_check finds nothing in what nested_create made, and a leaf that is more than it may be. */
+/* nested_check accepts what nested_create built, and finds a leaf with too many rights. */
 static void try_read_only(const struct nested_format *f, const char *name)
 {
 	static struct hvm_vcpu hvm;
@@ -144,12 +145,14 @@ static void try_read_only(const struct nested_format *f, const char *name)
 	   "%s: a read-only region, of 2 MiB", name);
 	guest.memory.region[REGION_RAM].rights = FRAME_READ;
 	ok(!nested_check(&guest, &r) && !strcmp(r.what, "a writable leaf to read-only memory"),
-	   "%s: and the check of one that is mapped with more", name);
+	   "%s: the check finds a leaf with too many rights", name);
 	guest.memory.region[REGION_RAM].bytes -= PAGE_SIZE;
-	ok(!nested_check(&guest, &r) && r.level == 2, "%s: and of a leaf over the end", name);
+	ok(!nested_check(&guest, &r) && r.level == 2, "%s: the check finds a leaf past the end",
+	   name);
 }
 
-/* Tables run out at every point: no root, and nothing is written through a missing one. */
+/* Allocation of tables fails at every point: there is no root then, and no write through a missing
+ * one. */
 static void try_shortage(const struct nested_format *f)
 {
 	bool good = true;

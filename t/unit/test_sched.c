@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who pays: the scheduler with a clock of the test's own, on one CPU. A neighbour with a share of
- * 50 % works without a pause; beside it vCPUs that do what costs others most. It must keep 48 % of
- * the time, and the longest time in which it does not run is bounded by what the shares say.
+ * Charging: the scheduler with a simulated clock, on one CPU. A neighbour with a share of 50 %
+ * works without a pause, next to vCPUs that do what costs others most. It must get 48 % of the
+ * time, and the longest time in which it does not run is bounded by the shares.
  */
 #include <setjmp.h>
 
@@ -17,7 +17,7 @@
 #define US	     1000ull
 #define MS	     1000000ull
 #define LAST	     (500 * MS)
-#define EXIT_COST    (US / 2) /* into the hypervisor and back */
+#define EXIT_COST    (US / 2) /* an exit and the return to the guest */
 #define SWITCH_COST  (2 * US)
 #define REQUEST_COST (1 * US)
 #define BEGIN_COST   (10 * US)
@@ -35,7 +35,7 @@ static uint64_t now, timer_at, worked, last_worked, longest_gap;
 static unsigned kicks, begun, begun_in_a_row, most_in_a_row;
 static jmp_buf end;
 
-/* What goes on elsewhere: called as time passes. */
+/* What happens elsewhere: called as time passes. */
 static void (*elsewhere)(void);
 
 uint64_t rdtsc(void)
@@ -170,7 +170,7 @@ void console_attend(void)
 {
 }
 
-/* Loading: each part takes long. */
+/* Loading in parts that each take long. */
 bool guest_load_part(struct guest *g)
 {
 	(void)g;
@@ -178,14 +178,14 @@ bool guest_load_part(struct guest *g)
 	return false;
 }
 
-/* --- what runs --- */
+/* --- the vCPUs --- */
 
 static bool deliver(struct vcpu *v)
 {
 	return v->state == VCPU_RUNNABLE;
 }
 
-/* The neighbour: until an interrupt. */
+/* The neighbour: runs until an interrupt. */
 static void work(struct cpu *c, struct vcpu *v)
 {
 	(void)c;
@@ -207,7 +207,7 @@ static void halt(struct cpu *c, struct vcpu *v)
 	pass(US / 2);
 }
 
-/* One exit that is long, whatever is left of its share. */
+/* One long exit, however little is left of its share. */
 static void overrun(struct cpu *c, struct vcpu *v)
 {
 	(void)c;
@@ -286,15 +286,15 @@ static void check(const char *what, uint64_t gap)
 	   (unsigned)(worked * 100 / LAST));
 	ok(longest_gap <= gap, "%s: its longest gap is %u us, at most %u", what,
 	   (unsigned)(longest_gap / US), (unsigned)(gap / US));
-	ok(vcpu[0].worst_wait <= longest_gap, "%s: so is its longest wait, %u us", what,
+	ok(vcpu[0].worst_wait <= longest_gap, "%s: its longest wait is %u us", what,
 	   (unsigned)(vcpu[0].worst_wait / US));
 }
 
-/* The others' shares twice, at the end of one period and the beginning of the next, and a little
- * for what is not cut short. */
+/* Twice the others' shares, at the end of one period and the beginning of the next, and a little
+ * for work that cannot be interrupted. */
 #define GAP (2 * 5 * MS + 200 * US)
 
-/* --- who attacks --- */
+/* --- attackers --- */
 
 static void test_spinners(void)
 {
@@ -353,7 +353,7 @@ static void test_kicks(enum vcpu_state state, uint32_t what, uint64_t every, con
 	ok(kicks > 10, "%s: they arrive", name);
 }
 
-/* The neighbour naps, and comes first again when it wakes up: nobody gains a share by that. */
+/* The neighbour sleeps briefly, and runs first when it wakes up: that must not gain it a share. */
 static void nap(struct cpu *c, struct vcpu *v)
 {
 	uint64_t until = now + 500 * US;
@@ -378,7 +378,8 @@ static void wake(struct timer *t)
 	vcpu_wake(container_of(t, struct vcpu, timer));
 }
 
-/* Spins until the core was away, halts, and is woken a little later: last, and so first. */
+/* Spins until it is preempted, halts, and is woken a little later: it ran last, so it runs
+ * first. */
 static void lie_in_wait(struct cpu *c, struct vcpu *v)
 {
 	static uint64_t last;
@@ -415,8 +416,7 @@ static void test_naps(void)
 	   (unsigned)(worked * 100 / LAST));
 }
 
-/* Requests that never end, to one that never has to wait: the sleeper's timer comes all the same.
- */
+/* Endless requests to a vCPU that never has to wait: another vCPU's timer still fires. */
 static void test_no_end(void)
 {
 	begin();
@@ -430,7 +430,7 @@ static void test_no_end(void)
 	check("INIT without an end while the neighbour naps", GAP);
 }
 
-/* Debt does not make an idle machine wait. */
+/* An idle machine does not wait because of debt. */
 static void test_idle(void)
 {
 	begin();
@@ -439,7 +439,8 @@ static void test_idle(void)
 	sched_shares(cpu);
 	if (!setjmp(end))
 		sched_run(cpu);
-	ok(vcpu[1].ran > LAST - 10 * MS, "alone in wanting the CPU, a small share has all of it");
+	ok(vcpu[1].ran > LAST - 10 * MS,
+	   "a small share gets the whole CPU if nobody else wants it");
 }
 
 static void until_3_ms(struct cpu *c, struct vcpu *v)
@@ -452,7 +453,7 @@ static void until_3_ms(struct cpu *c, struct vcpu *v)
 	(void)c;
 }
 
-/* A timer that was put off, for debt, comes at once when nobody else wants the CPU any more: the
+/* A timer that was postponed because of debt fires as soon as no other vCPU wants the CPU: the
  * machine's timer is not set for it. */
 static void test_put_off(void)
 {
@@ -467,7 +468,7 @@ static void test_put_off(void)
 	timer_set(cpu, &vcpu[1].timer, MS);
 	if (!setjmp(end))
 		sched_run(cpu);
-	ok(vcpu[1].ran > LAST - 5 * MS, "a timer that was put off is not forgotten");
+	ok(vcpu[1].ran > LAST - 5 * MS, "a postponed timer is not forgotten");
 }
 
 static void test_pause(void)
@@ -493,7 +494,7 @@ static void start_all(void)
 	}
 }
 
-/* However many are to begin at once, interrupts are taken between two of them. */
+/* Interrupts are taken between two starts, however many are pending. */
 static void test_starts(void)
 {
 	begin();
@@ -506,8 +507,8 @@ static void test_starts(void)
 	   "each of %u starts is one turn", begun);
 }
 
-/* A guest that could not be made leaves no vCPU behind, whose share the others would lack, and
- * whose place the next guest gets. */
+/* A guest that could not be created leaves no vCPU behind, whose share others would lack and whose
+ * place the next guest needs. */
 static void test_forgotten(void)
 {
 	begin();
@@ -517,7 +518,7 @@ static void test_forgotten(void)
 	ok(cpu->vcpus == &vcpu[0] && vcpu[0].next == &vcpu[2] && !vcpu[2].next,
 	   "a guest that could not be made has no vCPU on a core");
 	sched_forget(&guest[0]);
-	ok(cpu->vcpus == &vcpu[2], "nor at the head of the list");
+	ok(cpu->vcpus == &vcpu[2], "no vCPU is at the head of the list");
 }
 
 int main(void)

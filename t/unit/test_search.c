@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The sorted search against a look at every entry, for tables of every length up to MAX. */
+/* The sorted search against a linear search, for tables of every length up to MAX. */
 #include "lib/search.h"
 #include "tap.h"
 
 #define MAX   70
-#define SPACE 1000 /* of addresses */
+#define SPACE 1000 /* number of addresses */
 
 struct range {
 	uint32_t first, other, last;
@@ -18,7 +18,7 @@ static uint32_t below(uint32_t bound)
 	return (state >> 8) % bound;
 }
 
-/* Ranges of one to four addresses, some side by side; the table's room ends with it. */
+/* Ranges of one to four addresses, some adjacent; the allocation ends with the table. */
 static struct range *some_ranges(unsigned count)
 {
 	struct range *table = malloc(count * sizeof(*table) + 1);

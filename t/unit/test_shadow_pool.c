@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The pool of shadow pages at its limits: more links to one page than 16 bits count, counts that
- * are wrong, as if by a bug, and as many vCPUs as there are on the least memory. The processor's
- * walk of the shadows must always end in the guest's memory, and every fault must find its pages.
+ * The pool of shadow pages at its limits: more links to one page than 16 bits can count, wrong
+ * counts, as if caused by a bug, and the maximum number of vCPUs with the minimum of memory. The
+ * processor's walk of the shadows must always end in the guest's memory, and every fault must be
+ * resolved.
  */
 #include <unistd.h>
 
@@ -64,8 +65,8 @@ static bool is_guests(uint64_t pa)
 	return pa - MEMORY_AT < MEMORY || pa - PAGES_AT < VCPUS * PAGE_SIZE;
 }
 
-/* What the processor makes of va: a machine address, or 0 for a fault. A table outside the pool is
- * an address too: that is what must not be. */
+/* Translates va like the processor: returns a machine address, or 0 for a fault. An address outside
+ * the guest's memory is returned too, since that is the bug to find. */
 static uint64_t translate(unsigned vcpu, uint64_t va)
 {
 	uint64_t at = mmu_root(&view[vcpu]).v;
@@ -117,8 +118,8 @@ static bool is_sound(void)
 	return !strcmp(what, "nothing");
 }
 
-/* Guest pages: 0 the root, 1 its level-3 table, 2 a table that all level-2 tables name in all
- * entries, 3 data, 4 and 5 two more tables, from 16 on those level-2 tables. */
+/* Guest pages: the root, its level-3 table, a table that all entries of all level-2 tables name,
+ * data, two more tables, and from 16 on the level-2 tables. */
 enum { ROOT, LEVEL3, TABLE, DATA, OTHER2, OTHER1, LEVEL2 = 16 };
 #define DATA_PA	    (MEMORY_AT + DATA * PAGE_SIZE)
 #define VA(i, k, n) ((uint64_t)(i) << 30 | (uint64_t)(k) << 21 | (uint64_t)(n) << 12)
@@ -139,7 +140,8 @@ static void make_links(unsigned links)
 		touch(0, VA(n / PT_ENTRIES, n % PT_ENTRIES, 5));
 }
 
-/* Takes the last link away, and makes two more tables: where do the links that are left lead? */
+/* Removes the last link and creates two more tables. Returns how many of the remaining links lead
+ * somewhere else. */
 static unsigned escapes(unsigned links)
 {
 	uint64_t last = VA((links - 1) / PT_ENTRIES, (links - 1) % PT_ENTRIES, 5);
@@ -168,11 +170,12 @@ static void many_links(void)
 	ok(is_sound(), "65537 entries lead to one page, and its count says so");
 	unsigned out = escapes(65537);
 	ok(!out, "with one of them gone the others lead to the guest's memory (%u do not)", out);
-	ok(touch(0, VA(0, 0, 5)) == DATA_PA && is_sound(), "where its tables say");
+	ok(touch(0, VA(0, 0, 5)) == DATA_PA && is_sound(),
+	   "the other links lead where the tables say");
 }
 
-/* The same as if a bug had lost all links but one; then the pool runs out again and again, with
- * more and fewer tables of each level, so that pages change what they are for. */
+/* The same after a bug has lost all links but one; then the pool runs out repeatedly, with more and
+ * fewer tables of each level, so that pages change their use. */
 static void lost_count(void)
 {
 	unsigned out, changed = 0;
@@ -184,11 +187,11 @@ static void lost_count(void)
 	ok(!out, "a page that is given back too early stays a table of its level");
 	ok(!strcmp(wrong_with_it(), "a link to a page that is given back") ||
 		   !strcmp(wrong_with_it(), "a count of links that is wrong"),
-	   "which the check finds");
+	   "the check finds a page that is freed too early");
 	for (unsigned round = 0; round < 40; round++) {
 		unsigned before = shadow[page].kind, tables = round % 2 ? 300 : 20;
 
-		for (unsigned i = 0; i < 300; i++) /* tables of level 2, or of level 1 */
+		for (unsigned i = 0; i < 300; i++) /* level-2 tables, or level-1 tables */
 			table(LEVEL3)[100 + i] = link_to(600 + i % tables);
 		for (unsigned i = 0; i < 300; i++)
 			for (unsigned k = 0; k < PT_ENTRIES; k++)
@@ -204,10 +207,11 @@ static void lost_count(void)
 				out += pa && !is_guests(pa);
 			}
 	}
-	ok(!out && changed, "and changes it only when nothing leads to it");
+	ok(!out && changed, "a page changes its level only when nothing links to it");
 }
 
-/* Of the links to a page, the last one in the pool alone is left, and what it is in; NULL: none. */
+/* Removes all links to a page except the last one in the pool, and returns that; NULL if there is
+ * none. */
 static uint64_t *last_link(unsigned page)
 {
 	uint64_t *last = NULL;
@@ -236,8 +240,8 @@ static unsigned scan(void)
 	return parts;
 }
 
-/* A page that is free, though one link was forgotten, and the scan that would give it another kind.
- */
+/* A page that is free although one link to it was forgotten, and the scan that would reuse it at
+ * another level. */
 static void forgotten_link(void)
 {
 	make_links(600);
@@ -254,10 +258,10 @@ static void forgotten_link(void)
 		*link = 0;
 	scan();
 	ok(shadow[page].state == SHADOW_FREE && shadow[page].kind == SHADOW_ANY,
-	   "and loses it when there is none");
+	   "a free page without links loses its kind");
 }
 
-/* Pages that are never given back, since more links were counted than there are. */
+/* Pages that are never freed, since more links were counted than there are. */
 static void leaked(void)
 {
 	unsigned good = 0;
@@ -276,7 +280,7 @@ static void leaked(void)
 			shadow[page].links +=
 				shadow[page].state == SHADOW_USED && shadow[page].kind < 4;
 	}
-	is(good, 400, "counts that are too high cost no page for ever");
+	is(good, 400, "counts that are too high lose no page for ever");
 }
 
 static void *take_page(void)
@@ -290,7 +294,8 @@ static void *take_page(void)
 	return page;
 }
 
-/* All vCPUs there are, the least memory, all pages lent that may be, private trees and others. */
+/* The maximum number of vCPUs, the minimum of memory, as many pages lent as allowed, with private
+ * or mirrored trees. */
 static void least_memory(bool private)
 {
 	void *lent[MMU_POOL_MAX];
@@ -330,10 +335,10 @@ static void least_memory(bool private)
 		m.budget = MMU_PART;
 		shadow_make_room(&m);
 	}
-	ok(is_sound() && m.pool_free == MMU_POOL_MIN, "all of which come back");
+	ok(is_sound() && m.pool_free == MMU_POOL_MIN, "all lent pages come back");
 }
 
-/* All its pages come back, whatever they were, a few at a time. */
+/* All pages return to the pool, whatever they were used for, a few at a time. */
 static void reset(void)
 {
 	const unsigned pages = 3 * MMU_POOL_MIN + 1;
@@ -356,16 +361,16 @@ static void reset(void)
 		most = MAX(most, m.pool_free - before);
 	}
 	ok(sound && is_sound() && m.pool_free == pages && !m.lent, "a reset gives back all pages");
-	ok(most < MMU_POOL_MIN, "%u of them in a part", most);
+	ok(most < MMU_POOL_MIN, "a part of the reset gives back %u pages", most);
 	load(0, 1);
-	is(touch(0, 0), MEMORY_AT + 5 * PAGE_SIZE, "and they serve again");
+	is(touch(0, 0), MEMORY_AT + 5 * PAGE_SIZE, "the pages can be used again");
 }
 
 int main(void)
 {
 	if (posix_memalign((void **)&host_memory, LARGE_SIZE, HOST))
 		return 1;
-	alarm(300); /* a fault that looks for a page for ever */
+	alarm(300); /* a fault may search for a page for ever */
 	many_links();
 	lost_count();
 	forgotten_link();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The look over the hypervisor's own page tables (kernel/tables.c): tables as they should be are good,
- * and each thing that must not be, planted in them, is found, where it is.
+ * The check of the hypervisor's own page tables (kernel/tables.c): it accepts correct tables, and
+ * finds each planted error at its place.
  */
 #include "arch/paging.h"
 #include "kernel/gate.h"
@@ -14,12 +14,12 @@
 #define DATA (PTE_P | PTE_A | PTE_W | PTE_NX)
 #define LINK (PTE_P | PTE_A | PTE_W)
 
-/* Frames of the tables; those they map are only numbers. */
+/* Frame numbers of the tables; the frames that they map are only numbers. */
 enum { ROOT = 1, DIRECT_PDPT, DIRECT_PD, DIRECT_PT, IMAGE_PDPT, IMAGE_PD, IMAGE_PT, PAGES };
 #define TEXT  0x100 /* frames */
 #define CONST 0x104
 #define BSS   0x106
-#define STACK (IMAGE_BASE + 0x10c000) /* top; two pages and a guard */
+#define STACK (IMAGE_BASE + 0x10c000) /* the top; two pages and a guard page */
 
 char *host_memory;
 
@@ -33,8 +33,8 @@ static uint64_t link_to(unsigned page)
 	return page * PAGE_SIZE | LINK;
 }
 
-/* As the hypervisor's are: direct map and image, with the direct map's first 2 MiB in small pages.
- */
+/* Builds tables like the hypervisor's: direct map and image, with small pages for the first 2 MiB
+ * of the direct map. */
 static void build(void)
 {
 	memset(host_memory, 0, PAGES * PAGE_SIZE);
@@ -93,13 +93,13 @@ int main(void)
 	table(ROOT)[511] |= PTE_U;
 	table(IMAGE_PDPT)[510] |= PTE_U;
 	table(IMAGE_PD)[0] |= PTE_U;
-	ok(good(), "user bits above a supervisor page open nothing");
+	ok(good(), "user bits above a supervisor page have no effect");
 	table(IMAGE_PT)[CONST] |= PTE_U;
 	bool found = !good() && c.va == IMAGE_BASE + CONST * PAGE_SIZE;
 	ok(found, "found: a page for ring 3");
 	build();
 	table(IMAGE_PD)[0] |= PTE_NX;
-	ok(good() && !c.runs, "what is not executable above is not below");
+	ok(good() && !c.runs, "a table that is not executable makes what is below not executable");
 
 	build();
 	ok(tables_stack_is_guarded(MPA(ROOT * PAGE_SIZE), STACK, 2 * PAGE_SIZE), "a stack");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What an engine does not know is reported: every exit code of AMD-V, every exit reason of VT-x and
- * every vector, planted where the processor would have left it. Each is one that has a case, or
- * there is a line with its number, where it was and the code there, and the guest gets a fault.
+ * What an engine does not support is reported. Every exit code of AMD-V, every exit reason of VT-x
+ * and every vector is planted where the processor would have left it. Either there is a case for
+ * it, or a line is printed with its number, its address and the code there, and the guest gets a
+ * fault.
  */
 #include <stdarg.h>
 
@@ -32,11 +33,11 @@ static struct svm_vcpu svm;
 static struct vmx_vcpu vmx;
 static struct ring_vcpu ring;
 static struct cpu cpu;
-static uint64_t planted; /* why the guest has left */
+static uint64_t planted; /* the exit's reason */
 static unsigned lines;
 static char line[500], crashed[200];
 
-/* --- what stands below --- */
+/* --- stubs --- */
 
 void console_guest_notice(struct guest *g, const char *fmt, ...)
 {
@@ -128,7 +129,7 @@ static const struct engine ring_alone = {
 	.segment_holds = ring_segment_holds,
 };
 
-/* What no case of these here comes to, or must only be there. */
+/* Not called by the cases tested here, or only needed for linking. */
 char *host_memory;
 const uint64_t gate_entry_points[GATE_PLACES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 const uint64_t hvm_gate_places[16];
@@ -216,7 +217,7 @@ static void fresh(const struct engine *engine, uint64_t cs)
 	fault = -1;
 }
 
-/* One line: whose, what, its number, where, and the code. */
+/* Whether one line was printed, with the guest, what it is, its number, address, and the code. */
 static bool reported(const char *what, const char *number)
 {
 	char begin[80];
@@ -239,7 +240,7 @@ static void leave(const struct engine *engine, uint64_t reason)
 
 struct exits {
 	const struct engine *engine;
-	unsigned last, skip; /* one that would end the test */
+	unsigned last, skip; /* an exit that would end the test */
 	const uint16_t *unknown;
 	unsigned count;
 };
@@ -293,7 +294,7 @@ static void hvm_exits(void)
 	leave(&svm_engine, SVM_EXIT_SKINIT);
 	ok(!lines && fault == VECTOR_UD, "svm: what does not exist for a guest is #UD, in silence");
 	leave(&vmx_engine, VMX_REASON_VMXON);
-	ok(!lines && fault == VECTOR_UD, "vmx: so it is there");
+	ok(!lines && fault == VECTOR_UD, "vmx: what does not exist for a guest is #UD, in silence");
 	leave(&vmx_engine, VMX_REASON_FAILED | 34);
 	ok(strstr(crashed, "reason 80000022"), "vmx: an entry that fails ends the guest");
 }
@@ -312,7 +313,7 @@ static void trap(unsigned vector, uint64_t cs)
 static void ring_exits(void)
 {
 	static const uint32_t unknown = BIT(9) | BIT(15) | 0xfff00000u; /* reserved; CET's */
-	/* what the gate or a page of C below this sees to */
+	/* handled by the gate, or tested elsewhere */
 	static const uint32_t others = BIT(VECTOR_DB) | BIT(VECTOR_NMI) | BIT(VECTOR_DF) |
 				       BIT(VECTOR_PF) | BIT(VECTOR_GP) | BIT(VECTOR_MC);
 	unsigned wrong = 0;
@@ -330,9 +331,11 @@ static void ring_exits(void)
 	ok(!wrong, "ring: each exception is known, or is reported, and is the guest's");
 	trap(VECTOR_GP, VENEER_KERNEL_CS);
 	ok(reported("an instruction", " vector 0xd ") && regs.rip == HANDLER + VECTOR_GP,
-	   "ring: so is an instruction of the kernel's that is not emulated");
+	   "ring: an instruction of the kernel that is not emulated is reported, and is the "
+	   "guest's");
 	trap(VECTOR_GP, VENEER_USER_CS);
-	ok(!lines && regs.rip == HANDLER + VECTOR_GP, "ring: a program's is its kernel's affair");
+	ok(!lines && regs.rip == HANDLER + VECTOR_GP,
+	   "ring: a program's instruction is not reported");
 }
 
 static void only_some(void)

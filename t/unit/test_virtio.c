@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Virtio devices behind the hypercall transport: the console, and one of three queues that keeps
- * buffers and gives them back from another turn. A driver that resets the device meanwhile, or asks
- * for devices, queues, vCPUs and configuration that are not there.
+ * Virtio devices behind the hypercall transport: the console, and a device with three queues that
+ * keeps buffers and returns them from another turn. The driver may reset the device meanwhile, or
+ * name devices, queues, vCPUs and configuration that do not exist.
  */
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -18,9 +18,9 @@
 
 #define MEMORY_AT MIB(1)
 #define MEMORY	  (64 * 1024ull)
-#define OWN_AT	  (MEMORY_AT + MEMORY) /* what guest_take gives */
+#define OWN_AT	  (MEMORY_AT + MEMORY) /* what guest_take returns */
 #define OWN	  (64 * 1024ull)
-#define SIZE	  16 /* of each queue */
+#define SIZE	  16 /* size of each queue */
 #define STATUS_OK 15 /* ACKNOWLEDGE DRIVER DRIVER_OK FEATURES_OK */
 
 char *host_memory;
@@ -30,13 +30,13 @@ struct guest guests[GUESTS_MAX];
 
 static struct vcpu vcpu[2];
 static struct guest *const g = &guests[0];
-static struct timer *armed[4]; /* timers, until they are fired */
+static struct timer *armed[4]; /* timers that have not fired yet */
 static unsigned timers, requested;
 static uint64_t events[2];
 static char printed[4096];
 static unsigned printed_bytes;
 
-/* --- what virtio/ needs --- */
+/* --- stubs for virtio/ --- */
 
 struct cpu *this_cpu(void)
 {
@@ -72,7 +72,7 @@ void vcpu_request_from(struct vcpu *v, uint32_t request)
 	requested |= request;
 }
 
-/* Also that no device's lock is held: whoever is told may come at once. */
+/* Also checks that no device's lock is held: the vCPU may call at once. */
 void vcpu_event_from(struct vcpu *v, unsigned event)
 {
 	for (unsigned i = 0; i < g->virtio->devices; i++)
@@ -134,7 +134,7 @@ uint32_t guest_input_read(struct guest *of, void *to, uint64_t bytes)
 	return 0;
 }
 
-/* --- the device of three queues --- */
+/* --- the device with three queues --- */
 
 enum { AT_ONCE, KEPT, ENDLESS, QUEUES };
 
@@ -145,9 +145,9 @@ enum { AT_ONCE, KEPT, ENDLESS, QUEUES };
 struct fake {
 	uint8_t config[12], behind[16];
 	struct virtqueue_chain kept[KEEPS];
-	bool on_its_way[KEEPS]; /* also one that is void: its slot is free when it has come */
+	bool on_its_way[KEEPS]; /* also a cancelled one: its slot is free once it has completed */
 	unsigned parts[QUEUES];
-	bool busy; /* all queues have more to do, always */
+	bool busy; /* all queues always have more work */
 };
 
 static bool at_once(struct virtio_device *d, struct virtqueue *q)
@@ -183,7 +183,7 @@ static bool endless(struct virtio_device *d, struct virtqueue *q)
 	return true;
 }
 
-/* From another turn: what was asked for is there. */
+/* Completes a request from another turn. */
 static void complete(struct virtio_device *d, struct virtqueue_chain *chain)
 {
 	struct virtqueue *q = &d->queue[KEPT];
@@ -328,7 +328,7 @@ static void negotiation(void)
 		   !refused(kind.needs) && !refused(kind.offers),
 	   "FEATURES_OK stays if all that is needed is there, and nothing that is not offered");
 	ok(call(FAKE, VENEER_VIRTIO_SET_FEATURES, 0) == -EBUSY && fake->features == kind.offers,
-	   "features do not change any more behind it");
+	   "features do not change after FEATURES_OK");
 	start(FAKE, QUEUES);
 	call(FAKE, VENEER_VIRTIO_SET_STATUS, 0);
 	set_queue(FAKE, AT_ONCE);
@@ -337,7 +337,7 @@ static void negotiation(void)
 	call(FAKE, VENEER_VIRTIO_NOTIFY, AT_ONCE);
 	virtio_devices.work(g);
 	ok(call(FAKE, VENEER_VIRTIO_GET_STATUS, 0) == 7 && !ring(AT_ONCE)->used.idx,
-	   "DRIVER_OK without it starts nothing");
+	   "DRIVER_OK without FEATURES_OK starts nothing");
 	call(FAKE, VENEER_VIRTIO_SET_FEATURES, kind.needs);
 	call(FAKE, VENEER_VIRTIO_SET_STATUS, 15);
 	is(ring(AT_ONCE)->used.idx, 1, "what was available before DRIVER_OK is worked on then");
@@ -356,7 +356,7 @@ static void numbers(void)
 	ok(good, "device numbers out of range");
 	good = call(FAKE, VENEER_VIRTIO_ID, 0) == 77 && call(TWIN, VENEER_VIRTIO_ID, 0) == 77 &&
 	       call(CONSOLE, VENEER_VIRTIO_ID, 0) == 3;
-	ok(good, "and those in range");
+	ok(good, "device numbers in range");
 
 	good = call(FAKE, VENEER_VIRTIO_QUEUE_MAX, QUEUES - 1) == VIRTQUEUE_MAX;
 	const uint64_t bad_queue[] = { QUEUES, VIRTIO_QUEUES_MAX, 0xffff, 1ull << 32, ~0ull };
@@ -366,7 +366,7 @@ static void numbers(void)
 			call(FAKE, VENEER_VIRTIO_QUEUE_EVENT,
 			     (bad_queue[i] & 0xffff ? bad_queue[i] & 0xffff : QUEUES)) == -EINVAL;
 	good &= set_queue(FAKE, QUEUES) == -EINVAL && set_queue(FAKE, ~0u) == -EINVAL;
-	good &= call(CONSOLE, VENEER_VIRTIO_NOTIFY, 2) == -EINVAL; /* of another device */
+	good &= call(CONSOLE, VENEER_VIRTIO_NOTIFY, 2) == -EINVAL; /* a queue of another device */
 	ok(good, "queue numbers out of range");
 	is(call(FAKE, VENEER_VIRTIO_QUEUE_SET, MEMORY - 31), -EFAULT, "a description outside");
 
@@ -376,10 +376,10 @@ static void numbers(void)
 		good &= call(FAKE, VENEER_VIRTIO_QUEUE_EVENT, KEPT | v << 16) == -EINVAL;
 	for (uint64_t e = VENEER_EVENTS; e < 1ull << 32; e = 2 * e + 1)
 		good &= call(FAKE, VENEER_VIRTIO_QUEUE_EVENT, KEPT | e << 32) == -EINVAL;
-	ok(good && fake->queue[KEPT].target == was, "vCPUs and events that are not there");
+	ok(good && fake->queue[KEPT].target == was, "vCPUs and events that do not exist");
 	good = call(FAKE, VENEER_VIRTIO_QUEUE_EVENT + 1, 0) == -EINVAL &&
 	       call(FAKE, ~0ull, 0) == -EINVAL;
-	ok(good, "operations that are not there");
+	ok(good, "operations that do not exist");
 }
 
 static void configuration(void)
@@ -404,7 +404,7 @@ static void configuration(void)
 						   : offset + i < 12 ? 0x10 + offset + i
 								     : 0);
 		}
-	ok(good, "what lies behind its end reads as 0");
+	ok(good, "configuration beyond its end reads as 0");
 	is(call(CONSOLE, VENEER_VIRTIO_CONFIG, 0), 0, "a device that has none");
 }
 
@@ -422,18 +422,19 @@ static void interrupts(void)
 	call(FAKE, VENEER_VIRTIO_NOTIFY, KEPT);
 	good &= !events[0] && !events[1] && !ring(KEPT)->used.idx;
 	complete(fake, &state()->kept[0]);
-	ok(good && !events[0] && events[1] == 1ull << 9, "each queue's go where it names");
+	ok(good && !events[0] && events[1] == 1ull << 9,
+	   "each queue's interrupts go where it says");
 	ok(ring(KEPT)->used.idx == 1 && ring(KEPT)->used.ring[0].len == 16 &&
 		   *(uint8_t *)at(DATA + 15) == 0xab && !*(uint8_t *)at(DATA + 16),
 	   "a buffer comes back from another turn");
 	complete(fake, &state()->kept[0]);
-	is(ring(KEPT)->used.idx, 1, "but not twice");
+	is(ring(KEPT)->used.idx, 1, "a buffer is not returned twice");
 	ring(KEPT)->avail.flags = VRING_AVAIL_F_NO_INTERRUPT;
 	events[1] = 0;
 	offer(KEPT, 1, DATA, 16, 0);
 	call(FAKE, VENEER_VIRTIO_NOTIFY, KEPT);
 	complete(fake, &state()->kept[0]);
-	ok(ring(KEPT)->used.idx == 2 && !events[1], "without an interrupt where none is wanted");
+	ok(ring(KEPT)->used.idx == 2 && !events[1], "no interrupt is sent if none is wanted");
 	start(FAKE, QUEUES);
 	is(fake->queue[KEPT].target, VENEER_EVENT_DEVICES, "a reset takes the names back");
 }
@@ -458,7 +459,7 @@ static void by_new_life(void)
 	virtio_devices.reset(g);
 }
 
-/* Buffers are on their way; then there is a reset; then they come. */
+/* Buffers are in progress, the device is reset, then they complete. */
 static bool late(void (*reset)(void))
 {
 	static char before[MEMORY];
@@ -487,10 +488,11 @@ static bool late(void (*reset)(void))
 
 static void resets(void)
 {
-	ok(late(by_status), "late, after a reset: nothing is written, nobody told, and it goes on");
+	ok(late(by_status),
+	   "late, after a reset: nothing is written, no interrupt is sent, and the device works");
 	ok(late(by_status_and_new_start), "the same with the device in use again");
 	ok(late(by_setting), "the same with the queue set anew");
-	ok(late(by_new_life), "the same with the guest loaded again");
+	ok(late(by_new_life), "the same with the guest restarted");
 
 	start(FAKE, QUEUES);
 	offer(KEPT, 0, DATA, 64, VRING_DESC_F_WRITE);
@@ -502,7 +504,7 @@ static void resets(void)
 	bool early = ring(KEPT)->used.idx;
 	complete(fake, &state()->kept[1]);
 	ok(!early && ring(KEPT)->used.idx == 1 && ring(KEPT)->used.ring[0].id == 1,
-	   "what was on its way before a reset is not taken for what is now");
+	   "a request from before a reset is not taken for a current one");
 
 	start(CONSOLE, 2);
 	offer(1, 0, DATA, 1000, 0);
@@ -549,7 +551,7 @@ static void bounds(void)
 	start(FAKE, QUEUES);
 	memset(f->parts, 0, sizeof(f->parts));
 	f->busy = true;
-	virtio_devices.work(g); /* the console and the twin want some, too */
+	virtio_devices.work(g); /* the console and the twin have work too */
 	for (unsigned i = 0; i < 30; i++)
 		fire();
 	ok(f->parts[0] >= 19 && f->parts[1] >= 19 && f->parts[2] >= 19, "queues take turns");
@@ -571,11 +573,12 @@ static void bounds(void)
 	cpus[1].id = 1;
 	vcpu[0].cpu = &cpus[1];
 	start(FAKE, QUEUES);
-	ok(!timers && (requested & REQUEST_VIRTIO), "from another CPU vCPU 0 is asked to go on");
+	ok(!timers && (requested & REQUEST_VIRTIO),
+	   "from another CPU, vCPU 0 is asked to continue");
 	vcpu[0].cpu = &cpus[0];
 }
 
-/* A driver that means harm, and completions at any time. */
+/* A hostile driver, and completions at any time. */
 static void noise(void)
 {
 	static char before[MEMORY];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The device side of a virtqueue: an honest driver gets its buffers back in order, whatever the
- * sizes; and whatever stands in the rings, no segment leads out of the guest's memory.
+ * The device side of a virtqueue: a correct driver gets its buffers back in order, with any sizes;
+ * and whatever is in the rings, no segment leads outside the guest's memory.
  */
 #include "virtio/virtqueue.h"
 
@@ -76,7 +76,7 @@ static void hostile(void)
 				  GPA((rnd() % (MEMORY + 16)) & ~1ull),
 				  GPA((rnd() % (MEMORY + 16)) & ~3ull)))
 			continue;
-		/* an index that is not far off, or everything would break at once */
+		/* an index that is nearly right, else everything would break at once */
 		((struct vring_avail *)q.avail)->idx = (uint16_t)(rnd() % (size + 2));
 		while (virtqueue_take(&q, &m, &chain)) {
 			for (unsigned i = 0; i < chain.segments; i++)

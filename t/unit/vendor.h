@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A made-up struct hvm_vendor. The test that includes this defines get, set and get_segment before.
- */
+/* A struct hvm_vendor for tests. The including test defines get, set and get_segment first. */
 #pragma once
 
 #include "engine/hvm/hvm.h"

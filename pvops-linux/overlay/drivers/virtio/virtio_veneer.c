@@ -14,7 +14,7 @@
 
 struct veneer_device {
 	struct virtio_device vdev;
-	unsigned int number;	/* of the device, for the hypervisor */
+	unsigned int number;	/* the hypervisor's number for the device */
 	unsigned int irq;
 };
 
@@ -41,7 +41,7 @@ static void vv_get(struct virtio_device *vdev, unsigned int offset, void *to, un
 	}
 }
 
-/* No device has a field that the driver writes. */
+/* No device has a field that the driver may write. */
 static void vv_set(struct virtio_device *vdev, unsigned int offset, const void *from,
 		   unsigned int bytes)
 {

@@ -19,7 +19,7 @@ DEFINE_PER_CPU_PAGE_ALIGNED(struct veneer_vcpu_page, veneer_vcpu);
 
 unsigned long veneer_idt[32];
 
-/* What the kernel believes CR4 to be; in truth it is the hypervisor's. */
+/* What the kernel takes CR4 to be; the real one is the hypervisor's. */
 static DEFINE_PER_CPU(unsigned long, virtual_cr4);
 
 #define FIXED_CR0 (X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
@@ -48,7 +48,7 @@ static void veneer_load_gdt(const struct desc_ptr *table)
 static void veneer_write_gdt_entry(struct desc_struct *gdt, int entry, const void *desc, int type)
 {
 	native_write_gdt_entry(gdt, entry, desc, type);
-	/* Those of 16 bytes are for the processor in ring 0. */
+	/* Descriptors of 16 bytes are for the processor in ring 0. */
 	if (type != DESC_TSS && type != DESC_LDT && gdt == get_current_gdt_rw())
 		veneer_call2(VENEER_HC_SET_DESCRIPTOR, entry * 8, *(const u64 *)desc);
 }
@@ -85,7 +85,7 @@ static unsigned long veneer_store_tr(void)
 static void set_gate(int vector, const gate_desc *gate)
 {
 	if (vector < 32) {
-		/* Those with stacks of their own are not needed here; #DB has a plain entry. */
+		/* Entries with their own stacks are not needed here; #DB has a plain entry. */
 		if (vector == X86_TRAP_NMI || vector == X86_TRAP_DF || vector == X86_TRAP_MC)
 			return;
 		veneer_idt[vector] = gate_offset(gate);
@@ -151,7 +151,8 @@ static void veneer_load_gs_index(unsigned int selector)
 	local_irq_restore(flags);
 }
 
-/* The processor says which one it is; the vCPU is another, and one of a package without threads. */
+/* CPUID describes the physical processor; the vCPU has another number, and a package without
+ * threads. */
 static void veneer_cpuid(unsigned int *eax, unsigned int *ebx, unsigned int *ecx,
 			 unsigned int *edx)
 {
@@ -272,7 +273,7 @@ static void veneer_update_io_bitmap(void)
 }
 #endif
 
-/* Features that ring 1 cannot use, or that say nothing true here. */
+/* Features that ring 1 cannot use, or that do not describe this vCPU. */
 static const u16 cleared[] __initconst = {
 	X86_FEATURE_APIC, X86_FEATURE_X2APIC, X86_FEATURE_TSC_DEADLINE_TIMER, X86_FEATURE_MTRR,
 	X86_FEATURE_MCE, X86_FEATURE_MCA, X86_FEATURE_ACPI, X86_FEATURE_ACC, X86_FEATURE_MWAIT,
@@ -286,7 +287,7 @@ static const u16 cleared[] __initconst = {
 	X86_FEATURE_AMX_TILE,
 };
 
-/* Handlers, entries and GS of this vCPU. */
+/* Sets the handlers, entries and GS of this vCPU. */
 void veneer_cpu_register(void)
 {
 	struct veneer_handlers handlers = {
@@ -315,7 +316,8 @@ void __init veneer_cpu_ops_init(void)
 
 	for (i = 0; i < ARRAY_SIZE(cleared); i++)
 		setup_clear_cpu_cap(cleared[i]);
-	/* Roots keep their shadows over a switch, and need a flush only when common code says so. */
+	/* Roots keep their shadows across a switch, and need a flush only if common code asks for
+	 * it. */
 	setup_force_cpu_cap(X86_FEATURE_PCID);
 	setup_force_cpu_cap(X86_FEATURE_XENPV);
 	setup_force_cpu_cap(X86_FEATURE_VENEER);

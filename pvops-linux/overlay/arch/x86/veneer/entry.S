@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ways into the kernel and out of it, in ring 1.
+ * Entry to the kernel and exit from it, in ring 1.
  *
  * The hypervisor enters with the frame that hardware would push, on the kernel's stack. What
  * differs from hardware: the selectors of ring 1, which are translated here so that pt_regs looks as
@@ -20,7 +20,7 @@
 
 #include "../entry/calling.h"
 
-/* The running vCPU's page stands at a fixed address; MOV with a 64-bit address knows only RAX. */
+/* The running vCPU's page is at a fixed address; MOV with a 64-bit address only works with RAX. */
 #define VP(field) (VENEER_VCPU_PAGE + VENEER_VP_##field)
 /* With the kernel's GS it is a per-CPU variable too. */
 #define VCPU(field) PER_CPU_VAR(veneer_vcpu + VENEER_VP_##field)
@@ -51,7 +51,8 @@ SYM_FUNC_START(veneer_irq_disable)
 	RET
 SYM_FUNC_END(veneer_irq_disable)
 
-/* An event between the two instructions is delivered by the hypervisor, which sees the first. */
+/* An event between the two instructions is delivered by the hypervisor, which sees the first one's
+ * store. */
 SYM_FUNC_START(veneer_irq_enable)
 	movl	$0, VCPU(IRQ_MASK)
 	cmpl	$0, VCPU(IRQ_PENDING)
@@ -144,7 +145,7 @@ SYM_CODE_START(veneer_syscall_entry)
 	jmp	entry_SYSCALL_64_after_hwframe
 SYM_CODE_END(veneer_syscall_entry)
 
-/* A page fault of ring 3 that came without the hypervisor: the frame is in the vCPU page. */
+/* A page fault in ring 3 that came without an exit: the frame is in the vCPU page. */
 SYM_CODE_START(veneer_fault_entry)
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR
@@ -164,15 +165,15 @@ SYM_CODE_START(veneer_syscall_compat_entry)
 	jmp	entry_SYSCALL_compat_after_hwframe
 SYM_CODE_END(veneer_syscall_compat_entry)
 
-/* The vDSO knows where it called from; common code takes it from there. */
+/* The vDSO knows where it was called from; common code continues from there. */
 SYM_CODE_START(veneer_sysenter_entry)
 	SYSCALL_ENTRY $0, $__USER32_CS, $0
 	jmp	entry_SYSENTER_compat_after_hwframe
 SYM_CODE_END(veneer_sysenter_entry)
 
 /*
- * INT 0x80 comes straight from the processor, on the small entry stack and with events as they
- * were. Mask them, and move the frame to the kernel's stack.
+ * INT 0x80 comes straight from the processor, on the small entry stack and with events not yet
+ * masked. Mask them, and move the frame to the kernel's stack.
  */
 SYM_CODE_START(veneer_int80_entry)
 	UNWIND_HINT_UNDEFINED
@@ -196,8 +197,8 @@ SYM_CODE_END(veneer_int80_entry)
 #endif
 
 /*
- * The ways out end in the hypercall page: its last instructions unmask, look for events and return
- * in one piece, because the hypervisor knows their addresses. A fault of that IRET comes back as a
+ * All returns end in the hypercall page: its last instructions unmask, check for events and return
+ * atomically, because the hypervisor knows their addresses. A fault of that IRET is reported as a
  * fault of the user program.
  */
 SYM_CODE_START(veneer_restore_regs_and_return_to_usermode)
@@ -257,7 +258,7 @@ SYM_CODE_START(veneer_iret)
 1:	iretq
 SYM_CODE_END(veneer_iret)
 
-/* A further vCPU's first instruction: RDI is its per-CPU offset, RSP its idle task's stack. */
+/* A secondary vCPU's first instruction: RDI is its per-CPU offset, RSP its idle task's stack. */
 SYM_CODE_START(veneer_ap_entry)
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR

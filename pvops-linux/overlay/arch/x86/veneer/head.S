@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The first instructions under Veneer, and the notes that tell it where they are. The hypervisor
- * enters in ring 1 with paging as it were off: virtual addresses are guest-physical ones. RDI is
+ * enters in ring 1, as if paging were off: virtual addresses are guest-physical ones. RDI is
  * the guest-physical address of struct veneer_start_info.
  */
 #include <linux/elfnote.h>
@@ -29,7 +29,7 @@ SYM_CODE_START(veneer_start)
 	testb	$VENEER_FEATURE_FSGSBASE, VENEER_SI_FEATURES(%rdi)
 	jz	.Lno_fsgsbase
 
-	/* On early_top_pgt there is only the image: the hypercall returns into it. */
+	/* early_top_pgt only maps the image: the hypercall returns into it. */
 	movq	$.Lvirtual, (__top_init_kernel_stack - 8)(%rip)
 	movq	$(__top_init_kernel_stack - 8), %rsp
 	movq	$(early_top_pgt - __START_KERNEL_map), %rdi

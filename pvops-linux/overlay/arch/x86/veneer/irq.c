@@ -54,7 +54,7 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_veneer_event)
 	set_irq_regs(old_regs);
 }
 
-/* An event is one edge; a mask is kept in software, by the core. */
+/* An event is an edge; the core keeps masks in software. */
 static void event_noop(struct irq_data *data)
 {
 }
@@ -90,7 +90,7 @@ static void veneer_safe_halt(void)
 	veneer_call0(VENEER_HC_HALT);
 }
 
-/* For good, with events masked. */
+/* Halts for ever, with events masked. */
 static void veneer_halt(void)
 {
 	veneer_call0(VENEER_HC_VCPU_STOP);

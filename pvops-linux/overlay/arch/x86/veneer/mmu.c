@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Page tables. They are ordinary memory, written without asking; the hypervisor keeps shadows of
- * them and is told what a processor's TLB would be told: roots, flushes, and roots that go away.
- */
+/* Page tables. They are ordinary memory, written directly. The hypervisor keeps shadows of them,
+ * and is told what a TLB needs to be told: new roots, flushes, and roots that go away. */
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
@@ -50,7 +48,7 @@ static void veneer_flush_tlb_one_user(unsigned long addr)
 	veneer_call2(VENEER_HC_MMU_FLUSH, addr & PAGE_MASK, PAGE_SIZE);
 }
 
-/* One call for a range, however long. False: not under Veneer. */
+/* Flushes a range of any length with one call. Returns false if not under Veneer. */
 bool veneer_flush_tlb_range(unsigned long start, unsigned long end)
 {
 	if (!veneer_guest)

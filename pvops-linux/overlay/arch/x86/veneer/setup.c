@@ -122,7 +122,7 @@ static uint32_t __init detect(void)
 	return veneer_guest ? 1 : 0;
 }
 
-/* Static calls can be set from here on. */
+/* From here on static calls can be updated. */
 static void __init init_platform(void)
 {
 	veneer_sched_clock_init();
@@ -169,8 +169,8 @@ static void __init fill_boot_params(void)
 }
 
 /*
- * The first C code: on early_top_pgt, which maps the image, and where page faults of early code add
- * what they want of the direct map; on the boot stack and CPU 0's initial per-CPU data.
+ * The first C code. It runs on early_top_pgt, which maps the image, and to which page faults of early
+ * code add parts of the direct map; and on the boot stack and CPU 0's initial per-CPU data.
  */
 void __init veneer_start_kernel(unsigned long info)
 {

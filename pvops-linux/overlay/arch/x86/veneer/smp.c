@@ -23,7 +23,7 @@ static unsigned long vcpu_page_gpa(unsigned int cpu)
 	return per_cpu_ptr_to_phys(per_cpu_ptr(&veneer_vcpu, cpu));
 }
 
-/* The per-CPU areas have come: from now on the page is the one in CPU 0's. */
+/* The per-CPU areas are set up: from now on the page is the one in CPU 0's. */
 static void __init prepare_boot_cpu(void)
 {
 	veneer_call1(VENEER_HC_VCPU_PAGE, vcpu_page_gpa(0));
@@ -46,7 +46,7 @@ static void __init prepare_cpus(unsigned int max_cpus)
 	smp_prepare_cpus_common();
 }
 
-/* There is no local APIC, but common code asks the driver for one who it runs on. */
+/* There is no local APIC, but common code asks its driver for the current CPU's ID. */
 static u32 get_apic_id(u32 unused)
 {
 	return raw_smp_processor_id();
@@ -79,7 +79,7 @@ static void bring_up(void)
 	local_irq_enable();
 }
 
-/* From veneer_ap_entry, on the idle task's stack and with this CPU's GS. */
+/* Called by veneer_ap_entry, on the idle task's stack and with this CPU's GS. */
 asmlinkage void veneer_ap_start(void);
 asmlinkage void veneer_ap_start(void)
 {
@@ -159,7 +159,7 @@ static int cpu_disable(void)
 	return 0;
 }
 
-/* cpuhp_ap_report_dead() has come; the vCPU is a few instructions from its stop. */
+/* cpuhp_ap_report_dead() has been called; the vCPU is a few instructions away from stopping. */
 static void cleanup_dead_cpu(unsigned int cpu)
 {
 	while (veneer_call1(VENEER_HC_VCPU_STOPPED, cpu) == 0)

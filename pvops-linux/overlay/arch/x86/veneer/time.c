@@ -36,7 +36,7 @@ static int veneer_clocksource_enable(struct clocksource *cs)
 
 static struct clocksource veneer_clocksource = {
 	.name	= "veneer",
-	.rating	= 299, /* the TSC itself, where it is good, is 300 and a little cheaper */
+	.rating	= 299, /* the TSC itself, if usable, has 300 and is a little cheaper */
 	.read	= veneer_clocksource_read,
 	.mask	= CLOCKSOURCE_MASK(64),
 	.flags	= CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES,

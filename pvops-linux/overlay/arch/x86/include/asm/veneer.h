@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of arch/x86/veneer share. The interface to the hypervisor itself is
+ * Shared by the files of arch/x86/veneer. The interface to the hypervisor itself is
  * asm/veneer_abi.h, which comes with the hypervisor.
  */
 #ifndef _ASM_X86_VENEER_H
@@ -8,7 +8,7 @@
 
 #include <asm/veneer_abi.h>
 
-/* Event numbers of ours; those below 8 are the hypervisor's, devices follow. */
+/* Our event numbers; those below 8 are the hypervisor's, devices follow. */
 #define VENEER_IPI_RESCHEDULE	8
 #define VENEER_IPI_CALL		9
 
@@ -60,7 +60,7 @@ static __always_inline long veneer_call4(unsigned int nr, unsigned long a, unsig
 
 /* entry.S */
 extern const char veneer_exception_stubs[32][VENEER_STUB_BYTES];
-extern unsigned long veneer_idt[32];	/* where each stub goes on to */
+extern unsigned long veneer_idt[32];	/* where each stub continues */
 void veneer_event_entry(void);
 void veneer_int80_entry(void);
 void veneer_syscall_entry(void);
