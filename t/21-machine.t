@@ -147,6 +147,6 @@ like($text, qr/^veneer: all done, all well, but optional: @{[join ', ', map { "$
 
 ($status, $text) = run_guests('many', guest('a', %spin), '--cpus', 17);
 is($status, 0, 'more processors than the build is for: well');
-like($text, qr/^veneer: the machine has 17 processors, this build uses 16: raise CPUS_MAX/m, 'a crash is reported');
+like($text, qr/^veneer: the machine has 17 processors, this build uses 16: raise CPUS_MAX/m, 'the processors that are not used are reported');
 
 done_testing;
