@@ -102,7 +102,6 @@ void guest_load_begin(struct guest *g)
 	g->unknown = 0;
 	if (g->engine->reset_part)
 		g->engine->reset_part(g, true);
-	g->ended = false;
 	g->input_tail = g->input_head;
 	if (g->devices)
 		g->devices->reset(g);

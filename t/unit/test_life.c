@@ -28,6 +28,11 @@ static unsigned exit_codes, switched_off;
 /* What another CPU does while this one reports the end. */
 static void (*meanwhile)(void);
 
+/* What another CPU does at which point of this one, counted from 1: before it takes a lock, or
+ * after it has released one. */
+static void (*at_point)(void);
+static unsigned point;
+
 /* --- stubs for life.c --- */
 
 struct cpu *this_cpu(void)
@@ -109,6 +114,12 @@ void console_guest_notice(struct guest *of, const char *fmt, ...)
 
 void mmu_interleave(void)
 {
+	if (at_point && !--point) {
+		void (*act)(void) = at_point;
+
+		at_point = NULL;
+		act();
+	}
 }
 
 void vcpu_dump(struct vcpu *v)
@@ -230,9 +241,40 @@ static void test_reset_meanwhile(void)
 	   "the new life has its own end");
 }
 
+static void end(void)
+{
+	guest_end(g, 0, "stopped");
+}
+
+static bool has_ended(void)
+{
+	return g->phase == GUEST_ENDED && g->ended && exit_codes == 1 && switched_off == 1;
+}
+
+/* The last vCPU to park begins the load on its CPU, the operator's stop arrives on another. */
+static void test_end_at_any_point(void)
+{
+	unsigned points = 0, forgotten = 0;
+	bool reached;
+
+	do {
+		fresh();
+		at_point = end;
+		point = ++points;
+		guest_restart(g);
+		go_on();
+		reached = !at_point;
+		at_point = NULL;
+		forgotten += reached && !has_ended();
+	} while (reached);
+	ok(points - 1 >= 6, "a restart has %u points at which another CPU may act", points - 1);
+	is(forgotten, 0, "an end at any of them is kept, and the machine switches off");
+}
+
 int main(void)
 {
 	test_phases();
 	test_reset_meanwhile();
+	test_end_at_any_point();
 	return done_testing();
 }
