@@ -115,6 +115,7 @@ my @rows = (
 	['relive',       'ring',         'well',       qr/^1000 starts$/, vcpus => 2, core => 0, message => qr/; no more of them are reported$/],
 	['gdt',          'ring svm',     'well',       qr/^well$/, core => 0],
 	['ldt',          'ring svm',     'well',       qr/^well$/, core => 0],
+	['endless',      'ring svm vmx', 'well',       qr/^well$/],
 	['pc-counted',   'ring svm',     'well',       qr/^well so far$/, 'count-at' => 'x', core => 0],
 	['pc-strings',   'svm',          'well',       qr/^well so far$/, core => 0],
 	['pc-inits',     'svm vmx',      'well',       qr/^going$/, vcpus => 8, cpus => '0-1', core => 0],

@@ -15,9 +15,11 @@
 #define GO_ON_NS  50000 /* the driver runs meanwhile */
 #define ALL(kind) ((uint32_t)((1ull << (kind)->queues) - 1))
 
+/* Not while its guest parks, either: vCPU 0 cancels the timer when it does, but another vCPU may
+ * still notify the device. */
 static bool live(const struct virtio_device *d)
 {
-	return (d->status & LIVE) == LIVE;
+	return (d->status & LIVE) == LIVE && guest_is_running(d->guest);
 }
 
 static __attribute__((noinline)) void unlock_and_interrupt(struct virtio_device *d)

@@ -164,6 +164,7 @@ struct guest {
 	SPINLOCK(LOCK_PHASE) phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
 	bool end_wanted;		  /* what parking and loading lead to is the end */
+	bool ended;			  /* and that has been reported; read without the lock */
 	unsigned paused;		  /* vCPUs that are; atomic */
 	unsigned parking;		  /* vCPUs that have still to park; atomic */
 	unsigned started;		  /* PV: vCPUs that run or are to begin; atomic */
@@ -181,7 +182,6 @@ struct guest {
 	const struct veneer_site *sites;
 	const struct veneer_iret_window *iret_windows;
 
-	bool ended;
 	int exit_code;	      /* 0 well, 1..255 as the guest says, negative: stopped by us */
 	uint64_t first_entry; /* TSC */
 	unsigned restarts;

@@ -274,6 +274,8 @@ static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 {
 	if (r->rsi > PV_LDT_MAX)
 		return -EINVAL;
+	if (r->rdi + 8 * r->rsi < r->rdi) /* it wraps around */
+		return -EFAULT;
 	return v->engine->set_ldt(v, GVA(r->rdi), r->rsi);
 }
 

@@ -102,7 +102,6 @@ void guest_load_begin(struct guest *g)
 	g->unknown = 0;
 	if (g->engine->reset_part)
 		g->engine->reset_part(g, true);
-	g->ended = false;
 	g->input_tail = g->input_head;
 	if (g->devices)
 		g->devices->reset(g);
@@ -165,6 +164,15 @@ static const char *load_step(struct guest *g)
 	return why;
 }
 
+/* The end has been reported, but a reset that arrived meanwhile cancels it. Sequentially
+ * consistent, as in guests_all_ended: of two guests that end at once, one sees both. */
+static void count_as_ended(struct guest *g)
+{
+	spin_lock(&g->phase_lock);
+	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_SEQ_CST);
+	spin_unlock(&g->phase_lock);
+}
+
 static void fail_to_load(struct guest *g, const char *why)
 {
 	spin_lock(&g->phase_lock);
@@ -173,7 +181,7 @@ static void fail_to_load(struct guest *g, const char *why)
 	spin_unlock(&g->phase_lock);
 	g->exit_code = -1;
 	console_guest_notice(g, "%s: %s", g->config->image, why);
-	__atomic_store_n(&g->ended, true, __ATOMIC_RELEASE);
+	count_as_ended(g);
 }
 
 static void start(struct guest *g)
@@ -218,7 +226,7 @@ void guest_reset(struct guest *g)
 	spin_lock(&g->phase_lock);
 	bool ended = g->phase == GUEST_ENDED, runs = to_parking(g);
 	g->end_wanted = false;
-	g->ended = false;
+	__atomic_store_n(&g->ended, false, __ATOMIC_SEQ_CST);
 	if (ended)
 		set_phase(g, GUEST_LOADING);
 	spin_unlock(&g->phase_lock);
@@ -237,10 +245,7 @@ void guest_end(struct guest *g, int exit_code, const char *how)
 	g->exit_code = exit_code;
 	console_guest_flush(g);
 	console_guest_exit_code(g, how, exit_code);
-	/* a reset that arrived while its end was printed cancels the end */
-	spin_lock(&g->phase_lock);
-	__atomic_store_n(&g->ended, g->end_wanted, __ATOMIC_RELEASE);
-	spin_unlock(&g->phase_lock);
+	count_as_ended(g);
 	if (guests_all_ended())
 		machine_off();
 }
@@ -282,7 +287,7 @@ bool guests_all_ended(void)
 
 	for (unsigned i = 0; i < guest_count; i++) {
 		bool must = !guests[i].config->optional;
-		bool ended = __atomic_load_n(&guests[i].ended, __ATOMIC_ACQUIRE);
+		bool ended = __atomic_load_n(&guests[i].ended, __ATOMIC_SEQ_CST);
 
 		required += must;
 		left += !ended;

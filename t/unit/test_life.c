@@ -3,6 +3,9 @@
  * A guest's phases (guest/life.c), with actions of other CPUs at the worst moments, such as an
  * order of the operator while the guest's end is being reported.
  */
+#include <pthread.h>
+#include <sched.h>
+
 #include "guest/console.h"
 #include "guest/guest.h"
 #include "guest/load.h"
@@ -23,10 +26,15 @@ static struct guest *const g = &guests[0];
 static struct vcpu vcpu[VCPUS];
 static struct veneer_vcpu_page page[VCPUS];
 static struct engine engine;
-static unsigned exit_codes, switched_off;
+static unsigned exit_codes, switched_off, stayed_on;
 
 /* What another CPU does while this one reports the end. */
 static void (*meanwhile)(void);
+
+/* What another CPU does at which point of this one, counted from 1: before it takes a lock, or
+ * after it has released one. */
+static void (*at_point)(void);
+static unsigned point;
 
 /* --- stubs for life.c --- */
 
@@ -99,7 +107,7 @@ void console_guest_flush(struct guest *of)
 void console_guest_exit_code(struct guest *of, const char *how, int exit_code)
 {
 	(void)of, (void)how, (void)exit_code;
-	exit_codes++;
+	__atomic_add_fetch(&exit_codes, 1, __ATOMIC_SEQ_CST);
 }
 
 void console_guest_notice(struct guest *of, const char *fmt, ...)
@@ -109,6 +117,12 @@ void console_guest_notice(struct guest *of, const char *fmt, ...)
 
 void mmu_interleave(void)
 {
+	if (at_point && !--point) {
+		void (*act)(void) = at_point;
+
+		at_point = NULL;
+		act();
+	}
 }
 
 void vcpu_dump(struct vcpu *v)
@@ -118,7 +132,7 @@ void vcpu_dump(struct vcpu *v)
 
 void machine_off(void)
 {
-	switched_off++;
+	__atomic_add_fetch(&switched_off, 1, __ATOMIC_SEQ_CST);
 }
 
 /* --- a guest --- */
@@ -230,9 +244,88 @@ static void test_reset_meanwhile(void)
 	   "the new life has its own end");
 }
 
+static void end(void)
+{
+	guest_end(g, 0, "stopped");
+}
+
+static bool has_ended(void)
+{
+	return g->phase == GUEST_ENDED && g->ended && exit_codes == 1 && switched_off == 1;
+}
+
+/* The last vCPU to park begins the load on its CPU, the operator's stop arrives on another. */
+static void test_end_at_any_point(void)
+{
+	unsigned points = 0, forgotten = 0;
+	bool reached;
+
+	do {
+		fresh();
+		at_point = end;
+		point = ++points;
+		guest_restart(g);
+		go_on();
+		reached = !at_point;
+		at_point = NULL;
+		forgotten += reached && !has_ended();
+	} while (reached);
+	ok(points - 1 >= 6, "a restart has %u points at which another CPU may act", points - 1);
+	is(forgotten, 0, "an end at any of them is kept, and the machine switches off");
+}
+
+#define ROUNDS 400000
+
+static unsigned arrived;
+
+/* Waits until the other thread is in this round, too. */
+static void meet(unsigned round)
+{
+	__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
+	for (unsigned n = 1; __atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < 2 * round; n++)
+		if (n % 1024 == 0)
+			sched_yield();
+}
+
+/* Two guests end at once, each on a thread of its own, as often as it takes for the processor to
+ * delay a store beyond the next load. */
+static void *end_often(void *arg)
+{
+	struct guest *of = arg;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		of->phase = GUEST_RUNNING;
+		of->end_wanted = of->ended = false;
+		meet(3 * round + 1);
+		guest_end(of, 0, "powered off");
+		meet(3 * round + 2);
+		if (of == &guests[0])
+			stayed_on += !switched_off, switched_off = 0;
+		meet(3 * round + 3);
+	}
+	return NULL;
+}
+
+static void test_ends_at_once(void)
+{
+	pthread_t other;
+
+	fresh();
+	guests[1] = (struct guest){ .config = &config, .engine = &engine };
+	guest_count = 2;
+	if (pthread_create(&other, NULL, end_often, &guests[1]))
+		abort();
+	end_often(&guests[0]);
+	pthread_join(other, NULL);
+	guest_count = 1;
+	is(stayed_on, 0, "of two guests that end at once, one sees that both have ended");
+}
+
 int main(void)
 {
 	test_phases();
 	test_reset_meanwhile();
+	test_end_at_any_point();
+	test_ends_at_once();
 	return done_testing();
 }

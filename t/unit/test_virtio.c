@@ -578,6 +578,53 @@ static void bounds(void)
 	vcpu[0].cpu = &cpus[0];
 }
 
+/* The driver offers 1000 bytes, of which the console prints a part at once. */
+static bool print_part(void)
+{
+	bool good = start(CONSOLE, 2);
+
+	offer(1, 0, DATA, 1000, 0);
+	printed_bytes = 0;
+	call(CONSOLE, VENEER_VIRTIO_NOTIFY, 1);
+	return good && printed_bytes && printed_bytes < 1000 && timers == 1;
+}
+
+/* vCPU 0 parks first; another one notifies the device until it parks, too. */
+static void afterlife(void)
+{
+	bool good = print_part();
+	unsigned before = printed_bytes;
+
+	g->phase = GUEST_PARKING;
+	fire();
+	ok(good && printed_bytes == before && !timers,
+	   "a timer from before the end prints nothing, and is not set again");
+
+	g->phase = GUEST_RUNNING;
+	good = print_part();
+	before = printed_bytes;
+	g->phase = GUEST_PARKING;
+	virtio_devices.park(g);
+	timers = 0;
+	call(CONSOLE, VENEER_VIRTIO_NOTIFY, 1);
+	call(CONSOLE, VENEER_VIRTIO_SET_STATUS, STATUS_OK);
+	ok(good && printed_bytes == before && !timers,
+	   "a vCPU that has yet to park cannot set it again");
+	g->phase = GUEST_ENDED;
+	virtio_devices.work(g);
+	ok(printed_bytes == before && !timers, "nothing is printed for a guest that has ended");
+
+	g->phase = GUEST_LOADING;
+	virtio_devices.reset(g);
+	g->phase = GUEST_RUNNING;
+	good = print_part();
+	before = printed_bytes;
+	fire();
+	ok(good && printed_bytes > before, "after a restart the device works");
+	call(CONSOLE, VENEER_VIRTIO_SET_STATUS, 0);
+	fire();
+}
+
 /* A hostile driver, and completions at any time. */
 static void noise(void)
 {
@@ -644,6 +691,7 @@ int main(void)
 	interrupts();
 	resets();
 	bounds();
+	afterlife();
 	noise();
 	free(host_memory);
 	return done_testing();

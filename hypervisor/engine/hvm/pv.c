@@ -215,14 +215,11 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
 	struct hvm_segment ldt = { 0 };
-	uint64_t end = at.v + 8 * entries;
 	struct guest_failure ignored;
 
-	if (end < at.v)
-		return -EFAULT;
 	/* each of its pages */
-	for (uint64_t va = at.v; va < end; va = (va & PAGE_MASK) + PAGE_SIZE)
-		if (!guest_page(v->view, GVA(va), 0, &ignored))
+	for (uint64_t i = 0; i < 8 * entries; i += PAGE_SIZE - ((at.v + i) & ~PAGE_MASK))
+		if (!guest_page(v->view, GVA(at.v + i), 0, &ignored))
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };
