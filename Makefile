@@ -107,6 +107,20 @@ define download_packages
 	echo "veneer: cannot download Debian's kernel: $(apt_log) has the details"; exit 1; }
 endef
 
+# $(call download_i386,folder,packages): of Debian's 32-bit architecture. apt gets a state of its own, so that the
+# host's architectures stay as they are.
+I386_APT = -o APT::Architecture=i386 -o APT::Architectures=i386 -o Dir::State=$(1)/state \
+	-o Dir::State::lists=$(1)/state/lists -o Dir::State::status=$(1)/state/status -o Dir::Cache=$(1)/cache
+define download_i386
+@printf '  %-4s %s\n' APT "$@"
+@mkdir -p $(1)/state/lists/partial $(1)/cache/archives/partial
+@touch $(1)/state/status
+@$(APT_LOCK) sh -c 'apt-get -q $(call I386_APT,$(abspath $(1))) update; \
+	cd $(1) && apt-get -q $(call I386_APT,$(abspath $(1))) download $(2)' \
+	> $(apt_log) 2>&1 || { tail -n 3 $(apt_log); \
+	echo "veneer: cannot download 32-bit packages of Debian: $(apt_log) has the details"; exit 1; }
+endef
+
 packages:
 ifneq ($(MISSING),)
 	$(call install_packages,$(MISSING))

@@ -10,7 +10,7 @@ use File::Find;
 use Veneer qw(slurp);
 
 # virtio/ is next to hypervisor/, and its headers are included with that folder's name.
-my @order = qw(abi lib arch debug kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring engine/ring/emulate boot);
+my @order = qw(abi lib arch debug kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring engine/ring/emulate translate boot);
 my %rank = map { $order[$_] => $_ } 0 .. $#order;
 
 use constant FUNCTION_LINES => 60;
@@ -46,7 +46,7 @@ my @asked;
 for (
 	[qr/\bguest_is_\w*pv\b|\bPREPARE_PV\b/, qr{^load/config\.[ch]$|^load/image\.[ch]$}],
 	[qr/\b(?:ring|svm|vmx)_engine\b/, qr{^guest/engine\.[ch]$|^engine/}],
-	[qr/->(?:ring|hvm|svm|vmx)->/, qr{^engine/}],
+	[qr/->(?:ring|hvm|svm|vmx)->/, qr{^engine/|^translate/ring\.c$}],
 ) {
 	my ($word, $may) = @$_;
 	push @asked, grep { $text{$_} =~ $word && $_ !~ $may } sort keys %text;

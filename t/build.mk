@@ -49,6 +49,7 @@ $(BUILD)/t/unit/test_unknown: $(patsubst %,hypervisor/engine/%.c,hvm/svm hvm/vmx
 	$(wildcard hypervisor/engine/ring/emulate/*.c) \
 	$(patsubst %,hypervisor/guest/%.c,dump operand port_io descriptor) hypervisor/insn/decode.c
 $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
+$(BUILD)/t/unit/test_shape: hypervisor/translate/shape.c rewriter/classify.c
 PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus i8042 i8254 i8259 ioapic lapic ns16550 pci rtc system vga)
 $(BUILD)/t/unit/test_devices $(BUILD)/t/unit/test_bus: $(PC_DEVICES)
 
@@ -128,6 +129,15 @@ $(BUILD)/debian/vmlinuz: | packages
 	$(Q)cd $(BUILD)/debian && for p in *.deb; do dpkg-deb -x $$p .; done && rm -f *.deb && \
 		mv boot/memtest86+x64.bin . && mv boot/vmlinuz-* vmlinuz && rm -rf boot etc lib usr
 
+$(BUILD)/i386/memtest86+ia32.bin: $(BUILD)/i386/gnumach ;
+
+$(BUILD)/i386/gnumach: | packages
+	@mkdir -p $(@D)
+	$(call download_i386,$(@D),gnumach-image-1.8-486 memtest86+)
+	$(Q)cd $(BUILD)/i386 && for p in *.deb; do dpkg-deb -x $$p .; done && \
+		gunzip -c boot/gnumach-1.8-486.gz > gnumach.new && mv boot/memtest86+ia32.bin . && \
+		rm -rf *.deb boot etc lib usr state cache && mv gnumach.new gnumach
+
 # Counts for 48-speculation.t, loaded by QEMU
 $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 	@mkdir -p $(@D)
@@ -137,7 +147,7 @@ $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
 	$(BUILD)/t/pc-rewritten.elf $(BUILD)/t/pc-ring3-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
-	$(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
+	$(BUILD)/i386/gnumach $(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
 # Everything that the tests run; afterwards single tests can be run with prove.
 .PHONY: test-inputs

@@ -53,6 +53,7 @@
 /* Debug registers, SDM 3B section 18.2 */
 #define DR6_FIXED   0xffff0ff0
 #define DR6_STATUS  0x0000e00f /* B0 to B3, BD, BS, BT */
+#define DR6_BS      0x00004000
 #define DR7_FIXED   0x00000400
 #define DR7_ENABLE  0x000000ff /* L0 to G3 */
 #define DR7_ALLOWED 0xffff03ff /* no GD, no RTM */

@@ -36,7 +36,7 @@ int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, ui
 
 	if (guest_read(v->view, GVA(at.v + 8ull * from), d, 8 * count, 0, NULL))
 		return -EFAULT;
-	descriptors_fit(to, d, count, v->engine->kernel_ring, true);
+	descriptors_fit(to, d, count, v->engine->kernel_ring, !v->guest->board);
 	return 0;
 }
 

@@ -76,8 +76,8 @@ enum vcpu_state {
 /* Virtual registers of a kernel that thinks it is in ring 0 */
 struct legacy_state {
 	uint64_t cr0, cr2, cr3, cr4, efer;
-	uint64_t gdt_base, idt_base, tr_base;
-	uint32_t tr_limit;
+	uint64_t gdt_base, idt_base, tr_base, ldt_base;
+	uint32_t tr_limit, ldt_limit;
 	uint16_t gdt_limit, idt_limit, tr, ldtr;
 	uint64_t dr[8];
 };

@@ -34,7 +34,31 @@ struct guest_memory {
 		uint64_t first, bytes;
 		mpa_t stubs; /* what follows its vCPU pages: code and tables */
 	} window;
+
+	/* Pages of RAM with translated code, a bit each: the guest's writes to them must be
+	 * noticed. NULL: none. */
+	uint64_t *code;
+	/* The hypervisor writes to such a page on the guest's behalf. */
+	void (*code_written)(const struct guest_memory *m, gpa_t page);
 };
+
+static inline bool guest_is_code(const struct guest_memory *m, gpa_t gpa)
+{
+	uint64_t page = gpa.v / PAGE_SIZE;
+
+	return m->code && gpa.v < m->region[REGION_RAM].bytes &&
+	       m->code[page / 64] >> page % 64 & 1;
+}
+
+static inline void guest_code_mark(const struct guest_memory *m, gpa_t gpa)
+{
+	m->code[gpa.v / PAGE_SIZE / 64] |= 1ull << gpa.v / PAGE_SIZE % 64;
+}
+
+static inline void guest_code_unmark(const struct guest_memory *m, gpa_t gpa)
+{
+	m->code[gpa.v / PAGE_SIZE / 64] &= ~(1ull << gpa.v / PAGE_SIZE % 64);
+}
 
 /* RAM, and behind it the vCPU pages. */
 static inline void guest_memory_init(struct guest_memory *m, mpa_t ram, uint64_t ram_bytes,

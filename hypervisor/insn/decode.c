@@ -168,7 +168,8 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	static const uint8_t plain[256] = {
 		[0x06] = INSN_CLTS,	[0x07] = INSN_SYSRET, [0x08] = INSN_INVD,
 		[0x09] = INSN_WBINVD,	[0x30] = INSN_WRMSR,  [0x32] = INSN_RDMSR,
-		[0x34] = INSN_SYSENTER, [0x35] = INSN_SYSEXIT
+		[0x34] = INSN_SYSENTER, [0x35] = INSN_SYSEXIT,
+		[0xa2] = INSN_CPUID
 	};
 	uint8_t b = (uint8_t)take(r, 1);
 

@@ -57,7 +57,9 @@
 #define SEL_PV_CS     0x1031 /* VENEER_KERNEL_CS and _SS */
 #define SEL_PV_SS     0x1039
 #define SEL_LDT	      0x1040
-#define GDT_LIMIT     0x104f
+#define SEL_KEPT_CS   0x1051 /* what a legacy kernel has in CS and SS, and no longer in its GDT */
+#define SEL_KEPT_SS   0x1059
+#define GDT_LIMIT     0x105f
 #define SEL_OWN(sel)  (((sel) & (SEL_GUEST_MAX - 1)) / 8) /* index in our page */
 
 /* Exit reasons in regs.vector beyond the processor's own 256 vectors */

@@ -22,6 +22,14 @@ bool bzimage_is(const struct file *file)
 	return h.boot_flag == 0xaa55 && h.header == SIGNATURE;
 }
 
+bool bzimage_is_64(const struct file *file)
+{
+	struct setup_header h;
+
+	memcpy(&h, file->data + HEADER_AT, sizeof(h));
+	return h.xloadflags & XLF_KERNEL_64;
+}
+
 /* Its load address, and the memory it needs while it decompresses itself. */
 static const char *place_kernel(const struct file *kernel, const struct setup_header *h,
 				struct image_plan *p)

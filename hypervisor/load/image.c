@@ -45,6 +45,18 @@ static bool read_note(const struct image *im, uint32_t type, void *to, uint32_t 
 	return note;
 }
 
+/* Kernels linked high name their entry by its virtual address, and begin without paging. */
+static uint64_t entry_in_memory(const struct elf_image *elf)
+{
+	for (unsigned i = 0; i < elf->segments && !elf->is_64; i++) {
+		const struct elf_segment *s = &elf->segment[i];
+
+		if (s->type == PT_LOAD && elf->entry - s->vaddr < s->memsz)
+			return elf->entry - s->vaddr + s->paddr;
+	}
+	return elf->entry;
+}
+
 static const char *identify(struct image *im)
 {
 	uint32_t major;
@@ -57,6 +69,7 @@ static const char *identify(struct image *im)
 	if (why)
 		return why;
 	im->multiboot = elf_multiboot(&im->elf) >= 0;
+	im->elf.entry = entry_in_memory(&im->elf);
 	if (im->elf.is_64) {
 		if (!read_note(im, VENEER_NOTE_GUEST, &major, sizeof(major)))
 			return "a 64-bit image without a Veneer note: 64-bit guests must be "
@@ -83,6 +96,8 @@ const char *image_identify(struct image *im, const struct guest_config *c)
 
 	if (!why && image_is_for_pc(im) && c->memory > PC_DEVICES_AT)
 		return "a PC has at most 4076 MiB: lower memory = in the configuration";
+	if (!why && im->prepare == PREPARE_STOCK && c->prepare == PREPARE_TRANSLATED)
+		im->prepare = PREPARE_TRANSLATED;
 	if (why || c->prepare == PREPARE_DETECT || c->prepare == im->prepare)
 		return why;
 	format(other, sizeof(other), "the image is %s, not %s: change or remove prepare = %s",
@@ -92,7 +107,11 @@ const char *image_identify(struct image *im, const struct guest_config *c)
 
 const char *image_not_in_ring1(const struct image *im, unsigned vcpus)
 {
-	if (im->bzimage)
+	bool translated = im->prepare == PREPARE_TRANSLATED;
+
+	if (im->bzimage && !translated && !bzimage_is_64(&im->file))
+		return "a 32-bit bzImage does not run in ring 1 as it is: set prepare = translated";
+	if (im->bzimage && bzimage_is_64(&im->file))
 		return "a bzImage does not run in ring 1: set engine = svm, vmx or auto, on a "
 		       "processor with AMD-V or VT-x";
 	if (vcpus > 1 && image_is_for_pc(im))

@@ -61,8 +61,9 @@ static inline bool image_is_for_pc(const struct image *im)
 /* Whether the address is in the patch window of a rewritten image. */
 bool image_in_window(const struct image *im, uint64_t vaddr);
 
-/* bzimage.c: whether the file is one, and image_place for it. */
+/* bzimage.c: whether the file is one, whether the kernel has 64 bits, and image_place for it. */
 bool bzimage_is(const struct file *file);
+bool bzimage_is_64(const struct file *file);
 const char *bzimage_place(const struct file *kernel, const struct file *module,
 			  struct image_plan *p);
 

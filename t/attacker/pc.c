@@ -341,6 +341,14 @@ static void fill_directories(void)
 	}
 }
 
+static bool has_apic(void)
+{
+	uint32_t a = 1, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return d & 1 << 9;
+}
+
 void pc_start(const uint32_t *multiboot);
 void pc_start(const uint32_t *multiboot)
 {
@@ -357,7 +365,7 @@ void pc_start(const uint32_t *multiboot)
 	memory_bytes = (multiboot[2] + 1024) << 10;
 	measure();
 	__asm__("movw %%cs, %0" : "=r"(cs));
-	in_machine = !(cs & 3);
+	in_machine = !(cs & 3) && has_apic(); /* translated code says ring 0 too */
 	seed = (uint32_t)argument(cmdline, "seed", 1);
 	end_ms = (uint32_t)argument(cmdline, "ms", 1000);
 	after_ms = (uint32_t)argument(cmdline, "after", 50);

@@ -90,8 +90,10 @@ sub configuration {
 	my $after = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS : CHECK_MS;
 	my $then = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS + AFTER_MS : $case->{stop} ? STOP_MS : AFTER_MS;
 	my $image = $case->{kind} eq 'pv' ? 'attacker' : 'pc-attacker';
+	# a PC under ring: by single steps, or translated if the seed is even
+	my @prepare = "$case->{engine}-$case->{kind}" eq 'ring-pc' && $case->{seed} % 2 == 0 ? (prepare => 'translated') : ();
 	return guest('attacker', image => "t/$image.elf", memory => "$case->{memory}M", cpus => $cpus, vcpus => $case->{vcpus},
-		engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share > 50 ? 50 : $share,
+		@prepare, engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share > 50 ? 50 : $share,
 		cmdline => "seed=$case->{seed} ms=$end after=$after weights=$case->{weights}") .
 		guest('neighbour', image => 't/neighbour.elf', cpus => 0, share => 50,
 			cmdline => 'ms=' . ($case->{ms} + $then) . " pace=$pace secret");

@@ -9,6 +9,7 @@
 #include "arch/cpu.h"
 #include "engine/hvm/gate.h"
 #include "engine/hvm/hvm.h"
+#include "guest/cpuid.h"
 #include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
@@ -165,9 +166,9 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	fault = 99;
 }
 
-void hvm_filter_cpuid(const struct vcpu *vc, uint32_t leaf, uint32_t sub, uint32_t r[4])
+void guest_cpuid(struct vcpu *vc, uint64_t cr4)
 {
-	(void)vc, (void)leaf, (void)sub, (void)r;
+	(void)vc, (void)cr4;
 }
 
 /* clang-format off */

@@ -12,6 +12,7 @@
 #include "engine/hvm/vmx.h"
 #include "engine/ring/ring.h"
 #include "guest/console.h"
+#include "guest/cpuid.h"
 #include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
@@ -168,7 +169,13 @@ void hvm_decode_cr(struct vcpu *, unsigned) { }
 void hvm_write_cr(struct vcpu *, unsigned, uint64_t, unsigned) { }
 uint64_t hvm_lmsw(const struct vcpu *, uint16_t word) { return word; }
 bool hvm_write_efer(struct vcpu *, uint64_t) { return false; }
-void hvm_filter_cpuid(const struct vcpu *, uint32_t, uint32_t, uint32_t[4]) { }
+void guest_cpuid(struct vcpu *, uint64_t) { }
+bool ring_recover_translated(struct vcpu *) { return false; }
+bool ring_code_stepped(struct vcpu *) { return false; }
+void ring_code_write(struct vcpu *, gva_t) { }
+bool ring_debug_is_due(struct vcpu *) { return true; }
+void ring_translation_remapped(struct vcpu *) { }
+bool ring_must_step(const struct vcpu *) { return false; }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }
 void hvm_outside(struct vcpu *, gpa_t, enum hvm_access) { }
 void hvm_port(struct vcpu *, const struct hvm_port *) { }

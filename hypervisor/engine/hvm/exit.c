@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Handling of exits that VT-x and AMD-V share. */
 #include "engine/hvm/hvm.h"
+
+#include "guest/cpuid.h"
 #include "guest/fpu.h"
 #include "guest/speculation.h"
 #include "pc/lapic.h"
@@ -81,15 +83,7 @@ void hvm_unknown(struct vcpu *v)
 
 HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
 {
-	struct regs *r = v->regs;
-	uint32_t out[4];
-
-	v->counts[COUNT_PRIVILEGED]++;
-	hvm_filter_cpuid(v, (uint32_t)r->rax, (uint32_t)r->rcx, out);
-	r->rax = out[0];
-	r->rbx = out[1];
-	r->rcx = out[2];
-	r->rdx = out[3];
+	guest_cpuid(v, hvm_vendor->get(v, HVM_CR4));
 	hvm_skip(v, length);
 }
 

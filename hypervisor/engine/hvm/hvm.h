@@ -190,8 +190,6 @@ uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word);
 void hvm_decode_cr(struct vcpu *v, unsigned n);
 bool hvm_write_efer(struct vcpu *v, uint64_t value);
 
-/* cpuid.c: CPUID as a guest may see it, in r[] EAX EBX ECX EDX. */
-void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4]);
 
 /* nested.c: nested page tables, built once. They map exactly what guest_frame says. */
 

@@ -8,8 +8,11 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	gva_t va = GVA(read_cr2());
 	unsigned error = (unsigned)v->regs->error;
 
-	if (v->guest->board)
+	if (v->guest->board) {
 		va.v = (uint32_t)va.v;
+		if (v->ring->translator)
+			ring_code_stepped(v);
+	}
 	switch (mmu_fault(&v->ring->view, va, &error)) {
 	case MMU_FILLED:
 		v->counts[COUNT_FILL]++;
@@ -17,15 +20,21 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 			v->page->fault_busy = 0;
 		break;
 	case MMU_AGAIN: break;
+	case MMU_CODE: ring_code_write(v, va); break;
 	case MMU_GUEST_FAULT:
+		ring_recover(v);
 		v->page->fault_busy = 1; /* if it faults there again, the hypervisor handles it */
 		ring_page_fault(v, va, error);
 		break;
 	case MMU_NO_MEMORY:
+		ring_recover(v);
 		guest_crash(v->guest, "access to address %lx, which is outside its memory", va.v);
 		break;
 	case MMU_UNMASK: ring_unmask_trap(v); break;
-	case MMU_WINDOW: ring_exception(v, VECTOR_GP, 0); break;
+	case MMU_WINDOW:
+		ring_recover(v);
+		ring_exception(v, VECTOR_GP, 0);
+		break;
 	}
 }
 
@@ -33,10 +42,13 @@ static void debug_exception(struct vcpu *v)
 {
 	v->dr6 = (read_dr6() & DR6_STATUS) | DR6_FIXED;
 	write_dr6(DR6_FIXED);
-	if (v->ring->stepping)
+	if (v->ring->stepping) {
 		v->counts[COUNT_STEP]++;
-	else
-		ring_debug(v);
+		return;
+	}
+	if (v->ring->translator && !ring_debug_is_due(v))
+		return;
+	ring_debug(v);
 }
 
 /*
@@ -53,6 +65,27 @@ static void bad_frame(struct vcpu *v)
 		guest_crash(v->guest, "return to a frame the processor refuses");
 }
 
+/* Of a translated guest. True: that was all. */
+static bool left_cache(struct vcpu *v, unsigned vector)
+{
+	bool stepped = ring_code_stepped(v);
+
+	if (stepped && vector == VECTOR_DB) {
+		write_dr6(DR6_FIXED);
+		v->counts[COUNT_STEP]++;
+		ring_recover(v);
+		return true;
+	}
+	if (vector == VECTOR_DB || vector >= 32 || !ring_recover_translated(v) ||
+	    vector != VECTOR_GP)
+		return false;
+	if (v->regs->rflags & FLAGS_TF) { /* the jump that left the cache is through */
+		v->legacy.dr[6] |= DR6_BS;
+		ring_debug(v);
+	}
+	return true;
+}
+
 HOT_FRAME void ring_exit(struct vcpu *v)
 {
 	unsigned vector = (unsigned)v->regs->vector;
@@ -65,6 +98,8 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 		page_fault(v);
 		return;
 	}
+	if (v->ring->translator && left_cache(v, vector))
+		return;
 	switch (vector) {
 	case VECTOR_TS ... VECTOR_GP: ring_emulate(v); break;
 	case VECTOR_DB: debug_exception(v); break;

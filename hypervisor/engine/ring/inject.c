@@ -168,8 +168,7 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 	if (error != NO_ERROR)
 		frame[n++] = (uint32_t)error;
 	frame[n++] = (uint32_t)r->rip;
-	/* the selector that the guest loaded */
-	frame[n++] = (uint32_t)((r->cs & 3) == 1 ? r->cs & ~3ull : r->cs);
+	frame[n++] = ring_shown_selector(v, false);
 	frame[n++] = ring_flags(v);
 	if (user) {
 		frame[n++] = (uint32_t)r->rsp;

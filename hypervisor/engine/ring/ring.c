@@ -117,13 +117,22 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
 
+/* A PV guest's is a hypercall, with a result. */
+static void ldt_part(struct vcpu *v)
+{
+	int result = ring_ldt_part(v);
+
+	if (!v->guest->board)
+		v->regs->rax = (uint64_t)(int64_t)result;
+}
+
 /* Continues the vCPU's long work; the vCPU does not run before that is done. */
 static void work_part(struct vcpu *v)
 {
 	if (v->ring->view.root == MMU_NO_ROOT)
 		ring_load_root(v, &v->view->paging, v->ring->flush_user);
 	else if (v->ring->ldt_load.entries)
-		v->regs->rax = (uint64_t)(int64_t)ring_ldt_part(v);
+		ldt_part(v);
 	else
 		flush_part(v);
 }
@@ -167,6 +176,8 @@ static void load(struct cpu *cpu, struct vcpu *v)
 	*cpu->stacks_entry = direct_mpa(own->stacks).v | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 	ring_load_ldt(v);
 	ring_load_selectors(cpu, !v->guest->board);
+	cpu->gdt[SEL_OWN(SEL_KEPT_CS)] = own->kept[0];
+	cpu->gdt[SEL_OWN(SEL_KEPT_SS)] = own->kept[1];
 	load_entries(v);
 
 	write_dr6(DR6_FIXED); /* status bits are sticky: the previous vCPU may have left some */
@@ -192,6 +203,7 @@ static void start_legacy(struct vcpu *v)
 	v->regs->ss = SEL_BOOT_DS32;
 	memset(own->gdt, 0, PAGE_SIZE);
 	own->gdt_entries = 0;
+	own->kept[0] = own->kept[1] = 0;
 	own->ds = own->es = own->fs = own->gs = SEL_BOOT_DS32;
 	v->legacy.cr0 = CR0_PE | CR0_ET | CR0_NE;
 	load_root_later(v, (struct paging){ .mode = PAGING_OFF, .root = GPA(~0ull) }, false);
@@ -207,6 +219,8 @@ static void start(struct vcpu *v, gpa_t root)
 	own->ds = own->es = own->fs = own->gs = 0;
 	own->fs_base = own->gs_base = own->kernel_gs_base = 0;
 	own->stepping = own->warned = false;
+	if (own->translator)
+		ring_translator_reset(v);
 	if (v->guest->board) {
 		start_legacy(v);
 		return;
@@ -255,6 +269,7 @@ static bool deliver_legacy(struct vcpu *v)
 
 	/* ignore stubs that ring 3 has jumped to */
 	if (waits && !v->page->irq_mask && (v->regs->cs & 3) != 3) {
+		ring_recover(v);
 		if (v->guest->image.prepare != PREPARE_REWRITTEN || !in_iret_window(v)) {
 			ring_skip_hlt(v); /* the interrupt ends the wait */
 		} else {
@@ -270,15 +285,31 @@ static bool deliver_legacy(struct vcpu *v)
 	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
 }
 
+/* PUSHF, POPF and IRET: ring 1 executes them without a trap but with another meaning. */
+static bool has_flags_right(const struct insn *i)
+{
+	return i->op < INSN_PUSHF || i->op > INSN_IRET;
+}
+
+bool ring_must_step(const struct vcpu *v)
+{
+	return v->ring->translator ? (v->regs->cs & 3) != 3 : masked_kernel(v);
+}
+
 /* A stock kernel is single-stepped while its interrupts are masked, because POPF does not trap. */
 static bool step_if_masked(struct vcpu *v)
 {
 	if (v->guest->image.prepare != PREPARE_STOCK)
 		return true;
-	v->ring->stepping = masked_kernel(v);
-	if (v->ring->stepping && !ring_step(v))
+	return ring_run_stepped(v, has_flags_right);
+}
+
+bool ring_run_stepped(struct vcpu *v, bool (*may_run)(const struct insn *i))
+{
+	v->ring->stepping = ring_must_step(v);
+	if (v->ring->stepping && !ring_step(v, may_run))
 		return false;
-	v->ring->stepping = masked_kernel(v);
+	v->ring->stepping = ring_must_step(v);
 	if (v->ring->stepping)
 		v->regs->rflags |= FLAGS_TF;
 	else
@@ -294,7 +325,7 @@ void ring_unmask_trap(struct vcpu *v)
 	v->page->irq_mask = 0;
 	v->counts[COUNT_PRIVILEGED]++;
 	if (!in_iret_window(v))
-		v->regs->rip += UNMASK_STORE_BYTES;
+		v->regs->rip += UNMASK_STORE_BYTES + (v->ring->translator != NULL); /* a prefix */
 }
 
 static bool deliver(struct vcpu *v)
@@ -304,7 +335,7 @@ static bool deliver(struct vcpu *v)
 			ring_pv_event(v);
 		return v->state == VCPU_RUNNABLE;
 	}
-	return deliver_legacy(v) && step_if_masked(v);
+	return deliver_legacy(v) && (v->ring->translator ? ring_translate(v) : step_if_masked(v));
 }
 
 static void run(struct cpu *cpu, struct vcpu *v)
@@ -389,6 +420,8 @@ static int create_vcpu(struct vcpu *v)
 	if (v->cpu != g->vcpu->cpu)
 		g->mmu->quiesce = quiesce;
 	mmu_attach(g->mmu, &v->ring->view);
+	if (g->image.prepare == PREPARE_TRANSLATED && !ring_translator_create(v))
+		return -ENOMEM;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "arch/speculation.h"
 #include "engine/ring/shadow/mmu.h"
 #include "guest/guest.h"
+#include "insn/insn.h"
 
 /* Per-vCPU state of the engine. The gate area maps its first three pages while it is loaded:
  * nothing else may be in them. */
@@ -16,9 +17,13 @@ struct ring_vcpu {
 
 	unsigned gdt_entries; /* of a legacy guest, taken over from its own; the rest is 0 */
 	unsigned ldt_entries;
+	uint64_t kept[2];	       /* descriptors of SEL_KEPT_CS and _SS; 0: not in use */
+	uint16_t kept_selector[2];     /* that the guest has loaded there */
 	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
 	bool stepping;		       /* TF was set by the hypervisor */
 	bool warned;		       /* that rewritten code needs a flat GDT */
+	struct translator *translator; /* of a legacy guest that is translated; else NULL */
+	gva_t open_at;		       /* where it writes to view.open_code */
 	bool in_guest;		       /* it may be walking shadow tables; atomic */
 
 	/* kept in the processor while loaded */
@@ -69,8 +74,13 @@ unsigned ring_code_bits(const struct vcpu *v);
 unsigned ring_fetch(struct vcpu *v, uint8_t *code);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
-/* Emulates the instructions at RIP that would not trap; false: not finished, or not runnable. */
-bool ring_step(struct vcpu *v);
+/* Emulates the instructions at RIP that may not run; false: not finished, or not runnable. */
+bool ring_step(struct vcpu *v, bool (*may_run)(const struct insn *i));
+
+/* ring.c: before entry, where code has to be stepped: one instruction, unless it is emulated.
+ * False: not now. */
+bool ring_run_stepped(struct vcpu *v, bool (*may_run)(const struct insn *i));
+bool ring_must_step(const struct vcpu *v);
 
 /* Virtual EFLAGS as the guest should see them, and setting them. */
 uint32_t ring_flags(const struct vcpu *v);
@@ -90,7 +100,13 @@ void ring_load_selectors(struct cpu *cpu, bool pv);
 /* Updates the copy of a legacy guest's table, as far as it can be read. 0: only a part is done; the
  * instruction that needs it is executed again. Else 1, and more if the copy has changed. */
 unsigned ring_gdt_load(struct vcpu *v);
-bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* the guest's own */
+/* The guest's own descriptor, of its GDT or LDT. */
+/* The GDT is about to change: CS and SS stay as they are until the guest loads them. */
+void ring_gdt_keep(struct vcpu *v, const uint64_t before[2]);
+bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor);
+/* A legacy guest's LDT is copied at LLDT; a selector that is emulated has its entry copied again.
+ */
+void ring_ldt_refresh(struct vcpu *v, uint16_t selector);
 /*
  * Whether a selector may be loaded, SDM 3A 5.6 and 5.8.1. What IRETQ would refuse must become an
  * exception of the guest. ring_selector_fits: DS, ES, FS or GS of ring 1, from the processor's
@@ -100,6 +116,24 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor); /* 
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
 bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl);
 bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring);
+
+/* translate/ring.c. Each is for a vCPU with a translator; ring_recover and _remapped for all. */
+bool ring_translator_create(struct vcpu *v);
+void ring_translator_reset(struct vcpu *v);
+bool ring_recover_translated(struct vcpu *v);	/* true: it has just left the cache */
+bool ring_translate(struct vcpu *v);		/* before entry; false: not now */
+void ring_code_write(struct vcpu *v, gva_t va); /* MMU_CODE */
+bool ring_code_stepped(struct vcpu *v);		/* at any exit; true: a write was under way */
+/* #DB: true, at RIP as the guest knows it, unless it is amid what stands for one instruction. */
+bool ring_debug_is_due(struct vcpu *v);
+void ring_translation_remapped(struct vcpu *v);
+
+/* RIP as the guest knows it: before anything looks at it. */
+static inline void ring_recover(struct vcpu *v)
+{
+	if (v->ring->translator)
+		ring_recover_translated(v);
+}
 
 static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
 {
@@ -117,11 +151,23 @@ static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
 	if (selector & 4)
 		return ring_ldt_entry(v, index);
 	if (index >= SEL_GUEST_MAX / 8)
-		return 0;
+		return index == SEL_KEPT_CS / 8	  ? v->ring->kept[0]
+		       : index == SEL_KEPT_SS / 8 ? v->ring->kept[1]
+						  : 0;
 	return v->ring->gdt[index_nospec(index, SEL_GUEST_MAX / 8)];
 }
 
 static inline unsigned virtual_cpl(uint64_t cs)
 {
 	return (cs & 3) == 3 ? 3 : 0;
+}
+
+/* The selector in CS or SS as the guest has loaded it. */
+static inline uint16_t ring_shown_selector(const struct vcpu *v, bool stack)
+{
+	uint64_t s = stack ? v->regs->ss : v->regs->cs;
+
+	if (s == (stack ? SEL_KEPT_SS : SEL_KEPT_CS))
+		s = v->ring->kept_selector[stack];
+	return (uint16_t)((s & 3) == 1 ? s & ~3ull : s);
 }

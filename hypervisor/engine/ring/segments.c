@@ -45,14 +45,35 @@ unsigned ring_gdt_load(struct vcpu *v)
 	return 1 + changed;
 }
 
+static uint64_t *kept_entry(struct vcpu *v, unsigned i)
+{
+	return &v->cpu->gdt[SEL_OWN(i ? SEL_KEPT_SS : SEL_KEPT_CS)];
+}
+
+void ring_gdt_keep(struct vcpu *v, const uint64_t before[2])
+{
+	uint64_t *selector[2] = { &v->regs->cs, &v->regs->ss };
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!before[i] || ring_descriptor(v, *selector[i]) == before[i])
+			continue;
+		if ((*selector[i] & ~3ull) != ((i ? SEL_KEPT_SS : SEL_KEPT_CS) & ~3))
+			v->ring->kept_selector[i] = (uint16_t)*selector[i];
+		v->ring->kept[i] = *kept_entry(v, i) = before[i];
+		*selector[i] = i ? SEL_KEPT_SS : SEL_KEPT_CS;
+	}
+}
+
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
 {
 	const struct legacy_state *l = &v->legacy;
+	bool local = selector & 4;
+	uint64_t base = local ? l->ldt_base : l->gdt_base;
 	unsigned at = selector & ~7u;
 
-	if (!at || (selector & 4) || at + 7 > l->gdt_limit)
+	if ((!at && !local) || at + 7 > (local ? l->ldt_limit : l->gdt_limit))
 		return false;
-	return !guest_read(v->view, GVA((uint32_t)(l->gdt_base + at)), descriptor, 8, 0, NULL);
+	return !guest_read(v->view, GVA((uint32_t)(base + at)), descriptor, 8, 0, NULL);
 }
 
 /*
@@ -67,6 +88,7 @@ void ring_load_selectors(struct cpu *cpu, bool pv)
 
 	gdt[SEL_OWN(SEL_BOOT_CS32)] = pv ? 0 : DESC_CODE32(1);
 	gdt[SEL_OWN(SEL_BOOT_DS32)] = pv ? 0 : DESC_DATA(1);
+	gdt[SEL_OWN(SEL_KEPT_CS)] = gdt[SEL_OWN(SEL_KEPT_SS)] = 0;
 	gdt[SEL_OWN(SEL_PV_CS)] = pv ? DESC_CODE64(1) : 0;
 	gdt[SEL_OWN(SEL_PV_SS)] = pv ? DESC_DATA(1) : 0;
 	if (efer != wanted)
@@ -151,6 +173,16 @@ int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 	return ring_ldt_part(v);
 }
 
+void ring_ldt_refresh(struct vcpu *v, uint16_t selector)
+{
+	struct ring_vcpu *own = v->ring;
+	unsigned index = selector >> 3;
+
+	if ((selector & 4) && index < own->ldt_entries)
+		descriptors_read(v, GVA(v->legacy.ldt_base), index, 1,
+				 &own->ldt[index / 512][index % 512]);
+}
+
 bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
 {
 	unsigned at = selector & ~7u;
@@ -168,7 +200,7 @@ bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned
 {
 	uint64_t d;
 
-	if (selector >= SEL_GUEST_MAX)
+	if (!(selector & 4) && selector >= SEL_GUEST_MAX)
 		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
 	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&
 	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Control, debug and model-specific registers, the TLB, caches. */
 #include "engine/ring/emulate/emulate.h"
+#include "guest/cpuid.h"
 #include "guest/fpu.h"
 #include "guest/speculation.h"
 
@@ -11,6 +12,7 @@ static void paging_changed(struct vcpu *v)
 	const struct paging p = paging_of(l->cr0, GPA(l->cr3), l->cr4, l->efer);
 
 	ring_load_root(v, &p, false);
+	ring_translation_remapped(v);
 }
 
 static void set_cr0(struct vcpu *v, uint64_t value)
@@ -89,7 +91,15 @@ enum outcome emulate_mov_from_dr(struct vcpu *v, const struct insn *i)
 
 enum outcome emulate_xsetbv(struct vcpu *v, UNUSED const struct insn *i)
 {
-	return v->guest->board || !fpu_xsetbv(v) ? REFUSE : DONE;
+	if (v->guest->board && !(v->legacy.cr4 & CR4_OSXSAVE))
+		return INVALID;
+	return fpu_xsetbv(v) ? DONE : REFUSE;
+}
+
+enum outcome emulate_cpuid(struct vcpu *v, UNUSED const struct insn *i)
+{
+	guest_cpuid(v, v->legacy.cr4);
+	return DONE;
 }
 
 enum outcome emulate_lmsw(struct vcpu *v, const struct insn *i)
@@ -111,6 +121,7 @@ enum outcome emulate_clts(struct vcpu *v, UNUSED const struct insn *i)
 enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 {
 	mmu_flush(&v->ring->view, operand_address(v, i), 1);
+	ring_translation_remapped(v);
 	return DONE;
 }
 

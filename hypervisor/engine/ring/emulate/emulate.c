@@ -47,6 +47,7 @@ static const struct operation {
 	[INSN_MOV_TO_DR] = { emulate_mov_to_dr },
 	[INSN_RDMSR] = { emulate_rdmsr, PV_KERNEL },
 	[INSN_WRMSR] = { emulate_wrmsr, PV_KERNEL },
+	[INSN_CPUID] = { emulate_cpuid },
 	[INSN_MOV_FROM_SEG] = { emulate_mov_from_seg, USER },
 	[INSN_MOV_TO_SEG] = { emulate_mov_to_seg },
 	[INSN_PUSH_SEG] = { emulate_push_seg, USER },
@@ -78,7 +79,7 @@ unsigned ring_code_bits(const struct vcpu *v)
 
 	if (ring_in_code64(v))
 		return 64;
-	return (d & DESC_DB) || v->regs->cs >= SEL_GUEST_MAX ? 32 : 16; /* ours is flat */
+	return (d & DESC_DB) || !d ? 32 : 16; /* ours is flat, and not there */
 }
 
 static inline unsigned fetch(struct vcpu *v, bool code64, uint8_t *code)
@@ -177,16 +178,14 @@ void ring_iret(struct vcpu *v)
 
 #define STEP_LIMIT 2 /* then others get the processor */
 
-/* PUSHF, POPF and IRET: ring 1 executes them without a trap but with another meaning. */
-bool ring_step(struct vcpu *v)
+bool ring_step(struct vcpu *v, bool (*may_run)(const struct insn *i))
 {
 	struct insn insn;
 
 	for (unsigned n = 0; n < STEP_LIMIT; n++) {
 		if (v->state != VCPU_RUNNABLE)
 			return false;
-		if (!v->page->irq_mask || (v->regs->cs & 3) == 3 || !decode_here(v, &insn) ||
-		    insn.op < INSN_PUSHF || insn.op > INSN_IRET)
+		if (!ring_must_step(v) || !decode_here(v, &insn) || may_run(&insn))
 			return true;
 		execute(v, &insn);
 	}

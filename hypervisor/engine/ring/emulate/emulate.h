@@ -49,7 +49,7 @@ emulation emulate_ask;
 /* control.c: control, debug and model-specific registers, TLB, caches */
 emulation emulate_mov_to_cr, emulate_mov_from_cr, emulate_mov_to_dr, emulate_mov_from_dr;
 emulation emulate_xsetbv, emulate_lmsw, emulate_clts, emulate_invlpg, emulate_nothing;
-emulation emulate_rdmsr, emulate_wrmsr;
+emulation emulate_rdmsr, emulate_wrmsr, emulate_cpuid;
 /* selectors.c: segment registers and far transfers */
 emulation emulate_mov_from_seg, emulate_mov_to_seg, emulate_push_seg, emulate_pop_seg;
 emulation emulate_load_far, emulate_jmp_far, emulate_call_far, emulate_ret_far;

@@ -6,9 +6,7 @@
 /* The selector the guest believes it loaded. */
 static uint16_t shown_selector(const struct vcpu *v, unsigned seg)
 {
-	uint16_t s = ring_selector(v, seg);
-
-	return (seg == 1 || seg == 2) && (s & 3) == 1 ? s & ~3u : s;
+	return seg == 1 || seg == 2 ? ring_shown_selector(v, seg == 2) : ring_selector(v, seg);
 }
 
 enum outcome emulate_mov_from_seg(struct vcpu *v, const struct insn *i)
@@ -21,13 +19,19 @@ enum outcome emulate_push_seg(struct vcpu *v, const struct insn *i)
 	return ring_push(v, shown_selector(v, i->reg), i->width) ? DONE : JUMPED;
 }
 
+static bool is_ours(uint16_t selector)
+{
+	return !(selector & 4) && selector >= SEL_GUEST_MAX;
+}
+
 static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 {
 	uint32_t s = selector;
 
 	if (!ring_gdt_load(v)) /* it may have changed since */
 		return false;
-	if (seg == 2 ? selector >= SEL_GUEST_MAX || !ring_stack_fits(v, selector, 0)
+	ring_ldt_refresh(v, selector);
+	if (seg == 2 ? is_ours(selector) || !ring_stack_fits(v, selector, 0)
 		     : !ring_selector_fits(v, selector)) {
 		ring_exception(v, VECTOR_GP, selector & ~3u);
 		return false;

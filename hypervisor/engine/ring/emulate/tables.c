@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Descriptor tables: GDTR, IDTR, LDTR, TR, and what a descriptor is. */
 #include "engine/ring/emulate/emulate.h"
+#include "guest/descriptor.h"
 
 struct table_register {
 	uint16_t limit;
@@ -45,10 +46,13 @@ enum outcome emulate_load_table(struct vcpu *v, const struct insn *i)
 		v->legacy.idt_limit = t.limit;
 		return DONE;
 	}
+	const uint64_t before[2] = { ring_descriptor(v, v->regs->cs),
+				     ring_descriptor(v, v->regs->ss) };
 	v->legacy.gdt_base = t.base;
 	v->legacy.gdt_limit = t.limit;
 	if (!ring_gdt_load(v))
 		return JUMPED;
+	ring_gdt_keep(v, before);
 	if (v->guest->image.prepare == PREPARE_REWRITTEN)
 		warn_if_not_flat(v);
 	return DONE;
@@ -65,17 +69,28 @@ enum outcome emulate_store_word(struct vcpu *v, const struct insn *i)
 						      : l->cr0);
 }
 
+static bool is_ldt(const uint64_t *d)
+{
+	return !(*d & DESC_S) && desc_type(*d) == DESC_TYPE_LDT && (*d & DESC_P);
+}
+
 enum outcome emulate_lldt(struct vcpu *v, const struct insn *i)
 {
+	struct legacy_state *l = &v->legacy;
 	uint16_t selector;
+	uint64_t d = 0;
 
 	if (!ring_load_operand16(v, i, &selector))
 		return JUMPED;
-	if (selector & ~3u) {
-		guest_crash(v->guest, "LLDT %x: local descriptor tables are not offered", selector);
+	bool none = !(selector & ~3u);
+	if (!none && ((selector & 4) || !ring_gdt_read(v, selector, &d) || !is_ldt(&d))) {
+		ring_exception(v, VECTOR_GP, selector & ~3u);
 		return JUMPED;
 	}
-	v->legacy.ldtr = selector;
+	l->ldtr = selector;
+	l->ldt_base = desc_base(d);
+	l->ldt_limit = none ? 0 : desc_limit(d);
+	ring_set_ldt(v, GVA(l->ldt_base), none ? 0 : MIN((l->ldt_limit + 1) / 8, PV_LDT_MAX));
 	return DONE;
 }
 

@@ -156,8 +156,11 @@ static enum mmu_result window_fault(struct mmu_view *view, gva_t va, unsigned er
 	struct mmu *m = view->mmu;
 	uint64_t page = (va.v & PAGE_MASK) - m->memory->window.first;
 	bool stub = page >= VENEER_WINDOW_STUBS;
-	uint64_t leaf = guest_window_frame(m->memory, va) | (stub ? PTE_U : PTE_NX);
+	bool kernel = m->memory->code; /* it alone has translated code */
+	uint64_t leaf = guest_window_frame(m->memory, va) | (!stub ? PTE_NX : kernel ? 0 : PTE_U);
 
+	if (kernel && (error & PF_USER))
+		return MMU_WINDOW;
 	if (error & (stub ? PF_PRESENT | PF_WRITE : PF_USER | PF_FETCH | PF_PRESENT))
 		return MMU_WINDOW;
 	if (page == VENEER_WINDOW_UNMASK && view->window_armed)
@@ -172,7 +175,8 @@ static uint64_t large_frame(const struct mmu *m, gva_t va, const struct translat
 	const struct patch_window *w = &m->memory->window;
 	uint64_t start = ALIGN_DOWN(va.v, LARGE_SIZE);
 
-	if (t->size < LARGE_SIZE || (start + LARGE_SIZE > w->first && start < w->first + w->bytes))
+	if (t->size < LARGE_SIZE || m->memory->code ||
+	    (start + LARGE_SIZE > w->first && start < w->first + w->bytes))
 		return 0;
 	return guest_frame(m->memory, t->gpa, LARGE_SIZE);
 }
@@ -283,6 +287,11 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
 	if (!frame_allows(frame, access & PF_WRITE))
 		return MMU_NO_MEMORY;
+	if (guest_is_code(m->memory, t.gpa) && (t.gpa.v & PAGE_MASK) + 1 != view->open_code) {
+		if (access & PF_WRITE)
+			return MMU_CODE;
+		frame &= ~(uint64_t)FRAME_WRITE;
+	}
 	if (large)
 		return install(view, va, 2, leaf_for(view, &t, large | PTE_PS, access), &t);
 	return install(view, va, 1, leaf_for(view, &t, frame, access), &t);

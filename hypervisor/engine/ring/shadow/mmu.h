@@ -101,6 +101,7 @@ struct mmu_view {
 	struct mmu_view *next; /* of the same guest */
 	uint64_t gate_pdpt;    /* for slot 256 */
 	unsigned cpu;	       /* whose that is */
+	uint64_t open_code;    /* the page with translated code that may be written; 0: none */
 	bool window_armed;     /* the patch window's page for unmasking is taken away */
 	unsigned root;	       /* index of the shadow page in use; MMU_NO_ROOT: none */
 
@@ -118,6 +119,7 @@ enum mmu_result {
 	MMU_AGAIN,	 /* the same: nothing is filled yet, but a part of the work is done */
 	MMU_GUEST_FAULT, /* the guest's own page fault: send it on */
 	MMU_NO_MEMORY, /* there is no memory behind the address, or it is written and must not be */
+	MMU_CODE,      /* a write to a page with translated code */
 	MMU_UNMASK,    /* a store to the armed page of the patch window */
 	MMU_WINDOW,    /* any other access to the patch window that is not allowed */
 };

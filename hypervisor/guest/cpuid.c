@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * CPUID of a guest in a virtual machine: the processor's, filtered. Leaves and bits: Intel SDM 2A,
+ * CPUID of a guest, where it is emulated: the processor's, filtered. Leaves and bits: Intel SDM 2A,
  * CPUID; AMD APM 3, appendix E.
  */
-#include "engine/hvm/hvm.h"
+#include "guest/cpuid.h"
+
+#include "arch/cpu.h"
+#include "guest/guest.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
@@ -15,8 +18,8 @@ enum { EAX, EBX, ECX, EDX };
 
 /*
  * The allow list. Everything else is hidden: features that the guest does not get (README.md has a
- * table of instructions), and future ones. control.c lets a guest set the bits of CR4 and EFER that
- * belong to features shown here.
+ * table of instructions), and future ones. engine/hvm/control.c lets a guest set the bits of CR4 and
+ * EFER that belong to features shown here.
  */
 /* Leaf 1: SSE3 PCLMULQDQ SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND
  */
@@ -38,11 +41,19 @@ enum { EAX, EBX, ECX, EDX };
 /* as leaf 1, and SYSCALL NX MMXEXT LM 3DNOWEXT 3DNOW; no 1 GiB pages, RDTSCP, FFXSR */
 #define EDXX_SHOWN 0xe1d3a97fu
 
-static void leaf_1(const struct vcpu *v, uint32_t r[4])
+/* What a kernel in ring 1 does not get of these: it has no use for VME, nor an APIC, SYSENTER, PCID,
+ * FSGSBASE, SMEP, INVPCID, SMAP, UMIP, SYSCALL, 64-bit mode. */
+#define EDX1_RING0 0x00000a02u
+#define ECX1_RING0 0x00020000u
+#define EBX7_RING0 0x00100481u
+#define ECX7_RING0 0x00000004u
+#define EDXX_RING0 0x20000a02u
+
+static void leaf_1(const struct vcpu *v, uint64_t cr4, uint32_t r[4])
 {
 	r[EBX] = (r[EBX] & 0xffff) | v->guest->vcpus << 16 | v->id << 24;
 	r[ECX] = (r[ECX] & ECX1_SHOWN) | ECX1_HYPERVISOR;
-	if (hvm_vendor->get(v, HVM_CR4) & CR4_OSXSAVE)
+	if (cr4 & CR4_OSXSAVE)
 		r[ECX] |= ECX1_OSXSAVE;
 	r[EDX] &= EDX1_SHOWN;
 	if (v->guest->board)
@@ -72,7 +83,7 @@ static void leaf_d(uint32_t sub, uint32_t r[4])
 	}
 }
 
-void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
+static void filter(const struct vcpu *v, uint64_t cr4, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	if (leaf == LEAF_HYPERVISOR) {
 		r[EAX] = LEAF_HYPERVISOR;
@@ -82,7 +93,7 @@ void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_
 	cpuid(leaf, sub, r);
 	switch (leaf) {
 	case 0: r[EAX] = MIN(r[EAX], 0xdu); break;
-	case 1: leaf_1(v, r); break;
+	case 1: leaf_1(v, cr4, r); break;
 	case 7:
 		if (sub)
 			memset(r, 0, 16);
@@ -99,4 +110,29 @@ void hvm_filter_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_
 	case LEAF_EXTENDED + 2 ... LEAF_EXTENDED + 6: break; /* and the processor's name */
 	default: memset(r, 0, 16);
 	}
+}
+
+static void hide_ring0(uint32_t leaf, uint32_t r[4])
+{
+	switch (leaf) {
+	case 1: show(r, ~0u, ~0u, ~ECX1_RING0, ~EDX1_RING0); break;
+	case 7: show(r, ~0u, ~EBX7_RING0, ~ECX7_RING0, ~0u); break;
+	case LEAF_EXTENDED + 1: show(r, ~0u, ~0u, ~0u, ~EDXX_RING0); break;
+	default: break;
+	}
+}
+
+void guest_cpuid(struct vcpu *v, uint64_t cr4)
+{
+	struct regs *r = v->regs;
+	uint32_t leaf = (uint32_t)r->rax, out[4];
+
+	v->counts[COUNT_PRIVILEGED]++;
+	filter(v, cr4, leaf, (uint32_t)r->rcx, out);
+	if (v->engine->kernel_ring)
+		hide_ring0(leaf, out);
+	r->rax = out[EAX];
+	r->rbx = out[EBX];
+	r->rcx = out[ECX];
+	r->rdx = out[EDX];
 }

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "lib/types.h"
+
+struct vcpu;
+
+/* Executes CPUID, with what the guest may see; cr4 is the guest's. */
+void guest_cpuid(struct vcpu *v, uint64_t cr4);

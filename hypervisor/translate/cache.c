@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "translate/cache.h"
+
+#include "lib/search.h"
+#include "lib/string.h"
+#include "translate/emit.h"
+
+uint64_t translate_bytes(void)
+{
+	return sizeof(struct translator);
+}
+
+/* What the table has where it knows nothing. */
+static uint32_t miss(const struct translator *t)
+{
+	return t->miss - t->code_base;
+}
+
+#define TABLE_ENTRIES (TRANSLATE_TABLE_BYTES / 4)
+#define FILL_PART     512
+#define CHECK_PART    16
+
+/* A part of what a reset has left; false: there is more. */
+static bool fill_part(struct translator *t)
+{
+	uint32_t to = MIN(t->filled + FILL_PART, (uint32_t)TABLE_ENTRIES), value = miss(t);
+
+	while (t->filled < to)
+		t->table[t->filled++] = value;
+	return to == TABLE_ENTRIES;
+}
+
+void translate_init(struct translator *t, void *window)
+{
+	t->window = window;
+	t->table = window;
+	t->miss = CODE_AT;
+	translate_reset(t);
+	while (!fill_part(t))
+		;
+}
+
+/* All room is free again. The miss stands at the beginning of the code. */
+void translate_reset(struct translator *t)
+{
+	t->filled = t->checked = 0;
+	*code_pointer(t, t->miss) = 0xf4;
+	t->used = 16;
+	memset(t->bucket, 0, sizeof(t->bucket));
+	t->blocks = t->steps = t->links = t->pages = 0;
+	t->last_block = t->wanted_link = 0;
+	t->wanted_pad = false;
+	t->drops++;
+}
+
+static uint16_t *bucket_of(struct translator *t, uint32_t eip)
+{
+	return &t->bucket[(eip ^ eip >> 11) % BUCKETS];
+}
+
+static struct block *find(struct translator *t, uint32_t eip, bool live)
+{
+	for (unsigned i = *bucket_of(t, eip); i; i = t->block[i - 1].next)
+		if (t->block[i - 1].eip == eip && t->block[i - 1].live == live)
+			return &t->block[i - 1];
+	return NULL;
+}
+
+struct block *block_find(struct translator *t, uint32_t eip)
+{
+	return find(t, eip, true);
+}
+
+/* What leads to a block of that address that was dropped, leads on to this one. */
+static void revive(struct translator *t, const struct block *b)
+{
+	struct block *dead = find(t, b->eip, false);
+
+	if (!dead)
+		return;
+	struct emitter e = { .to = code_pointer(t, dead->at), .at = dead->at, .room = 5 };
+	emit_jump(&e, b->at);
+}
+
+void block_add(struct translator *t, struct block *b)
+{
+	uint16_t index = (uint16_t)(b - t->block + 1), *bucket = bucket_of(t, b->eip);
+
+	revive(t, b);
+	b->live = true;
+	b->next = *bucket;
+	*bucket = index;
+	for (unsigned i = 0; i < 2; i++) {
+		if (!b->page[i])
+			continue;
+		struct code_page *page = &t->page[b->page[i] - 1];
+
+		b->in_page[i] = page->blocks[i];
+		page->blocks[i] = index;
+	}
+}
+
+void block_drop(struct translator *t, struct block *b)
+{
+	uint32_t *entry = &t->table[(uint16_t)b->eip];
+	const struct block *pad = block_at(t, *entry + t->code_base);
+
+	b->live = false;
+	*code_pointer(t, b->at) = 0xf4;
+	if (pad && pad->pad && pad->eip == b->eip)
+		*entry = miss(t);
+	t->last_block = 0;
+	t->drops++;
+}
+
+struct block *block_at(struct translator *t, uint32_t at)
+{
+	_Static_assert(offsetof(struct block, at) == 0 && offsetof(struct block, last) == 4, "");
+	return (struct block *)search_ranges(t->block, t->blocks, sizeof(struct block),
+					     offsetof(struct block, last), at);
+}
+
+static void page_drop(struct translator *t, struct code_page *page)
+{
+	for (unsigned way = 0; way < 2; way++) {
+		for (unsigned i = page->blocks[way]; i; i = t->block[i - 1].in_page[way])
+			if (t->block[i - 1].live)
+				block_drop(t, &t->block[i - 1]);
+		page->blocks[way] = 0;
+	}
+	page->live = false;
+}
+
+/* Whether the block at an address of the cache was translated from that frame. */
+static bool is_from(struct translator *t, uint64_t rip, gpa_t gpa)
+{
+	const struct block *b = block_at(t, (uint32_t)rip + t->code_base);
+
+	for (unsigned i = 0; b && i < 2; i++)
+		if (b->page[i] && t->page[b->page[i] - 1].gpa == gpa.v)
+			return true;
+	return false;
+}
+
+bool translate_drop_page(struct translator *t, gpa_t gpa, uint64_t rip)
+{
+	bool drop = !is_from(t, rip, gpa);
+
+	for (unsigned i = 0; i < t->pages; i++)
+		if (t->page[i].live && t->page[i].gpa == gpa.v)
+			drop &= t->page[i].writes < STEPPED_AFTER;
+	for (unsigned i = 0; drop && i < t->pages; i++)
+		if (t->page[i].live && t->page[i].gpa == gpa.v) {
+			t->page[i].writes++;
+			page_drop(t, &t->page[i]);
+		}
+	return drop;
+}
+
+void translate_step_begin(struct translator *t, const void *content)
+{
+	memcpy(t->before, content, PAGE_SIZE);
+}
+
+/* Drops what was translated from [first, last] of a page. */
+static void drop_range(struct translator *t, const struct code_page *page, uint32_t first,
+		       uint32_t last)
+{
+	for (unsigned way = 0; way < 2; way++)
+		for (unsigned i = page->blocks[way]; i; i = t->block[i - 1].in_page[way]) {
+			struct block *b = &t->block[i - 1];
+			uint32_t from = b->eip + t->code_base -
+					page->va; /* wraps, if it begins in the page before */
+
+			if (b->live && (int32_t)from <= (int32_t)last &&
+			    (int32_t)(from + b->guest_bytes) > (int32_t)first)
+				block_drop(t, b);
+		}
+}
+
+void translate_step_end(struct translator *t, gpa_t gpa, const void *content)
+{
+	const uint64_t *before = t->before, *now = content;
+	uint32_t first = 0, last = PAGE_SIZE / 8;
+
+	while (first < last && before[first] == now[first])
+		first++;
+	while (last > first && before[last - 1] == now[last - 1])
+		last--;
+	if (first == last)
+		return;
+	for (unsigned i = 0; i < t->pages; i++)
+		if (t->page[i].live && t->page[i].gpa == gpa.v)
+			drop_range(t, &t->page[i], 8 * first, 8 * last - 1);
+}
+
+bool translate_took_pages(struct translator *t)
+{
+	bool taken = t->pages_taken;
+
+	t->pages_taken = false;
+	return taken;
+}
+
+void translate_remapped(struct translator *t)
+{
+	t->checked = 0;
+}
+
+/* A part of what translate_remapped() has left; false: there is more. */
+static bool check_part(struct translator *t, const struct guest_view *view)
+{
+	uint32_t to = MIN(t->checked + CHECK_PART, t->pages);
+	struct translation where;
+	unsigned error;
+
+	for (; t->checked < to; t->checked++) {
+		struct code_page *page = &t->page[t->checked];
+
+		if (page->live && (guest_walk(view->memory, &view->paging, GVA(page->va), PF_FETCH,
+					      &where, &error) ||
+				   (where.gpa.v & PAGE_MASK) != page->gpa))
+			page_drop(t, page);
+	}
+	return t->checked == t->pages;
+}
+
+void link_set(struct translator *t, const struct link *l, const struct block *b)
+{
+	uint32_t distance = b->at - (l->patch + 4);
+
+	memcpy(code_pointer(t, l->patch), &distance, 4);
+}
+
+static enum translate_result enter(struct translator *t, const struct guest_view *view,
+				   uint32_t eip, struct guest_failure *failure, struct block **b)
+{
+	uint64_t drops = t->drops;
+
+	*b = block_find(t, eip);
+	if (!*b) {
+		enum translate_result result = block_translate(t, view, eip, failure, b);
+
+		if (result != TRANSLATE_DONE)
+			return result;
+	}
+	if (drops != t->drops) /* the link and the pad may be gone */
+		return TRANSLATE_DONE;
+	if (t->wanted_link && t->link[t->wanted_link - 1].target == eip)
+		link_set(t, &t->link[t->wanted_link - 1], *b);
+	if (t->wanted_pad)
+		pad_make(t, *b);
+	return TRANSLATE_DONE;
+}
+
+/* The address of the instruction that was recovered last, or of the next one, if it is that. */
+static uint32_t near_last(const struct translator *t, uint32_t eip)
+{
+	const struct block *b = &t->block[t->last_block - 1];
+	uint32_t at = b->at, from = b->eip;
+
+	for (unsigned i = 0; b->live && i < b->steps && i < t->last_step + 2; i++) {
+		const struct step *s = &t->step[b->first_step + i];
+
+		if (from == eip && i >= t->last_step && s->guest)
+			return at;
+		at += s->cache;
+		from += s->guest;
+	}
+	return 0;
+}
+
+static void use_bases(struct translator *t, uint32_t code_base, uint32_t stack_base)
+{
+	if (t->code_base == code_base && t->stack_base == stack_base)
+		return;
+	translate_reset(t);
+	t->code_base = code_base;
+	t->stack_base = stack_base;
+}
+
+enum translate_result translate_enter(struct translator *t, const struct guest_view *view,
+				      uint32_t code_base, uint32_t stack_base, struct regs *r,
+				      struct guest_failure *failure)
+{
+	struct block *b;
+
+	use_bases(t, code_base, stack_base);
+	if (!fill_part(t) || !check_part(t, view))
+		return TRANSLATE_AGAIN;
+	uint32_t eip = (uint32_t)r->rip, at = t->last_block ? near_last(t, eip) : 0;
+
+	if (!at) {
+		enum translate_result result = enter(t, view, eip, failure, &b);
+
+		if (result != TRANSLATE_DONE)
+			return result;
+		at = b->at;
+	}
+	t->last_block = t->wanted_link = 0;
+	t->wanted_pad = false;
+	r->rip = at - t->code_base;
+	return TRANSLATE_DONE;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The translation cache: blocks of code, and what they were translated from. */
+#pragma once
+
+#include "insn/insn.h"
+#include "translate/shape.h"
+#include "translate/translate.h"
+
+#define BLOCKS	      3072
+#define STEPS	      24576 /* translated instructions */
+#define LINKS	      9216  /* exits of blocks */
+#define PAGES	      1024  /* of guest code */
+#define BUCKETS	      2048
+#define STEPPED_AFTER 4	 /* writes to a page of code; later ones drop what they change */
+#define BLOCK_STEPS   12 /* instructions in one block */
+#define BLOCK_BYTES   (BLOCK_STEPS * 64) /* no replacement is longer than that, its exit included */
+
+/* What a translated instruction is. */
+enum step_kind {
+	STEP_COPY, /* as it was, or a HLT in its place: what happened is before it */
+	STEP_PUSHF,
+	STEP_POPF, /* may begin again, and so may IRET */
+	STEP_CALL,
+	STEP_RETURN, /* a return; a jump or call to what an operand contains */
+	STEP_JUMP_TO,
+	STEP_CALL_TO,
+	STEP_COUNT, /* LOOP, JECXZ */
+	STEP_LINK,  /* an exit that nothing is linked to yet */
+	STEP_PAD,   /* the entry of a block by the table */
+};
+
+struct step {
+	uint8_t guest, cache; /* bytes */
+	uint8_t kind;
+	uint8_t link; /* the block's link that it is about */
+};
+
+struct link {
+	uint32_t target; /* of the guest's */
+	uint32_t patch;	 /* where the branch has its displacement */
+};
+
+/* Lies in [at, last] of the cache; at and last are addresses in the window. */
+struct block {
+	uint32_t at, last;
+	uint32_t eip; /* of a pad: the block's that it leads to */
+	uint32_t first_step, first_link;
+	uint16_t steps, guest_bytes;
+	uint16_t next; /* in its bucket; index + 1 */
+	/* the page it was translated from, and one that its last instruction ends in, or 0, and
+	 * the next block of each; index + 1 */
+	uint16_t page[2], in_page[2];
+	bool live;
+	bool pad;
+};
+
+struct code_page {
+	uint32_t va;
+	uint64_t gpa;
+	uint16_t blocks[2]; /* by their page[0] and page[1]; index + 1 */
+	uint8_t writes;	    /* that have dropped it; no more than STEPPED_AFTER */
+	bool live;
+};
+
+struct translator {
+	uint8_t *window; /* the table, then the code */
+	uint32_t *table; /* by the low 16 bits of an address: where a jump there goes */
+	uint32_t code_base, stack_base; /* that the code was made for */
+	uint32_t used;			/* bytes of the code */
+	uint32_t miss;			/* where the table leads if it knows nothing */
+	unsigned blocks, steps, links, pages;
+	uint32_t filled;  /* entries of the table that are set, since a reset */
+	uint32_t checked; /* pages that are where they were, since the tables may have changed */
+	uint64_t drops;	  /* counts what was dropped */
+	bool pages_taken; /* they must become read-only */
+
+	/* what was recovered last: so that the instruction after it, or itself, is found again */
+	uint32_t last_block; /* index + 1 */
+	uint32_t last_step;
+	/* the exit or the miss that was recovered: to be linked */
+	uint32_t wanted_link; /* index + 1 */
+	bool wanted_pad;
+
+	uint64_t before[PAGE_SIZE / 8]; /* of a page that is about to be written */
+	uint16_t bucket[BUCKETS];
+	struct block block[BLOCKS];
+	struct step step[STEPS];
+	struct link link[LINKS];
+	struct code_page page[PAGES];
+};
+
+#define CODE_AT (TRANSLATE_WINDOW + VENEER_WINDOW_STUBS + TRANSLATE_TABLE_BYTES)
+
+static inline uint8_t *code_pointer(const struct translator *t, uint32_t at)
+{
+	return t->window + (at - (TRANSLATE_WINDOW + VENEER_WINDOW_STUBS));
+}
+
+#define SAVED_ECX_OFFSET   VENEER_VP_SCRATCH
+#define SAVED_EAX_OFFSET   VENEER_VP_FREE
+#define UNMASK_STORE_BYTES 11
+
+/* The live block that begins at an address of the guest's; NULL: none. */
+struct block *block_find(struct translator *t, uint32_t eip);
+void block_add(struct translator *t, struct block *b);
+void block_drop(struct translator *t, struct block *b);
+
+/* The block that an address of the cache is in, live or not; NULL: none. */
+struct block *block_at(struct translator *t, uint32_t at);
+
+/* block.c: translates the block at eip, which has none. */
+enum translate_result block_translate(struct translator *t, const struct guest_view *view,
+				      uint32_t eip, struct guest_failure *failure,
+				      struct block **made);
+
+/* A pad for a block, and the table's entry for it. False: no room. */
+bool pad_make(struct translator *t, struct block *b);
+/* Makes an exit lead to a block. */
+void link_set(struct translator *t, const struct link *l, const struct block *b);

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A legacy kernel that is translated as it runs: how the engine uses translate/. */
+#include "engine/ring/ring.h"
+#include "translate/translate.h"
+
+static void code_written(const struct guest_memory *m, gpa_t page)
+{
+	const struct guest *g = container_of(m, const struct guest, memory);
+
+	guest_code_unmark(m, page);
+	translate_drop_page(g->vcpu->ring->translator, page, 0);
+}
+
+bool ring_translator_create(struct vcpu *v)
+{
+	struct guest *g = v->guest;
+	uint64_t behind = TRANSLATE_WINDOW_BYTES - VENEER_WINDOW_STUBS;
+	mpa_t at = guest_take(g, translate_bytes()), window = guest_take(g, behind);
+	mpa_t code = guest_take(g, ALIGN_UP(ram_bytes(&g->memory) / PAGE_SIZE / 8, 8));
+
+	if (!at.v || !window.v || !code.v)
+		return false;
+	v->ring->translator = direct(at);
+	translate_init(v->ring->translator, direct(window));
+	g->memory.window =
+		(struct patch_window){ TRANSLATE_WINDOW, TRANSLATE_WINDOW_BYTES, window };
+	g->memory.code = direct(code);
+	g->memory.code_written = code_written;
+	return true;
+}
+
+void ring_translator_reset(struct vcpu *v)
+{
+	translate_reset(v->ring->translator);
+}
+
+bool ring_recover_translated(struct vcpu *v)
+{
+	return (v->regs->cs & 3) != 3 && translate_recover(v->ring->translator, v->page, v->regs);
+}
+
+static bool has_limit(uint64_t d)
+{
+	return d && desc_limit(d) != 0xffffffff; /* ours are flat, and not there */
+}
+
+/* Segments with limits: the cache, and what it stores to, may be beyond them. */
+static bool must_be_stepped(const struct vcpu *v)
+{
+	return has_limit(ring_descriptor(v, v->regs->cs)) ||
+	       has_limit(ring_descriptor(v, v->regs->ss));
+}
+
+static uint32_t base_of(const struct vcpu *v, uint64_t selector)
+{
+	return desc_base(ring_descriptor(v, selector));
+}
+
+/* It is not decoded: what does not trap does what it does in ring 1. */
+static bool run_16_bits(struct vcpu *v)
+{
+	if (!v->ring->warned)
+		console_guest_notice(v->guest, "16-bit code in the kernel: it runs, but PUSHF, "
+					       "POPF, IRET and reads of CS and SS are ring 1's");
+	v->ring->warned = true;
+	return true;
+}
+
+static void fetch_failed(struct vcpu *v, const struct guest_failure *f)
+{
+	unsigned error = f->error;
+
+	if (!v->view->paging.no_execute)
+		error &= ~(unsigned)PF_FETCH;
+	ring_page_fault(v, f->va, error);
+}
+
+#define TRIES 3 /* a fetch that faults leads to a handler, whose fetch may fault */
+
+bool ring_translate(struct vcpu *v)
+{
+	struct translator *t = v->ring->translator;
+	struct guest_failure failure;
+
+	if (v->ring->stepping)
+		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
+	v->ring->stepping = false;
+	for (unsigned i = 0; i < TRIES && v->state == VCPU_RUNNABLE; i++) {
+		if ((v->regs->cs & 3) == 3 ||
+		    translate_inside(v->regs->rip, base_of(v, v->regs->cs)))
+			return true;
+		if (ring_code_bits(v) != 32)
+			return run_16_bits(v);
+		if (must_be_stepped(v))
+			return ring_run_stepped(v, translate_may_copy);
+		switch (translate_enter(t, v->view, base_of(v, v->regs->cs),
+					base_of(v, v->regs->ss), v->regs, &failure)) {
+		case TRANSLATE_DONE:
+			if (!translate_took_pages(t))
+				return true;
+			ring_load_root(v, &v->view->paging, false);
+			return false;
+		case TRANSLATE_AGAIN: return false;
+		case TRANSLATE_FAULT: fetch_failed(v, &failure); break;
+		case TRANSLATE_UNKNOWN:
+			vcpu_unknown(v, "an instruction to be translated");
+			ring_exception(v, VECTOR_UD, NO_ERROR);
+		}
+	}
+	return false;
+}
+
+static gpa_t page_at(const struct vcpu *v, gva_t va)
+{
+	struct translation where;
+	unsigned error;
+
+	if (guest_walk(v->view->memory, &v->view->paging, va, 0, &where, &error))
+		return GPA(~0ull);
+	return GPA(where.gpa.v & PAGE_MASK);
+}
+
+static const void *content(const struct vcpu *v, gpa_t page)
+{
+	return guest_pointer(v->view->memory, page, PAGE_SIZE);
+}
+
+void ring_code_write(struct vcpu *v, gva_t va)
+{
+	struct ring_vcpu *own = v->ring;
+	gpa_t page = page_at(v, va);
+	unsigned error = (unsigned)v->regs->error;
+
+	if (!guest_is_code(v->view->memory, page))
+		return;
+	if (translate_drop_page(own->translator, page, v->regs->rip)) {
+		guest_code_unmark(v->view->memory, page);
+		return;
+	}
+	translate_step_begin(own->translator, content(v, page));
+	own->view.open_code = page.v + 1;
+	own->open_at = va;
+	v->regs->rflags |= FLAGS_TF;
+	mmu_fault(&own->view, va, &error); /* if it fails, the write faults again */
+}
+
+/* After the write, or an exit before it was through, with which it will begin again. */
+bool ring_code_stepped(struct vcpu *v)
+{
+	struct ring_vcpu *own = v->ring;
+
+	if (!own->view.open_code)
+		return false;
+	gpa_t page = GPA(own->view.open_code - 1);
+
+	v->regs->rflags &= ~(uint64_t)FLAGS_TF;
+	own->view.open_code = 0;
+	mmu_flush(&own->view, GVA(own->open_at.v & PAGE_MASK), PAGE_SIZE);
+	translate_step_end(own->translator, page, content(v, page));
+	return true;
+}
+
+bool ring_debug_is_due(struct vcpu *v)
+{
+	if (translate_inside(v->regs->rip, base_of(v, v->regs->cs)) && (v->regs->cs & 3) != 3 &&
+	    !translate_at_start(v->ring->translator, v->regs->rip))
+		return false;
+	ring_recover_translated(v);
+	v->legacy.dr[6] |= v->dr6 & (DR6_STATUS & ~DR6_FIXED);
+	return true;
+}
+
+void ring_translation_remapped(struct vcpu *v)
+{
+	if (v->ring->translator)
+		translate_remapped(v->ring->translator);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Run-time translation of a 32-bit kernel that runs in ring 1.
+ *
+ * The kernel's own code is never executed. Blocks of it are translated, as control reaches them,
+ * into a cache in the patch window: most instructions are copied as they are; those that ring 1
+ * would execute without a trap but with another meaning become a few others or a HLT; branches,
+ * calls and returns lead from block to block. So what is data in the guest stays data, whatever it
+ * looks like, and a jump into the middle of an instruction is a block like any other. The guest's
+ * memory is not changed: it reads its own code, and its stack has its own addresses.
+ *
+ * Registers are the guest's own, but for RIP, which is an address in the cache while the kernel
+ * runs; translate_recover() gives the guest's, and undoes what a half-executed replacement did.
+ *
+ * A page whose code has been translated is mapped read-only (guest_memory.code). A write drops what
+ * was translated from it.
+ *
+ * Segments: 32 bits, without limits; when the base of CS or SS changes, all is translated again.
+ * One vCPU.
+ */
+#pragma once
+
+#include "arch/cpu.h"
+#include "guest/memory.h"
+#include "guest/walk.h"
+
+struct translator;
+
+/* What to reserve: for the translator, and for the window behind its vCPU pages. */
+#define TRANSLATE_WINDOW       0xff000000u
+#define TRANSLATE_WINDOW_BYTES (VENEER_WINDOW_STUBS + TRANSLATE_TABLE_BYTES + TRANSLATE_CODE_BYTES)
+#define TRANSLATE_TABLE_BYTES  KIB(256)
+#define TRANSLATE_CODE_BYTES   KIB(288)
+uint64_t translate_bytes(void);
+
+/* window: where the memory behind the vCPU pages is. */
+void translate_init(struct translator *t, void *window);
+
+/* Drops everything, for a reset. */
+void translate_reset(struct translator *t);
+
+enum translate_result {
+	TRANSLATE_DONE,
+	TRANSLATE_FAULT,   /* *failure has the page fault of the fetch */
+	TRANSLATE_AGAIN,   /* a part of longer work is done; no failure */
+	TRANSLATE_UNKNOWN, /* no instruction that can be translated is there */
+};
+
+/* Puts RIP, an address of the guest's, into the cache. code_base and stack_base: of CS and SS. */
+enum translate_result translate_enter(struct translator *t, const struct guest_view *view,
+				      uint32_t code_base, uint32_t stack_base, struct regs *r,
+				      struct guest_failure *failure);
+
+/* Whether RIP is in the cache, for a kernel's code segment at a base. */
+static inline bool translate_inside(uint64_t rip, uint32_t code_base)
+{
+	return (uint32_t)rip + code_base - (TRANSLATE_WINDOW + VENEER_WINDOW_STUBS) <
+	       TRANSLATE_WINDOW_BYTES - VENEER_WINDOW_STUBS;
+}
+
+/* The guest's registers, if RIP is in the cache: before an instruction that has not begun. page is
+ * its vCPU page. True: at RIP is a HLT of the cache's own, by which control leaves it. */
+bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r);
+
+/* Whether RIP is where an instruction of the guest's begins, and not amid what stands for one. */
+bool translate_at_start(struct translator *t, uint64_t rip);
+
+/* Whether ring 1 executes it as ring 0 would, or it traps and is emulated. */
+struct insn;
+bool translate_may_copy(const struct insn *i);
+
+/* Whether pages have become code since the last call: the engine must map them read-only. */
+bool translate_took_pages(struct translator *t);
+
+/* The guest's page tables, or what they are, may have changed. */
+void translate_remapped(struct translator *t);
+
+/* The guest is about to write to a page with translated code. True: all of that is dropped, and it
+ * may write as it likes. False: the one write at RIP has to be stepped over, between step_begin and
+ * step_end; content is the page. */
+bool translate_drop_page(struct translator *t, gpa_t page, uint64_t rip);
+void translate_step_begin(struct translator *t, const void *content);
+void translate_step_end(struct translator *t, gpa_t page, const void *content);

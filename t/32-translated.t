@@ -1,0 +1,62 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Kernels that are translated as they run: what they compute is what they compute natively, and kernels from Debian's
+# packages run as shipped.
+use strict;
+use warnings;
+use lib 't/lib';
+no warnings 'qw';
+use Test::More;
+use Veneer;
+
+sub translated {
+	my ($name, $keys, @options) = @_;
+	return run_guests("translated-$name", guest($name, prepare => 'translated', %$keys), '--cpus', 1, @options);
+}
+
+# --- the same as natively ---
+
+my ($status, $text) = command('timeout', $limit, qw(qemu-system-x86_64 -accel tcg -cpu max -m 16 -display none -nodefaults
+	-serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -kernel build/t/pc-translated.elf));
+$text =~ s/\r//g;
+my @native = $text =~ /^(?:so far|well): \d+$/mg;
+is(scalar @native, 4, 'native: a kernel that looks at itself comes to its end') or diag($text);
+
+($status, $text) = translated('itself', { image => 't/pc-translated.elf' });
+is($status, 0, 'a kernel that looks at itself: ends well') or diag($text);
+is_deeply([map { s/^itself: //r } $text =~ /^itself: (?:so far|well): \d+$/mg], \@native, 'it computes the same as natively') or diag($text);
+like($text, qr/^veneer: stats itself .* step=[1-9]/m, 'writes to code that is running are stepped over');
+($status, $text) = run_guests('translated-stock', guest('itself', image => 't/pc-translated.elf'), '--cpus', 1);
+isnt(($text =~ /^itself: well: (\d+)$/m)[0] // '', $native[-1] =~ s/well: //r, 'and untreated it does not, so this test can fail');
+
+for my $name (qw(ports limits long irets gdt far)) {
+	($status, $text) = translated($name, { image => "t/pc-$name.elf" });
+	is($status, 0, "pc-$name: ends well") or diag($text);
+	like($text, qr/^$name: well\b|refused$|tried$/m, "pc-$name: prints what it should");
+}
+
+# --- a whole system, with ring 3, timers and page tables ---
+
+($status, $text) = translated('rtos', { image => 'rtos-pc.elf', cmdline => 'test' }, '--icount');
+is($status, 0, 'RTOS: ends well');
+like($text, qr/engine ring, translated$/m, 'RTOS: runs as that');
+my $good = () = $text =~ /^rtos: ok \d+/mg;
+my ($plan) = $text =~ /^rtos: 1\.\.(\d+)/m;
+ok($plan && $good == $plan && $text !~ /^rtos: not ok/m, 'RTOS: its tests pass') or diag($text);
+
+# --- as shipped by Debian ---
+
+($status, $text) = translated('game', { image => '/boot/invaders.exec' }, '--expect-screen', "game=$fleet", '--send', 'game=\\a:stop game\\r');
+is($status, 0, 'grub-invaders: the fleet is there') or diag($text);
+
+($status, $text) = translated('mach', { image => 'i386/gnumach', memory => '128M', cmdline => 'gnumach console=com0' },
+	'--expect', 'mach=No bootstrap code loaded with the kernel!', '--send', 'mach=\\a:stop mach\\r');
+is($status, 0, 'GNU Mach: comes as far as it can without a task') or diag($text);
+like($text, qr/^mach: GNU Mach 1\.8/m, 'GNU Mach: with its name');
+
+($status, $text) = translated('memtest', { image => 'i386/memtest86+ia32.bin', memory => '32M' },
+	(map { ('--expect-screen', "memtest=Test #$_") } '[0-9]', '[1-9]', '[3-9]'), '--send', 'memtest=\\a:stop memtest\\r');
+is($status, 0, 'memtest86+, 32 bits: test after test') or diag($text);
+like(join("\n", @{(text_screens($text))[-1] // []}), qr/Errors: 0\b/, 'memtest86+: and no errors');
+
+done_testing;
