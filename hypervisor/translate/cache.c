@@ -142,18 +142,22 @@ static bool is_from(struct translator *t, uint64_t rip, gpa_t gpa)
 	return false;
 }
 
+void translate_forget_page(struct translator *t, gpa_t gpa)
+{
+	for (unsigned i = 0; i < t->pages; i++)
+		if (t->page[i].live && t->page[i].gpa == gpa.v)
+			page_drop(t, &t->page[i]);
+}
+
 bool translate_drop_page(struct translator *t, gpa_t gpa, uint64_t rip)
 {
 	bool drop = !is_from(t, rip, gpa);
 
 	for (unsigned i = 0; i < t->pages; i++)
 		if (t->page[i].live && t->page[i].gpa == gpa.v)
-			drop &= t->page[i].writes < STEPPED_AFTER;
-	for (unsigned i = 0; drop && i < t->pages; i++)
-		if (t->page[i].live && t->page[i].gpa == gpa.v) {
-			t->page[i].writes++;
-			page_drop(t, &t->page[i]);
-		}
+			drop &= t->page[i].writes++ < STEPPED_AFTER;
+	if (drop)
+		translate_forget_page(t, gpa);
 	return drop;
 }
 

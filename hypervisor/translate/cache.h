@@ -58,7 +58,7 @@ struct code_page {
 	uint32_t va;
 	uint64_t gpa;
 	uint16_t blocks[2]; /* by their page[0] and page[1]; index + 1 */
-	uint8_t writes;	    /* that have dropped it; no more than STEPPED_AFTER */
+	uint64_t writes;    /* while code was translated from it */
 	bool live;
 };
 

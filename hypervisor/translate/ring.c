@@ -8,7 +8,7 @@ static void code_written(const struct guest_memory *m, gpa_t page)
 	const struct guest *g = container_of(m, const struct guest, memory);
 
 	guest_code_unmark(m, page);
-	translate_drop_page(g->vcpu->ring->translator, page, 0);
+	translate_forget_page(g->vcpu->ring->translator, page);
 }
 
 bool ring_translator_create(struct vcpu *v)

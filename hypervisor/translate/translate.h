@@ -79,5 +79,6 @@ void translate_remapped(struct translator *t);
  * may write as it likes. False: the one write at RIP has to be stepped over, between step_begin and
  * step_end; content is the page. */
 bool translate_drop_page(struct translator *t, gpa_t page, uint64_t rip);
+void translate_forget_page(struct translator *t, gpa_t page); /* drops all of that */
 void translate_step_begin(struct translator *t, const void *content);
 void translate_step_end(struct translator *t, gpa_t page, const void *content);

@@ -104,6 +104,24 @@ static void other_page_is_written(void)
 	}
 }
 
+/* INSB is emulated: the hypervisor writes the instruction, from the second 8259's mask. */
+static void input_is_code(void)
+{
+	PUT(3 * PAGE, 0x90, 0x90, 0xc3, 0x90, 0xff, 0x05, 0, 0, 0, 0, 0xc3);
+	*(uint32_t *)&area[3 * PAGE + 6] = (uint32_t)area + 3 * PAGE + 64;
+	for (unsigned i = 0; i < 20; i++) {
+		uint8_t *to = &area[3 * PAGE + 1];
+
+		__asm__ volatile("outb %%al, $0xa1; insb"
+				 : "+D"(to)
+				 : "a"((uint8_t)(0x40 + (i & 3))), "d"((uint16_t)0xa1)
+				 : "memory");
+		run(3 * PAGE);
+		run(3 * PAGE + 3); /* writes to its own page */
+	}
+	note(area[3 * PAGE + 64]);
+}
+
 static void branches(void)
 {
 	/* loop: dec %edx; loop; jecxz +1; (inc %eax); ret */
@@ -170,6 +188,7 @@ int guest_main(void)
 		data_amid_code();
 		next_is_written();
 		other_page_is_written();
+		input_is_code();
 		branches();
 		flags_and_interrupts();
 		single_steps();
