@@ -5,5 +5,5 @@
 
 struct vcpu;
 
-/* Executes CPUID, with what the guest may see; cr4 is the guest's. */
+/* Executes CPUID, with what the guest may see; cr4 is the guest's, for leaf 1. */
 void guest_cpuid(struct vcpu *v, uint64_t cr4);

@@ -83,7 +83,7 @@ void hvm_unknown(struct vcpu *v)
 
 HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
 {
-	guest_cpuid(v, hvm_vendor->get(v, HVM_CR4));
+	guest_cpuid(v, (uint32_t)v->regs->rax == 1 ? hvm_vendor->get(v, HVM_CR4) : 0);
 	hvm_skip(v, length);
 }
 
