@@ -42,6 +42,12 @@ struct guest_memory {
 	void (*code_written)(const struct guest_memory *m, gpa_t page);
 };
 
+/* Of the bits of that much RAM, in whole words. */
+static inline uint64_t guest_code_bytes(uint64_t ram)
+{
+	return ALIGN_UP(ram / PAGE_SIZE, 64) / 8;
+}
+
 static inline bool guest_is_code(const struct guest_memory *m, gpa_t gpa)
 {
 	uint64_t page = gpa.v / PAGE_SIZE;

@@ -250,6 +250,10 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 		k->b->page[1] = page_of(k->t, k->view, va + left, &next, f);
 		if (!k->b->page[1])
 			return TRANSLATE_FAULT;
+		if (k->t->page[k->b->page[1] - 1].count >= PAGE_BLOCKS) {
+			page_drop(k->t, &k->t->page[k->b->page[1] - 1]);
+			k->t->page[k->b->page[1] - 1].live = true;
+		}
 		memcpy(code + n, next, INSN_BYTES - n);
 		n = INSN_BYTES;
 		if (insn_shape(code, n, false, s))
@@ -261,9 +265,9 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 
 static bool has_room(const struct translator *t)
 {
-	return t->used + BLOCK_BYTES <= TRANSLATE_CODE_BYTES && t->blocks + 2 <= BLOCKS &&
-	       t->steps + 2 * BLOCK_STEPS + 2 <= STEPS && t->links + BLOCK_STEPS + 1 <= LINKS &&
-	       t->pages + 2 <= PAGES;
+	return !t->crowded && t->used + BLOCK_BYTES <= TRANSLATE_CODE_BYTES &&
+	       t->blocks + 2 <= BLOCKS && t->steps + 2 * BLOCK_STEPS + 2 <= STEPS &&
+	       t->links + BLOCK_STEPS + 1 <= LINKS && t->pages + 2 <= PAGES;
 }
 
 static struct block *begin(struct translator *t, uint32_t eip, bool pad)
@@ -335,6 +339,10 @@ enum translate_result block_translate(struct translator *t, const struct guest_v
 
 	if (!page)
 		return TRANSLATE_FAULT;
+	if (t->page[page - 1].count >= PAGE_BLOCKS) {
+		page_drop(t, &t->page[page - 1]);
+		t->page[page - 1].live = true;
+	}
 	k.b = begin(t, eip, false);
 	k.b->page[0] = page;
 	enum translate_result result = fill(&k, failure);
@@ -361,6 +369,7 @@ bool pad_make(struct translator *t, struct block *b)
 	emit_pad(&k.e, b->eip, b->at);
 	add_step(&k, STEP_PAD, 0, pad->at);
 	end(t, pad, &k.e);
+	b->pad_at = pad->at;
 	t->table[(uint16_t)b->eip] = pad->at - t->code_base;
 	return true;
 }

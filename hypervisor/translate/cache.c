@@ -44,6 +44,7 @@ void translate_init(struct translator *t, void *window)
 void translate_reset(struct translator *t)
 {
 	t->filled = t->checked = 0;
+	t->crowded = false;
 	*code_pointer(t, t->miss) = 0xf4;
 	t->used = 16;
 	memset(t->bucket, 0, sizeof(t->bucket));
@@ -60,9 +61,12 @@ static uint16_t *bucket_of(struct translator *t, uint32_t eip)
 
 static struct block *find(struct translator *t, uint32_t eip, bool live)
 {
-	for (unsigned i = *bucket_of(t, eip); i; i = t->block[i - 1].next)
+	unsigned n = 0;
+
+	for (unsigned i = *bucket_of(t, eip); i; i = t->block[i - 1].next, n++)
 		if (t->block[i - 1].eip == eip && t->block[i - 1].live == live)
 			return &t->block[i - 1];
+	t->crowded |= n >= CHAIN_MAX;
 	return NULL;
 }
 
@@ -97,17 +101,17 @@ void block_add(struct translator *t, struct block *b)
 
 		b->in_page[i] = page->blocks[i];
 		page->blocks[i] = index;
+		page->count++;
 	}
 }
 
 void block_drop(struct translator *t, struct block *b)
 {
 	uint32_t *entry = &t->table[(uint16_t)b->eip];
-	const struct block *pad = block_at(t, *entry + t->code_base);
 
 	b->live = false;
 	*code_pointer(t, b->at) = 0xf4;
-	if (pad && pad->pad && pad->eip == b->eip)
+	if (b->pad_at && *entry == b->pad_at - t->code_base)
 		*entry = miss(t);
 	t->last_block = 0;
 	t->drops++;
@@ -120,7 +124,7 @@ struct block *block_at(struct translator *t, uint32_t at)
 					     offsetof(struct block, last), at);
 }
 
-static void page_drop(struct translator *t, struct code_page *page)
+void page_drop(struct translator *t, struct code_page *page)
 {
 	for (unsigned way = 0; way < 2; way++) {
 		for (unsigned i = page->blocks[way]; i; i = t->block[i - 1].in_page[way])
@@ -128,6 +132,7 @@ static void page_drop(struct translator *t, struct code_page *page)
 				block_drop(t, &t->block[i - 1]);
 		page->blocks[way] = 0;
 	}
+	page->count = 0;
 	page->live = false;
 }
 
@@ -161,9 +166,9 @@ bool translate_drop_page(struct translator *t, gpa_t gpa, uint64_t rip)
 	return drop;
 }
 
-void translate_step_begin(struct translator *t, const void *content)
+void translate_step_begin(struct translator *t, unsigned which, const void *content)
 {
-	memcpy(t->before, content, PAGE_SIZE);
+	memcpy(t->before[which], content, PAGE_SIZE);
 }
 
 /* Drops what was translated from [first, last] of a page. */
@@ -182,9 +187,9 @@ static void drop_range(struct translator *t, const struct code_page *page, uint3
 		}
 }
 
-void translate_step_end(struct translator *t, gpa_t gpa, const void *content)
+void translate_step_end(struct translator *t, unsigned which, gpa_t gpa, const void *content)
 {
-	const uint64_t *before = t->before, *now = content;
+	const uint64_t *before = t->before[which], *now = content;
 	uint32_t first = 0, last = PAGE_SIZE / 8;
 
 	while (first < last && before[first] == now[first])
@@ -223,8 +228,10 @@ static bool check_part(struct translator *t, const struct guest_view *view)
 
 		if (page->live && (guest_walk(view->memory, &view->paging, GVA(page->va), PF_FETCH,
 					      &where, &error) ||
-				   (where.gpa.v & PAGE_MASK) != page->gpa))
+				   (where.gpa.v & PAGE_MASK) != page->gpa)) {
 			page_drop(t, page);
+			to = t->checked + 1; /* that is part enough */
+		}
 	}
 	return t->checked == t->pages;
 }

@@ -9,10 +9,12 @@
 #define BLOCKS	      3072
 #define STEPS	      24576 /* translated instructions */
 #define LINKS	      9216  /* exits of blocks */
-#define PAGES	      1024  /* of guest code */
+#define PAGES	      768   /* of guest code */
 #define BUCKETS	      2048
-#define STEPPED_AFTER 4	 /* writes to a page of code; later ones drop what they change */
-#define BLOCK_STEPS   12 /* instructions in one block */
+#define PAGE_BLOCKS   200 /* what a write may have to drop in one piece */
+#define CHAIN_MAX     64  /* blocks in a bucket */
+#define STEPPED_AFTER 4	  /* writes to a page of code; later ones drop what they change */
+#define BLOCK_STEPS   12  /* instructions in one block */
 #define BLOCK_BYTES   (BLOCK_STEPS * 64) /* no replacement is longer than that, its exit included */
 
 /* What a translated instruction is. */
@@ -50,6 +52,7 @@ struct block {
 	/* the page it was translated from, and one that its last instruction ends in, or 0, and
 	 * the next block of each; index + 1 */
 	uint16_t page[2], in_page[2];
+	uint32_t pad_at; /* the pad that leads to it; 0: none */
 	bool live;
 	bool pad;
 };
@@ -58,6 +61,7 @@ struct code_page {
 	uint32_t va;
 	uint64_t gpa;
 	uint16_t blocks[2]; /* by their page[0] and page[1]; index + 1 */
+	uint16_t count;	    /* of both, at most PAGE_BLOCKS */
 	uint64_t writes;    /* while code was translated from it */
 	bool live;
 };
@@ -72,6 +76,7 @@ struct translator {
 	uint32_t filled;  /* entries of the table that are set, since a reset */
 	uint32_t checked; /* pages that are where they were, since the tables may have changed */
 	uint64_t drops;	  /* counts what was dropped */
+	bool crowded;	  /* a bucket has as many blocks as may be looked through */
 	bool pages_taken; /* they must become read-only */
 
 	/* what was recovered last: so that the instruction after it, or itself, is found again */
@@ -81,7 +86,7 @@ struct translator {
 	uint32_t wanted_link; /* index + 1 */
 	bool wanted_pad;
 
-	uint64_t before[PAGE_SIZE / 8]; /* of a page that is about to be written */
+	uint64_t before[2][PAGE_SIZE / 8]; /* of a page that is about to be written */
 	uint16_t bucket[BUCKETS];
 	struct block block[BLOCKS];
 	struct step step[STEPS];
@@ -104,6 +109,7 @@ static inline uint8_t *code_pointer(const struct translator *t, uint32_t at)
 struct block *block_find(struct translator *t, uint32_t eip);
 void block_add(struct translator *t, struct block *b);
 void block_drop(struct translator *t, struct block *b);
+void page_drop(struct translator *t, struct code_page *page);
 
 /* The block that an address of the cache is in, live or not; NULL: none. */
 struct block *block_at(struct translator *t, uint32_t at);

@@ -174,6 +174,14 @@ bool translate_at_start(struct translator *t, uint64_t rip)
 	return p.b && find_step(&p, (uint32_t)rip + t->code_base) && !p.done && p.s->guest;
 }
 
+bool translate_at_pushf(struct translator *t, uint64_t rip)
+{
+	struct place p = { .t = t, .b = block_at(t, (uint32_t)rip + t->code_base) };
+
+	return p.b && find_step(&p, (uint32_t)rip + t->code_base) && !p.done &&
+	       p.s->kind == STEP_PUSHF;
+}
+
 bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r)
 {
 	struct place p = { .t = t, .page = page, .r = r };

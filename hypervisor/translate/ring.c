@@ -16,7 +16,7 @@ bool ring_translator_create(struct vcpu *v)
 	struct guest *g = v->guest;
 	uint64_t behind = TRANSLATE_WINDOW_BYTES - VENEER_WINDOW_STUBS;
 	mpa_t at = guest_take(g, translate_bytes()), window = guest_take(g, behind);
-	mpa_t code = guest_take(g, ALIGN_UP(ram_bytes(&g->memory) / PAGE_SIZE / 8, 8));
+	mpa_t code = guest_take(g, guest_code_bytes(ram_bytes(&g->memory)));
 
 	if (!at.v || !window.v || !code.v)
 		return false;
@@ -125,38 +125,68 @@ static const void *content(const struct vcpu *v, gpa_t page)
 	return guest_pointer(v->view->memory, page, PAGE_SIZE);
 }
 
-void ring_code_write(struct vcpu *v, gva_t va)
+/* To be called at any exit but for a further write: the pages are closed again. */
+bool ring_code_stepped(struct vcpu *v)
 {
 	struct ring_vcpu *own = v->ring;
-	gpa_t page = page_at(v, va);
-	unsigned error = (unsigned)v->regs->error;
+	bool stepped = own->finishing || own->view.open_code[0];
 
-	if (!guest_is_code(v->view->memory, page))
-		return;
-	if (translate_drop_page(own->translator, page, v->regs->rip)) {
-		guest_code_unmark(v->view->memory, page);
-		return;
+	for (unsigned i = 0; i < MMU_OPEN && own->view.open_code[i]; i++) {
+		gpa_t page = GPA(own->view.open_code[i] - 1);
+
+		own->view.open_code[i] = 0;
+		mmu_flush(&own->view, GVA(own->open_at[i].v & PAGE_MASK), PAGE_SIZE);
+		translate_step_end(own->translator, i, page, content(v, page));
 	}
-	translate_step_begin(own->translator, content(v, page));
-	own->view.open_code = page.v + 1;
-	own->open_at = va;
+	own->finishing = false;
+	if (stepped && !own->guest_tf)
+		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
+	return stepped;
+}
+
+static void open_page(struct vcpu *v, gpa_t page, gva_t va)
+{
+	struct ring_vcpu *own = v->ring;
+	unsigned i = own->view.open_code[0] != 0, error = (unsigned)v->regs->error;
+
+	if (own->view.open_code[1]) {
+		ring_code_stepped(v);
+		i = 0;
+	}
+	if (!i && !own->finishing)
+		own->guest_tf = v->regs->rflags & FLAGS_TF;
+	translate_step_begin(own->translator, i, content(v, page));
+	own->view.open_code[i] = page.v + 1;
+	own->open_at[i] = va;
 	v->regs->rflags |= FLAGS_TF;
 	mmu_fault(&own->view, va, &error); /* if it fails, the write faults again */
 }
 
-/* After the write, or an exit before it was through, with which it will begin again. */
-bool ring_code_stepped(struct vcpu *v)
+void ring_code_write(struct vcpu *v, gva_t va)
 {
-	struct ring_vcpu *own = v->ring;
+	gpa_t page = page_at(v, va);
 
-	if (!own->view.open_code)
+	if (!guest_is_code(v->view->memory, page))
+		return;
+	if (translate_drop_page(v->ring->translator, page, v->regs->rip)) {
+		guest_code_unmark(v->view->memory, page);
+	} else if (translate_at_pushf(v->ring->translator, v->regs->rip)) {
+		ring_recover_translated(v);
+		ring_emulate(v);
+	} else {
+		open_page(v, page, va);
+	}
+}
+
+/* After a step: to the end of what stands for one instruction, lest it is undone, and done again.
+ */
+bool ring_finish_step(struct vcpu *v)
+{
+	if (!translate_inside(v->regs->rip, base_of(v, v->regs->cs)) ||
+	    translate_at_start(v->ring->translator, v->regs->rip))
 		return false;
-	gpa_t page = GPA(own->view.open_code - 1);
-
-	v->regs->rflags &= ~(uint64_t)FLAGS_TF;
-	own->view.open_code = 0;
-	mmu_flush(&own->view, GVA(own->open_at.v & PAGE_MASK), PAGE_SIZE);
-	translate_step_end(own->translator, page, content(v, page));
+	v->ring->finishing = true;
+	v->regs->rflags |= FLAGS_TF;
 	return true;
 }
 

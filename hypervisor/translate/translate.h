@@ -65,6 +65,9 @@ bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page
 /* Whether RIP is where an instruction of the guest's begins, and not amid what stands for one. */
 bool translate_at_start(struct translator *t, uint64_t rip);
 
+/* Whether a PUSHF begins at RIP: it must not be stepped, for TF would be in what it writes. */
+bool translate_at_pushf(struct translator *t, uint64_t rip);
+
 /* Whether ring 1 executes it as ring 0 would, or it traps and is emulated. */
 struct insn;
 bool translate_may_copy(const struct insn *i);
@@ -77,8 +80,8 @@ void translate_remapped(struct translator *t);
 
 /* The guest is about to write to a page with translated code. True: all of that is dropped, and it
  * may write as it likes. False: the one write at RIP has to be stepped over, between step_begin and
- * step_end; content is the page. */
+ * step_end; content is the page, which: 0, or 1 if another is open already. */
 bool translate_drop_page(struct translator *t, gpa_t page, uint64_t rip);
 void translate_forget_page(struct translator *t, gpa_t page); /* drops all of that */
-void translate_step_begin(struct translator *t, const void *content);
-void translate_step_end(struct translator *t, gpa_t page, const void *content);
+void translate_step_begin(struct translator *t, unsigned which, const void *content);
+void translate_step_end(struct translator *t, unsigned which, gpa_t page, const void *content);

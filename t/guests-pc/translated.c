@@ -122,6 +122,29 @@ static void input_is_code(void)
 	note(area[3 * PAGE + 64]);
 }
 
+/* After what was done to its page, a write to it by code is stepped over. */
+static void stack_amid_code(void)
+{
+	/* mov %esp, %esi; mov stack, %esp; call 1f; pushf; pop %eax; mov %esi, %esp; ret; 1f: ret
+	 */
+	PUT(3 * PAGE + 128, 0x89, 0xe6, 0xbc, 0, 0, 0, 0, 0xe8, 5, 0, 0, 0, 0x9c, 0x58, 0x89, 0xf4,
+	    0xc3, 0xc3);
+	*(uint32_t *)&area[3 * PAGE + 131] = (uint32_t)area + 3 * PAGE + 1024;
+	run(3 * PAGE + 128);
+	note(*(uint32_t *)&area[3 * PAGE + 1020] & FLAGS);
+}
+
+static void store_to_two_pages(void)
+{
+	/* movl $constant, the end of this page and the beginning of the next; ret */
+	PUT(2 * PAGE + 256, 0xc7, 0x05, 0, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 0xc3);
+	*(uint32_t *)&area[2 * PAGE + 258] = (uint32_t)area + 3 * PAGE - 2;
+	area[3 * PAGE] = 0x90;
+	run(3 * PAGE);
+	run(2 * PAGE + 256);
+	note(*(uint32_t *)&area[3 * PAGE - 2]);
+}
+
 static void branches(void)
 {
 	/* loop: dec %edx; loop; jecxz +1; (inc %eax); ret */
@@ -189,6 +212,8 @@ int guest_main(void)
 		next_is_written();
 		other_page_is_written();
 		input_is_code();
+		stack_amid_code();
+		store_to_two_pages();
 		branches();
 		flags_and_interrupts();
 		single_steps();

@@ -175,7 +175,6 @@ bool ring_code_stepped(struct vcpu *) { return false; }
 void ring_code_write(struct vcpu *, gva_t) { }
 bool ring_debug_is_due(struct vcpu *) { return true; }
 void ring_translation_remapped(struct vcpu *) { }
-bool ring_must_step(const struct vcpu *) { return false; }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }
 void hvm_outside(struct vcpu *, gpa_t, enum hvm_access) { }
 void hvm_port(struct vcpu *, const struct hvm_port *) { }

@@ -8,12 +8,12 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	gva_t va = GVA(read_cr2());
 	unsigned error = (unsigned)v->regs->error;
 
-	if (v->guest->board) {
+	if (v->guest->board)
 		va.v = (uint32_t)va.v;
-		if (v->ring->translator)
-			ring_code_stepped(v);
-	}
-	switch (mmu_fault(&v->ring->view, va, &error)) {
+	enum mmu_result result = mmu_fault(&v->ring->view, va, &error);
+	if (result != MMU_CODE && v->ring->view.open_code[0])
+		ring_code_stepped(v);
+	switch (result) {
 	case MMU_FILLED:
 		v->counts[COUNT_FILL]++;
 		if (v->regs->error & PF_USER) /* not for what the guest's handler touches */
@@ -70,10 +70,11 @@ static bool left_cache(struct vcpu *v, unsigned vector)
 {
 	bool stepped = ring_code_stepped(v);
 
-	if (stepped && vector == VECTOR_DB) {
+	if (stepped && vector == VECTOR_DB && (ring_finish_step(v) || !v->ring->guest_tf)) {
 		write_dr6(DR6_FIXED);
 		v->counts[COUNT_STEP]++;
-		ring_recover(v);
+		if (!v->ring->finishing)
+			ring_recover(v);
 		return true;
 	}
 	if (vector == VECTOR_DB || vector >= 32 || !ring_recover_translated(v) ||

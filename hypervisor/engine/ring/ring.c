@@ -285,23 +285,12 @@ static bool deliver_legacy(struct vcpu *v)
 	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
 }
 
-/* PUSHF, POPF and IRET: ring 1 executes them without a trap but with another meaning. */
-static bool has_flags_right(const struct insn *i)
-{
-	return i->op < INSN_PUSHF || i->op > INSN_IRET;
-}
-
-bool ring_must_step(const struct vcpu *v)
-{
-	return v->ring->translator ? (v->regs->cs & 3) != 3 : masked_kernel(v);
-}
-
 /* A stock kernel is single-stepped while its interrupts are masked, because POPF does not trap. */
 static bool step_if_masked(struct vcpu *v)
 {
 	if (v->guest->image.prepare != PREPARE_STOCK)
 		return true;
-	return ring_run_stepped(v, has_flags_right);
+	return ring_run_stepped(v, NULL);
 }
 
 bool ring_run_stepped(struct vcpu *v, bool (*may_run)(const struct insn *i))

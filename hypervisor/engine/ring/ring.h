@@ -23,8 +23,10 @@ struct ring_vcpu {
 	bool stepping;		       /* TF was set by the hypervisor */
 	bool warned;		       /* that rewritten code needs a flat GDT */
 	struct translator *translator; /* of a legacy guest that is translated; else NULL */
-	gva_t open_at;		       /* where it writes to view.open_code */
-	bool in_guest;		       /* it may be walking shadow tables; atomic */
+	gva_t open_at[MMU_OPEN];       /* where it writes to view.open_code */
+	bool finishing; /* it is stepped to the end of what stands for one instruction */
+	bool guest_tf;	/* what TF was before that */
+	bool in_guest;	/* it may be walking shadow tables; atomic */
 
 	/* kept in the processor while loaded */
 	uint16_t ds, es, fs, gs;
@@ -74,13 +76,14 @@ unsigned ring_code_bits(const struct vcpu *v);
 unsigned ring_fetch(struct vcpu *v, uint8_t *code);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
-/* Emulates the instructions at RIP that may not run; false: not finished, or not runnable. */
+/* Emulates the instructions at RIP that may not run; false: not finished, or not runnable. NULL:
+ * all may, but PUSHF, POPF and IRET, which ring 1 executes without a trap and with another meaning.
+ */
 bool ring_step(struct vcpu *v, bool (*may_run)(const struct insn *i));
 
 /* ring.c: before entry, where code has to be stepped: one instruction, unless it is emulated.
  * False: not now. */
 bool ring_run_stepped(struct vcpu *v, bool (*may_run)(const struct insn *i));
-bool ring_must_step(const struct vcpu *v);
 
 /* Virtual EFLAGS as the guest should see them, and setting them. */
 uint32_t ring_flags(const struct vcpu *v);
@@ -124,6 +127,7 @@ bool ring_recover_translated(struct vcpu *v);	/* true: it has just left the cach
 bool ring_translate(struct vcpu *v);		/* before entry; false: not now */
 void ring_code_write(struct vcpu *v, gva_t va); /* MMU_CODE */
 bool ring_code_stepped(struct vcpu *v);		/* at any exit; true: a write was under way */
+bool ring_finish_step(struct vcpu *v);		/* true: another step is wanted */
 /* #DB: true, at RIP as the guest knows it, unless it is amid what stands for one instruction. */
 bool ring_debug_is_due(struct vcpu *v);
 void ring_translation_remapped(struct vcpu *v);
@@ -170,4 +174,11 @@ static inline uint16_t ring_shown_selector(const struct vcpu *v, bool stack)
 	if (s == (stack ? SEL_KEPT_SS : SEL_KEPT_CS))
 		s = v->ring->kept_selector[stack];
 	return (uint16_t)((s & 3) == 1 ? s & ~3ull : s);
+}
+
+/* Whether its code must not run freely: of a stock kernel while it masks interrupts, of a
+ * translated one where it cannot be translated. */
+static inline bool ring_must_step(const struct vcpu *v)
+{
+	return (v->regs->cs & 3) != 3 && (v->ring->translator || v->page->irq_mask);
 }

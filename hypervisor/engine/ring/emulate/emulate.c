@@ -185,7 +185,9 @@ bool ring_step(struct vcpu *v, bool (*may_run)(const struct insn *i))
 	for (unsigned n = 0; n < STEP_LIMIT; n++) {
 		if (v->state != VCPU_RUNNABLE)
 			return false;
-		if (!ring_must_step(v) || !decode_here(v, &insn) || may_run(&insn))
+		if (!ring_must_step(v) || !decode_here(v, &insn))
+			return true;
+		if (may_run ? may_run(&insn) : insn.op < INSN_PUSHF || insn.op > INSN_IRET)
 			return true;
 		execute(v, &insn);
 	}

@@ -269,6 +269,13 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	return true;
 }
 
+static bool is_open(const struct mmu_view *view, gpa_t gpa)
+{
+	uint64_t page = (gpa.v & PAGE_MASK) + 1;
+
+	return view->open_code[0] == page || view->open_code[1] == page;
+}
+
 /* The tables are walked with the lock held: if the guest changes one afterwards, its flush comes
  * later too, and finds what was filled. */
 HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned *error)
@@ -287,7 +294,7 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
 	if (!frame_allows(frame, access & PF_WRITE))
 		return MMU_NO_MEMORY;
-	if (guest_is_code(m->memory, t.gpa) && (t.gpa.v & PAGE_MASK) + 1 != view->open_code) {
+	if (guest_is_code(m->memory, t.gpa) && !is_open(view, t.gpa)) {
 		if (access & PF_WRITE)
 			return MMU_CODE;
 		frame &= ~(uint64_t)FRAME_WRITE;

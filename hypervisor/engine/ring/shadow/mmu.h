@@ -94,6 +94,8 @@ struct mmu {
 	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
 };
 
+#define MMU_OPEN 2 /* a write may cross from one to another */
+
 /* One vCPU's view of its guest's memory. */
 struct mmu_view {
 	struct guest_view guest;
@@ -101,7 +103,8 @@ struct mmu_view {
 	struct mmu_view *next; /* of the same guest */
 	uint64_t gate_pdpt;    /* for slot 256 */
 	unsigned cpu;	       /* whose that is */
-	uint64_t open_code;    /* the page with translated code that may be written; 0: none */
+	/* pages with translated code that may be written, + 1; 0: none */
+	uint64_t open_code[MMU_OPEN];
 	bool window_armed;     /* the patch window's page for unmasking is taken away */
 	unsigned root;	       /* index of the shadow page in use; MMU_NO_ROOT: none */
 
