@@ -18,8 +18,8 @@ enum { EAX, EBX, ECX, EDX };
 
 /*
  * The allow list. Everything else is hidden: features that the guest does not get (README.md has a
- * table of instructions), and future ones. engine/hvm/control.c lets a guest set the bits of CR4 and
- * EFER that belong to features shown here.
+ * table of instructions), and future ones. engine/hvm/control.c lets a guest set the bits of CR4
+ * and EFER that belong to features shown here.
  */
 /* Leaf 1: SSE3 PCLMULQDQ SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND
  */
@@ -41,8 +41,8 @@ enum { EAX, EBX, ECX, EDX };
 /* as leaf 1, and SYSCALL NX MMXEXT LM 3DNOWEXT 3DNOW; no 1 GiB pages, RDTSCP, FFXSR */
 #define EDXX_SHOWN 0xe1d3a97fu
 
-/* What a kernel in ring 1 does not get of these: it has no use for VME, nor an APIC, SYSENTER, PCID,
- * FSGSBASE, SMEP, INVPCID, SMAP, UMIP, SYSCALL, 64-bit mode. */
+/* What a kernel in ring 1 does not get of these: it has no use for VME, nor an APIC, SYSENTER,
+ * PCID, FSGSBASE, SMEP, INVPCID, SMAP, UMIP, SYSCALL, 64-bit mode. */
 #define EDX1_RING0 0x00000a02u
 #define ECX1_RING0 0x00020000u
 #define EBX7_RING0 0x00100481u
@@ -112,27 +112,35 @@ static void filter(const struct vcpu *v, uint64_t cr4, uint32_t leaf, uint32_t s
 	}
 }
 
-static void hide_ring0(uint32_t leaf, uint32_t r[4])
-{
-	switch (leaf) {
-	case 1: show(r, ~0u, ~0u, ~ECX1_RING0, ~EDX1_RING0); break;
-	case 7: show(r, ~0u, ~EBX7_RING0, ~ECX7_RING0, ~0u); break;
-	case LEAF_EXTENDED + 1: show(r, ~0u, ~0u, ~0u, ~EDXX_RING0); break;
-	default: break;
-	}
-}
-
-void guest_cpuid(struct vcpu *v, uint64_t cr4)
+HOT_FRAME void guest_cpuid(struct vcpu *v, uint64_t cr4)
 {
 	struct regs *r = v->regs;
-	uint32_t leaf = (uint32_t)r->rax, out[4];
+	uint32_t out[4];
 
 	v->counts[COUNT_PRIVILEGED]++;
-	filter(v, cr4, leaf, (uint32_t)r->rcx, out);
-	if (v->engine->kernel_ring)
-		hide_ring0(leaf, out);
+	filter(v, cr4, (uint32_t)r->rax, (uint32_t)r->rcx, out);
 	r->rax = out[EAX];
 	r->rbx = out[EBX];
 	r->rcx = out[ECX];
 	r->rdx = out[EDX];
+}
+
+void guest_cpuid_in_ring1(struct vcpu *v, uint64_t cr4)
+{
+	struct regs *r = v->regs;
+	uint32_t leaf = (uint32_t)r->rax;
+
+	guest_cpuid(v, cr4);
+	switch (leaf) {
+	case 1:
+		r->rcx &= ~ECX1_RING0;
+		r->rdx &= ~EDX1_RING0;
+		break;
+	case 7:
+		r->rbx &= ~EBX7_RING0;
+		r->rcx &= ~ECX7_RING0;
+		break;
+	case LEAF_EXTENDED + 1: r->rdx &= ~EDXX_RING0; break;
+	default: break;
+	}
 }

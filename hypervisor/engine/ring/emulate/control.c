@@ -98,7 +98,7 @@ enum outcome emulate_xsetbv(struct vcpu *v, UNUSED const struct insn *i)
 
 enum outcome emulate_cpuid(struct vcpu *v, UNUSED const struct insn *i)
 {
-	guest_cpuid(v, v->legacy.cr4);
+	guest_cpuid_in_ring1(v, v->legacy.cr4);
 	return DONE;
 }
 
