@@ -513,6 +513,27 @@ for (['killed', 0, 1], ['failing', 3, 1], ['done', 1, 0]) {
 	}
 }
 
+# A step that is over by an unfinished line, before one about the same guest. This emulator waits until what it has
+# printed is read.
+spew('build/test-emulator/qemu-system-x86_64', <<'END');
+#!/usr/bin/perl
+use constant FIONREAD => 0x541b;
+$| = 1;
+print "veneer: a: x.elf, 16 MiB, core 0, engine ring, pv\nveneer: boot entry_ticks=1\nveneer: a: powered off, exit code 0\nveneer: a: reset";
+my $left;
+do {
+	ioctl STDOUT, FIONREAD, $left = pack 'L', 0 or die $!;
+} while unpack 'L', $left;
+print "\na: again\nveneer: all done, all well\n";
+exit 1;
+END
+chmod 0755, 'build/test-emulator/qemu-system-x86_64';
+{
+	local $ENV{PATH} = "build/test-emulator:$ENV{PATH}";
+	($status, $text) = in_script(guest('a', image => 'rtos-pv.elf'), qw(--accel tcg --expect veneer=reset --expect a=again));
+	is($status, 0, 'a reset whose line is unfinished still begins the guest again') or diag($text);
+}
+
 # At the time limit, a guest that has printed nothing is named, with what is known of it. This emulator never ends.
 my @silent = qw(talks asks quiet over again late pc);
 spew('build/test-emulator/qemu-system-x86_64', "#!/bin/sh\nexec tail -n +1 -f build/test-emulator/console\n");
