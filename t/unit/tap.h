@@ -51,6 +51,14 @@ __attribute__((format(printf, 6, 7))) static inline bool tap_is(uint64_t got, ui
 	return false;
 }
 
+/* Begins a comment with the bytes of an instruction. */
+static inline void tap_bytes(const uint8_t *at, unsigned n)
+{
+	printf("# bytes");
+	for (unsigned i = 0; i < n; i++)
+		printf(" %02x", at[i]);
+}
+
 static inline int done_testing(void)
 {
 	printf("1..%u\n", tap_done);

@@ -122,9 +122,7 @@ static void run(bool code64, unsigned rounds)
 		if (got && same(&ours, &theirs))
 			continue;
 		if (wrong++ < 5) {
-			printf("# bytes");
-			for (unsigned i = 0; i < 15; i++)
-				printf(" %02x", code[i]);
+			tap_bytes(code, 15);
 			printf(" (%s)\n", ZydisMnemonicGetString(d.zydis.mnemonic));
 			print_insn("ours ", &ours);
 			print_insn("Zydis", &theirs);
@@ -218,9 +216,7 @@ static void run_moves(bool code64, unsigned rounds)
 		if (got && is_move(&d) && same_move(&m, &d))
 			continue;
 		if (wrong++ < 5) {
-			printf("# bytes");
-			for (unsigned i = 0; i < 15; i++)
-				printf(" %02x", code[i]);
+			tap_bytes(code, 15);
 			printf(" (%s %u bytes): %s length %u width %u reg %u imm %llx\n",
 			       ZydisMnemonicGetString(d.zydis.mnemonic), d.zydis.length,
 			       got ? "ours" : "not ours", m.length, m.width, m.reg,

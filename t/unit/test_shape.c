@@ -90,9 +90,7 @@ static void random_bytes(uint8_t *code, bool code64)
 static void print(const uint8_t *code, const struct decoded *d, bool got,
 		  const struct insn_shape *s)
 {
-	printf("# bytes");
-	for (unsigned i = 0; i < 15; i++)
-		printf(" %02x", code[i]);
+	tap_bytes(code, 15);
 	printf("\n# Zydis: %s, length %u, flow %u, modrm %u; ours:%s length %u, flow %u, modrm %u, "
 	       "distance %d\n",
 	       ZydisMnemonicGetString(d->zydis.mnemonic), d->zydis.length, flow_of(d),
