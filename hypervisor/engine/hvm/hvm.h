@@ -190,7 +190,6 @@ uint64_t hvm_lmsw(const struct vcpu *v, uint16_t word);
 void hvm_decode_cr(struct vcpu *v, unsigned n);
 bool hvm_write_efer(struct vcpu *v, uint64_t value);
 
-
 /* nested.c: nested page tables, built once. They map exactly what guest_frame says. */
 
 /* A root that maps all of the guest's memory and vCPU pages; v == 0: no memory for it. */

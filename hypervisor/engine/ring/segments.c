@@ -202,6 +202,7 @@ bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned
 
 	if (!(selector & 4) && selector >= SEL_GUEST_MAX)
 		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
+	ring_ldt_refresh(v, selector);
 	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&
 	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) &&
 	       offset <= desc_limit(d);
@@ -211,6 +212,7 @@ bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring)
 {
 	uint64_t d;
 
+	ring_ldt_refresh(v, selector);
 	return (selector & 3) == ring && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
 	       desc_writable(d) && desc_dpl(d) == ring;
 }
