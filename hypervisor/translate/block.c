@@ -2,6 +2,7 @@
 /* Translating a block: instructions from one address on, to an unconditional transfer of control,
  * the page's end, or BLOCK_STEPS. */
 #include "arch/layout.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 #include "translate/emit.h"
 
@@ -16,13 +17,15 @@ struct maker {
 	bool last;	     /* the instruction ends in another page */
 };
 
-/* Of guest code; index + 1, 0: there is no room. */
+/* Of guest code, with room for a block; index + 1, 0: there is none. */
 static uint16_t page_add(struct translator *t, uint32_t va, uint64_t gpa)
 {
 	unsigned i;
 
 	for (i = 0; i < t->pages; i++)
 		if (t->page[i].va == va && t->page[i].gpa == gpa) {
+			if (t->page[i].count >= PAGE_BLOCKS)
+				page_drop(t, &t->page[i]);
 			t->page[i].live = true;
 			return (uint16_t)(i + 1);
 		}
@@ -250,10 +253,6 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 		k->b->page[1] = page_of(k->t, k->view, va + left, &next, f);
 		if (!k->b->page[1])
 			return TRANSLATE_FAULT;
-		if (k->t->page[k->b->page[1] - 1].count >= PAGE_BLOCKS) {
-			page_drop(k->t, &k->t->page[k->b->page[1] - 1]);
-			k->t->page[k->b->page[1] - 1].live = true;
-		}
 		memcpy(code + n, next, INSN_BYTES - n);
 		n = INSN_BYTES;
 		if (insn_shape(code, n, false, s))
@@ -285,6 +284,7 @@ static struct block *begin(struct translator *t, uint32_t eip, bool pad)
 /* Room for the jump of a block that is dropped. */
 static void end(struct translator *t, struct block *b, struct emitter *e)
 {
+	assert(!e->over); /* has_room */
 	while (e->at - b->at < 5)
 		emit_hlt(e);
 	b->last = e->at - 1;
@@ -339,10 +339,6 @@ enum translate_result block_translate(struct translator *t, const struct guest_v
 
 	if (!page)
 		return TRANSLATE_FAULT;
-	if (t->page[page - 1].count >= PAGE_BLOCKS) {
-		page_drop(t, &t->page[page - 1]);
-		t->page[page - 1].live = true;
-	}
 	k.b = begin(t, eip, false);
 	k.b->page[0] = page;
 	enum translate_result result = fill(&k, failure);

@@ -139,7 +139,8 @@ void page_drop(struct translator *t, struct code_page *page)
 /* Whether the block at an address of the cache was translated from that frame. */
 static bool is_from(struct translator *t, uint64_t rip, gpa_t gpa)
 {
-	const struct block *b = block_at(t, (uint32_t)rip + t->code_base);
+	const struct block *b =
+		rip == TRANSLATE_NOWHERE ? NULL : block_at(t, (uint32_t)rip + t->code_base);
 
 	for (unsigned i = 0; b && i < 2; i++)
 		if (b->page[i] && t->page[b->page[i] - 1].gpa == gpa.v)

@@ -51,27 +51,17 @@ void emit_sti(struct emitter *e)
 	store(e, VENEER_WINDOW_UNMASK + VENEER_VP_IRQ_MASK, 0);
 }
 
-static void save_ecx(struct emitter *e)
+enum { SAVE, RESTORE };
+
+static void slot_of_ecx(struct emitter *e, int way)
 {
-	EMIT(e, SS, 0x89, 0x0d);
+	EMIT(e, SS, way == SAVE ? 0x89 : 0x8b, 0x0d);
 	emit_address(e, VENEER_WINDOW_MASK + SAVED_ECX_OFFSET);
 }
 
-static void save_eax(struct emitter *e)
+static void slot_of_eax(struct emitter *e, int way)
 {
-	EMIT(e, SS, 0xa3);
-	emit_address(e, VENEER_WINDOW_MASK + SAVED_EAX_OFFSET);
-}
-
-static void restore_ecx(struct emitter *e)
-{
-	EMIT(e, SS, 0x8b, 0x0d);
-	emit_address(e, VENEER_WINDOW_MASK + SAVED_ECX_OFFSET);
-}
-
-static void restore_eax(struct emitter *e)
-{
-	EMIT(e, SS, 0xa1);
+	EMIT(e, SS, way == SAVE ? 0xa3 : 0xa1);
 	emit_address(e, VENEER_WINDOW_MASK + SAVED_EAX_OFFSET);
 }
 
@@ -80,16 +70,16 @@ static void restore_eax(struct emitter *e)
 void emit_pushf(struct emitter *e)
 {
 	EMIT(e, 0x9c);
-	save_ecx(e);
+	slot_of_ecx(e, SAVE);
 	EMIT(e, SS, 0x8b, 0x0d); /* mov mask, %ecx */
 	emit_address(e, VENEER_WINDOW_MASK + VENEER_VP_IRQ_MASK);
-	save_eax(e);
+	slot_of_eax(e, SAVE);
 	EMIT(e, 0x8b, 0x04, 0x24);	 /* mov (%esp), %eax */
 	EMIT(e, 0xf7, 0xd1);		 /* not %ecx */
 	EMIT(e, 0x8d, 0x44, 0x08, 0x01); /* lea 1(%eax, %ecx), %eax */
 	EMIT(e, 0x89, 0x04, 0x24);	 /* mov %eax, (%esp) */
-	restore_ecx(e);
-	restore_eax(e);
+	slot_of_ecx(e, RESTORE);
+	slot_of_eax(e, RESTORE);
 }
 
 void emit_popf(struct emitter *e)
@@ -119,7 +109,7 @@ void emit_call(struct emitter *e, uint32_t back)
 /* To what ECX has, by the table. */
 static void dispatch(struct emitter *e)
 {
-	save_eax(e);
+	slot_of_eax(e, SAVE);
 	EMIT(e, 0x0f, 0xb7, 0xc1);     /* movzwl %cx, %eax */
 	EMIT(e, SS, 0xff, 0x24, 0x85); /* jmp *table(, %eax, 4) */
 	emit_address(e, VENEER_WINDOW_STUBS);
@@ -127,7 +117,7 @@ static void dispatch(struct emitter *e)
 
 void emit_return(struct emitter *e, uint16_t release)
 {
-	save_ecx(e);
+	slot_of_ecx(e, SAVE);
 	EMIT(e, 0x59); /* pop %ecx */
 	if (release) {
 		EMIT(e, 0x8d, 0xa4, 0x24); /* lea release(%esp), %esp */
@@ -149,14 +139,14 @@ static void load_operand(struct emitter *e, const uint8_t *code, const struct in
 
 void emit_jump_to(struct emitter *e, const uint8_t *code, const struct insn_shape *s)
 {
-	save_ecx(e);
+	slot_of_ecx(e, SAVE);
 	load_operand(e, code, s);
 	dispatch(e);
 }
 
 void emit_call_to(struct emitter *e, const uint8_t *code, const struct insn_shape *s, uint32_t back)
 {
-	save_ecx(e);
+	slot_of_ecx(e, SAVE);
 	load_operand(e, code, s);
 	emit_call(e, back);
 	dispatch(e);
@@ -176,7 +166,7 @@ void emit_pad(struct emitter *e, uint32_t eip, uint32_t to)
 	EMIT(e, 0x8d, 0x89); /* lea -eip(%ecx), %ecx */
 	emit32(e, 0u - eip);
 	EMIT(e, 0xe3, 0x01, 0xf4); /* jecxz; hlt */
-	restore_eax(e);
-	restore_ecx(e);
+	slot_of_eax(e, RESTORE);
+	slot_of_ecx(e, RESTORE);
 	emit_jump(e, to);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A legacy kernel that is translated as it runs: how the engine uses translate/. */
 #include "engine/ring/ring.h"
+#include "lib/string.h"
 #include "translate/translate.h"
 
 static void code_written(const struct guest_memory *m, gpa_t page)
@@ -32,11 +33,23 @@ bool ring_translator_create(struct vcpu *v)
 void ring_translator_reset(struct vcpu *v)
 {
 	translate_reset(v->ring->translator);
+	memset(v->ring->view.open, 0, sizeof(v->ring->view.open));
+	v->ring->finishing = false;
 }
 
 bool ring_recover_translated(struct vcpu *v)
 {
 	return (v->regs->cs & 3) != 3 && translate_recover(v->ring->translator, v->page, v->regs);
+}
+
+static uint32_t base_of(const struct vcpu *v, uint64_t selector)
+{
+	return desc_base(ring_descriptor(v, selector));
+}
+
+static bool in_cache(const struct vcpu *v)
+{
+	return (v->regs->cs & 3) != 3 && translate_inside(v->regs->rip, base_of(v, v->regs->cs));
 }
 
 static bool has_limit(uint64_t d)
@@ -49,11 +62,6 @@ static bool must_be_stepped(const struct vcpu *v)
 {
 	return has_limit(ring_descriptor(v, v->regs->cs)) ||
 	       has_limit(ring_descriptor(v, v->regs->ss));
-}
-
-static uint32_t base_of(const struct vcpu *v, uint64_t selector)
-{
-	return desc_base(ring_descriptor(v, selector));
 }
 
 /* It is not decoded: what does not trap does what it does in ring 1. */
@@ -86,8 +94,7 @@ bool ring_translate(struct vcpu *v)
 		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
 	v->ring->stepping = false;
 	for (unsigned i = 0; i < TRIES && v->state == VCPU_RUNNABLE; i++) {
-		if ((v->regs->cs & 3) == 3 ||
-		    translate_inside(v->regs->rip, base_of(v, v->regs->cs)))
+		if ((v->regs->cs & 3) == 3 || in_cache(v))
 			return true;
 		if (ring_code_bits(v) != 32)
 			return run_16_bits(v);
@@ -129,13 +136,14 @@ static const void *content(const struct vcpu *v, gpa_t page)
 bool ring_code_stepped(struct vcpu *v)
 {
 	struct ring_vcpu *own = v->ring;
-	bool stepped = own->finishing || own->view.open_code[0];
+	struct mmu_open *open = own->view.open;
+	bool stepped = own->finishing || open->page;
 
-	for (unsigned i = 0; i < MMU_OPEN && own->view.open_code[i]; i++) {
-		gpa_t page = GPA(own->view.open_code[i] - 1);
+	for (unsigned i = 0; i < MMU_OPEN && open[i].page; i++) {
+		gpa_t page = GPA(open[i].page - 1);
 
-		own->view.open_code[i] = 0;
-		mmu_flush(&own->view, GVA(own->open_at[i].v & PAGE_MASK), PAGE_SIZE);
+		open[i].page = 0;
+		mmu_flush(&own->view, GVA(open[i].va), PAGE_SIZE);
 		translate_step_end(own->translator, i, page, content(v, page));
 	}
 	own->finishing = false;
@@ -147,30 +155,31 @@ bool ring_code_stepped(struct vcpu *v)
 static void open_page(struct vcpu *v, gpa_t page, gva_t va)
 {
 	struct ring_vcpu *own = v->ring;
-	unsigned i = own->view.open_code[0] != 0, error = (unsigned)v->regs->error;
+	struct mmu_open *open = own->view.open;
+	unsigned error = (unsigned)v->regs->error;
 
-	if (own->view.open_code[1]) {
+	if (open[1].page)
 		ring_code_stepped(v);
-		i = 0;
-	}
+	unsigned i = open->page != 0;
 	if (!i && !own->finishing)
 		own->guest_tf = v->regs->rflags & FLAGS_TF;
 	translate_step_begin(own->translator, i, content(v, page));
-	own->view.open_code[i] = page.v + 1;
-	own->open_at[i] = va;
+	open[i] = (struct mmu_open){ page.v + 1, va.v & PAGE_MASK };
 	v->regs->rflags |= FLAGS_TF;
 	mmu_fault(&own->view, va, &error); /* if it fails, the write faults again */
 }
 
 void ring_code_write(struct vcpu *v, gva_t va)
 {
+	struct translator *t = v->ring->translator;
 	gpa_t page = page_at(v, va);
+	bool inside = in_cache(v);
 
 	if (!guest_is_code(v->view->memory, page))
 		return;
-	if (translate_drop_page(v->ring->translator, page, v->regs->rip)) {
+	if (translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
 		guest_code_unmark(v->view->memory, page);
-	} else if (translate_at_pushf(v->ring->translator, v->regs->rip)) {
+	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
 		ring_recover_translated(v);
 		ring_emulate(v);
 	} else {
@@ -182,8 +191,7 @@ void ring_code_write(struct vcpu *v, gva_t va)
  */
 bool ring_finish_step(struct vcpu *v)
 {
-	if (!translate_inside(v->regs->rip, base_of(v, v->regs->cs)) ||
-	    translate_at_start(v->ring->translator, v->regs->rip))
+	if (!in_cache(v) || translate_at_start(v->ring->translator, v->regs->rip))
 		return false;
 	v->ring->finishing = true;
 	v->regs->rflags |= FLAGS_TF;
@@ -192,8 +200,7 @@ bool ring_finish_step(struct vcpu *v)
 
 bool ring_debug_is_due(struct vcpu *v)
 {
-	if (translate_inside(v->regs->rip, base_of(v, v->regs->cs)) && (v->regs->cs & 3) != 3 &&
-	    !translate_at_start(v->ring->translator, v->regs->rip))
+	if (in_cache(v) && !translate_at_start(v->ring->translator, v->regs->rip))
 		return false;
 	ring_recover_translated(v);
 	v->legacy.dr[6] |= v->dr6 & (DR6_STATUS & ~DR6_FIXED);

@@ -81,6 +81,7 @@ void translate_remapped(struct translator *t);
 /* The guest is about to write to a page with translated code. True: all of that is dropped, and it
  * may write as it likes. False: the one write at RIP has to be stepped over, between step_begin and
  * step_end; content is the page, which: 0, or 1 if another is open already. */
+#define TRANSLATE_NOWHERE (~0ull) /* RIP is not in the cache */
 bool translate_drop_page(struct translator *t, gpa_t page, uint64_t rip);
 void translate_forget_page(struct translator *t, gpa_t page); /* drops all of that */
 void translate_step_begin(struct translator *t, unsigned which, const void *content);

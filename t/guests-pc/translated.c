@@ -145,6 +145,43 @@ static void store_to_two_pages(void)
 	note(*(uint32_t *)&area[3 * PAGE - 2]);
 }
 
+/* A page of code that is also the next one, written by one store over its end and its beginning. */
+#define TWICE 0x300000
+
+static void paging(bool on)
+{
+	static uint32_t directory[1024] __attribute__((aligned(PAGE)));
+	static uint32_t table[1024] __attribute__((aligned(PAGE)));
+	uint32_t cr0;
+
+	for (unsigned i = 0; i < 1024; i++)
+		table[i] = i * PAGE | 3;
+	table[TWICE / PAGE] = table[TWICE / PAGE + 1] = (uint32_t)area + 2 * PAGE + 3;
+	directory[0] = (uint32_t)table | 3;
+	__asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
+	cr0 = on ? cr0 | 0x80000000 : cr0 & ~0x80000000u;
+	__asm__ volatile("movl %1, %%cr3; movl %0, %%cr0" ::"r"(cr0), "r"(directory) : "memory");
+}
+
+static void page_that_is_there_twice(void)
+{
+	uint32_t (*code)(void) = (uint32_t(*)(void))(TWICE + 512);
+	volatile uint8_t *constant = (volatile uint8_t *)(TWICE + PAGE + 513);
+
+	PUT(2 * PAGE + 512, 0xb8, 1, 0, 0, 0, 0xc3);
+	paging(true);
+	for (unsigned i = 0; i < 10; i++) {
+		*constant = (uint8_t)i;
+		note(code());
+	}
+	*(volatile uint32_t *)(TWICE + PAGE - 2) = 0x12345678;
+	note(code());
+	*constant = 0x77;
+	note(code());
+	paging(false);
+	note(*(uint32_t *)&area[2 * PAGE] & 0xffff);
+}
+
 static void branches(void)
 {
 	/* loop: dec %edx; loop; jecxz +1; (inc %eax); ret */
@@ -214,6 +251,7 @@ int guest_main(void)
 		input_is_code();
 		stack_amid_code();
 		store_to_two_pages();
+		page_that_is_there_twice();
 		branches();
 		flags_and_interrupts();
 		single_steps();

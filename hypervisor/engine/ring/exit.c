@@ -11,7 +11,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	if (v->guest->board)
 		va.v = (uint32_t)va.v;
 	enum mmu_result result = mmu_fault(&v->ring->view, va, &error);
-	if (result != MMU_CODE && v->ring->view.open_code[0])
+	if (result != MMU_CODE && v->ring->view.open[0].page)
 		ring_code_stepped(v);
 	switch (result) {
 	case MMU_FILLED:

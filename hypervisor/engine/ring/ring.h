@@ -21,9 +21,8 @@ struct ring_vcpu {
 	uint16_t kept_selector[2];     /* that the guest has loaded there */
 	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
 	bool stepping;		       /* TF was set by the hypervisor */
-	bool warned;		       /* that rewritten code needs a flat GDT */
+	bool warned;		       /* of a GDT that is not flat, or 16-bit code */
 	struct translator *translator; /* of a legacy guest that is translated; else NULL */
-	gva_t open_at[MMU_OPEN];       /* where it writes to view.open_code */
 	bool finishing; /* it is stepped to the end of what stands for one instruction */
 	bool guest_tf;	/* what TF was before that */
 	bool in_guest;	/* it may be walking shadow tables; atomic */
@@ -103,9 +102,10 @@ void ring_load_selectors(struct cpu *cpu, bool pv);
 /* Updates the copy of a legacy guest's table, as far as it can be read. 0: only a part is done; the
  * instruction that needs it is executed again. Else 1, and more if the copy has changed. */
 unsigned ring_gdt_load(struct vcpu *v);
-/* The guest's own descriptor, of its GDT or LDT. */
-/* The GDT is about to change: CS and SS stay as they are until the guest loads them. */
+/* The GDT has changed: CS and SS, with these descriptors before, keep them until the guest loads
+ * others. */
 void ring_gdt_keep(struct vcpu *v, const uint64_t before[2]);
+/* The guest's own descriptor, of its GDT or LDT. */
 bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor);
 /* A legacy guest's LDT is copied at LLDT; a selector that is emulated has its entry copied again.
  */

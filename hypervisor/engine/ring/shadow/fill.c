@@ -269,11 +269,12 @@ static bool fault_in_last_table(struct mmu_view *view, gva_t va, unsigned access
 	return true;
 }
 
-static bool is_open(const struct mmu_view *view, gpa_t gpa)
+static bool is_open(const struct mmu_view *view, gva_t va)
 {
-	uint64_t page = (gpa.v & PAGE_MASK) + 1;
-
-	return view->open_code[0] == page || view->open_code[1] == page;
+	for (unsigned i = 0; i < MMU_OPEN; i++)
+		if (view->open[i].page && view->open[i].va == (va.v & PAGE_MASK))
+			return true;
+	return false;
 }
 
 /* The tables are walked with the lock held: if the guest changes one afterwards, its flush comes
@@ -294,7 +295,7 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
 	if (!frame_allows(frame, access & PF_WRITE))
 		return MMU_NO_MEMORY;
-	if (guest_is_code(m->memory, t.gpa) && !is_open(view, t.gpa)) {
+	if (guest_is_code(m->memory, t.gpa) && !is_open(view, va)) {
 		if (access & PF_WRITE)
 			return MMU_CODE;
 		frame &= ~(uint64_t)FRAME_WRITE;

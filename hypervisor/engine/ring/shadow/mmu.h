@@ -103,10 +103,13 @@ struct mmu_view {
 	struct mmu_view *next; /* of the same guest */
 	uint64_t gate_pdpt;    /* for slot 256 */
 	unsigned cpu;	       /* whose that is */
-	/* pages with translated code that may be written, + 1; 0: none */
-	uint64_t open_code[MMU_OPEN];
-	bool window_armed;     /* the patch window's page for unmasking is taken away */
-	unsigned root;	       /* index of the shadow page in use; MMU_NO_ROOT: none */
+	/* where pages with translated code may be written */
+	struct mmu_open {
+		uint64_t page; /* guest-physical, + 1; 0: none */
+		uint64_t va;
+	} open[MMU_OPEN];
+	bool window_armed; /* the patch window's page for unmasking is taken away */
+	unsigned root;	   /* index of the shadow page in use; MMU_NO_ROOT: none */
 
 	/* The page last written through mmu_kernel_stack, good while changes is the same: the
 	 * kernel's stack, nearly always. */
