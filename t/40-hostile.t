@@ -107,6 +107,8 @@ my @rows = (
 	['notes',        'ring svm',     'stays',      qr/^so far: started again$/, core => 0],
 	['halves',       'ring',         'stays',      qr/^so far: going$/, vcpus => 2, cpus => '0-1', 'on-crash' => 'restart'],
 	['pc-reset',     'ring svm',     'stays',      qr/^so far: going$/, core => 0],
+	['pc-ldt',       'ring',         'crash',      qr/^LLDT: the table is not all in memory$/, said => qr/^well so far/, message => qr/^unknown to engine ring: a far transfer by a gate/,
+		memory => '64M', prepare => 'translated', core => 0],
 	['pc-crowd',     'ring',         'well',       qr/^well so far$/, memory => '131100K', prepare => 'translated', core => 0],
 	['pc-wheel',     'ring',         'stays',      qr/^so far: going$/, core => 0],
 	['pc-wheel',     'ring/bochs',   'stays',      qr/^so far: going$/, longer => 12000], # the operator's check: half a million instructions, 10 to 12 ms there

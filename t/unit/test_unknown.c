@@ -170,6 +170,7 @@ void hvm_write_cr(struct vcpu *, unsigned, uint64_t, unsigned) { }
 uint64_t hvm_lmsw(const struct vcpu *, uint16_t word) { return word; }
 bool hvm_write_efer(struct vcpu *, uint64_t) { return false; }
 void guest_cpuid(struct vcpu *, uint64_t) { }
+void ring_ldt_done(struct vcpu *, int) { }
 void guest_cpuid_in_ring1(struct vcpu *, uint64_t) { }
 bool ring_recover_translated(struct vcpu *) { return false; }
 bool ring_code_stepped(struct vcpu *) { return false; }

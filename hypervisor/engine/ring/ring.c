@@ -117,13 +117,15 @@ static void load_root_later(struct vcpu *v, struct paging p, bool flush_user)
 	__atomic_or_fetch(&v->requests, REQUEST_WORK, __ATOMIC_RELEASE);
 }
 
-/* A PV guest's is a hypercall, with a result. */
-static void ldt_part(struct vcpu *v)
+/* A PV guest's is a hypercall, with a result. LLDT has none. */
+void ring_ldt_done(struct vcpu *v, int result)
 {
-	int result = ring_ldt_part(v);
-
 	if (!v->guest->board)
 		v->regs->rax = (uint64_t)(int64_t)result;
+	else if (result == -ENOMEM)
+		guest_crash(v->guest, "LLDT: a table of that size needs more memory =");
+	else if (result == -EFAULT)
+		guest_crash(v->guest, "LLDT: the table is not all in memory");
 }
 
 /* Continues the vCPU's long work; the vCPU does not run before that is done. */
@@ -132,7 +134,7 @@ static void work_part(struct vcpu *v)
 	if (v->ring->view.root == MMU_NO_ROOT)
 		ring_load_root(v, &v->view->paging, v->ring->flush_user);
 	else if (v->ring->ldt_load.entries)
-		ldt_part(v);
+		ring_ldt_done(v, ring_ldt_part(v));
 	else
 		flush_part(v);
 }

@@ -96,7 +96,8 @@ void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user);
 
 /* segments.c: the guest's GDT and LDT. Errors as in abi/veneer.h. */
 int ring_set_ldt(struct vcpu *v, gva_t at, uint64_t entries);
-int ring_ldt_part(struct vcpu *v); /* continues it; returns its result, or -EAGAIN */
+int ring_ldt_part(struct vcpu *v);		/* continues it; returns its result, or -EAGAIN */
+void ring_ldt_done(struct vcpu *v, int result); /* passes the result on */
 void ring_load_ldt(struct vcpu *v);
 void ring_load_selectors(struct cpu *cpu, bool pv);
 /* Updates the copy of a legacy guest's table, as far as it can be read. 0: only a part is done; the

@@ -90,7 +90,8 @@ enum outcome emulate_lldt(struct vcpu *v, const struct insn *i)
 	l->ldtr = selector;
 	l->ldt_base = desc_base(d);
 	l->ldt_limit = none ? 0 : desc_limit(d);
-	ring_set_ldt(v, GVA(l->ldt_base), none ? 0 : MIN((l->ldt_limit + 1) / 8, PV_LDT_MAX));
+	ring_ldt_done(v, ring_set_ldt(v, GVA(l->ldt_base),
+				      none ? 0 : MIN((l->ldt_limit + 1) / 8, PV_LDT_MAX)));
 	return DONE;
 }
 
