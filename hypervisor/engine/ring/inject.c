@@ -204,29 +204,36 @@ bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 	return legacy_push(v, &gate, NO_ERROR);
 }
 
+static __attribute__((noinline)) void legacy_exception(struct vcpu *v, unsigned vector,
+						       int64_t error)
+{
+	struct gate32 gate;
+
+	if (read_gate(v, vector, &gate))
+		legacy_push(v, &gate, error);
+	else
+		guest_crash(v->guest, "exception %u (error %lx) with no usable IDT entry", vector,
+			    (uint64_t)error);
+}
+
 void ring_exception(struct vcpu *v, unsigned vector, int64_t error)
 {
-	bool pv = !v->guest->board;
-	struct gate32 gate;
+	const struct regs *r = v->regs;
 
 	v->counts[COUNT_EXCEPTION]++;
 	if (!((VECTORS_WITH_ERROR >> vector) & 1))
 		error = NO_ERROR;
-	if (pv) {
-		bool user =
-			(v->regs->rip == gate_entry_points[GATE_RETURN_IRET] && finish_return(v)) ||
-			(v->regs->cs & 3) == 3;
-
-		if (v->handlers.exception[vector]) {
-			pv_push(v, user, error, v->handlers.exception[vector]);
-			return;
-		}
-	} else if (read_gate(v, vector, &gate)) {
-		legacy_push(v, &gate, error);
+	if (v->guest->board) {
+		legacy_exception(v, vector, error);
 		return;
 	}
-	guest_crash(v->guest, "exception %u (error %lx) with no %s", vector, (uint64_t)error,
-		    pv ? "handler" : "usable IDT entry");
+	bool user = (r->cs & 3) == 3 ||
+		    (r->rip == gate_entry_points[GATE_RETURN_IRET] && finish_return(v));
+	if (v->handlers.exception[vector])
+		pv_push(v, user, error, v->handlers.exception[vector]);
+	else
+		guest_crash(v->guest, "exception %u (error %lx) with no handler", vector,
+			    (uint64_t)error);
 }
 
 void ring_invalid_opcode(struct vcpu *v)

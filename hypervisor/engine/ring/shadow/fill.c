@@ -305,7 +305,7 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 	return install(view, va, 1, leaf_for(view, &t, frame, access), &t);
 }
 
-enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)
+HOT_FRAME enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)
 {
 	if (!canonical(va.v) || pt_index(va.v, 4) == GATE_SLOT)
 		return MMU_GUEST_FAULT;
