@@ -158,7 +158,7 @@ veneer('rewrite', 'build/rtos-pc.elf', '-o', 'build/test-once.elf', '--quiet');
 refused('a rewritten one', 1, qr/is rewritten already/, 'build/test-once.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', 'build/test-once.elf');
 like($text, qr/is the input file/, 'the input is not overwritten');
-for (['build/test-once.elf', $out], ['build/./test-new.elf', 'build/test-new.elf']) {
+for (['build/test-once.elf', $out], ['build/./test-again.elf', 'build/test-again.elf']) {
 	my ($report, $to) = @$_;
 	($status, $text) = veneer('rewrite', 'build/test-once.elf', '-o', $to, '--report', $report);
 	is($status, 1, "a report to $report is refused");

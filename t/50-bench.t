@@ -110,12 +110,12 @@ for my $way (sort keys %stay) {
 	cmp_ok($stay{$way} // 1e9, '<=', 10000, "$way: it is within the goal");
 }
 ok(!exists $row{longest_stay}{native}, 'there is no longest stay without a hypervisor');
-spew('build/test-stay.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin'));
-my @stay = (qw(run build/test-stay.conf --accel tcg --icount --cpus 1 --stay), 'build/test-stay.json');
+spew('build/test-bench-stay.conf', guest('rtos', image => 'rtos-pv.elf', cmdline => 'spin'));
+my @stay = (qw(run build/test-bench-stay.conf --accel tcg --icount --cpus 1 --stay), 'build/test-bench-stay.json');
 my ($stay_status, $stay_text) = veneer(@stay);
 is($stay_status, 0, 'run --stay runs');
 my ($longest, $began) = $stay_text =~ /^longest stay (\d+) instructions, began at (\S+), mostly in \S+ \d+/m;
-my $stay = decode_json(slurp('build/test-stay.json'));
+my $stay = decode_json(slurp('build/test-bench-stay.json'));
 ok($longest && $stay->{instructions} == $longest && $stay->{began} eq $began, 'run --stay prints a repeatable result') or diag($stay_text);
 is((veneer(@stay))[1] =~ /^(longest stay .*)$/m ? $1 : '', $stay_text =~ /^(longest stay .*)$/m ? $1 : 'none', 'a repeat gives the same');
 like((veneer(@stay, '--accel', 'bochs'))[1], qr/^veneer: --stay: QEMU's plugins count, and only in tcg/, 'Bochs is refused');
