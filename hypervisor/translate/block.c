@@ -55,6 +55,10 @@ static uint16_t page_of(struct translator *t, const struct guest_view *view, uin
 		guest_code_mark(m, GPA(gpa));
 		t->pages_taken = true;
 	}
+	if (where.size > PAGE_SIZE)
+		t->large_code[va / LARGE_SIZE] = true;
+	else
+		t->small_code[va / PAGE_SIZE % 4096] = true;
 	return page_add(t, va & (uint32_t)PAGE_MASK, gpa);
 }
 
@@ -275,8 +279,8 @@ static struct block *begin(struct translator *t, uint32_t eip, bool pad)
 
 	*b = (struct block){ .at = CODE_AT + t->used,
 			     .eip = eip,
-			     .first_step = t->steps,
-			     .first_link = t->links,
+			     .first_step = (uint16_t)t->steps,
+			     .first_link = (uint16_t)t->links,
 			     .pad = pad };
 	return b;
 }
@@ -288,6 +292,8 @@ static void end(struct translator *t, struct block *b, struct emitter *e)
 	while (e->at - b->at < 5)
 		emit_hlt(e);
 	b->last = e->at - 1;
+	for (uint32_t i = (t->used + CHUNK - 1) / CHUNK; i * CHUNK < e->at - CODE_AT; i++)
+		t->chunk[i] = (uint16_t)(b - t->block);
 	t->used = e->at - CODE_AT;
 }
 

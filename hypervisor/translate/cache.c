@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "translate/cache.h"
 
-#include "lib/search.h"
+#include "arch/speculation.h"
 #include "lib/string.h"
 #include "translate/emit.h"
 
@@ -46,9 +46,11 @@ void translate_reset(struct translator *t)
 	t->filled = t->checked = 0;
 	t->crowded = false;
 	*code_pointer(t, t->miss) = 0xf4;
-	t->used = 16;
+	t->used = CODE_FIRST;
 	memset(t->bucket, 0, sizeof(t->bucket));
 	t->blocks = t->steps = t->links = t->pages = 0;
+	memset(t->small_code, 0, sizeof(t->small_code));
+	memset(t->large_code, 0, sizeof(t->large_code));
 	t->last_block = t->wanted_link = 0;
 	t->wanted_pad = false;
 	t->drops++;
@@ -119,9 +121,15 @@ void block_drop(struct translator *t, struct block *b)
 
 struct block *block_at(struct translator *t, uint32_t at)
 {
-	_Static_assert(offsetof(struct block, at) == 0 && offsetof(struct block, last) == 4, "");
-	return (struct block *)search_ranges(t->block, t->blocks, sizeof(struct block),
-					     offsetof(struct block, last), at);
+	uint32_t offset = at - CODE_AT;
+
+	if (offset < CODE_FIRST || offset >= t->used)
+		return NULL;
+	struct block *b = &t->block[t->chunk[index_nospec(offset / CHUNK, CHUNKS)]];
+
+	while (at > b->last)
+		b++;
+	return b;
 }
 
 void page_drop(struct translator *t, struct code_page *page)
@@ -217,6 +225,16 @@ void translate_remapped(struct translator *t)
 	t->checked = 0;
 }
 
+/* A large page of 4 MiB has two entries. */
+void translate_page_remapped(struct translator *t, uint32_t va)
+{
+	uint32_t large = va / LARGE_SIZE;
+
+	if (t->small_code[va / PAGE_SIZE % 4096] || t->large_code[large] ||
+	    t->large_code[large ^ 1])
+		t->checked = 0;
+}
+
 /* A part of what translate_remapped() has left; false: there is more. */
 static bool check_part(struct translator *t, const struct guest_view *view)
 {
@@ -269,16 +287,14 @@ static enum translate_result enter(struct translator *t, const struct guest_view
 static uint32_t near_last(const struct translator *t, uint32_t eip)
 {
 	const struct block *b = &t->block[t->last_block - 1];
-	uint32_t at = b->at, from = b->eip;
+	const struct step *s = &t->step[b->first_step + t->last_step];
 
-	for (unsigned i = 0; b->live && i < b->steps && i < t->last_step + 2; i++) {
-		const struct step *s = &t->step[b->first_step + i];
-
-		if (from == eip && i >= t->last_step && s->guest)
-			return at;
-		at += s->cache;
-		from += s->guest;
-	}
+	if (!b->live || t->last_step >= b->steps)
+		return 0;
+	if (eip == t->last_eip && s->guest)
+		return t->last_at;
+	if (eip == t->last_eip + s->guest && t->last_step + 1 < b->steps && s[1].guest)
+		return t->last_at + s->cache;
 	return 0;
 }
 

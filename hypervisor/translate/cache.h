@@ -7,7 +7,7 @@
 #include "translate/translate.h"
 
 #define BLOCKS	      3072
-#define STEPS	      24576 /* translated instructions */
+#define STEPS	      20480 /* translated instructions */
 #define LINKS	      9216  /* exits of blocks */
 #define PAGES	      768   /* of guest code */
 #define BUCKETS	      2048
@@ -16,6 +16,10 @@
 #define STEPPED_AFTER 4	  /* writes to a page of code; later ones drop what they change */
 #define BLOCK_STEPS   12  /* instructions in one block */
 #define BLOCK_BYTES   (BLOCK_STEPS * 64) /* no replacement is longer than that, its exit included */
+
+#define CODE_FIRST    16 /* where the first block begins; the miss is before it */
+#define CHUNK	      128
+#define CHUNKS	      (TRANSLATE_CODE_BYTES / CHUNK)
 
 /* What a translated instruction is. */
 enum step_kind {
@@ -46,7 +50,7 @@ struct link {
 struct block {
 	uint32_t at, last;
 	uint32_t eip; /* of a pad: the block's that it leads to */
-	uint32_t first_step, first_link;
+	uint16_t first_step, first_link;
 	uint16_t steps, guest_bytes;
 	uint16_t next; /* in its bucket; index + 1 */
 	/* the page it was translated from, and one that its last instruction ends in, or 0, and
@@ -82,16 +86,22 @@ struct translator {
 	/* what was recovered last: so that the instruction after it, or itself, is found again */
 	uint32_t last_block; /* index + 1 */
 	uint32_t last_step;
+	uint32_t last_at, last_eip; /* where that step begins, in the cache and in the guest */
 	/* the exit or the miss that was recovered: to be linked */
 	uint32_t wanted_link; /* index + 1 */
 	bool wanted_pad;
 
 	uint64_t before[2][PAGE_SIZE / 8]; /* of a page that is about to be written */
 	uint16_t bucket[BUCKETS];
+	uint16_t chunk[CHUNKS]; /* index of the block that the first byte of a part of the code is
+				   in */
 	struct block block[BLOCKS];
 	struct step step[STEPS];
 	struct link link[LINKS];
 	struct code_page page[PAGES];
+	/* Whether code was translated from a page of 4 KiB whose number ends so, or from a large
+	 * one in those 2 MiB. */
+	bool small_code[4096], large_code[2048];
 };
 
 #define CODE_AT (TRANSLATE_WINDOW + VENEER_WINDOW_STUBS + TRANSLATE_TABLE_BYTES)

@@ -164,6 +164,8 @@ static bool find_step(struct place *p, uint32_t rip)
 	p->done = rip - p->at;
 	p->t->last_block = (uint32_t)(p->b - p->t->block) + 1;
 	p->t->last_step = i;
+	p->t->last_at = p->at;
+	p->t->last_eip = p->eip;
 	return i < p->b->steps;
 }
 

@@ -30,7 +30,7 @@ struct translator;
 #define TRANSLATE_WINDOW       0xff000000u
 #define TRANSLATE_WINDOW_BYTES (VENEER_WINDOW_STUBS + TRANSLATE_TABLE_BYTES + TRANSLATE_CODE_BYTES)
 #define TRANSLATE_TABLE_BYTES  KIB(256)
-#define TRANSLATE_CODE_BYTES   KIB(288)
+#define TRANSLATE_CODE_BYTES   KIB(256)
 uint64_t translate_bytes(void);
 
 /* window: where the memory behind the vCPU pages is. */
@@ -77,6 +77,7 @@ bool translate_took_pages(struct translator *t);
 
 /* The guest's page tables, or what they are, may have changed. */
 void translate_remapped(struct translator *t);
+void translate_page_remapped(struct translator *t, uint32_t va); /* only the page at va */
 
 /* The guest is about to write to a page with translated code. True: all of that is dropped, and it
  * may write as it likes. False: the one write at RIP has to be stepped over, between step_begin and
