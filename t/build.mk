@@ -67,13 +67,11 @@ $(BUILD)/t/pc-%.elf: $(BUILD)/pc/t/guests-pc/%.o $(BUILD)/pc/t/guests-pc/pc.o $(
 	$(call say,LD,$@)
 	$(Q)$(RTOS_LD) -m elf_i386 -T rtos-pv/port-pc/rtos.lds -o $@ $^
 
-$(BUILD)/t/pc-rewritten.elf: $(BUILD)/t/pc-patched.elf $(BUILD)/veneer
+# Rewritten, whatever the rewriter thinks of them: code that runs in ring 1 itself
+$(BUILD)/t/pc-%-rewritten.elf: $(BUILD)/t/pc-%.elf $(BUILD)/veneer
 	$(call say,RW,$@)
-	$(Q)$(BUILD)/veneer rewrite $< -o $@ --quiet
-
-$(BUILD)/t/pc-ring3-rewritten.elf: $(BUILD)/t/pc-ring3.elf $(BUILD)/veneer
-	$(call say,RW,$@)
-	$(Q)$(BUILD)/veneer rewrite $< -o $@ --quiet
+	$(Q)$(BUILD)/veneer rewrite --force $< -o $@ --quiet
+T_PC_REWRITTEN := $(patsubst %,$(BUILD)/t/pc-%-rewritten.elf,$(T_PC))
 
 # The random attackers, t/attacker/: a kernel of each kind, of several files each
 ATTACKER_PV := $(patsubst %,$(BUILD)/pv/t/attacker/%.o,pv_asm pv pv_values pv_memory pv_calls pv_code random) \
@@ -111,7 +109,7 @@ $(BUILD)/blocks.so: t/fuzz/blocks.c | packages
 	$(call say,CC,$@)
 	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -shared -fPIC -fvisibility=hidden -o $@ $<
 
-ATTACKERS := $(BUILD)/t/attacker.elf $(BUILD)/t/pc-attacker.elf
+ATTACKERS := $(addprefix $(BUILD)/t/,attacker.elf pc-attacker.elf pc-attacker-rewritten.elf)
 
 .SECONDARY:
 
@@ -146,7 +144,7 @@ $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 
 TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
-	$(BUILD)/t/pc-rewritten.elf $(BUILD)/t/pc-ring3-rewritten.elf $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
+	$(T_PC_REWRITTEN) $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/i386/gnumach $(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
 # Everything that the tests run; afterwards single tests can be run with prove.
@@ -157,14 +155,14 @@ test-inputs: all check-packages linux $(TEST_INPUTS)
 T ?=
 ENGINE ?=
 .PHONY: test
-T_REWRITTEN := pc-rewritten pc-ring3-rewritten
 T_SOURCE = $(if $(filter pc-%,$(T)),t/guests-pc/$(patsubst pc-%,%,$(T)).c,t/guests/$(T).c)
 # In a second make, so that nothing is built before the arguments are checked.
 test:
 	$(Q)$(if $(T),,echo 'veneer: want the name of a guest: make test T=hypercalls' >&2; exit 2;) \
-		$(if $(filter $(T),$(T_GUESTS) $(addprefix pc-,$(T_PC)) $(T_REWRITTEN)),,echo 'veneer: T=$(T): there is no guest $(T_SOURCE)' >&2; exit 2;) \
+		$(if $(filter $(T),$(T_GUESTS) $(addprefix pc-,$(T_PC))),,echo 'veneer: T=$(T): there is no guest $(T_SOURCE)' >&2; exit 2;) \
 		$(if $(filter-out ring svm vmx,$(ENGINE)),echo 'veneer: ENGINE=$(ENGINE): want ring or svm or vmx' >&2; exit 2;)
-	+$(Q)$(MAKE) --no-print-directory all $(BUILD)/t/$(T).elf $(BUILD)/t/neighbour.elf
+	+$(Q)$(MAKE) --no-print-directory all $(BUILD)/t/$(T).elf $(BUILD)/t/neighbour.elf \
+		$(if $(filter pc-%,$(T)),$(BUILD)/t/$(T)-rewritten.elf)
 	$(Q)prove -v t/40-hostile.t :: $(T) $(ENGINE)
 
 check: test-inputs
@@ -173,7 +171,7 @@ check: test-inputs
 # Tests for the inner loop, in a minute: those that need neither Linux nor Bochs.
 FAST_TESTS := $(patsubst %,t/%.t,10-structure 12-gdb 20-rtos 21-machine 30-rewriter 42-control 48-speculation)
 .PHONY: check-fast
-check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
+check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(T_PC_REWRITTEN) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
 	$(Q)t/check $(UNIT_TESTS) $(FAST_TESTS)
 
 # Tests that take too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
@@ -199,7 +197,7 @@ BASE ?=
 audit audit-base: export BASE := $(BASE)
 audit-base:
 	$(Q)t/audit --check "$$BASE"
-audit: audit-base all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(patsubst %,$(BUILD)/t/%.elf,$(T_REWRITTEN))
+audit: audit-base all check-packages $(T_GUEST_ELFS) $(T_PC_ELFS) $(T_PC_REWRITTEN)
 	$(Q)t/audit "$$BASE"
 
 # Proofs: t/proof/README.md. Prints a line for each, and fails if one is not proved.

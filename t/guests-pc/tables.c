@@ -166,7 +166,7 @@ int guest_main(void)
 {
 	struct table_register outside = { 0xffff, 0xfffff000 };
 
-	__asm__ volatile("sti"); /* the 8259s are masked; ring steps code with IF clear */
+	__asm__ volatile("sti"); /* the 8259s are masked; older versions step code with IF clear */
 	fill_with_int3(TSS_BYTES, 0xa0000);
 	fill_with_int3(FREE, 0x1000000);
 	soft_interrupts();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * While a stock kernel has interrupts masked, ring_step emulates its PUSHF, POPF and IRET: 16 of
- * them, then others were meant to get the processor. But then deliver only returned false,
- * sched_run called it again, and the machine's interrupts stayed masked.
+ * ring_step emulates the IRETs of a kernel that is stepped: a few, then others were meant to get
+ * the processor. But then deliver only returned false, sched_run called it again, and the machine's
+ * interrupts stayed masked.
  * Attack: an IRET that returns to itself with interrupts masked, on a stack that never ends: the
  * whole address space from 4 MiB up is one page of 8s, which are EIP, CS and EFLAGS of every frame.
- * The IRET is at address 8.
+ * The IRET is at address 8. CS has a limit, so that the code is stepped.
  * Expected: the neighbour's timing is not affected, and the operator's stop works.
  */
 #include "pc.h"
@@ -14,6 +14,12 @@ static uint32_t directory[1024] __attribute__((aligned(4096)));
 static uint32_t identity[1024] __attribute__((aligned(4096)));
 static uint32_t wheel[1024] __attribute__((aligned(4096)));
 static uint32_t eights[1024] __attribute__((aligned(4096)));
+
+static void limit_cs(void)
+{
+	gdt[1] &= ~1ull; /* a page less */
+	load_gdt(sizeof(gdt) - 1);
+}
 
 int guest_main(void)
 {
@@ -31,6 +37,7 @@ int guest_main(void)
 			 "%%eax, %%cr0" ::"r"(directory)
 			 : "eax", "memory");
 	say("so far: going\n");
+	limit_cs();
 	__asm__ volatile("movl $0x400000, %%esp; jmp *%0" ::"r"(code));
 	return 1;
 }

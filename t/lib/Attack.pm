@@ -89,12 +89,12 @@ sub configuration {
 	my $end = $case->{ms} + ($case->{engine} eq 'vmx' ? BOCHS_BOOT_MS : 0);
 	my $after = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS : CHECK_MS;
 	my $then = $case->{engine} eq 'vmx' ? BOCHS_CHECK_MS + AFTER_MS : $case->{stop} ? STOP_MS : AFTER_MS;
-	my $image = $case->{kind} eq 'pv' ? 'attacker' : 'pc-attacker';
-	# a PC under ring: by single steps, or translated if the seed is even
-	my @prepare = "$case->{engine}-$case->{kind}" eq 'ring-pc' && $case->{seed} % 2 == 0 ? (prepare => 'translated') : ();
+	# a PC under ring: translated if the seed is even, else as code that runs in ring 1 itself
+	my $itself = "$case->{engine}-$case->{kind}" eq 'ring-pc' && $case->{seed} % 2;
+	my $image = $case->{kind} eq 'pv' ? 'attacker' : $itself ? 'pc-attacker-rewritten' : 'pc-attacker';
 	return guest('attacker', image => "t/$image.elf", memory => "$case->{memory}M", cpus => $cpus, vcpus => $case->{vcpus},
-		@prepare, engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share > 50 ? 50 : $share,
-		cmdline => "seed=$case->{seed} ms=$end after=$after weights=$case->{weights}") .
+		engine => $case->{engine}, on_crash => 'restart', optional => 'yes', share => $share > 50 ? 50 : $share,
+		cmdline => "seed=$case->{seed} ms=$end after=$after weights=$case->{weights}" . ($case->{engine} eq 'ring' ? '' : ' machine=1')) .
 		guest('neighbour', image => 't/neighbour.elf', cpus => 0, share => 50,
 			cmdline => 'ms=' . ($case->{ms} + $then) . " pace=$pace secret");
 }
