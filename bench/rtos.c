@@ -48,13 +48,10 @@ static const char *image_of(const struct configuration *w)
 					       : "rtos-pc.elf";
 }
 
-/* Stock under ring is slow in each operation. Only unmodified guests outside ring 1 have a local
- * APIC; for PV guests, events take its place. */
+/* Only unmodified guests outside ring 1 have a local APIC; for PV guests, events take its place. */
 static const char *cmdline_of(const struct configuration *w)
 {
-	if (strcmp(w->engine, "ring"))
-		return "bench apic";
-	return !strcmp(w->prep, "stock") ? "bench-short" : is_pv(w) ? "bench apic" : "bench";
+	return strcmp(w->engine, "ring") || is_pv(w) ? "bench apic" : "bench";
 }
 
 int rtos_setup(const struct results *r, unsigned config, bool grub, struct setup *s)

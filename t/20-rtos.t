@@ -23,17 +23,12 @@ my ($status, $text) = command('timeout', $limit, qw(qemu-system-x86_64 -accel tc
 is($status, 1, 'native: ends well');
 check_suite('native', $text);
 
-for (['pv', 'rtos-pv.elf'], ['rewritten', 'rtos-rewritten.elf']) {
+for (['pv', 'rtos-pv.elf'], ['rewritten', 'rtos-rewritten.elf'], ['stock', 'rtos-pc.elf']) {
 	my ($how, $image) = @$_;
 	($status, $text) = run_guests("rtos-$how", guest('rtos', image => $image, cmdline => 'test'), '--cpus', 1, '--icount');
 	is($status, 0, "$how: ends well");
 	like($text, qr/engine ring, $how$/m, "$how: runs as that");
 	check_suite($how, $text);
 }
-
-($status, $text) = run_guests('rtos-stock', guest('rtos', image => 'rtos-pc.elf', cmdline => 'bench-short'), '--cpus', 1);
-is($status, 0, 'stock: ends well');
-like($text, qr/^rtos: BENCH-END$/m, 'stock: an untouched kernel runs by trap and emulation alone');
-like($text, qr/^veneer: stats rtos .*hypercall=0 .*step=[1-9]/m, 'stock: with single steps where POPF would not trap');
 
 done_testing;

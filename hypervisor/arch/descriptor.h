@@ -34,6 +34,8 @@ static inline unsigned desc_dpl(uint64_t d)
 	return (d >> DESC_DPL_SHIFT) & 3;
 }
 
+#define DESC_BASE 0xff0000ffffff0000
+
 static inline uint32_t desc_base(uint64_t d)
 {
 	return ((d >> 16) & 0xffffff) | ((d >> 32) & 0xff000000);

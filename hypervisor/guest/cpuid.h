@@ -7,5 +7,5 @@ struct vcpu;
 
 /* Executes CPUID, with what the guest may see; cr4 is the guest's, for leaf 1. */
 void guest_cpuid(struct vcpu *v, uint64_t cr4);
-/* The same of a translated kernel, without what ring 1 does not have. */
+/* The same of a stock kernel, without what ring 1 does not have. */
 void guest_cpuid_in_ring1(struct vcpu *v, uint64_t cr4);

@@ -30,7 +30,7 @@ enum counter {
 	COUNT_FILL,	  /* page faults that the shadow MMU resolved */
 	COUNT_IO,	  /* port instructions emulated */
 	COUNT_PRIVILEGED, /* other instructions emulated */
-	COUNT_STEP,	  /* single steps of a stock guest with interrupts masked */
+	COUNT_STEP,	  /* single steps of a kernel, where it cannot be translated */
 	COUNT_SOFTINT,	  /* INT n */
 	COUNT_EXCEPTION,  /* exceptions sent to the guest */
 	COUNT_INTERRUPT,  /* the machine's interrupts while it ran */

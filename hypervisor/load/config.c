@@ -6,9 +6,7 @@
 #include "lib/string.h"
 
 const char *const engine_names[] = { "auto", "ring", "vmx", "svm", NULL };
-const char *const preparation_names[] = {
-	"detect", "pv", "rewritten", "stock", "translated", NULL
-};
+const char *const preparation_names[] = { "detect", "pv", "rewritten", "stock", NULL };
 const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-exit", "verw",
 					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
 static const char *const crash_names[] = { "stop", "restart", NULL };
@@ -175,8 +173,8 @@ static const struct key keys[] = {
 	{ "cpus", "want cores 0 to 15, as 1 or 0,2-3", CPUS, FIELD(cpus) },
 	{ "share", "want a percentage, 1 to 100", NUMBER, FIELD(share), 1, 100 },
 	{ "engine", "want ring, vmx, svm or auto", CHOICE, FIELD(engine), .choices = engine_names },
-	{ "prepare", "want pv, rewritten, stock or translated", CHOICE, FIELD(prepare),
-	  .lowest = PREPARE_PV, .choices = preparation_names },
+	{ "prepare", "want pv, rewritten or stock", CHOICE, FIELD(prepare), .lowest = PREPARE_PV,
+	  .choices = preparation_names },
 	{ "on-crash", "want stop or restart", CHOICE, FIELD(on_crash), .choices = crash_names },
 	{ "optional", "want yes or no", CHOICE, FIELD(optional), .choices = yes_no },
 	{ "device", "want virtio-console", CHOICE, .choices = device_names },

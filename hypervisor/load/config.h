@@ -17,7 +17,7 @@
  *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
  *	cpus	 = LIST		physical cores it may use, of 0 to 15, each once: 1 or 0,2-3; default 0
  *	engine	 = ring | vmx | svm | auto		default ring
- *	prepare	 = pv | rewritten | stock | translated	default: what the image says
+ *	prepare	 = pv | rewritten | stock	default: what the image says
  *	on-crash = stop | restart			default stop
  *	share	 = PERCENT	of its core, guaranteed, when others share it; default: equal parts
  *	device	 = virtio-console	a PV guest has it in any case
@@ -34,7 +34,7 @@
 #define NAME_MAX   24
 
 enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };
-enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK, PREPARE_TRANSLATED };
+enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK };
 /* guest/speculation.c; README.md tells what each does */
 enum mitigation {
 	MITIGATION_RETPOLINE,

@@ -96,8 +96,6 @@ const char *image_identify(struct image *im, const struct guest_config *c)
 
 	if (!why && image_is_for_pc(im) && c->memory > PC_DEVICES_AT)
 		return "a PC has at most 4076 MiB: lower memory = in the configuration";
-	if (!why && im->prepare == PREPARE_STOCK && c->prepare == PREPARE_TRANSLATED)
-		im->prepare = PREPARE_TRANSLATED;
 	if (why || c->prepare == PREPARE_DETECT || c->prepare == im->prepare)
 		return why;
 	format(other, sizeof(other), "the image is %s, not %s: change or remove prepare = %s",
@@ -107,10 +105,6 @@ const char *image_identify(struct image *im, const struct guest_config *c)
 
 const char *image_not_in_ring1(const struct image *im, unsigned vcpus)
 {
-	bool translated = im->prepare == PREPARE_TRANSLATED;
-
-	if (im->bzimage && !translated && !bzimage_is_64(&im->file))
-		return "a 32-bit bzImage does not run in ring 1 as it is: set prepare = translated";
 	if (im->bzimage && bzimage_is_64(&im->file))
 		return "a bzImage does not run in ring 1: set engine = svm, vmx or auto, on a "
 		       "processor with AMD-V or VT-x";

@@ -42,14 +42,10 @@ bool ring_recover_translated(struct vcpu *v)
 	return (v->regs->cs & 3) != 3 && translate_recover(v->ring->translator, v->page, v->regs);
 }
 
-static uint32_t base_of(const struct vcpu *v, uint64_t selector)
-{
-	return desc_base(ring_descriptor(v, selector));
-}
-
 static bool in_cache(const struct vcpu *v)
 {
-	return (v->regs->cs & 3) != 3 && translate_inside(v->regs->rip, base_of(v, v->regs->cs));
+	return (v->regs->cs & 3) != 3 &&
+	       translate_inside(v->regs->rip, desc_base(ring_descriptor(v, v->regs->cs)));
 }
 
 static bool has_limit(uint64_t d)
@@ -57,11 +53,16 @@ static bool has_limit(uint64_t d)
 	return d && desc_limit(d) != 0xffffffff; /* ours are flat, and not there */
 }
 
-/* Segments with limits: the cache, and what it stores to, may be beyond them. */
-static bool must_be_stepped(const struct vcpu *v)
+/* One instruction, unless it is emulated. False: not now. That is not in the stay of the exit
+ * before it, which may have emulated another. */
+static bool run_stepped(struct vcpu *v)
 {
-	return has_limit(ring_descriptor(v, v->regs->cs)) ||
-	       has_limit(ring_descriptor(v, v->regs->ss));
+	v->ring->step_due = !v->ring->step_due;
+	if (v->ring->step_due || !ring_step(v, translate_may_copy))
+		return false;
+	v->ring->stepping = true;
+	v->regs->rflags |= FLAGS_TF;
+	return true;
 }
 
 /* It is not decoded: what does not trap does what it does in ring 1. */
@@ -94,14 +95,18 @@ bool ring_translate(struct vcpu *v)
 		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
 	v->ring->stepping = false;
 	for (unsigned i = 0; i < TRIES && v->state == VCPU_RUNNABLE; i++) {
-		if ((v->regs->cs & 3) == 3 || in_cache(v))
+		if ((v->regs->cs & 3) == 3)
 			return true;
-		if (ring_code_bits(v) != 32)
+		uint64_t cs = ring_descriptor(v, v->regs->cs), ss = ring_descriptor(v, v->regs->ss);
+		if (translate_inside(v->regs->rip, desc_base(cs)))
+			return true;
+		if (cs && !(cs & DESC_DB))
 			return run_16_bits(v);
-		if (must_be_stepped(v))
-			return ring_run_stepped(v, translate_may_copy);
-		switch (translate_enter(t, v->view, base_of(v, v->regs->cs),
-					base_of(v, v->regs->ss), v->regs, &failure)) {
+		/* The cache, and what it stores to, may be beyond limits. */
+		if (has_limit(cs) || has_limit(ss))
+			return run_stepped(v);
+		switch (translate_enter(t, v->view, desc_base(cs), desc_base(ss), v->regs,
+					&failure)) {
 		case TRANSLATE_DONE:
 			if (!translate_took_pages(t))
 				return true;
@@ -211,4 +216,10 @@ void ring_translation_remapped(struct vcpu *v)
 {
 	if (v->ring->translator)
 		translate_remapped(v->ring->translator);
+}
+
+void ring_page_remapped(struct vcpu *v, gva_t va)
+{
+	if (v->ring->translator)
+		translate_page_remapped(v->ring->translator, (uint32_t)va.v);
 }

@@ -11,7 +11,7 @@ void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int run_demo(void);
 int run_tests(void);
-int run_bench(unsigned divisor, bool apic); /* divisor: of the number of rounds */
+int run_bench(bool apic);
 int run_spin(void);
 
 #endif

@@ -17,8 +17,6 @@
 
 typedef void op_fn(unsigned n);
 
-static unsigned fewer = 1; /* divides the number of rounds, where operations are slow */
-
 static uint64_t timed(op_fn *fn, unsigned n)
 {
 	uint64_t start = port_tsc();
@@ -51,7 +49,6 @@ static void __attribute__((noinline)) op_empty(unsigned n)
 
 static void measure(const char *op, op_fn *fn, unsigned n)
 {
-	n /= fewer;
 	fn(16); /* first touches */
 	uint64_t loop = timed(op_empty, n);
 	begin(op);
@@ -247,7 +244,7 @@ static uint64_t spin(unsigned n)
 /* A loop of known length, with a timer interrupt each millisecond and without. */
 static void measure_tick(void)
 {
-	const unsigned loops = 4000000 / fewer;
+	const unsigned loops = 4000000;
 
 	begin("tick");
 	uint64_t quiet = spin(loops);
@@ -267,7 +264,7 @@ static uint64_t user_ticks;
 
 static void user_loop(void *arg)
 {
-	const unsigned n = 1000 / fewer;
+	const unsigned n = 1000;
 
 	for (unsigned i = 0; i < 16; i++)
 		user_syscall(SYS_NULL, 0, 0);
@@ -289,7 +286,7 @@ static void measure_user(void)
 	begin("int_syscall");
 	osThreadNew(user_loop, done, &attr);
 	osSemaphoreAcquire(done, osWaitForever);
-	report("int_syscall", user_ticks, 1000 / fewer);
+	report("int_syscall", user_ticks, 1000);
 }
 
 /* Interrupt controllers of the two ports. */
@@ -304,9 +301,8 @@ static void measure_interrupts(bool apic)
 	measure("ipi", port_bench_ipi, 500);
 }
 
-int run_bench(unsigned divisor, bool apic)
+int run_bench(bool apic)
 {
-	fewer = divisor;
 	print("BENCH-BEGIN %s\n", port_name);
 	measure("empty", op_empty, 1000);
 	measure("irq_mask_unmask", op_mask_unmask, 1000);

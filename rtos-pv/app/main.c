@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Chooses by the command line: demo (the default), test, bench, bench-short, spin, listen; bench
+/* Chooses by the command line: demo (the default), test, bench, spin, listen; bench
  * with apic: the local APIC too. */
 #include "app.h"
 
@@ -123,9 +123,7 @@ static void first_thread(void *arg)
 	if (asked_for("test"))
 		code = run_tests();
 	else if (asked_for("bench"))
-		code = run_bench(1, asked_for("apic"));
-	else if (asked_for("bench-short"))
-		code = run_bench(20, asked_for("apic"));
+		code = run_bench(asked_for("apic"));
 	else if (asked_for("spin"))
 		code = run_spin();
 	else if (asked_for("listen"))

@@ -178,6 +178,7 @@ void ring_code_write(struct vcpu *, gva_t) { }
 bool ring_debug_is_due(struct vcpu *) { return true; }
 bool ring_finish_step(struct vcpu *) { return false; }
 void ring_translation_remapped(struct vcpu *) { }
+void ring_page_remapped(struct vcpu *, gva_t) { }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }
 void hvm_outside(struct vcpu *, gpa_t, enum hvm_access) { }
 void hvm_port(struct vcpu *, const struct hvm_port *) { }

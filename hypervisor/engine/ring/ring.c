@@ -287,27 +287,6 @@ static bool deliver_legacy(struct vcpu *v)
 	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
 }
 
-/* A stock kernel is single-stepped while its interrupts are masked, because POPF does not trap. */
-static bool step_if_masked(struct vcpu *v)
-{
-	if (v->guest->image.prepare != PREPARE_STOCK)
-		return true;
-	return ring_run_stepped(v, NULL);
-}
-
-bool ring_run_stepped(struct vcpu *v, bool (*may_run)(const struct insn *i))
-{
-	v->ring->stepping = ring_must_step(v);
-	if (v->ring->stepping && !ring_step(v, may_run))
-		return false;
-	v->ring->stepping = ring_must_step(v);
-	if (v->ring->stepping)
-		v->regs->rflags |= FLAGS_TF;
-	else
-		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
-	return v->state == VCPU_RUNNABLE;
-}
-
 #define UNMASK_STORE_BYTES 10 /* movl $0, address */
 
 /* Delivery follows on the way back in; in an IRET's stub, after the IRET. */
@@ -326,7 +305,7 @@ static bool deliver(struct vcpu *v)
 			ring_pv_event(v);
 		return v->state == VCPU_RUNNABLE;
 	}
-	return deliver_legacy(v) && (v->ring->translator ? ring_translate(v) : step_if_masked(v));
+	return deliver_legacy(v) && (!v->ring->translator || ring_translate(v));
 }
 
 static void run(struct cpu *cpu, struct vcpu *v)
@@ -411,7 +390,7 @@ static int create_vcpu(struct vcpu *v)
 	if (v->cpu != g->vcpu->cpu)
 		g->mmu->quiesce = quiesce;
 	mmu_attach(g->mmu, &v->ring->view);
-	if (g->image.prepare == PREPARE_TRANSLATED && !ring_translator_create(v))
+	if (g->image.prepare == PREPARE_STOCK && !ring_translator_create(v))
 		return -ENOMEM;
 	return 0;
 }

@@ -22,7 +22,8 @@ struct ring_vcpu {
 	uint64_t *ldt[GATE_LDT_PAGES]; /* frames of GATE_LDT, from the shadow pool */
 	bool stepping;		       /* TF was set by the hypervisor */
 	bool warned;		       /* of a GDT that is not flat, or 16-bit code */
-	struct translator *translator; /* of a legacy guest that is translated; else NULL */
+	struct translator *translator; /* of a stock kernel; else NULL */
+	bool step_due;		       /* it is to be stepped at the next entry */
 	bool finishing; /* it is stepped to the end of what stands for one instruction */
 	bool guest_tf;	/* what TF was before that */
 	bool in_guest;	/* it may be walking shadow tables; atomic */
@@ -75,14 +76,8 @@ unsigned ring_code_bits(const struct vcpu *v);
 unsigned ring_fetch(struct vcpu *v, uint8_t *code);
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
-/* Emulates the instructions at RIP that may not run; false: not finished, or not runnable. NULL:
- * all may, but PUSHF, POPF and IRET, which ring 1 executes without a trap and with another meaning.
- */
+/* Emulates the kernel's instruction at RIP and returns false, unless it may run. */
 bool ring_step(struct vcpu *v, bool (*may_run)(const struct insn *i));
-
-/* ring.c: before entry, where code has to be stepped: one instruction, unless it is emulated.
- * False: not now. */
-bool ring_run_stepped(struct vcpu *v, bool (*may_run)(const struct insn *i));
 
 /* Virtual EFLAGS as the guest should see them, and setting them. */
 uint32_t ring_flags(const struct vcpu *v);
@@ -121,7 +116,7 @@ bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
 bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl);
 bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring);
 
-/* translate/ring.c. Each is for a vCPU with a translator; ring_recover and _remapped for all. */
+/* translate/ring.c. Each is for a vCPU with a translator; ring_recover and the last two for all. */
 bool ring_translator_create(struct vcpu *v);
 void ring_translator_reset(struct vcpu *v);
 bool ring_recover_translated(struct vcpu *v);	/* true: it has just left the cache */
@@ -132,6 +127,7 @@ bool ring_finish_step(struct vcpu *v);		/* true: another step is wanted */
 /* #DB: true, at RIP as the guest knows it, unless it is amid what stands for one instruction. */
 bool ring_debug_is_due(struct vcpu *v);
 void ring_translation_remapped(struct vcpu *v);
+void ring_page_remapped(struct vcpu *v, gva_t va);
 
 /* RIP as the guest knows it: before anything looks at it. */
 static inline void ring_recover(struct vcpu *v)
@@ -175,11 +171,4 @@ static inline uint16_t ring_shown_selector(const struct vcpu *v, bool stack)
 	if (s == (stack ? SEL_KEPT_SS : SEL_KEPT_CS))
 		s = v->ring->kept_selector[stack];
 	return (uint16_t)((s & 3) == 1 ? s & ~3ull : s);
-}
-
-/* Whether its code must not run freely: of a stock kernel while it masks interrupts, of a
- * translated one where it cannot be translated. */
-static inline bool ring_must_step(const struct vcpu *v)
-{
-	return (v->regs->cs & 3) != 3 && (v->ring->translator || v->page->irq_mask);
 }

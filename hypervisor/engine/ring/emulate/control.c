@@ -120,8 +120,10 @@ enum outcome emulate_clts(struct vcpu *v, UNUSED const struct insn *i)
 
 enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 {
-	mmu_flush(&v->ring->view, operand_address(v, i), 1);
-	ring_translation_remapped(v);
+	gva_t va = operand_address(v, i);
+
+	mmu_flush(&v->ring->view, va, 1);
+	ring_page_remapped(v, va);
 	return DONE;
 }
 

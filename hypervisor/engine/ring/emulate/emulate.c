@@ -176,20 +176,12 @@ void ring_iret(struct vcpu *v)
 	execute(v, &iret);
 }
 
-#define STEP_LIMIT 2 /* then others get the processor */
-
 bool ring_step(struct vcpu *v, bool (*may_run)(const struct insn *i))
 {
 	struct insn insn;
 
-	for (unsigned n = 0; n < STEP_LIMIT; n++) {
-		if (v->state != VCPU_RUNNABLE)
-			return false;
-		if (!ring_must_step(v) || !decode_here(v, &insn))
-			return true;
-		if (may_run ? may_run(&insn) : insn.op < INSN_PUSHF || insn.op > INSN_IRET)
-			return true;
-		execute(v, &insn);
-	}
+	if (!decode_here(v, &insn) || may_run(&insn))
+		return true;
+	execute(v, &insn);
 	return false;
 }
