@@ -83,18 +83,53 @@ static int read_profile(const char *path, struct profile *p)
 	return 0;
 }
 
+#define BYTES_SHOWN 8
+
+static void print_bytes(const struct image *im, uint32_t address, unsigned n)
+{
+	uint32_t left;
+	const uint8_t *code = image_at(im, address, &left);
+
+	for (unsigned i = 0; code && i < n && i < left; i++)
+		fprintf(stderr, " %02x", code[i]);
+}
+
+static void print_misfit(const struct image *im, const struct misfit *m)
+{
+	char at[PLACE_BYTES], from[PLACE_BYTES];
+
+	fprintf(stderr, "veneer: %s: %s:", im->path, image_place_name(im, m->address, at));
+	print_bytes(im, m->address, BYTES_SHOWN);
+	fputs(m->inside ? ": inside another instruction" : ": not an instruction", stderr);
+	if (m->from)
+		fprintf(stderr, "; %s leads there\n", image_place_name(im, m->from, from));
+	else
+		fputs("; a symbol, or the entry point: if it is data, make it one of type "
+		      "object\n",
+		      stderr);
+}
+
 static void list_refused(const struct rewrite *r)
 {
-	for (unsigned i = 0; i < r->sites; i++)
-		if (r->site[i].treatment == TREAT_REFUSED)
-			fprintf(stderr, "veneer: %s: %#x: %s: %s\n", r->image->path,
-				r->site[i].address, op_name(r->site[i].insn.op), r->site[i].why);
-	if (r->map.undecodable)
-		fprintf(stderr, "veneer: %s: %u branch targets hold no valid instruction\n",
-			r->image->path, r->map.undecodable);
-	if (r->map.conflicts)
-		fprintf(stderr, "veneer: %s: %u branch targets are inside an instruction\n",
-			r->image->path, r->map.conflicts);
+	const struct code_map *m = &r->map;
+	const struct image *im = r->image;
+	unsigned misfits = m->undecodable + m->conflicts;
+	char at[PLACE_BYTES];
+
+	for (unsigned i = 0; i < r->sites; i++) {
+		const struct site *s = &r->site[i];
+
+		if (s->treatment != TREAT_REFUSED)
+			continue;
+		fprintf(stderr, "veneer: %s: %s:", im->path, image_place_name(im, s->address, at));
+		print_bytes(im, s->address, s->insn.length);
+		fprintf(stderr, ": %s: %s\n", op_name(s->insn.op), s->why);
+	}
+	for (unsigned i = 0; i < misfits && i < MISFITS_LISTED; i++)
+		print_misfit(im, &m->misfit[i]);
+	if (misfits > MISFITS_LISTED)
+		fprintf(stderr, "veneer: %s: %u more like these\n", im->path,
+			misfits - MISFITS_LISTED);
 }
 
 struct options {
@@ -113,7 +148,9 @@ static int finish(struct rewrite *r, const struct options *o)
 	if (o->report && report_write(r, o->report, why, sizeof(why)))
 		return fail(o->report, why);
 	if (unsafe && !o->force)
-		return fail(o->in, "not rewritten: --force writes it anyway");
+		return fail(o->in,
+			    "not rewritten: run the original, which is translated as it runs, "
+			    "or rewrite it with --force");
 	if (output_write(r, o->out, why, sizeof(why)))
 		return fail(o->out, why);
 	report_warning(r, not_replaced);

@@ -50,6 +50,58 @@ static void add_root(struct image *im, uint32_t address)
 	im->root[im->roots++] = address;
 }
 
+static void add_name(struct names *n, uint32_t start, uint32_t bytes, const char *text)
+{
+	if (!text || !*text)
+		return;
+	n->name = realloc(n->name, (n->count + 1) * sizeof(*n->name));
+	char *copy = strdup(text);
+	if (!n->name || !copy)
+		abort();
+	n->name[n->count++] = (struct name){ start, bytes, copy };
+}
+
+static void free_names(struct names *n)
+{
+	for (unsigned i = 0; i < n->count; i++)
+		free(n->name[i].text);
+	free(n->name);
+}
+
+/* The nearest that begins at or before an address and, if its size is known, holds it. */
+static const struct name *name_of(const struct names *n, uint32_t address)
+{
+	const struct name *best = NULL;
+
+	for (unsigned i = 0; i < n->count; i++) {
+		const struct name *c = &n->name[i];
+
+		if (address >= c->start && (!c->bytes || address - c->start < c->bytes) &&
+		    (!best || c->start >= best->start))
+			best = c;
+	}
+	return best;
+}
+
+const char *image_place_name(const struct image *im, uint32_t address, char text[PLACE_BYTES])
+{
+	const struct name *symbol = name_of(&im->symbols, address),
+			  *section = name_of(&im->sections, address);
+	char offset[16] = "";
+
+	if (symbol && address != symbol->start)
+		snprintf(offset, sizeof(offset), "+%#x", address - symbol->start);
+	if (symbol && section)
+		snprintf(text, PLACE_BYTES, "%#x (%.120s%s, %.40s)", address, symbol->text, offset,
+			 section->text);
+	else if (symbol || section)
+		snprintf(text, PLACE_BYTES, "%#x (%.120s%s)", address,
+			 symbol ? symbol->text : section->text, offset);
+	else
+		snprintf(text, PLACE_BYTES, "%#x", address);
+	return text;
+}
+
 static void add_code(struct image *im, uint32_t start, uint32_t bytes)
 {
 	uint32_t left;
@@ -95,14 +147,21 @@ static int read_segments(struct image *im, Elf *elf, char *why, size_t n)
 	return im->segments ? 0 : fail(why, n, "no segment to load");
 }
 
-static void read_code_sections(struct image *im, Elf *elf)
+static void read_sections(struct image *im, Elf *elf)
 {
+	size_t names;
+	bool named = !elf_getshdrstrndx(elf, &names);
+
 	for (Elf_Scn *s = NULL; (s = elf_nextscn(elf, s));) {
 		GElf_Shdr h;
 
-		if (gelf_getshdr(s, &h) && h.sh_type == SHT_PROGBITS &&
-		    (h.sh_flags & SHF_EXECINSTR) && (h.sh_flags & SHF_ALLOC))
+		if (!gelf_getshdr(s, &h) || h.sh_type != SHT_PROGBITS || !(h.sh_flags & SHF_ALLOC))
+			continue;
+		if (h.sh_flags & SHF_EXECINSTR)
 			add_code(im, (uint32_t)h.sh_addr, (uint32_t)h.sh_size);
+		if (named && h.sh_size)
+			add_name(&im->sections, (uint32_t)h.sh_addr, (uint32_t)h.sh_size,
+				 elf_strptr(elf, names, h.sh_name));
 	}
 	if (im->code_ranges)
 		return;
@@ -130,6 +189,8 @@ static void read_symbols(struct image *im, Elf *elf)
 			    (type != STT_FUNC && type != STT_NOTYPE))
 				continue;
 			im->has_symbols = true;
+			add_name(&im->symbols, (uint32_t)sym.st_value, (uint32_t)sym.st_size,
+				 elf_strptr(elf, h.sh_link, sym.st_name));
 			add_root(im, (uint32_t)sym.st_value);
 		}
 	}
@@ -152,6 +213,27 @@ static void find_multiboot(struct image *im)
 	}
 }
 
+static bool has_word(const struct image *im, size_t at, const void *bytes, size_t n)
+{
+	return at + n <= im->bytes && !memcmp(im->data + at, bytes, n);
+}
+
+/* Of a file that is no ELF file. */
+static const char *what_else(const struct image *im)
+{
+	if (has_word(im, 0x202, "HdrS", 4))
+		return "a bzImage, whose kernel is compressed: cannot be rewritten, but a 32-bit "
+		       "one runs as it is";
+	if (has_word(im, 0, "!<arch>\n", 8))
+		return "an archive: link it into an executable first";
+	if (has_word(im, 0, "\x1f\x8b", 2))
+		return "compressed: want the file that gunzip makes of it";
+	if (has_word(im, 0, "\x07\x01", 2) || has_word(im, 0, "\x08\x01", 2) ||
+	    has_word(im, 0, "\x0b\x01", 2))
+		return "an a.out file: want an ELF file, as objcopy -O elf32-i386 makes of it";
+	return "not an ELF file";
+}
+
 int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t n)
 {
 	GElf_Ehdr e;
@@ -166,7 +248,7 @@ int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t
 	elf_version(EV_CURRENT);
 	Elf *elf = elf_memory((char *)data, bytes);
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &e))
-		fail(why, n, "not an ELF file");
+		fail(why, n, what_else(im));
 	else if (gelf_getclass(elf) != ELFCLASS32 || e.e_machine != EM_386 ||
 		 e.e_ident[EI_DATA] != ELFDATA2LSB)
 		fail(why, n, "not for 32-bit x86: this version rewrites ELF32 i386 only");
@@ -177,7 +259,7 @@ int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t
 		err = read_segments(im, elf, why, n);
 	if (!err) {
 		im->entry = (uint32_t)e.e_entry;
-		read_code_sections(im, elf);
+		read_sections(im, elf);
 		add_root(im, im->entry);
 		if (!im->roots)
 			err = fail(why, n, "the entry point is not in executable code");
@@ -227,4 +309,6 @@ void image_free(struct image *im)
 	free(im->segment);
 	free(im->code);
 	free(im->root);
+	free_names(&im->symbols);
+	free_names(&im->sections);
 }

@@ -15,6 +15,16 @@ struct segment {
 	uint32_t vaddr, offset, filesz, memsz, flags;
 };
 
+struct name {
+	uint32_t start, bytes; /* bytes: 0 if the file does not say */
+	char *text;
+};
+
+struct names {
+	struct name *name;
+	unsigned count;
+};
+
 struct image {
 	const char *path;
 	uint8_t *data;	    /* the whole file, ours to change */
@@ -27,6 +37,7 @@ struct image {
 	struct range *code; /* executable sections, or segments where there are no sections */
 	unsigned roots;
 	uint32_t *root; /* addresses known to be code: entry, symbols */
+	struct names symbols, sections;
 	bool has_symbols, multiboot, rewritten;
 };
 
@@ -39,3 +50,8 @@ void image_free(struct image *im);
 /* The bytes of the file at an address, or NULL; *left is how many there are. */
 uint8_t *image_at(const struct image *im, uint32_t address, uint32_t *left);
 bool image_is_code(const struct image *im, uint32_t address);
+
+/* An address, with its symbol and section as far as the file has them:
+ * "0xc0100020 (start+0x20, .text)". Returns text. */
+#define PLACE_BYTES 200
+const char *image_place_name(const struct image *im, uint32_t address, char text[PLACE_BYTES]);

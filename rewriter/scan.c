@@ -7,20 +7,24 @@
 #define SPAN_MAX       (64u << 20)
 #define FUNCTION_ALIGN 16 /* alignment of functions by compilers; anything else may be data */
 
+struct item {
+	uint32_t address, from; /* from: the instruction that leads there, or 0 */
+};
+
 struct worklist {
-	uint32_t *address;
+	struct item *item;
 	unsigned used, room;
 };
 
-static void push(struct worklist *w, uint32_t address)
+static void push(struct worklist *w, uint32_t address, uint32_t from)
 {
 	if (w->used == w->room) {
 		w->room = w->room ? w->room * 2 : 256;
-		w->address = realloc(w->address, w->room * sizeof(*w->address));
-		if (!w->address)
+		w->item = realloc(w->item, w->room * sizeof(*w->item));
+		if (!w->item)
 			abort();
 	}
-	w->address[w->used++] = address;
+	w->item[w->used++] = (struct item){ address, from };
 }
 
 bool decode_at(const struct image *im, uint32_t address, struct decoded *d)
@@ -76,7 +80,7 @@ static void count_branch(struct code_map *m, uint32_t address)
 }
 
 /* Immediates that could be addresses of code: handlers, callbacks, jump tables. */
-static void note_references(const struct code_map *m, const struct decoded *d,
+static void note_references(const struct code_map *m, const struct decoded *d, uint32_t address,
 			    struct worklist *refs)
 {
 	for (unsigned i = 0; i < d->zydis.operand_count_visible; i++) {
@@ -88,8 +92,21 @@ static void note_references(const struct code_map *m, const struct decoded *d,
 		else
 			continue;
 		if (image_is_code(m->image, v) && !map_at(m, v))
-			push(refs, v);
+			push(refs, v, address);
 	}
+}
+
+static void note_misfit(struct code_map *m, struct item i)
+{
+	bool inside = m->at[i.address - m->base] & AT_INSIDE;
+	unsigned n = m->conflicts + m->undecodable;
+
+	if (n < MISFITS_LISTED)
+		m->misfit[n] = (struct misfit){ i.address, i.from, inside };
+	if (inside)
+		m->conflicts++;
+	else
+		m->undecodable++;
 }
 
 /* Follows code from the work list. On a trial (guessed), stops at the first inconsistency. */
@@ -97,7 +114,8 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 		   struct worklist *done)
 {
 	while (w->used) {
-		uint32_t address = w->address[--w->used];
+		struct item next = w->item[--w->used];
+		uint32_t address = next.address;
 
 		for (;;) {
 			struct decoded d;
@@ -112,10 +130,7 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 			if (!good) {
 				if (mark)
 					return false;
-				if (m->at[offset] & AT_INSIDE)
-					m->conflicts++;
-				else
-					m->undecodable++;
+				note_misfit(m, (struct item){ address, next.from });
 				break;
 			}
 			m->at[offset] |= AT_START | mark;
@@ -123,8 +138,9 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 			for (unsigned i = 1; i < d.zydis.length; i++)
 				m->at[offset + i] |= AT_INSIDE;
 			if (done)
-				push(done, address);
-			note_references(m, &d, refs);
+				push(done, address, 0);
+			note_references(m, &d, address, refs);
+			next.from = address;
 			if (branch_target(&d, address, &target)) {
 				if (mark && !image_is_code(m->image, target))
 					return false;
@@ -132,13 +148,13 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 					mark_target(m, target);
 				else
 					count_branch(m, target);
-				push(w, target);
+				push(w, target, address);
 			}
 			if (d.zydis.operand_count &&
 			    d.operand[0].type ==
 				    ZYDIS_OPERAND_TYPE_POINTER) { /* far, into a flat segment */
 				mark_target(m, d.operand[0].ptr.offset);
-				push(w, d.operand[0].ptr.offset);
+				push(w, d.operand[0].ptr.offset, address);
 			}
 			address += d.zydis.length;
 			if (ends_block(&d))
@@ -154,7 +170,7 @@ static bool follow(struct code_map *m, struct worklist *w, uint8_t mark, struct 
 static void unmark(struct code_map *m, const struct worklist *done)
 {
 	for (unsigned i = 0; i < done->used; i++) {
-		uint32_t offset = done->address[i] - m->base;
+		uint32_t offset = done->item[i].address - m->base;
 
 		m->at[offset] &= ~(AT_START | AT_GUESSED);
 		for (unsigned n = 1; n < m->length[offset]; n++)
@@ -167,23 +183,24 @@ static void try_references(struct code_map *m, struct worklist *refs)
 	struct worklist w = { 0 }, more = { 0 }, done = { 0 };
 
 	while (refs->used) {
-		uint32_t address = refs->address[--refs->used];
+		struct item next = refs->item[--refs->used];
+		uint32_t address = next.address;
 
 		mark_target(m, address);
 		if ((address & (FUNCTION_ALIGN - 1)) ||
 		    (map_at(m, address) & (AT_START | AT_INSIDE)))
 			continue;
 		w.used = done.used = more.used = 0;
-		push(&w, address);
+		push(&w, address, next.from);
 		if (!follow(m, &w, AT_GUESSED, &more, &done))
 			unmark(m, &done);
 		else
 			for (unsigned i = 0; i < more.used; i++)
-				push(refs, more.address[i]);
+				push(refs, more.item[i].address, more.item[i].from);
 	}
-	free(w.address);
-	free(more.address);
-	free(done.address);
+	free(w.item);
+	free(more.item);
+	free(done.item);
 }
 
 /* Data words that could be pointers to code count as branch targets, so that nothing is displaced
@@ -221,17 +238,17 @@ int scan(struct code_map *m, const struct image *im, const uint32_t *extra, unsi
 		abort();
 	for (unsigned i = 0; i < im->roots; i++) {
 		mark_target(m, im->root[i]);
-		push(&w, im->root[i]);
+		push(&w, im->root[i], 0);
 	}
 	for (unsigned i = 0; i < extras; i++) {
 		mark_target(m, extra[i]);
-		push(&w, extra[i]);
+		push(&w, extra[i], 0);
 	}
 	follow(m, &w, 0, &refs, NULL);
 	try_references(m, &refs);
 	mark_pointers(m);
-	free(w.address);
-	free(refs.address);
+	free(w.item);
+	free(refs.item);
 	return 0;
 }
 

@@ -20,14 +20,23 @@
 			 */
 #define AT_PATCHED 0x80 /* overwritten by the rewriter */
 
+/* Reached, but no code: not an instruction, or inside another one. */
+struct misfit {
+	uint32_t address;
+	uint32_t from; /* the instruction that leads there; 0: the entry, a symbol or the profile */
+	bool inside;
+};
+#define MISFITS_LISTED 8
+
 struct code_map {
 	const struct image *image;
-	uint32_t base, bytes; /* addresses covered */
-	uint8_t *at;	      /* AT_* for each byte */
-	uint8_t *length;      /* of the instruction that starts there */
-	uint8_t *branches;    /* direct branches to it, at most 255 */
-	unsigned conflicts;   /* addresses where two decodings overlap */
-	unsigned undecodable; /* reached, but not an instruction */
+	uint32_t base, bytes;		      /* addresses covered */
+	uint8_t *at;			      /* AT_* for each byte */
+	uint8_t *length;		      /* of the instruction that starts there */
+	uint8_t *branches;		      /* direct branches to it, at most 255 */
+	unsigned conflicts;		      /* addresses where two decodings overlap */
+	unsigned undecodable;		      /* reached, but not an instruction */
+	struct misfit misfit[MISFITS_LISTED]; /* the first of both */
 };
 
 /* Extra roots: addresses that trapped at run time. 0, or -1 when the ranges are too large. */

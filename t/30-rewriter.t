@@ -140,6 +140,16 @@ refused('no output', 2, qr/^veneer rewrite: want -o OUT$/m, 'build/rtos-pc.elf')
 refused('a text', 1, qr/not an ELF file/, 'README.md', '-o', $out);
 refused('a 64-bit image', 1, qr/not for 32-bit x86/, 'build/rtos-pv.elf', '-o', $out);
 refused('an object file', 1, qr/not an executable/, 'build/pc/rtos-pv/port-pc/boot.o', '-o', $out);
+refused('a bzImage', 1, qr/^veneer: \S+: a bzImage, whose kernel is compressed: /, 'build/i386/memtest86+ia32.bin', '-o', $out);
+command('sh', '-c', 'rm -f build/test-bad.a && ar rc build/test-bad.a build/pc/rtos-pv/port-pc/boot.o');
+refused('an archive', 1, qr/: an archive: link it/, 'build/test-bad.a', '-o', $out);
+command('sh', '-c', 'gzip -c build/rtos-pc.elf >build/test-bad.elf');
+refused('a compressed kernel', 1, qr/: compressed: want the file that gunzip makes of it$/m, 'build/test-bad.elf', '-o', $out);
+spew('build/test-bad.elf', pack('v2 V7', 0x107, 100, 4096, 0, 0, 0, 0, 0, 0) . "\0" x 4096);
+refused('an a.out file', 1, qr/: an a\.out file: want an ELF file/, 'build/test-bad.elf', '-o', $out);
+refused('GNU Mach, whose entry leads to data', 1,
+	qr/^veneer: \S+: 0x[0-9a-f]+ \(\.text\):( [0-9a-f]{2}){8}: not an instruction; 0x[0-9a-f]+ \(\.text\) leads there\n\S+ \S+ not rewritten: run the original, /, 'build/i386/gnumach', '-o', $out);
+refused('an instruction that cannot be', 1, qr/: 0x[0-9a-f]+ \(system_enter, \.text\): 0f 34: sysenter: /, 'build/t/pc-long.elf', '-o', $out);
 refused('a directory that is not there', 1, qr/cannot be written/, 'build/rtos-pc.elf', '-o', 'nowhere/x.elf');
 spew('build/test-bad.elf', substr $elf, 0, 4096);
 refused('a truncated file', 1, qr/truncated|outside the file/, 'build/test-bad.elf', '-o', $out);
@@ -175,7 +185,7 @@ ok(-c '/dev/full', '/dev/full is still a device');
 # An instruction that cannot run in ring 1 is listed and refused; --force continues.
 spew('build/test-sysexit.s', ".globl _start\n_start: cli\nsysexit\n");
 command(qw(gcc -m32 -nostdlib -static -Wl,-Ttext=0x100000 -x assembler build/test-sysexit.s -o build/test-sysexit.elf));
-refused('SYSEXIT', 1, qr/0x100001: sysexit: the ring engine cannot offer.*--force/s, 'build/test-sysexit.elf', '-o', $out);
+refused('SYSEXIT', 1, qr/0x100001\b.*: sysexit: the ring engine cannot offer.*--force/s, 'build/test-sysexit.elf', '-o', $out);
 ($status, $text) = veneer('rewrite', 'build/test-sysexit.elf', '-o', $out, '--force');
 is($status, 0, '--force goes on');
 ok(-e $out, '--force writes the file');
