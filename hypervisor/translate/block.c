@@ -125,7 +125,7 @@ static enum step_kind replace(struct maker *k, const struct insn *i)
 {
 	switch (i->op) {
 	case INSN_CLI: emit_cli(&k->e); return STEP_COPY;
-	case INSN_STI: emit_sti(&k->e); return STEP_COPY;
+	case INSN_STI: emit_sti(&k->e); return STEP_STI;
 	case INSN_PUSHF:
 		if (i->width != 4)
 			break;
@@ -299,6 +299,32 @@ static struct emitter emitter(const struct translator *t)
 				 .stack_base = t->stack_base };
 }
 
+/* Whether the last instruction was STI or POPF: a jump to the next one would be stepped as well. */
+static bool must_go_on(const struct maker *k)
+{
+	enum step_kind last = k->t->step[k->t->steps - 1].kind;
+
+	return last == STEP_STI || last == STEP_POPF;
+}
+
+static bool is_full(const struct maker *k)
+{
+	return k->b->steps >= BLOCK_STEPS + must_go_on(k);
+}
+
+/* Control comes to the next instruction, in another block. */
+static void go_on(struct maker *k)
+{
+	uint32_t from = k->e.at;
+
+	if (must_go_on(k)) {
+		emit_hlt(&k->e);
+		add_step(k, STEP_PAUSE, 0, from);
+	} else {
+		leave(k, k->eip, 0);
+	}
+}
+
 static enum translate_result fill(struct maker *k, struct guest_failure *failure)
 {
 	uint8_t code[2 * INSN_BYTES];
@@ -316,9 +342,9 @@ static enum translate_result fill(struct maker *k, struct guest_failure *failure
 			k->eip += s.length;
 		if (k->left)
 			break;
-		if (result != TRANSLATE_DONE || k->last || k->b->steps >= BLOCK_STEPS ||
+		if (result != TRANSLATE_DONE || k->last || is_full(k) ||
 		    !((k->eip + k->t->code_base) & ~(uint32_t)PAGE_MASK)) {
-			leave(k, k->eip, 0);
+			go_on(k);
 			break;
 		}
 	}

@@ -167,19 +167,43 @@ static bool find_step(struct place *p, uint32_t rip)
 	return i < p->b->steps;
 }
 
+/* The step that begins at RIP. */
+static bool step_at(struct place *p, struct translator *t, uint64_t rip)
+{
+	uint32_t at = (uint32_t)rip + t->code_base;
+
+	*p = (struct place){ .t = t, .b = block_at(t, at) };
+	return p->b && find_step(p, at) && !p->done;
+}
+
 bool translate_at_start(struct translator *t, uint64_t rip)
 {
-	struct place p = { .t = t, .b = block_at(t, (uint32_t)rip + t->code_base) };
+	struct place p;
 
-	return p.b && find_step(&p, (uint32_t)rip + t->code_base) && !p.done && p.s->guest;
+	return step_at(&p, t, rip) && p.s->guest;
+}
+
+bool translate_debug_is_due(struct translator *t, uint64_t rip)
+{
+	struct place p;
+
+	if (!step_at(&p, t, rip) || !(p.s->guest || p.s->kind == STEP_PAUSE))
+		return false;
+	return p.at == p.b->at || p.s[-1].kind != STEP_STI;
+}
+
+bool translate_at_pause(struct translator *t, uint64_t rip)
+{
+	struct place p;
+
+	return step_at(&p, t, rip) && p.s->kind == STEP_PAUSE;
 }
 
 bool translate_at_pushf(struct translator *t, uint64_t rip)
 {
-	struct place p = { .t = t, .b = block_at(t, (uint32_t)rip + t->code_base) };
+	struct place p;
 
-	return p.b && find_step(&p, (uint32_t)rip + t->code_base) && !p.done &&
-	       p.s->kind == STEP_PUSHF;
+	return step_at(&p, t, rip) && p.s->kind == STEP_PUSHF;
 }
 
 bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r)
@@ -200,5 +224,6 @@ bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page
 	if (!p.b || !find_step(&p, rip))
 		return false;
 	r->rip = undo(&p);
-	return t->wanted_link || t->wanted_pad || (!p.b->live && !p.b->pad && rip == p.b->at);
+	return t->wanted_link || t->wanted_pad || p.s->kind == STEP_PAUSE ||
+	       (!p.b->live && !p.b->pad && rip == p.b->at);
 }

@@ -128,7 +128,7 @@ bool ring_recover_translated(struct vcpu *v);	/* true: it has just left the cach
 bool ring_translate(struct vcpu *v);		/* before entry; false: not now */
 void ring_code_write(struct vcpu *v, gva_t va); /* MMU_CODE */
 bool ring_code_stepped(struct vcpu *v);		/* at any exit; true: a write was under way */
-bool ring_finish_step(struct vcpu *v);		/* true: another step is wanted */
+bool ring_left_cache(struct vcpu *v, unsigned vector); /* at others than #PF; true: that was all */
 /* #DB: true, at RIP as the guest knows it, unless it is amid what stands for one instruction. */
 bool ring_debug_is_due(struct vcpu *v);
 void ring_translation_remapped(struct vcpu *v);
