@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Random programs for ring 0, t/programs/: what each does natively it does under svm. `t/programs/compare` runs other
-# seeds.
+# Random programs for ring 0, t/programs/: what each does natively it does translated, and under svm.
+# `t/programs/compare` runs other seeds.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -16,7 +16,7 @@ is(scalar(grep { !/: [0-9a-f]{8}, / } @native), 0, 'and come to their end') or d
 my %sums = map { /: (\w+),/ => 1 } @native;
 cmp_ok(scalar keys %sums, '>', COUNT - 2, 'each has a sum of its own');
 
-for my $engine (qw(svm)) {
+for my $engine (qw(translated svm)) {
 	my $seed = first_difference(\@native, [run_programs($engine, FIRST, COUNT)]);
 	is($seed, undef, "$engine: the same as natively") or diag(explain($seed, 'native', $engine));
 }

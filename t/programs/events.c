@@ -2,8 +2,8 @@
 /* What happens to a program: each exception and INT n is noted, and leads on. */
 #include "programs.h"
 
-#define EVENTS_MAX 800
-#define STEPS_MAX  300
+#define EVENTS_MAX   800
+#define STEPS_MAX    300
 
 #define FLAGS_TF     0x100u
 #define FLAGS_IF     0x200u
@@ -30,8 +30,8 @@ static void show(const char *name, uint32_t v, unsigned digits)
 /* In one line of the hypervisor's console, which has 239 characters. */
 static void show_frame(const struct frame *f, uint32_t esp, uint32_t ss, uint32_t cr2)
 {
-	static const char *const names[] = { " gs ",  " fs ",  " es ",	" ds ",	 " edi ", " esi ",
-					     " ebp ", "",      " ebx ", " edx ", " ecx ", " eax " };
+	static const char *const names[] = { " gs ",  " fs ", " es ",  " ds ",	" edi ", " esi ",
+					     " ebp ", "",     " ebx ", " edx ", " ecx ", " eax " };
 	const uint32_t *word = &f->gs;
 
 	show("event ", f->vector, 2);

@@ -67,8 +67,8 @@ static void mov(struct program *p, uint8_t to, uint32_t v)
 /* Numbers at which carries and signs change, and any. */
 static uint32_t number(struct program *p)
 {
-	static const uint32_t edges[] = { 0,	  1,	      2,	  0x7f,	  0x80, 0xff, 0x7fff,
-					  0x8000, 0x7fffffff, 0x80000000, ~0u, ~1u, 31,	  32 };
+	static const uint32_t edges[] = { 0,	  1,	      2,	  0x7f, 0x80, 0xff, 0x7fff,
+					  0x8000, 0x7fffffff, 0x80000000, ~0u,	~1u,  31,   32 };
 
 	return chance(p, 2) ? edges[pick(p, sizeof(edges) / 4)] : any(p);
 }
@@ -166,9 +166,9 @@ static void with_memory(struct program *p)
 
 static void arithmetic(struct program *p)
 {
-	static void (*const kinds[])(struct program *) = { two_operands, constant_operand, shift,
-							   one_byte,	 two_bytes,	   one_operand,
-							   with_memory };
+	static void (*const kinds[])(struct program *) = {
+		two_operands, constant_operand, shift, one_byte, two_bytes, one_operand, with_memory
+	};
 
 	for (unsigned n = 1 + pick(p, 6); n; n--)
 		kinds[pick(p, sizeof(kinds) / sizeof(kinds[0]))](p);
@@ -201,7 +201,8 @@ static void loop(struct program *p)
 
 /* --- the flags --- */
 
-#define FLAGS_ALL 0x240cd5u /* ID AC, and those that results set, less IF and TF; OF and DF below */
+#define FLAGS_ALL 0x240cd5u /* ID AC, and those that results set, less IF and TF; OF and DF below \
+			     */
 
 static uint32_t image(struct program *p)
 {
@@ -210,8 +211,8 @@ static uint32_t image(struct program *p)
 	if (chance(p, 2))
 		flags |= 0x200;
 	if (chance(p, 8))
-		flags |= any(p) & ~0x23100u; /* whatever it is; not VM, RF, TF, or IOPL */
-	return flags & ~0x4000u; /* NT: IRET would switch tasks */
+		flags |= any(p) & ~0x33100u; /* whatever it is; not VM, RF, TF, or IOPL */
+	return flags & ~0x4000u;	     /* NT: IRET would switch tasks */
 }
 
 static void push_flags(struct program *p)
@@ -281,10 +282,12 @@ static void iret(struct program *p)
 /* Single steps through a few instructions, sensitive ones among them. */
 static void steps(struct program *p)
 {
-	static void (*const kinds[])(struct program *) = { arithmetic, push_flags, masking, numbers };
+	static void (*const kinds[])(struct program *) = { arithmetic, push_flags, masking,
+							   numbers };
 
 	if (chance(p, 3)) { /* by IRET */
-		PUT(p, 0x9c, 0x80, 0x4c, 0x24, 1, 1, 0x0e, 0xe8, 0, 0, 0, 0, 0x83, 0x04, 0x24, 5, 0xcf);
+		PUT(p, 0x9c, 0x80, 0x4c, 0x24, 1, 1, 0x0e, 0xe8, 0, 0, 0, 0, 0x83, 0x04, 0x24, 5,
+		    0xcf);
 	} else { /* by POPF */
 		PUT(p, 0x9c, 0x80, 0x4c, 0x24, 1, 1, 0x9d);
 	}
@@ -297,11 +300,12 @@ static void steps(struct program *p)
 
 static void any_selector(struct program *p, uint8_t to)
 {
-	static const uint16_t some[] = { SEL_CODE,     SEL_DATA,  SEL_OTHER,	SEL_CONFORM, SEL_CONST,
-					 SEL_NO_DATA,  SEL_BASED, SEL_NO_CODE,	SEL_USER,    SEL_USERCODE,
-					 SEL_BLIND,    SEL_TASK,  SEL_LOCAL,	SEL_STACK,   SEL_MOVED,
-					 SEL_MOVED_SS, SEL_GATE,  SEL_EMPTY,	SEL_BEYOND,  0,
-					 4,	       12,	  20 };
+	static const uint16_t some[] = { SEL_CODE,  SEL_DATA,	  SEL_OTHER,  SEL_CONFORM,
+					 SEL_CONST, SEL_NO_DATA,  SEL_BASED,  SEL_NO_CODE,
+					 SEL_USER,  SEL_USERCODE, SEL_BLIND,  SEL_TASK,
+					 SEL_LOCAL, SEL_STACK,	  SEL_MOVED,  SEL_MOVED_SS,
+					 SEL_GATE,  SEL_EMPTY,	  SEL_BEYOND, 0,
+					 4,	    12,		  20 };
 	uint32_t s = some[pick(p, sizeof(some) / 2)];
 
 	mov(p, to, s | (chance(p, 4) ? pick(p, 4) : 0));
@@ -422,8 +426,10 @@ static void far_calls(struct program *p)
 /* b8, then a few instructions as its constant: reached as that, or by the jump. */
 static void into_the_middle(struct program *p)
 {
-	static const uint8_t hidden[][4] = { { 0x9c, 0x58, 0x90, 0x90 }, { 0xfa, 0x9c, 0x59, 0x90 },
-					     { 0x0e, 0x5a, 0xfb, 0x40 }, { 0x8c, 0xd0, 0x9c, 0x5b },
+	static const uint8_t hidden[][4] = { { 0x9c, 0x58, 0x90, 0x90 },
+					     { 0xfa, 0x9c, 0x59, 0x90 },
+					     { 0x0e, 0x5a, 0xfb, 0x40 },
+					     { 0x8c, 0xd0, 0x9c, 0x5b },
 					     { 0xcd, VECTOR_NOTE, 0x9c, 0x5f } };
 	uint8_t r = reg(p);
 
@@ -591,6 +597,8 @@ static void segments(struct program *p)
 	uint8_t r = reg(p), s = seg[pick(p, 5)];
 
 	any_selector(p, r);
+	arena[p->at - 4] &= 0xfc; /* in ring 1, with RPL 1, it would be refused for no reason, or
+				     the other way round */
 	PUT(p, 0x8e, (uint8_t)(0xc0 | s << 3 | r));
 	PUT(p, 0x8c, (uint8_t)(0xc0 | s << 3 | reg(p)));
 	mov(p, 0, SEL_DATA);
@@ -611,10 +619,12 @@ static void prefixes(struct program *p)
 }
 
 static void (*const kinds[])(struct program *) = {
-	arithmetic,  arithmetic, numbers,      condition,    loop,	 push_flags,	  pop_flags,
-	masking,     iret,	 steps,	       ask,	     read_selectors, read_tables, jumps,
-	calls,	     far_calls,	 into_the_middle, data_in_code, store_ahead, store_behind, copied_code,
-	stack_in_code, strings,	 exceptions,   page_faults,  frames,	 segments,	  prefixes
+	arithmetic,  arithmetic,      numbers,	    condition,	 loop,
+	push_flags,  pop_flags,	      masking,	    iret,	 steps,
+	ask,	     read_selectors,  read_tables,  jumps,	 calls,
+	far_calls,   into_the_middle, data_in_code, store_ahead, store_behind,
+	copied_code, stack_in_code,   strings,	    exceptions,	 page_faults,
+	frames,	     segments,	      prefixes
 };
 
 void generate(struct program *p, uint32_t seed)

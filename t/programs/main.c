@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Generates and runs the programs of a range of seeds, and prints a line for each. On the command line:
- * first=SEED count=N, and `show`, to print each program's bytes and all that happened too.
+ * Generates and runs the programs of a range of seeds, and prints a line for each. On the command
+ * line: first=SEED count=N, and `show`, to print each program's bytes and all that happened too.
  */
 #include "programs.h"
 
@@ -73,7 +73,8 @@ static uint64_t system_segment(const void *at, uint32_t bytes, uint64_t type)
 {
 	uint32_t a = (uint32_t)at;
 
-	return (bytes - 1) | (uint64_t)(a & 0xffffff) << 16 | type << 40 | (uint64_t)(a >> 24) << 56;
+	return (bytes - 1) | (uint64_t)(a & 0xffffff) << 16 | type << 40 |
+	       (uint64_t)(a >> 24) << 56;
 }
 
 static void set_up_tables(void)

@@ -2,12 +2,14 @@
 /*
  * Random programs for ring 0 of a bare PC; README.md says what they are made of.
  *
- * A program, its data and its stack are in the arena: the first 64 KiB of memory. With paging on, each 64 KiB
- * of the address space are the arena once more, but for the harness at 1 MiB, and the program is told to be at
- * some of them: an address that was cut to 16 bits, or has any base added, still is one of the program's.
+ * A program, its data and its stack are in the arena: the first 64 KiB of memory. With paging on,
+ * each 64 KiB of the address space are the arena once more, but for the harness at 1 MiB, and the
+ * program is told to be at some of them: an address that was cut to 16 bits, or has any base added,
+ * still is one of the program's.
  *
- * A program is a row of slots, a few instructions each, which begin where the one before ends. Whatever
- * happens, it goes on: a fault leads to the next slot, everything else to what follows. So it ends.
+ * A program is a row of slots, a few instructions each, which begin where the one before ends.
+ * Whatever happens, it goes on: a fault leads to the next slot, everything else to what follows. So
+ * it ends.
  */
 #pragma once
 
@@ -18,14 +20,14 @@
 #define ARENA_BYTES 0x10000u
 
 /* In the arena. */
-#define CODE	   0x1000u
-#define CODE_END   0x6000u
-#define COPIES	   0x6000u /* of code */
-#define DATA	   0x8000u
-#define DATA_BYTES 0x3000u
-#define ABSENT	   0xb000u /* with paging, this page is not there */
-#define READ_ONLY  0xc000u /* and this one cannot be written */
-#define STACK	   0xf000u
+#define CODE	     0x1000u
+#define CODE_END     0x6000u
+#define COPIES	     0x6000u /* of code */
+#define DATA	     0x8000u
+#define DATA_BYTES   0x3000u
+#define ABSENT	     0xb000u /* with paging, this page is not there */
+#define READ_ONLY    0xc000u /* and this one cannot be written */
+#define STACK	     0xf000u
 
 #define SEL_CODE     0x08
 #define SEL_DATA     0x10
@@ -52,7 +54,7 @@
 #define VECTOR_END    0x31
 #define VECTOR_TRAP   0x32 /* by a trap gate */
 #define VECTOR_ABSENT 0x33 /* a gate that is not present */
-#define VECTOR_NO	  0x34 /* no gate */
+#define VECTOR_NO     0x34 /* no gate */
 
 struct random {
 	uint32_t state;
