@@ -6,15 +6,18 @@
 #include "translate/shape.h"
 #include "translate/translate.h"
 
-#define BLOCKS	      3072
-#define STEPS	      24576 /* translated instructions */
-#define LINKS	      9216  /* exits of blocks */
-#define PAGES	      768   /* of guest code */
-#define BUCKETS	      2048
-#define PAGE_BLOCKS   200 /* what a write may have to drop in one piece */
-#define CHAIN_MAX     64  /* blocks in a bucket */
-#define STEPPED_AFTER 4	  /* writes to a page of code; later ones drop what they change */
-#define BLOCK_STEPS   12  /* instructions in one block; one more behind STI or POPF */
+#define BLOCKS	    3072
+#define STEPS	    24576 /* translated instructions */
+#define LINKS	    9216  /* exits of blocks */
+#define PAGES	    768	  /* of guest code */
+#define BUCKETS	    2048
+#define PAGE_BLOCKS 200 /* what a write may have to drop in one piece */
+#define CHAIN_MAX   64	/* blocks in a bucket */
+/* Of so many writes to a page of code, the first few drop all of it, the others what they change.
+ */
+#define WRITES_ROUND 64
+#define WRITES_DROP  4
+#define BLOCK_STEPS  12 /* instructions in one block; one more behind STI or POPF */
 /* No replacement is longer than 64 bytes, its exit included. */
 #define BLOCK_BYTES ((BLOCK_STEPS + 1) * 64)
 
