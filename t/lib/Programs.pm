@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Veneer;
-our @EXPORT_OK = qw(run_programs first_difference explain @engines);
+our @EXPORT_OK = qw(run_programs first_difference explain program_holes @engines);
 
 our @engines = qw(native translated svm);
 my $image = 't/programs.elf';
@@ -44,6 +44,16 @@ sub run_programs {
 		$seed++;
 	}
 	return @lines;
+}
+
+# Patches that break the translation on purpose, in the form that Holes::open_hole takes, each with the number of seeds
+# from 1 on among which one must notice.
+sub program_holes {
+	return map {
+		my ($head) = split /^--- /m, slurp($_);
+		my ($seeds) = $head =~ /^Seeds: (\d+)$/m or die "$_: without its Seeds\n";
+		{ path => $_, name => s{.*/|\.patch$}{}gr, seeds => $seeds };
+	} sort glob 't/programs/holes/*.patch';
 }
 
 # Compares lists of lines. Returns the first seed whose lines differ, or undef.
