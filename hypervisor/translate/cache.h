@@ -40,7 +40,8 @@ enum step_kind {
 struct step {
 	uint8_t guest, cache; /* bytes */
 	uint8_t kind;
-	uint8_t link; /* the block's link that it is about */
+	uint8_t link; /* the block's link that it is about; of a call, a return, or a jump to what
+			 an operand contains: whether with 16 bits */
 };
 
 struct link {
