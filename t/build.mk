@@ -103,6 +103,16 @@ $(BUILD)/t/pc-attacker.elf: $(ATTACKER_PC) rtos-pv/port-pc/rtos.lds
 
 -include $(ATTACKER_PV:.o=.d) $(ATTACKER_PC:.o=.d)
 
+# Random programs for ring 0, t/programs/; the arena that they run in is at address 0
+PROGRAMS := $(patsubst %,$(BUILD)/pc/t/programs/%.o,entry main events generate)
+
+$(BUILD)/t/programs.elf: $(PROGRAMS) rtos-pv/port-pc/rtos.lds
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(RTOS_LD) -m elf_i386 -T rtos-pv/port-pc/rtos.lds --defsym arena=0 -o $@ $(filter %.o,$^)
+
+-include $(PROGRAMS:.o=.d)
+
 # Lists what they executed of the hypervisor, for t/fuzz/attack; loaded by QEMU
 $(BUILD)/blocks.so: t/fuzz/blocks.c | packages
 	@mkdir -p $(@D)
@@ -143,7 +153,7 @@ $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -I. -shared -fPIC -fvisibility=hidden -o $@ $<
 
 TESTS := $(sort $(wildcard t/*.t))
-TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/programs.elf $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
 	$(T_PC_REWRITTEN) $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/i386/gnumach $(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 

@@ -129,7 +129,7 @@ static enum step_kind replace(struct maker *k, const struct insn *i)
 {
 	switch (i->op) {
 	case INSN_CLI: emit_cli(&k->e); return STEP_COPY;
-	case INSN_STI: emit_sti(&k->e); return STEP_COPY;
+	case INSN_STI: emit_sti(&k->e); return STEP_STI;
 	case INSN_PUSHF:
 		if (i->width != 4)
 			break;
@@ -162,16 +162,23 @@ static void sensitive(struct maker *k, const struct insn *i, const struct insn_s
 		k->left = true;
 }
 
+/* Where a constant leads to. With a 16-bit operand, EIP is cut to that. */
+static uint32_t target(const struct maker *k, const struct insn_shape *s)
+{
+	uint32_t to = k->eip + s->length + (uint32_t)s->distance;
+
+	return s->small ? (uint16_t)to : to;
+}
+
 /* LOOP and JECXZ have 8 bits of displacement: over a jump to the next instruction, to one to the
  * target. */
 static void count(struct maker *k, const uint8_t *code, const struct insn_shape *s)
 {
 	uint32_t from = k->e.at;
 
-	emit(&k->e, code, s->length - 1u);
-	EMIT(&k->e, 2, 0xeb, COUNT_TAKEN_BYTES);
+	emit_count(&k->e, code, s);
 	emit_jump(&k->e, 0);
-	unsigned link = add_link(k, k->eip + s->length + (uint32_t)s->distance);
+	unsigned link = add_link(k, target(k, s));
 	add_step(k, STEP_COUNT, s->length, from)->link = (uint8_t)link;
 }
 
@@ -181,35 +188,35 @@ static void condition(struct maker *k, const struct insn_shape *s)
 
 	EMIT(&k->e, 0x0f, (uint8_t)(0x80 | s->condition));
 	emit32(&k->e, 0);
-	add_link(k, k->eip + s->length + (uint32_t)s->distance);
+	add_link(k, target(k, s));
 	add_step(k, STEP_COPY, s->length, from);
 }
 
 static void call(struct maker *k, const struct insn_shape *s)
 {
-	uint32_t from = k->e.at, back = k->eip + s->length;
+	uint32_t from = k->e.at;
 
-	emit_call(&k->e, back);
+	emit_call(&k->e, k->eip + s->length, s->small);
 	emit_jump(&k->e, 0);
-	add_link(k, back + (uint32_t)s->distance);
-	add_step(k, STEP_CALL, s->length, from);
+	add_link(k, target(k, s));
+	add_step(k, STEP_CALL, s->length, from)->link = s->small;
 	k->left = true;
 }
 
 static void indirect(struct maker *k, const uint8_t *code, const struct insn_shape *s)
 {
 	uint32_t from = k->e.at;
+	enum step_kind kind = s->flow == FLOW_RETURN	? STEP_RETURN
+			      : s->flow == FLOW_JUMP_TO ? STEP_JUMP_TO
+							: STEP_CALL_TO;
 
-	if (s->flow == FLOW_RETURN) {
-		emit_return(&k->e, s->release);
-		add_step(k, STEP_RETURN, s->length, from);
-	} else if (s->flow == FLOW_JUMP_TO) {
+	if (kind == STEP_RETURN)
+		emit_return(&k->e, s);
+	else if (kind == STEP_JUMP_TO)
 		emit_jump_to(&k->e, code, s);
-		add_step(k, STEP_JUMP_TO, s->length, from);
-	} else {
+	else
 		emit_call_to(&k->e, code, s, k->eip + s->length);
-		add_step(k, STEP_CALL_TO, s->length, from);
-	}
+	add_step(k, kind, s->length, from)->link = s->small;
 	k->left = true;
 }
 
@@ -219,14 +226,14 @@ static bool translate_one(struct maker *k, const uint8_t *code, const struct ins
 {
 	uint32_t from = k->e.at;
 
-	if (s->small || s->flow == FLOW_ABORT)
+	if (s->flow == FLOW_ABORT)
 		return false;
 	if (!translate_may_copy(i)) {
 		sensitive(k, i, s);
 		return true;
 	}
 	switch (s->flow) {
-	case FLOW_JUMP: leave(k, k->eip + s->length + (uint32_t)s->distance, s->length); break;
+	case FLOW_JUMP: leave(k, target(k, s), s->length); break;
 	case FLOW_CALL: call(k, s); break;
 	case FLOW_CONDITION: condition(k, s); break;
 	case FLOW_COUNT: count(k, code, s); break;
@@ -305,6 +312,32 @@ static struct emitter emitter(const struct translator *t)
 				 .stack_base = t->stack_base };
 }
 
+/* Whether the last instruction was STI or POPF: a jump to the next one would be stepped as well. */
+static bool must_go_on(const struct maker *k)
+{
+	enum step_kind last = k->t->step[k->t->steps - 1].kind;
+
+	return last == STEP_STI || last == STEP_POPF;
+}
+
+static bool is_full(const struct maker *k)
+{
+	return k->b->steps >= BLOCK_STEPS + must_go_on(k);
+}
+
+/* Control comes to the next instruction, in another block. */
+static void go_on(struct maker *k)
+{
+	uint32_t from = k->e.at;
+
+	if (must_go_on(k)) {
+		emit_hlt(&k->e);
+		add_step(k, STEP_PAUSE, 0, from);
+	} else {
+		leave(k, k->eip, 0);
+	}
+}
+
 static enum translate_result fill(struct maker *k, struct guest_failure *failure)
 {
 	uint8_t code[2 * INSN_BYTES];
@@ -322,9 +355,9 @@ static enum translate_result fill(struct maker *k, struct guest_failure *failure
 			k->eip += s.length;
 		if (k->left)
 			break;
-		if (result != TRANSLATE_DONE || k->last || k->b->steps >= BLOCK_STEPS ||
+		if (result != TRANSLATE_DONE || k->last || is_full(k) ||
 		    !((k->eip + k->t->code_base) & ~(uint32_t)PAGE_MASK)) {
-			leave(k, k->eip, 0);
+			go_on(k);
 			break;
 		}
 	}

@@ -169,7 +169,7 @@ bool translate_drop_page(struct translator *t, gpa_t gpa, uint64_t rip)
 
 	for (unsigned i = 0; i < t->pages; i++)
 		if (t->page[i].live && t->page[i].gpa == gpa.v)
-			drop &= t->page[i].writes++ < STEPPED_AFTER;
+			drop &= t->page[i].writes++ % WRITES_ROUND < WRITES_DROP;
 	if (drop)
 		translate_forget_page(t, gpa);
 	return drop;

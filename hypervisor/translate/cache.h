@@ -6,39 +6,46 @@
 #include "translate/shape.h"
 #include "translate/translate.h"
 
-#define BLOCKS	      3072
-#define STEPS	      20480 /* translated instructions */
-#define LINKS	      9216  /* exits of blocks */
-#define PAGES	      768   /* of guest code */
-#define BUCKETS	      2048
-#define PAGE_BLOCKS   200 /* what a write may have to drop in one piece */
-#define CHAIN_MAX     64  /* blocks in a bucket */
-#define STEPPED_AFTER 4	  /* writes to a page of code; later ones drop what they change */
-#define BLOCK_STEPS   12  /* instructions in one block */
-#define BLOCK_BYTES   (BLOCK_STEPS * 64) /* no replacement is longer than that, its exit included */
+#define BLOCKS	    3072
+#define STEPS	    20480 /* translated instructions */
+#define LINKS	    9216  /* exits of blocks */
+#define PAGES	    768	  /* of guest code */
+#define BUCKETS	    2048
+#define PAGE_BLOCKS 200 /* what a write may have to drop in one piece */
+#define CHAIN_MAX   64	/* blocks in a bucket */
+/* Of so many writes to a page of code, the first few drop all of it, the others what they change.
+ */
+#define WRITES_ROUND 64
+#define WRITES_DROP  4
+#define BLOCK_STEPS  12 /* instructions in one block; one more behind STI or POPF */
+/* No replacement is longer than 64 bytes, its exit included. */
+#define BLOCK_BYTES ((BLOCK_STEPS + 1) * 64)
 
-#define CODE_FIRST    16 /* where the first block begins; the miss is before it */
-#define CHUNK	      128
-#define CHUNKS	      (TRANSLATE_CODE_BYTES / CHUNK)
+#define CODE_FIRST  16 /* where the first block begins; the miss is before it */
+#define CHUNK	    128
+#define CHUNKS	    (TRANSLATE_CODE_BYTES / CHUNK)
 
 /* What a translated instruction is. */
 enum step_kind {
 	STEP_COPY, /* as it was, or a HLT in its place: what happened is before it */
 	STEP_PUSHF,
 	STEP_POPF, /* may begin again, and so may IRET */
+	STEP_STI,
 	STEP_CALL,
 	STEP_RETURN, /* a return; a jump or call to what an operand contains */
 	STEP_JUMP_TO,
 	STEP_CALL_TO,
 	STEP_COUNT, /* LOOP, JECXZ */
 	STEP_LINK,  /* an exit that nothing is linked to yet */
+	STEP_PAUSE, /* the end of a block behind STI or POPF: no jump may be stepped there */
 	STEP_PAD,   /* the entry of a block by the table */
 };
 
 struct step {
 	uint8_t guest, cache; /* bytes */
 	uint8_t kind;
-	uint8_t link; /* the block's link that it is about */
+	uint8_t link; /* the block's link that it is about; of a call, a return, or a jump to what
+			 an operand contains: whether with 16 bits */
 };
 
 struct link {

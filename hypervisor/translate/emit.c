@@ -100,10 +100,14 @@ void emit_iret(struct emitter *e)
 	EMIT(e, 0xf4, 0xcf);
 }
 
-void emit_call(struct emitter *e, uint32_t back)
+void emit_call(struct emitter *e, uint32_t back, bool small)
 {
-	EMIT(e, 0x68); /* push */
-	emit32(e, back);
+	if (small) {
+		EMIT(e, 0x66, 0x68, (uint8_t)back, (uint8_t)(back >> 8)); /* pushw */
+	} else {
+		EMIT(e, 0x68); /* push */
+		emit32(e, back);
+	}
 }
 
 /* To what ECX has, by the table. */
@@ -115,26 +119,45 @@ static void dispatch(struct emitter *e)
 	emit_address(e, VENEER_WINDOW_STUBS);
 }
 
-void emit_return(struct emitter *e, uint16_t release)
+void emit_return(struct emitter *e, const struct insn_shape *s)
 {
 	slot_of_ecx(e, SAVE);
-	EMIT(e, 0x59); /* pop %ecx */
-	if (release) {
+	if (s->small)
+		EMIT(e, 0x66, 0x59, 0x0f, 0xb7, 0xc9); /* pop %cx; movzwl %cx, %ecx */
+	else
+		EMIT(e, 0x59); /* pop %ecx */
+	if (s->release) {
 		EMIT(e, 0x8d, 0xa4, 0x24); /* lea release(%esp), %esp */
-		emit32(e, release);
+		emit32(e, s->release);
 	}
 	dispatch(e);
 }
 
-/* The operand into ECX: the same instruction, as a MOV. */
+/* All but those of the operand size. */
+static void emit_prefixes(struct emitter *e, const uint8_t *code, const struct insn_shape *s)
+{
+	for (unsigned i = 0; i < s->prefixes; i++)
+		if (code[i] != 0x66)
+			emit(e, &code[i], 1);
+}
+
+/* The operand into ECX: the same instruction, as a MOV, or a MOVZX of 16 bits; of the same length.
+ */
 static void load_operand(struct emitter *e, const uint8_t *code, const struct insn_shape *s)
 {
-	uint8_t mov[INSN_BYTES];
+	uint8_t modrm = (uint8_t)((code[s->modrm] & 0xc7) | 1 << 3);
+	unsigned left_out = 0;
 
-	memcpy(mov, code, s->length);
-	mov[s->prefixes] = 0x8b;
-	mov[s->modrm] = (uint8_t)((code[s->modrm] & 0xc7) | 1 << 3);
-	emit(e, mov, s->length);
+	for (unsigned i = 0; i < s->prefixes; i++)
+		left_out += code[i] == 0x66;
+	for (unsigned i = 1; i < left_out; i++)
+		EMIT(e, 0x90);
+	emit_prefixes(e, code, s);
+	if (s->small)
+		EMIT(e, 0x0f, 0xb7, modrm);
+	else
+		EMIT(e, 0x8b, modrm);
+	emit(e, code + s->modrm + 1, s->length - s->modrm - 1u);
 }
 
 void emit_jump_to(struct emitter *e, const uint8_t *code, const struct insn_shape *s)
@@ -148,8 +171,14 @@ void emit_call_to(struct emitter *e, const uint8_t *code, const struct insn_shap
 {
 	slot_of_ecx(e, SAVE);
 	load_operand(e, code, s);
-	emit_call(e, back);
+	emit_call(e, back, s->small);
 	dispatch(e);
+}
+
+void emit_count(struct emitter *e, const uint8_t *code, const struct insn_shape *s)
+{
+	emit_prefixes(e, code, s);
+	EMIT(e, code[s->prefixes], 2, 0xeb, COUNT_TAKEN_BYTES);
 }
 
 void emit_jump(struct emitter *e, uint32_t to)

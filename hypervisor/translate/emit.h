@@ -32,12 +32,13 @@ void emit_sti(struct emitter *e);
 void emit_pushf(struct emitter *e);
 void emit_popf(struct emitter *e);
 void emit_iret(struct emitter *e);
-void emit_call(struct emitter *e, uint32_t back); /* without its jump */
-void emit_return(struct emitter *e, uint16_t release);
+void emit_call(struct emitter *e, uint32_t back, bool small); /* without its jump */
+void emit_return(struct emitter *e, const struct insn_shape *s);
 /* code: the original instruction, a near jump or call to what its operand contains. */
 void emit_jump_to(struct emitter *e, const uint8_t *code, const struct insn_shape *s);
 void emit_call_to(struct emitter *e, const uint8_t *code, const struct insn_shape *s,
 		  uint32_t back);
+void emit_count(struct emitter *e, const uint8_t *code, const struct insn_shape *s);
 void emit_jump(struct emitter *e, uint32_t to);
 void emit_pad(struct emitter *e, uint32_t eip, uint32_t to);
 
@@ -46,6 +47,9 @@ void emit_pad(struct emitter *e, uint32_t eip, uint32_t to);
 #define SAVE_EAX_BYTES	  6
 #define ZERO_EXTEND_BYTES 3
 #define PUSH_BYTES	  5
+#define PUSH_SMALL_BYTES  4
+#define POP_BYTES	  1
+#define POP_SMALL_BYTES	  2 /* then its zero-extension */
 #define RELEASE_BYTES	  7
 #define DISPATCH_BYTES	  (SAVE_EAX_BYTES + ZERO_EXTEND_BYTES + 8)
 #define COUNT_TAKEN_BYTES 5

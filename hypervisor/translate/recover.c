@@ -48,10 +48,16 @@ static uint32_t undo_pushf(const struct place *p)
 	return p->eip;
 }
 
+/* Bytes that a call pushes, or a return pops. */
+static uint32_t width(const struct place *p)
+{
+	return p->s->link ? 2 : 4;
+}
+
 static uint32_t undo_call(const struct place *p)
 {
 	if (p->done)
-		add_esp(p, 4);
+		add_esp(p, width(p));
 	return p->eip;
 }
 
@@ -64,13 +70,16 @@ static void undo_dispatch(const struct place *p, uint32_t from)
 
 static uint32_t undo_return(const struct place *p)
 {
-	uint32_t popped = SAVE_ECX_BYTES + 1, released = popped + RELEASE_BYTES, release;
-	bool releases = p->s->cache > popped + DISPATCH_BYTES;
+	bool small = p->s->link;
+	uint32_t popped = SAVE_ECX_BYTES + (small ? POP_SMALL_BYTES : POP_BYTES),
+		 extended = popped + (small ? ZERO_EXTEND_BYTES : 0),
+		 released = extended + RELEASE_BYTES, release;
+	bool releases = p->s->cache > extended + DISPATCH_BYTES;
 
-	undo_dispatch(p, releases ? released : popped);
+	undo_dispatch(p, releases ? released : extended);
 	if (p->done >= popped) {
 		take_back_ecx(p);
-		add_esp(p, 0u - 4);
+		add_esp(p, 0u - width(p));
 	}
 	if (releases && p->done >= released) {
 		memcpy(&release, code_pointer(p->t, p->at + released - 4), 4);
@@ -81,14 +90,16 @@ static uint32_t undo_return(const struct place *p)
 
 static uint32_t undo_jump_to(const struct place *p)
 {
-	uint32_t loaded = SAVE_ECX_BYTES + p->s->guest;
+	uint32_t loaded = SAVE_ECX_BYTES + p->s->guest, pushed = loaded;
 	bool call = p->s->kind == STEP_CALL_TO;
 
-	undo_dispatch(p, call ? loaded + PUSH_BYTES : loaded);
+	if (call)
+		pushed += p->s->link ? PUSH_SMALL_BYTES : PUSH_BYTES;
+	undo_dispatch(p, pushed);
 	if (p->done >= loaded)
 		take_back_ecx(p);
-	if (call && p->done >= loaded + PUSH_BYTES)
-		add_esp(p, 4);
+	if (call && p->done >= pushed)
+		add_esp(p, width(p));
 	return p->eip;
 }
 
@@ -169,19 +180,43 @@ static bool find_step(struct place *p, uint32_t rip)
 	return i < p->b->steps;
 }
 
+/* The step that begins at RIP. */
+static bool step_at(struct place *p, struct translator *t, uint64_t rip)
+{
+	uint32_t at = (uint32_t)rip + t->code_base;
+
+	*p = (struct place){ .t = t, .b = block_at(t, at) };
+	return p->b && find_step(p, at) && !p->done;
+}
+
 bool translate_at_start(struct translator *t, uint64_t rip)
 {
-	struct place p = { .t = t, .b = block_at(t, (uint32_t)rip + t->code_base) };
+	struct place p;
 
-	return p.b && find_step(&p, (uint32_t)rip + t->code_base) && !p.done && p.s->guest;
+	return step_at(&p, t, rip) && p.s->guest;
+}
+
+bool translate_debug_is_due(struct translator *t, uint64_t rip)
+{
+	struct place p;
+
+	if (!step_at(&p, t, rip) || !(p.s->guest || p.s->kind == STEP_PAUSE))
+		return false;
+	return p.at == p.b->at || p.s[-1].kind != STEP_STI;
+}
+
+bool translate_at_pause(struct translator *t, uint64_t rip)
+{
+	struct place p;
+
+	return step_at(&p, t, rip) && p.s->kind == STEP_PAUSE;
 }
 
 bool translate_at_pushf(struct translator *t, uint64_t rip)
 {
-	struct place p = { .t = t, .b = block_at(t, (uint32_t)rip + t->code_base) };
+	struct place p;
 
-	return p.b && find_step(&p, (uint32_t)rip + t->code_base) && !p.done &&
-	       p.s->kind == STEP_PUSHF;
+	return step_at(&p, t, rip) && p.s->kind == STEP_PUSHF;
 }
 
 bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r)
@@ -202,5 +237,6 @@ bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page
 	if (!p.b || !find_step(&p, rip))
 		return false;
 	r->rip = undo(&p);
-	return t->wanted_link || t->wanted_pad || (!p.b->live && !p.b->pad && rip == p.b->at);
+	return t->wanted_link || t->wanted_pad || p.s->kind == STEP_PAUSE ||
+	       (!p.b->live && !p.b->pad && rip == p.b->at);
 }

@@ -193,8 +193,8 @@ void ring_code_write(struct vcpu *v, gva_t va)
 }
 
 /* After a step: to the end of what stands for one instruction, lest it is undone, and done again.
- */
-bool ring_finish_step(struct vcpu *v)
+ * True: another step is wanted. */
+static bool finish_step(struct vcpu *v)
 {
 	if (!in_cache(v) || translate_at_start(v->ring->translator, v->regs->rip))
 		return false;
@@ -203,9 +203,66 @@ bool ring_finish_step(struct vcpu *v)
 	return true;
 }
 
+static void debug(struct vcpu *v)
+{
+	v->legacy.dr[6] |= DR6_BS;
+	ring_debug(v);
+}
+
+/* A load of SS: the #DB of a single step comes after the next instruction. */
+static bool holds_debug(struct vcpu *v)
+{
+	uint8_t code[INSN_BYTES];
+	struct insn i;
+
+	if (insn_decode(code, ring_fetch(v, code), false, &i))
+		return false;
+	return i.op == INSN_LOAD_FAR
+		       ? i.imm == 2
+		       : i.reg == 2 && (i.op == INSN_MOV_TO_SEG || i.op == INSN_POP_SEG);
+}
+
+/* The instruction at RIP; with TF, #DB follows, unless another exception does or INT n has cleared
+ * TF. */
+static void emulate(struct vcpu *v)
+{
+	uint64_t rip = v->regs->rip, events = v->counts[COUNT_EXCEPTION] + v->counts[COUNT_SOFTINT];
+	bool steps = (v->regs->rflags & FLAGS_TF) && !v->ring->stepping && !holds_debug(v);
+
+	ring_emulate(v);
+	if (steps && v->state == VCPU_RUNNABLE && v->regs->rip != rip &&
+	    events == v->counts[COUNT_EXCEPTION] + v->counts[COUNT_SOFTINT])
+		debug(v);
+}
+
+bool ring_left_cache(struct vcpu *v, unsigned vector)
+{
+	struct translator *t = v->ring->translator;
+	bool stepped = ring_code_stepped(v);
+
+	if (stepped && vector == VECTOR_DB && (finish_step(v) || !v->ring->guest_tf)) {
+		write_dr6(DR6_FIXED);
+		v->counts[COUNT_STEP]++;
+		if (!v->ring->finishing)
+			ring_recover(v);
+		return true;
+	}
+	if (vector == VECTOR_DB || vector >= 32)
+		return false;
+	bool jumped = in_cache(v) && !translate_at_pause(t, v->regs->rip);
+	bool left = ring_recover_translated(v) && vector == VECTOR_GP;
+	if (!left && (vector < VECTOR_TS || vector > VECTOR_GP))
+		return false;
+	if (!left)
+		emulate(v);
+	else if (jumped && (v->regs->rflags & FLAGS_TF)) /* the jump that left it is through */
+		debug(v);
+	return true;
+}
+
 bool ring_debug_is_due(struct vcpu *v)
 {
-	if (in_cache(v) && !translate_at_start(v->ring->translator, v->regs->rip))
+	if (in_cache(v) && !translate_debug_is_due(v->ring->translator, v->regs->rip))
 		return false;
 	ring_recover_translated(v);
 	v->legacy.dr[6] |= v->dr6 & (DR6_STATUS & ~DR6_FIXED);

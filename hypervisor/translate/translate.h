@@ -65,6 +65,13 @@ bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page
 /* Whether RIP is where an instruction of the guest's begins, and not amid what stands for one. */
 bool translate_at_start(struct translator *t, uint64_t rip);
 
+/* Whether a #DB at RIP is the guest's: after an instruction of its own, but for STI, which holds a
+ * single step's back for one more. */
+bool translate_debug_is_due(struct translator *t, uint64_t rip);
+
+/* Whether the block ends at RIP behind an instruction that the next one must follow at once. */
+bool translate_at_pause(struct translator *t, uint64_t rip);
+
 /* Whether a PUSHF begins at RIP: it must not be stepped, for TF would be in what it writes. */
 bool translate_at_pushf(struct translator *t, uint64_t rip);
 

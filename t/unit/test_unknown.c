@@ -173,10 +173,10 @@ void guest_cpuid(struct vcpu *, uint64_t) { }
 void ring_ldt_done(struct vcpu *, int) { }
 void guest_cpuid_in_ring1(struct vcpu *, uint64_t) { }
 bool ring_recover_translated(struct vcpu *) { return false; }
+bool ring_left_cache(struct vcpu *, unsigned) { return false; }
 bool ring_code_stepped(struct vcpu *) { return false; }
 void ring_code_write(struct vcpu *, gva_t) { }
 bool ring_debug_is_due(struct vcpu *) { return true; }
-bool ring_finish_step(struct vcpu *) { return false; }
 void ring_translation_remapped(struct vcpu *) { }
 void ring_page_remapped(struct vcpu *, gva_t) { }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }

@@ -65,28 +65,6 @@ static void bad_frame(struct vcpu *v)
 		guest_crash(v->guest, "return to a frame the processor refuses");
 }
 
-/* Of a translated guest. True: that was all. */
-static bool left_cache(struct vcpu *v, unsigned vector)
-{
-	bool stepped = ring_code_stepped(v);
-
-	if (stepped && vector == VECTOR_DB && (ring_finish_step(v) || !v->ring->guest_tf)) {
-		write_dr6(DR6_FIXED);
-		v->counts[COUNT_STEP]++;
-		if (!v->ring->finishing)
-			ring_recover(v);
-		return true;
-	}
-	if (vector == VECTOR_DB || vector >= 32 || !ring_recover_translated(v) ||
-	    vector != VECTOR_GP)
-		return false;
-	if (v->regs->rflags & FLAGS_TF) { /* the jump that left the cache is through */
-		v->legacy.dr[6] |= DR6_BS;
-		ring_debug(v);
-	}
-	return true;
-}
-
 HOT_FRAME void ring_exit(struct vcpu *v)
 {
 	unsigned vector = (unsigned)v->regs->vector;
@@ -99,7 +77,7 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 		page_fault(v);
 		return;
 	}
-	if (v->ring->translator && left_cache(v, vector))
+	if (v->ring->translator && ring_left_cache(v, vector))
 		return;
 	switch (vector) {
 	case VECTOR_TS ... VECTOR_GP: ring_emulate(v); break;

@@ -130,6 +130,8 @@ struct gate32 {
 };
 _Static_assert(sizeof(struct gate32) == 8, "gate");
 
+#define GATE_PRESENT 0x80
+
 static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
 {
 	const struct legacy_state *l = &v->legacy;
@@ -138,7 +140,7 @@ static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
 	    guest_read(v->view, GVA((uint32_t)(l->idt_base + vector * 8)), g, sizeof(*g), 0, NULL))
 		return false;
 	unsigned type = g->type & 0x1f;
-	return (g->type & 0x80) && (type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP);
+	return type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP;
 }
 
 static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
@@ -197,7 +199,7 @@ bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 	struct gate32 gate;
 
 	v->counts[COUNT_INJECTED]++;
-	if (!read_gate(v, vector, &gate)) {
+	if (!read_gate(v, vector, &gate) || !(gate.type & GATE_PRESENT)) {
 		guest_crash(v->guest, "interrupt vector %u has no usable IDT entry", vector);
 		return false;
 	}
@@ -209,7 +211,7 @@ static __attribute__((noinline)) void legacy_exception(struct vcpu *v, unsigned 
 {
 	struct gate32 gate;
 
-	if (read_gate(v, vector, &gate))
+	if (read_gate(v, vector, &gate) && (gate.type & GATE_PRESENT))
 		legacy_push(v, &gate, error);
 	else
 		guest_crash(v->guest, "exception %u (error %lx) with no usable IDT entry", vector,
@@ -294,6 +296,10 @@ void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 	if (pv || !read_gate(v, vector, &gate) ||
 	    ((gate.type >> 5) & 3) < virtual_cpl(v->regs->cs)) {
 		ring_exception(v, VECTOR_GP, vector << 3 | 2);
+		return;
+	}
+	if (!(gate.type & GATE_PRESENT)) {
+		ring_exception(v, VECTOR_NP, vector << 3 | 2);
 		return;
 	}
 	v->regs->rip += length;

@@ -32,7 +32,7 @@ static void enter(struct cpu *cpu, struct vcpu *v)
 
 static uint16_t fit(const struct vcpu *v, uint16_t selector)
 {
-	return ring_selector_fits(v, selector) ? selector : 0;
+	return ring_selector_fault(v, selector) ? 0 : selector;
 }
 
 static void unload(UNUSED struct cpu *cpu, struct vcpu *v)

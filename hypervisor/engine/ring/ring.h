@@ -107,14 +107,14 @@ bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor);
  */
 void ring_ldt_refresh(struct vcpu *v, uint16_t selector);
 /*
- * Whether a selector may be loaded, SDM 3A 5.6 and 5.8.1. What IRETQ would refuse must become an
- * exception of the guest. ring_selector_fits: DS, ES, FS or GS of ring 1, from the processor's
- * table. The others use the guest's own table: CS, by code at privilege cpl that continues at
- * offset; SS, for a stack of that ring.
+ * The exception by which a selector is refused, SDM 3A 5.6 and 5.8.1; 0: it may be loaded. What
+ * IRETQ would refuse must become an exception of the guest. ring_selector_fault: DS, ES, FS or GS
+ * of ring 1, from the processor's table. The others use the guest's own table: CS, by code at
+ * privilege cpl that continues at offset; SS, for a stack of that ring.
  */
-bool ring_selector_fits(const struct vcpu *v, uint16_t selector);
-bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl);
-bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring);
+unsigned ring_selector_fault(const struct vcpu *v, uint16_t selector);
+unsigned ring_code_fault(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl);
+unsigned ring_stack_fault(struct vcpu *v, uint16_t selector, unsigned ring);
 
 /* translate/ring.c. Each is for a vCPU with a translator; ring_recover and the last two for all. */
 bool ring_translator_create(struct vcpu *v);
@@ -123,7 +123,7 @@ bool ring_recover_translated(struct vcpu *v);	/* true: it has just left the cach
 bool ring_translate(struct vcpu *v);		/* before entry; false: not now */
 void ring_code_write(struct vcpu *v, gva_t va); /* MMU_CODE */
 bool ring_code_stepped(struct vcpu *v);		/* at any exit; true: a write was under way */
-bool ring_finish_step(struct vcpu *v);		/* true: another step is wanted */
+bool ring_left_cache(struct vcpu *v, unsigned vector); /* at others than #PF; true: that was all */
 /* #DB: true, at RIP as the guest knows it, unless it is amid what stands for one instruction. */
 bool ring_debug_is_due(struct vcpu *v);
 void ring_translation_remapped(struct vcpu *v);

@@ -183,36 +183,41 @@ void ring_ldt_refresh(struct vcpu *v, uint16_t selector)
 				 &own->ldt[index / 512][index % 512]);
 }
 
-bool ring_selector_fits(const struct vcpu *v, uint16_t selector)
+unsigned ring_selector_fault(const struct vcpu *v, uint16_t selector)
 {
 	unsigned at = selector & ~7u;
 	uint64_t d;
 
 	if (selector < 4)
-		return true;
+		return 0;
 	if (!(selector & 4) && at == (SEL_BOOT_DS32 & ~7u))
-		return v->guest->board && (selector & 3) <= 1;
+		return v->guest->board && (selector & 3) <= 1 ? 0 : VECTOR_GP;
 	d = ring_descriptor(v, selector);
-	return (d & DESC_P) && desc_readable(d) && desc_reachable(d, selector & 3);
+	if (!desc_readable(d) || !desc_reachable(d, selector & 3))
+		return VECTOR_GP;
+	return d & DESC_P ? 0 : VECTOR_NP;
 }
 
-bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
+unsigned ring_code_fault(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
 {
 	uint64_t d;
 
 	if (!(selector & 4) && selector >= SEL_GUEST_MAX)
-		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
+		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl ? 0 : VECTOR_GP;
 	ring_ldt_refresh(v, selector);
-	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&
-	       (d & DESC_CONFORM ? desc_dpl(d) <= cpl : desc_dpl(d) == cpl) &&
-	       offset <= desc_limit(d);
+	if (!ring_gdt_read(v, selector, &d) || !(d & DESC_S) || !(d & DESC_CODE) ||
+	    (d & DESC_CONFORM ? desc_dpl(d) > cpl : desc_dpl(d) != cpl) || offset > desc_limit(d))
+		return VECTOR_GP;
+	return d & DESC_P ? 0 : VECTOR_NP;
 }
 
-bool ring_stack_fits(struct vcpu *v, uint16_t selector, unsigned ring)
+unsigned ring_stack_fault(struct vcpu *v, uint16_t selector, unsigned ring)
 {
 	uint64_t d;
 
 	ring_ldt_refresh(v, selector);
-	return (selector & 3) == ring && ring_gdt_read(v, selector, &d) && (d & DESC_P) &&
-	       desc_writable(d) && desc_dpl(d) == ring;
+	if ((selector & 3) != ring || !ring_gdt_read(v, selector, &d) || !desc_writable(d) ||
+	    desc_dpl(d) != ring)
+		return VECTOR_GP;
+	return d & DESC_P ? 0 : VECTOR_SS;
 }

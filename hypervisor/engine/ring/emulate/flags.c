@@ -54,9 +54,14 @@ enum outcome emulate_iret(struct vcpu *v, const struct insn *i)
 		return JUMPED;
 	if (!ring_gdt_load(v))
 		return JUMPED;
-	if (!ring_code_fits(v, cs, frame[0], user ? 3 : 0) ||
-	    (user && !ring_stack_fits(v, (uint16_t)frame[4], 3))) {
-		ring_exception(v, VECTOR_GP, cs & ~3u);
+	unsigned fault = ring_code_fault(v, cs, frame[0], user ? 3 : 0);
+	uint16_t refused = cs;
+	if (!fault && user) {
+		refused = (uint16_t)frame[4];
+		fault = ring_stack_fault(v, refused, 3);
+	}
+	if (fault) {
+		ring_exception(v, fault, refused & ~3u);
 		return JUMPED;
 	}
 	struct regs *r = v->regs;

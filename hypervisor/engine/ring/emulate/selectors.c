@@ -31,9 +31,11 @@ static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 	if (!ring_gdt_load(v)) /* it may have changed since */
 		return false;
 	ring_ldt_refresh(v, selector);
-	if (seg == 2 ? is_ours(selector) || !ring_stack_fits(v, selector, 0)
-		     : !ring_selector_fits(v, selector)) {
-		ring_exception(v, VECTOR_GP, selector & ~3u);
+	unsigned fault = seg != 2	     ? ring_selector_fault(v, selector)
+			 : is_ours(selector) ? VECTOR_GP
+					     : ring_stack_fault(v, selector, 0);
+	if (fault) {
+		ring_exception(v, fault, selector & ~3u);
 		return false;
 	}
 	switch (seg) {
@@ -102,14 +104,16 @@ static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 
 	if (!loaded)
 		return false;
-	if ((selector & 3) > virtual_cpl(v->regs->cs) ||
-	    !ring_code_fits(v, selector, offset, virtual_cpl(v->regs->cs))) {
+	unsigned cpl = virtual_cpl(v->regs->cs),
+		 fault = (selector & 3) > cpl ? VECTOR_GP
+					      : ring_code_fault(v, selector, offset, cpl);
+	if (fault) {
 		if (ring_gdt_read(v, selector, &d) && (d & DESC_P) && !(d & DESC_S)) {
 			if (loaded > 1) /* the line waits, to keep each stay short */
 				return false;
 			vcpu_unknown(v, "a far transfer by a gate or to a task");
 		}
-		ring_exception(v, VECTOR_GP, selector & ~3u);
+		ring_exception(v, fault, selector & ~3u);
 		return false;
 	}
 	v->regs->cs = (selector & ~3u) | 1;
@@ -146,11 +150,11 @@ static enum outcome ret_far_to_user(struct vcpu *v, const struct insn *i, const 
 {
 	uint32_t stack[2];
 
-	if (!ring_code_fits(v, (uint16_t)frame[1], frame[0], 3))
+	if (ring_code_fault(v, (uint16_t)frame[1], frame[0], 3))
 		return REFUSE;
 	if (!ring_load_stack(v, 2u * i->width + i->imm, stack, sizeof(stack)))
 		return JUMPED;
-	if (!ring_stack_fits(v, (uint16_t)stack[1], 3))
+	if (ring_stack_fault(v, (uint16_t)stack[1], 3))
 		return REFUSE;
 	v->regs->rip = frame[0];
 	v->regs->cs = (uint16_t)frame[1];

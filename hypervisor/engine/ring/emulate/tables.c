@@ -115,6 +115,10 @@ enum outcome emulate_ltr(struct vcpu *v, const struct insn *i)
 	return operand_store(v, at, &d, sizeof(d)) ? DONE : JUMPED;
 }
 
+/* System descriptors that LAR and LSL accept, by type: SDM 2A, tables 3-53 and 3-64. */
+#define LAR_TYPES 0x1a3e
+#define LSL_TYPES 0x0a0e
+
 /* VERR, VERW, LAR, LSL: what a descriptor is to the kernel in its ring 0. */
 enum outcome emulate_ask(struct vcpu *v, const struct insn *i)
 {
@@ -129,7 +133,9 @@ enum outcome emulate_ask(struct vcpu *v, const struct insn *i)
 		ok = desc_readable(d);
 	else if (ok && i->op == INSN_VERW)
 		ok = desc_writable(d);
-	else if (ok)
+	else if (ok && !(d & DESC_S))
+		ok = (i->op == INSN_LAR ? LAR_TYPES : LSL_TYPES) >> desc_type(d) & 1;
+	if (ok && i->op >= INSN_LAR)
 		operand_set_register(v, i->reg,
 				     i->op == INSN_LAR ? (d >> 32) & 0xf0ff00 : desc_limit(d),
 				     i->width);

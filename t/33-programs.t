@@ -1,0 +1,32 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Random programs for ring 0, t/programs/: what each does natively it does translated, and under svm.
+# `t/programs/compare` runs other seeds. It proves itself: translations that are broken on purpose do something else.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Holes qw(open_hole);
+use Programs qw(run_programs first_difference explain program_holes);
+
+use constant { FIRST => 1, COUNT => 200 };
+
+my @native = run_programs('native', FIRST, COUNT);
+is(scalar @native, COUNT, 'natively, all programs are run');
+is(scalar(grep { !/: [0-9a-f]{8}, / } @native), 0, 'and come to their end') or diag(join("\n", @native));
+my %sums = map { /: (\w+),/ => 1 } @native;
+cmp_ok(scalar keys %sums, '>', COUNT - 2, 'each has a sum of its own');
+
+for my $engine (qw(translated svm)) {
+	my $seed = first_difference(\@native, [run_programs($engine, FIRST, COUNT)]);
+	is($seed, undef, "$engine: the same as natively") or diag(explain($seed, 'native', $engine));
+}
+
+# Broken on purpose, the translation is found out by the first few.
+for my $hole (program_holes()) {
+	local $ENV{VENEER_LIB} = open_hole($hole);
+	my $seed = first_difference([@native[0 .. $hole->{seeds} - 1]], [run_programs('translated', FIRST, $hole->{seeds})]);
+	ok($seed, "$hole->{name}: noticed") and note("by program $seed");
+}
+
+done_testing;

@@ -1,0 +1,21 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Ten thousand random programs for ring 0 (t/programs/): what each does natively it does translated, and under svm.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Programs qw(run_programs first_difference explain);
+
+use constant { COUNT => 10_000, PART => 1_000 };
+
+for my $part (0 .. COUNT / PART - 1) {
+	my $from = 1 + $part * PART;
+	my @native = run_programs('native', $from, PART);
+	for my $engine (qw(translated svm)) {
+		my $seed = first_difference(\@native, [run_programs($engine, $from, PART)]);
+		is($seed, undef, "$engine, from $from on: the same as natively") or diag(explain($seed, 'native', $engine));
+	}
+}
+
+done_testing;
