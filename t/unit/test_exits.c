@@ -53,10 +53,10 @@ static void set(struct vcpu *vc, enum hvm_register r, uint64_t value)
 	*(r == HVM_CR0 ? &cr0 : &cr4) = value;
 }
 
-static void get_segment(const struct vcpu *vc, unsigned seg, struct hvm_segment *s)
+static struct hvm_segment get_segment(const struct vcpu *vc, unsigned seg)
 {
 	(void)vc;
-	*s = segments[seg];
+	return segments[seg];
 }
 
 #include "vendor.h"

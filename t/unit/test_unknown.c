@@ -99,10 +99,10 @@ uint64_t vmread(uint64_t field)
 	}
 }
 
-static void get_segment(const struct vcpu *vc, unsigned seg, struct hvm_segment *s)
+static struct hvm_segment get_segment(const struct vcpu *vc, unsigned seg)
 {
 	(void)vc, (void)seg;
-	*s = (struct hvm_segment){ 8, HVM_CODE32, HVM_LIMIT, 0 };
+	return (struct hvm_segment){ 8, HVM_CODE32, HVM_LIMIT, 0 };
 }
 
 static uint64_t get(const struct vcpu *vc, enum hvm_register r)

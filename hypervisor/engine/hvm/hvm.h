@@ -53,7 +53,7 @@ struct hvm_vendor {
 	bool (*prepare)(void); /* before a guest is created; false: no memory */
 	uint64_t (*get)(const struct vcpu *v, enum hvm_register r);
 	void (*set)(struct vcpu *v, enum hvm_register r, uint64_t value);
-	void (*get_segment)(const struct vcpu *v, unsigned seg, struct hvm_segment *s);
+	struct hvm_segment (*get_segment)(const struct vcpu *v, unsigned seg);
 	void (*set_segment)(struct vcpu *v, unsigned seg, const struct hvm_segment *s);
 
 	/* Injects an event at the next entry; error is NO_ERROR if it has none. */

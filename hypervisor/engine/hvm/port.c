@@ -31,15 +31,13 @@ void hvm_string(struct vcpu *v, const struct hvm_port *p)
 {
 	bool code64 = hvm_in_code64(v), small = p->address < (code64 ? 8 : 4);
 	uint8_t seg = p->in ? 0 : p->seg; /* INS: to ES */
-	struct hvm_segment cs;
 	struct insn i;
 
 	if (!p->address || seg == HVM_NOT_SAID) {
 		if (!find_string(v, p, code64, &i))
 			return;
-		hvm_vendor->get_segment(v, 1, &cs);
 		small = i.flags & INSN_SMALL_ADDRESS;
-		small ^= !code64 && !(cs.attributes & HVM_BIG); /* of 16 bits */
+		small ^= hvm_code_bits(v) == 16;
 		seg = i.seg;
 	}
 	i = (struct insn){ .op = p->in ? INSN_INS : INSN_OUTS, .width = p->width, .seg = seg };

@@ -156,9 +156,9 @@ static struct hvm_segment *segment(const struct vcpu *v, unsigned seg)
 	return (struct hvm_segment *)((char *)&v->svm->vmcb.save + at[seg]);
 }
 
-static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
+static struct hvm_segment get_segment(const struct vcpu *v, unsigned seg)
 {
-	*to = *segment(v, seg);
+	return *segment(v, seg);
 }
 
 static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *from)

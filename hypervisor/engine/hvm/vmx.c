@@ -337,16 +337,18 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 }
 
 /* The fields of ES CS SS DS FS GS LDTR TR GDTR IDTR are 2 apart, and so are ours. */
-static void get_segment(UNUSED const struct vcpu *v, unsigned seg, struct hvm_segment *to)
+static struct hvm_segment get_segment(UNUSED const struct vcpu *v, unsigned seg)
 {
-	*to = (struct hvm_segment){ .limit = (uint32_t)vmread(VMCS_GUEST_LIMIT(seg)),
-				    .base = vmread(VMCS_GUEST_BASE(seg)) };
+	struct hvm_segment s = { .limit = (uint32_t)vmread(VMCS_GUEST_LIMIT(seg)),
+				 .base = vmread(VMCS_GUEST_BASE(seg)) };
+
 	if (seg >= HVM_GDTR)
-		return;
+		return s;
 	uint32_t rights = (uint32_t)vmread(VMCS_GUEST_RIGHTS(seg));
-	to->selector = (uint16_t)vmread(VMCS_GUEST_SELECTOR(seg));
+	s.selector = (uint16_t)vmread(VMCS_GUEST_SELECTOR(seg));
 	if (!(rights & VMX_RIGHTS_UNUSABLE))
-		to->attributes = (uint16_t)((rights & 0xff) | (rights >> 4 & 0xf00));
+		s.attributes = (uint16_t)((rights & 0xff) | (rights >> 4 & 0xf00));
+	return s;
 }
 
 static void set_segment(UNUSED struct vcpu *v, unsigned seg, const struct hvm_segment *from)
