@@ -72,11 +72,6 @@ struct hvm_vendor {
 	void (*load_entries)(struct vcpu *v);
 };
 
-/* Of a guest. */
-struct hvm_guest {
-	mpa_t nested_root; /* of the tables that its vCPUs begin with */
-};
-
 /* Of a vCPU: what svm.h and vmx.h add follows. */
 struct hvm_vcpu {
 	struct guest_view view;
