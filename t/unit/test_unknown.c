@@ -180,8 +180,8 @@ bool ring_finish_step(struct vcpu *) { return false; }
 void ring_translation_remapped(struct vcpu *) { }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }
 void hvm_outside(struct vcpu *, gpa_t, enum hvm_access) { }
-void hvm_port(struct vcpu *, const struct hvm_port *) { }
-void hvm_string(struct vcpu *, const struct hvm_port *) { }
+void hvm_port(struct vcpu *, const struct insn *, uint64_t) { }
+void hvm_string(struct vcpu *, struct insn *, unsigned, uint64_t) { }
 int hvm_pv_create_guest(struct guest *) { return 0; }
 int hvm_pv_create_vcpu(struct vcpu *) { return 0; }
 void hvm_pv_start(struct vcpu *, gpa_t) { }

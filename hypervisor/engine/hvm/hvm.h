@@ -132,19 +132,12 @@ bool hvm_in_ring0(const struct vcpu *v);
  * exit information. If more must be decoded, the instruction at RIP must match that information,
  * else the guest executes it again.
  */
-struct hvm_port {
-	uint64_t next_rip;
-	uint16_t port;
-	uint8_t width; /* bytes */
-	bool in;
-	/* of INS and OUTS */
-	bool repeat;
-	uint8_t address; /* its size in bytes; 0: not said */
-	uint8_t seg;	 /* of OUTS */
-};
+/* IN or OUT with the port in imm; then the guest goes on at next_rip. */
+void hvm_port(struct vcpu *v, const struct insn *i, uint64_t next_rip);
+/* The same of INS and OUTS, to the port in DX. address: its size in bytes; 0: not said. Nor may seg
+ * of OUTS be. */
 #define HVM_NOT_SAID 0xff
-void hvm_port(struct vcpu *v, const struct hvm_port *p);
-void hvm_string(struct vcpu *v, const struct hvm_port *p);
+void hvm_string(struct vcpu *v, struct insn *i, unsigned address, uint64_t next_rip);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
 void hvm_cpuid(struct vcpu *v, unsigned length);

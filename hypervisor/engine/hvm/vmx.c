@@ -480,22 +480,23 @@ static unsigned length(void)
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	struct hvm_port p = {
-		.port = (uint16_t)(q >> 16),
+	uint64_t next_rip = v->regs->rip + length();
+	bool in = q & BIT(3);
+	struct insn i = {
+		.op = in ? INSN_IN : INSN_OUT,
 		.width = (uint8_t)((q & 7) + 1),
-		.in = q & BIT(3),
-		.next_rip = v->regs->rip + length(),
+		.imm = (uint16_t)(q >> 16),
 	};
 
 	if (!(q & BIT(4))) {
-		hvm_port(v, &p);
+		hvm_port(v, &i, next_rip);
 		return;
 	}
-	uint64_t i = string_io_info ? vmread(VMCS_INSTRUCTION) : 0;
-	p.repeat = q & BIT(5);
-	p.address = string_io_info ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
-	p.seg = string_io_info ? i >> 15 & 7 : HVM_NOT_SAID;
-	hvm_string(v, &p);
+	uint64_t info = string_io_info ? vmread(VMCS_INSTRUCTION) : 0;
+	i.op = in ? INSN_INS : INSN_OUTS;
+	i.flags = q & BIT(5) ? INSN_REP : 0;
+	i.seg = string_io_info ? info >> 15 & 7 : HVM_NOT_SAID;
+	hvm_string(v, &i, string_io_info ? 2u << (info >> 7 & 7) : 0, next_rip);
 }
 
 /* MOV to CR8 would mask the machine's interrupts. The guest has no local APIC, but it has a CR8. */
