@@ -88,9 +88,9 @@ int guest_write(const struct guest_view *view, gva_t va, const void *from, uint6
 	return 0;
 }
 
-void *guest_page(const struct guest_view *gv, gva_t va, unsigned access, struct guest_failure *f)
+void *guest_page(const struct guest_view *gv, gva_t va, unsigned access)
 {
-	(void)gv, (void)va, (void)access, (void)f;
+	(void)gv, (void)va, (void)access;
 	return NULL;
 }
 

@@ -96,8 +96,7 @@ int hvm_pv_create_guest(struct guest *g)
 			return -ENOMEM;
 	}
 	mpa_t calls = MPA(LINKER_VALUE(hvm_hypercall_phys));
-	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0
-											  : -ENOMEM;
+	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0 : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
@@ -215,11 +214,10 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
 	struct hvm_segment ldt = { 0 };
-	struct guest_failure ignored;
 
 	/* each of its pages */
 	for (uint64_t i = 0; i < 8 * entries; i += PAGE_SIZE - ((at.v + i) & ~PAGE_MASK))
-		if (!guest_page(v->view, GVA(at.v + i), 0, &ignored))
+		if (!guest_page(v->view, GVA(at.v + i), 0))
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };
