@@ -10,6 +10,8 @@
 
 #include "lib/types.h"
 
+struct regs;
+
 #define DESCRIPTORS 128	 /* read in one go */
 #define PV_LDT_MAX  8192 /* entries of an LDT */
 
@@ -20,7 +22,7 @@ void descriptors_fit(uint64_t *to, const uint64_t *from, unsigned count, unsigne
 /* Descriptors [from, from + count) of a PV guest's table at, made fit. 0 or -EFAULT. */
 int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, uint64_t *to);
 
-/* A PV guest's page of the GDT, SEL_GUEST_MAX bytes: what it starts with, and the hypercall that
- * changes one. Errors as in abi/veneer.h. */
+/* A PV guest's page of the GDT, SEL_GUEST_MAX bytes: what it starts with, and
+ * VENEER_HC_SET_DESCRIPTOR. */
 void pv_gdt_start(uint64_t *gdt);
-int pv_gdt_set_descriptor(uint64_t *gdt, unsigned ring, uint64_t selector, uint64_t descriptor);
+int64_t descriptor_hypercall(struct vcpu *v, struct regs *r);
