@@ -254,11 +254,6 @@ static bool in_iret_window(const struct vcpu *v)
 			     offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }
 
-static bool masked_kernel(const struct vcpu *v)
-{
-	return v->page->irq_mask && (v->regs->cs & 3) != 3;
-}
-
 /* Rarely called; inlined, it would make the common case longer. */
 static __attribute__((noinline)) bool interrupt_pending(const struct vcpu *v)
 {
@@ -282,17 +277,9 @@ static bool deliver_legacy(struct vcpu *v)
 				return false;
 		}
 	}
-	bool now = waits && !masked_kernel(v);
+	bool now = waits && (!v->page->irq_mask || (v->regs->cs & 3) == 3);
 	arm_window(v, waits && !now);
 	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
-}
-
-/* A stock kernel is single-stepped while its interrupts are masked, because POPF does not trap. */
-static bool step_if_masked(struct vcpu *v)
-{
-	if (v->guest->image.prepare != PREPARE_STOCK)
-		return true;
-	return ring_run_stepped(v, NULL);
 }
 
 bool ring_run_stepped(struct vcpu *v, bool (*may_run)(const struct insn *i))
@@ -326,7 +313,12 @@ static bool deliver(struct vcpu *v)
 			ring_pv_event(v);
 		return v->state == VCPU_RUNNABLE;
 	}
-	return deliver_legacy(v) && (v->ring->translator ? ring_translate(v) : step_if_masked(v));
+	if (!deliver_legacy(v))
+		return false;
+	if (v->ring->translator)
+		return ring_translate(v);
+	/* a stock kernel is single-stepped while its interrupts are masked: POPF does not trap */
+	return v->guest->image.prepare != PREPARE_STOCK || ring_run_stepped(v, NULL);
 }
 
 static void run(struct cpu *cpu, struct vcpu *v)

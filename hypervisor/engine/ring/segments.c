@@ -45,22 +45,18 @@ unsigned ring_gdt_load(struct vcpu *v)
 	return 1 + changed;
 }
 
-static uint64_t *kept_entry(struct vcpu *v, unsigned i)
-{
-	return &v->cpu->gdt[SEL_OWN(i ? SEL_KEPT_SS : SEL_KEPT_CS)];
-}
-
 void ring_gdt_keep(struct vcpu *v, const uint64_t before[2])
 {
+	static const uint16_t kept[2] = { SEL_KEPT_CS, SEL_KEPT_SS };
 	uint64_t *selector[2] = { &v->regs->cs, &v->regs->ss };
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (!before[i] || ring_descriptor(v, *selector[i]) == before[i])
 			continue;
-		if ((*selector[i] & ~3ull) != ((i ? SEL_KEPT_SS : SEL_KEPT_CS) & ~3))
+		if ((*selector[i] & ~3ull) != (kept[i] & ~3u))
 			v->ring->kept_selector[i] = (uint16_t)*selector[i];
-		v->ring->kept[i] = *kept_entry(v, i) = before[i];
-		*selector[i] = i ? SEL_KEPT_SS : SEL_KEPT_CS;
+		v->ring->kept[i] = v->cpu->gdt[SEL_OWN(kept[i])] = before[i];
+		*selector[i] = kept[i];
 	}
 }
 
