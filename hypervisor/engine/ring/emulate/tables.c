@@ -69,9 +69,14 @@ enum outcome emulate_store_word(struct vcpu *v, const struct insn *i)
 						      : l->cr0);
 }
 
-static bool is_ldt(const uint64_t *d)
+/* A descriptor of the GDT for LLDT or LTR, SDM 2A. False: the guest gets #GP. */
+static bool read_system(struct vcpu *v, uint16_t selector, unsigned type, uint64_t *d)
 {
-	return !(*d & DESC_S) && desc_type(*d) == DESC_TYPE_LDT && (*d & DESC_P);
+	if (!(selector & 4) && ring_gdt_read(v, selector, d) && (*d & DESC_P) && !(*d & DESC_S) &&
+	    desc_type(*d) == type)
+		return true;
+	ring_exception(v, VECTOR_GP, selector & ~3u);
+	return false;
 }
 
 enum outcome emulate_lldt(struct vcpu *v, const struct insn *i)
@@ -83,10 +88,8 @@ enum outcome emulate_lldt(struct vcpu *v, const struct insn *i)
 	if (!ring_load_operand16(v, i, &selector))
 		return JUMPED;
 	bool none = !(selector & ~3u);
-	if (!none && ((selector & 4) || !ring_gdt_read(v, selector, &d) || !is_ldt(&d))) {
-		ring_exception(v, VECTOR_GP, selector & ~3u);
+	if (!none && !read_system(v, selector, DESC_TYPE_LDT, &d))
 		return JUMPED;
-	}
 	l->ldtr = selector;
 	l->ldt_base = desc_base(d);
 	l->ldt_limit = none ? 0 : desc_limit(d);
@@ -100,13 +103,8 @@ enum outcome emulate_ltr(struct vcpu *v, const struct insn *i)
 	uint16_t selector;
 	uint64_t d;
 
-	if (!ring_load_operand16(v, i, &selector))
+	if (!ring_load_operand16(v, i, &selector) || !read_system(v, selector, DESC_TYPE_TSS32, &d))
 		return JUMPED;
-	if (!ring_gdt_read(v, selector, &d) || (d & DESC_S) || desc_type(d) != DESC_TYPE_TSS32 ||
-	    !(d & DESC_P)) {
-		ring_exception(v, VECTOR_GP, selector & ~3u);
-		return JUMPED;
-	}
 	v->legacy.tr = selector;
 	v->legacy.tr_base = desc_base(d);
 	v->legacy.tr_limit = desc_limit(d);
