@@ -49,13 +49,16 @@ uint64_t operand_offset(const struct vcpu *v, const struct insn *i)
 	return i->flags & INSN_SMALL_ADDRESS ? at & 0xffff : (uint32_t)at;
 }
 
+gva_t operand_linear(const struct vcpu *v, const struct insn *i, uint64_t offset)
+{
+	if (!(i->flags & INSN_CODE64))
+		return GVA((uint32_t)(offset + v->engine->segment_base(v, i->seg)));
+	return GVA(i->seg < 4 ? offset : offset + v->engine->segment_base(v, i->seg));
+}
+
 gva_t operand_address(const struct vcpu *v, const struct insn *i)
 {
-	uint64_t at = operand_offset(v, i);
-
-	if (i->flags & INSN_CODE64)
-		return GVA(i->seg < 4 ? at : at + v->engine->segment_base(v, i->seg));
-	return GVA((uint32_t)(at + v->engine->segment_base(v, i->seg)));
+	return operand_linear(v, i, operand_offset(v, i));
 }
 
 bool operand_fits(uint64_t d, uint64_t limit, const struct span *s)

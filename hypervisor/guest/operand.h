@@ -20,9 +20,10 @@ enum outcome {
 uint64_t *operand_register(struct regs *r, unsigned n);
 void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width);
 
-/* Of its memory operand: in its segment, and linear */
+/* Of its memory operand: in its segment, and linear; and of another offset in that segment */
 uint64_t operand_offset(const struct vcpu *v, const struct insn *i);
 gva_t operand_address(const struct vcpu *v, const struct insn *i);
+gva_t operand_linear(const struct vcpu *v, const struct insn *i, uint64_t offset);
 
 /* Whether a 32-bit segment's rights, as in its descriptor, and its limit allow it: SDM 3A 5.3 to
  * 5.5. */
