@@ -62,7 +62,8 @@ static inline struct cpu *this_cpu(void)
 
 /* Features of this processor, detected once at boot. */
 struct cpu_features {
-	bool xsave, umip, fsgsbase, smep, smap, pcid;
+	bool xsave;
+	uint64_t cr4; /* of UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP: the bits that may be set */
 	uint64_t xcr0;
 	uint32_t xsave_bytes;
 	unsigned physical_bits; /* of addresses; 0: not said */
