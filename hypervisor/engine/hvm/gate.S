@@ -114,11 +114,7 @@ hvm_softints:
 	.set	vector, 32
 	.rept	224
 	.balign	HVM_SOFTINT_BYTES, 0xcc
-	.if	vector < 128
-	pushq	$vector
-	.else
-	pushq	$(vector - 256)			/* two bytes long; the low byte counts */
-	.endif
+	pushq	$((vector ^ 128) - 128)		/* two bytes long; the low byte counts */
 	jmp	softint_entry
 	.set	vector, vector + 1
 	.endr

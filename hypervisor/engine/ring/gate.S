@@ -60,10 +60,8 @@ gate_vectors:
 	.endif
 	.if	vector == VECTOR_PF
 	jmp	gate_page_fault
-	.elseif	vector < 128
-	pushq	$vector
 	.else
-	pushq	$(vector - 256)		/* two bytes long; gate_common takes the low byte */
+	pushq	$((vector ^ 128) - 128)	/* two bytes long; gate_common takes the low byte */
 	.endif
 	.if	vector == VECTOR_DB
 	jmp	gate_debug
@@ -95,11 +93,9 @@ gate_page_fault:
 	movl	8(%rsp), %eax
 	andl	$~(PF_PRESENT | PF_RESERVED), %eax
 	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+5*8(%rip)
-	.set	word, 0
-	.rept	5
-	movq	(2 + word)*8(%rsp), %rax
-	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+word*8(%rip)
-	.set	word, word + 1
+	.irp	word, 0, 1, 2, 3, 4
+	movq	(2 + \word)*8(%rsp), %rax
+	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+\word*8(%rip)
 	.endr
 	popq	%rax
 	ENTER_KERNEL fault, GD_FAULT_ENTRY
