@@ -3,10 +3,9 @@
  * CPUID of a guest, where it is emulated: the processor's, filtered. Leaves and bits: Intel SDM 2A,
  * CPUID; AMD APM 3, appendix E.
  */
-#include "guest/cpuid.h"
+#include "guest/guest.h"
 
 #include "arch/cpu.h"
-#include "guest/guest.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"

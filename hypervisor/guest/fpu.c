@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/fpu.h"
+#include "guest/guest.h"
 
 #include "arch/cpu.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

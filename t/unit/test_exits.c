@@ -9,8 +9,6 @@
 #include "arch/cpu.h"
 #include "engine/hvm/gate.h"
 #include "engine/hvm/hvm.h"
-#include "guest/cpuid.h"
-#include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "tap.h"

@@ -12,8 +12,6 @@
 #include "engine/hvm/vmx.h"
 #include "engine/ring/ring.h"
 #include "guest/console.h"
-#include "guest/cpuid.h"
-#include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"

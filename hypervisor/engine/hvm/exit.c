@@ -2,8 +2,6 @@
 /* Handling of exits that VT-x and AMD-V share. */
 #include "engine/hvm/hvm.h"
 
-#include "guest/cpuid.h"
-#include "guest/fpu.h"
 #include "guest/speculation.h"
 #include "pc/lapic.h"
 

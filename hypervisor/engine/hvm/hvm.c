@@ -3,7 +3,6 @@
 #include "engine/hvm/hvm.h"
 
 #include "engine/hvm/gate.h"
-#include "guest/fpu.h"
 #include "kernel/cpu.h"
 
 int hvm_create_guest(struct guest *g)

@@ -7,7 +7,6 @@
 
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
-#include "guest/fpu.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"

@@ -7,7 +7,6 @@
 
 #include "arch/paging.h"
 #include "guest/descriptor.h"
-#include "guest/fpu.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"
