@@ -250,13 +250,14 @@ void vcpu_request_from(struct vcpu *v, uint32_t request); /* of a guest: no ofte
 void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
 
-/* cpuid.c: executes CPUID, with what the guest may see; cr4 is the guest's, for leaf 1. And the same
- * of a translated kernel, without what ring 1 does not have. */
+/* cpuid.c: executes CPUID, with what the guest may see; cr4 is the guest's, for leaf 1. And the
+ * same of a translated kernel, without what ring 1 does not have. */
 void guest_cpuid(struct vcpu *v, uint64_t cr4);
 void guest_cpuid_in_ring1(struct vcpu *v, uint64_t cr4);
 
 /* fpu.c: floating-point and vector state of a vCPU. It is in the processor while the vCPU is
- * loaded, since the hypervisor uses none itself. Nothing of it remains visible to the next guest. */
+ * loaded, since the hypervisor uses none itself. Nothing of it remains visible to the next guest.
+ */
 void fpu_reset(struct vcpu *v); /* as after FNINIT, SDM 1 sections 8.1.4 and 13.6 */
 void fpu_save(const struct vcpu *v);
 void fpu_load(const struct vcpu *v);

@@ -36,3 +36,9 @@ bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes);
  * mapped. */
 unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES]);
 unsigned operand_access(const struct vcpu *v); /* PF_USER or 0 */
+
+/* port_io.c: IN, OUT, INS, OUTS. Without a board no port has a device. */
+bool port_io_is(unsigned op); /* whether op is one of them */
+/* Whether the I/O bitmap of a PV guest lets its ring 3 have the port. */
+bool port_io_permitted(struct vcpu *v, const struct insn *i);
+enum outcome port_io(struct vcpu *v, const struct insn *i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/port_io.h"
+#include "guest/operand.h"
 
 #include "arch/cpu.h"
 #include "guest/guest.h"

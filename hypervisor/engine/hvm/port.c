@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Port instructions of a virtual machine: emulated from the exit information, see hvm.h. */
 #include "engine/hvm/hvm.h"
-#include "guest/port_io.h"
 
 /* The instruction that exited ends at next_rip, with its opcode. False: the code was changed. A
  * LOCK prefix, which QEMU 7.2 accepts, is ignored: otherwise the guest would execute it again

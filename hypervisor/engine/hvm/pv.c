@@ -11,7 +11,6 @@
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "guest/descriptor.h"
-#include "guest/port_io.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
