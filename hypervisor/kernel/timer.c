@@ -2,7 +2,6 @@
 #include "kernel/timer.h"
 
 #include "arch/cpu.h"
-#include "kernel/charge.h"
 #include "kernel/cpu.h"
 
 static bool remove_from(struct timer **at, const struct timer *t)
