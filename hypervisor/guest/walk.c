@@ -16,12 +16,12 @@
 /* What an entry of each format must not have includes the address bits that the hypervisor does not
  * accept. */
 static const struct format {
-	unsigned entry_bytes, levels, index_bits;
+	unsigned entry_bytes, levels, index_bits, top_shift;
 	uint64_t reserved;
 } formats[] = {
-	[PAGING_32] = { 4, 2, 10, 0 },
-	[PAGING_PAE] = { 8, 3, 9, PTE_RESERVED | PAE_RESERVED },
-	[PAGING_64] = { 8, 4, 9, PTE_RESERVED },
+	[PAGING_32] = { 4, 2, 10, 22, 0 },
+	[PAGING_PAE] = { 8, 3, 9, 30, PTE_RESERVED | PAE_RESERVED },
+	[PAGING_64] = { 8, 4, 9, 39, PTE_RESERVED },
 };
 
 #ifdef VENEER_HOST
@@ -72,13 +72,13 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 	uint64_t reserved = f->reserved | (p->mode == PAGING_32 || p->no_execute ? 0 : PTE_NX);
 	uint64_t e = 0, all = ~0ull, any = 0;
 	void *at = NULL;
-	for (unsigned level = f->levels;; level--) {
-		unsigned shift = 12 + f->index_bits * (level - 1);
+	unsigned shift = f->top_shift;
+	for (unsigned level = f->levels;; level--, shift -= f->index_bits) {
 		bool pdpte = p->mode == PAGING_PAE && level == 3; /* has no rights */
-		uint64_t index = (va.v >> shift) & (pdpte ? 3 : (1u << f->index_bits) - 1);
+		uint64_t offset = (va.v >> shift) * f->entry_bytes & (pdpte ? 31 : ~PAGE_MASK);
 		uint64_t span = 1ull << shift, must_not = reserved;
 
-		at = guest_pointer(m, GPA(table + index * f->entry_bytes), f->entry_bytes);
+		at = guest_pointer(m, GPA(table + offset), f->entry_bytes);
 		e = at ? read_entry(at, f->entry_bytes) : 0;
 		if (!(e & PTE_P))
 			return refuse(error, access, 0);
