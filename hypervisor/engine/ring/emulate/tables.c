@@ -3,11 +3,6 @@
 #include "engine/ring/emulate/emulate.h"
 #include "guest/descriptor.h"
 
-struct table_register {
-	uint16_t limit;
-	uint32_t base;
-} __attribute__((packed));
-
 enum outcome emulate_store_table(struct vcpu *v, const struct insn *i)
 {
 	const struct legacy_state *l = &v->legacy;
@@ -37,19 +32,19 @@ static void warn_if_not_flat(struct vcpu *v)
 
 enum outcome emulate_load_table(struct vcpu *v, const struct insn *i)
 {
-	struct table_register t;
+	uint64_t table = 0; /* limit, base */
 
-	if (!ring_load_memory(v, i, &t, sizeof(t)))
+	if (!ring_load_memory(v, i, &table, 6))
 		return JUMPED;
 	if (i->op == INSN_LIDT) {
-		v->legacy.idt_base = t.base;
-		v->legacy.idt_limit = t.limit;
+		v->legacy.idt_base = table >> 16;
+		v->legacy.idt_limit = (uint16_t)table;
 		return DONE;
 	}
 	const uint64_t before[2] = { ring_descriptor(v, v->regs->cs),
 				     ring_descriptor(v, v->regs->ss) };
-	v->legacy.gdt_base = t.base;
-	v->legacy.gdt_limit = t.limit;
+	v->legacy.gdt_base = table >> 16;
+	v->legacy.gdt_limit = (uint16_t)table;
 	if (!ring_gdt_load(v))
 		return JUMPED;
 	ring_gdt_keep(v, before);
