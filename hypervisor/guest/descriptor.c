@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/descriptor.h"
-
 #include "arch/descriptor.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"

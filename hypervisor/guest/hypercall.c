@@ -3,7 +3,6 @@
 #include "arch/cpu.h"
 #include "arch/speculation.h"
 #include "guest/console.h"
-#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"

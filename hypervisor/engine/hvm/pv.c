@@ -10,7 +10,6 @@
 #include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
-#include "guest/descriptor.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

@@ -6,7 +6,6 @@
 #include "engine/ring/ring.h"
 
 #include "arch/paging.h"
-#include "guest/descriptor.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"

@@ -2,7 +2,6 @@
 /* A guest's GDT and LDT under the ring engine; guest/descriptor.c decides which descriptors are
  * allowed. */
 #include "engine/ring/ring.h"
-#include "guest/descriptor.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Descriptor tables: GDTR, IDTR, LDTR, TR, and what a descriptor is. */
 #include "engine/ring/emulate/emulate.h"
-#include "guest/descriptor.h"
 
 enum outcome emulate_store_table(struct vcpu *v, const struct insn *i)
 {
