@@ -67,9 +67,6 @@ void timers_resume(struct cpu *cpu)
 {
 	struct timer *t;
 
-	while ((t = cpu->timers_put_off)) {
-		cpu->timers_put_off = t->next;
-		t->armed = false;
+	while ((t = cpu->timers_put_off))
 		timer_set(cpu, t, t->deadline);
-	}
 }
