@@ -111,15 +111,10 @@ static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 	}
 }
 
+/* Types are 0, 1 and 4 to 7: in a byte, bit 1 comes with bit 2 alone. */
 static bool good_pat(uint64_t value)
 {
-	for (unsigned i = 0; i < 8; i++) {
-		uint8_t type = (value >> 8 * i) & 0xff;
-
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
+	return !(value & 0xf8f8f8f8f8f8f8f8) && !(value >> 1 & ~(value >> 2) & 0x0101010101010101);
 }
 
 static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
