@@ -216,8 +216,8 @@ bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page include
 /* #GP, if the guest has an I/O bitmap for ring 3: whether it was caused by a port access. */
 bool hvm_pv_port(struct vcpu *v);
 
-/* Of struct engine: what is the same for both, and what knows the control block, by functions of
- * the same names in svm.c and vmx.c. */
+/* Of struct engine: what is the same for both, VMMCALL's and VMCALL's length included, and what
+ * knows the control block, by functions of the same names in svm.c and vmx.c. */
 #define HVM_ENGINE                                                                                \
 	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,               \
 	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug,  \
@@ -227,4 +227,4 @@ bool hvm_pv_port(struct vcpu *v);
 	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
 	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
 	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
-	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
+	.set_softint = hvm_set_softint, .hypercall_bytes = 3, .pc_apics = true, .reason = "exit"

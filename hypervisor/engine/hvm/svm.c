@@ -522,6 +522,5 @@ HOT_FRAME static void run(UNUSED struct cpu *cpu, struct vcpu *v)
 
 const struct engine svm_engine = {
 	.name = "svm",
-	.hypercall_bytes = 3, /* VMMCALL */
 	HVM_ENGINE,
 };

@@ -659,6 +659,5 @@ static void run(UNUSED struct cpu *cpu, struct vcpu *v)
 
 const struct engine vmx_engine = {
 	.name = "vmx",
-	.hypercall_bytes = 3, /* VMCALL */
 	HVM_ENGINE,
 };
