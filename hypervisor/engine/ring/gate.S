@@ -346,8 +346,8 @@ gate_exit_stuff:
 	popq	%rbp
 	ret
 	int3
-	speculation_site gate_exit_return, gate_exit_stuff, MITIGATE_RSB
-	speculation_site gate_exit_return, gate_exit_barrier, MITIGATE_IBPB_EXIT
+	speculation_site gate_exit_return, gate_exit_stuff, MITIGATION_RSB
+	speculation_site gate_exit_return, gate_exit_barrier, MITIGATION_IBPB_EXIT
 
 /* On the guest's page table; from here on the guest's own frame alone is read. */
 gate_resume_clear:
@@ -357,7 +357,7 @@ gate_resume_clear:
 	jmp	gate_resume_iret
 gate_data_selector:
 	.word	SEL_HV_SS
-	speculation_site gate_resume_rax, gate_resume_clear, MITIGATE_VERW
+	speculation_site gate_resume_rax, gate_resume_clear, MITIGATION_VERW
 
 /* The hypervisor's own are out of reach of a call from here. */
 	.balign	THUNK_BYTES, 0xcc
