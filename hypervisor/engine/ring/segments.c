@@ -195,7 +195,7 @@ bool ring_code_fits(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned
 {
 	uint64_t d;
 
-	if (!(selector & 4) && selector >= SEL_GUEST_MAX)
+	if (SEL_OURS(selector))
 		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl;
 	ring_ldt_refresh(v, selector);
 	return ring_gdt_read(v, selector, &d) && (d & DESC_P) && (d & DESC_S) && (d & DESC_CODE) &&

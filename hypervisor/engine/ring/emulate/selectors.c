@@ -19,11 +19,6 @@ enum outcome emulate_push_seg(struct vcpu *v, const struct insn *i)
 	return ring_push(v, shown_selector(v, i->reg), i->width) ? DONE : JUMPED;
 }
 
-static bool is_ours(uint16_t selector)
-{
-	return !(selector & 4) && selector >= SEL_GUEST_MAX;
-}
-
 static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 {
 	uint32_t s = selector;
@@ -31,7 +26,7 @@ static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 	if (!ring_gdt_load(v)) /* it may have changed since */
 		return false;
 	ring_ldt_refresh(v, selector);
-	if (seg == 2 ? is_ours(selector) || !ring_stack_fits(v, selector, 0)
+	if (seg == 2 ? SEL_OURS(selector) || !ring_stack_fits(v, selector, 0)
 		     : !ring_selector_fits(v, selector)) {
 		ring_exception(v, VECTOR_GP, selector & ~3u);
 		return false;
