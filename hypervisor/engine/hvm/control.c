@@ -24,8 +24,8 @@ static bool set_cr0(struct vcpu *v, uint64_t value)
 			return false;
 		v->hvm->efer ^= EFER_LMA;
 	}
-	hvm_vendor->set(v, HVM_CR0,
-			value & ~(uint64_t)(CR0_NW | CR0_CD)); /* its memory is cached */
+	value &= ~(uint64_t)(CR0_NW | CR0_CD); /* its memory is cached */
+	hvm_vendor->set(v, HVM_CR0, value);
 	if (changed & (CR0_PG | CR0_WP))
 		hvm_vendor->flush(v);
 	return true;

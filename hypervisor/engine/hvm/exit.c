@@ -26,8 +26,7 @@ void hvm_finish(struct vcpu *v, bool allowed, unsigned length)
 unsigned hvm_fetch(struct vcpu *v, uint8_t *code)
 {
 	bool code64 = hvm_in_code64(v);
-	uint64_t at =
-		code64 ? v->regs->rip : (uint32_t)(v->regs->rip + v->engine->segment_base(v, 1));
+	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + hvm_segment_base(v, 1));
 
 	hvm_paging(v);
 	return operand_fetch(v, at, code);
@@ -121,11 +120,10 @@ static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	switch (msr) {
 	case MSR_EFER: return hvm_write_efer(v, value);
-	case MSR_PAT:
+	case MSR_PAT: /* returned as written, without effect: memory is always cached */
 		if (!good_pat(value))
 			return false;
-		v->hvm->pat =
-			value; /* returned as written, without effect: memory is always cached */
+		v->hvm->pat = value;
 		return true;
 	case MSR_APIC_BASE: return v->guest->board && value == apic_base(v);
 	default: return speculation_wrmsr(v, msr, value);
