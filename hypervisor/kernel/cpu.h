@@ -29,8 +29,8 @@ struct cpu {
 	const struct guest *predicts_for; /* who has taught its predictors */
 	uint64_t spec_ctrl;		  /* what its MSR has */
 	struct timer slice_timer;
-	struct timer *timers,
-		*timers_put_off; /* by deadline; those of vCPUs that have used up their share */
+	/* by deadline; those of vCPUs that have used up their share */
+	struct timer *timers, *timers_put_off;
 	bool timer_changed;
 	struct vcpu *payer;		/* whose the time is, since: */
 	uint64_t paid_until, unclaimed; /* TSC; ticks of nobody's yet */
