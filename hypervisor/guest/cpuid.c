@@ -139,7 +139,6 @@ void guest_cpuid_in_ring1(struct vcpu *v, uint64_t cr4)
 		r->rbx &= ~EBX7_RING0;
 		r->rcx &= ~ECX7_RING0;
 		break;
-	case LEAF_EXTENDED + 1: r->rdx &= ~EDXX_RING0; break;
-	default: break;
+	case LEAF_EXTENDED + 1: r->rdx &= ~EDXX_RING0;
 	}
 }
