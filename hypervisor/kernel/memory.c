@@ -121,9 +121,7 @@ uint64_t *hv_table(uint64_t *entry)
 
 static uint64_t *direct_pd_entry(uint64_t pa)
 {
-	uint64_t *pdpt = direct_pdpt[pa >> 39];
-
-	return &hv_table(&pdpt[(pa >> 30) & 511])[(pa >> 21) & 511];
+	return &hv_table(&direct_pdpt[pa >> 39][(pa >> 30) & 511])[(pa >> 21) & 511];
 }
 
 /* A device's registers: their 2 MiB become uncached. No RAM lies that near a device. */
