@@ -376,18 +376,15 @@ bool speculation_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 
 uint32_t speculation_edx7(void)
 {
-	uint32_t shown = EDX7_MD_CLEAR;
+	uint32_t control = EDX7_IBRS_IBPB | EDX7_STIBP | EDX7_SSBD | EDX7_CAPABILITIES;
 
-	if (is_on(MITIGATION_SPEC_CTRL))
-		shown |= EDX7_IBRS_IBPB | EDX7_STIBP | EDX7_SSBD | EDX7_CAPABILITIES;
-	return processor.edx7 & shown;
+	return processor.edx7 & (EDX7_MD_CLEAR | (is_on(MITIGATION_SPEC_CTRL) ? control : 0));
 }
 
 uint32_t speculation_ebx8(void)
 {
-	uint32_t shown = EBX8_SSB_NO | EBX8_BTC_NO;
+	uint32_t no_need = EBX8_SSB_NO | EBX8_BTC_NO;
+	uint32_t control = EBX8_IBPB | EBX8_IBRS | EBX8_STIBP | EBX8_SSBD;
 
-	if (is_on(MITIGATION_SPEC_CTRL))
-		shown |= EBX8_IBPB | EBX8_IBRS | EBX8_STIBP | EBX8_SSBD;
-	return processor.ebx8 & shown;
+	return processor.ebx8 & (no_need | (is_on(MITIGATION_SPEC_CTRL) ? control : 0));
 }
