@@ -194,16 +194,15 @@ load_root:
 
 /* MMU_FLUSH: flushes a single page, or else everything. */
 flush:
+	xorl	%eax, %eax
 	cmpq	$4096, %rsi
 	ja	1f
 	invlpg	(%rdi)
 	leaq	-1(%rdi, %rsi), %rcx
 	invlpg	(%rcx)
-	xorl	%eax, %eax
 	ret
 1:	movq	%cr3, %rcx
 	movq	%rcx, %cr3
-	xorl	%eax, %eax
 	ret
 
 /* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. */

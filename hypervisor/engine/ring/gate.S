@@ -122,7 +122,6 @@ gate_exit_return:			/* a site, see gate_exit_stuff; behind a RET nothing is exec
 
 /* Enters the guest on the page table in RAX. RDI is the hypervisor's address of its struct regs, which
  * the guest's page table maps at the end of GATE_STACKS. */
-	.globl	gate_resume
 gate_resume:
 	movq	%rdi, %rsp
 	POP_REGS_BUT_RAX
