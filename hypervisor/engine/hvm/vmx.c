@@ -542,9 +542,8 @@ static void exception_exit(struct vcpu *v)
 static void keep_event(void)
 {
 	uint32_t e = (uint32_t)vmread(VMCS_VECTORING_EVENT), type = e & VMX_EVENT_TYPE;
-	bool again = type > VMX_EVENT_EXCEPTION;
 
-	if (!(e & VMX_EVENT_VALID) || again) {
+	if (!(e & VMX_EVENT_VALID) || type > VMX_EVENT_EXCEPTION) {
 		vmwrite(VMCS_ENTRY_EVENT, 0);
 		return;
 	}
