@@ -10,11 +10,16 @@
  */
 #pragma once
 
-/* enum mitigation of load/config.h, those that have sites */
-#define MITIGATE_RSB	   1
-#define MITIGATE_IBPB_EXIT 3
-#define MITIGATE_VERW	   4
-#define MITIGATE_L1D_FLUSH 5
+/* The measures, by their numbers in a set; README.md tells what each does. */
+#define MITIGATION_RETPOLINE 0
+#define MITIGATION_RSB	     1
+#define MITIGATION_IBPB	     2
+#define MITIGATION_IBPB_EXIT 3
+#define MITIGATION_VERW	     4
+#define MITIGATION_L1D_FLUSH 5
+#define MITIGATION_SSBD	     6
+#define MITIGATION_SPEC_CTRL 7
+#define MITIGATIONS	     8
 
 #define THUNK_BYTES	   32 /* distance between the thunks of two registers in thunks.S */
 

@@ -40,11 +40,8 @@ static void machine_stop(uint8_t code)
 void panic_at(const char *file, int line, const char *fmt, ...)
 {
 	char text[200];
-	va_list args;
 
-	va_start(args, fmt);
-	format_v(text, sizeof(text), fmt, args);
-	va_end(args);
+	format_rest(text, fmt);
 	console_print_now("PANIC at %s:%d: %s", file, line, text);
 	machine_stop(2);
 	__builtin_unreachable();

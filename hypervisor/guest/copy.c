@@ -31,10 +31,11 @@ find(const struct guest_view *view, gva_t va, unsigned access, struct guest_fail
 	return frame_allows(frame, access & PF_WRITE) ? direct(frame_mpa(frame)) : NULL;
 }
 
-HOT_FRAME void *guest_page(const struct guest_view *view, gva_t va, unsigned access,
-			   struct guest_failure *f)
+HOT_FRAME void *guest_page(const struct guest_view *view, gva_t va, unsigned access)
 {
-	return find(view, va, access, f);
+	struct guest_failure ignored;
+
+	return find(view, va, access, &ignored);
 }
 
 HOT_FRAME static int copy(const struct guest_view *view, gva_t va, char *buffer, uint64_t bytes,

@@ -3,10 +3,9 @@
  * CPUID of a guest, where it is emulated: the processor's, filtered. Leaves and bits: Intel SDM 2A,
  * CPUID; AMD APM 3, appendix E.
  */
-#include "guest/cpuid.h"
+#include "guest/guest.h"
 
 #include "arch/cpu.h"
-#include "guest/guest.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
@@ -140,7 +139,6 @@ void guest_cpuid_in_ring1(struct vcpu *v, uint64_t cr4)
 		r->rbx &= ~EBX7_RING0;
 		r->rcx &= ~ECX7_RING0;
 		break;
-	case LEAF_EXTENDED + 1: r->rdx &= ~EDXX_RING0; break;
-	default: break;
+	case LEAF_EXTENDED + 1: r->rdx &= ~EDXX_RING0;
 	}
 }

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/descriptor.h"
-
 #include "arch/descriptor.h"
 #include "arch/speculation.h"
 #include "guest/guest.h"
@@ -48,10 +46,13 @@ void pv_gdt_start(uint64_t *gdt)
 	gdt[VENEER_USER_CS >> 3] = DESC_CODE64(3);
 }
 
-int pv_gdt_set_descriptor(uint64_t *gdt, unsigned ring, uint64_t selector, uint64_t descriptor)
+int64_t descriptor_hypercall(struct vcpu *v, struct regs *r)
 {
+	uint64_t selector = r->rdi;
+
 	if (selector < 8 || selector >= SEL_GUEST_MAX || selector & 7)
 		return -EINVAL;
-	gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] = fit(descriptor, ring, true);
+	v->pv_gdt[index_nospec(selector, SEL_GUEST_MAX) / 8] =
+		fit(r->rsi, v->engine->kernel_ring, true);
 	return 0;
 }

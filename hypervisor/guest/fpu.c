@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/fpu.h"
+#include "guest/guest.h"
 
 #include "arch/cpu.h"
-#include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
 void fpu_reset(struct vcpu *v)
 {
-	uint16_t fcw = 0x37f;
-	uint32_t mxcsr = 0x1f80;
-
 	memset(v->fpu, 0, ALIGN_UP(cpu_features.xsave_bytes, PAGE_SIZE));
-	memcpy(v->fpu, &fcw, 2);
-	memcpy((char *)v->fpu + 24, &mxcsr, 4);
+	*(uint16_t *)v->fpu = 0x37f;		     /* FCW */
+	*(uint32_t *)((char *)v->fpu + 24) = 0x1f80; /* MXCSR */
 	v->xcr0 = cpu_features.xcr0;
 }
 

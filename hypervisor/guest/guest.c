@@ -4,7 +4,6 @@
 
 #include "arch/cpu.h"
 #include "guest/console.h"
-#include "guest/fpu.h"
 #include "guest/load.h"
 #include "guest/sched.h"
 #include "guest/speculation.h"

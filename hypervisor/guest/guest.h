@@ -156,10 +156,10 @@ struct guest {
 	const struct engine *engine;
 	unsigned id;
 	struct guest_memory memory;
-	struct mmu *mmu;       /* what the ring engine keeps for it */
-	struct hvm_guest *hvm; /* the same of engines of hardware virtualization */
-	uint64_t overhead;     /* bytes of hypervisor memory for it */
-	struct vcpu *vcpu;     /* array */
+	struct mmu *mmu;   /* what the ring engine keeps for it */
+	mpa_t nested_root; /* the same of engines of hardware virtualization, see hvm.h */
+	uint64_t overhead; /* bytes of hypervisor memory for it */
+	struct vcpu *vcpu; /* array */
 	unsigned vcpus;
 	SPINLOCK(LOCK_PHASE) phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;
@@ -249,6 +249,45 @@ void vcpu_request(struct vcpu *v, uint32_t request);	  /* of the operator, or fo
 void vcpu_request_from(struct vcpu *v, uint32_t request); /* of a guest: no oftener than it pays */
 void vcpu_event_from(struct vcpu *v, unsigned event);	  /* PV */
 bool guest_input(struct guest *g, uint8_t byte);
+
+/* cpuid.c: executes CPUID, with what the guest may see; cr4 is the guest's, for leaf 1. And the
+ * same of a stock kernel, without what ring 1 does not have. */
+void guest_cpuid(struct vcpu *v, uint64_t cr4);
+void guest_cpuid_in_ring1(struct vcpu *v, uint64_t cr4);
+
+/* fpu.c: floating-point and vector state of a vCPU. It is in the processor while the vCPU is
+ * loaded, since the hypervisor uses none itself. Nothing of it remains visible to the next guest.
+ */
+void fpu_reset(struct vcpu *v); /* as after FNINIT, SDM 1 sections 8.1.4 and 13.6 */
+void fpu_save(const struct vcpu *v);
+void fpu_load(const struct vcpu *v);
+/* While it is loaded: saves what the guest has set without an exit. */
+void fpu_take_xcr0(struct vcpu *v);
+/* A guest's XSETBV, of ECX and EDX:EAX: false for what the processor would refuse, SDM 1 section
+ * 13.3. */
+bool fpu_xsetbv(struct vcpu *v);
+
+/*
+ * descriptor.c: adjusts the guest's descriptors for the ring that its kernel runs in. Under the
+ * ring engine code and data segments of DPL 0 get DPL 1, a legacy guest gets no 64-bit code, and
+ * everything is marked accessed (the processor must not write to the gate area). System
+ * descriptors, which could lead into ring 0, are removed. In a virtual machine, where the kernel
+ * could load any segment itself, it keeps the same ones.
+ */
+#define DESCRIPTORS 128	 /* read in one go */
+#define PV_LDT_MAX  8192 /* entries of an LDT */
+
+/* As they may be used by a kernel in that ring. */
+void descriptors_fit(uint64_t *to, const uint64_t *from, unsigned count, unsigned ring,
+		     bool allow64);
+
+/* Descriptors [from, from + count) of a PV guest's table at, made fit. 0 or -EFAULT. */
+int descriptors_read(struct vcpu *v, gva_t at, unsigned from, unsigned count, uint64_t *to);
+
+/* A PV guest's page of the GDT, SEL_GUEST_MAX bytes: what it starts with, and
+ * VENEER_HC_SET_DESCRIPTOR. */
+void pv_gdt_start(uint64_t *gdt);
+int64_t descriptor_hypercall(struct vcpu *v, struct regs *r);
 
 /* request.c, on the vCPU's own CPU. What the operator wants, and parking: whoever has the CPU, and
  * however much the vCPU has run. Then short requests of guests, paid for by the vCPU. Then a part

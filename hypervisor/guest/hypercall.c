@@ -3,7 +3,6 @@
 #include "arch/cpu.h"
 #include "arch/speculation.h"
 #include "guest/console.h"
-#include "guest/descriptor.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
@@ -279,11 +278,6 @@ static int64_t hc_set_ldt(struct vcpu *v, struct regs *r)
 	return v->engine->set_ldt(v, GVA(r->rdi), r->rsi);
 }
 
-static int64_t hc_set_descriptor(struct vcpu *v, struct regs *r)
-{
-	return pv_gdt_set_descriptor(v->pv_gdt, v->engine->kernel_ring, r->rdi, r->rsi);
-}
-
 static int64_t hc_set_entry(struct vcpu *v, struct regs *r)
 {
 	if (!canonical(r->rsi))
@@ -364,7 +358,7 @@ static hypercall_fn *const hypercalls[VENEER_HC_COUNT] = {
 	[VENEER_HC_EVENT_SEND] = hc_event_send,
 	[VENEER_HC_SET_GDT] = hc_set_gdt,
 	[VENEER_HC_SET_LDT] = hc_set_ldt,
-	[VENEER_HC_SET_DESCRIPTOR] = hc_set_descriptor,
+	[VENEER_HC_SET_DESCRIPTOR] = descriptor_hypercall,
 	[VENEER_HC_SET_ENTRY] = hc_set_entry,
 	[VENEER_HC_SET_DEBUGREG] = hc_set_debugreg,
 	[VENEER_HC_GET_DEBUGREG] = hc_get_debugreg,

@@ -255,7 +255,6 @@ void guest_end(struct guest *g, int exit_code, const char *how)
 void guest_crash(struct guest *g, const char *fmt, ...)
 {
 	char why[160];
-	va_list args;
 
 	struct vcpu *v = this_cpu()->current;
 
@@ -265,9 +264,7 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 		v->state = VCPU_STOPPED;
 	if (!guest_is_running(g))
 		return;
-	va_start(args, fmt);
-	format_v(why, sizeof(why), fmt, args);
-	va_end(args);
+	format_rest(why, fmt);
 	console_guest_notice(g, "CRASH: %s", why);
 	if (v && v->guest == g)
 		vcpu_dump(v);

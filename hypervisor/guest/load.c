@@ -160,7 +160,7 @@ static const char *start_pv(struct guest *g)
 		.abi_minor = VENEER_ABI_MINOR,
 		.features = VENEER_FEATURE_SYSCALL | VENEER_FEATURE_SOFTINT |
 			    VENEER_FEATURE_PVCLOCK | VENEER_FEATURE_MMU |
-			    (cpu_features.fsgsbase ? VENEER_FEATURE_FSGSBASE : 0),
+			    (cpu_features.cr4 & CR4_FSGSBASE ? VENEER_FEATURE_FSGSBASE : 0),
 		.memory = ram_bytes(&g->memory),
 		.vcpu_pages = g->memory.region[REGION_VCPU_PAGES].first,
 		.hypercall_page = VENEER_HYPERCALL_PAGE,

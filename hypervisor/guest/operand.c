@@ -20,18 +20,14 @@ void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned w
 {
 	uint64_t *to = operand_register(v->regs, n);
 
-	if (width == 1) {
-		if (n >= 4 && n < 8) { /* AH CH DH BH */
-			to = operand_register(v->regs, n - 4);
-			*to = (*to & ~0xff00ull) | (value & 0xff) << 8;
-		} else {
-			*to = (*to & ~0xffull) | (value & 0xff);
-		}
-	} else if (width == 2) {
-		*to = (*to & ~0xffffull) | (value & 0xffff);
-	} else {
+	if (width == 1 && n >= 4 && n < 8) /* AH CH DH BH */
+		((uint8_t *)operand_register(v->regs, n - 4))[1] = (uint8_t)value;
+	else if (width == 1)
+		*(uint8_t *)to = (uint8_t)value;
+	else if (width == 2)
+		*(uint16_t *)to = (uint16_t)value;
+	else
 		*to = width == 4 ? (uint32_t)value : value;
-	}
 }
 
 uint64_t operand_offset(const struct vcpu *v, const struct insn *i)
@@ -49,13 +45,16 @@ uint64_t operand_offset(const struct vcpu *v, const struct insn *i)
 	return i->flags & INSN_SMALL_ADDRESS ? at & 0xffff : (uint32_t)at;
 }
 
+gva_t operand_linear(const struct vcpu *v, const struct insn *i, uint64_t offset)
+{
+	if (!(i->flags & INSN_CODE64))
+		return GVA((uint32_t)(offset + v->engine->segment_base(v, i->seg)));
+	return GVA(i->seg < 4 ? offset : offset + v->engine->segment_base(v, i->seg));
+}
+
 gva_t operand_address(const struct vcpu *v, const struct insn *i)
 {
-	uint64_t at = operand_offset(v, i);
-
-	if (i->flags & INSN_CODE64)
-		return GVA(i->seg < 4 ? at : at + v->engine->segment_base(v, i->seg));
-	return GVA((uint32_t)(at + v->engine->segment_base(v, i->seg)));
+	return operand_linear(v, i, operand_offset(v, i));
 }
 
 bool operand_fits(uint64_t d, uint64_t limit, const struct span *s)

@@ -20,9 +20,10 @@ enum outcome {
 uint64_t *operand_register(struct regs *r, unsigned n);
 void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned width);
 
-/* Of its memory operand: in its segment, and linear */
+/* Of its memory operand: in its segment, and linear; and of another offset in that segment */
 uint64_t operand_offset(const struct vcpu *v, const struct insn *i);
 gva_t operand_address(const struct vcpu *v, const struct insn *i);
+gva_t operand_linear(const struct vcpu *v, const struct insn *i, uint64_t offset);
 
 /* Whether a 32-bit segment's rights, as in its descriptor, and its limit allow it: SDM 3A 5.3 to
  * 5.5. */
@@ -35,3 +36,9 @@ bool operand_store(struct vcpu *v, gva_t at, const void *from, unsigned bytes);
  * mapped. */
 unsigned operand_fetch(struct vcpu *v, uint64_t at, uint8_t code[INSN_BYTES]);
 unsigned operand_access(const struct vcpu *v); /* PF_USER or 0 */
+
+/* port_io.c: IN, OUT, INS, OUTS. Without a board no port has a device. */
+bool port_io_is(unsigned op); /* whether op is one of them */
+/* Whether the I/O bitmap of a PV guest lets its ring 3 have the port. */
+bool port_io_permitted(struct vcpu *v, const struct insn *i);
+enum outcome port_io(struct vcpu *v, const struct insn *i);

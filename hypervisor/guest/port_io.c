@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/port_io.h"
+#include "guest/operand.h"
 
 #include "arch/cpu.h"
 #include "guest/guest.h"
@@ -50,10 +50,7 @@ static bool string_address(struct vcpu *v, const struct insn *i, uint64_t index,
 		v->engine->exception(v, i->seg == 2 ? VECTOR_SS : VECTOR_GP, 0);
 		return false;
 	}
-	if (!(i->flags & INSN_CODE64))
-		*at = GVA((uint32_t)(offset + v->engine->segment_base(v, i->seg)));
-	else
-		*at = GVA(i->seg < 4 ? offset : offset + v->engine->segment_base(v, i->seg));
+	*at = operand_linear(v, i, offset);
 	return true;
 }
 

@@ -12,7 +12,6 @@
  */
 #pragma once
 
-#include "kernel/charge.h"
 #include "lib/types.h"
 
 #define SCHED_PERIOD_NS 10000000

@@ -59,11 +59,6 @@
 #define AMD_ZEN		0x17 /* families */
 #define AMD_ZEN3	0x19
 
-_Static_assert(MITIGATION_RSB == MITIGATE_RSB && MITIGATION_IBPB_EXIT == MITIGATE_IBPB_EXIT &&
-		       MITIGATION_VERW == MITIGATE_VERW &&
-		       MITIGATION_L1D_FLUSH == MITIGATE_L1D_FLUSH,
-	       "arch/speculation.h");
-
 /* What the processor reports; constant after boot, like everything below. */
 static struct {
 	bool amd, emulated;
@@ -73,10 +68,10 @@ static struct {
 	uint64_t capabilities;
 } processor;
 
-static uint32_t on;		    /* BIT(enum mitigation) */
+static uint32_t on;		    /* BIT(MITIGATION_*) */
 static uint64_t always, guest_bits; /* bits of SPEC_CTRL: always set; available to guests */
 
-static bool is_on(enum mitigation m)
+static bool is_on(unsigned m)
 {
 	return on & BIT(m);
 }
@@ -169,7 +164,7 @@ static const char *where_there(bool there)
 }
 
 /* Why this processor does not need a measure; NULL: it does. */
-static const char *why_not(enum mitigation m)
+static const char *why_not(unsigned m)
 {
 	const char *const no_need = "not needed";
 
@@ -242,7 +237,7 @@ static void patch(void)
 	uint32_t r[4];
 
 	for (const struct speculation_site *s = speculation_sites; s < speculation_sites_end; s++)
-		if (is_on((enum mitigation)s->measure))
+		if (is_on((unsigned)s->measure))
 			write_jump(s->at, s->to);
 	if (!is_on(MITIGATION_RETPOLINE))
 		for (const uint64_t *at = indirect_sites; at < indirect_sites_end; at++)
@@ -252,7 +247,7 @@ static void patch(void)
 
 /* --- at boot --- */
 
-static const char *decide(const struct config *c, enum mitigation m)
+static const char *decide(const struct config *c, unsigned m)
 {
 	bool forced = c->mitigations.forced & BIT(m);
 	const char *why = forced ? NULL : c->mitigations.off ? "configuration" : why_not(m);
@@ -381,18 +376,15 @@ bool speculation_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 
 uint32_t speculation_edx7(void)
 {
-	uint32_t shown = EDX7_MD_CLEAR;
+	uint32_t control = EDX7_IBRS_IBPB | EDX7_STIBP | EDX7_SSBD | EDX7_CAPABILITIES;
 
-	if (is_on(MITIGATION_SPEC_CTRL))
-		shown |= EDX7_IBRS_IBPB | EDX7_STIBP | EDX7_SSBD | EDX7_CAPABILITIES;
-	return processor.edx7 & shown;
+	return processor.edx7 & (EDX7_MD_CLEAR | (is_on(MITIGATION_SPEC_CTRL) ? control : 0));
 }
 
 uint32_t speculation_ebx8(void)
 {
-	uint32_t shown = EBX8_SSB_NO | EBX8_BTC_NO;
+	uint32_t no_need = EBX8_SSB_NO | EBX8_BTC_NO;
+	uint32_t control = EBX8_IBPB | EBX8_IBRS | EBX8_STIBP | EBX8_SSBD;
 
-	if (is_on(MITIGATION_SPEC_CTRL))
-		shown |= EBX8_IBPB | EBX8_IBRS | EBX8_STIBP | EBX8_SSBD;
-	return processor.ebx8 & shown;
+	return processor.ebx8 & (no_need | (is_on(MITIGATION_SPEC_CTRL) ? control : 0));
 }

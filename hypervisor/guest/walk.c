@@ -13,29 +13,15 @@
 
 #define LARGE_PAT      (1ull << 12) /* the lowest address bit of a large page is no address */
 
-/* The levels of each format, from the top. Reserved bits must be 0: those of the format, which
- * include the address bits that the hypervisor does not accept, and those of the level. 1 GiB pages
- * do not exist. */
+/* What an entry of each format must not have includes the address bits that the hypervisor does not
+ * accept. */
 static const struct format {
-	unsigned entry_bytes, levels;
+	unsigned entry_bytes, levels, index_bits, top_shift;
 	uint64_t reserved;
-	struct level {
-		unsigned shift, last; /* the index: va >> shift & last */
-		uint64_t reserved;
-	} level[4];
 } formats[] = {
-	[PAGING_32] = { 4, 2, 0, { { 22, 1023, 0 }, { 12, 1023, 0 } } },
-	[PAGING_PAE] = { 8,
-			 3,
-			 PTE_RESERVED | PAE_RESERVED,
-			 { { 30, 3, PDPTE_RESERVED }, { 21, 511, 0 }, { 12, 511, 0 } } },
-	[PAGING_64] = { 8,
-			4,
-			PTE_RESERVED,
-			{ { 39, 511, PTE_PS },
-			  { 30, 511, PTE_PS },
-			  { 21, 511, 0 },
-			  { 12, 511, 0 } } },
+	[PAGING_32] = { 4, 2, 10, 22, 0 },
+	[PAGING_PAE] = { 8, 3, 9, 30, PTE_RESERVED | PAE_RESERVED },
+	[PAGING_64] = { 8, 4, 9, 39, PTE_RESERVED },
 };
 
 #ifdef VENEER_HOST
@@ -86,27 +72,28 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 	uint64_t reserved = f->reserved | (p->mode == PAGING_32 || p->no_execute ? 0 : PTE_NX);
 	uint64_t e = 0, all = ~0ull, any = 0;
 	void *at = NULL;
-	for (unsigned i = 0; i < f->levels; i++) {
-		const struct level *l = &f->level[i];
-		bool pdpte = p->mode == PAGING_PAE && l->shift == 30; /* has no rights */
-		uint64_t index = (va.v >> l->shift) & l->last;
-		uint64_t span = 1ull << l->shift, must_not = reserved | l->reserved;
+	unsigned shift = f->top_shift;
+	for (unsigned level = f->levels;; level--, shift -= f->index_bits) {
+		bool pdpte = p->mode == PAGING_PAE && level == 3; /* has no rights */
+		uint64_t offset = (va.v >> shift) * f->entry_bytes & (pdpte ? 31 : ~PAGE_MASK);
+		uint64_t span = 1ull << shift, must_not = reserved;
 
-		at = guest_pointer(m, GPA(table + index * f->entry_bytes), f->entry_bytes);
+		at = guest_pointer(m, GPA(table + offset), f->entry_bytes);
 		e = at ? read_entry(at, f->entry_bytes) : 0;
 		if (!(e & PTE_P))
 			return refuse(error, access, 0);
 		if (p->mode == PAGING_64)
-			t->entry[4 - i] = e;
-		bool large =
-			(e & PTE_PS) && l->shift != 12 && (p->mode != PAGING_32 || p->large_pages);
-		if (large)
+			t->entry[level] = e;
+		bool large = (e & PTE_PS) && level > 1 && (p->mode != PAGING_32 || p->large_pages);
+		if (level > 2) /* 1 GiB pages do not exist */
+			must_not |= pdpte ? PDPTE_RESERVED : PTE_PS;
+		else if (large)
 			must_not |= (span - 1) & PAGE_MASK & ~LARGE_PAT;
 		if (e & must_not)
 			return refuse(error, access, PF_PRESENT | PF_RESERVED);
 		all &= pdpte ? ~0ull : e;
 		any |= pdpte ? 0 : e;
-		if (large || l->shift == 12) {
+		if (large || level == 1) {
 			t->size = span;
 			t->gpa = GPA((e & PTE_ADDR & ~(span - 1)) | (va.v & (span - 1)));
 			break;

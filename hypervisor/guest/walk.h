@@ -75,5 +75,5 @@ int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes
 int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
 		unsigned access, struct guest_failure *f);
 
-/* The page of such a copy that va is in; NULL: *f says why. */
-void *guest_page(const struct guest_view *view, gva_t va, unsigned access, struct guest_failure *f);
+/* The page of such a copy that va is in, or NULL. */
+void *guest_page(const struct guest_view *view, gva_t va, unsigned access);

@@ -83,8 +83,7 @@ void apic_timer_set(uint64_t tsc)
 {
 	uint64_t ticks = (uint64_t)(((unsigned __int128)tsc * apic_per_tsc) >> 32);
 
-	if (tsc && !ticks)
-		ticks = 1;
+	ticks = MAX(ticks, tsc != 0); /* 0 would stop it */
 	apic_write(APIC_TIMER_INIT, (uint32_t)MIN(ticks, 0xffffffffull));
 }
 

@@ -28,22 +28,16 @@ unsigned clock_sample(struct clock_sample *best, uint64_t *longest)
 	return 0;
 }
 
-/* CPUID leaf 0x15 (SDM 2A): core crystal clock and its ratio to the TSC. */
-static uint64_t tsc_khz_by_cpuid(void)
-{
-	uint32_t r[4];
-
-	cpuid_if_there(0x15, 0, r);
-	return r[0] && r[1] && r[2] ? (uint64_t)r[2] * r[1] / r[0] / 1000 : 0;
-}
-
 void clock_calibrate(void)
 {
 	struct clock_sample s;
 	uint64_t longest;
+	uint32_t r[4];
 	bool unsure = !clock_sample(&s, &longest);
 
-	tsc_khz = tsc_khz_by_cpuid();
+	/* leaf 0x15 (SDM 2A): core crystal clock and its ratio to the TSC */
+	cpuid_if_there(0x15, 0, r);
+	tsc_khz = r[0] && r[1] && r[2] ? (uint64_t)r[2] * r[1] / r[0] / 1000 : 0;
 	if (!tsc_khz && unsure)
 		console_print("TSC: no two of %u samples agree: %lu to %lu MHz; time in guests may "
 			      "be wrong",

@@ -304,11 +304,8 @@ void console_print_list(bool more, const char *fmt, ...)
 {
 	struct console_entry e = { .kind = more ? ENTRY_MORE : ENTRY_EXIT_CODE };
 	char line[CONSOLE_LINE];
-	va_list args;
 
-	va_start(args, fmt);
-	format_v(line, sizeof(line), fmt, args);
-	va_end(args);
+	format_rest(line, fmt);
 	e.bytes = (uint16_t)strlen(line);
 	if (console_room(&own) < sizeof(e) + CONSOLE_LINE)
 		send_own_now();
@@ -334,11 +331,8 @@ void console_stop_buffering(void)
 void console_print_now(const char *fmt, ...)
 {
 	char line[CONSOLE_LINE];
-	va_list args;
 
-	va_start(args, fmt);
-	format_v(line, sizeof(line), fmt, args);
-	va_end(args);
+	format_rest(line, fmt);
 	const char *const parts[] = { "\r\nveneer: ", line, "\r\n" };
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
 		for (const char *s = parts[i]; *s; s++)

@@ -38,15 +38,16 @@ const char *cpu_features_detect(void)
 	if (!(r[3] & (1 << 4)))
 		return "time-stamp counter (CPUID 1 EDX.4)";
 	cpu_features.xsave = r[2] & (1 << 26);
-	cpu_features.pcid = r[2] & (1 << 17);
+	cpu_features.cr4 |= cpu_features.xsave ? CR4_OSXSAVE : 0;
+	cpu_features.cr4 |= r[2] & (1 << 17) ? CR4_PCIDE : 0;
 	cpuid(0x80000001, 0, r);
 	if (!(r[3] & (1 << 11)))
 		return "SYSCALL (CPUID 0x80000001 EDX.11)";
 	cpuid_if_there(7, 0, r);
-	cpu_features.umip = r[2] & (1 << 2);
-	cpu_features.fsgsbase = r[1] & 1;
-	cpu_features.smep = r[1] & (1 << 7);
-	cpu_features.smap = r[1] & (1 << 20);
+	cpu_features.cr4 |= r[2] & (1 << 2) ? CR4_UMIP : 0;
+	cpu_features.cr4 |= r[1] & 1 ? CR4_FSGSBASE : 0;
+	cpu_features.cr4 |= r[1] & (1 << 7) ? CR4_SMEP : 0;
+	cpu_features.cr4 |= r[1] & (1 << 20) ? CR4_SMAP : 0;
 	cpuid_if_there(0x80000008, 0, r);
 	cpu_features.physical_bits = r[0] & 0xff;
 	if (cpu_features.xsave) {
@@ -211,8 +212,7 @@ void cpu_load_tables(struct cpu *cpu)
 	*gdt_entry &= ~(PTE_W | PTE_D);
 
 	write_cr4(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_MCE |
-		  (cpu_features.umip ? CR4_UMIP : 0) | (cpu_features.fsgsbase ? CR4_FSGSBASE : 0) |
-		  (cpu_features.xsave ? CR4_OSXSAVE : 0));
+		  (cpu_features.cr4 & (CR4_UMIP | CR4_FSGSBASE | CR4_OSXSAVE)));
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
 	if (cpu_features.xsave) {
 		uint32_t r[4];

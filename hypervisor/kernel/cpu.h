@@ -29,8 +29,8 @@ struct cpu {
 	const struct guest *predicts_for; /* who has taught its predictors */
 	uint64_t spec_ctrl;		  /* what its MSR has */
 	struct timer slice_timer;
-	struct timer *timers,
-		*timers_put_off; /* by deadline; those of vCPUs that have used up their share */
+	/* by deadline; those of vCPUs that have used up their share */
+	struct timer *timers, *timers_put_off;
 	bool timer_changed;
 	struct vcpu *payer;		/* whose the time is, since: */
 	uint64_t paid_until, unclaimed; /* TSC; ticks of nobody's yet */
@@ -62,7 +62,8 @@ static inline struct cpu *this_cpu(void)
 
 /* Features of this processor, detected once at boot. */
 struct cpu_features {
-	bool xsave, umip, fsgsbase, smep, smap, pcid;
+	bool xsave;
+	uint64_t cr4; /* of UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP: the bits that may be set */
 	uint64_t xcr0;
 	uint32_t xsave_bytes;
 	unsigned physical_bits; /* of addresses; 0: not said */
@@ -101,6 +102,16 @@ void cpu_kick(struct cpu *cpu);
  * before the first guest runs. */
 void interrupt_handle(unsigned vector);
 void interrupt_register(unsigned vector, void (*handler)(void));
+
+/* Accounting of a CPU's time: the part of the scheduler (guest/sched.c, which knows vCPUs and
+ * shares) that timers and interrupts use. */
+/* Charges this CPU's time to v from now on; NULL: to nobody. */
+void sched_charge(struct cpu *cpu, struct vcpu *v);
+/* An interrupt has arrived: its time is charged to nobody until its purpose is known. */
+void sched_interrupt(struct cpu *cpu);
+/* Whether v has used up its share while another vCPU wants its CPU: work for v then waits for its
+ * next turn. */
+bool sched_must_wait(const struct vcpu *v);
 
 /* Checks the page tables of all CPUs (kernel/tables.h) and prints the result in one line. */
 void cpus_check_tables(void);

@@ -60,6 +60,7 @@
 #define SEL_KEPT_CS   0x1051 /* what a legacy kernel has in CS and SS, and no longer in its GDT */
 #define SEL_KEPT_SS   0x1059
 #define GDT_LIMIT     0x105f
+#define SEL_OURS(sel) (!((sel)&4) && (sel) >= SEL_GUEST_MAX)
 #define SEL_OWN(sel)  (((sel) & (SEL_GUEST_MAX - 1)) / 8) /* index in our page */
 
 /* Exit reasons in regs.vector beyond the processor's own 256 vectors */

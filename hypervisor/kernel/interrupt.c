@@ -4,7 +4,6 @@
 
 #include "arch/cpu.h"
 #include "kernel/apic.h"
-#include "kernel/charge.h"
 #include "kernel/console.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"

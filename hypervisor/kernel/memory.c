@@ -107,28 +107,21 @@ uint64_t memory_free_bytes(void)
 static uint64_t *direct_pdpt[3]; /* root slots 257, 258, 259 */
 static uint64_t *image_pdpt;
 
-uint64_t *hv_table(uint64_t *entry)
-{
-	if (!(*entry & PTE_P)) {
-		mpa_t page = memory_need(PAGE_SIZE, "the hypervisor's page tables");
-
-		*entry = page.v | PTE_P | PTE_W | PTE_A;
-	}
-	return direct(MPA(*entry & PTE_ADDR));
-}
-
 static uint64_t *new_table(void)
 {
-	uint64_t entry = 0;
+	return direct(memory_need(PAGE_SIZE, "the hypervisor's page tables"));
+}
 
-	return hv_table(&entry);
+uint64_t *hv_table(uint64_t *entry)
+{
+	if (!(*entry & PTE_P))
+		*entry = direct_mpa(new_table()).v | PTE_P | PTE_W | PTE_A;
+	return direct(MPA(*entry & PTE_ADDR));
 }
 
 static uint64_t *direct_pd_entry(uint64_t pa)
 {
-	uint64_t *pdpt = direct_pdpt[pa >> 39];
-
-	return &hv_table(&pdpt[(pa >> 30) & 511])[(pa >> 21) & 511];
+	return &hv_table(&direct_pdpt[pa >> 39][(pa >> 30) & 511])[(pa >> 21) & 511];
 }
 
 /* A device's registers: their 2 MiB become uncached. No RAM lies that near a device. */

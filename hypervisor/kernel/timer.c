@@ -2,7 +2,6 @@
 #include "kernel/timer.h"
 
 #include "arch/cpu.h"
-#include "kernel/charge.h"
 #include "kernel/cpu.h"
 
 static bool remove_from(struct timer **at, const struct timer *t)
@@ -68,9 +67,6 @@ void timers_resume(struct cpu *cpu)
 {
 	struct timer *t;
 
-	while ((t = cpu->timers_put_off)) {
-		cpu->timers_put_off = t->next;
-		t->armed = false;
+	while ((t = cpu->timers_put_off))
 		timer_set(cpu, t, t->deadline);
-	}
 }

@@ -20,3 +20,12 @@ void copy_string(char *to, const char *s, size_t size);
 /* Like vsnprintf for %s %c %d %u %x %%, with l/ll, width, 0 and -. Returns the full length. */
 int format_v(char *to, size_t size, const char *fmt, va_list args);
 int format(char *to, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* In a function of variable arguments: formats those behind fmt into an array. */
+#define format_rest(array, fmt)                             \
+	do {                                                \
+		va_list rest_;                              \
+		va_start(rest_, fmt);                       \
+		format_v(array, sizeof(array), fmt, rest_); \
+		va_end(rest_);                              \
+	} while (0)

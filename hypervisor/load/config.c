@@ -197,11 +197,8 @@ struct parser {
 __attribute__((format(printf, 2, 3))) static void complain(struct parser *p, const char *fmt, ...)
 {
 	char message[160];
-	va_list args;
 
-	va_start(args, fmt);
-	format_v(message, sizeof(message), fmt, args);
-	va_end(args);
+	format_rest(message, fmt);
 	if (p->guest)
 		p->guest->broken = true;
 	p->machine_wrong |= p->machine;

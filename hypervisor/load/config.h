@@ -27,6 +27,7 @@
  */
 #pragma once
 
+#include "arch/speculation.h"
 #include "lib/types.h"
 
 #define GUESTS_MAX 8
@@ -35,18 +36,6 @@
 
 enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };
 enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK };
-/* guest/speculation.c; README.md tells what each does */
-enum mitigation {
-	MITIGATION_RETPOLINE,
-	MITIGATION_RSB,
-	MITIGATION_IBPB,
-	MITIGATION_IBPB_EXIT,
-	MITIGATION_VERW,
-	MITIGATION_L1D_FLUSH,
-	MITIGATION_SSBD,
-	MITIGATION_SPEC_CTRL,
-	MITIGATIONS
-};
 enum on_crash { CRASH_STOP, CRASH_RESTART };
 
 struct guest_config {
@@ -86,4 +75,4 @@ void config_read(struct config *c, const char *text, size_t bytes, config_error_
 
 extern const char *const engine_names[];      /* by enum engine_choice */
 extern const char *const preparation_names[]; /* by enum preparation */
-extern const char *const mitigation_names[];  /* by enum mitigation */
+extern const char *const mitigation_names[];  /* by MITIGATION_*, arch/speculation.h */

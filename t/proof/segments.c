@@ -38,8 +38,11 @@ PROOF(set_descriptor, "a descriptor that a PV guest sets goes to its page of the
 	uint64_t selector = any_u64(), d = any_u64();
 	uint64_t *but_0 = any_memory(SEL_GUEST_MAX - 8, 8);
 
+	struct engine engine = { .kernel_ring = any_u8() & 1 };
+	struct regs r = { .rdi = selector, .rsi = d };
 	/* so that a write to entry 0 is out of bounds */
-	int err = pv_gdt_set_descriptor(but_0 - 1, any_u8() & 1, selector, d);
+	struct vcpu v = { .engine = &engine, .pv_gdt = but_0 - 1 };
+	int64_t err = descriptor_hypercall(&v, &r);
 
 	prove(!err == (selector && selector < SEL_GUEST_MAX && !(selector & 7)));
 	possible(!err && selector == SEL_GUEST_MAX - 8);

@@ -9,8 +9,6 @@
 #include "arch/cpu.h"
 #include "engine/hvm/gate.h"
 #include "engine/hvm/hvm.h"
-#include "guest/cpuid.h"
-#include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/cpu.h"
 #include "tap.h"
@@ -53,10 +51,10 @@ static void set(struct vcpu *vc, enum hvm_register r, uint64_t value)
 	*(r == HVM_CR0 ? &cr0 : &cr4) = value;
 }
 
-static void get_segment(const struct vcpu *vc, unsigned seg, struct hvm_segment *s)
+static struct hvm_segment get_segment(const struct vcpu *vc, unsigned seg)
 {
 	(void)vc;
-	*s = segments[seg];
+	return segments[seg];
 }
 
 #include "vendor.h"
@@ -88,9 +86,9 @@ int guest_write(const struct guest_view *view, gva_t va, const void *from, uint6
 	return 0;
 }
 
-void *guest_page(const struct guest_view *gv, gva_t va, unsigned access, struct guest_failure *f)
+void *guest_page(const struct guest_view *gv, gva_t va, unsigned access)
 {
-	(void)gv, (void)va, (void)access, (void)f;
+	(void)gv, (void)va, (void)access;
 	return NULL;
 }
 
@@ -214,14 +212,26 @@ static void fresh(const char *code, unsigned bytes)
 }
 #define FRESH(code) fresh(code, sizeof(code) - 1)
 
-static struct hvm_port outsb(unsigned length)
+/* What an exit tells of a string instruction. */
+struct string_exit {
+	struct insn insn;
+	unsigned address;
+	uint64_t next_rip;
+};
+
+static struct string_exit outsb(unsigned length)
 {
-	return (struct hvm_port){
-		.port = PORT,
-		.width = 1,
-		.seg = HVM_NOT_SAID,
+	return (struct string_exit){
+		.insn = { .op = INSN_OUTS, .width = 1, .imm = PORT, .seg = HVM_NOT_SAID },
 		.next_rip = CODE + length,
 	};
+}
+
+static void string(const struct string_exit *p)
+{
+	struct insn i = p->insn;
+
+	hvm_string(v, &i, p->address, p->next_rip);
 }
 
 static bool untouched(void)
@@ -245,39 +255,39 @@ static void changed(void)
 	};
 
 	for (unsigned i = 0; i < sizeof(other) / sizeof(*other); i++) {
-		struct hvm_port p = outsb(other[i].length);
+		struct string_exit p = outsb(other[i].length);
 
 		fresh(other[i].code, other[i].bytes);
-		hvm_string(v, &p);
+		string(&p);
 		ok(untouched(), "OUTSB, then %s: it is executed again", other[i].what);
 	}
-	struct hvm_port p = outsb(1);
+	struct string_exit p = outsb(1);
 	FRESH("\x6e");
 	memory[DATA] = 0x5a;
-	hvm_string(v, &p);
+	string(&p);
 	ok(regs.rip == CODE + 1 && last_port == PORT && last_value == 0x5a && regs.rsi == DATA + 1,
 	   "an OUTSB that has not changed is emulated");
 	p = outsb(2);
 	FRESH("\xf0\x6e");
-	hvm_string(v, &p);
+	string(&p);
 	ok(regs.rip == CODE + 2 && port_writes == 1,
 	   "an OUTSB with LOCK, which QEMU allows, is emulated");
 	p = outsb(1);
 	p.address = 4;
-	p.seg = 3;
+	p.insn.seg = 3;
 	FRESH("\xe6\x21");
-	hvm_string(v, &p);
+	string(&p);
 	ok(regs.rip == CODE + 1 && port_writes == 1 && last_port == PORT,
 	   "the bytes are not read if the processor supplies everything");
 }
 
 static void strings(void)
 {
-	struct hvm_port p = outsb(2);
+	struct string_exit p = outsb(2);
 
 	FRESH("\xf3\x6e");
-	p.repeat = true;
-	hvm_string(v, &p);
+	p.insn.flags = INSN_REP;
+	string(&p);
 	ok(regs.rip == CODE && port_writes && port_writes <= 8 && regs.rcx == 100 - port_writes,
 	   "a repeated OUTSB is done in small parts: %u", port_writes);
 	p = outsb(2);
@@ -285,27 +295,27 @@ static void strings(void)
 	segments[1].attributes = HVM_CODE16 | USER;
 	regs.rsi = 0x10000 + DATA; /* beyond 16 bits */
 	memory[0x10000 + DATA] = 0x77;
-	hvm_string(v, &p);
+	string(&p);
 	is(last_value, 0x77, "in 16-bit code the prefix makes 32");
 	p = outsb(1);
 	FRESH("\x6e");
 	segments[1].attributes = HVM_CODE16 | USER;
 	regs.rsi = 0x10000 + DATA;
-	hvm_string(v, &p);
+	string(&p);
 	ok(last_value == 0x5a && regs.rsi == 0x10000 + DATA + 1, "without the prefix it is 16");
 }
 
 static int through(struct hvm_segment s, unsigned seg, bool in, uint64_t at)
 {
-	struct hvm_port p = outsb(1);
+	struct string_exit p = outsb(1);
 
 	FRESH("\x6e");
 	segments[in ? 0 : seg] = s;
-	p.in = in;
+	p.insn.op = in ? INSN_INS : INSN_OUTS;
 	p.address = 4;
-	p.seg = (uint8_t)seg;
+	p.insn.seg = (uint8_t)seg;
 	regs.rsi = regs.rdi = at;
-	hvm_string(v, &p);
+	string(&p);
 	return port_writes || port_reads ? (fault == -1 ? 0 : fault) : fault;
 }
 

@@ -3,8 +3,11 @@
  * A guest's phases (guest/life.c), with actions of other CPUs at the worst moments, such as an
  * order of the operator while the guest's end is being reported.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "guest/console.h"
 #include "guest/guest.h"
@@ -278,13 +281,27 @@ static void test_end_at_any_point(void)
 
 static unsigned arrived;
 
-/* Waits until the other thread is in this round, too. */
+/* Waits until the other thread is in this round, too. If that has lost its processor to other load,
+ * this one does not keep its own, so that both are soon given theirs. */
 static void meet(unsigned round)
 {
+	static const struct timespec briefly = { .tv_nsec = 50000 };
+
 	__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
 	for (unsigned n = 1; __atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < 2 * round; n++)
-		if (n % 1024 == 0)
-			sched_yield();
+		if (n % 65536 == 0)
+			nanosleep(&briefly, NULL);
+}
+
+/* Threads that share a processor do nothing at once. */
+static void stay_on(unsigned cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (cpu < (unsigned)sysconf(_SC_NPROCESSORS_ONLN))
+		pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
 /* Two guests end at once, each on a thread of its own, as often as it takes for the processor to
@@ -293,6 +310,7 @@ static void *end_often(void *arg)
 {
 	struct guest *of = arg;
 
+	stay_on(of == &guests[1]);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		of->phase = GUEST_RUNNING;
 		of->end_wanted = of->ended = false;

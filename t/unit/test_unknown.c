@@ -12,8 +12,6 @@
 #include "engine/hvm/vmx.h"
 #include "engine/ring/ring.h"
 #include "guest/console.h"
-#include "guest/cpuid.h"
-#include "guest/fpu.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
@@ -99,10 +97,10 @@ uint64_t vmread(uint64_t field)
 	}
 }
 
-static void get_segment(const struct vcpu *vc, unsigned seg, struct hvm_segment *s)
+static struct hvm_segment get_segment(const struct vcpu *vc, unsigned seg)
 {
 	(void)vc, (void)seg;
-	*s = (struct hvm_segment){ 8, HVM_CODE32, HVM_LIMIT, 0 };
+	return (struct hvm_segment){ 8, HVM_CODE32, HVM_LIMIT, 0 };
 }
 
 static uint64_t get(const struct vcpu *vc, enum hvm_register r)
@@ -181,8 +179,8 @@ void ring_translation_remapped(struct vcpu *) { }
 void ring_page_remapped(struct vcpu *, gva_t) { }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }
 void hvm_outside(struct vcpu *, gpa_t, enum hvm_access) { }
-void hvm_port(struct vcpu *, const struct hvm_port *) { }
-void hvm_string(struct vcpu *, const struct hvm_port *) { }
+void hvm_port(struct vcpu *, const struct insn *, uint64_t) { }
+void hvm_string(struct vcpu *, struct insn *, unsigned, uint64_t) { }
 int hvm_pv_create_guest(struct guest *) { return 0; }
 int hvm_pv_create_vcpu(struct vcpu *) { return 0; }
 void hvm_pv_start(struct vcpu *, gpa_t) { }

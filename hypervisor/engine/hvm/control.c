@@ -11,16 +11,6 @@
 	 CR0_PG)
 #define CR4_EVERYWHERE 0x7ffull /* up to OSXMMEXCPT, MCE among them */
 
-/* VM entry fails with bits that the processor does not have. */
-static uint64_t cr4_defined(void)
-{
-	const struct cpu_features *f = &cpu_features;
-
-	return CR4_EVERYWHERE | (f->umip ? CR4_UMIP : 0) | (f->fsgsbase ? CR4_FSGSBASE : 0) |
-	       (f->pcid ? CR4_PCIDE : 0) | (f->xsave ? CR4_OSXSAVE : 0) | (f->smep ? CR4_SMEP : 0) |
-	       (f->smap ? CR4_SMAP : 0);
-}
-
 static bool set_cr0(struct vcpu *v, uint64_t value)
 {
 	uint64_t changed = hvm_vendor->get(v, HVM_CR0) ^ value;
@@ -34,18 +24,19 @@ static bool set_cr0(struct vcpu *v, uint64_t value)
 			return false;
 		v->hvm->efer ^= EFER_LMA;
 	}
-	hvm_vendor->set(v, HVM_CR0,
-			value & ~(uint64_t)(CR0_NW | CR0_CD)); /* its memory is cached */
+	value &= ~(uint64_t)(CR0_NW | CR0_CD); /* its memory is cached */
+	hvm_vendor->set(v, HVM_CR0, value);
 	if (changed & (CR0_PG | CR0_WP))
 		hvm_vendor->flush(v);
 	return true;
 }
 
-/* MCE always stays set: the hypervisor must get machine checks. */
+/* VM entry fails with bits that the processor does not have. MCE always stays set: the hypervisor
+ * must get machine checks. */
 static bool set_cr4(struct vcpu *v, uint64_t value)
 {
-
-	if ((value & ~cr4_defined()) || ((v->hvm->efer & EFER_LMA) && !(value & CR4_PAE)) ||
+	if ((value & ~(CR4_EVERYWHERE | cpu_features.cr4)) ||
+	    ((v->hvm->efer & EFER_LMA) && !(value & CR4_PAE)) ||
 	    ((value & CR4_PCIDE) && !(v->hvm->efer & EFER_LMA)))
 		return false;
 	hvm_vendor->set(v, HVM_CR4, value | CR4_MCE);

@@ -2,8 +2,6 @@
 /* Handling of exits that VT-x and AMD-V share. */
 #include "engine/hvm/hvm.h"
 
-#include "guest/cpuid.h"
-#include "guest/fpu.h"
 #include "guest/speculation.h"
 #include "pc/lapic.h"
 
@@ -28,8 +26,7 @@ void hvm_finish(struct vcpu *v, bool allowed, unsigned length)
 unsigned hvm_fetch(struct vcpu *v, uint8_t *code)
 {
 	bool code64 = hvm_in_code64(v);
-	uint64_t at =
-		code64 ? v->regs->rip : (uint32_t)(v->regs->rip + v->engine->segment_base(v, 1));
+	uint64_t at = code64 ? v->regs->rip : (uint32_t)(v->regs->rip + hvm_segment_base(v, 1));
 
 	hvm_paging(v);
 	return operand_fetch(v, at, code);
@@ -113,26 +110,20 @@ static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
 	}
 }
 
+/* Types are 0, 1 and 4 to 7: in a byte, bit 1 comes with bit 2 alone. */
 static bool good_pat(uint64_t value)
 {
-	for (unsigned i = 0; i < 8; i++) {
-		uint8_t type = (value >> 8 * i) & 0xff;
-
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
+	return !(value & 0xf8f8f8f8f8f8f8f8) && !(value >> 1 & ~(value >> 2) & 0x0101010101010101);
 }
 
 static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	switch (msr) {
 	case MSR_EFER: return hvm_write_efer(v, value);
-	case MSR_PAT:
+	case MSR_PAT: /* returned as written, without effect: memory is always cached */
 		if (!good_pat(value))
 			return false;
-		v->hvm->pat =
-			value; /* returned as written, without effect: memory is always cached */
+		v->hvm->pat = value;
 		return true;
 	case MSR_APIC_BASE: return v->guest->board && value == apic_base(v);
 	default: return speculation_wrmsr(v, msr, value);

@@ -114,11 +114,7 @@ hvm_softints:
 	.set	vector, 32
 	.rept	224
 	.balign	HVM_SOFTINT_BYTES, 0xcc
-	.if	vector < 128
-	pushq	$vector
-	.else
-	pushq	$(vector - 256)			/* two bytes long; the low byte counts */
-	.endif
+	pushq	$((vector ^ 128) - 128)		/* two bytes long; the low byte counts */
 	jmp	softint_entry
 	.set	vector, vector + 1
 	.endr
@@ -198,16 +194,15 @@ load_root:
 
 /* MMU_FLUSH: flushes a single page, or else everything. */
 flush:
+	xorl	%eax, %eax
 	cmpq	$4096, %rsi
 	ja	1f
 	invlpg	(%rdi)
 	leaq	-1(%rdi, %rsi), %rcx
 	invlpg	(%rcx)
-	xorl	%eax, %eax
 	ret
 1:	movq	%cr3, %rcx
 	movq	%rcx, %cr3
-	xorl	%eax, %eax
 	ret
 
 /* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number. */

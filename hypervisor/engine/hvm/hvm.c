@@ -3,18 +3,14 @@
 #include "engine/hvm/hvm.h"
 
 #include "engine/hvm/gate.h"
-#include "guest/fpu.h"
 #include "kernel/cpu.h"
 
 int hvm_create_guest(struct guest *g)
 {
-	mpa_t at = guest_take(g, sizeof(*g->hvm));
-
-	if (!at.v || !hvm_vendor->prepare())
+	if (!hvm_vendor->prepare())
 		return -ENOMEM;
-	g->hvm = direct(at);
-	g->hvm->nested_root = nested_create(g);
-	if (!g->hvm->nested_root.v)
+	g->nested_root = nested_create(g);
+	if (!g->nested_root.v)
 		return -ENOMEM;
 	return g->board ? 0 : hvm_pv_create_guest(g);
 }
@@ -40,24 +36,20 @@ int hvm_create_vcpu(struct vcpu *v)
 	v->view = &v->hvm->view;
 	v->view->memory = &v->guest->memory;
 	v->hvm->asid = asid;
-	v->hvm->nested_root = v->guest->hvm->nested_root;
+	v->hvm->nested_root = v->guest->nested_root;
 	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);
 }
 
-HOT_FRAME bool hvm_in_code64(const struct vcpu *v)
+bool hvm_in_code64(const struct vcpu *v)
 {
-	struct hvm_segment cs;
-
-	hvm_vendor->get_segment(v, 1, &cs);
-	return (v->hvm->efer & EFER_LMA) && (cs.attributes & HVM_LONG);
+	return (v->hvm->efer & EFER_LMA) && (hvm_vendor->get_segment(v, 1).attributes & HVM_LONG);
 }
 
 unsigned hvm_code_bits(const struct vcpu *v)
 {
-	struct hvm_segment cs;
-
-	hvm_vendor->get_segment(v, 1, &cs);
-	return hvm_in_code64(v) ? 64 : cs.attributes & HVM_BIG ? 32 : 16;
+	if (hvm_in_code64(v))
+		return 64;
+	return hvm_vendor->get_segment(v, 1).attributes & HVM_BIG ? 32 : 16;
 }
 
 bool hvm_in_ring0(const struct vcpu *v)
@@ -77,32 +69,24 @@ void hvm_paging(struct vcpu *v)
 
 void hvm_gather(struct vcpu *v)
 {
-	struct hvm_segment gdt, idt;
-
-	hvm_vendor->get_segment(v, HVM_GDTR, &gdt);
-	hvm_vendor->get_segment(v, HVM_IDTR, &idt);
 	v->view->paging.root = GPA(hvm_vendor->get(v, HVM_CR3));
 	v->legacy.cr0 = hvm_vendor->get(v, HVM_CR0);
 	v->page->cr2 = hvm_vendor->get(v, HVM_CR2);
 	v->legacy.cr4 = hvm_vendor->get(v, HVM_CR4);
-	v->legacy.gdt_base = gdt.base;
-	v->legacy.idt_base = idt.base;
+	v->legacy.gdt_base = hvm_segment_base(v, HVM_GDTR);
+	v->legacy.idt_base = hvm_segment_base(v, HVM_IDTR);
 }
 
-HOT_FRAME uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
+uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)
 {
-	struct hvm_segment s;
-
-	hvm_vendor->get_segment(v, seg, &s);
-	return s.base;
+	return hvm_vendor->get_segment(v, seg).base;
 }
 
 /* Checks that the processor makes only after the exit of a string instruction. */
 bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s)
 {
-	struct hvm_segment d;
+	const struct hvm_segment d = hvm_vendor->get_segment(v, seg);
 
-	hvm_vendor->get_segment(v, seg, &d);
 	if (hvm_in_code64(v))
 		return canonical(s->offset + (seg < 4 ? 0 : d.base));
 	uint64_t rights = (d.attributes & 0xffull) << 40 | (d.attributes & 0xf00ull) << 44;

@@ -53,7 +53,7 @@ struct hvm_vendor {
 	bool (*prepare)(void); /* before a guest is created; false: no memory */
 	uint64_t (*get)(const struct vcpu *v, enum hvm_register r);
 	void (*set)(struct vcpu *v, enum hvm_register r, uint64_t value);
-	void (*get_segment)(const struct vcpu *v, unsigned seg, struct hvm_segment *s);
+	struct hvm_segment (*get_segment)(const struct vcpu *v, unsigned seg);
 	void (*set_segment)(struct vcpu *v, unsigned seg, const struct hvm_segment *s);
 
 	/* Injects an event at the next entry; error is NO_ERROR if it has none. */
@@ -70,11 +70,6 @@ struct hvm_vendor {
 	/* PV: SYSCALL and SYSENTER lead to engine/hvm/gate.S, or are refused; exceptions without a
 	 * handler exit, and #GP where there is an I/O bitmap */
 	void (*load_entries)(struct vcpu *v);
-};
-
-/* Of a guest. */
-struct hvm_guest {
-	mpa_t nested_root; /* of the tables that its vCPUs begin with */
 };
 
 /* Of a vCPU: what svm.h and vmx.h add follows. */
@@ -137,19 +132,12 @@ bool hvm_in_ring0(const struct vcpu *v);
  * exit information. If more must be decoded, the instruction at RIP must match that information,
  * else the guest executes it again.
  */
-struct hvm_port {
-	uint64_t next_rip;
-	uint16_t port;
-	uint8_t width; /* bytes */
-	bool in;
-	/* of INS and OUTS */
-	bool repeat;
-	uint8_t address; /* its size in bytes; 0: not said */
-	uint8_t seg;	 /* of OUTS */
-};
+/* IN or OUT with the port in imm; then the guest goes on at next_rip. */
+void hvm_port(struct vcpu *v, const struct insn *i, uint64_t next_rip);
+/* The same of INS and OUTS, to the port in DX. address: its size in bytes; 0: not said. Nor may seg
+ * of OUTS be. */
 #define HVM_NOT_SAID 0xff
-void hvm_port(struct vcpu *v, const struct hvm_port *p);
-void hvm_string(struct vcpu *v, const struct hvm_port *p);
+void hvm_string(struct vcpu *v, struct insn *i, unsigned address, uint64_t next_rip);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);
 void hvm_cpuid(struct vcpu *v, unsigned length);
@@ -228,8 +216,8 @@ bool hvm_pv_in_gate(uint64_t rip); /* code of gate.S, the hypercall page include
 /* #GP, if the guest has an I/O bitmap for ring 3: whether it was caused by a port access. */
 bool hvm_pv_port(struct vcpu *v);
 
-/* Of struct engine: what is the same for both, and what knows the control block, by functions of
- * the same names in svm.c and vmx.c. */
+/* Of struct engine: what is the same for both, VMMCALL's and VMCALL's length included, and what
+ * knows the control block, by functions of the same names in svm.c and vmx.c. */
 #define HVM_ENGINE                                                                                \
 	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,               \
 	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug,  \
@@ -239,4 +227,4 @@ bool hvm_pv_port(struct vcpu *v);
 	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
 	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
 	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
-	.set_softint = hvm_set_softint, .pc_apics = true, .reason = "exit"
+	.set_softint = hvm_set_softint, .hypercall_bytes = 3, .pc_apics = true, .reason = "exit"

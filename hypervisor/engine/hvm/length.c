@@ -10,12 +10,10 @@
 static void remember(struct vcpu *v, uint64_t root, uint64_t at)
 {
 	unsigned access = operand_access(v) | PF_FETCH;
-	struct guest_failure ignored;
 
-	v->hvm->code =
-		(struct code_page){ .page = at >> PAGE_SHIFT,
-				    .root = root,
-				    .bytes = guest_page(v->view, GVA(at), access, &ignored) };
+	v->hvm->code = (struct code_page){ .page = at >> PAGE_SHIFT,
+					   .root = root,
+					   .bytes = guest_page(v->view, GVA(at), access) };
 }
 
 unsigned hvm_length(struct vcpu *v, const struct code_place *at, unsigned bytes)

@@ -24,8 +24,7 @@ static void load_value(struct vcpu *v, const struct insn_move *m, uint64_t value
 	if (m->sign)
 		value = (uint64_t)((int64_t)(value << unused) >> unused);
 	if (m->reg_width == 1 && !m->high) /* SPL, BPL, SIL, DIL */
-		*operand_register(v->regs, m->reg) =
-			(*operand_register(v->regs, m->reg) & ~0xffull) | (value & 0xff);
+		*(uint8_t *)operand_register(v->regs, m->reg) = (uint8_t)value;
 	else
 		operand_set_register(v, m->reg, value, m->reg_width);
 }

@@ -10,8 +10,6 @@
 #include "arch/descriptor.h"
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
-#include "guest/descriptor.h"
-#include "guest/port_io.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
@@ -34,7 +32,7 @@ static void *new_page(struct guest *g, mpa_t root, gpa_t at, bool writable)
 /* One of tables that the guest's processor walks. */
 static uint64_t *table_page(struct guest *g, uint64_t at)
 {
-	return new_page(g, g->hvm->nested_root, GPA(at), true);
+	return new_page(g, g->nested_root, GPA(at), true);
 }
 
 /* Guest-virtual = guest-physical for all memory, in pages of 2 MiB. */
@@ -75,7 +73,7 @@ int hvm_pv_create_guest(struct guest *g)
 	uint64_t *pdpt = table_page(g, HVM_GATE_PDPT);
 	uint64_t *pd = table_page(g, HVM_GATE_PD);
 	uint64_t *pt = table_page(g, HVM_GATE_PT);
-	uint64_t *gdt = new_page(g, g->hvm->nested_root, gate_gpa(GATE_GDT + PAGE_SIZE), false);
+	uint64_t *gdt = new_page(g, g->nested_root, gate_gpa(GATE_GDT + PAGE_SIZE), false);
 	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
 					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
 
@@ -91,13 +89,12 @@ int hvm_pv_create_guest(struct guest *g)
 		uint64_t va = HVM_GATE_TEXT + at;
 
 		pt[pt_index(va, 1)] = gate_gpa(va).v | (LEAF & ~PTE_W);
-		if (!nested_map(g, g->hvm->nested_root, gate_gpa(va),
+		if (!nested_map(g, g->nested_root, gate_gpa(va),
 				MPA(LINKER_VALUE(hvm_gate_phys) + at), false))
 			return -ENOMEM;
 	}
 	mpa_t calls = MPA(LINKER_VALUE(hvm_hypercall_phys));
-	return nested_map(g, g->hvm->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0
-											  : -ENOMEM;
+	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0 : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
@@ -105,7 +102,7 @@ int hvm_pv_create_guest(struct guest *g)
 int hvm_pv_create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t root = nested_copy_path(g, g->hvm->nested_root, gate_gpa(GATE_BASE));
+	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
 
 	if (!root.v)
 		return -ENOMEM;
@@ -215,11 +212,10 @@ void hvm_use_page(struct vcpu *v, struct veneer_vcpu_page *page)
 int hvm_set_ldt(struct vcpu *v, gva_t at, uint64_t entries)
 {
 	struct hvm_segment ldt = { 0 };
-	struct guest_failure ignored;
 
 	/* each of its pages */
 	for (uint64_t i = 0; i < 8 * entries; i += PAGE_SIZE - ((at.v + i) & ~PAGE_MASK))
-		if (!guest_page(v->view, GVA(at.v + i), 0, &ignored))
+		if (!guest_page(v->view, GVA(at.v + i), 0))
 			return -EFAULT;
 	if (entries)
 		ldt = (struct hvm_segment){ SEL_LDT, HVM_LDT, (uint32_t)entries * 8 - 1, at.v };

@@ -7,7 +7,6 @@
 
 #include "arch/paging.h"
 #include "engine/hvm/gate.h"
-#include "guest/fpu.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"
@@ -156,9 +155,9 @@ static struct hvm_segment *segment(const struct vcpu *v, unsigned seg)
 	return (struct hvm_segment *)((char *)&v->svm->vmcb.save + at[seg]);
 }
 
-static void get_segment(const struct vcpu *v, unsigned seg, struct hvm_segment *to)
+static struct hvm_segment get_segment(const struct vcpu *v, unsigned seg)
 {
-	*to = *segment(v, seg);
+	return *segment(v, seg);
 }
 
 static void set_segment(struct vcpu *v, unsigned seg, const struct hvm_segment *from)
@@ -333,20 +332,20 @@ static void port_exit(struct vcpu *v)
 {
 	const struct vmcb_control *c = &v->svm->vmcb.control;
 	uint64_t info = c->exit_info1;
-	struct hvm_port p = {
-		.port = (uint16_t)(info >> 16),
+	bool in = info & BIT(0);
+	struct insn i = {
+		.op = in ? INSN_IN : INSN_OUT,
 		.width = info >> 4 & 7,
-		.in = info & BIT(0),
-		.next_rip = c->exit_info2,
+		.imm = (uint16_t)(info >> 16),
 	};
 
 	if (info & BIT(2)) {
-		p.repeat = info & BIT(3);
-		p.address = (uint8_t)((info >> 7 & 7) << 1);
-		p.seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID;
-		hvm_string(v, &p);
+		i.op = in ? INSN_INS : INSN_OUTS;
+		i.flags = info & BIT(3) ? INSN_REP : 0;
+		i.seg = segments_said ? info >> 10 & 7 : HVM_NOT_SAID;
+		hvm_string(v, &i, (info >> 7 & 7) << 1, c->exit_info2);
 	} else {
-		hvm_port(v, &p);
+		hvm_port(v, &i, c->exit_info2);
 	}
 }
 
@@ -523,6 +522,5 @@ HOT_FRAME static void run(UNUSED struct cpu *cpu, struct vcpu *v)
 
 const struct engine svm_engine = {
 	.name = "svm",
-	.hypercall_bytes = 3, /* VMMCALL */
 	HVM_ENGINE,
 };

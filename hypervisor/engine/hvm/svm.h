@@ -8,31 +8,25 @@
 #ifndef __ASSEMBLER__
 #include "engine/hvm/hvm.h"
 
-/* Appendix B, table B-1 */
+/* Appendix B, table B-1; reserved, or not used here */
 struct vmcb_control {
 	uint16_t cr_read, cr_write, dr_read, dr_write;
 	uint32_t exception_bitmap;
-	uint32_t intercept1, intercept2, intercept3;
-	uint8_t reserved0[0x3c - 0x18];
-	uint16_t pause_threshold, pause_count;
-	uint64_t iopm_base, msrpm_base;
-	uint64_t tsc_offset;
-	uint32_t asid;
-	uint32_t tlb_control;
-	uint32_t virtual_interrupt;
-	uint32_t virtual_vector;
+	uint32_t intercept1, intercept2;
+	uint8_t reserved0[0x40 - 0x14];
+	uint64_t iopm_base, msrpm_base, tsc_offset;
+	uint32_t asid, tlb_control;
+	uint32_t virtual_interrupt, virtual_vector;
 	uint64_t interrupt_shadow;
-	uint64_t exit_code, exit_info1, exit_info2;
-	uint64_t exit_interrupt;
+	uint64_t exit_code, exit_info1, exit_info2, exit_interrupt;
 	uint64_t nested_paging;
-	uint64_t avic_bar, ghcb;
+	uint8_t reserved1[0xa8 - 0x98];
 	uint64_t event;
 	uint64_t nested_cr3;
-	uint64_t lbr;
-	uint32_t clean, reserved1;
+	uint8_t reserved2[0xc0 - 0xb8];
+	uint32_t clean, reserved3;
 	uint64_t next_rip;
-	uint8_t fetched_bytes, fetched[15];
-	uint8_t reserved2[0x400 - 0xe0];
+	uint8_t reserved4[0x400 - 0xd0];
 };
 
 /* Table B-2, from offset 0x400 */
@@ -50,8 +44,8 @@ struct vmcb_save {
 	uint64_t rax, star, lstar, cstar, sfmask, kernel_gs_base;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip, cr2;
 	uint8_t reserved5[0x268 - 0x248];
-	uint64_t pat, debug_control;
-	uint8_t reserved6[0xc00 - 0x278];
+	uint64_t pat;
+	uint8_t reserved6[0xc00 - 0x270];
 };
 
 struct vmcb {

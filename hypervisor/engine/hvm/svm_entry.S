@@ -73,8 +73,8 @@ svm_exit_stuff:
 	popq	%rax
 	jmp	svm_exit_go_on
 
-	speculation_site svm_entry_site, svm_entry_clear, MITIGATE_VERW
-	speculation_site svm_exit_site, svm_exit_stuff, MITIGATE_RSB
-	speculation_site svm_exit_site, svm_exit_barrier, MITIGATE_IBPB_EXIT
+	speculation_site svm_entry_site, svm_entry_clear, MITIGATION_VERW
+	speculation_site svm_exit_site, svm_exit_stuff, MITIGATION_RSB
+	speculation_site svm_exit_site, svm_exit_barrier, MITIGATION_IBPB_EXIT
 
 	.section .note.GNU-stack, "", @progbits

@@ -337,16 +337,18 @@ static void set(struct vcpu *v, enum hvm_register r, uint64_t value)
 }
 
 /* The fields of ES CS SS DS FS GS LDTR TR GDTR IDTR are 2 apart, and so are ours. */
-static void get_segment(UNUSED const struct vcpu *v, unsigned seg, struct hvm_segment *to)
+static struct hvm_segment get_segment(UNUSED const struct vcpu *v, unsigned seg)
 {
-	*to = (struct hvm_segment){ .limit = (uint32_t)vmread(VMCS_GUEST_LIMIT(seg)),
-				    .base = vmread(VMCS_GUEST_BASE(seg)) };
+	struct hvm_segment s = { .limit = (uint32_t)vmread(VMCS_GUEST_LIMIT(seg)),
+				 .base = vmread(VMCS_GUEST_BASE(seg)) };
+
 	if (seg >= HVM_GDTR)
-		return;
+		return s;
 	uint32_t rights = (uint32_t)vmread(VMCS_GUEST_RIGHTS(seg));
-	to->selector = (uint16_t)vmread(VMCS_GUEST_SELECTOR(seg));
+	s.selector = (uint16_t)vmread(VMCS_GUEST_SELECTOR(seg));
 	if (!(rights & VMX_RIGHTS_UNUSABLE))
-		to->attributes = (uint16_t)((rights & 0xff) | (rights >> 4 & 0xf00));
+		s.attributes = (uint16_t)((rights & 0xff) | (rights >> 4 & 0xf00));
+	return s;
 }
 
 static void set_segment(UNUSED struct vcpu *v, unsigned seg, const struct hvm_segment *from)
@@ -478,22 +480,23 @@ static unsigned length(void)
 static void port_exit(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
-	struct hvm_port p = {
-		.port = (uint16_t)(q >> 16),
+	uint64_t next_rip = v->regs->rip + length();
+	bool in = q & BIT(3);
+	struct insn i = {
+		.op = in ? INSN_IN : INSN_OUT,
 		.width = (uint8_t)((q & 7) + 1),
-		.in = q & BIT(3),
-		.next_rip = v->regs->rip + length(),
+		.imm = (uint16_t)(q >> 16),
 	};
 
 	if (!(q & BIT(4))) {
-		hvm_port(v, &p);
+		hvm_port(v, &i, next_rip);
 		return;
 	}
-	uint64_t i = string_io_info ? vmread(VMCS_INSTRUCTION) : 0;
-	p.repeat = q & BIT(5);
-	p.address = string_io_info ? (uint8_t)(2 << (i >> 7 & 7)) : 0;
-	p.seg = string_io_info ? i >> 15 & 7 : HVM_NOT_SAID;
-	hvm_string(v, &p);
+	uint64_t info = string_io_info ? vmread(VMCS_INSTRUCTION) : 0;
+	i.op = in ? INSN_INS : INSN_OUTS;
+	i.flags = q & BIT(5) ? INSN_REP : 0;
+	i.seg = string_io_info ? info >> 15 & 7 : HVM_NOT_SAID;
+	hvm_string(v, &i, string_io_info ? 2u << (info >> 7 & 7) : 0, next_rip);
 }
 
 /* MOV to CR8 would mask the machine's interrupts. The guest has no local APIC, but it has a CR8. */
@@ -539,9 +542,8 @@ static void exception_exit(struct vcpu *v)
 static void keep_event(void)
 {
 	uint32_t e = (uint32_t)vmread(VMCS_VECTORING_EVENT), type = e & VMX_EVENT_TYPE;
-	bool again = type > VMX_EVENT_EXCEPTION;
 
-	if (!(e & VMX_EVENT_VALID) || again) {
+	if (!(e & VMX_EVENT_VALID) || type > VMX_EVENT_EXCEPTION) {
 		vmwrite(VMCS_ENTRY_EVENT, 0);
 		return;
 	}
@@ -656,6 +658,5 @@ static void run(UNUSED struct cpu *cpu, struct vcpu *v)
 
 const struct engine vmx_engine = {
 	.name = "vmx",
-	.hypercall_bytes = 3, /* VMCALL */
 	HVM_ENGINE,
 };

@@ -66,9 +66,9 @@ vmx_exit_stuff:
 	movl	$1, %eax
 	jmp	vmx_exit_go_on
 
-	speculation_site vmx_entry_site, vmx_entry_clear, MITIGATE_VERW
-	speculation_site vmx_entry_site, vmx_entry_flush, MITIGATE_L1D_FLUSH
-	speculation_site vmx_exit_site, vmx_exit_stuff, MITIGATE_RSB
-	speculation_site vmx_exit_site, vmx_exit_barrier, MITIGATE_IBPB_EXIT
+	speculation_site vmx_entry_site, vmx_entry_clear, MITIGATION_VERW
+	speculation_site vmx_entry_site, vmx_entry_flush, MITIGATION_L1D_FLUSH
+	speculation_site vmx_exit_site, vmx_exit_stuff, MITIGATION_RSB
+	speculation_site vmx_exit_site, vmx_exit_barrier, MITIGATION_IBPB_EXIT
 
 	.section .note.GNU-stack, "", @progbits

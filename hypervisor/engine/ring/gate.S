@@ -14,6 +14,7 @@
 #include "abi/veneer.h"
 #include "kernel/gate.h"
 #include "arch/cpu.h"
+#include "arch/speculation.h"
 
 .macro PUSH_REGS
 	.irp	reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
@@ -60,10 +61,8 @@ gate_vectors:
 	.endif
 	.if	vector == VECTOR_PF
 	jmp	gate_page_fault
-	.elseif	vector < 128
-	pushq	$vector
 	.else
-	pushq	$(vector - 256)		/* two bytes long; gate_common takes the low byte */
+	pushq	$((vector ^ 128) - 128)	/* two bytes long; gate_common takes the low byte */
 	.endif
 	.if	vector == VECTOR_DB
 	jmp	gate_debug
@@ -95,11 +94,9 @@ gate_page_fault:
 	movl	8(%rsp), %eax
 	andl	$~(PF_PRESENT | PF_RESERVED), %eax
 	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+5*8(%rip)
-	.set	word, 0
-	.rept	5
-	movq	(2 + word)*8(%rsp), %rax
-	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+word*8(%rip)
-	.set	word, word + 1
+	.irp	word, 0, 1, 2, 3, 4
+	movq	(2 + \word)*8(%rsp), %rax
+	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+\word*8(%rip)
 	.endr
 	popq	%rax
 	ENTER_KERNEL fault, GD_FAULT_ENTRY
@@ -118,22 +115,19 @@ gate_exit:
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%rax, %cr3
 	movq	gate_data+GD_HV_RSP(%rip), %rsp
-	.globl	gate_exit_return
-gate_exit_return:			/* engine/ring/speculation.S; behind a RET nothing is executed */
+gate_exit_return:			/* a site, see gate_exit_stuff; behind a RET nothing is executed */
 	popq	%rbp
 	ret
 	.fill	3, 1, 0xcc
 
 /* Enters the guest on the page table in RAX. RDI is the hypervisor's address of its struct regs, which
  * the guest's page table maps at the end of GATE_STACKS. */
-	.globl	gate_resume
 gate_resume:
 	movq	%rdi, %rsp
 	POP_REGS_BUT_RAX
 	leaq	gate_frame_rax(%rip), %rsp /* before CR3: the guest can read what an NMI pushes then */
 	movq	%rax, %cr3
-	.globl	gate_resume_rax, gate_resume_iret
-gate_resume_rax:			/* engine/ring/speculation.S */
+gate_resume_rax:			/* a site, see gate_resume_clear */
 	popq	%rax
 	addq	$16, %rsp		/* vector, error */
 gate_resume_iret:
@@ -340,6 +334,34 @@ gate_abort:
 1:	popq	%rax
 	addq	$8, %rsp
 	iretq
+
+/* Where a measure is on (arch/speculation.h), in place of what stands at the sites above. Here the guest
+ * has left: its registers are saved, the hypervisor's page table and stack are loaded, and nothing has
+ * returned or branched by a prediction of the guest's making. */
+gate_exit_barrier:
+	write_command MSR_PRED_CMD
+gate_exit_stuff:
+	stuff_return_stack
+	popq	%rbp
+	ret
+	int3
+	speculation_site gate_exit_return, gate_exit_stuff, MITIGATION_RSB
+	speculation_site gate_exit_return, gate_exit_barrier, MITIGATION_IBPB_EXIT
+
+/* On the guest's page table; from here on the guest's own frame alone is read. */
+gate_resume_clear:
+	verw	gate_data_selector(%rip)
+	popq	%rax
+	addq	$16, %rsp
+	jmp	gate_resume_iret
+gate_data_selector:
+	.word	SEL_HV_SS
+	speculation_site gate_resume_rax, gate_resume_clear, MITIGATION_VERW
+
+/* The hypervisor's own are out of reach of a call from here. */
+	.balign	THUNK_BYTES, 0xcc
+gate_indirect_thunk_rax:
+	retpoline rax
 
 /* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number, executed in ring 1. */
 	.section .gate.hypercall, "ax"

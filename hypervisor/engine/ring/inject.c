@@ -122,25 +122,18 @@ void ring_pv_event(struct vcpu *v)
 	pv_push(v, user, NO_ERROR, h->event);
 }
 
-/* An IDT entry of a 32-bit guest, SDM 3A section 6.11. */
-struct gate32 {
-	uint16_t offset_low, selector;
-	uint8_t zero, type;
-	uint16_t offset_high;
-};
-_Static_assert(sizeof(struct gate32) == 8, "gate");
-
-#define GATE_PRESENT 0x80
-
-static bool read_gate(struct vcpu *v, unsigned vector, struct gate32 *g)
+/* An interrupt or trap gate in the IDT of a 32-bit guest, SDM 3A section 6.11; 0: none. Type, DPL
+ * and P are where other descriptors have them. */
+static uint64_t read_gate(struct vcpu *v, unsigned vector)
 {
 	const struct legacy_state *l = &v->legacy;
+	uint64_t d;
 
 	if (vector * 8 + 7 > l->idt_limit ||
-	    guest_read(v->view, GVA((uint32_t)(l->idt_base + vector * 8)), g, sizeof(*g), 0, NULL))
-		return false;
-	unsigned type = g->type & 0x1f;
-	return type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP;
+	    guest_read(v->view, GVA((uint32_t)(l->idt_base + vector * 8)), &d, 8, 0, NULL))
+		return 0;
+	unsigned type = d & DESC_S ? 0 : desc_type(d);
+	return type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP ? d : 0;
 }
 
 static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
@@ -155,7 +148,7 @@ static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
 	return true;
 }
 
-static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error)
+static bool legacy_push(struct vcpu *v, uint64_t gate, int64_t error)
 {
 	struct regs *r = v->regs;
 	bool user = (r->cs & 3) == 3;
@@ -182,12 +175,12 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
 		return false;
 	}
-	r->rip = gate->offset_low | (uint32_t)gate->offset_high << 16;
-	r->cs = (gate->selector & ~3u) | 1;
+	r->rip = (gate & 0xffff) | (gate >> 32 & 0xffff0000);
+	r->cs = (gate >> 16 & 0xfffc) | 1;
 	r->rsp = esp;
 	r->ss = (ss & ~3u) | 1;
 	r->rflags &= ~(uint64_t)(FLAGS_TF | FLAGS_NT | FLAGS_RF);
-	if ((gate->type & 0x1f) == DESC_TYPE_INTERRUPT)
+	if (desc_type(gate) == DESC_TYPE_INTERRUPT)
 		v->page->irq_mask = VENEER_IRQ_MASKED;
 	else if (user)
 		v->page->irq_mask = 0;
@@ -196,23 +189,23 @@ static bool legacy_push(struct vcpu *v, const struct gate32 *gate, int64_t error
 
 bool ring_legacy_interrupt(struct vcpu *v, unsigned vector)
 {
-	struct gate32 gate;
+	uint64_t gate = read_gate(v, vector);
 
 	v->counts[COUNT_INJECTED]++;
-	if (!read_gate(v, vector, &gate) || !(gate.type & GATE_PRESENT)) {
+	if (!(gate & DESC_P)) {
 		guest_crash(v->guest, "interrupt vector %u has no usable IDT entry", vector);
 		return false;
 	}
-	return legacy_push(v, &gate, NO_ERROR);
+	return legacy_push(v, gate, NO_ERROR);
 }
 
 static __attribute__((noinline)) void legacy_exception(struct vcpu *v, unsigned vector,
 						       int64_t error)
 {
-	struct gate32 gate;
+	uint64_t gate = read_gate(v, vector);
 
-	if (read_gate(v, vector, &gate) && (gate.type & GATE_PRESENT))
-		legacy_push(v, &gate, error);
+	if (gate & DESC_P)
+		legacy_push(v, gate, error);
 	else
 		guest_crash(v->guest, "exception %u (error %lx) with no usable IDT entry", vector,
 			    (uint64_t)error);
@@ -286,22 +279,18 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 {
 	bool pv = !v->guest->board;
-	struct gate32 gate;
+	uint64_t gate = pv ? 0 : read_gate(v, vector);
 
 	v->counts[COUNT_SOFTINT]++;
 	if (pv && (vector == VECTOR_BP || vector == VECTOR_OF)) {
 		ring_exception(v, vector, NO_ERROR); /* its gates are open to all, SDM 3A 6.3.3 */
 		return;
 	}
-	if (pv || !read_gate(v, vector, &gate) ||
-	    ((gate.type >> 5) & 3) < virtual_cpl(v->regs->cs)) {
-		ring_exception(v, VECTOR_GP, vector << 3 | 2);
-		return;
-	}
-	if (!(gate.type & GATE_PRESENT)) {
-		ring_exception(v, VECTOR_NP, vector << 3 | 2);
+	bool may = gate && desc_dpl(gate) >= virtual_cpl(v->regs->cs);
+	if (!may || !(gate & DESC_P)) {
+		ring_exception(v, may ? VECTOR_NP : VECTOR_GP, vector << 3 | 2);
 		return;
 	}
 	v->regs->rip += length;
-	legacy_push(v, &gate, NO_ERROR);
+	legacy_push(v, gate, NO_ERROR);
 }

@@ -6,8 +6,6 @@
 #include "engine/ring/ring.h"
 
 #include "arch/paging.h"
-#include "guest/descriptor.h"
-#include "guest/fpu.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"
@@ -254,11 +252,6 @@ static bool in_iret_window(const struct vcpu *v)
 			     offsetof(struct veneer_iret_window, iret), v->regs->rip);
 }
 
-static bool masked_kernel(const struct vcpu *v)
-{
-	return v->page->irq_mask && (v->regs->cs & 3) != 3;
-}
-
 /* Rarely called; inlined, it would make the common case longer. */
 static __attribute__((noinline)) bool interrupt_pending(const struct vcpu *v)
 {
@@ -282,7 +275,7 @@ static bool deliver_legacy(struct vcpu *v)
 				return false;
 		}
 	}
-	bool now = waits && !masked_kernel(v);
+	bool now = waits && (!v->page->irq_mask || (v->regs->cs & 3) == 3);
 	arm_window(v, waits && !now);
 	return !now || ring_legacy_interrupt(v, (unsigned)v->guest->board->acknowledge(v));
 }

@@ -101,8 +101,8 @@ unsigned ring_gdt_load(struct vcpu *v);
 /* The GDT has changed: CS and SS, with these descriptors before, keep them until the guest loads
  * others. */
 void ring_gdt_keep(struct vcpu *v, const uint64_t before[2]);
-/* The guest's own descriptor, of its GDT or LDT. */
-bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor);
+/* The guest's own descriptor, of its GDT or LDT; 0: none. */
+uint64_t ring_gdt_read(struct vcpu *v, uint16_t selector);
 /* A legacy guest's LDT is copied at LLDT; a selector that is emulated has its entry copied again.
  */
 void ring_ldt_refresh(struct vcpu *v, uint16_t selector);

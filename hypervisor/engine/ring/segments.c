@@ -2,7 +2,6 @@
 /* A guest's GDT and LDT under the ring engine; guest/descriptor.c decides which descriptors are
  * allowed. */
 #include "engine/ring/ring.h"
-#include "guest/descriptor.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
@@ -45,35 +44,33 @@ unsigned ring_gdt_load(struct vcpu *v)
 	return 1 + changed;
 }
 
-static uint64_t *kept_entry(struct vcpu *v, unsigned i)
-{
-	return &v->cpu->gdt[SEL_OWN(i ? SEL_KEPT_SS : SEL_KEPT_CS)];
-}
-
 void ring_gdt_keep(struct vcpu *v, const uint64_t before[2])
 {
+	static const uint16_t kept[2] = { SEL_KEPT_CS, SEL_KEPT_SS };
 	uint64_t *selector[2] = { &v->regs->cs, &v->regs->ss };
 
 	for (unsigned i = 0; i < 2; i++) {
 		if (!before[i] || ring_descriptor(v, *selector[i]) == before[i])
 			continue;
-		if ((*selector[i] & ~3ull) != ((i ? SEL_KEPT_SS : SEL_KEPT_CS) & ~3))
+		if ((*selector[i] & ~3ull) != (kept[i] & ~3u))
 			v->ring->kept_selector[i] = (uint16_t)*selector[i];
-		v->ring->kept[i] = *kept_entry(v, i) = before[i];
-		*selector[i] = i ? SEL_KEPT_SS : SEL_KEPT_CS;
+		v->ring->kept[i] = v->cpu->gdt[SEL_OWN(kept[i])] = before[i];
+		*selector[i] = kept[i];
 	}
 }
 
-bool ring_gdt_read(struct vcpu *v, uint16_t selector, uint64_t *descriptor)
+uint64_t ring_gdt_read(struct vcpu *v, uint16_t selector)
 {
 	const struct legacy_state *l = &v->legacy;
 	bool local = selector & 4;
 	uint64_t base = local ? l->ldt_base : l->gdt_base;
 	unsigned at = selector & ~7u;
+	uint64_t d;
 
-	if ((!at && !local) || at + 7 > (local ? l->ldt_limit : l->gdt_limit))
-		return false;
-	return !guest_read(v->view, GVA((uint32_t)(base + at)), descriptor, 8, 0, NULL);
+	if ((!at && !local) || at + 7 > (local ? l->ldt_limit : l->gdt_limit) ||
+	    guest_read(v->view, GVA((uint32_t)(base + at)), &d, sizeof(d), 0, NULL))
+		return 0;
+	return d;
 }
 
 /*
@@ -200,12 +197,11 @@ unsigned ring_selector_fault(const struct vcpu *v, uint16_t selector)
 
 unsigned ring_code_fault(struct vcpu *v, uint16_t selector, uint32_t offset, unsigned cpl)
 {
-	uint64_t d;
-
-	if (!(selector & 4) && selector >= SEL_GUEST_MAX)
+	if (SEL_OURS(selector))
 		return (selector & ~3u) == (SEL_BOOT_CS32 & ~3u) && !cpl ? 0 : VECTOR_GP;
 	ring_ldt_refresh(v, selector);
-	if (!ring_gdt_read(v, selector, &d) || !(d & DESC_S) || !(d & DESC_CODE) ||
+	uint64_t d = ring_gdt_read(v, selector);
+	if (!(d & DESC_S) || !(d & DESC_CODE) ||
 	    (d & DESC_CONFORM ? desc_dpl(d) > cpl : desc_dpl(d) != cpl) || offset > desc_limit(d))
 		return VECTOR_GP;
 	return d & DESC_P ? 0 : VECTOR_NP;
@@ -213,11 +209,9 @@ unsigned ring_code_fault(struct vcpu *v, uint16_t selector, uint32_t offset, uns
 
 unsigned ring_stack_fault(struct vcpu *v, uint16_t selector, unsigned ring)
 {
-	uint64_t d;
-
 	ring_ldt_refresh(v, selector);
-	if ((selector & 3) != ring || !ring_gdt_read(v, selector, &d) || !desc_writable(d) ||
-	    desc_dpl(d) != ring)
+	uint64_t d = ring_gdt_read(v, selector);
+	if ((selector & 3) != ring || !desc_writable(d) || desc_dpl(d) != ring)
 		return VECTOR_GP;
 	return d & DESC_P ? 0 : VECTOR_SS;
 }

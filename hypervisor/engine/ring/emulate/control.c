@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Control, debug and model-specific registers, the TLB, caches. */
 #include "engine/ring/emulate/emulate.h"
-#include "guest/cpuid.h"
-#include "guest/fpu.h"
 #include "guest/speculation.h"
 
 /* CR0, CR3, CR4 or EFER have changed. */

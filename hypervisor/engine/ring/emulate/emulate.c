@@ -5,7 +5,6 @@
  * has one small function, reached through a table.
  */
 #include "engine/ring/emulate/emulate.h"
-#include "guest/port_io.h"
 #include "lib/search.h"
 
 /*

@@ -2,7 +2,7 @@
 /*
  * Emulation of one sensitive instruction under the ring engine: emulate.c finds it and has the
  * table of operations, the other files are the operations, a subject each. Ports are common to all
- * engines: guest/port_io.h.
+ * engines: guest/port_io.c.
  */
 #pragma once
 

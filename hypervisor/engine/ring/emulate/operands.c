@@ -34,7 +34,7 @@ bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s
 	uint16_t selector = ring_selector(v, seg);
 	uint64_t d = ring_descriptor(v, selector);
 
-	if (ring_in_code64(v) || (!(selector & 4) && selector >= SEL_GUEST_MAX)) /* ours are flat */
+	if (ring_in_code64(v) || SEL_OURS(selector)) /* ours are flat */
 		return true;
 	return operand_fits(d, desc_limit(d), s);
 }

@@ -19,11 +19,6 @@ enum outcome emulate_push_seg(struct vcpu *v, const struct insn *i)
 	return ring_push(v, shown_selector(v, i->reg), i->width) ? DONE : JUMPED;
 }
 
-static bool is_ours(uint16_t selector)
-{
-	return !(selector & 4) && selector >= SEL_GUEST_MAX;
-}
-
 static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 {
 	uint32_t s = selector;
@@ -31,9 +26,9 @@ static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
 	if (!ring_gdt_load(v)) /* it may have changed since */
 		return false;
 	ring_ldt_refresh(v, selector);
-	unsigned fault = seg != 2	     ? ring_selector_fault(v, selector)
-			 : is_ours(selector) ? VECTOR_GP
-					     : ring_stack_fault(v, selector, 0);
+	unsigned fault = seg != 2	      ? ring_selector_fault(v, selector)
+			 : SEL_OURS(selector) ? VECTOR_GP
+					      : ring_stack_fault(v, selector, 0);
 	if (fault) {
 		ring_exception(v, fault, selector & ~3u);
 		return false;
@@ -100,7 +95,6 @@ enum outcome emulate_load_far(struct vcpu *v, const struct insn *i)
 static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 {
 	unsigned loaded = ring_gdt_load(v);
-	uint64_t d;
 
 	if (!loaded)
 		return false;
@@ -108,7 +102,7 @@ static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 		 fault = (selector & 3) > cpl ? VECTOR_GP
 					      : ring_code_fault(v, selector, offset, cpl);
 	if (fault) {
-		if (ring_gdt_read(v, selector, &d) && (d & DESC_P) && !(d & DESC_S)) {
+		if ((ring_gdt_read(v, selector) & (DESC_P | DESC_S)) == DESC_P) {
 			if (loaded > 1) /* the line waits, to keep each stay short */
 				return false;
 			vcpu_unknown(v, "a far transfer by a gate or to a task");

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Descriptor tables: GDTR, IDTR, LDTR, TR, and what a descriptor is. */
 #include "engine/ring/emulate/emulate.h"
-#include "guest/descriptor.h"
-
-struct table_register {
-	uint16_t limit;
-	uint32_t base;
-} __attribute__((packed));
 
 enum outcome emulate_store_table(struct vcpu *v, const struct insn *i)
 {
@@ -37,19 +31,19 @@ static void warn_if_not_flat(struct vcpu *v)
 
 enum outcome emulate_load_table(struct vcpu *v, const struct insn *i)
 {
-	struct table_register t;
+	uint64_t table = 0; /* limit, base */
 
-	if (!ring_load_memory(v, i, &t, sizeof(t)))
+	if (!ring_load_memory(v, i, &table, 6))
 		return JUMPED;
 	if (i->op == INSN_LIDT) {
-		v->legacy.idt_base = t.base;
-		v->legacy.idt_limit = t.limit;
+		v->legacy.idt_base = table >> 16;
+		v->legacy.idt_limit = (uint16_t)table;
 		return DONE;
 	}
 	const uint64_t before[2] = { ring_descriptor(v, v->regs->cs),
 				     ring_descriptor(v, v->regs->ss) };
-	v->legacy.gdt_base = t.base;
-	v->legacy.gdt_limit = t.limit;
+	v->legacy.gdt_base = table >> 16;
+	v->legacy.gdt_limit = (uint16_t)table;
 	if (!ring_gdt_load(v))
 		return JUMPED;
 	ring_gdt_keep(v, before);
@@ -69,9 +63,14 @@ enum outcome emulate_store_word(struct vcpu *v, const struct insn *i)
 						      : l->cr0);
 }
 
-static bool is_ldt(const uint64_t *d)
+/* A descriptor of the GDT for LLDT or LTR, SDM 2A. False: the guest gets #GP. */
+static bool read_system(struct vcpu *v, uint16_t selector, unsigned type, uint64_t *d)
 {
-	return !(*d & DESC_S) && desc_type(*d) == DESC_TYPE_LDT && (*d & DESC_P);
+	*d = selector & 4 ? 0 : ring_gdt_read(v, selector);
+	if ((*d & (DESC_P | DESC_S)) == DESC_P && desc_type(*d) == type)
+		return true;
+	ring_exception(v, VECTOR_GP, selector & ~3u);
+	return false;
 }
 
 enum outcome emulate_lldt(struct vcpu *v, const struct insn *i)
@@ -83,10 +82,8 @@ enum outcome emulate_lldt(struct vcpu *v, const struct insn *i)
 	if (!ring_load_operand16(v, i, &selector))
 		return JUMPED;
 	bool none = !(selector & ~3u);
-	if (!none && ((selector & 4) || !ring_gdt_read(v, selector, &d) || !is_ldt(&d))) {
-		ring_exception(v, VECTOR_GP, selector & ~3u);
+	if (!none && !read_system(v, selector, DESC_TYPE_LDT, &d))
 		return JUMPED;
-	}
 	l->ldtr = selector;
 	l->ldt_base = desc_base(d);
 	l->ldt_limit = none ? 0 : desc_limit(d);
@@ -100,13 +97,8 @@ enum outcome emulate_ltr(struct vcpu *v, const struct insn *i)
 	uint16_t selector;
 	uint64_t d;
 
-	if (!ring_load_operand16(v, i, &selector))
+	if (!ring_load_operand16(v, i, &selector) || !read_system(v, selector, DESC_TYPE_TSS32, &d))
 		return JUMPED;
-	if (!ring_gdt_read(v, selector, &d) || (d & DESC_S) || desc_type(d) != DESC_TYPE_TSS32 ||
-	    !(d & DESC_P)) {
-		ring_exception(v, VECTOR_GP, selector & ~3u);
-		return JUMPED;
-	}
 	v->legacy.tr = selector;
 	v->legacy.tr_base = desc_base(d);
 	v->legacy.tr_limit = desc_limit(d);
@@ -123,12 +115,11 @@ enum outcome emulate_ltr(struct vcpu *v, const struct insn *i)
 enum outcome emulate_ask(struct vcpu *v, const struct insn *i)
 {
 	uint16_t selector;
-	uint64_t d;
 
 	if (!ring_load_operand16(v, i, &selector))
 		return JUMPED;
-	bool ok = ring_gdt_read(v, selector, &d) &&
-		  desc_reachable(d, MAX(virtual_cpl(v->regs->cs), selector & 3u));
+	uint64_t d = ring_gdt_read(v, selector);
+	bool ok = d && desc_reachable(d, MAX(virtual_cpl(v->regs->cs), selector & 3u));
 	if (ok && i->op == INSN_VERR)
 		ok = desc_readable(d);
 	else if (ok && i->op == INSN_VERW)

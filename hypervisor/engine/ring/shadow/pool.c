@@ -37,14 +37,6 @@ static void clear_lists(struct mmu *m)
 	memset((char *)m + first, 0, offsetof(struct mmu, clock) - first);
 }
 
-/* Those that are zero, whatever they were. */
-static void add_free(struct mmu *m, unsigned first, unsigned count)
-{
-	memset(&m->shadow[first], 0, count * sizeof(*m->shadow));
-	for (unsigned i = first + count; i-- > first;)
-		push_free(m, i);
-}
-
 void mmu_init(struct mmu *m, const struct guest_memory *memory, mpa_t pool, unsigned pool_pages,
 	      struct shadow *shadow)
 {
@@ -68,8 +60,9 @@ bool mmu_reset_part(struct mmu *m, bool first)
 	unsigned n = MIN(m->pool_pages - m->zeroed, (unsigned)PAGES_ZEROED);
 
 	memset(shadow_table(m, m->zeroed), 0, n * PAGE_SIZE);
-	add_free(m, m->zeroed, n);
-	m->zeroed += n;
+	memset(&m->shadow[m->zeroed], 0, n * sizeof(*m->shadow));
+	for (; n; n--)
+		push_free(m, m->zeroed++);
 	bool done = m->zeroed == m->pool_pages;
 	shadow_unlock(m);
 	return done;

@@ -240,12 +240,11 @@ HOT_FRAME void *mmu_kernel_stack(struct mmu_view *view, gva_t va, uint64_t bytes
 {
 	uint64_t changes = __atomic_load_n(&view->mmu->changes, __ATOMIC_ACQUIRE);
 	uint64_t in_page = va.v & ~PAGE_MASK;
-	struct guest_failure ignored;
 
 	if (in_page + bytes > PAGE_SIZE)
 		return NULL;
 	if (view->written_page != va.v - in_page || view->written_changes != changes) {
-		char *at = guest_page(&view->guest, va, PF_WRITE, &ignored);
+		char *at = guest_page(&view->guest, va, PF_WRITE);
 
 		if (!at)
 			return NULL;
