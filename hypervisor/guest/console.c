@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/console.h"
 
-#include "arch/cpu.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"

@@ -2,7 +2,6 @@
 /* Reading and writing guest-virtual memory with the guest's rights. */
 #include "guest/walk.h"
 
-#include "arch/layout.h"
 #include "kernel/gate.h"
 #include "lib/string.h"
 

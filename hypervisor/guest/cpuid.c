@@ -5,7 +5,6 @@
  */
 #include "guest/guest.h"
 
-#include "arch/cpu.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "arch/descriptor.h"
-#include "arch/speculation.h"
 #include "guest/guest.h"
-#include "kernel/gate.h"
 #include "lib/string.h"
 
 static inline uint64_t fit(uint64_t d, unsigned ring, bool allow64)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/guest.h"
 
-#include "arch/cpu.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 

@@ -2,9 +2,6 @@
 /* A guest and its vCPUs: creation, start, what others ask of them. Its life is in life.c. */
 #include "guest/guest.h"
 
-#include "arch/cpu.h"
-#include "guest/console.h"
-#include "guest/load.h"
 #include "guest/sched.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"

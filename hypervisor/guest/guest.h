@@ -7,21 +7,13 @@
  */
 #pragma once
 
-#include "abi/veneer.h"
-#include "arch/cpu.h"
 #include "guest/board.h"
 #include "guest/console.h"
 #include "guest/devices.h"
 #include "guest/engine.h"
 #include "guest/load.h"
 #include "guest/walk.h"
-#include "insn/insn.h"
 #include "kernel/gate.h"
-#include "kernel/spinlock.h"
-#include "kernel/timer.h"
-#include "lib/types.h"
-#include "load/bundle.h"
-#include "load/config.h"
 
 /* What is counted for each guest. */
 enum counter {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Hypercalls of PV guests; their meaning is in abi/veneer.h. */
 #include "arch/cpu.h"
-#include "arch/speculation.h"
-#include "guest/console.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"

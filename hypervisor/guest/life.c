@@ -5,9 +5,7 @@
  * precedence over a restart.
  */
 #include "arch/cpu.h"
-#include "guest/console.h"
 #include "guest/guest.h"
-#include "guest/load.h"
 #include "kernel/clock.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"

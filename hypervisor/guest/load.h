@@ -6,7 +6,6 @@
  */
 #pragma once
 
-#include "lib/types.h"
 #include "load/image.h"
 
 #define LOAD_PART KIB(16) /* bytes zeroed or copied in one go */

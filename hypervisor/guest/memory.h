@@ -10,7 +10,6 @@
 #include "arch/layout.h"
 #include "arch/paging.h"
 #include "arch/speculation.h"
-#include "lib/types.h"
 
 /* Rights to a frame, as a leaf has them. */
 #define FRAME_READ  PTE_P

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/operand.h"
 
-#include "arch/cpu.h"
 #include "arch/descriptor.h"
-#include "arch/speculation.h"
 #include "guest/guest.h"
 
 uint64_t *operand_register(struct regs *r, unsigned n)

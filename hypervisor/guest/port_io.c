@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "guest/operand.h"
 
-#include "arch/cpu.h"
 #include "guest/guest.h"
 
 bool port_io_is(unsigned op)

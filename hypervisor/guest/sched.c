@@ -3,11 +3,9 @@
  * exit. */
 #include "guest/sched.h"
 
-#include "arch/cpu.h"
 #include "guest/guest.h"
 #include "kernel/apic.h"
 #include "kernel/clock.h"
-#include "kernel/console.h"
 #include "kernel/cpu.h"
 
 struct cpu *sched_choose_cpu(uint32_t allowed)

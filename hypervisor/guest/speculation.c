@@ -6,13 +6,8 @@
  */
 #include "guest/speculation.h"
 
-#include "arch/cpu.h"
-#include "arch/layout.h"
-#include "arch/speculation.h"
 #include "guest/guest.h"
-#include "kernel/console.h"
 #include "kernel/cpu.h"
-#include "kernel/gate.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 

@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "lib/types.h"
 #include "load/config.h"
 
 /* Chooses the measures for this processor, patches the code, and prints a line. Called before other

@@ -2,7 +2,6 @@
 /* Nested page tables. */
 #include "engine/hvm/hvm.h"
 
-#include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "kernel/memory.h"
 #include "lib/string.h"

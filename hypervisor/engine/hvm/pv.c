@@ -8,7 +8,6 @@
 #include "engine/hvm/hvm.h"
 
 #include "arch/descriptor.h"
-#include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"

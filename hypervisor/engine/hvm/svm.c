@@ -5,7 +5,6 @@
  */
 #include "engine/hvm/svm.h"
 
-#include "arch/paging.h"
 #include "engine/hvm/gate.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"

@@ -5,7 +5,6 @@
  */
 #include "engine/ring/ring.h"
 
-#include "arch/paging.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"

@@ -3,10 +3,8 @@
 #pragma once
 
 #include "arch/descriptor.h"
-#include "arch/speculation.h"
 #include "engine/ring/shadow/mmu.h"
 #include "guest/guest.h"
-#include "insn/insn.h"
 
 /* Per-vCPU state of the engine. The gate area maps its first three pages while it is loaded:
  * nothing else may be in them. */

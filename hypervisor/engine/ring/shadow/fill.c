@@ -2,7 +2,6 @@
 /* Page faults: fills shadows, and tells faults that are the guest's own. See shadow.h. */
 #include "engine/ring/shadow/shadow.h"
 
-#include "abi/veneer.h"
 #include "kernel/gate.h"
 
 /* Entries of a private tree above the leaf: everything is allowed. */

@@ -24,7 +24,6 @@
 #include "guest/engine.h"
 #include "guest/walk.h"
 #include "kernel/spinlock.h"
-#include "lib/types.h"
 
 /* What a page of the pool is for: a table of level 1 to 4, or lent to somebody. See shadow.h. */
 enum shadow_kind {

@@ -91,8 +91,6 @@
  */
 #pragma once
 
-#include "arch/cpu.h"
-#include "arch/paging.h"
 #include "engine/ring/shadow/mmu.h"
 
 #define RIGHTS (PTE_W | PTE_U | PTE_NX)
