@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From the boot loader's jump to the first guest, in order. */
 #include "arch/acpi.h"
-#include "arch/cpu.h"
 #include "console/monitor.h"
 #include "engine/ring/shadow/mmu.h"
-#include "guest/engine.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
 #include "guest/speculation.h"
 #include "kernel/apic.h"
 #include "kernel/boot_info.h"
 #include "kernel/clock.h"
-#include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/memory.h"
 #include "lib/panic.h"
 #include "lib/string.h"
-#include "load/bundle.h"
-#include "load/config.h"
 
 static struct boot_info boot;
 static struct config config;

@@ -7,7 +7,6 @@
 #include "console/monitor.h"
 #include "guest/guest.h"
 #include "kernel/clock.h"
-#include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
