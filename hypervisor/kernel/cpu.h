@@ -5,7 +5,6 @@
 #include "arch/acpi.h"
 #include "kernel/gate.h"
 #include "kernel/timer.h"
-#include "lib/types.h"
 
 struct cpu {
 	uint64_t nmi_count;

@@ -6,7 +6,6 @@
 #pragma once
 
 #include "arch/layout.h"
-#include "lib/types.h"
 
 struct boot_info;
 
