@@ -81,6 +81,11 @@ static void lldt(uint32_t selector)
 	__asm__ volatile("lldt %w0" ::"r"(selector));
 }
 
+static void ltr(uint32_t selector)
+{
+	__asm__ volatile("ltr %w0" ::"r"(selector));
+}
+
 static void use(uint32_t base, uint32_t limit)
 {
 	gdt[LDT / 8] = (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | 0x82ull << 40 |
@@ -141,6 +146,9 @@ static void beyond(void)
 	expect(attempt(lldt, 0x08) == 13 && attempt(lldt, LOCAL) == 13 &&
 		       attempt(lldt, 0x200) == 13,
 	       "only a table of the GDT may be loaded");
+	table[1] = 0x0000890000000067; /* a task */
+	use((uint32_t)table, 15);
+	expect(attempt(ltr, LOCAL) == 13, "only a task of the GDT may be loaded");
 }
 
 static void the_longest(void)
