@@ -114,6 +114,7 @@ cmp_ok($named, '>', 200, 'and there are some');
 my @timed = (
 	['Makefile', qr/--timeout 900 /, 'of `make run` and `make run-linux`: the default, a quarter of an hour'],
 	['bench/guest/osbench.c', qr/usleep\(50000\)/, 'in a guest whose time is a count of instructions'],
+	['t/unit/test_life.c', qr/nanosleep\(&briefly/, 'frees the processor while other load delays the other thread'],
 	['t/unit/test_mmu_vcpus.c', qr/alarm\(600\)/, 'a limit of ten minutes'],
 	['t/unit/test_shadow_pool.c', qr/alarm\(300\)/, 'a limit of five minutes'],
 	['t/fuzz/parsers', qr/-timeout=300 /, 'a limit of five minutes for an input that takes milliseconds'],
