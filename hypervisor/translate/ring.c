@@ -109,6 +109,7 @@ bool ring_translate(struct vcpu *v)
 			return false;
 		case TRANSLATE_AGAIN: return false;
 		case TRANSLATE_FAULT: fetch_failed(v, &failure); break;
+		case TRANSLATE_TOO_LONG: ring_exception(v, VECTOR_GP, 0); break;
 		case TRANSLATE_UNKNOWN:
 			vcpu_unknown(v, "an instruction to be translated");
 			ring_exception(v, VECTOR_UD, NO_ERROR);

@@ -41,9 +41,10 @@ void translate_reset(struct translator *t);
 
 enum translate_result {
 	TRANSLATE_DONE,
-	TRANSLATE_FAULT,   /* *failure has the page fault of the fetch */
-	TRANSLATE_AGAIN,   /* a part of longer work is done; no failure */
-	TRANSLATE_UNKNOWN, /* no instruction that can be translated is there */
+	TRANSLATE_FAULT,    /* *failure has the page fault of the fetch */
+	TRANSLATE_AGAIN,    /* a part of longer work is done; no failure */
+	TRANSLATE_UNKNOWN,  /* no instruction that can be translated is there */
+	TRANSLATE_TOO_LONG, /* an instruction of more than 15 bytes */
 };
 
 /* Puts RIP, an address of the guest's, into the cache. code_base and stack_base: of CS and SS. */

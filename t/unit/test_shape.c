@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* insn_shape() against Zydis: every instruction that Zydis decodes has the same parts and flow. */
 #include "classify.h"
+#include "lib/types.h"
 #include "translate/shape.h"
 #include "tap.h"
 
@@ -134,12 +135,12 @@ static void short_ones(void)
 	ok(refused && !insn_shape(code, 5, false, &s) && s.flow == FLOW_CALL,
 	   "a CALL needs all of its bytes");
 	memset(code, 0x2e, sizeof(code));
-	ok(insn_shape(code, 16, false, &s) < 0, "sixteen prefixes are no instruction");
+	ok(insn_shape(code, 16, false, &s) == -E2BIG, "sixteen prefixes are no instruction");
 	code[14] = 0x90;
 	ok(!insn_shape(code, 16, false, &s) && s.length == 15, "fourteen and an opcode are");
 	code[13] = 0x05;
 	code[14] = 0;
-	ok(insn_shape(code, 16, false, &s) < 0, "more than fifteen bytes are not");
+	ok(insn_shape(code, 16, false, &s) == -E2BIG, "more than fifteen bytes are not");
 }
 
 int main(void)
