@@ -257,7 +257,7 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 	const uint8_t *next;
 
 	memcpy(code, k->page + in_page, n);
-	int err = insn_shape(code, n, false, s);
+	int err = insn_shape(code, n, false, k->t->xop, s);
 	if (err) {
 		if (left >= INSN_BYTES)
 			return refused(err);
@@ -268,7 +268,7 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 			return TRANSLATE_FAULT;
 		memcpy(code + n, next, INSN_BYTES - n);
 		n = INSN_BYTES;
-		err = insn_shape(code, n, false, s);
+		err = insn_shape(code, n, false, k->t->xop, s);
 		if (err)
 			return refused(err);
 		k->last = true;

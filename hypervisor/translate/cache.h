@@ -83,6 +83,7 @@ struct translator {
 	uint32_t filled;  /* entries of the table that are set, since a reset */
 	uint32_t checked; /* pages that are where they were, since the tables may have changed */
 	uint64_t drops;	  /* counts what was dropped */
+	bool xop;	  /* the processor has these instructions */
 	bool crowded;	  /* a bucket has as many blocks as may be looked through */
 	bool pages_taken; /* they must become read-only */
 

@@ -62,7 +62,7 @@ enum { MAP_ONE = 0, MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
 struct reader {
 	const uint8_t *code;
 	size_t bytes, at;
-	bool code64, opsize16, addr_small, repne, over, too_long;
+	bool code64, xop, opsize16, addr_small, repne, over, too_long;
 	uint8_t rex;
 };
 
@@ -207,7 +207,7 @@ static bool is_vector(const struct reader *r, uint8_t b)
 	switch (b) {
 	case 0x62:
 	case 0xc4 ... 0xc5: return r->code64 || next >= 0xc0;
-	case 0x8f: return (next & 31) >= 8;
+	case 0x8f: return r->xop && (next & 31) >= 8;
 	default: return false;
 	}
 }
@@ -343,9 +343,9 @@ static bool one_or_more(struct reader *r, struct insn_shape *s, uint8_t b)
 	return true;
 }
 
-int insn_shape(const uint8_t *code, size_t bytes, bool code64, struct insn_shape *s)
+int insn_shape(const uint8_t *code, size_t bytes, bool code64, bool xop, struct insn_shape *s)
 {
-	struct reader r = { .code = code, .bytes = bytes, .code64 = code64 };
+	struct reader r = { .code = code, .bytes = bytes, .code64 = code64, .xop = xop };
 
 	*s = (struct insn_shape){ 0 };
 	uint8_t b = opcode_after_prefixes(&r);

@@ -37,4 +37,4 @@ struct insn_shape {
  * processor has AMD's XOP, whose prefix is elsewhere a POP with another reg field. Encodings: Intel
  * SDM 2, chapter 2 and appendix A; AMD's XOP and 3DNow!: APM 3, appendix A. An instruction that a
  * processor refuses may be accepted, with the length that would follow from its opcode. */
-int insn_shape(const uint8_t *code, size_t bytes, bool code64, struct insn_shape *shape);
+int insn_shape(const uint8_t *code, size_t bytes, bool code64, bool xop, struct insn_shape *shape);
