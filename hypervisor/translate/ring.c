@@ -170,35 +170,6 @@ static void open_page(struct vcpu *v, gpa_t page, gva_t va)
 	mmu_fault(&own->view, va, &error); /* if it fails, the write faults again */
 }
 
-void ring_code_write(struct vcpu *v, gva_t va)
-{
-	struct translator *t = v->ring->translator;
-	gpa_t page = page_at(v, va);
-	bool inside = in_cache(v);
-
-	if (!guest_is_code(v->view->memory, page))
-		return;
-	if (translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
-		guest_code_unmark(v->view->memory, page);
-	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
-		ring_recover_translated(v);
-		ring_emulate(v);
-	} else {
-		open_page(v, page, va);
-	}
-}
-
-/* After a step: to the end of what stands for one instruction, lest it is undone, and done again.
- * True: another step is wanted. */
-static bool finish_step(struct vcpu *v)
-{
-	if (!in_cache(v) || translate_at_start(v->ring->translator, v->regs->rip))
-		return false;
-	v->ring->finishing = true;
-	v->regs->rflags |= FLAGS_TF;
-	return true;
-}
-
 static void debug(struct vcpu *v)
 {
 	v->legacy.dr[6] |= DR6_BS;
@@ -229,6 +200,35 @@ static void emulate(struct vcpu *v)
 	if (steps && v->state == VCPU_RUNNABLE && v->regs->rip != rip &&
 	    events == v->counts[COUNT_EXCEPTION] + v->counts[COUNT_SOFTINT])
 		debug(v);
+}
+
+void ring_code_write(struct vcpu *v, gva_t va)
+{
+	struct translator *t = v->ring->translator;
+	gpa_t page = page_at(v, va);
+	bool inside = in_cache(v);
+
+	if (!guest_is_code(v->view->memory, page))
+		return;
+	if (translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
+		guest_code_unmark(v->view->memory, page);
+	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
+		ring_recover_translated(v);
+		emulate(v);
+	} else {
+		open_page(v, page, va);
+	}
+}
+
+/* After a step: to the end of what stands for one instruction, lest it is undone, and done again.
+ * True: another step is wanted. */
+static bool finish_step(struct vcpu *v)
+{
+	if (!in_cache(v) || translate_at_start(v->ring->translator, v->regs->rip))
+		return false;
+	v->ring->finishing = true;
+	v->regs->rflags |= FLAGS_TF;
+	return true;
 }
 
 bool ring_left_cache(struct vcpu *v, unsigned vector)
