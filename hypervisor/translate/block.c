@@ -141,7 +141,7 @@ static enum step_kind replace(struct maker *k, const struct insn *i)
 		if (i->width != 4)
 			break;
 		emit_iret(&k->e);
-		return STEP_POPF;
+		return STEP_IRET;
 	default: break;
 	}
 	emit_hlt(&k->e);

@@ -39,7 +39,15 @@ void ring_translator_reset(struct vcpu *v)
 
 bool ring_recover_translated(struct vcpu *v)
 {
-	return (v->regs->cs & 3) != 3 && translate_recover(v->ring->translator, v->page, v->regs);
+	struct translator *t = v->ring->translator;
+
+	if ((v->regs->cs & 3) == 3)
+		return false;
+	bool finish = translate_must_finish(t, v->regs->rip),
+	     left = translate_recover(t, v->page, v->regs);
+	if (finish)
+		ring_emulate(v);
+	return left;
 }
 
 static uint32_t base_of(const struct vcpu *v, uint64_t selector)
