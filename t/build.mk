@@ -104,7 +104,7 @@ $(BUILD)/t/pc-attacker.elf: $(ATTACKER_PC) rtos-pv/port-pc/rtos.lds
 -include $(ATTACKER_PV:.o=.d) $(ATTACKER_PC:.o=.d)
 
 # Random programs for ring 0, t/programs/; the arena that they run in is at address 0
-PROGRAMS := $(patsubst %,$(BUILD)/pc/t/programs/%.o,entry main events generate)
+PROGRAMS := $(patsubst %,$(BUILD)/pc/t/programs/%.o,entry main events generate unusual)
 
 $(BUILD)/t/programs.elf: $(PROGRAMS) rtos-pv/port-pc/rtos.lds
 	@mkdir -p $(@D)

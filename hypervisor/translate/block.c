@@ -145,7 +145,7 @@ static enum step_kind replace(struct maker *k, const struct insn *i)
 		if (i->width != 4)
 			break;
 		emit_iret(&k->e);
-		return STEP_POPF;
+		return STEP_IRET;
 	default: break;
 	}
 	emit_hlt(&k->e);
@@ -246,6 +246,11 @@ static bool translate_one(struct maker *k, const uint8_t *code, const struct ins
 	return true;
 }
 
+static enum translate_result refused(int err)
+{
+	return err == -E2BIG ? TRANSLATE_TOO_LONG : TRANSLATE_UNKNOWN;
+}
+
 /* The bytes at k->eip: of its page, and of the next one if the instruction ends there. */
 static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *i,
 				   struct insn_shape *s, struct guest_failure *f)
@@ -256,9 +261,10 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 	const uint8_t *next;
 
 	memcpy(code, k->page + in_page, n);
-	if (insn_shape(code, n, false, s)) {
+	int err = insn_shape(code, n, false, k->t->xop, s);
+	if (err) {
 		if (left >= INSN_BYTES)
-			return TRANSLATE_UNKNOWN;
+			return refused(err);
 		if (k->b->steps)
 			return TRANSLATE_FAULT; /* the next block begins with it */
 		k->b->page[1] = page_of(k->t, k->view, va + left, &next, f);
@@ -266,8 +272,9 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 			return TRANSLATE_FAULT;
 		memcpy(code + n, next, INSN_BYTES - n);
 		n = INSN_BYTES;
-		if (insn_shape(code, n, false, s))
-			return TRANSLATE_UNKNOWN;
+		err = insn_shape(code, n, false, k->t->xop, s);
+		if (err)
+			return refused(err);
 		k->last = true;
 	}
 	return insn_decode(code, n, false, i) ? TRANSLATE_UNKNOWN : TRANSLATE_DONE;

@@ -30,11 +30,20 @@ static bool fill_part(struct translator *t)
 	return to == TABLE_ENTRIES;
 }
 
+static bool has_xop(void)
+{
+	uint32_t r[4];
+
+	cpuid_if_there(0x80000001, 0, r);
+	return r[2] >> 11 & 1;
+}
+
 void translate_init(struct translator *t, void *window)
 {
 	t->window = window;
 	t->table = window;
 	t->miss = CODE_AT;
+	t->xop = has_xop();
 	translate_reset(t);
 	while (!fill_part(t))
 		;

@@ -29,7 +29,8 @@
 enum step_kind {
 	STEP_COPY, /* as it was, or a HLT in its place: what happened is before it */
 	STEP_PUSHF,
-	STEP_POPF, /* may begin again, and so may IRET */
+	STEP_POPF,
+	STEP_IRET,
 	STEP_STI,
 	STEP_CALL,
 	STEP_RETURN, /* a return; a jump or call to what an operand contains */
@@ -87,6 +88,7 @@ struct translator {
 	uint32_t filled;  /* entries of the table that are set, since a reset */
 	uint32_t checked; /* pages that are where they were, since the tables may have changed */
 	uint64_t drops;	  /* counts what was dropped */
+	bool xop;	  /* the processor has these instructions */
 	bool crowded;	  /* a bucket has as many blocks as may be looked through */
 	bool pages_taken; /* they must become read-only */
 
@@ -119,7 +121,9 @@ static inline uint8_t *code_pointer(const struct translator *t, uint32_t at)
 }
 
 #define SAVED_ECX_OFFSET   VENEER_VP_SCRATCH
+#define SAVED_ESP_OFFSET   (VENEER_VP_SCRATCH + 4)
 #define SAVED_EAX_OFFSET   VENEER_VP_FREE
+#define SAVED_FLAGS_OFFSET (VENEER_VP_FREE + 4)
 #define UNMASK_STORE_BYTES 11
 
 /* The live block that begins at an address of the guest's; NULL: none. */

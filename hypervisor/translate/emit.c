@@ -82,8 +82,12 @@ void emit_pushf(struct emitter *e)
 	slot_of_eax(e, RESTORE);
 }
 
+/* What it pops is read first, so that the rest cannot fault. */
 void emit_popf(struct emitter *e)
 {
+	slot_of_ecx(e, SAVE);
+	EMIT(e, 0x8b, 0x0c, 0x24); /* mov (%esp), %ecx */
+	slot_of_ecx(e, RESTORE);
 	EMIT(e, 0xf6, 0x44, 0x24, 0x01, 0x02); /* testb $IF >> 8, 1(%esp) */
 	EMIT(e, 0x74, UNMASK_STORE_BYTES + 2); /* jz */
 	emit_sti(e);
@@ -92,9 +96,22 @@ void emit_popf(struct emitter *e)
 	EMIT(e, 0x9d);
 }
 
-/* To ring 3 at once. The kernel's own addresses have to be translated. */
+static void slot_of_esp(struct emitter *e, int way)
+{
+	EMIT(e, SS, way == SAVE ? 0x89 : 0x8b, 0x25);
+	emit_address(e, VENEER_WINDOW_MASK + SAVED_ESP_OFFSET);
+}
+
+/* To ring 3 at once. The kernel's own addresses have to be translated. The flags are pushed in the
+ * vCPU page, in case it faults; the first word is read before the second, as IRET does. */
 void emit_iret(struct emitter *e)
 {
+	slot_of_esp(e, SAVE);
+	EMIT(e, 0x8b, 0x24, 0x24); /* mov (%esp), %esp */
+	EMIT(e, 0xbc);		   /* mov $flags + 4, %esp */
+	emit_address(e, VENEER_WINDOW_MASK + SAVED_FLAGS_OFFSET + 4);
+	EMIT(e, 0x9c);
+	slot_of_esp(e, RESTORE);
 	EMIT(e, 0xf6, 0x44, 0x24, 0x04, 0x02); /* testb $2, 4(%esp) */
 	EMIT(e, 0x75, 0x01);		       /* jnz */
 	EMIT(e, 0xf4, 0xcf);

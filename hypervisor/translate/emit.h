@@ -55,6 +55,11 @@ void emit_pad(struct emitter *e, uint32_t eip, uint32_t to);
 #define COUNT_TAKEN_BYTES 5
 #define PUSHF_ECX_LOST	  (1 + 2 * SAVE_ECX_BYTES)
 #define PUSHF_EAX_LOST	  (PUSHF_ECX_LOST + SAVE_EAX_BYTES + 3)
+#define POPF_ECX_LOST	  (SAVE_ECX_BYTES + 3)
+#define POPF_READ	  (POPF_ECX_LOST + SAVE_ECX_BYTES)
+#define IRET_ESP_LOST	  (7 + 3)
+#define IRET_FLAGS_SAVED  (IRET_ESP_LOST + 5 + 1 + 7)
+#define IRET_FLAGS_LOST	  (IRET_FLAGS_SAVED + 5)
 #define PAD_COMPARED	  6
 #define PAD_MISS	  8
 #define PAD_RESTORED	  (9 + SAVE_EAX_BYTES + SAVE_ECX_BYTES)

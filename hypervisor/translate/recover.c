@@ -48,6 +48,26 @@ static uint32_t undo_pushf(const struct place *p)
 	return p->eip;
 }
 
+/* Behind POPF_READ it is finished, see translate_must_finish(). */
+static uint32_t undo_popf(const struct place *p)
+{
+	if (p->done >= POPF_ECX_LOST && p->done < POPF_READ)
+		take_back_ecx(p);
+	return p->eip;
+}
+
+#define FLAGS_OF_RESULT 0x8d5u /* CF PF AF ZF SF OF */
+
+static uint32_t undo_iret(const struct place *p)
+{
+	if (p->done >= IRET_ESP_LOST && p->done < IRET_FLAGS_SAVED)
+		p->r->rsp = saved(p, SAVED_ESP_OFFSET);
+	if (p->done >= IRET_FLAGS_LOST)
+		p->r->rflags = (p->r->rflags & ~(uint64_t)FLAGS_OF_RESULT) |
+			       (saved(p, SAVED_FLAGS_OFFSET) & FLAGS_OF_RESULT);
+	return p->eip;
+}
+
 /* Bytes that a call pushes, or a return pops. */
 static uint32_t width(const struct place *p)
 {
@@ -147,6 +167,8 @@ static uint32_t undo(const struct place *p)
 {
 	switch (p->s->kind) {
 	case STEP_PUSHF: return undo_pushf(p);
+	case STEP_POPF: return undo_popf(p);
+	case STEP_IRET: return undo_iret(p);
 	case STEP_CALL: return undo_call(p);
 	case STEP_RETURN: return undo_return(p);
 	case STEP_JUMP_TO:
@@ -217,6 +239,14 @@ bool translate_at_pushf(struct translator *t, uint64_t rip)
 	struct place p;
 
 	return step_at(&p, t, rip) && p.s->kind == STEP_PUSHF;
+}
+
+bool translate_must_finish(struct translator *t, uint64_t rip)
+{
+	struct place p;
+
+	step_at(&p, t, rip);
+	return p.b && p.s && p.s->kind == STEP_POPF && p.done >= POPF_READ;
 }
 
 bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r)

@@ -39,7 +39,15 @@ void ring_translator_reset(struct vcpu *v)
 
 bool ring_recover_translated(struct vcpu *v)
 {
-	return (v->regs->cs & 3) != 3 && translate_recover(v->ring->translator, v->page, v->regs);
+	struct translator *t = v->ring->translator;
+
+	if ((v->regs->cs & 3) == 3)
+		return false;
+	bool finish = translate_must_finish(t, v->regs->rip),
+	     left = translate_recover(t, v->page, v->regs);
+	if (finish)
+		ring_emulate(v);
+	return left;
 }
 
 static bool in_cache(const struct vcpu *v)
@@ -114,6 +122,7 @@ bool ring_translate(struct vcpu *v)
 			return false;
 		case TRANSLATE_AGAIN: return false;
 		case TRANSLATE_FAULT: fetch_failed(v, &failure); break;
+		case TRANSLATE_TOO_LONG: ring_exception(v, VECTOR_GP, 0); break;
 		case TRANSLATE_UNKNOWN:
 			vcpu_unknown(v, "an instruction to be translated");
 			ring_exception(v, VECTOR_UD, NO_ERROR);
@@ -174,35 +183,6 @@ static void open_page(struct vcpu *v, gpa_t page, gva_t va)
 	mmu_fault(&own->view, va, &error); /* if it fails, the write faults again */
 }
 
-void ring_code_write(struct vcpu *v, gva_t va)
-{
-	struct translator *t = v->ring->translator;
-	gpa_t page = page_at(v, va);
-	bool inside = in_cache(v);
-
-	if (!guest_is_code(v->view->memory, page))
-		return;
-	if (translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
-		guest_code_unmark(v->view->memory, page);
-	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
-		ring_recover_translated(v);
-		ring_emulate(v);
-	} else {
-		open_page(v, page, va);
-	}
-}
-
-/* After a step: to the end of what stands for one instruction, lest it is undone, and done again.
- * True: another step is wanted. */
-static bool finish_step(struct vcpu *v)
-{
-	if (!in_cache(v) || translate_at_start(v->ring->translator, v->regs->rip))
-		return false;
-	v->ring->finishing = true;
-	v->regs->rflags |= FLAGS_TF;
-	return true;
-}
-
 static void debug(struct vcpu *v)
 {
 	v->legacy.dr[6] |= DR6_BS;
@@ -233,6 +213,35 @@ static void emulate(struct vcpu *v)
 	if (steps && v->state == VCPU_RUNNABLE && v->regs->rip != rip &&
 	    events == v->counts[COUNT_EXCEPTION] + v->counts[COUNT_SOFTINT])
 		debug(v);
+}
+
+void ring_code_write(struct vcpu *v, gva_t va)
+{
+	struct translator *t = v->ring->translator;
+	gpa_t page = page_at(v, va);
+	bool inside = in_cache(v);
+
+	if (!guest_is_code(v->view->memory, page))
+		return;
+	if (translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
+		guest_code_unmark(v->view->memory, page);
+	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
+		ring_recover_translated(v);
+		emulate(v);
+	} else {
+		open_page(v, page, va);
+	}
+}
+
+/* After a step: to the end of what stands for one instruction, lest it is undone, and done again.
+ * True: another step is wanted. */
+static bool finish_step(struct vcpu *v)
+{
+	if (!in_cache(v) || translate_at_start(v->ring->translator, v->regs->rip))
+		return false;
+	v->ring->finishing = true;
+	v->regs->rflags |= FLAGS_TF;
+	return true;
 }
 
 bool ring_left_cache(struct vcpu *v, unsigned vector)

@@ -62,24 +62,23 @@ enum { MAP_ONE = 0, MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
 struct reader {
 	const uint8_t *code;
 	size_t bytes, at;
-	bool code64, opsize16, addr_small, repne, over;
+	bool code64, xop, opsize16, addr_small, repne, over, too_long;
 	uint8_t rex;
 };
-
-static uint8_t take(struct reader *r)
-{
-	if (r->at >= r->bytes || r->at >= INSN_BYTES) {
-		r->over = true;
-		return 0;
-	}
-	return r->code[r->at++];
-}
 
 static void skip(struct reader *r, unsigned n)
 {
 	r->at += n;
-	if (r->at > r->bytes || r->at > INSN_BYTES)
+	if (r->at > INSN_BYTES)
+		r->over = r->too_long = true;
+	if (r->at > r->bytes)
 		r->over = true;
+}
+
+static uint8_t take(struct reader *r)
+{
+	skip(r, 1);
+	return r->over ? 0 : r->code[r->at - 1];
 }
 
 static uint8_t peek(const struct reader *r)
@@ -208,7 +207,7 @@ static bool is_vector(const struct reader *r, uint8_t b)
 	switch (b) {
 	case 0x62:
 	case 0xc4 ... 0xc5: return r->code64 || next >= 0xc0;
-	case 0x8f: return (next & 31) >= 8;
+	case 0x8f: return r->xop && (next & 31) >= 8;
 	default: return false;
 	}
 }
@@ -344,15 +343,15 @@ static bool one_or_more(struct reader *r, struct insn_shape *s, uint8_t b)
 	return true;
 }
 
-int insn_shape(const uint8_t *code, size_t bytes, bool code64, struct insn_shape *s)
+int insn_shape(const uint8_t *code, size_t bytes, bool code64, bool xop, struct insn_shape *s)
 {
-	struct reader r = { .code = code, .bytes = bytes, .code64 = code64 };
+	struct reader r = { .code = code, .bytes = bytes, .code64 = code64, .xop = xop };
 
 	*s = (struct insn_shape){ 0 };
 	uint8_t b = opcode_after_prefixes(&r);
 	s->prefixes = (uint8_t)(r.at - 1);
 	if (r.over || !one_or_more(&r, s, b) || r.over)
-		return -EINVAL;
+		return r.too_long ? -E2BIG : -EINVAL;
 	s->length = (uint8_t)r.at;
 	return 0;
 }

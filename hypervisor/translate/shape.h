@@ -32,8 +32,9 @@ struct insn_shape {
 	int32_t distance;  /* of a constant's flow: from the next instruction */
 };
 
-/* Returns 0, or -EINVAL if the bytes do not begin with a complete instruction that this decoder
- * knows. Encodings: Intel SDM 2, chapter 2 and appendix A; AMD's XOP and 3DNow!: APM 3, appendix A.
- * An instruction that a processor refuses may be accepted, with the length that would follow from
- * its opcode. */
-int insn_shape(const uint8_t *code, size_t bytes, bool code64, struct insn_shape *shape);
+/* Returns 0, -E2BIG if the instruction has more than 15 bytes, which is #GP, or -EINVAL if the
+ * bytes do not begin with a complete instruction that this decoder knows. xop: whether the
+ * processor has AMD's XOP, whose prefix is elsewhere a POP with another reg field. Encodings: Intel
+ * SDM 2, chapter 2 and appendix A; AMD's XOP and 3DNow!: APM 3, appendix A. An instruction that a
+ * processor refuses may be accepted, with the length that would follow from its opcode. */
+int insn_shape(const uint8_t *code, size_t bytes, bool code64, bool xop, struct insn_shape *shape);

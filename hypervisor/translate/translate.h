@@ -41,9 +41,10 @@ void translate_reset(struct translator *t);
 
 enum translate_result {
 	TRANSLATE_DONE,
-	TRANSLATE_FAULT,   /* *failure has the page fault of the fetch */
-	TRANSLATE_AGAIN,   /* a part of longer work is done; no failure */
-	TRANSLATE_UNKNOWN, /* no instruction that can be translated is there */
+	TRANSLATE_FAULT,    /* *failure has the page fault of the fetch */
+	TRANSLATE_AGAIN,    /* a part of longer work is done; no failure */
+	TRANSLATE_UNKNOWN,  /* no instruction that can be translated is there */
+	TRANSLATE_TOO_LONG, /* an instruction of more than 15 bytes */
 };
 
 /* Puts RIP, an address of the guest's, into the cache. code_base and stack_base: of CS and SS. */
@@ -61,6 +62,10 @@ static inline bool translate_inside(uint64_t rip, uint32_t code_base)
 /* The guest's registers, if RIP is in the cache: before an instruction that has not begun. page is
  * its vCPU page. True: at RIP is a HLT of the cache's own, by which control leaves it. */
 bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r);
+
+/* Whether RIP is in a POPF that has been executed in part: to recover it is not enough, it must be
+ * emulated. */
+bool translate_must_finish(struct translator *t, uint64_t rip);
 
 /* Whether RIP is where an instruction of the guest's begins, and not amid what stands for one. */
 bool translate_at_start(struct translator *t, uint64_t rip);

@@ -7,7 +7,7 @@
  * Attack: code in the last pages, which then become writable again; a page with code at every byte,
  * written to; code at addresses that share a bucket.
  * Expected: it comes to its end, and the neighbour and the longest stay are as always. Runs with
- * `memory = 131100K` and `prepare = translated`.
+ * `memory = 131100K`.
  */
 #include "pc.h"
 

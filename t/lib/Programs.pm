@@ -5,23 +5,26 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Veneer;
-our @EXPORT_OK = qw(run_programs first_difference explain program_holes @engines);
+our @EXPORT_OK = qw(run_programs first_difference explain program_holes %reference);
 
-our @engines = qw(native translated svm);
-my $image = 't/programs.elf';
+# The ways to run programs, each with the one that says what is right. Tame programs are those that QEMU runs under svm as
+# it does natively.
+our %reference = (native => 'native', tame => 'tame', translated => 'native', svm => 'tame');
 my %keys = (translated => {}, svm => { engine => 'svm' });
+my $image = 't/programs.elf';
 
 sub boot {
 	my ($engine, $cmdline) = @_;
+	$cmdline .= ' tame' if $reference{$engine} eq 'tame';
 	my ($status, $text);
-	if ($engine eq 'native') {
+	if ($engine eq $reference{$engine}) {
 		($status, $text) = command('timeout', $limit, qw(qemu-system-x86_64 -accel tcg -cpu max -m 16 -display none -nodefaults
 			-serial stdio -no-reboot -device), 'isa-debug-exit,iobase=0xf4,iosize=1', '-kernel', "build/$image", '-append', $cmdline);
 		$text =~ s/\r//g;
 	} else {
-		($status, $text) = run_guests("programs-$engine-$$", guest('p', image => $image, memory => '16M', cmdline => $cmdline, %{$keys{$engine}}),
-			'--cpus', 1);
-		unlink "build/test-programs-$engine-$$.conf";
+		my $name = "programs-$engine-$$";
+		($status, $text) = run_guests($name, guest('p', image => $image, memory => '16M', cmdline => $cmdline, %{$keys{$engine}}), '--cpus', 1);
+		unlink "build/test-$name.conf";
 		$text =~ s/^p: //mg;
 	}
 	return $text;
@@ -56,13 +59,12 @@ sub program_holes {
 	} sort glob 't/programs/holes/*.patch';
 }
 
-# Compares lists of lines. Returns the first seed whose lines differ, or undef.
+# Compares lists of lines. Returns the first seed whose lines differ, or undef, and how many do.
 sub first_difference {
-	my ($one, @others) = @_;
-	for my $i (0 .. $#$one) {
-		return $one->[$i] =~ /^program (\d+)/ && $1 if grep { ($_->[$i] // '') ne $one->[$i] } @others;
-	}
-	return undef;
+	my ($one, $other) = @_;
+	my @different = grep { $one->[$_] ne ($other->[$_] // '') } 0 .. $#$one;
+	return (undef, 0) unless @different;
+	return (($one->[$different[0]] =~ /^program (\d+)/)[0], scalar @different);
 }
 
 # What an engine shows of a program: its code, and its events.
@@ -84,25 +86,20 @@ sub besides {
 	return $out;
 }
 
-# The first difference of a program, and the code before it.
+# The first difference of a program from what is right, and the code around it.
 sub explain {
-	my ($seed, @which) = @_;
-	my (%code, %events, $i);
-	($code{$_}, @{$events{$_}}) = shown($_, $seed) for @which;
-	my $first = $events{$which[0]};
-	for ($i = 0; $i < @$first; $i++) {
-		my $at = $i;
-		last if grep { ($events{$_}[$at] // '') ne $first->[$at] } @which;
-	}
-	my $out = "program $seed" . ($code{$which[0]} =~ /^paging/m ? ", with paging\n" : "\n");
-	$out .= "before it: $first->[$i - 1]\n" if $i;
-	$out .= "$which[0]: " . ($first->[$i] // 'nothing more') . "\n";
-	for (@which[1 .. $#which]) {
-		my $event = $events{$_}[$i];
-		$out .= "$_:" . (($event // '') eq ($first->[$i] // '') ? " the same\n" : defined $event && $event =~ /^event/ ? besides($event, $first->[$i]) . "\n" : ' ' . ($event // 'nothing more') . "\n");
-	}
-	my @eips = map { hex($_) & 0xffff } join("\n", grep { defined } map { @{$events{$_}}[($i ? $i - 1 : 0) .. $i] } @which) =~ / eip (\w+)/g;
-	return $out . disassembly($code{$which[0]}, @eips);
+	my ($seed, $engine) = @_;
+	my $native = $reference{$engine};
+	my ($code, @right) = shown($native, $seed);
+	my (undef, @wrong) = shown($engine, $seed);
+	my $i = 0;
+	$i++ while $i < @right && $right[$i] eq ($wrong[$i] // '');
+	my $out = "program $seed" . ($code =~ /^paging/m ? ", with paging\n" : "\n");
+	$out .= "before it: $right[$i - 1]\n" if $i;
+	return "${out}nothing differs in a run of its own\n" if $i == @right;
+	$out .= "$native: $right[$i]\n$engine: " . (($wrong[$i] // '') =~ /^event/ ? besides($wrong[$i], $right[$i]) : $wrong[$i] // 'nothing more') . "\n";
+	my @eips = join("\n", grep { defined } @right[($i || 1) - 1, $i], $wrong[$i]) =~ / eip (\w+)/g;
+	return $out . disassembly($code, map { hex($_) & 0xffff } @eips);
 }
 
 # Of the slots around some addresses.

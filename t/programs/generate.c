@@ -1,64 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What programs are made of: a function for each kind of slot. */
-#include "programs.h"
+#include "parts.h"
 
-static void put(struct program *p, const uint8_t *bytes, unsigned n)
+void put(struct program *p, const uint8_t *bytes, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		arena[p->at++] = bytes[i];
 }
 
-#define PUT(p, ...)                                       \
-	do {                                              \
-		const uint8_t bytes_[] = { __VA_ARGS__ }; \
-		put((p), bytes_, sizeof(bytes_));         \
-	} while (0)
-
-static void put16(struct program *p, uint32_t v)
+void put16(struct program *p, uint32_t v)
 {
 	PUT(p, (uint8_t)v, (uint8_t)(v >> 8));
 }
 
-static void put32(struct program *p, uint32_t v)
+void put32(struct program *p, uint32_t v)
 {
 	put16(p, v);
 	put16(p, v >> 16);
 }
 
-static uint32_t pick(struct program *p, uint32_t n)
-{
-	return below(&p->random, n);
-}
-
-static bool chance(struct program *p, uint32_t n)
-{
-	return one_in(&p->random, n);
-}
-
-static uint32_t any(struct program *p)
-{
-	return draw(&p->random);
-}
-
 /* A register other than ESP. */
-static uint8_t reg(struct program *p)
+uint8_t reg(struct program *p)
 {
 	uint8_t r = (uint8_t)pick(p, 7);
 
 	return r == 4 ? 7 : r;
 }
 
-static uint32_t here(const struct program *p)
-{
-	return p->base + p->at;
-}
-
-static uint32_t data(struct program *p)
+uint32_t data(struct program *p)
 {
 	return p->base + DATA + pick(p, DATA_BYTES / 4 - 4) * 4 + (chance(p, 4) ? pick(p, 4) : 0);
 }
 
-static void mov(struct program *p, uint8_t to, uint32_t v)
+void mov(struct program *p, uint8_t to, uint32_t v)
 {
 	PUT(p, 0xb8 | to);
 	put32(p, v);
@@ -74,12 +48,12 @@ static uint32_t number(struct program *p)
 }
 
 /* Of the current block, from the byte behind a displacement of 8 bits on. */
-static void land(struct program *p, uint32_t displacement_at)
+void land(struct program *p, uint32_t displacement_at)
 {
 	arena[displacement_at] = (uint8_t)(p->at - displacement_at - 1);
 }
 
-static void note(struct program *p)
+void note(struct program *p)
 {
 	PUT(p, 0xcd, VECTOR_NOTE);
 }
@@ -164,7 +138,7 @@ static void with_memory(struct program *p)
 	put32(p, data(p));
 }
 
-static void arithmetic(struct program *p)
+void arithmetic(struct program *p)
 {
 	static void (*const kinds[])(struct program *) = {
 		two_operands, constant_operand, shift, one_byte, two_bytes, one_operand, with_memory
@@ -201,8 +175,9 @@ static void loop(struct program *p)
 
 /* --- the flags --- */
 
-#define FLAGS_ALL 0x240cd5u /* ID AC, and those that results set, less IF and TF; OF and DF below \
-			     */
+#define FLAGS_ALL                                                                       \
+	0x240cd5u /* ID AC, and those that results set, less IF and TF; OF and DF below \
+		   */
 
 static uint32_t image(struct program *p)
 {
@@ -215,7 +190,7 @@ static uint32_t image(struct program *p)
 	return flags & ~0x4000u;	     /* NT: IRET would switch tasks */
 }
 
-static void push_flags(struct program *p)
+void push_flags(struct program *p)
 {
 	if (chance(p, 5))
 		PUT(p, 0x66, 0x9c, 0x66, 0x58 | reg(p));
@@ -248,7 +223,7 @@ static void masking(struct program *p)
 		}
 }
 
-static uint16_t code_selector(struct program *p)
+uint16_t code_selector(struct program *p)
 {
 	static const uint8_t ours[] = { SEL_CODE, SEL_CODE, SEL_OTHER, SEL_CONFORM, SEL_CODE };
 
@@ -279,29 +254,12 @@ static void iret(struct program *p)
 	PUT(p, 0xfc);
 }
 
-/* Single steps through a few instructions, sensitive ones among them. */
-static void steps(struct program *p)
-{
-	static void (*const kinds[])(struct program *) = { arithmetic, push_flags, masking,
-							   numbers };
-
-	if (chance(p, 3)) { /* by IRET */
-		PUT(p, 0x9c, 0x80, 0x4c, 0x24, 1, 1, 0x0e, 0xe8, 0, 0, 0, 0, 0x83, 0x04, 0x24, 5,
-		    0xcf);
-	} else { /* by POPF */
-		PUT(p, 0x9c, 0x80, 0x4c, 0x24, 1, 1, 0x9d);
-	}
-	for (unsigned n = 1 + pick(p, 3); n; n--)
-		kinds[pick(p, 4)](p);
-	PUT(p, 0x9c, 0x80, 0x64, 0x24, 1, 0xfe, 0x9d); /* andb $~1, 1(%esp) */
-}
-
 /* --- what ring 1 would see --- */
 
-static void any_selector(struct program *p, uint8_t to)
+void any_selector(struct program *p, uint8_t to)
 {
 	static const uint16_t some[] = { SEL_CODE,  SEL_DATA,	  SEL_OTHER,  SEL_CONFORM,
-					 SEL_CONST, SEL_NO_DATA,  SEL_BASED,  SEL_NO_CODE,
+					 SEL_CONST, SEL_NO_DATA,  SEL_STACK,  SEL_NO_CODE,
 					 SEL_USER,  SEL_USERCODE, SEL_BLIND,  SEL_TASK,
 					 SEL_LOCAL, SEL_STACK,	  SEL_MOVED,  SEL_MOVED_SS,
 					 SEL_GATE,  SEL_EMPTY,	  SEL_BEYOND, 0,
@@ -324,7 +282,7 @@ static void ask(struct program *p)
 		note(p);
 }
 
-static void read_selectors(struct program *p)
+void read_selectors(struct program *p)
 {
 	static const uint8_t pushes[] = { 0x0e, 0x16, 0x1e, 0x06 };
 
@@ -458,7 +416,7 @@ static void data_in_code(struct program *p)
 /* --- code that changes --- */
 
 /* An instruction of one byte that is harmless. */
-static uint8_t short_op(struct program *p)
+uint8_t short_op(struct program *p)
 {
 	static const uint8_t ops[] = { 0x40, 0x41, 0x42, 0x43, 0x46, 0x47, 0x48, 0x49, 0xf5,
 				       0xf8, 0xf9, 0x98, 0x99, 0x90, 0xfa, 0xfb, 0x9f };
@@ -473,7 +431,7 @@ static void store_ahead(struct program *p)
 	PUT(p, 0xc6, 0x05);
 	put32(p, here(p) + 7 + distance);
 	PUT(p, short_op(p));
-	if (p->paging) /* QEMU 7.2 executes the rest of its block unchanged, under nested paging */
+	if (p->paging && p->tame)
 		PUT(p, 0xeb, 0);
 	else
 		PUT(p, short_op(p), short_op(p));
@@ -618,31 +576,57 @@ static void prefixes(struct program *p)
 	PUT(p, 0x89, 0xfc);
 }
 
-static void (*const kinds[])(struct program *) = {
-	arithmetic,  arithmetic,      numbers,	    condition,	 loop,
-	push_flags,  pop_flags,	      masking,	    iret,	 steps,
-	ask,	     read_selectors,  read_tables,  jumps,	 calls,
-	far_calls,   into_the_middle, data_in_code, store_ahead, store_behind,
-	copied_code, stack_in_code,   strings,	    exceptions,	 page_faults,
-	frames,	     segments,	      prefixes
+static void steps(struct program *p);
+
+static void (*const usual[])(struct program *) = {
+	arithmetic,   numbers,	   condition,	 loop,	      push_flags,
+	pop_flags,    masking,	   iret,	 ask,	      read_selectors,
+	read_tables,  jumps,	   calls,	 far_calls,   into_the_middle,
+	data_in_code, store_ahead, store_behind, copied_code, stack_in_code,
+	strings,      exceptions,  page_faults,	 frames,      segments,
+	prefixes,     steps,	   steps
 };
 
-void generate(struct program *p, uint32_t seed)
+static void any_slot(struct program *p)
 {
-	*p = (struct program){ .random.state = seed * 2654435761u ^ 0x5bd1e995 };
+	unsigned n = 0;
+
+	while (unusual[n])
+		n++;
+	if (chance(p, 3))
+		unusual[pick(p, n)](p);
+	else
+		usual[pick(p, sizeof(usual) / sizeof(usual[0]))](p);
+}
+
+/* Single steps through others. */
+static void steps(struct program *p)
+{
+	if (chance(p, 3)) /* by IRET */
+		PUT(p, 0x9c, 0x80, 0x4c, 0x24, 1, 1, 0x0e, 0xe8, 0, 0, 0, 0, 0x83, 0x04, 0x24, 5,
+		    0xcf);
+	else /* by POPF */
+		PUT(p, 0x9c, 0x80, 0x4c, 0x24, 1, 1, 0x9d);
+	for (unsigned n = 1 + pick(p, 2); n; n--)
+		any_slot(p);
+	PUT(p, 0x9c, 0x80, 0x64, 0x24, 1, 0xfe, 0x9d); /* andb $~1, 1(%esp) */
+}
+
+void generate(struct program *p, uint32_t seed, bool tame)
+{
+	*p = (struct program){ .random.state = seed * 2654435761u ^ 0x5bd1e995, .tame = tame };
 
 	for (unsigned i = 0; i < 8; i++)
 		draw(&p->random);
 	p->paging = chance(p, 2);
 	if (p->paging)
 		p->base = (0x40 + pick(p, 0xfd00)) << 16;
-	for (uint32_t i = 0; i < DATA_BYTES / 4; i++)
-		((uint32_t *)(arena + DATA))[i] = any(p);
+	fill_wildly(p, DATA, DATA + DATA_BYTES);
 	p->at = CODE + pick(p, 2 * PAGE);
 	unsigned slots = 8 + pick(p, SLOTS_MAX - 10);
-	while (p->slots < slots) {
+	while (p->slots < slots && p->at < CODE_END - PAGE) {
 		p->slot[p->slots++] = p->at;
-		kinds[pick(p, sizeof(kinds) / sizeof(kinds[0]))](p);
+		any_slot(p);
 		if (chance(p, 3))
 			note(p);
 	}

@@ -83,6 +83,7 @@ static inline bool one_in(struct random *r, uint32_t n)
 struct program {
 	struct random random;
 	bool paging;
+	bool tame;     /* see README.md */
 	uint32_t base; /* where it is told to be; 0 without paging */
 	uint32_t at;   /* where its next byte goes */
 	unsigned slots;
@@ -93,7 +94,7 @@ extern uint8_t arena[];
 extern uint64_t gdt[];
 
 /* generate.c: writes the program of a seed into the arena, which is empty. */
-void generate(struct program *p, uint32_t seed);
+void generate(struct program *p, uint32_t seed, bool tame);
 
 /* On the program's stack after an event, from the lowest address on. */
 struct frame {

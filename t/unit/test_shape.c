@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* insn_shape() against Zydis: every instruction that Zydis decodes has the same parts and flow. */
 #include "classify.h"
+#include "lib/types.h"
 #include "translate/shape.h"
 #include "tap.h"
 
@@ -112,7 +113,7 @@ static void run(bool code64, unsigned rounds)
 		if (!decode(code, 15, &d) || is_xeon_phi(&d))
 			continue;
 		checked++;
-		bool got = !insn_shape(code, 15, code64, &s);
+		bool got = !insn_shape(code, 15, code64, true, &s);
 		if (got && same(&d, &s))
 			continue;
 		if (wrong++ < 10)
@@ -130,16 +131,25 @@ static void short_ones(void)
 	bool refused = true;
 
 	for (size_t n = 0; n < 5; n++)
-		refused &= insn_shape(code, n, false, &s) < 0;
-	ok(refused && !insn_shape(code, 5, false, &s) && s.flow == FLOW_CALL,
+		refused &= insn_shape(code, n, false, true, &s) < 0;
+	ok(refused && !insn_shape(code, 5, false, true, &s) && s.flow == FLOW_CALL,
 	   "a CALL needs all of its bytes");
 	memset(code, 0x2e, sizeof(code));
-	ok(insn_shape(code, 16, false, &s) < 0, "sixteen prefixes are no instruction");
+	ok(insn_shape(code, 16, false, true, &s) == -E2BIG, "sixteen prefixes are no instruction");
 	code[14] = 0x90;
-	ok(!insn_shape(code, 16, false, &s) && s.length == 15, "fourteen and an opcode are");
+	ok(!insn_shape(code, 16, false, true, &s) && s.length == 15, "fourteen and an opcode are");
 	code[13] = 0x05;
 	code[14] = 0;
-	ok(insn_shape(code, 16, false, &s) < 0, "more than fifteen bytes are not");
+	ok(insn_shape(code, 16, false, true, &s) == -E2BIG, "more than fifteen bytes are not");
+}
+
+/* 8F with a reg field other than 0 is XOP's prefix, or a POP that a processor refuses or executes. */
+static void xop_or_pop(void)
+{
+	const uint8_t code[] = { 0x8f, 0x4d, 0x20, 0x90, 0xc0, 0x01, 0x02, 0x03, 0x04 };
+	struct insn_shape s;
+
+	ok(!insn_shape(code, sizeof(code), false, false, &s) && s.length == 3, "POP, without XOP");
 }
 
 int main(void)
@@ -147,5 +157,6 @@ int main(void)
 	run(false, 2000000);
 	run(true, 2000000);
 	short_ones();
+	xop_or_pop();
 	return done_testing();
 }

@@ -20,7 +20,7 @@ enum outcome ring_store_operand(struct vcpu *v, const struct insn *i, uint64_t v
 bool ring_load_stack(struct vcpu *v, uint32_t offset, void *to, unsigned bytes);
 /* Reads words from the stack; ring_release then removes them. */
 bool ring_pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width);
-bool ring_push(struct vcpu *v, uint32_t word, unsigned width);
+bool ring_push(struct vcpu *v, uint64_t word, unsigned width); /* 2, 4 or 8 bytes */
 
 static inline void ring_release(struct vcpu *v, unsigned bytes)
 {

@@ -85,7 +85,7 @@ bool ring_pop(struct vcpu *v, uint32_t *words, unsigned count, unsigned width)
 	return true;
 }
 
-bool ring_push(struct vcpu *v, uint32_t word, unsigned width)
+bool ring_push(struct vcpu *v, uint64_t word, unsigned width)
 {
 	if (!in_segment(v, 2, (uint32_t)(v->regs->rsp - width), width, true) ||
 	    !operand_store(v, stack_at(v, (uint32_t)-width), &word, width))

@@ -92,7 +92,7 @@ enum outcome emulate_load_far(struct vcpu *v, const struct insn *i)
 	return DONE;
 }
 
-static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
+static bool may_jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 {
 	unsigned loaded = ring_gdt_load(v);
 
@@ -110,9 +110,13 @@ static bool jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
 		ring_exception(v, fault, selector & ~3u);
 		return false;
 	}
+	return true;
+}
+
+static void jump_far(struct vcpu *v, uint16_t selector, uint32_t offset)
+{
 	v->regs->cs = (selector & ~3u) | 1;
 	v->regs->rip = offset;
-	return true;
 }
 
 enum outcome emulate_jmp_far(struct vcpu *v, const struct insn *i)
@@ -120,22 +124,21 @@ enum outcome emulate_jmp_far(struct vcpu *v, const struct insn *i)
 	uint16_t selector;
 	uint32_t offset;
 
-	if (load_far_pointer(v, i, &selector, &offset))
+	if (load_far_pointer(v, i, &selector, &offset) && may_jump_far(v, selector, offset))
 		jump_far(v, selector, offset);
 	return JUMPED;
 }
 
 enum outcome emulate_call_far(struct vcpu *v, const struct insn *i)
 {
-	uint64_t sp = v->regs->rsp;
 	uint32_t next = (uint32_t)v->regs->rip + i->length, offset;
+	uint64_t cs = shown_selector(v, 1);
 	uint16_t selector;
 
-	if (!load_far_pointer(v, i, &selector, &offset) ||
-	    !ring_push(v, shown_selector(v, 1), i->width))
-		return JUMPED;
-	if (!ring_push(v, next, i->width) || !jump_far(v, selector, offset))
-		v->regs->rsp = sp;
+	if (load_far_pointer(v, i, &selector, &offset) && may_jump_far(v, selector, offset) &&
+	    ring_push(v, i->width == 2 ? (uint16_t)next | cs << 16 : next | cs << 32,
+		      2u * i->width))
+		jump_far(v, selector, offset);
 	return JUMPED;
 }
 
@@ -165,7 +168,10 @@ enum outcome emulate_ret_far(struct vcpu *v, const struct insn *i)
 		return JUMPED;
 	if ((frame[1] & 3) == 3)
 		return i->width == 4 ? ret_far_to_user(v, i, frame) : REFUSE;
-	if (jump_far(v, (uint16_t)(frame[1] & ~3u), frame[0]))
-		ring_release(v, 2 * i->width + i->imm);
+	uint16_t selector = (uint16_t)(frame[1] & ~3u);
+	if (!may_jump_far(v, selector, frame[0]))
+		return JUMPED;
+	ring_release(v, 2 * i->width + i->imm);
+	jump_far(v, selector, frame[0]);
 	return JUMPED;
 }
