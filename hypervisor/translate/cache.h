@@ -99,6 +99,7 @@ struct translator {
 	/* the exit or the miss that was recovered: to be linked */
 	uint32_t wanted_link; /* index + 1 */
 	bool wanted_pad;
+	bool unfinished; /* the last recovery was amid a POPF that has read its operand */
 
 	uint64_t before[2][PAGE_SIZE / 8]; /* of a page that is about to be written */
 	uint16_t bucket[BUCKETS];

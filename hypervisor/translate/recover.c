@@ -241,12 +241,9 @@ bool translate_at_pushf(struct translator *t, uint64_t rip)
 	return step_at(&p, t, rip) && p.s->kind == STEP_PUSHF;
 }
 
-bool translate_must_finish(struct translator *t, uint64_t rip)
+bool translate_must_finish(const struct translator *t)
 {
-	struct place p;
-
-	step_at(&p, t, rip);
-	return p.b && p.s && p.s->kind == STEP_POPF && p.done >= POPF_READ;
+	return t->unfinished;
 }
 
 bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r)
@@ -254,6 +251,7 @@ bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page
 	struct place p = { .t = t, .page = page, .r = r };
 	uint32_t rip = (uint32_t)r->rip + t->code_base;
 
+	t->unfinished = false;
 	if (!translate_inside(r->rip, t->code_base))
 		return false;
 	t->wanted_link = 0;
@@ -266,6 +264,7 @@ bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page
 	p.b = block_at(t, rip);
 	if (!p.b || !find_step(&p, rip))
 		return false;
+	t->unfinished = p.s->kind == STEP_POPF && p.done >= POPF_READ;
 	r->rip = undo(&p);
 	return t->wanted_link || t->wanted_pad || p.s->kind == STEP_PAUSE ||
 	       (!p.b->live && !p.b->pad && rip == p.b->at);

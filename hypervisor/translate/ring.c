@@ -43,9 +43,8 @@ bool ring_recover_translated(struct vcpu *v)
 
 	if ((v->regs->cs & 3) == 3)
 		return false;
-	bool finish = translate_must_finish(t, v->regs->rip),
-	     left = translate_recover(t, v->page, v->regs);
-	if (finish)
+	bool left = translate_recover(t, v->page, v->regs);
+	if (translate_must_finish(t))
 		ring_emulate(v);
 	return left;
 }
@@ -258,13 +257,14 @@ bool ring_left_cache(struct vcpu *v, unsigned vector)
 	}
 	if (vector == VECTOR_DB || vector >= 32)
 		return false;
-	bool jumped = in_cache(v) && !translate_at_pause(t, v->regs->rip);
+	bool jumped =
+		(v->regs->rflags & FLAGS_TF) && in_cache(v) && !translate_at_pause(t, v->regs->rip);
 	bool left = ring_recover_translated(v) && vector == VECTOR_GP;
 	if (!left && (vector < VECTOR_TS || vector > VECTOR_GP))
 		return false;
 	if (!left)
 		emulate(v);
-	else if (jumped && (v->regs->rflags & FLAGS_TF)) /* the jump that left it is through */
+	else if (jumped) /* the jump that left it is through */
 		debug(v);
 	return true;
 }

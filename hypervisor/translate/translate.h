@@ -63,9 +63,9 @@ static inline bool translate_inside(uint64_t rip, uint32_t code_base)
  * its vCPU page. True: at RIP is a HLT of the cache's own, by which control leaves it. */
 bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page, struct regs *r);
 
-/* Whether RIP is in a POPF that has been executed in part: to recover it is not enough, it must be
- * emulated. */
-bool translate_must_finish(struct translator *t, uint64_t rip);
+/* Whether what was recovered last is a POPF that has been executed in part: it must be emulated
+ * then. */
+bool translate_must_finish(const struct translator *t);
 
 /* Whether RIP is where an instruction of the guest's begins, and not amid what stands for one. */
 bool translate_at_start(struct translator *t, uint64_t rip);
