@@ -4,7 +4,8 @@
  * Attack: random values in the register, with every delivery mode, shorthand and destination, INIT
  * and startup IPIs included, while the other processors run random code in real mode, loop with
  * interrupts masked, or are started twice.
- * Expected: only this guest's own processors are affected. Runs in a virtual machine.
+ * Expected: only this guest's own processors are affected. Runs in a virtual machine. The random
+ * code may also write to this kernel's memory, or end the guest by port 0xf4.
  */
 #include "pc.h"
 
