@@ -8,6 +8,7 @@
 #	prove t/40-hostile.t              all rows
 #	prove t/40-hostile.t :: frames    the rows of one guest, with their consoles; `make test T=frames` builds it first
 #	prove ... :: hypercalls svm       its rows under one engine
+#	prove ... :: others               what follows the rows
 #	VENEER_LIB=DIR prove ...          against the hypervisor in DIR, of an older build
 #	VENEER_TEST_ALONE=1 prove ...     without rows in which the attacker has a core of its own, since they are not repeatable
 use strict;
@@ -330,14 +331,15 @@ sub attack_all {
 	return @made;
 }
 
-# The arguments are names of guests, of engines, or both.
+# The arguments are names of guests, of engines, or both; or others.
+my $others = "@ARGV" eq 'others' && shift;
 my %engine_wanted = map { $_ => 1 } grep { /^(ring|svm|vmx)$/ } @ARGV;
 my %wanted = map { $_ => 1 } grep { !$engine_wanted{$_} } @ARGV;
 my @chosen;
 for (@rows) {
 	my ($name, $engines, @more) = @$_;
 	my @of = grep { !%engine_wanted || $engine_wanted{s,/.*,,r} } split ' ', $engines;
-	push @chosen, [$name, join(' ', @of), @more] if @of && (!%wanted || $wanted{$name});
+	push @chosen, [$name, join(' ', @of), @more] if !$others && @of && (!%wanted || $wanted{$name});
 }
 for my $name (sort keys %wanted) {
 	fail("there is a row for $name" . (%engine_wanted ? " under @{[sort keys %engine_wanted]}" : '')) unless grep { $_->[0] eq $name } @chosen;

@@ -6,13 +6,16 @@ use warnings;
 use lib 't/lib';
 use Test::More;
 use Programs qw(run_programs first_difference explain %reference);
+use Resume qw(once);
 
 use constant { COUNT => 10_000, PART => 1_000 };
 
 for my $part (0 .. COUNT / PART - 1) {
 	my $from = 1 + $part * PART;
 	for my $engine (qw(translated svm)) {
-		my ($seed) = first_difference(map { [run_programs($_, $from, PART)] } $reference{$engine}, $engine);
+		my ($seed) = once("programs $engine $from", sub {
+			return first_difference(map { [run_programs($_, $from, PART)] } $reference{$engine}, $engine);
+		}, sub { return !defined $_[0] });
 		is($seed, undef, "$engine, from $from on: the same as natively") or diag(explain($seed, $engine));
 	}
 }
