@@ -63,7 +63,7 @@ bool operand_fits(uint64_t d, uint64_t limit, const struct span *s)
 		return false;
 	if (!(d & DESC_CODE) && (d & DESC_CONFORM)) /* expands down */
 		return s->offset > limit && last <= (d & DESC_DB ? 0xffffffff : 0xffff);
-	return last <= limit;
+	return last <= limit || limit == 0xffffffff; /* it may wrap, SDM 3A 5.3 */
 }
 
 unsigned operand_access(const struct vcpu *v)

@@ -75,5 +75,12 @@ int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes
 int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
 		unsigned access, struct guest_failure *f);
 
+/* An access by 32-bit code may begin just below 4 GiB and end above: the processor uses addresses
+ * above, the guest means those from 0 on. */
+static inline gva_t guest_linear(const struct guest_view *view, gva_t va)
+{
+	return view->paging.mode == PAGING_64 ? va : GVA((uint32_t)va.v);
+}
+
 /* The page of such a copy that va is in, or NULL. */
 void *guest_page(const struct guest_view *view, gva_t va, unsigned access);

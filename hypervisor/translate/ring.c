@@ -135,7 +135,8 @@ static gpa_t page_at(const struct vcpu *v, gva_t va)
 	struct translation where;
 	unsigned error;
 
-	if (guest_walk(v->view->memory, &v->view->paging, va, 0, &where, &error))
+	if (guest_walk(v->view->memory, &v->view->paging, guest_linear(v->view, va), 0, &where,
+		       &error))
 		return GPA(~0ull);
 	return GPA(where.gpa.v & PAGE_MASK);
 }

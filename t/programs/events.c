@@ -55,8 +55,10 @@ static void note_frame(const struct frame *f, uint32_t esp, uint32_t ss)
 
 	if (f->vector == 14)
 		__asm__ volatile("movl %%cr2, %0" : "=r"(cr2));
-	for (unsigned i = 0; i < sizeof(*f) / 4; i++)
-		note(i < 4 ? word[i] & 0xffff : word[i]);
+	for (unsigned i = 0; i < 4; i++) /* a null selector may lose its RPL on the way from ring 1 */
+		note((word[i] & 0xffff) < 4 ? 0 : word[i] & 0xffff);
+	for (unsigned i = 4; i < sizeof(*f) / 4; i++)
+		note(word[i]);
 	note(esp);
 	note(ss);
 	note(cr2);
@@ -116,6 +118,8 @@ void on_event(uint32_t esp, uint32_t ss)
 	note_frame(f, esp, ss);
 	resume_esp = esp;
 	resume_ss = ss;
+	if ((f->ds & 0xffff) < 4) /* QEMU does not check it, what is emulated does */
+		f->ds = SEL_DATA;
 	reach(f->eip);
 	if (f->vector == VECTOR_END || ++outcome.events > EVENTS_MAX)
 		leave_program();

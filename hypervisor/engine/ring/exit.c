@@ -7,9 +7,6 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 {
 	gva_t va = GVA(read_cr2());
 	unsigned error = (unsigned)v->regs->error;
-
-	if (v->guest->board)
-		va.v = (uint32_t)va.v;
 	enum mmu_result result = mmu_fault(&v->ring->view, va, &error);
 	if (result != MMU_CODE && v->ring->view.open[0].page)
 		ring_code_stepped(v);
@@ -24,7 +21,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	case MMU_GUEST_FAULT:
 		ring_recover(v);
 		v->page->fault_busy = 1; /* if it faults there again, the hypervisor handles it */
-		ring_page_fault(v, va, error);
+		ring_page_fault(v, guest_linear(v->view, va), error);
 		break;
 	case MMU_NO_MEMORY:
 		ring_recover(v);

@@ -121,6 +121,8 @@ enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 	gva_t va = operand_address(v, i);
 
 	mmu_flush(&v->ring->view, va, 1);
+	if (va.v < 2 * LARGE_SIZE) /* what wraps at 4 GiB, see guest_linear() */
+		mmu_flush(&v->ring->view, GVA(1ull << 32), 1);
 	ring_page_remapped(v, va);
 	return DONE;
 }

@@ -289,7 +289,8 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 		return result;
 	if (guest_in_window(m->memory, va))
 		return window_fault(view, va, *error);
-	if (guest_walk(m->memory, &view->guest.paging, va, access, &t, error))
+	if (guest_walk(m->memory, &view->guest.paging, guest_linear(&view->guest, va), access, &t,
+		       error))
 		return MMU_GUEST_FAULT;
 	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
 	if (!frame_allows(frame, access & PF_WRITE))
