@@ -148,10 +148,10 @@ struct guest {
 	const struct engine *engine;
 	unsigned id;
 	struct guest_memory memory;
-	struct mmu *mmu;   /* what the ring engine keeps for it */
-	mpa_t nested_root; /* the same of engines of hardware virtualization, see hvm.h */
-	uint64_t overhead; /* bytes of hypervisor memory for it */
-	struct vcpu *vcpu; /* array */
+	struct mmu *mmu;       /* what the ring engine keeps for it */
+	struct hvm_guest *hvm; /* the same of engines of hardware virtualization */
+	uint64_t overhead;     /* bytes of hypervisor memory for it */
+	struct vcpu *vcpu;     /* array */
 	unsigned vcpus;
 	SPINLOCK(LOCK_PHASE) phase_lock; /* over the next three; taken alone */
 	enum guest_phase phase;

@@ -7,10 +7,13 @@
 
 int hvm_create_guest(struct guest *g)
 {
-	if (!hvm_vendor->prepare())
+	mpa_t at = guest_take(g, sizeof(*g->hvm));
+
+	if (!at.v || !hvm_vendor->prepare())
 		return -ENOMEM;
-	g->nested_root = nested_create(g);
-	if (!g->nested_root.v)
+	g->hvm = direct(at);
+	g->hvm->nested_root = nested_create(g);
+	if (!g->hvm->nested_root.v)
 		return -ENOMEM;
 	return g->board ? 0 : hvm_pv_create_guest(g);
 }
@@ -36,7 +39,7 @@ int hvm_create_vcpu(struct vcpu *v)
 	v->view = &v->hvm->view;
 	v->view->memory = &v->guest->memory;
 	v->hvm->asid = asid;
-	v->hvm->nested_root = v->guest->nested_root;
+	v->hvm->nested_root = v->guest->hvm->nested_root;
 	return v->guest->board ? 0 : hvm_pv_create_vcpu(v);
 }
 

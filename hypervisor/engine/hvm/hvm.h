@@ -72,6 +72,11 @@ struct hvm_vendor {
 	void (*load_entries)(struct vcpu *v);
 };
 
+/* Of a guest. */
+struct hvm_guest {
+	mpa_t nested_root; /* of the tables that its vCPUs begin with */
+};
+
 /* Of a vCPU: what svm.h and vmx.h add follows. */
 struct hvm_vcpu {
 	struct guest_view view;
@@ -131,12 +136,13 @@ bool hvm_in_ring0(const struct vcpu *v);
  * instruction that exited, and the bytes at RIP may have changed since. So emulation follows the
  * exit information. If more must be decoded, the instruction at RIP must match that information,
  * else the guest executes it again.
+ *
+ * hvm_port: IN or OUT, to the port in i->imm. hvm_string: INS or OUTS, to the port in DX; address is
+ * the size of its address in bytes, 0 if the processor does not say. Nor may it say i->seg of OUTS:
+ * HVM_NOT_SAID. After both the guest continues at next_rip.
  */
-/* IN or OUT with the port in imm; then the guest goes on at next_rip. */
-void hvm_port(struct vcpu *v, const struct insn *i, uint64_t next_rip);
-/* The same of INS and OUTS, to the port in DX. address: its size in bytes; 0: not said. Nor may seg
- * of OUTS be. */
 #define HVM_NOT_SAID 0xff
+void hvm_port(struct vcpu *v, const struct insn *i, uint64_t next_rip);
 void hvm_string(struct vcpu *v, struct insn *i, unsigned address, uint64_t next_rip);
 /* An exception that exits; detail is the address of a page fault, DR6 of a debug exception. */
 void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t detail);

@@ -31,7 +31,7 @@ static void *new_page(struct guest *g, mpa_t root, gpa_t at, bool writable)
 /* One of tables that the guest's processor walks. */
 static uint64_t *table_page(struct guest *g, uint64_t at)
 {
-	return new_page(g, g->nested_root, GPA(at), true);
+	return new_page(g, g->hvm->nested_root, GPA(at), true);
 }
 
 /* Guest-virtual = guest-physical for all memory, in pages of 2 MiB. */
@@ -72,7 +72,7 @@ int hvm_pv_create_guest(struct guest *g)
 	uint64_t *pdpt = table_page(g, HVM_GATE_PDPT);
 	uint64_t *pd = table_page(g, HVM_GATE_PD);
 	uint64_t *pt = table_page(g, HVM_GATE_PT);
-	uint64_t *gdt = new_page(g, g->nested_root, gate_gpa(GATE_GDT + PAGE_SIZE), false);
+	uint64_t *gdt = new_page(g, g->hvm->nested_root, gate_gpa(GATE_GDT + PAGE_SIZE), false);
 	static const uint64_t pages[] = { GATE_IDT,  GATE_GDT,	     GATE_GDT + PAGE_SIZE,
 					  GATE_DATA, GATE_VCPU_PAGE, GATE_HYPERCALL };
 
@@ -88,12 +88,13 @@ int hvm_pv_create_guest(struct guest *g)
 		uint64_t va = HVM_GATE_TEXT + at;
 
 		pt[pt_index(va, 1)] = gate_gpa(va).v | (LEAF & ~PTE_W);
-		if (!nested_map(g, g->nested_root, gate_gpa(va),
+		if (!nested_map(g, g->hvm->nested_root, gate_gpa(va),
 				MPA(LINKER_VALUE(hvm_gate_phys) + at), false))
 			return -ENOMEM;
 	}
 	mpa_t calls = MPA(LINKER_VALUE(hvm_hypercall_phys));
-	return nested_map(g, g->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0 : -ENOMEM;
+	return nested_map(g, g->hvm->nested_root, gate_gpa(GATE_HYPERCALL), calls, false) ? 0
+											  : -ENOMEM;
 }
 
 /* Each vCPU has its own IDT, GDT, entries and vCPU page at the same places, so its own tables for
@@ -101,7 +102,7 @@ int hvm_pv_create_guest(struct guest *g)
 int hvm_pv_create_vcpu(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	mpa_t root = nested_copy_path(g, g->nested_root, gate_gpa(GATE_BASE));
+	mpa_t root = nested_copy_path(g, g->hvm->nested_root, gate_gpa(GATE_BASE));
 
 	if (!root.v)
 		return -ENOMEM;
