@@ -19,7 +19,7 @@ static void warn_if_not_flat(struct vcpu *v)
 	for (unsigned i = 1; i < SEL_GUEST_MAX / 8 && !v->ring->warned; i++) {
 		uint64_t d = v->ring->gdt[i];
 
-		if ((d & DESC_CODE) || !(d & DESC_BASE))
+		if ((d & (DESC_S | DESC_CODE)) != DESC_S || !(d & DESC_BASE))
 			continue;
 		v->ring->warned = true;
 		console_guest_notice(v->guest,
