@@ -59,10 +59,10 @@ $(BUILD)/t/unit/%: t/unit/%.c $(UNIT_COMMON) $(wildcard t/unit/*.h) $(wildcard h
 	$(Q)$(HOSTCC) $(UNIT_CFLAGS) -o $@ $(filter %.c,$^) -lZydis
 
 # 32-bit bare-PC guests
-T_PC := $(filter-out pc,$(basename $(notdir $(wildcard t/guests-pc/*.c))))
+T_PC := $(filter-out pc serial,$(basename $(notdir $(wildcard t/guests-pc/*.c))))
 T_PC_ELFS := $(patsubst %,$(BUILD)/t/pc-%.elf,$(T_PC))
 
-$(BUILD)/t/pc-%.elf: $(BUILD)/pc/t/guests-pc/%.o $(BUILD)/pc/t/guests-pc/pc.o $(BUILD)/pc/t/guests-pc/start.o
+$(BUILD)/t/pc-%.elf: $(BUILD)/pc/t/guests-pc/%.o $(patsubst %,$(BUILD)/pc/t/guests-pc/%.o,pc serial start)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(RTOS_LD) -m elf_i386 -T rtos-pv/port-pc/rtos.lds -o $@ $^
@@ -104,7 +104,8 @@ $(BUILD)/t/pc-attacker.elf: $(ATTACKER_PC) rtos-pv/port-pc/rtos.lds
 -include $(ATTACKER_PV:.o=.d) $(ATTACKER_PC:.o=.d)
 
 # Random programs for ring 0, t/programs/; the arena that they run in is at address 0
-PROGRAMS := $(patsubst %,$(BUILD)/pc/t/programs/%.o,entry main events generate unusual)
+PROGRAMS := $(patsubst %,$(BUILD)/pc/t/programs/%.o,entry main events generate unusual) \
+	$(BUILD)/pc/t/guests-pc/serial.o
 
 $(BUILD)/t/programs.elf: $(PROGRAMS) rtos-pv/port-pc/rtos.lds
 	@mkdir -p $(@D)

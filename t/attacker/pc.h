@@ -23,6 +23,7 @@
 #define TIMER		 0x20
 
 #ifndef __ASSEMBLER__
+#include "../guests-pc/serial.h"
 #include "random.h"
 
 struct registers {
@@ -60,24 +61,9 @@ void return_far(uint32_t offset, uint32_t selector);
 void load_segments(void);
 
 /* pc.c */
-void say(const char *s);
-void say_number(uint32_t v);
 void start_others(struct random *r);
 void set_up_devices(const struct self *s);
 void set_control(struct self *s);
-
-static inline void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static inline uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
 
 static inline volatile uint32_t *at32(uint32_t address)
 {

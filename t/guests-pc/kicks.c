@@ -20,11 +20,6 @@ static void write32(uint32_t at, uint32_t value)
 	*(volatile uint32_t *)at = value;
 }
 
-static void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
 static void route(unsigned pin, uint32_t low)
 {
 	write32(IOAPIC, 0x11 + 2 * pin);

@@ -10,40 +10,6 @@ extern char stubs[];
 void load_gdt_asm(const struct table_register *r);
 void pc_start(void);
 
-static void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-/* A transmitter that is full loses what is written to it. */
-void say(const char *s)
-{
-	for (; *s; s++) {
-		while (!(inb(0x3fd) & 0x20))
-			;
-		outb(0x3f8, (uint8_t)*s);
-	}
-}
-
-void say_number(uint32_t v)
-{
-	char digits[12], *d = digits + 11;
-
-	*d = 0;
-	do
-		*--d = (char)('0' + v % 10);
-	while (v /= 10);
-	say(d);
-}
-
 void check(bool good, const char *what, const char *file, uint32_t line)
 {
 	if (good)

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "serial.h"
+
 int guest_main(void); /* the exit code */
 
-void say(const char *s);
-void say_number(uint32_t v);
 /* Failed checks are counted, and print file and line. */
 #define expect(good, what) check((good), (what), __FILE__, __LINE__)
 void check(bool good, const char *what, const char *file, uint32_t line);

@@ -17,11 +17,6 @@
 #define USER_DS 0x23
 #define TICK	0x20
 
-static void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
 /* Finds a stub's store that unmasks, followed by the IRET. */
 static uint32_t find_window(void)
 {

@@ -8,11 +8,6 @@
 
 static volatile uint32_t ticks;
 
-static void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
 void tick(void);
 void tick(void)
 {

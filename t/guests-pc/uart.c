@@ -18,19 +18,6 @@ static void write32(uint32_t at, uint32_t value)
 	*(volatile uint32_t *)at = value;
 }
 
-static void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
 static volatile uint32_t ticks;
 
 /* Begins in real mode: enters protected mode with vCPU 0's tables, then calls start_other. */

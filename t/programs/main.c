@@ -27,29 +27,6 @@ void load_tables(const struct table_register *gdt, const struct table_register *
 
 void main(const uint32_t *multiboot);
 
-static void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" ::"a"(v), "Nd"(port));
-}
-
-static uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-/* A transmitter that is full loses what is written to it. */
-void say(const char *s)
-{
-	for (; *s; s++) {
-		while (!(inb(0x3fd) & 0x20))
-			;
-		outb(0x3f8, (uint8_t)*s);
-	}
-}
-
 void say_hex(uint32_t v, unsigned digits)
 {
 	char s[9] = { 0 };
@@ -57,17 +34,6 @@ void say_hex(uint32_t v, unsigned digits)
 	for (unsigned i = digits; i--; v >>= 4)
 		s[i] = "0123456789abcdef"[v & 15];
 	say(s);
-}
-
-void say_number(uint32_t v)
-{
-	char digits[12], *d = digits + 11;
-
-	*d = 0;
-	do
-		*--d = (char)('0' + v % 10);
-	while (v /= 10);
-	say(d);
 }
 
 static uint64_t system_segment(const void *at, uint32_t bytes, uint64_t type)

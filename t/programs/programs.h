@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../guests-pc/serial.h"
+
 #define PAGE	    4096u
 #define ARENA_BYTES 0x10000u
 
@@ -118,6 +120,4 @@ extern uint32_t resume_ss, resume_esp;
 extern char stubs[];
 
 /* main.c */
-void say(const char *s);
 void say_hex(uint32_t v, unsigned digits);
-void say_number(uint32_t v);
