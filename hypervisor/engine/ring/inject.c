@@ -273,6 +273,8 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 {
 	v->legacy.cr2 = va.v;
 	v->page->cr2 = va.v;
+	if (!v->view->paging.no_execute) /* SDM 3A 4.7 */
+		error &= ~(unsigned)PF_FETCH;
 	ring_exception(v, VECTOR_PF, error);
 }
 
