@@ -95,6 +95,8 @@ static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
 
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 {
+	if (p->mode != PAGING_64)
+		memset(v->ring->view.large, 0, sizeof(v->ring->view.large));
 	switch (mmu_load_root(&v->ring->view, p)) {
 	case MMU_ROOT_EMPTY: break;
 	case MMU_ROOT_KEPT:

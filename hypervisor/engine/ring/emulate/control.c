@@ -120,9 +120,13 @@ enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 {
 	gva_t va = operand_address(v, i);
 
-	mmu_flush(&v->ring->view, va, 1);
-	if (va.v < 2 * LARGE_SIZE) /* what wraps at 4 GiB, see guest_linear() */
-		mmu_flush(&v->ring->view, GVA(1ull << 32), 1);
+	if (v->ring->view.large[va.v / (2 * LARGE_SIZE) % 1024]) {
+		ring_load_root(v, &v->view->paging, false);
+	} else {
+		mmu_flush(&v->ring->view, va, 1);
+		if (va.v < PAGE_SIZE) /* what wraps at 4 GiB, see guest_linear() */
+			mmu_flush(&v->ring->view, GVA(1ull << 32), 1);
+	}
 	ring_page_remapped(v, va);
 	return DONE;
 }

@@ -292,6 +292,8 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 	if (guest_walk(m->memory, &view->guest.paging, guest_linear(&view->guest, va), access, &t,
 		       error))
 		return MMU_GUEST_FAULT;
+	if (t.size > PAGE_SIZE)
+		view->large[va.v / (2 * LARGE_SIZE) % 1024] = true;
 	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
 	if (!frame_allows(frame, access & PF_WRITE))
 		return MMU_NO_MEMORY;

@@ -107,6 +107,8 @@ struct mmu_view {
 		uint64_t page; /* guest-physical, + 1; 0: none */
 		uint64_t va;
 	} open[MMU_OPEN];
+	/* In which 4 MiB of a 32-bit guest a large page was filled since the root was loaded. */
+	bool large[1024];
 	bool window_armed; /* the patch window's page for unmasking is taken away */
 	unsigned root;	   /* index of the shadow page in use; MMU_NO_ROOT: none */
 
