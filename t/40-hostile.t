@@ -112,6 +112,9 @@ my @rows = (
 	['pc-ldt',       'ring ring/rewritten',         'crash',      qr/^LLDT: the table is not all in memory$/, said => qr/^well so far/, message => qr/^unknown to engine ring: a far transfer by a gate/,
 		memory => '64M', core => 0],
 	['pc-crowd',     'ring',         'well',       qr/^well so far$/, memory => '131100K', core => 0],
+	['pc-alias',     'ring',         'well',       qr/^well so far$/, core => 0],
+	['pc-prefixes',  'ring',         'well',       qr/^well so far$/, core => 0],
+	['pc-straddle',  'ring',         'well',       qr/^well so far$/, core => 0],
 	['pc-large',     'ring ring/rewritten svm', 'well', qr/^well$/, core => 0],
 	['pc-wheel',     'ring ring/rewritten',         'stays',      qr/^so far: going$/, core => 0],
 	['pc-wheel',     'ring/bochs',   'stays',      qr/^so far: going$/, longer => 12000], # the operator's check: half a million instructions, 10 to 12 ms there

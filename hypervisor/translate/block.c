@@ -17,25 +17,6 @@ struct maker {
 	bool last;	     /* the instruction ends in another page */
 };
 
-/* Of guest code, with room for a block; index + 1, 0: there is none. */
-static uint16_t page_add(struct translator *t, uint32_t va, uint64_t gpa)
-{
-	unsigned i;
-
-	for (i = 0; i < t->pages; i++)
-		if (t->page[i].va == va && t->page[i].gpa == gpa) {
-			if (t->page[i].count >= PAGE_BLOCKS)
-				page_drop(t, &t->page[i]);
-			t->page[i].live = true;
-			return (uint16_t)(i + 1);
-		}
-	if (i == PAGES)
-		return 0;
-	t->page[i] = (struct code_page){ .va = va, .gpa = gpa, .live = true };
-	t->pages++;
-	return (uint16_t)(i + 1);
-}
-
 /* The page of guest code at va; 0: the fetch faults, or there is no memory. index + 1 */
 static uint16_t page_of(struct translator *t, const struct guest_view *view, uint32_t va,
 			const uint8_t **content, struct guest_failure *f)
@@ -329,7 +310,8 @@ static bool must_go_on(const struct maker *k)
 
 static bool is_full(const struct maker *k)
 {
-	return k->b->steps >= BLOCK_STEPS + must_go_on(k);
+	return k->b->steps >= BLOCK_STEPS + must_go_on(k) ||
+	       (k->b->guest_bytes >= BLOCK_GUEST && !must_go_on(k));
 }
 
 /* Control comes to the next instruction, in another block. */

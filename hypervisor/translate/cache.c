@@ -57,6 +57,7 @@ void translate_reset(struct translator *t)
 	*code_pointer(t, t->miss) = 0xf4;
 	t->used = CODE_FIRST;
 	memset(t->bucket, 0, sizeof(t->bucket));
+	memset(t->page_bucket, 0, sizeof(t->page_bucket));
 	t->blocks = t->steps = t->links = t->pages = 0;
 	memset(t->small_code, 0, sizeof(t->small_code));
 	memset(t->large_code, 0, sizeof(t->large_code));
@@ -113,17 +114,20 @@ void block_add(struct translator *t, struct block *b)
 		b->in_page[i] = page->blocks[i];
 		page->blocks[i] = index;
 		page->count++;
+		page->live = true; /* the frame may have been dropped while it was translated */
 	}
 }
 
-void block_drop(struct translator *t, struct block *b)
+static inline void kill_block(struct translator *t, struct block *b)
 {
-	uint32_t *entry = &t->table[(uint16_t)b->eip];
-
 	b->live = false;
 	*code_pointer(t, b->at) = 0xf4;
-	if (b->pad_at && *entry == b->pad_at - t->code_base)
-		*entry = miss(t);
+	if (b->pad_at && t->table[(uint16_t)b->eip] == b->pad_at - t->code_base)
+		t->table[(uint16_t)b->eip] = miss(t);
+}
+
+static void count_drop(struct translator *t)
+{
 	t->last_block = 0;
 	t->drops++;
 }
@@ -144,11 +148,16 @@ struct block *block_at(struct translator *t, uint32_t at)
 void page_drop(struct translator *t, struct code_page *page)
 {
 	for (unsigned way = 0; way < 2; way++) {
-		for (unsigned i = page->blocks[way]; i; i = t->block[i - 1].in_page[way])
-			if (t->block[i - 1].live)
-				block_drop(t, &t->block[i - 1]);
+		struct block *b;
+
+		for (unsigned i = page->blocks[way]; i; i = b->in_page[way]) {
+			b = &t->block[i - 1];
+			if (b->live)
+				kill_block(t, b);
+		}
 		page->blocks[way] = 0;
 	}
+	count_drop(t);
 	page->count = 0;
 	page->live = false;
 }
@@ -165,20 +174,58 @@ static bool is_from(struct translator *t, uint64_t rip, gpa_t gpa)
 	return false;
 }
 
+static uint16_t *page_bucket_of(struct translator *t, uint64_t gpa)
+{
+	return &t->page_bucket[gpa / PAGE_SIZE % PAGE_BUCKETS];
+}
+
+/* The next live page of that frame after one, or the first; NULL: none. */
+static struct code_page *page_of_frame(struct translator *t, const struct code_page *after,
+				       uint64_t gpa)
+{
+	for (unsigned i = after ? after->next : *page_bucket_of(t, gpa); i; i = t->page[i - 1].next)
+		if (t->page[i - 1].live && t->page[i - 1].gpa == gpa)
+			return &t->page[i - 1];
+	return NULL;
+}
+
 void translate_forget_page(struct translator *t, gpa_t gpa)
 {
-	for (unsigned i = 0; i < t->pages; i++)
-		if (t->page[i].live && t->page[i].gpa == gpa.v)
-			page_drop(t, &t->page[i]);
+	for (struct code_page *p = NULL; (p = page_of_frame(t, p, gpa.v));)
+		page_drop(t, p);
+}
+
+uint16_t page_add(struct translator *t, uint32_t va, uint64_t gpa)
+{
+	uint16_t *bucket = page_bucket_of(t, gpa), found = 0;
+	unsigned n = 0, blocks = 0;
+
+	for (uint16_t i = *bucket; i; i = t->page[i - 1].next, n++) {
+		if (t->page[i - 1].gpa != gpa)
+			continue;
+		blocks += t->page[i - 1].count;
+		if (t->page[i - 1].va == va)
+			found = i;
+	}
+	if (blocks >= PAGE_BLOCKS)
+		translate_forget_page(t, GPA(gpa));
+	if (!found) {
+		if (t->pages == PAGES)
+			return 0;
+		t->crowded |= n >= CHAIN_MAX;
+		t->page[t->pages] = (struct code_page){ .va = va, .gpa = gpa, .next = *bucket };
+		found = *bucket = (uint16_t)++t->pages;
+	}
+	t->page[found - 1].live = true;
+	return found;
 }
 
 bool translate_drop_page(struct translator *t, gpa_t gpa, uint64_t rip)
 {
 	bool drop = !is_from(t, rip, gpa);
 
-	for (unsigned i = 0; i < t->pages; i++)
-		if (t->page[i].live && t->page[i].gpa == gpa.v)
-			drop &= t->page[i].writes++ % WRITES_ROUND < WRITES_DROP;
+	for (struct code_page *p = NULL; (p = page_of_frame(t, p, gpa.v));)
+		drop &= p->writes++ % WRITES_ROUND < WRITES_DROP;
 	if (drop)
 		translate_forget_page(t, gpa);
 	return drop;
@@ -201,8 +248,9 @@ static void drop_range(struct translator *t, const struct code_page *page, uint3
 
 			if (b->live && (int32_t)from <= (int32_t)last &&
 			    (int32_t)(from + b->guest_bytes) > (int32_t)first)
-				block_drop(t, b);
+				kill_block(t, b);
 		}
+	count_drop(t);
 }
 
 void translate_step_end(struct translator *t, unsigned which, gpa_t gpa, const void *content)
@@ -216,9 +264,8 @@ void translate_step_end(struct translator *t, unsigned which, gpa_t gpa, const v
 		last--;
 	if (first == last)
 		return;
-	for (unsigned i = 0; i < t->pages; i++)
-		if (t->page[i].live && t->page[i].gpa == gpa.v)
-			drop_range(t, &t->page[i], 8 * first, 8 * last - 1);
+	for (const struct code_page *p = NULL; (p = page_of_frame(t, p, gpa.v));)
+		drop_range(t, p, 8 * first, 8 * last - 1);
 }
 
 bool translate_took_pages(struct translator *t)
@@ -272,11 +319,14 @@ void link_set(struct translator *t, const struct link *l, const struct block *b)
 }
 
 static enum translate_result enter(struct translator *t, const struct guest_view *view,
-				   uint32_t eip, struct guest_failure *failure, struct block **b)
+				   uint32_t eip, bool may_make, struct guest_failure *failure,
+				   struct block **b)
 {
 	uint64_t drops = t->drops;
 
 	*b = block_find(t, eip);
+	if (!*b && !may_make)
+		return TRANSLATE_AGAIN;
 	if (!*b) {
 		enum translate_result result = block_translate(t, view, eip, failure, b);
 
@@ -317,8 +367,8 @@ static void use_bases(struct translator *t, uint32_t code_base, uint32_t stack_b
 }
 
 enum translate_result translate_enter(struct translator *t, const struct guest_view *view,
-				      uint32_t code_base, uint32_t stack_base, struct regs *r,
-				      struct guest_failure *failure)
+				      uint32_t code_base, uint32_t stack_base, bool may_make,
+				      struct regs *r, struct guest_failure *failure)
 {
 	struct block *b;
 
@@ -328,7 +378,7 @@ enum translate_result translate_enter(struct translator *t, const struct guest_v
 	uint32_t eip = (uint32_t)r->rip, at = t->last_block ? near_last(t, eip) : 0;
 
 	if (!at) {
-		enum translate_result result = enter(t, view, eip, failure, &b);
+		enum translate_result result = enter(t, view, eip, may_make, failure, &b);
 
 		if (result != TRANSLATE_DONE)
 			return result;

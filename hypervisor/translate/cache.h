@@ -6,18 +6,20 @@
 #include "translate/shape.h"
 #include "translate/translate.h"
 
-#define BLOCKS	    3072
-#define STEPS	    20480 /* translated instructions */
-#define LINKS	    9216  /* exits of blocks */
-#define PAGES	    768	  /* of guest code */
-#define BUCKETS	    2048
-#define PAGE_BLOCKS 200 /* what a write may have to drop in one piece */
-#define CHAIN_MAX   64	/* blocks in a bucket */
+#define BLOCKS	     3072
+#define STEPS	     20480 /* translated instructions */
+#define LINKS	     9216  /* exits of blocks */
+#define PAGES	     768   /* of guest code */
+#define BUCKETS	     2048
+#define PAGE_BUCKETS 256
+#define PAGE_BLOCKS  200 /* of one frame: what a write may have to drop in one piece */
+#define CHAIN_MAX    64	 /* blocks, or pages, in a bucket */
 /* Of so many writes to a page of code, the first few drop all of it, the others what they change.
  */
 #define WRITES_ROUND 64
 #define WRITES_DROP  4
 #define BLOCK_STEPS  12 /* instructions in one block; one more behind STI or POPF */
+#define BLOCK_GUEST  40 /* bytes, after which a block ends: prefixes take time too */
 /* No replacement is longer than 64 bytes, its exit included. */
 #define BLOCK_BYTES ((BLOCK_STEPS + 1) * 64)
 
@@ -73,7 +75,8 @@ struct code_page {
 	uint32_t va;
 	uint64_t gpa;
 	uint16_t blocks[2]; /* by their page[0] and page[1]; index + 1 */
-	uint16_t count;	    /* of both, at most PAGE_BLOCKS */
+	uint16_t count;	    /* of both */
+	uint16_t next;	    /* in its bucket; index + 1 */
 	uint64_t writes;    /* while code was translated from it */
 	bool live;
 };
@@ -89,7 +92,7 @@ struct translator {
 	uint32_t checked; /* pages that are where they were, since the tables may have changed */
 	uint64_t drops;	  /* counts what was dropped */
 	bool xop;	  /* the processor has these instructions */
-	bool crowded;	  /* a bucket has as many blocks as may be looked through */
+	bool crowded;	  /* a bucket has as many as may be looked through */
 	bool pages_taken; /* they must become read-only */
 
 	/* what was recovered last: so that the instruction after it, or itself, is found again */
@@ -102,7 +105,7 @@ struct translator {
 	bool unfinished; /* the last recovery was amid a POPF that has read its operand */
 
 	uint64_t before[2][PAGE_SIZE / 8]; /* of a page that is about to be written */
-	uint16_t bucket[BUCKETS];
+	uint16_t bucket[BUCKETS], page_bucket[PAGE_BUCKETS];
 	uint16_t chunk[CHUNKS]; /* index of the block that the first byte of a part of the code is
 				   in */
 	struct block block[BLOCKS];
@@ -130,8 +133,9 @@ static inline uint8_t *code_pointer(const struct translator *t, uint32_t at)
 /* The live block that begins at an address of the guest's; NULL: none. */
 struct block *block_find(struct translator *t, uint32_t eip);
 void block_add(struct translator *t, struct block *b);
-void block_drop(struct translator *t, struct block *b);
 void page_drop(struct translator *t, struct code_page *page);
+/* The page at va, new or not, with room for a block; index + 1, 0: there is none. */
+uint16_t page_add(struct translator *t, uint32_t va, uint64_t gpa);
 
 /* The block that an address of the cache is in, live or not; NULL: none. */
 struct block *block_at(struct translator *t, uint32_t at);

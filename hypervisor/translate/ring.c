@@ -60,12 +60,10 @@ static bool has_limit(uint64_t d)
 	return d && desc_limit(d) != 0xffffffff; /* ours are flat, and not there */
 }
 
-/* One instruction, unless it is emulated. False: not now. That is not in the stay of the exit
- * before it, which may have emulated another. */
-static bool run_stepped(struct vcpu *v)
+/* One instruction, unless it is emulated. False: not now. */
+static bool run_stepped(struct vcpu *v, bool fresh)
 {
-	v->ring->step_due = !v->ring->step_due;
-	if (v->ring->step_due || !ring_step(v, translate_may_copy))
+	if (!fresh || !ring_step(v, translate_may_copy))
 		return false;
 	v->ring->stepping = true;
 	v->regs->rflags |= FLAGS_TF;
@@ -82,18 +80,11 @@ static bool run_16_bits(struct vcpu *v)
 	return true;
 }
 
-static void fetch_failed(struct vcpu *v, const struct guest_failure *f)
-{
-	unsigned error = f->error;
-
-	if (!v->view->paging.no_execute)
-		error &= ~(unsigned)PF_FETCH;
-	ring_page_fault(v, f->va, error);
-}
-
 #define TRIES 3 /* a fetch that faults leads to a handler, whose fetch may fault */
 
-bool ring_translate(struct vcpu *v)
+/* What takes long is not done in the stay of the exit, which may have emulated an instruction, but
+ * in the next one: fresh. */
+static bool translate(struct vcpu *v, bool fresh)
 {
 	struct translator *t = v->ring->translator;
 	struct guest_failure failure;
@@ -111,8 +102,8 @@ bool ring_translate(struct vcpu *v)
 			return run_16_bits(v);
 		/* The cache, and what it stores to, may be beyond limits. */
 		if (has_limit(cs) || has_limit(ss))
-			return run_stepped(v);
-		switch (translate_enter(t, v->view, desc_base(cs), desc_base(ss), v->regs,
+			return run_stepped(v, fresh);
+		switch (translate_enter(t, v->view, desc_base(cs), desc_base(ss), fresh, v->regs,
 					&failure)) {
 		case TRANSLATE_DONE:
 			if (!translate_took_pages(t))
@@ -120,7 +111,7 @@ bool ring_translate(struct vcpu *v)
 			ring_load_root(v, &v->view->paging, false);
 			return false;
 		case TRANSLATE_AGAIN: return false;
-		case TRANSLATE_FAULT: fetch_failed(v, &failure); break;
+		case TRANSLATE_FAULT: ring_page_fault(v, failure.va, failure.error); break;
 		case TRANSLATE_TOO_LONG: ring_exception(v, VECTOR_GP, 0); break;
 		case TRANSLATE_UNKNOWN:
 			vcpu_unknown(v, "an instruction to be translated");
@@ -128,6 +119,14 @@ bool ring_translate(struct vcpu *v)
 		}
 	}
 	return false;
+}
+
+bool ring_translate(struct vcpu *v)
+{
+	bool enters = translate(v, v->ring->fresh_stay);
+
+	v->ring->fresh_stay = !enters;
+	return enters;
 }
 
 static gpa_t page_at(const struct vcpu *v, gva_t va)
@@ -215,6 +214,12 @@ static void emulate(struct vcpu *v)
 		debug(v);
 }
 
+/* TF must not be in what ring 3 writes, either. */
+static bool shows_no_flags(const struct insn *i)
+{
+	return i->op != INSN_PUSHF;
+}
+
 void ring_code_write(struct vcpu *v, gva_t va)
 {
 	struct translator *t = v->ring->translator;
@@ -228,7 +233,7 @@ void ring_code_write(struct vcpu *v, gva_t va)
 	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
 		ring_recover_translated(v);
 		emulate(v);
-	} else {
+	} else if (inside || ring_step(v, shows_no_flags)) {
 		open_page(v, page, va);
 	}
 }

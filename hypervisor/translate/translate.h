@@ -47,10 +47,11 @@ enum translate_result {
 	TRANSLATE_TOO_LONG, /* an instruction of more than 15 bytes */
 };
 
-/* Puts RIP, an address of the guest's, into the cache. code_base and stack_base: of CS and SS. */
+/* Puts RIP, an address of the guest's, into the cache. code_base and stack_base: of CS and SS.
+ * may_make: a block may be translated; else TRANSLATE_AGAIN where that is needed. */
 enum translate_result translate_enter(struct translator *t, const struct guest_view *view,
-				      uint32_t code_base, uint32_t stack_base, struct regs *r,
-				      struct guest_failure *failure);
+				      uint32_t code_base, uint32_t stack_base, bool may_make,
+				      struct regs *r, struct guest_failure *failure);
 
 /* Whether RIP is in the cache, for a kernel's code segment at a base. */
 static inline bool translate_inside(uint64_t rip, uint32_t code_base)

@@ -21,7 +21,7 @@ struct ring_vcpu {
 	bool stepping;		       /* TF was set by the hypervisor */
 	bool warned;		       /* of a GDT that is not flat, or 16-bit code */
 	struct translator *translator; /* of a stock kernel; else NULL */
-	bool step_due;		       /* it is to be stepped at the next entry */
+	bool fresh_stay;	       /* nothing of an exit is in it */
 	bool finishing; /* it is stepped to the end of what stands for one instruction */
 	bool guest_tf;	/* what TF was before that */
 	bool in_guest;	/* it may be walking shadow tables; atomic */
