@@ -116,6 +116,7 @@ my @rows = (
 	['pc-prefixes',  'ring',         'well',       qr/^well so far$/, core => 0],
 	['pc-straddle',  'ring',         'well',       qr/^well so far$/, core => 0],
 	['pc-large',     'ring ring/rewritten svm', 'well', qr/^well$/, core => 0],
+	['pc-dirty',     'ring ring/rewritten svm', 'well', qr/^well$/, core => 0],
 	['pc-wheel',     'ring ring/rewritten',         'stays',      qr/^so far: going$/, core => 0],
 	['pc-wheel',     'ring/bochs',   'stays',      qr/^so far: going$/, longer => 12000], # the operator's check: half a million instructions, 10 to 12 ms there
 	['pc-irets',     'ring ring/rewritten',         'well',       qr/^well so far$/, core => 0],

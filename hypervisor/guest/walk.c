@@ -55,6 +55,15 @@ static int refuse(unsigned *error, unsigned access, unsigned why)
 	return -EFAULT;
 }
 
+/* The processor's part of an entry: a page with translated code may be a table, too. */
+static bool set_bits(const struct guest_memory *m, gpa_t table, void *at, unsigned bytes,
+		     uint64_t e, uint64_t bits)
+{
+	if ((e & bits) != bits && guest_is_code(m, table))
+		m->code_written(m, table);
+	return guest_set_bits(at, bytes, e, bits);
+}
+
 /* As guest_walk; -EAGAIN: the guest has changed an entry in the meantime. */
 static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, unsigned access,
 		struct translation *t, unsigned *error)
@@ -98,7 +107,7 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 			t->gpa = GPA((e & PTE_ADDR & ~(span - 1)) | (va.v & (span - 1)));
 			break;
 		}
-		if (!pdpte && !guest_set_bits(at, f->entry_bytes, e, PTE_A))
+		if (!pdpte && !set_bits(m, GPA(table & PAGE_MASK), at, f->entry_bytes, e, PTE_A))
 			return -EAGAIN;
 		table = e & PTE_ADDR;
 	}
@@ -110,7 +119,8 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 	if ((user && !t->user) || ((access & PF_FETCH) && t->no_execute) ||
 	    ((access & PF_WRITE) && !t->writable && (user || p->write_protect)))
 		return refuse(error, access, PF_PRESENT);
-	if (!guest_set_bits(at, f->entry_bytes, e, access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
+	if (!set_bits(m, GPA(table & PAGE_MASK), at, f->entry_bytes, e,
+		      access & PF_WRITE ? PTE_A | PTE_D : PTE_A))
 		return -EAGAIN;
 	t->dirty = (e & PTE_D) || (access & PF_WRITE);
 	return 0;
