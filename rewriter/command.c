@@ -44,7 +44,7 @@ static const char inspect_help[] = "usage: veneer inspect IN [--json]\n"
 
 static const char not_replaced[] =
 	"sensitive instructions elsewhere were not replaced: run it, keep the console with --log, "
-	"and rewrite it again with --profile";
+	"and rewrite it again with --profile; or run the original, which is translated as it runs";
 static const char not_listed[] = "sensitive instructions elsewhere are not listed";
 
 struct profile {

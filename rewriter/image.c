@@ -262,7 +262,8 @@ int image_parse(struct image *im, uint8_t *data, size_t bytes, char *why, size_t
 		read_sections(im, elf);
 		add_root(im, im->entry);
 		if (!im->roots)
-			err = fail(why, n, "the entry point is not in executable code");
+			err = fail(why, n, "the entry point is not in executable code: run the original, "
+					   "which is translated as it runs");
 	}
 	if (!err) {
 		read_symbols(im, elf);

@@ -644,7 +644,8 @@ int rewrite_image(struct rewrite *r, struct image *im, const uint32_t *profile, 
 		return -1;
 	decoder_init(false);
 	if (scan(&r->map, im, profile, profiled)) {
-		snprintf(why, n, "its code spans more than 64 MiB");
+		snprintf(why, n, "its code spans more than 64 MiB: run the original, which is translated as it "
+				 "runs");
 		return -1;
 	}
 	collect(r);
