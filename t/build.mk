@@ -70,7 +70,7 @@ $(BUILD)/t/pc-%.elf: $(BUILD)/pc/t/guests-pc/%.o $(patsubst %,$(BUILD)/pc/t/gues
 # Rewritten, whatever the rewriter thinks of them: code that runs in ring 1 itself
 $(BUILD)/t/pc-%-rewritten.elf: $(BUILD)/t/pc-%.elf $(BUILD)/veneer
 	$(call say,RW,$@)
-	$(Q)$(BUILD)/veneer rewrite --force $< -o $@ --quiet
+	$(Q)$(BUILD)/veneer rewrite --force $< -o $@ --quiet 2>$@.log || { cat $@.log >&2; exit 1; }
 T_PC_REWRITTEN := $(patsubst %,$(BUILD)/t/pc-%-rewritten.elf,$(T_PC))
 
 # The random attackers, t/attacker/: a kernel of each kind, of several files each
