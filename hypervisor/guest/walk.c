@@ -56,10 +56,13 @@ static int refuse(unsigned *error, unsigned access, unsigned why)
 }
 
 /* The processor's part of an entry: a page with translated code may be a table, too. */
-static bool set_bits(const struct guest_memory *m, gpa_t table, void *at, unsigned bytes,
-		     uint64_t e, uint64_t bits)
+static inline __attribute__((always_inline)) bool set_bits(const struct guest_memory *m,
+							   gpa_t table, void *at, unsigned bytes,
+							   uint64_t e, uint64_t bits)
 {
-	if ((e & bits) != bits && guest_is_code(m, table))
+	if ((e & bits) == bits)
+		return true;
+	if (guest_is_code(m, table))
 		m->code_written(m, table);
 	return guest_set_bits(at, bytes, e, bits);
 }

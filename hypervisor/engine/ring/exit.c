@@ -21,7 +21,7 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 	case MMU_GUEST_FAULT:
 		ring_recover(v);
 		v->page->fault_busy = 1; /* if it faults there again, the hypervisor handles it */
-		ring_page_fault(v, guest_linear(v->view, va), error);
+		ring_page_fault(v, va, error);
 		break;
 	case MMU_NO_MEMORY:
 		ring_recover(v);

@@ -271,6 +271,7 @@ void ring_debug(struct vcpu *v)
 
 void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 {
+	va = guest_linear(v->view, va);
 	v->legacy.cr2 = va.v;
 	v->page->cr2 = va.v;
 	if (!v->view->paging.no_execute) /* SDM 3A 4.7 */
