@@ -48,6 +48,7 @@ my @rows = (
 	['frames',       'ring',         'crash',      qr/^no stack for an exception or event: address ffff800000007fd8$/, said => qr/^well so far/],
 	['frames',       'svm vmx',      'exit code 98', qr/^well so far/],
 	['doors',        'ring',         'well',       qr/^1704 doors tried$/],
+	['iopl',         'ring svm vmx', 'well',       qr/^320 ways tried$/],
 	['hypercalls',   'ring svm vmx', 'well',       qr/^\d+ hypercalls made$/],
 	['page_tables',  'ring svm vmx', 'well',       qr/^well so far/],
 	['outside',      'ring',         'crash',      qr/^access to address 40003000, which is outside its memory$/],
@@ -90,6 +91,8 @@ my @rows = (
 	['watch',        'ring',         'well',       qr/1000 hits/],
 	['movss',        'ring ring/bochs', 'well',    qr/^[1-9]\d* breaks$/],
 	['edge',         'ring/bochs',   'well',       qr/^well$/], # QEMU's IRETQ returns to addresses that are not canonical
+	['pc-flags',     'ring',         'well',       qr/^0 flags made up$/],
+	['pc-flags',     'ring/rewritten svm vmx', 'well',       qr/^\d+ flags made up$/],
 	['pc-long',      'ring ring/rewritten svm vmx', 'well',       qr/880 far transfers and loads refused/],
 	['pc-ring3',     'ring/rewritten', 'well',       qr/^well$/],
 	['pc-limits',    'ring ring/rewritten',         'well',       qr/800 accesses tried/],

@@ -129,7 +129,7 @@
 
 /* Hypercall numbers. Each entry of the hypercall page is VENEER_HYPERCALL_STRIDE bytes long. */
 #define VENEER_HYPERCALL_STRIDE 32
-#define VENEER_HC_NOP		0 /* nothing, in the gate: 0 */
+#define VENEER_HC_NOP		0 /* nothing, in the gate: 0; clears TF */
 #define VENEER_HC_VERSION	1 /* nothing, in the hypervisor: ABI major << 16 | minor */
 #define VENEER_HC_CONSOLE_WRITE 2 /* (gva, bytes): bytes written, a part: call again */
 #define VENEER_HC_CONSOLE_READ	3 /* (gva, bytes): bytes read, 0 when there are none */

@@ -22,6 +22,9 @@
 #define FLAGS_VIP  0x00100000
 /* what software at any level may change: CF PF AF ZF SF TF DF OF NT AC ID */
 #define FLAGS_USER 0x00244dd5
+/* what may be set while a guest runs in ring 1 or 3. QEMU 7.2 saves flags that no instruction has
+ * set, IOPL among them (t/guests/iopl.c), and IRETQ from ring 0 would load it. */
+#define FLAGS_GUEST 0x00254fd7
 
 /* Control registers, SDM 3A section 2.5 */
 #define CR0_PE	       BIT(0)

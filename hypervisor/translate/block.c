@@ -201,12 +201,22 @@ static void indirect(struct maker *k, const uint8_t *code, const struct insn_sha
 	k->left = true;
 }
 
+/* CMPXCHG8B is jumped to: QEMU 7.2 forgets the flags of an instruction before it that it has
+ * translated with it, see t/guests/iopl.c, and the guest would be shown what it has instead. */
+static void copy(struct maker *k, const uint8_t *code, const struct insn_shape *s)
+{
+	uint32_t from = k->e.at;
+
+	if (code[s->prefixes] == 0x0f && code[s->prefixes + 1] == 0xc7)
+		EMIT(&k->e, 0xeb, 0x00);
+	emit(&k->e, code, s->length);
+	add_step(k, STEP_COPY, s->length, from);
+}
+
 /* False: not an instruction that can be translated. */
 static bool translate_one(struct maker *k, const uint8_t *code, const struct insn *i,
 			  const struct insn_shape *s)
 {
-	uint32_t from = k->e.at;
-
 	if (s->flow == FLOW_ABORT)
 		return false;
 	if (!translate_may_copy(i)) {
@@ -222,7 +232,7 @@ static bool translate_one(struct maker *k, const uint8_t *code, const struct ins
 	case FLOW_CALL_TO:
 	case FLOW_RETURN: indirect(k, code, s); break;
 	case FLOW_UNDEFINED: k->left = true; /* fall through */
-	default: emit(&k->e, code, s->length); add_step(k, STEP_COPY, s->length, from);
+	default: copy(k, code, s);
 	}
 	return true;
 }

@@ -105,6 +105,7 @@ gate_page_fault:
 gate_common:
 	testb	$3, 24(%rsp)		/* CS of the interrupted code */
 	jz	gate_from_ring0
+	andl	$FLAGS_GUEST, 32(%rsp)
 	PUSH_REGS
 	movzbl	15*8(%rsp), %eax
 	movq	%rax, 15*8(%rsp)
@@ -112,6 +113,7 @@ gate_common:
 /* Exit from the guest: the frame is complete; return to the caller of ring_enter. */
 gate_exit:
 	cld
+gate_exit_df_clear:
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%rax, %cr3
 	movq	gate_data+GD_HV_RSP(%rip), %rsp
@@ -168,17 +170,21 @@ gate_hypercall_entry:
 	leaq	gate_frame_end(%rip), %rsp
 	pushq	$VENEER_KERNEL_SS
 	pushq	gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	testl	%eax, %eax
+	jz	1f
+	andl	$FLAGS_GUEST, %r11d
 	pushq	%r11
 	pushq	$VENEER_KERNEL_CS
 	pushq	%rcx
-	testl	%eax, %eax
-	jnz	1f
-gate_hypercall_iret:			/* VENEER_HC_NOP: RAX is its own result */
-	iretq
-1:	pushq	$0
+	pushq	$0
 	pushq	$EXIT_HYPERCALL
 	PUSH_REGS
-	jmp	gate_exit
+	jmp	gate_exit_df_clear
+1:	pushq	$(FLAGS_ONE | FLAGS_IF)	/* VENEER_HC_NOP: RAX is its own result */
+	pushq	$VENEER_KERNEL_CS
+	pushq	%rcx
+gate_hypercall_iret:
+	iretq
 
 /*
  * From ring 0: a guest frame that IRETQ refused, an interrupt in the idle loop, or a bug. A refused
@@ -234,6 +240,7 @@ gate_nmi:
 	movq	%rax, %cr3
 	popq	%rcx
 	popq	%rax
+	andl	$FLAGS_GUEST, 16(%rsp)
 	iretq
 gate_nmi_end:
 
@@ -295,7 +302,8 @@ gate_debug:
 	movq	%rax, %dr7
 	andq	$~FLAGS_TF, 32(%rsp)
 	jmp	gate_resume_nmi
-1:	pushq	%rax
+1:	andl	$FLAGS_GUEST, 32(%rsp)
+	pushq	%rax
 	leaq	gate_frame_end(%rip), %rax
 	.irp	word, 1, 2, 3, 4, 5	/* SS, then what lies below it */
 	pushq	(8 - \word)*8(%rsp)
@@ -333,6 +341,7 @@ gate_abort:
 	IF_IN_NMI gate_resume_nmi
 1:	popq	%rax
 	addq	$8, %rsp
+	andl	$FLAGS_GUEST, 16(%rsp)
 	iretq
 
 /* Where a measure is on (arch/speculation.h), in place of what stands at the sites above. Here the guest
