@@ -16,6 +16,7 @@
 
 struct board {
 	uint64_t low_bytes; /* RAM from 0 to here, and from 1 MiB on */
+	uint64_t apic_at;   /* the local APICs' registers */
 
 	int (*create)(struct guest *g); /* once; 0, or -ENOMEM */
 	void (*reset)(struct guest *g); /* all vCPUs are stopped */

@@ -116,6 +116,7 @@ void vcpu_start_at(struct vcpu *v, const struct regs *r, gpa_t root, uint32_t gd
 	v->syscall32_entry = v->sysenter_entry = v->fault_entry = 0;
 	v->io_bitmap = 0;
 	v->spec_ctrl = 0;
+	v->pat = PAT_RESET;
 	memset(v->dr, 0, sizeof(v->dr));
 	v->dr6 = DR6_FIXED;
 	v->dr7 = DR7_FIXED;

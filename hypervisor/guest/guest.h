@@ -101,6 +101,7 @@ struct vcpu {
 
 	struct guest_view *view; /* in that */
 	struct legacy_state legacy;
+	uint64_t pat; /* as the guest has set it */
 	/* PV; all addresses are canonical */
 	struct veneer_handlers handlers;
 	uint64_t syscall32_entry, sysenter_entry, fault_entry;

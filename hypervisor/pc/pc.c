@@ -160,6 +160,7 @@ static void screen(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLU
 
 const struct board pc_board = {
 	.low_bytes = LOW_BYTES,
+	.apic_at = LAPIC_AT,
 	.create = create,
 	.reset = reset,
 	.park = pc_park,

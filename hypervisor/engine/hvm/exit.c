@@ -2,8 +2,7 @@
 /* Handling of exits that VT-x and AMD-V share. */
 #include "engine/hvm/hvm.h"
 
-#include "guest/speculation.h"
-#include "pc/lapic.h"
+#include "guest/msr.h"
 
 void hvm_skip(struct vcpu *v, unsigned length)
 {
@@ -84,56 +83,16 @@ HOT_FRAME void hvm_cpuid(struct vcpu *v, unsigned length)
 	hvm_skip(v, length);
 }
 
-#define MSR_MISC_ENABLE	    0x1a0
-#define MSR_AMD_INT_PENDING 0xc0010055 /* Linux reads it on every AMD before family 10h */
-
-#define APIC_BASE_BSP	    0x100
-#define APIC_BASE_ENABLE    0x800
-
-/* It stays where it is. */
-static uint64_t apic_base(const struct vcpu *v)
-{
-	return LAPIC_AT | APIC_BASE_ENABLE | (v->id ? 0 : APIC_BASE_BSP);
-}
-
-/* Other MSRs do not exist; MSRs that the guest owns do not exit. */
-static bool read_msr(const struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	switch (msr) {
-	case MSR_TSC: *value = rdtsc(); return true;
-	case MSR_EFER: *value = v->hvm->efer; return true;
-	case MSR_MISC_ENABLE:
-	case MSR_AMD_INT_PENDING: *value = 0; return true;
-	case MSR_PAT: *value = v->hvm->pat; return true;
-	case MSR_APIC_BASE: *value = apic_base(v); return v->guest->board;
-	default: return speculation_rdmsr(v, msr, value);
-	}
-}
-
-/* Types are 0, 1 and 4 to 7: in a byte, bit 1 comes with bit 2 alone. */
-static bool good_pat(uint64_t value)
-{
-	return !(value & 0xf8f8f8f8f8f8f8f8) && !(value >> 1 & ~(value >> 2) & 0x0101010101010101);
-}
-
 static bool write_msr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	switch (msr) {
-	case MSR_EFER: return hvm_write_efer(v, value);
-	case MSR_PAT: /* returned as written, without effect: memory is always cached */
-		if (!good_pat(value))
-			return false;
-		v->hvm->pat = value;
-		return true;
-	case MSR_APIC_BASE: return v->guest->board && value == apic_base(v);
-	default: return speculation_wrmsr(v, msr, value);
-	}
+	return msr == MSR_EFER ? hvm_write_efer(v, value) : msr_write(v, msr, value);
 }
 
 void hvm_rdmsr(struct vcpu *v, unsigned length)
 {
-	uint64_t value;
-	bool there = read_msr(v, (uint32_t)v->regs->rcx, &value);
+	uint32_t msr = (uint32_t)v->regs->rcx;
+	uint64_t value = v->hvm->efer;
+	bool there = msr == MSR_EFER || msr_read(v, msr, &value);
 
 	v->counts[COUNT_PRIVILEGED]++;
 	if (there) {

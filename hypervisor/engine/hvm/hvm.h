@@ -81,7 +81,7 @@ struct hvm_guest {
 struct hvm_vcpu {
 	struct guest_view view;
 	mpa_t nested_root;  /* the guest's, or under PV its own */
-	uint64_t efer, pat; /* as the guest has set them */
+	uint64_t efer; /* as the guest has set it */
 	uint32_t asid;	    /* svm: ASID; vmx: VPID */
 	struct code_page {
 		uint64_t page, root;

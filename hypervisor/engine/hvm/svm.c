@@ -113,7 +113,7 @@ static void start(struct vcpu *v, gpa_t root)
 	c->virtual_interrupt = SVM_V_INTR_MASKING;
 	c->nested_paging = 1;
 	c->nested_cr3 = v->hvm->nested_root.v;
-	b->save.pat = v->hvm->pat = PAT_RESET;
+	b->save.pat = PAT_RESET;
 	hvm_start(v, root);
 }
 

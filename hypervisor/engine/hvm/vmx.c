@@ -277,7 +277,6 @@ static void start(struct vcpu *v, gpa_t root)
 	write_zeros();
 	write_controls(v);
 	write_host(v->cpu);
-	v->hvm->pat = PAT_RESET;
 	vmwrite(VMCS_GUEST_PAT, PAT_RESET);
 	hvm_start(v, root);
 	clear(v);

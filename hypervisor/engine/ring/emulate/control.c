@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Control, debug and model-specific registers, the TLB, caches. */
 #include "engine/ring/emulate/emulate.h"
+#include "guest/msr.h"
 #include "guest/speculation.h"
 
 /* CR0, CR3, CR4 or EFER have changed. */
@@ -141,14 +142,10 @@ enum outcome emulate_nothing(UNUSED struct vcpu *v, UNUSED const struct insn *i)
 enum outcome emulate_rdmsr(struct vcpu *v, UNUSED const struct insn *i)
 {
 	uint32_t msr = (uint32_t)v->regs->rcx;
-	bool pv = !v->guest->board;
-	uint64_t value;
+	uint64_t value = v->legacy.efer;
 
-	if (!pv && msr == MSR_TSC)
-		value = rdtsc();
-	else if (!pv && msr == MSR_EFER)
-		value = v->legacy.efer;
-	else if (!speculation_rdmsr(v, msr, &value))
+	if (!v->guest->board ? !speculation_rdmsr(v, msr, &value)
+			     : msr != MSR_EFER && !msr_read(v, msr, &value))
 		return REFUSE;
 	v->regs->rax = (uint32_t)value;
 	v->regs->rdx = value >> 32;
@@ -158,10 +155,13 @@ enum outcome emulate_rdmsr(struct vcpu *v, UNUSED const struct insn *i)
 enum outcome emulate_wrmsr(struct vcpu *v, UNUSED const struct insn *i)
 {
 	uint64_t value = (uint32_t)v->regs->rax | v->regs->rdx << 32;
+	uint32_t msr = (uint32_t)v->regs->rcx;
 
-	if (speculation_wrmsr(v, (uint32_t)v->regs->rcx, value))
-		return DONE;
-	if (!v->guest->board || (uint32_t)v->regs->rcx != MSR_EFER || (value & ~(uint64_t)EFER_NXE))
+	if (!v->guest->board)
+		return speculation_wrmsr(v, msr, value) ? DONE : REFUSE;
+	if (msr != MSR_EFER)
+		return msr_write(v, msr, value) ? DONE : REFUSE;
+	if (value & ~(uint64_t)EFER_NXE)
 		return REFUSE;
 	v->legacy.efer = value;
 	if (v->legacy.cr0 & CR0_PG)
