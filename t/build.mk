@@ -43,12 +43,14 @@ $(BUILD)/t/unit/test_locks: hypervisor/debug/locks.c
 $(BUILD)/t/unit/test_locks: UNIT_CFLAGS += -DDEBUG_LOCKS
 $(BUILD)/t/unit/test_life: hypervisor/guest/life.c
 $(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c
-$(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port mmio length hvm control) \
+$(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port length hvm control) \
 	$(patsubst %,hypervisor/%.c,guest/port_io guest/operand guest/msr insn/decode)
 $(BUILD)/t/unit/test_unknown: $(patsubst %,hypervisor/engine/%.c,hvm/svm hvm/vmx hvm/hvm hvm/exit ring/exit ring/inject ring/segments) \
 	$(wildcard hypervisor/engine/ring/emulate/*.c) \
 	$(patsubst %,hypervisor/guest/%.c,dump operand port_io descriptor msr) hypervisor/insn/decode.c
 $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
+$(BUILD)/t/unit/test_mmio: $(patsubst %,hypervisor/pc/mmio_%.c,emulate flags insn) hypervisor/guest/operand.c hypervisor/insn/decode.c \
+	rewriter/classify.c
 $(BUILD)/t/unit/test_shape: hypervisor/translate/shape.c rewriter/classify.c
 PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus i8042 i8254 i8259 ioapic lapic ns16550 pci rtc system vga)
 $(BUILD)/t/unit/test_devices $(BUILD)/t/unit/test_bus: $(PC_DEVICES)

@@ -10,10 +10,16 @@
 #endif
 
 /* EFLAGS, SDM 1 section 3.4.3 */
+#define FLAGS_CF   0x00000001
 #define FLAGS_ONE  0x00000002
+#define FLAGS_PF   0x00000004
+#define FLAGS_AF   0x00000010
+#define FLAGS_ZF   0x00000040
+#define FLAGS_SF   0x00000080
 #define FLAGS_TF   0x00000100
 #define FLAGS_IF   0x00000200
 #define FLAGS_DF   0x00000400
+#define FLAGS_OF   0x00000800
 #define FLAGS_IOPL 0x00003000
 #define FLAGS_NT   0x00004000
 #define FLAGS_RF   0x00010000

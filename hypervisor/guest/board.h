@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "guest/operand.h"
 #include "lib/types.h"
 
 #define BOARD_ROWS    25 /* of its text screen */
@@ -27,8 +28,9 @@ struct board {
 
 	uint32_t (*in)(struct vcpu *v, uint16_t port, unsigned width);
 	void (*out)(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
-	uint64_t (*read)(struct vcpu *v, gpa_t at, unsigned width);
-	void (*write)(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
+	/* The instruction at RIP has accessed an address without memory, with an operand: carries
+	 * it out. DONE: it has that length; INVALID: it is not one of those that are known. */
+	enum outcome (*outside)(struct vcpu *v, unsigned *length);
 
 	/* Whether the vCPU has a pending interrupt; from any CPU. */
 	bool (*interrupt_pending)(const struct vcpu *v);

@@ -39,9 +39,9 @@ enum { EAX, EBX, ECX, EDX };
 /* as leaf 1, and SYSCALL NX MMXEXT LM 3DNOWEXT 3DNOW; no 1 GiB pages, RDTSCP, FFXSR */
 #define EDXX_SHOWN 0xe1d3a97fu
 
-/* What a kernel in ring 1 does not get of these: it has no use for VME, nor an APIC, SYSENTER,
+/* What a kernel in ring 1 does not get of these: it has no use for VME, SYSENTER,
  * PCID, FSGSBASE, SMEP, INVPCID, SMAP, UMIP, SYSCALL, 64-bit mode. */
-#define EDX1_RING0 0x00000a02u
+#define EDX1_RING0 0x00000802u
 #define ECX1_RING0 0x00020000u
 #define EBX7_RING0 0x00100481u
 #define ECX7_RING0 0x00000004u

@@ -33,7 +33,6 @@ struct engine {
 	unsigned hypercall_bytes; /* of the instruction in the hypercall page */
 	unsigned kernel_ring;	  /* that guests' kernels run in: 0, or 1 */
 	const char *reason;	  /* what regs.vector is after an exit, for people */
-	bool pc_apics;		  /* a PC has APICs, and any number of vCPUs */
 
 	/* The feature that this processor lacks, or NULL; no function: none. */
 	const char *(*missing)(void);

@@ -28,6 +28,15 @@ void operand_set_register(struct vcpu *v, unsigned n, uint64_t value, unsigned w
 		*to = width == 4 ? (uint32_t)value : value;
 }
 
+uint64_t operand_counter(const struct insn *i, uint64_t value)
+{
+	bool small = i->flags & INSN_SMALL_ADDRESS;
+
+	if (i->flags & INSN_CODE64)
+		return small ? (uint32_t)value : value;
+	return small ? value & 0xffff : (uint32_t)value;
+}
+
 uint64_t operand_offset(const struct vcpu *v, const struct insn *i)
 {
 	uint64_t at = (int64_t)(int32_t)i->disp;
@@ -38,9 +47,17 @@ uint64_t operand_offset(const struct vcpu *v, const struct insn *i)
 		at += i->length;
 	if (i->index != INSN_NO_REG)
 		at += *operand_register(v->regs, i->index) * i->scale;
-	if (i->flags & INSN_CODE64)
-		return at;
-	return i->flags & INSN_SMALL_ADDRESS ? at & 0xffff : (uint32_t)at;
+	return operand_counter(i, at);
+}
+
+void operand_advance(const struct insn *i, uint64_t *reg, int64_t by)
+{
+	uint64_t sum = *reg + (uint64_t)by;
+
+	if ((i->flags & INSN_SMALL_ADDRESS) && !(i->flags & INSN_CODE64))
+		*reg = (*reg & ~0xffffull) | (sum & 0xffff);
+	else
+		*reg = operand_counter(i, sum);
 }
 
 gva_t operand_linear(const struct vcpu *v, const struct insn *i, uint64_t offset)

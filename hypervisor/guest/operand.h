@@ -25,6 +25,11 @@ uint64_t operand_offset(const struct vcpu *v, const struct insn *i);
 gva_t operand_address(const struct vcpu *v, const struct insn *i);
 gva_t operand_linear(const struct vcpu *v, const struct insn *i, uint64_t offset);
 
+/* An address or a count in the address size of the instruction; adding to a register of that size
+ */
+uint64_t operand_counter(const struct insn *i, uint64_t value);
+void operand_advance(const struct insn *i, uint64_t *reg, int64_t by);
+
 /* Whether a 32-bit segment's rights, as in its descriptor, and its limit allow it: SDM 3A 5.3 to
  * 5.5. */
 bool operand_fits(uint64_t descriptor, uint64_t limit, const struct span *s);

@@ -30,19 +30,10 @@ bool port_io_permitted(struct vcpu *v, const struct insn *i)
  * up to 900 instructions, the exit itself 1 300. */
 #define STRING_BYTES 4
 
-static uint64_t counter_of(const struct insn *i, uint64_t value)
-{
-	bool small = i->flags & INSN_SMALL_ADDRESS;
-
-	if (i->flags & INSN_CODE64)
-		return small ? (uint32_t)value : value;
-	return small ? value & 0xffff : (uint32_t)value;
-}
-
 /* The address of the next element; false: outside its segment, and a fault was injected. */
 static bool string_address(struct vcpu *v, const struct insn *i, uint64_t index, gva_t *at)
 {
-	uint64_t offset = counter_of(i, index);
+	uint64_t offset = operand_counter(i, index);
 	const struct span s = { offset, i->width, i->op == INSN_INS };
 
 	if (!v->engine->segment_holds(v, i->seg, &s)) {
@@ -51,17 +42,6 @@ static bool string_address(struct vcpu *v, const struct insn *i, uint64_t index,
 	}
 	*at = operand_linear(v, i, offset);
 	return true;
-}
-
-/* Adds to a string register in its address size. */
-static void advance(const struct insn *i, uint64_t *reg, int64_t by)
-{
-	uint64_t sum = *reg + (uint64_t)by;
-
-	if ((i->flags & INSN_SMALL_ADDRESS) && !(i->flags & INSN_CODE64))
-		*reg = (*reg & ~0xffffull) | (sum & 0xffff);
-	else
-		*reg = counter_of(i, sum);
 }
 
 HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bool in)
@@ -77,7 +57,7 @@ HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bo
 	for (unsigned n = 0; n < STRING_BYTES; n += cost) {
 		uint32_t value = 0;
 
-		if ((i->flags & INSN_REP) && !counter_of(i, r->rcx))
+		if ((i->flags & INSN_REP) && !operand_counter(i, r->rcx))
 			return DONE;
 		gva_t at;
 
@@ -93,10 +73,10 @@ HOT_FRAME static enum outcome string_io(struct vcpu *v, const struct insn *i, bo
 			if (b)
 				b->out(v, port, i->width, value);
 		}
-		advance(i, index, by);
+		operand_advance(i, index, by);
 		if (!(i->flags & INSN_REP))
 			return DONE;
-		advance(i, &r->rcx, -1);
+		operand_advance(i, &r->rcx, -1);
 	}
 	return JUMPED; /* to itself */
 }

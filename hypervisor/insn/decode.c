@@ -4,20 +4,11 @@
  * 3, and those that should but do not. Encodings: Intel SDM 2, chapter 2 and appendix A. The
  * rewriter uses Zydis instead, and t/ tests this decoder against Zydis.
  */
-#include "insn/insn.h"
+#include "insn/reader.h"
 #include "lib/string.h"
 #include "lib/types.h"
 
-struct reader {
-	const uint8_t *code;
-	size_t bytes, at;
-	bool code64, opsize16, addr16, over, locked;
-	uint8_t rex, seg; /* seg: 0xff without a segment prefix */
-};
-
-enum { ES, CS, SS, DS, FS, GS };
-
-static uint32_t take(struct reader *r, unsigned n)
+uint32_t reader_take(struct reader *r, unsigned n)
 {
 	uint32_t v = 0;
 
@@ -30,17 +21,17 @@ static uint32_t take(struct reader *r, unsigned n)
 	return v;
 }
 
-static uint32_t take_signed(struct reader *r, unsigned n)
+uint32_t reader_take_signed(struct reader *r, unsigned n)
 {
-	uint32_t v = take(r, n);
+	uint32_t v = reader_take(r, n);
 
 	return n == 1 ? (uint32_t)(int8_t)v : n == 2 ? (uint32_t)(int16_t)v : v;
 }
 
-static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
+uint8_t reader_opcode(struct reader *r, struct insn *i)
 {
 	for (;;) {
-		uint8_t b = (uint8_t)take(r, 1);
+		uint8_t b = (uint8_t)reader_take(r, 1);
 
 		if (r->over)
 			return 0;
@@ -52,7 +43,10 @@ static uint8_t opcode_after_prefixes(struct reader *r, struct insn *i)
 		case 0x66: r->opsize16 = true; break;
 		case 0x67: r->addr16 = true; break;
 		case 0xf0: r->locked = true; break;
-		case 0xf2 ... 0xf3: i->flags |= INSN_REP; break;
+		case 0xf2 ... 0xf3:
+			r->rep = b;
+			i->flags |= INSN_REP;
+			break;
 		case 0x26:
 		case 0x2e:
 		case 0x36:
@@ -73,11 +67,11 @@ unsigned insn_prefixes(const uint8_t *code, size_t bytes, bool code64)
 	struct reader r = { .code = code, .bytes = bytes, .code64 = code64 };
 	struct insn i = { 0 };
 
-	opcode_after_prefixes(&r, &i);
+	reader_opcode(&r, &i);
 	return (unsigned)(r.over ? r.at : r.at - 1);
 }
 
-static uint8_t operand_width(const struct reader *r)
+uint8_t reader_width(const struct reader *r)
 {
 	return r->code64 && (r->rex & 8) ? 8 : r->opsize16 ? 2 : 4;
 }
@@ -91,8 +85,8 @@ static void modrm_mem16(struct reader *r, struct insn *i, unsigned mod, unsigned
 	i->base = mod == 0 && rm == 6 ? INSN_NO_REG : base[rm];
 	i->index = rm < 4 ? 6 + (rm & 1) : INSN_NO_REG;
 	i->scale = 1;
-	i->disp = i->base == INSN_NO_REG || mod == 2 ? take_signed(r, 2)
-		  : mod == 1			     ? take_signed(r, 1)
+	i->disp = i->base == INSN_NO_REG || mod == 2 ? reader_take_signed(r, 2)
+		  : mod == 1			     ? reader_take_signed(r, 1)
 						     : 0;
 	i->seg = i->base == 5 ? SS : DS;
 }
@@ -104,7 +98,7 @@ static void modrm_mem(struct reader *r, struct insn *i, unsigned mod, unsigned r
 	i->index = INSN_NO_REG;
 	i->scale = 1;
 	if (rm == 4) {
-		unsigned sib = take(r, 1), index = ((sib >> 3) & 7) | (r->rex & 2) << 2;
+		unsigned sib = reader_take(r, 1), index = ((sib >> 3) & 7) | (r->rex & 2) << 2;
 
 		i->base = (sib & 7) | (r->rex & 1) << 3;
 		i->index = index == 4 ? INSN_NO_REG : index;
@@ -115,16 +109,15 @@ static void modrm_mem(struct reader *r, struct insn *i, unsigned mod, unsigned r
 	} else if (mod == 0 && rm == 5) {
 		i->base = r->code64 ? 16 : INSN_NO_REG; /* 16: RIP */
 	}
-	i->disp = mod == 2 || (mod == 0 && rm == 5) ? take_signed(r, 4)
-		  : mod == 1			    ? take_signed(r, 1)
+	i->disp = mod == 2 || (mod == 0 && rm == 5) ? reader_take_signed(r, 4)
+		  : mod == 1			    ? reader_take_signed(r, 1)
 						    : 0;
 	i->seg = mod != 3 && (i->base == 4 || i->base == 5) ? SS : DS;
 }
 
-/* Reads ModRM, SIB and displacement; returns the reg field without REX. */
-static unsigned modrm(struct reader *r, struct insn *i)
+unsigned reader_modrm(struct reader *r, struct insn *i)
 {
-	unsigned b = take(r, 1), mod = b >> 6, rm = b & 7;
+	unsigned b = reader_take(r, 1), mod = b >> 6, rm = b & 7;
 
 	i->reg = ((b >> 3) & 7) | (r->rex & 4) << 1;
 	if (mod == 3) {
@@ -144,10 +137,10 @@ static unsigned modrm(struct reader *r, struct insn *i)
 
 static uint8_t group_0f00(struct reader *r, struct insn *i)
 {
-	unsigned reg = modrm(r, i);
+	unsigned reg = reader_modrm(r, i);
 	uint8_t op = reg < 6 ? INSN_SLDT + reg : INSN_OTHER;
 
-	i->width = i->flags & INSN_MEM || op >= INSN_LLDT ? 2 : operand_width(r);
+	i->width = i->flags & INSN_MEM || op >= INSN_LLDT ? 2 : reader_width(r);
 	return op;
 }
 
@@ -155,9 +148,9 @@ static uint8_t group_0f01(struct reader *r, struct insn *i)
 {
 	static const uint8_t mem[] = { INSN_SGDT, INSN_SIDT,  INSN_LGDT, INSN_LIDT,
 				       INSN_SMSW, INSN_OTHER, INSN_LMSW, INSN_INVLPG };
-	unsigned b = r->at < r->bytes ? r->code[r->at] : 0, reg = modrm(r, i);
+	unsigned b = r->at < r->bytes ? r->code[r->at] : 0, reg = reader_modrm(r, i);
 
-	i->width = i->flags & INSN_MEM || reg == 6 ? 2 : operand_width(r);
+	i->width = i->flags & INSN_MEM || reg == 6 ? 2 : reader_width(r);
 	if (i->flags & INSN_MEM || reg == 4 || reg == 6)
 		return mem[reg];
 	return b == 0xd1 ? INSN_XSETBV : b == 0xf8 && r->code64 ? INSN_SWAPGS : INSN_OTHER;
@@ -166,19 +159,18 @@ static uint8_t group_0f01(struct reader *r, struct insn *i)
 static uint8_t two_byte(struct reader *r, struct insn *i)
 {
 	static const uint8_t plain[256] = {
-		[0x06] = INSN_CLTS,	[0x07] = INSN_SYSRET, [0x08] = INSN_INVD,
-		[0x09] = INSN_WBINVD,	[0x30] = INSN_WRMSR,  [0x32] = INSN_RDMSR,
-		[0x34] = INSN_SYSENTER, [0x35] = INSN_SYSEXIT,
-		[0xa2] = INSN_CPUID
+		[0x06] = INSN_CLTS,	[0x07] = INSN_SYSRET,  [0x08] = INSN_INVD,
+		[0x09] = INSN_WBINVD,	[0x30] = INSN_WRMSR,   [0x32] = INSN_RDMSR,
+		[0x34] = INSN_SYSENTER, [0x35] = INSN_SYSEXIT, [0xa2] = INSN_CPUID
 	};
-	uint8_t b = (uint8_t)take(r, 1);
+	uint8_t b = (uint8_t)reader_take(r, 1);
 
 	switch (b) {
 	case 0x00: return group_0f00(r, i);
 	case 0x01: return group_0f01(r, i);
-	case 0x02 ... 0x03: modrm(r, i); return b & 1 ? INSN_LSL : INSN_LAR;
+	case 0x02 ... 0x03: reader_modrm(r, i); return b & 1 ? INSN_LSL : INSN_LAR;
 	case 0x20 ... 0x23: {
-		unsigned m = take(r, 1); /* the mod field is ignored: always a register */
+		unsigned m = reader_take(r, 1); /* the mod field is ignored: always a register */
 
 		i->reg = ((m >> 3) & 7) | (r->rex & 4) << 1;
 		i->base = (m & 7) | (r->rex & 1) << 3;
@@ -189,7 +181,7 @@ static uint8_t two_byte(struct reader *r, struct insn *i)
 	case 0xa8 ... 0xa9: i->reg = b & 8 ? GS : FS; return b & 1 ? INSN_POP_SEG : INSN_PUSH_SEG;
 	case 0xb2:
 	case 0xb4 ... 0xb5:
-		modrm(r, i);
+		reader_modrm(r, i);
 		i->imm = b == 0xb2 ? SS : b == 0xb4 ? FS : GS;
 		return i->flags & INSN_MEM ? INSN_LOAD_FAR : INSN_OTHER;
 	default: return plain[b];
@@ -210,7 +202,7 @@ static uint8_t port_io(struct reader *r, struct insn *i, uint8_t b)
 	if (b & 8)
 		i->flags |= INSN_DX;
 	else
-		i->imm = (uint16_t)take(r, 1);
+		i->imm = (uint16_t)reader_take(r, 1);
 	return b & 2 ? INSN_OUT : INSN_IN;
 }
 
@@ -218,8 +210,8 @@ static uint8_t far_pointer(struct reader *r, struct insn *i, uint8_t op)
 {
 	if (r->code64)
 		return INSN_OTHER;
-	i->disp = take(r, i->width);
-	i->imm = (uint16_t)take(r, 2);
+	i->disp = reader_take(r, i->width);
+	i->imm = (uint16_t)reader_take(r, 2);
 	return op;
 }
 
@@ -241,9 +233,9 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 	case 0x6c ... 0x6f:
 	case 0xe4 ... 0xe7:
 	case 0xec ... 0xef: return port_io(r, i, b);
-	case 0x8c: return modrm(r, i) <= GS ? INSN_MOV_FROM_SEG : INSN_OTHER;
+	case 0x8c: return reader_modrm(r, i) <= GS ? INSN_MOV_FROM_SEG : INSN_OTHER;
 	case 0x8e: {
-		unsigned seg = modrm(r, i);
+		unsigned seg = reader_modrm(r, i);
 
 		return seg <= GS && seg != CS ? INSN_MOV_TO_SEG : INSN_OTHER;
 	}
@@ -251,15 +243,15 @@ static uint8_t one_byte(struct reader *r, struct insn *i, uint8_t b)
 	case 0xc4 ... 0xc5: /* with mod 3, or in 64-bit code, VEX */
 		if (r->code64 || r->at >= r->bytes || r->code[r->at] >= 0xc0)
 			return INSN_OTHER;
-		modrm(r, i);
+		reader_modrm(r, i);
 		i->imm = b == 0xc4 ? ES : DS;
 		return INSN_LOAD_FAR;
-	case 0xca: i->imm = (uint16_t)take(r, 2); return INSN_RET_FAR;
+	case 0xca: i->imm = (uint16_t)reader_take(r, 2); return INSN_RET_FAR;
 	case 0xcc: i->imm = 3; return INSN_INT;
-	case 0xcd: i->imm = (uint16_t)take(r, 1); return INSN_INT;
+	case 0xcd: i->imm = (uint16_t)reader_take(r, 1); return INSN_INT;
 	case 0xea: return far_pointer(r, i, INSN_JMP_FAR);
 	case 0xff: {
-		unsigned reg = modrm(r, i);
+		unsigned reg = reader_modrm(r, i);
 
 		return !(i->flags & INSN_MEM) ? INSN_OTHER
 		       : reg == 3	      ? INSN_CALL_FAR_MEM
@@ -275,8 +267,8 @@ int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *ins
 	struct reader r = { .code = code, .bytes = bytes, .code64 = code64, .seg = 0xff };
 
 	*insn = (struct insn){ .base = INSN_NO_REG, .index = INSN_NO_REG, .scale = 1, .seg = DS };
-	uint8_t b = opcode_after_prefixes(&r, insn);
-	insn->width = operand_width(&r);
+	uint8_t b = reader_opcode(&r, insn);
+	insn->width = reader_width(&r);
 	if (code64)
 		insn->flags |= INSN_CODE64;
 	uint8_t op = one_byte(&r, insn, b);
@@ -285,65 +277,5 @@ int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *ins
 	/* LOCK on any of these is #UD */
 	insn->op = r.locked ? INSN_OTHER : op;
 	insn->length = (uint8_t)r.at;
-	return 0;
-}
-
-/* MOV with a register: 88 to 8b; with a constant: c6, c7; MOVZX: 0f b6, b7; MOVSX: 0f be, bf;
- * MOV between AL or eAX and an absolute address: a0 to a3. SDM 2B, MOV; appendix A. */
-static bool one_byte_move(struct reader *r, struct insn *i, uint8_t b, struct insn_move *m)
-{
-	uint8_t wide = operand_width(r);
-
-	m->width = m->reg_width = b & 1 ? wide : 1;
-	switch (b) {
-	case 0x88 ... 0x8b:
-		m->store = b <= 0x89;
-		modrm(r, i);
-		m->reg = i->reg;
-		return i->flags & INSN_MEM;
-	case 0xa0 ... 0xa3:
-		m->store = b >= 0xa2;
-		m->reg = 0;
-		take(r, !r->code64 && r->addr16 ? 2 : 4);
-		if (r->code64 && !r->addr16)
-			take(r, 4);
-		return true;
-	case 0xc6 ... 0xc7:
-		if (modrm(r, i) || !(i->flags & INSN_MEM))
-			return false;
-		m->store = true;
-		m->reg = INSN_NO_REG;
-		m->imm = (uint64_t)(int64_t)(int32_t)take_signed(r, m->width == 8 ? 4 : m->width);
-		return true;
-	default: return false;
-	}
-}
-
-static bool two_byte_move(struct reader *r, struct insn *i, struct insn_move *m)
-{
-	uint8_t b = (uint8_t)take(r, 1);
-
-	if ((b & 0xf6) != 0xb6)
-		return false;
-	m->width = b & 1 ? 2 : 1;
-	m->reg_width = operand_width(r);
-	m->sign = b & 8;
-	modrm(r, i);
-	m->reg = i->reg;
-	return i->flags & INSN_MEM;
-}
-
-int insn_decode_move(const uint8_t *code, size_t bytes, bool code64, struct insn_move *m)
-{
-	struct reader r = { .code = code, .bytes = bytes, .code64 = code64, .seg = 0xff };
-	struct insn i = { .base = INSN_NO_REG };
-
-	*m = (struct insn_move){ 0 };
-	uint8_t b = opcode_after_prefixes(&r, &i);
-	if (!(b == 0x0f ? two_byte_move(&r, &i, m) : one_byte_move(&r, &i, b, m)) || r.over ||
-	    r.locked)
-		return -EINVAL;
-	m->high = m->reg_width == 1 && !r.rex && m->reg >= 4 && m->reg < 8;
-	m->length = (uint8_t)r.at;
 	return 0;
 }

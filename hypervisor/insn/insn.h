@@ -74,19 +74,3 @@ int insn_decode(const uint8_t *code, size_t bytes, bool code64, struct insn *ins
 
 /* The number of prefix bytes at the beginning. */
 unsigned insn_prefixes(const uint8_t *code, size_t bytes, bool code64);
-
-/* A move between memory and a register, or of a constant to memory: how drivers access MMIO
- * registers. */
-struct insn_move {
-	uint8_t length;
-	uint8_t width;	   /* of the memory operand: 1, 2, 4 or 8 bytes */
-	uint8_t reg_width; /* of the register that a load fills */
-	uint8_t reg;	   /* INSN_NO_REG: the constant */
-	bool store;
-	bool sign; /* a load extends the sign, else zeros */
-	bool high; /* reg is AH, CH, DH or BH: 4 to 7, of 8 bits, without REX */
-	uint64_t imm;
-};
-
-/* Returns 0, or -EINVAL for any other instruction. */
-int insn_decode_move(const uint8_t *code, size_t bytes, bool code64, struct insn_move *move);

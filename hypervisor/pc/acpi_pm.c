@@ -13,8 +13,6 @@ static uint64_t in(void *device, struct bus_access a)
 {
 	const struct acpi_pm *pm = device;
 
-	if (!pm->readable)
-		return ~0ull;
 	if (a.at == ACPI_PM1A_EVENT && a.width == 2)
 		return 0;
 	if (a.at == ENABLE && a.width == 2)
@@ -41,12 +39,11 @@ static void reset(void *device)
 	((struct acpi_pm *)device)->enable = 0;
 }
 
-void acpi_pm_attach(struct acpi_pm *a, struct bus *b, bool has_tables)
+void acpi_pm_attach(struct acpi_pm *a, struct bus *b)
 {
 	static const struct bus_functions functions = { in, out, 2 | 4 };
 
 	a->bus = b;
-	a->readable = has_tables;
 	bus_add_ports(b, ACPI_PM1A_EVENT, ACPI_PM_TIMER + 4 - ACPI_PM1A_EVENT, &functions, a);
 	bus_add_reset(b, reset, a);
 }

@@ -9,9 +9,7 @@ struct bus;
 
 struct acpi_pm {
 	uint16_t enable; /* PM1 */
-	bool readable;
 	struct bus *bus;
 };
 
-/* For a PC without ACPI tables: power-off only. */
-void acpi_pm_attach(struct acpi_pm *a, struct bus *b, bool has_tables);
+void acpi_pm_attach(struct acpi_pm *a, struct bus *b);

@@ -9,7 +9,7 @@
 /* The 8259s' INTR line, which only vCPU 0 has. */
 static bool intr(const struct pc *p, unsigned vcpu)
 {
-	return !vcpu && p->pic.intr && (!p->has_apic || lapic_passes_intr(&p->apic[0].lapic));
+	return !vcpu && p->pic.intr && lapic_passes_intr(&p->apic[0].lapic);
 }
 
 /* Runs without the lock: whoever changes something meanwhile sends a notification. */
@@ -17,7 +17,7 @@ bool pc_interrupt_pending(const struct vcpu *v)
 {
 	const struct pc *p = pc_of(v->guest);
 
-	return intr(p, v->id) || (p->has_apic && lapic_pending(&p->apic[v->id].lapic) >= 0);
+	return intr(p, v->id) || lapic_pending(&p->apic[v->id].lapic) >= 0;
 }
 
 static void notify(struct vcpu *v)
@@ -67,7 +67,7 @@ int pc_acknowledge(struct vcpu *v)
 	if (intr(p, v->id)) {
 		vector = (int)pic_acknowledge(&p->pic);
 	} else {
-		vector = p->has_apic ? lapic_pending(l) : -1;
+		vector = lapic_pending(l);
 		if (vector >= 0)
 			lapic_acknowledge(l, (unsigned)vector);
 	}
@@ -131,8 +131,7 @@ void pc_set_line(struct bus *b, unsigned irq, bool high)
 	struct pc *p = pc_of_bus(b);
 
 	pic_set_line(&p->pic, irq, high);
-	if (p->has_apic)
-		send_pins(p, ioapic_set_line(&p->ioapic, irq ? irq : 2, high));
+	send_pins(p, ioapic_set_line(&p->ioapic, irq ? irq : 2, high));
 }
 
 /* 9.4.4.1: INIT makes a processor wait for a startup IPI; the first one after it gives the address.
@@ -244,8 +243,6 @@ void pc_attach_apics(struct pc *p)
 		p->apic[i].pc = p;
 		p->apic[i].vcpu = &p->guest->vcpu[i];
 	}
-	if (!p->has_apic)
-		return;
 	bus_add_memory(&p->bus, LAPIC_AT, PAGE_SIZE, &lapic, p);
 	bus_add_memory(&p->bus, IOAPIC_AT, PAGE_SIZE, &ioapic, p);
 }
@@ -261,7 +258,7 @@ void pc_reset_apics(struct pc *p)
 		g->vcpu[i].interrupt_waits = false;
 	}
 	ioapic_reset(&p->ioapic);
-	if (p->has_apic && tables)
+	if (tables)
 		acpi_tables_write(tables, g->vcpus);
 }
 

@@ -92,7 +92,6 @@ static int create(struct guest *g)
 		return -ENOMEM;
 	g->board_state = p;
 	p->guest = g;
-	p->has_apic = g->engine->pc_apics;
 	bus_init(&p->bus, &owner);
 	pic_attach(&p->pic, &p->bus);
 	pit_attach(&p->pit, &p->bus);
@@ -101,7 +100,7 @@ static int create(struct guest *g)
 	rtc_attach(&p->rtc, &p->bus, ram_bytes(&g->memory));
 	vga_attach(&p->vga, &p->bus);
 	pci_attach(&p->pci, &p->bus);
-	acpi_pm_attach(&p->acpi_pm, &p->bus, p->has_apic);
+	acpi_pm_attach(&p->acpi_pm, &p->bus);
 	system_attach(&p->bus);
 	pc_attach_apics(p);
 	pc_create_timers(p);
@@ -169,8 +168,7 @@ const struct board pc_board = {
 	.room = room,
 	.in = pc_in,
 	.out = pc_out,
-	.read = pc_read,
-	.write = pc_write,
+	.outside = pc_outside,
 	.interrupt_pending = pc_interrupt_pending,
 	.acknowledge = pc_acknowledge,
 	.screen = screen,

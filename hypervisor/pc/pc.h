@@ -65,7 +65,6 @@ struct pc {
 	struct vga vga;
 	struct pci pci;
 	struct acpi_pm acpi_pm;
-	bool has_apic; /* and ACPI's tables: in a virtual machine */
 	struct ioapic ioapic;
 	struct pc_timer timer[BUS_TIMERS];
 	struct apic apic[];
@@ -104,3 +103,4 @@ uint32_t pc_in(struct vcpu *v, uint16_t port, unsigned width);
 void pc_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
 uint64_t pc_read(struct vcpu *v, gpa_t at, unsigned width);
 void pc_write(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
+enum outcome pc_outside(struct vcpu *v, unsigned *length); /* mmio_emulate.c */

@@ -182,7 +182,7 @@ static void open_page(struct vcpu *v, gpa_t page, gva_t va)
 	mmu_fault(&own->view, va, &error); /* if it fails, the write faults again */
 }
 
-static void debug(struct vcpu *v)
+void ring_single_step(struct vcpu *v)
 {
 	v->legacy.dr[6] |= DR6_BS;
 	ring_debug(v);
@@ -211,7 +211,7 @@ static void emulate(struct vcpu *v)
 	ring_emulate(v);
 	if (steps && v->state == VCPU_RUNNABLE && v->regs->rip != rip &&
 	    events == v->counts[COUNT_EXCEPTION] + v->counts[COUNT_SOFTINT])
-		debug(v);
+		ring_single_step(v);
 }
 
 /* TF must not be in what ring 3 writes, either. */
@@ -271,7 +271,7 @@ bool ring_left_cache(struct vcpu *v, unsigned vector)
 	if (!left)
 		emulate(v);
 	else if (jumped) /* the jump that left it is through */
-		debug(v);
+		ring_single_step(v);
 	return true;
 }
 

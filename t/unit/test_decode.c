@@ -133,100 +133,6 @@ static void run(bool code64, unsigned rounds)
 	   wrong);
 }
 
-/* Bytes similar to MOV instructions. */
-static void random_move(uint8_t *code, bool code64)
-{
-	static const uint8_t prefix[] = { 0x66, 0x67, 0x2e, 0x64, 0xf0 };
-	static const uint8_t one[] = { 0x88, 0x89, 0x8a, 0x8b, 0xa0, 0xa1, 0xa2,
-				       0xa3, 0xc6, 0xc7, 0x86, 0xaa, 0xff };
-	static const uint8_t two[] = { 0xb6, 0xb7, 0xbe, 0xbf, 0xaf, 0xb0 };
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < 15; i++)
-		code[i] = (uint8_t)rnd();
-	while (rnd() % 3 == 0 && n < 3)
-		code[n++] = prefix[rnd() % sizeof(prefix)];
-	if (code64 && rnd() % 2)
-		code[n++] = 0x40 | (rnd() & 15);
-	if (rnd() % 2) {
-		code[n] = one[rnd() % sizeof(one)];
-	} else {
-		code[n++] = 0x0f;
-		code[n] = two[rnd() % sizeof(two)];
-	}
-}
-
-static bool is_move(const struct decoded *d)
-{
-	unsigned mnemonic = d->zydis.mnemonic;
-	const ZydisDecodedOperand *o = d->operand;
-
-	if (mnemonic != ZYDIS_MNEMONIC_MOV && mnemonic != ZYDIS_MNEMONIC_MOVZX &&
-	    mnemonic != ZYDIS_MNEMONIC_MOVSX)
-		return false;
-	for (unsigned i = 0; i < 2; i++)
-		if (o[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-		    ZydisRegisterGetClass(o[i].reg.value) == ZYDIS_REGCLASS_SEGMENT)
-			return false;
-	return o[0].type == ZYDIS_OPERAND_TYPE_MEMORY || o[1].type == ZYDIS_OPERAND_TYPE_MEMORY;
-}
-
-static bool same_move(const struct insn_move *m, const struct decoded *d)
-{
-	bool store = d->operand[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
-	const ZydisDecodedOperand *mem = &d->operand[!store], *other = &d->operand[store];
-
-	if (m->length != d->zydis.length || m->store != store || m->width * 8 != mem->size)
-		return false;
-	if (other->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-		uint64_t mask = mem->size == 64 ? ~0ull : (1ull << mem->size) - 1;
-
-		return m->reg == INSN_NO_REG && (m->imm & mask) == (other->imm.value.u & mask);
-	}
-	/* Zydis counts AH to BH after the sixteen low bytes */
-	ZydisRegister r = other->reg.value;
-	bool high = r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH;
-	unsigned id =
-		high ? 4u + (unsigned)(r - ZYDIS_REGISTER_AH) : (unsigned)ZydisRegisterGetId(r);
-	if (ZydisRegisterGetClass(r) == ZYDIS_REGCLASS_GPR8 && !high)
-		id = r <= ZYDIS_REGISTER_BL ? (unsigned)(r - ZYDIS_REGISTER_AL)
-					    : (unsigned)(r - ZYDIS_REGISTER_SPL) + 4;
-	return m->reg == id && m->high == high &&
-	       (store || (m->reg_width * 8 == other->size &&
-			  m->sign == (d->zydis.mnemonic == ZYDIS_MNEMONIC_MOVSX)));
-}
-
-static void run_moves(bool code64, unsigned rounds)
-{
-	unsigned checked = 0, wrong = 0;
-
-	decoder_init(code64);
-	for (unsigned round = 0; round < rounds; round++) {
-		uint8_t code[15];
-		struct decoded d;
-		struct insn_move m;
-
-		random_move(code, code64);
-		if (!decode(code, 15, &d))
-			continue;
-		bool got = !insn_decode_move(code, 15, code64, &m);
-		if (!got && !is_move(&d))
-			continue;
-		checked++;
-		if (got && is_move(&d) && same_move(&m, &d))
-			continue;
-		if (wrong++ < 5) {
-			tap_bytes(code, 15);
-			printf(" (%s %u bytes): %s length %u width %u reg %u imm %llx\n",
-			       ZydisMnemonicGetString(d.zydis.mnemonic), d.zydis.length,
-			       got ? "ours" : "not ours", m.length, m.width, m.reg,
-			       (unsigned long long)m.imm);
-		}
-	}
-	ok(checked > rounds / 20 && !wrong, "%d-bit: %u moves, %u decoded otherwise",
-	   code64 ? 64 : 32, checked, wrong);
-}
-
 static void truncated(void)
 {
 	static const uint8_t lgdt[] = {
@@ -255,8 +161,6 @@ int main(void)
 {
 	run(false, 2000000);
 	run(true, 2000000);
-	run_moves(false, 500000);
-	run_moves(true, 500000);
 	truncated();
 	return done_testing();
 }

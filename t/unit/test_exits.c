@@ -33,7 +33,7 @@ static struct vcpu vcpu, *const v = &vcpu;
 static struct regs regs;
 static struct hvm_segment segments[10];
 static uint64_t cr4, cr0;
-static unsigned port_writes, port_reads, mmio_reads, mmio_writes, calls, xcr0_writes;
+static unsigned port_writes, port_reads, outside, calls, xcr0_writes;
 static uint16_t last_port;
 static uint32_t last_value;
 
@@ -108,24 +108,20 @@ static void board_out(struct vcpu *of, uint16_t port, unsigned width, uint32_t v
 	last_value = value;
 }
 
-static uint64_t board_read(struct vcpu *of, gpa_t at, unsigned width)
-{
-	(void)of, (void)at, (void)width;
-	mmio_reads++;
-	return 0;
-}
+static enum outcome end_outside;
 
-static void board_write(struct vcpu *of, gpa_t at, unsigned width, uint64_t value)
+static enum outcome board_outside(struct vcpu *of, unsigned *length)
 {
-	(void)of, (void)at, (void)width, (void)value;
-	mmio_writes++;
+	(void)of;
+	outside++;
+	*length = 2;
+	return end_outside;
 }
 
 static const struct board board = {
 	.in = board_in,
 	.out = board_out,
-	.read = board_read,
-	.write = board_write,
+	.outside = board_outside,
 };
 
 bool fpu_xsetbv(struct vcpu *vc)
@@ -208,7 +204,7 @@ static void fresh(const char *code, unsigned bytes)
 	cr0 = CR0_PE;
 	cr4 = CR4_OSXSAVE;
 	fault = -1;
-	port_writes = port_reads = mmio_reads = mmio_writes = calls = xcr0_writes = 0;
+	port_writes = port_reads = outside = calls = xcr0_writes = 0;
 }
 #define FRESH(code) fresh(code, sizeof(code) - 1)
 
@@ -236,8 +232,8 @@ static void string(const struct string_exit *p)
 
 static bool untouched(void)
 {
-	return regs.rip == CODE && fault == -1 && !port_writes && !port_reads && !mmio_writes &&
-	       !mmio_reads && regs.rsi == DATA && regs.rdi == DATA;
+	return regs.rip == CODE && fault == -1 && !port_writes && !port_reads && !outside &&
+	       regs.rsi == DATA && regs.rdi == DATA;
 }
 
 static void changed(void)
@@ -344,14 +340,20 @@ static void limits(void)
 
 static void devices(void)
 {
-	FRESH("\x89\x03"); /* mov %eax, (%ebx) */
-	hvm_outside(v, GPA(0xfee00080), HVM_LOAD);
-	ok(untouched(), "a load that is a store by now: it is executed again");
-	FRESH("\x8b\x03");
-	hvm_outside(v, GPA(0xfee00080), HVM_STORE);
-	ok(untouched(), "a store that is a load by now: it is executed again");
-	hvm_outside(v, GPA(0xfee00080), HVM_LOAD);
-	ok(mmio_reads == 1 && regs.rip == CODE + 2, "a load that has not changed is emulated");
+	FRESH("\x8b\x03"); /* mov (%ebx), %eax */
+	end_outside = DONE;
+	hvm_outside(v, GPA(0xfee00080), true);
+	ok(outside == 1 && regs.rip == CODE + 2, "an access that the board has carried out");
+	end_outside = JUMPED;
+	hvm_outside(v, GPA(0xfee00080), true);
+	ok(outside == 2 && regs.rip == CODE + 2 && fault == -1, "it goes on elsewhere");
+	end_outside = INVALID;
+	hvm_outside(v, GPA(0xfee00080), true);
+	ok(outside == 3 && fault == 99, "an instruction that is not known ends the guest");
+	fault = -1;
+	hvm_outside(v, GPA(0xfee00080), false);
+	ok(outside == 3 && fault == 99,
+	   "so does a fetch or a walk, of which the board knows nothing");
 }
 
 static void privilege(void)

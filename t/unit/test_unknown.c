@@ -38,6 +38,12 @@ static char line[500], crashed[200];
 
 /* --- stubs --- */
 
+static enum outcome outside(struct vcpu *vc, unsigned *length)
+{
+	(void)vc, (void)length;
+	return INVALID;
+}
+
 void console_guest_notice(struct guest *g, const char *fmt, ...)
 {
 	va_list args;
@@ -171,6 +177,7 @@ void guest_cpuid(struct vcpu *, uint64_t) { }
 void ring_ldt_done(struct vcpu *, int) { }
 void guest_cpuid_in_ring1(struct vcpu *, uint64_t) { }
 bool ring_recover_translated(struct vcpu *) { return false; }
+void ring_single_step(struct vcpu *) { }
 bool ring_left_cache(struct vcpu *, unsigned) { return false; }
 bool ring_code_stepped(struct vcpu *) { return false; }
 void ring_code_write(struct vcpu *, gva_t) { }
@@ -178,7 +185,6 @@ bool ring_debug_is_due(struct vcpu *) { return true; }
 void ring_translation_remapped(struct vcpu *) { }
 void ring_page_remapped(struct vcpu *, gva_t) { }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }
-void hvm_outside(struct vcpu *, gpa_t, enum hvm_access) { }
 void hvm_port(struct vcpu *, const struct insn *, uint64_t) { }
 void hvm_string(struct vcpu *, struct insn *, unsigned, uint64_t) { }
 int hvm_pv_create_guest(struct guest *) { return 0; }
@@ -203,7 +209,7 @@ uint32_t hvm_exception_bitmap(const struct vcpu *) { return 0; }
 static void fresh(const struct engine *engine, uint64_t cs)
 {
 	static const uint8_t code[] = { 0x0f, 0x33, 0x90, 0x90 };
-	static const struct board pc;
+	static const struct board pc = { .outside = outside };
 
 	memset(&vcpu, 0, sizeof(vcpu));
 	guest.unknown = 0;

@@ -172,10 +172,9 @@ unsigned hvm_fetch(struct vcpu *v, uint8_t *code);
 /* The instruction there; false: it cannot be read, or is none of 32-bit or 64-bit code. */
 bool hvm_decode(struct vcpu *v, struct insn *i);
 
-/* mmio.c: an access to an address without memory: by an instruction's operand, an instruction fetch
+/* An access to an address without memory: by an instruction's operand, or else an instruction fetch
  * or a page walk. */
-enum hvm_access { HVM_LOAD, HVM_STORE, HVM_NOT_DATA };
-void hvm_outside(struct vcpu *v, gpa_t at, enum hvm_access access);
+void hvm_outside(struct vcpu *v, gpa_t at, bool operand);
 
 /* control.c: MOV to CR0 or CR4 by the instruction at RIP; the value of CR0 after LMSW. For
  * processors without decode assists: the first decodes an exit for a write to register n. */
@@ -233,4 +232,4 @@ bool hvm_pv_port(struct vcpu *v);
 	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
 	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
 	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
-	.set_softint = hvm_set_softint, .hypercall_bytes = 3, .pc_apics = true, .reason = "exit"
+	.set_softint = hvm_set_softint, .hypercall_bytes = 3, .reason = "exit"

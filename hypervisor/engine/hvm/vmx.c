@@ -558,10 +558,7 @@ static void outside(struct vcpu *v)
 	uint64_t q = vmread(VMCS_QUALIFICATION);
 	bool data = !(q & BIT(2)) && (q & 0x180) == 0x180;
 
-	hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL)),
-		    !data	 ? HVM_NOT_DATA
-		    : q & BIT(1) ? HVM_STORE
-				 : HVM_LOAD);
+	hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL)), data);
 }
 
 static void handle_exit(struct vcpu *v, uint32_t reason)

@@ -68,7 +68,8 @@ void ring_invalid_opcode(struct vcpu *v);
 
 /* emulate/: one instruction of a legacy kernel, or port I/O of a PV one */
 void ring_emulate(struct vcpu *v);
-void ring_skip_hlt(struct vcpu *v); /* steps over a HLT at RIP */
+void ring_outside(struct vcpu *v, gva_t va); /* that it has accessed: there is no memory */
+void ring_skip_hlt(struct vcpu *v);	     /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
 unsigned ring_code_bits(const struct vcpu *v);
 unsigned ring_fetch(struct vcpu *v, uint8_t *code);
@@ -117,6 +118,7 @@ unsigned ring_stack_fault(struct vcpu *v, uint16_t selector, unsigned ring);
 /* translate/ring.c. Each is for a vCPU with a translator; ring_recover and the last two for all. */
 bool ring_translator_create(struct vcpu *v);
 void ring_translator_reset(struct vcpu *v);
+void ring_single_step(struct vcpu *v);		/* #DB after an instruction with TF */
 bool ring_recover_translated(struct vcpu *v);	/* true: it has just left the cache */
 bool ring_translate(struct vcpu *v);		/* before entry; false: not now */
 void ring_code_write(struct vcpu *v, gva_t va); /* MMU_CODE */
