@@ -28,8 +28,8 @@ struct board {
 
 	uint32_t (*in)(struct vcpu *v, uint16_t port, unsigned width);
 	void (*out)(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
-	/* The instruction at RIP has accessed an address without memory, with an operand: carries
-	 * it out. DONE: it has that length; INVALID: it is not one of those that are known. */
+	/* The instruction at RIP has accessed an address without memory, or one that must not be
+	 * written without notice, with an operand: carries it out. DONE: it has that length; INVALID: it is not one of those that are known. */
 	enum outcome (*outside)(struct vcpu *v, unsigned *length);
 
 	/* Whether the vCPU has a pending interrupt; from any CPU. */

@@ -105,6 +105,13 @@ bool translate_may_copy(const struct insn *i)
 	}
 }
 
+static bool copies(const struct maker *k, const struct insn *i)
+{
+	bool loads = i->op == INSN_MOV_TO_SEG || i->op == INSN_POP_SEG || i->op == INSN_LOAD_FAR;
+
+	return translate_may_copy(i) && !(loads && k->t->loads_trap);
+}
+
 /* The replacements of sensitive instructions; all others become a HLT, and are emulated. */
 static enum step_kind replace(struct maker *k, const struct insn *i)
 {
@@ -123,7 +130,7 @@ static enum step_kind replace(struct maker *k, const struct insn *i)
 		return STEP_POPF;
 	case INSN_IRET:
 		k->left = true;
-		if (i->width != 4)
+		if (i->width != 4 || k->t->loads_trap)
 			break;
 		emit_iret(&k->e);
 		return STEP_IRET;
@@ -219,7 +226,7 @@ static bool translate_one(struct maker *k, const uint8_t *code, const struct ins
 {
 	if (s->flow == FLOW_ABORT)
 		return false;
-	if (!translate_may_copy(i)) {
+	if (!copies(k, i)) {
 		sensitive(k, i, s);
 		return true;
 	}

@@ -20,14 +20,15 @@ static uint32_t miss(const struct translator *t)
 #define FILL_PART     512
 #define CHECK_PART    16
 
-/* A part of what a reset has left; false: there is more. */
+/* A part of what a reset has left; true: there was none. */
 static bool fill_part(struct translator *t)
 {
+	bool done = t->filled == TABLE_ENTRIES;
 	uint32_t to = MIN(t->filled + FILL_PART, (uint32_t)TABLE_ENTRIES), value = miss(t);
 
 	while (t->filled < to)
 		t->table[t->filled++] = value;
-	return to == TABLE_ENTRIES;
+	return done;
 }
 
 static bool has_xop(void)
@@ -64,6 +65,12 @@ void translate_reset(struct translator *t)
 	t->last_block = t->wanted_link = 0;
 	t->wanted_pad = false;
 	t->drops++;
+}
+
+void translate_trap_loads(struct translator *t, bool trap)
+{
+	t->loads_trap = trap;
+	translate_reset(t);
 }
 
 static uint16_t *bucket_of(struct translator *t, uint32_t eip)

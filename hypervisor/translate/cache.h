@@ -92,6 +92,7 @@ struct translator {
 	uint32_t checked; /* pages that are where they were, since the tables may have changed */
 	uint64_t drops;	  /* counts what was dropped */
 	bool xop;	  /* the processor has these instructions */
+	bool loads_trap;  /* loads of data segments, and IRET */
 	bool crowded;	  /* a bucket has as many as may be looked through */
 	bool pages_taken; /* they must become read-only */
 

@@ -8,7 +8,8 @@ static void code_written(const struct guest_memory *m, gpa_t page)
 {
 	const struct guest *g = container_of(m, const struct guest, memory);
 
-	guest_code_unmark(m, page);
+	if (!ring_gdt_written(m, page))
+		guest_code_unmark(m, page);
 	translate_forget_page(g->vcpu->ring->translator, page);
 }
 
@@ -32,9 +33,10 @@ bool ring_translator_create(struct vcpu *v)
 
 void ring_translator_reset(struct vcpu *v)
 {
-	translate_reset(v->ring->translator);
 	memset(v->ring->view.open, 0, sizeof(v->ring->view.open));
 	v->ring->finishing = false;
+	translate_trap_loads(v->ring->translator, false);
+	v->ring->watch = (struct gdt_watch){ .page = { GPA(~0ull), GPA(~0ull) } };
 }
 
 bool ring_recover_translated(struct vcpu *v)
@@ -123,13 +125,14 @@ static bool translate(struct vcpu *v, bool fresh)
 
 bool ring_translate(struct vcpu *v)
 {
-	bool enters = translate(v, v->ring->fresh_stay);
+	bool enters =
+		(!v->ring->watch.stale || ring_gdt_refresh(v)) && translate(v, v->ring->fresh_stay);
 
 	v->ring->fresh_stay = !enters;
 	return enters;
 }
 
-static gpa_t page_at(const struct vcpu *v, gva_t va)
+gpa_t ring_page_at(const struct vcpu *v, gva_t va)
 {
 	struct translation where;
 	unsigned error;
@@ -158,6 +161,7 @@ bool ring_code_stepped(struct vcpu *v)
 		open[i].page = 0;
 		mmu_flush(&own->view, GVA(open[i].va), PAGE_SIZE);
 		translate_step_end(own->translator, i, page, content(v, page));
+		ring_gdt_written(v->view->memory, page);
 	}
 	own->finishing = false;
 	if (stepped && !own->guest_tf)
@@ -220,15 +224,30 @@ static bool shows_no_flags(const struct insn *i)
 	return i->op != INSN_PUSHF;
 }
 
+/* A write to the GDT; false: not by an instruction that is known. */
+static bool carry_out(struct vcpu *v)
+{
+	const struct regs before = *v->regs;
+
+	ring_recover_translated(v);
+	if (ring_memory_insn(v))
+		return true;
+	*v->regs = before;
+	return false;
+}
+
 void ring_code_write(struct vcpu *v, gva_t va)
 {
 	struct translator *t = v->ring->translator;
-	gpa_t page = page_at(v, va);
+	gpa_t page = ring_page_at(v, va);
 	bool inside = in_cache(v);
 
 	if (!guest_is_code(v->view->memory, page))
 		return;
-	if (translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
+	bool gdt = ring_gdt_written(v->view->memory, page);
+	if (gdt && carry_out(v))
+		return;
+	if (!gdt && translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
 		guest_code_unmark(v->view->memory, page);
 	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
 		ring_recover_translated(v);
@@ -288,10 +307,12 @@ void ring_translation_remapped(struct vcpu *v)
 {
 	if (v->ring->translator)
 		translate_remapped(v->ring->translator);
+	ring_gdt_watch(v);
 }
 
 void ring_page_remapped(struct vcpu *v, gva_t va)
 {
 	if (v->ring->translator)
 		translate_page_remapped(v->ring->translator, (uint32_t)va.v);
+	ring_gdt_watch(v);
 }

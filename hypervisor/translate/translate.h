@@ -92,6 +92,9 @@ bool translate_took_pages(struct translator *t);
 void translate_remapped(struct translator *t);
 void translate_page_remapped(struct translator *t, uint32_t va); /* only the page at va */
 
+/* Whether loads of DS, ES, FS and GS, and IRET, are emulated: gdt.c. Drops all. */
+void translate_trap_loads(struct translator *t, bool trap);
+
 /* The guest is about to write to a page with translated code. True: all of that is dropped, and it
  * may write as it likes. False: the one write at RIP has to be stepped over, between step_begin and
  * step_end; content is the page, which: 0, or 1 if another is open already. */

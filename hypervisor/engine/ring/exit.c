@@ -25,7 +25,9 @@ HOT_FRAME static void page_fault(struct vcpu *v)
 		break;
 	case MMU_NO_MEMORY:
 		ring_recover(v);
-		ring_outside(v, va);
+		if (!ring_memory_insn(v))
+			guest_crash(v->guest, "access to address %lx, which is outside its memory",
+				    va.v);
 		break;
 	case MMU_UNMASK: ring_unmask_trap(v); break;
 	case MMU_WINDOW:

@@ -21,10 +21,15 @@ struct ring_vcpu {
 	bool stepping;		       /* TF was set by the hypervisor */
 	bool warned;		       /* of a GDT that is not flat, or 16-bit code */
 	struct translator *translator; /* of a stock kernel; else NULL */
-	bool fresh_stay;	       /* nothing of an exit is in it */
-	bool finishing; /* it is stepped to the end of what stands for one instruction */
-	bool guest_tf;	/* what TF was before that */
-	bool in_guest;	/* it may be walking shadow tables; atomic */
+	struct gdt_watch {	       /* translate/gdt.c */
+		gpa_t page[2];	       /* of the GDT's first byte and last one; ~0: none */
+		unsigned beside;       /* writes to them that did not change it */
+		bool stale, off;
+	} watch;
+	bool fresh_stay; /* nothing of an exit is in it */
+	bool finishing;	 /* it is stepped to the end of what stands for one instruction */
+	bool guest_tf;	 /* what TF was before that */
+	bool in_guest;	 /* it may be walking shadow tables; atomic */
 
 	/* kept in the processor while loaded */
 	uint16_t ds, es, fs, gs;
@@ -68,8 +73,9 @@ void ring_invalid_opcode(struct vcpu *v);
 
 /* emulate/: one instruction of a legacy kernel, or port I/O of a PV one */
 void ring_emulate(struct vcpu *v);
-void ring_outside(struct vcpu *v, gva_t va); /* that it has accessed: there is no memory */
-void ring_skip_hlt(struct vcpu *v);	     /* steps over a HLT at RIP */
+/* Carries out an access to memory by a board, see there; false: not that instruction. */
+bool ring_memory_insn(struct vcpu *v);
+void ring_skip_hlt(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
 unsigned ring_code_bits(const struct vcpu *v);
 unsigned ring_fetch(struct vcpu *v, uint8_t *code);
@@ -128,6 +134,13 @@ bool ring_left_cache(struct vcpu *v, unsigned vector); /* at others than #PF; tr
 bool ring_debug_is_due(struct vcpu *v);
 void ring_translation_remapped(struct vcpu *v);
 void ring_page_remapped(struct vcpu *v, gva_t va);
+gpa_t ring_page_at(const struct vcpu *v, gva_t va); /* ~0: none */
+
+/* translate/gdt.c: after LGDT, or a change of the page tables; whether a page is watched, and is
+ * about to be written; before entry, then: false: not now. */
+void ring_gdt_watch(struct vcpu *v);
+bool ring_gdt_written(const struct guest_memory *m, gpa_t page);
+bool ring_gdt_refresh(struct vcpu *v);
 
 /* RIP as the guest knows it: before anything looks at it. */
 static inline void ring_recover(struct vcpu *v)

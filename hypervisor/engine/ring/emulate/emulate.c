@@ -157,23 +157,19 @@ HOT_FRAME void ring_emulate(struct vcpu *v)
 		refuse(v);
 }
 
-void ring_outside(struct vcpu *v, gva_t va)
+bool ring_memory_insn(struct vcpu *v)
 {
 	const struct board *b = v->guest->board;
 	struct regs *r = v->regs;
 	unsigned length;
+	enum outcome outcome = b && !(r->error & PF_FETCH) ? b->outside(v, &length) : INVALID;
 
-	switch (b && !(r->error & PF_FETCH) ? b->outside(v, &length) : INVALID) {
-	case DONE:
+	if (outcome == DONE) {
 		r->rip = (uint32_t)(r->rip + length);
 		if (v->ring->translator && (r->rflags & FLAGS_TF) && !v->ring->stepping)
 			ring_single_step(v);
-		break;
-	case INVALID:
-		guest_crash(v->guest, "access to address %lx, which is outside its memory", va.v);
-		break;
-	default: break;
 	}
+	return outcome != INVALID;
 }
 
 void ring_skip_hlt(struct vcpu *v)

@@ -47,6 +47,7 @@ enum outcome emulate_load_table(struct vcpu *v, const struct insn *i)
 	if (!ring_gdt_load(v))
 		return JUMPED;
 	ring_gdt_keep(v, before);
+	ring_gdt_watch(v);
 	if (v->guest->image.prepare == PREPARE_REWRITTEN)
 		warn_if_not_flat(v);
 	return DONE;
