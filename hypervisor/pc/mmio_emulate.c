@@ -43,25 +43,38 @@ static void set_register(struct vcpu *v, const struct mmio_insn *m, uint64_t val
 }
 
 /* False: a fault was injected. */
+static bool translated(struct vcpu *v, gva_t va, unsigned access, gpa_t *gpa)
+{
+	struct translation t;
+	unsigned error;
+
+	if (guest_walk(v->view->memory, &v->view->paging, va, operand_access(v) | access, &t,
+		       &error)) {
+		v->engine->page_fault(v, va, error);
+		return false;
+	}
+	*gpa = t.gpa;
+	return true;
+}
+
+/* Both pages of an operand are there before a byte of it is written. The same for the result. */
 static bool find(struct vcpu *v, const struct insn *i, uint64_t offset, unsigned access,
 		 struct place *p)
 {
 	const struct span s = { offset, p->width, access & PF_WRITE };
-	struct translation t;
-	unsigned error;
 
 	if (!v->engine->segment_holds(v, i->seg, &s)) {
 		v->engine->exception(v, i->seg == SEG_SS ? VECTOR_SS : VECTOR_GP, 0);
 		return false;
 	}
 	p->va = guest_linear(v->view, operand_linear(v, i, offset));
-	if (guest_walk(v->view->memory, &v->view->paging, p->va, operand_access(v) | access, &t,
-		       &error)) {
-		v->engine->page_fault(v, p->va, error);
+	gva_t second = guest_linear(v->view, GVA((p->va.v + p->width - 1) & PAGE_MASK));
+	gpa_t unused;
+
+	if (!translated(v, p->va, access, &p->gpa) ||
+	    (second.v != (p->va.v & PAGE_MASK) && !translated(v, second, access, &unused)))
 		return false;
-	}
-	p->gpa = t.gpa;
-	p->ram = guest_pointer(v->view->memory, t.gpa, 1) != NULL;
+	p->ram = guest_pointer(v->view->memory, p->gpa, 1) != NULL;
 	return true;
 }
 

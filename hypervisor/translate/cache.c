@@ -232,7 +232,7 @@ bool translate_drop_page(struct translator *t, gpa_t gpa, uint64_t rip)
 	bool drop = !is_from(t, rip, gpa);
 
 	for (struct code_page *p = NULL; (p = page_of_frame(t, p, gpa.v));)
-		drop &= p->writes++ % WRITES_ROUND < WRITES_DROP;
+		drop &= ++p->writes % WRITES_ROUND == 0;
 	if (drop)
 		translate_forget_page(t, gpa);
 	return drop;
@@ -273,6 +273,13 @@ void translate_step_end(struct translator *t, unsigned which, gpa_t gpa, const v
 		return;
 	for (const struct code_page *p = NULL; (p = page_of_frame(t, p, gpa.v));)
 		drop_range(t, p, 8 * first, 8 * last - 1);
+}
+
+/* The address of a fault is that of a byte of the operand, which has up to 8. */
+void translate_written(struct translator *t, gpa_t gpa, uint32_t offset)
+{
+	for (const struct code_page *p = NULL; (p = page_of_frame(t, p, gpa.v));)
+		drop_range(t, p, offset - 7, offset + 7);
 }
 
 bool translate_took_pages(struct translator *t)

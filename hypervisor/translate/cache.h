@@ -14,10 +14,8 @@
 #define PAGE_BUCKETS 256
 #define PAGE_BLOCKS  200 /* of one frame: what a write may have to drop in one piece */
 #define CHAIN_MAX    64	 /* blocks, or pages, in a bucket */
-/* Of so many writes to a page of code, the first few drop all of it, the others what they change.
- */
-#define WRITES_ROUND 64
-#define WRITES_DROP  4
+/* The last of so many writes to a page of code drops all of it, the others what they change. */
+#define WRITES_ROUND 32
 #define BLOCK_STEPS  12 /* instructions in one block; one more behind STI or POPF */
 #define BLOCK_GUEST  40 /* bytes, after which a block ends: prefixes take time too */
 /* No replacement is longer than 64 bytes, its exit included. */

@@ -5,8 +5,8 @@
  * are read-only, as those with translated code are: a write to them is carried out, and the copy is
  * taken anew before the guest goes on.
  *
- * If too much else is written to these pages they are let go. Then the kernel's own loads and IRETs
- * are emulated, and each takes the copy anew.
+ * If much else is written to these pages, and the table is not, they are let go. Then the kernel's
+ * own loads and IRETs are emulated, and each takes the copy anew.
  */
 #include "engine/ring/ring.h"
 #include "translate/translate.h"
@@ -25,6 +25,18 @@ bool ring_gdt_written(const struct guest_memory *m, gpa_t page)
 
 	w->stale |= watches(w, page);
 	return watches(w, page);
+}
+
+void ring_gdt_count(struct vcpu *v, gpa_t page, gva_t va)
+{
+	const struct legacy_state *l = &v->legacy;
+	struct gdt_watch *w = &v->ring->watch;
+	unsigned first = page.v == w->page[0].v ? l->gdt_base % PAGE_SIZE : 0,
+		 last = page.v == w->page[1].v ? (l->gdt_base + l->gdt_limit) % PAGE_SIZE
+					       : PAGE_SIZE - 1,
+		 at = va.v % PAGE_SIZE;
+
+	w->beside += at < first || at > last;
 }
 
 /* The processor's copy; false: not in this stay. */
@@ -62,7 +74,8 @@ bool ring_gdt_refresh(struct vcpu *v)
 	if (!copy(v, &loaded))
 		return false;
 	w->stale = false;
-	w->beside = loaded > 1 ? w->beside / 2 : w->beside + 1;
+	if (loaded > 1) /* it is still written to */
+		w->beside /= 2;
 	if (w->beside < WRITES_BESIDE)
 		return true;
 	let_go(v);

@@ -8,6 +8,8 @@ static void code_written(const struct guest_memory *m, gpa_t page)
 {
 	const struct guest *g = container_of(m, const struct guest, memory);
 
+	if (page.v == g->vcpu->ring->carried.v)
+		return;
 	if (!ring_gdt_written(m, page))
 		guest_code_unmark(m, page);
 	translate_forget_page(g->vcpu->ring->translator, page);
@@ -36,6 +38,7 @@ void ring_translator_reset(struct vcpu *v)
 	memset(v->ring->view.open, 0, sizeof(v->ring->view.open));
 	v->ring->finishing = false;
 	translate_trap_loads(v->ring->translator, false);
+	v->ring->carried = GPA(~0ull);
 	v->ring->watch = (struct gdt_watch){ .page = { GPA(~0ull), GPA(~0ull) } };
 }
 
@@ -125,11 +128,12 @@ static bool translate(struct vcpu *v, bool fresh)
 
 bool ring_translate(struct vcpu *v)
 {
-	bool enters =
-		(!v->ring->watch.stale || ring_gdt_refresh(v)) && translate(v, v->ring->fresh_stay);
+	bool fresh = v->ring->fresh_stay, goes_on = !v->ring->watch.stale;
 
-	v->ring->fresh_stay = !enters;
-	return enters;
+	if (!goes_on && fresh)
+		goes_on = ring_gdt_refresh(v);
+	v->ring->fresh_stay = !(goes_on && translate(v, fresh));
+	return !v->ring->fresh_stay;
 }
 
 gpa_t ring_page_at(const struct vcpu *v, gva_t va)
@@ -224,16 +228,21 @@ static bool shows_no_flags(const struct insn *i)
 	return i->op != INSN_PUSHF;
 }
 
-/* A write to the GDT; false: not by an instruction that is known. */
-static bool carry_out(struct vcpu *v)
+/* A write to a page that must not be written without notice; false: not by an instruction that is
+ * known. */
+static bool carry_out(struct vcpu *v, gpa_t page, gva_t va)
 {
 	const struct regs before = *v->regs;
 
 	ring_recover_translated(v);
-	if (ring_memory_insn(v))
-		return true;
-	*v->regs = before;
-	return false;
+	v->ring->carried = page;
+	bool known = ring_memory_insn(v);
+	v->ring->carried = GPA(~0ull);
+	if (known)
+		translate_written(v->ring->translator, page, va.v % PAGE_SIZE);
+	else
+		*v->regs = before;
+	return known;
 }
 
 void ring_code_write(struct vcpu *v, gva_t va)
@@ -245,10 +254,12 @@ void ring_code_write(struct vcpu *v, gva_t va)
 	if (!guest_is_code(v->view->memory, page))
 		return;
 	bool gdt = ring_gdt_written(v->view->memory, page);
-	if (gdt && carry_out(v))
-		return;
+	if (gdt)
+		ring_gdt_count(v, page, va);
 	if (!gdt && translate_drop_page(t, page, inside ? v->regs->rip : TRANSLATE_NOWHERE)) {
 		guest_code_unmark(v->view->memory, page);
+	} else if (!v->ring->view.open->page && carry_out(v, page, va)) {
+		return;
 	} else if (inside && translate_at_pushf(t, v->regs->rip)) {
 		ring_recover_translated(v);
 		emulate(v);

@@ -103,3 +103,5 @@ bool translate_drop_page(struct translator *t, gpa_t page, uint64_t rip);
 void translate_forget_page(struct translator *t, gpa_t page); /* drops all of that */
 void translate_step_begin(struct translator *t, unsigned which, const void *content);
 void translate_step_end(struct translator *t, unsigned which, gpa_t page, const void *content);
+/* It has written to the page, by an instruction that was carried out. */
+void translate_written(struct translator *t, gpa_t page, uint32_t offset);

@@ -115,11 +115,13 @@ void on_event(uint32_t esp, uint32_t ss)
 		leave_program();
 	}
 	busy = true;
+	f->eflags &= ~0x3000u; /* IOPL stays 0 in ring 1 */
 	note_frame(f, esp, ss);
 	resume_esp = esp;
 	resume_ss = ss;
-	if ((f->ds & 0xffff) < 4) /* QEMU does not check it, what is emulated does */
-		f->ds = SEL_DATA;
+	for (unsigned i = 0; i < 4; i++) /* QEMU does not check for null, what is emulated does */
+		if (((&f->gs)[i] & 0xffff) < 4)
+			(&f->gs)[i] = SEL_DATA;
 	reach(f->eip);
 	if (f->vector == VECTOR_END || ++outcome.events > EVENTS_MAX)
 		leave_program();

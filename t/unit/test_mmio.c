@@ -41,54 +41,50 @@ static unsigned random_insn(uint8_t *code, bool code64, bool segments)
 	return n + 1;
 }
 
+/* What Zydis calls each operation. */
+static const struct {
+	uint16_t mnemonic;
+	uint8_t op;
+} operations[] = {
+	{ ZYDIS_MNEMONIC_ADD, MMIO_ADD },    { ZYDIS_MNEMONIC_OR, MMIO_OR },
+	{ ZYDIS_MNEMONIC_ADC, MMIO_ADC },    { ZYDIS_MNEMONIC_SBB, MMIO_SBB },
+	{ ZYDIS_MNEMONIC_AND, MMIO_AND },    { ZYDIS_MNEMONIC_SUB, MMIO_SUB },
+	{ ZYDIS_MNEMONIC_XOR, MMIO_XOR },    { ZYDIS_MNEMONIC_CMP, MMIO_CMP },
+	{ ZYDIS_MNEMONIC_TEST, MMIO_TEST },  { ZYDIS_MNEMONIC_NOT, MMIO_NOT },
+	{ ZYDIS_MNEMONIC_NEG, MMIO_NEG },    { ZYDIS_MNEMONIC_INC, MMIO_INC },
+	{ ZYDIS_MNEMONIC_DEC, MMIO_DEC },    { ZYDIS_MNEMONIC_BT, MMIO_BT },
+	{ ZYDIS_MNEMONIC_BTS, MMIO_BTS },    { ZYDIS_MNEMONIC_BTR, MMIO_BTR },
+	{ ZYDIS_MNEMONIC_BTC, MMIO_BTC },    { ZYDIS_MNEMONIC_XCHG, MMIO_XCHG },
+	{ ZYDIS_MNEMONIC_XADD, MMIO_XADD },  { ZYDIS_MNEMONIC_CMPXCHG, MMIO_CMPXCHG },
+	{ ZYDIS_MNEMONIC_PUSH, MMIO_PUSH },  { ZYDIS_MNEMONIC_MOVNTI, MMIO_STORE },
+	{ ZYDIS_MNEMONIC_MOV, MMIO_LOAD },   { ZYDIS_MNEMONIC_MOVZX, MMIO_LOAD },
+	{ ZYDIS_MNEMONIC_MOVSX, MMIO_LOAD }, { ZYDIS_MNEMONIC_MOVSXD, MMIO_LOAD },
+	{ ZYDIS_MNEMONIC_MOVSB, MMIO_MOVS }, { ZYDIS_MNEMONIC_MOVSW, MMIO_MOVS },
+	{ ZYDIS_MNEMONIC_MOVSD, MMIO_MOVS }, { ZYDIS_MNEMONIC_MOVSQ, MMIO_MOVS },
+	{ ZYDIS_MNEMONIC_CMPSB, MMIO_CMPS }, { ZYDIS_MNEMONIC_CMPSW, MMIO_CMPS },
+	{ ZYDIS_MNEMONIC_CMPSD, MMIO_CMPS }, { ZYDIS_MNEMONIC_CMPSQ, MMIO_CMPS },
+	{ ZYDIS_MNEMONIC_STOSB, MMIO_STOS }, { ZYDIS_MNEMONIC_STOSW, MMIO_STOS },
+	{ ZYDIS_MNEMONIC_STOSD, MMIO_STOS }, { ZYDIS_MNEMONIC_STOSQ, MMIO_STOS },
+	{ ZYDIS_MNEMONIC_LODSB, MMIO_LODS }, { ZYDIS_MNEMONIC_LODSW, MMIO_LODS },
+	{ ZYDIS_MNEMONIC_LODSD, MMIO_LODS }, { ZYDIS_MNEMONIC_LODSQ, MMIO_LODS },
+	{ ZYDIS_MNEMONIC_SCASB, MMIO_SCAS }, { ZYDIS_MNEMONIC_SCASW, MMIO_SCAS },
+	{ ZYDIS_MNEMONIC_SCASD, MMIO_SCAS }, { ZYDIS_MNEMONIC_SCASQ, MMIO_SCAS },
+};
+
 /* The operation that we should find, or -1. */
 static int wanted(const struct decoded *d)
 {
-	if (d->zydis.opcode_map == ZYDIS_OPCODE_MAP_0F &&
-	    (d->zydis.opcode < 0x80 || d->zydis.opcode == 0xc2))
+	uint8_t opcode = d->zydis.opcode;
+
+	if (d->zydis.opcode_map == ZYDIS_OPCODE_MAP_0F && (opcode < 0x80 || opcode == 0xc2))
 		return -1; /* SSE2 has a MOVSD and a CMPSD, too */
-	switch (d->zydis.mnemonic) {
-#define IS(name)                                       \
-	case ZYDIS_MNEMONIC_##name: return MMIO_##name \
-		#define IS_STRING(name)                \
-	case ZYDIS_MNEMONIC_##name##B:                 \
-	case ZYDIS_MNEMONIC_##name##W:                 \
-	case ZYDIS_MNEMONIC_##name##D:                 \
-	case ZYDIS_MNEMONIC_##name##Q: return MMIO_##name
-		IS(ADD);
-		IS(OR);
-		IS(ADC);
-		IS(SBB);
-		IS(AND);
-		IS(SUB);
-		IS(XOR);
-		IS(CMP);
-		IS(TEST);
-		IS(NOT);
-		IS(NEG);
-		IS(INC);
-		IS(DEC);
-		IS(BT);
-		IS(BTS);
-		IS(BTR);
-		IS(BTC);
-		IS(XCHG);
-		IS(XADD);
-		IS(CMPXCHG);
-		IS_STRING(MOVS);
-		IS_STRING(CMPS);
-		IS_STRING(STOS);
-		IS_STRING(LODS);
-		IS_STRING(SCAS);
-	case ZYDIS_MNEMONIC_PUSH: return MMIO_PUSH;
-	case ZYDIS_MNEMONIC_MOVNTI: return MMIO_STORE;
-	case ZYDIS_MNEMONIC_MOV:
-	case ZYDIS_MNEMONIC_MOVZX:
-	case ZYDIS_MNEMONIC_MOVSX:
-	case ZYDIS_MNEMONIC_MOVSXD:
-		return d->operand[0].type == ZYDIS_OPERAND_TYPE_MEMORY ? MMIO_STORE : MMIO_LOAD;
-	default: return -1;
-	}
+	for (unsigned i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (operations[i].mnemonic == d->zydis.mnemonic)
+			return operations[i].op == MMIO_LOAD &&
+					       d->operand[0].type == ZYDIS_OPERAND_TYPE_MEMORY
+				       ? MMIO_STORE
+				       : operations[i].op;
+	return -1;
 }
 
 static const ZydisDecodedOperand *memory_of(const struct decoded *d)

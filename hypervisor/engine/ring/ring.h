@@ -23,9 +23,10 @@ struct ring_vcpu {
 	struct translator *translator; /* of a stock kernel; else NULL */
 	struct gdt_watch {	       /* translate/gdt.c */
 		gpa_t page[2];	       /* of the GDT's first byte and last one; ~0: none */
-		unsigned beside;       /* writes to them that did not change it */
+		unsigned beside;       /* writes to them beside it */
 		bool stale, off;
 	} watch;
+	gpa_t carried; /* the page that an instruction which is carried out writes to; ~0: none */
 	bool fresh_stay; /* nothing of an exit is in it */
 	bool finishing;	 /* it is stepped to the end of what stands for one instruction */
 	bool guest_tf;	 /* what TF was before that */
@@ -137,9 +138,10 @@ void ring_page_remapped(struct vcpu *v, gva_t va);
 gpa_t ring_page_at(const struct vcpu *v, gva_t va); /* ~0: none */
 
 /* translate/gdt.c: after LGDT, or a change of the page tables; whether a page is watched, and is
- * about to be written; before entry, then: false: not now. */
+ * about to be written; where; before entry, then: false: not now. */
 void ring_gdt_watch(struct vcpu *v);
 bool ring_gdt_written(const struct guest_memory *m, gpa_t page);
+void ring_gdt_count(struct vcpu *v, gpa_t page, gva_t va);
 bool ring_gdt_refresh(struct vcpu *v);
 
 /* RIP as the guest knows it: before anything looks at it. */

@@ -161,14 +161,15 @@ bool ring_memory_insn(struct vcpu *v)
 {
 	const struct board *b = v->guest->board;
 	struct regs *r = v->regs;
+	uint64_t events = v->counts[COUNT_EXCEPTION];
 	unsigned length;
 	enum outcome outcome = b && !(r->error & PF_FETCH) ? b->outside(v, &length) : INVALID;
 
-	if (outcome == DONE) {
+	if (outcome == DONE)
 		r->rip = (uint32_t)(r->rip + length);
-		if (v->ring->translator && (r->rflags & FLAGS_TF) && !v->ring->stepping)
-			ring_single_step(v);
-	}
+	if (outcome != INVALID && events == v->counts[COUNT_EXCEPTION] && v->ring->translator &&
+	    (r->rflags & FLAGS_TF) && !v->ring->stepping)
+		ring_single_step(v);
 	return outcome != INVALID;
 }
 
