@@ -15,6 +15,12 @@
 #define BOARD_ROWS    25 /* of its text screen */
 #define BOARD_COLUMNS 80
 
+/* What is known of an access to memory, with the guest's rights. */
+struct board_access {
+	gpa_t at; /* ~0: nothing is */
+	bool write;
+};
+
 struct board {
 	uint64_t low_bytes; /* RAM from 0 to here, and from 1 MiB on */
 	uint64_t apic_at;   /* the local APICs' registers */
@@ -29,8 +35,9 @@ struct board {
 	uint32_t (*in)(struct vcpu *v, uint16_t port, unsigned width);
 	void (*out)(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
 	/* The instruction at RIP has accessed an address without memory, or one that must not be
-	 * written without notice, with an operand: carries it out. DONE: it has that length; INVALID: it is not one of those that are known. */
-	enum outcome (*outside)(struct vcpu *v, unsigned *length);
+	 * written without notice, with an operand: carries it out. DONE: it has that length;
+	 * INVALID: it is not one of those that are known. */
+	enum outcome (*outside)(struct vcpu *v, const struct board_access *a, unsigned *length);
 
 	/* Whether the vCPU has a pending interrupt; from any CPU. */
 	bool (*interrupt_pending)(const struct vcpu *v);

@@ -203,21 +203,28 @@ static uint64_t offset_of(const struct vcpu *v, const struct mmio_insn *m)
 	return operand_counter(&m->insn, offset + (uint64_t)(bit >> 3 & -(int64_t)m->width));
 }
 
-static enum outcome execute(struct vcpu *v, const struct mmio_insn *m)
+/* A move needs no walk if its address is known: the processor has made one. */
+static bool is_known(const struct mmio_insn *m, const struct board_access *a)
 {
-	struct place p = { .width = m->width };
+	return ~a->at.v && (m->op == MMIO_LOAD || (m->op == MMIO_STORE && a->write));
+}
+
+static enum outcome execute(struct vcpu *v, const struct mmio_insn *m, const struct board_access *a)
+{
+	struct place p = { .gpa = a->at, .width = m->width };
 	uint64_t value = 0;
 
 	if (m->op >= MMIO_MOVS)
 		return string(v, m);
-	if (!find(v, &m->insn, offset_of(v, m), mmio_stores(m) ? PF_WRITE : 0, &p))
+	if (!is_known(m, a) &&
+	    !find(v, &m->insn, offset_of(v, m), mmio_stores(m) ? PF_WRITE : 0, &p))
 		return JUMPED;
 	if (m->op == MMIO_STORE)
 		return store(v, &p, register_value(v, m)) ? DONE : JUMPED;
 	return load(v, &p, &value) ? compute(v, m, &p, value) : JUMPED;
 }
 
-enum outcome pc_outside(struct vcpu *v, unsigned *length)
+enum outcome pc_outside(struct vcpu *v, const struct board_access *a, unsigned *length)
 {
 	unsigned bits = v->engine->code_bits(v), bytes;
 	uint8_t code[INSN_BYTES];
@@ -228,5 +235,5 @@ enum outcome pc_outside(struct vcpu *v, unsigned *length)
 		return INVALID;
 	v->counts[COUNT_IO]++;
 	*length = m.insn.length;
-	return execute(v, &m);
+	return execute(v, &m, a);
 }

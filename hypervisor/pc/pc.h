@@ -103,4 +103,5 @@ uint32_t pc_in(struct vcpu *v, uint16_t port, unsigned width);
 void pc_out(struct vcpu *v, uint16_t port, unsigned width, uint32_t value);
 uint64_t pc_read(struct vcpu *v, gpa_t at, unsigned width);
 void pc_write(struct vcpu *v, gpa_t at, unsigned width, uint64_t value);
-enum outcome pc_outside(struct vcpu *v, unsigned *length); /* mmio_emulate.c */
+/* mmio_emulate.c */
+enum outcome pc_outside(struct vcpu *v, const struct board_access *a, unsigned *length);

@@ -11,7 +11,7 @@
 #include "engine/ring/ring.h"
 #include "translate/translate.h"
 
-#define WRITES_BESIDE 256
+#define WRITES_BESIDE 32
 
 static bool watches(const struct gdt_watch *w, gpa_t page)
 {
@@ -87,11 +87,13 @@ void ring_gdt_watch(struct vcpu *v)
 	const struct guest_memory *m = &v->guest->memory;
 	const struct legacy_state *l = &v->legacy;
 	struct gdt_watch *w = &v->ring->watch;
-	const gpa_t page[2] = { ring_page_at(v, GVA(l->gdt_base)),
-				ring_page_at(v, GVA((uint32_t)(l->gdt_base + l->gdt_limit))) };
 	bool taken = false;
 
-	if (!v->ring->translator || (page[0].v == w->page[0].v && page[1].v == w->page[1].v))
+	if (!v->ring->translator)
+		return;
+	const gpa_t page[2] = { ring_page_at(v, GVA(l->gdt_base)),
+				ring_page_at(v, GVA((uint32_t)(l->gdt_base + l->gdt_limit))) };
+	if (page[0].v == w->page[0].v && page[1].v == w->page[1].v)
 		return;
 	if (w->off)
 		translate_trap_loads(v->ring->translator, false);
@@ -104,4 +106,13 @@ void ring_gdt_watch(struct vcpu *v)
 	}
 	if (taken)
 		ring_load_root(v, &v->view->paging, false);
+}
+
+void ring_gdt_page_remapped(struct vcpu *v, gva_t va)
+{
+	const struct legacy_state *l = &v->legacy;
+	uint32_t from = (uint32_t)(va.v & PAGE_MASK) - (uint32_t)(l->gdt_base & PAGE_MASK);
+
+	if (from <= l->gdt_limit + PAGE_SIZE)
+		ring_gdt_watch(v);
 }

@@ -316,14 +316,16 @@ bool ring_debug_is_due(struct vcpu *v)
 
 void ring_translation_remapped(struct vcpu *v)
 {
-	if (v->ring->translator)
-		translate_remapped(v->ring->translator);
+	if (!v->ring->translator)
+		return;
+	translate_remapped(v->ring->translator);
 	ring_gdt_watch(v);
 }
 
 void ring_page_remapped(struct vcpu *v, gva_t va)
 {
-	if (v->ring->translator)
-		translate_page_remapped(v->ring->translator, (uint32_t)va.v);
-	ring_gdt_watch(v);
+	if (!v->ring->translator)
+		return;
+	translate_page_remapped(v->ring->translator, (uint32_t)va.v);
+	ring_gdt_page_remapped(v, va);
 }

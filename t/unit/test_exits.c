@@ -110,9 +110,9 @@ static void board_out(struct vcpu *of, uint16_t port, unsigned width, uint32_t v
 
 static enum outcome end_outside;
 
-static enum outcome board_outside(struct vcpu *of, unsigned *length)
+static enum outcome board_outside(struct vcpu *of, const struct board_access *a, unsigned *length)
 {
-	(void)of;
+	(void)of, (void)a;
 	outside++;
 	*length = 2;
 	return end_outside;
@@ -340,18 +340,20 @@ static void limits(void)
 
 static void devices(void)
 {
+	const struct board_access access = { GPA(0xfee00080), false };
+
 	FRESH("\x8b\x03"); /* mov (%ebx), %eax */
 	end_outside = DONE;
-	hvm_outside(v, GPA(0xfee00080), true);
+	hvm_outside(v, &access, true);
 	ok(outside == 1 && regs.rip == CODE + 2, "an access that the board has carried out");
 	end_outside = JUMPED;
-	hvm_outside(v, GPA(0xfee00080), true);
+	hvm_outside(v, &access, true);
 	ok(outside == 2 && regs.rip == CODE + 2 && fault == -1, "it goes on elsewhere");
 	end_outside = INVALID;
-	hvm_outside(v, GPA(0xfee00080), true);
+	hvm_outside(v, &access, true);
 	ok(outside == 3 && fault == 99, "an instruction that is not known ends the guest");
 	fault = -1;
-	hvm_outside(v, GPA(0xfee00080), false);
+	hvm_outside(v, &access, false);
 	ok(outside == 3 && fault == 99,
 	   "so does a fetch or a walk, of which the board knows nothing");
 }

@@ -351,6 +351,7 @@ static uint64_t *order(unsigned n)
 
 static bool in_software(const struct state *before)
 {
+	static const struct board_access unknown = { GPA(~0ull), false };
 	enum outcome outcome;
 	unsigned length, steps = 0;
 
@@ -359,7 +360,7 @@ static bool in_software(const struct state *before)
 	regs.rflags = before->flags;
 	faults = 0;
 	do
-		outcome = pc_outside(v, &length);
+		outcome = pc_outside(v, &unknown, &length);
 	while (outcome == JUMPED && !faults && ++steps < 8);
 	return outcome == DONE && !faults;
 }

@@ -38,9 +38,9 @@ static char line[500], crashed[200];
 
 /* --- stubs --- */
 
-static enum outcome outside(struct vcpu *vc, unsigned *length)
+static enum outcome outside(struct vcpu *vc, const struct board_access *a, unsigned *length)
 {
-	(void)vc, (void)length;
+	(void)vc, (void)a, (void)length;
 	return INVALID;
 }
 
@@ -178,6 +178,7 @@ void ring_ldt_done(struct vcpu *, int) { }
 void guest_cpuid_in_ring1(struct vcpu *, uint64_t) { }
 bool ring_recover_translated(struct vcpu *) { return false; }
 void ring_single_step(struct vcpu *) { }
+void ring_gdt_watch(struct vcpu *) { }
 bool ring_left_cache(struct vcpu *, unsigned) { return false; }
 bool ring_code_stepped(struct vcpu *) { return false; }
 void ring_code_write(struct vcpu *, gva_t) { }

@@ -31,17 +31,17 @@ unsigned hvm_fetch(struct vcpu *v, uint8_t *code)
 	return operand_fetch(v, at, code);
 }
 
-void hvm_outside(struct vcpu *v, gpa_t at, bool operand)
+void hvm_outside(struct vcpu *v, const struct board_access *a, bool operand)
 {
 	const struct board *b = v->guest->board;
 	unsigned length;
 
-	switch (b && operand ? b->outside(v, &length) : INVALID) {
+	switch (b && operand ? b->outside(v, a, &length) : INVALID) {
 	case DONE: hvm_skip(v, length); break;
 	case INVALID:
 		guest_crash(v->guest,
 			    "access to guest-physical address %lx, which is outside its memory",
-			    at.v);
+			    a->at.v);
 		break;
 	default: break;
 	}

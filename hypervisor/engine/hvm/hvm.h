@@ -174,7 +174,7 @@ bool hvm_decode(struct vcpu *v, struct insn *i);
 
 /* An access to an address without memory: by an instruction's operand, or else an instruction fetch
  * or a page walk. */
-void hvm_outside(struct vcpu *v, gpa_t at, bool operand);
+void hvm_outside(struct vcpu *v, const struct board_access *a, bool operand);
 
 /* control.c: MOV to CR0 or CR4 by the instruction at RIP; the value of CR0 after LMSW. For
  * processors without decode assists: the first decodes an exit for a write to register n. */

@@ -475,7 +475,10 @@ static void handle_exit(struct vcpu *v)
 	case SVM_EXIT_NMI: v->counts[COUNT_INTERRUPT]++; break;
 	case SVM_EXIT_SMI ... SVM_EXIT_VINTR: break; /* the window is open */
 	case SVM_EXIT_NPF:
-		hvm_outside(v, GPA(c->exit_info2), !(c->exit_info1 & SVM_NPF_NOT_DATA));
+		hvm_outside(
+			v,
+			&(struct board_access){ GPA(c->exit_info2), c->exit_info1 & SVM_NPF_WRITE },
+			!(c->exit_info1 & SVM_NPF_NOT_DATA));
 		break;
 	case SVM_EXIT_RDPMC: hvm_exception(v, VECTOR_GP, 0); break;
 	case SVM_EXIT_SHUTDOWN: guest_crash(v->guest, "triple fault"); break;

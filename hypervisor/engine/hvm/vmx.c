@@ -557,8 +557,9 @@ static void outside(struct vcpu *v)
 {
 	uint64_t q = vmread(VMCS_QUALIFICATION);
 	bool data = !(q & BIT(2)) && (q & 0x180) == 0x180;
+	const struct board_access a = { GPA(vmread(VMCS_GUEST_PHYSICAL)), q & BIT(1) };
 
-	hvm_outside(v, GPA(vmread(VMCS_GUEST_PHYSICAL)), data);
+	hvm_outside(v, &a, data);
 }
 
 static void handle_exit(struct vcpu *v, uint32_t reason)

@@ -140,6 +140,7 @@ gpa_t ring_page_at(const struct vcpu *v, gva_t va); /* ~0: none */
 /* translate/gdt.c: after LGDT, or a change of the page tables; whether a page is watched, and is
  * about to be written; where; before entry, then: false: not now. */
 void ring_gdt_watch(struct vcpu *v);
+void ring_gdt_page_remapped(struct vcpu *v, gva_t va);
 bool ring_gdt_written(const struct guest_memory *m, gpa_t page);
 void ring_gdt_count(struct vcpu *v, gpa_t page, gva_t va);
 bool ring_gdt_refresh(struct vcpu *v);

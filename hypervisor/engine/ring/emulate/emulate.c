@@ -159,11 +159,12 @@ HOT_FRAME void ring_emulate(struct vcpu *v)
 
 bool ring_memory_insn(struct vcpu *v)
 {
+	static const struct board_access unknown = { .at = { ~0ull } };
 	const struct board *b = v->guest->board;
 	struct regs *r = v->regs;
 	uint64_t events = v->counts[COUNT_EXCEPTION];
 	unsigned length;
-	enum outcome outcome = b && !(r->error & PF_FETCH) ? b->outside(v, &length) : INVALID;
+	enum outcome outcome = b && !(r->error & PF_FETCH) ? b->outside(v, &unknown, &length) : INVALID;
 
 	if (outcome == DONE)
 		r->rip = (uint32_t)(r->rip + length);
