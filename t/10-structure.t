@@ -46,7 +46,7 @@ my @asked;
 for (
 	[qr/\bguest_is_\w*pv\b|\bPREPARE_PV\b/, qr{^load/config\.[ch]$|^load/image\.[ch]$}],
 	[qr/\b(?:ring|svm|vmx)_engine\b/, qr{^guest/engine\.[ch]$|^engine/}],
-	[qr/->(?:ring|hvm|svm|vmx)->/, qr{^engine/|^translate/ring\.c$}],
+	[qr/->(?:ring|hvm|svm|vmx)->/, qr{^engine/|^translate/(?:ring|gdt)\.c$}],
 ) {
 	my ($word, $may) = @$_;
 	push @asked, grep { $text{$_} =~ $word && $_ !~ $may } sort keys %text;

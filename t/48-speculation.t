@@ -48,7 +48,7 @@ my $runs = 0;
 sub passed {
 	my ($mitigations, $guests) = @_;
 	my $name = 'build/test-speculation-' . $runs++;
-	my @places = (qw(gate_exit gate_resume gate_resume_clear gate_exit_stuff gate_exit_barrier vcpu_load hypercall
+	my @places = (qw(gate_exit_df_clear gate_resume gate_resume_clear gate_exit_stuff gate_exit_barrier vcpu_load hypercall
 		write_barrier write_control svm_enter svm_entry_clear svm_exit_stuff svm_exit_barrier), @thunks);
 	my %place = map { $at{$_} => $_ } @places;
 
@@ -83,9 +83,9 @@ like($all{text}, qr/^veneer: speculation: (\S+ on \(forced\)(, |$)){8}$/m, 'forc
 for my $run (\%off, \%auto) {
 	is($run->{$_}, 0, "off: no $_") for qw(gate_resume_clear gate_exit_stuff gate_exit_barrier write_barrier write_control thunks);
 }
-cmp_ok($all{gate_exit}, '>', 100, 'guests leave often');
+cmp_ok($all{gate_exit_df_clear}, '>', 100, 'guests leave often');
 is($all{gate_resume_clear}, $all{gate_resume}, 'VERW at each entry');
-is($all{$_}, $all{gate_exit}, "$_ at each exit") for qw(gate_exit_stuff gate_exit_barrier);
+is($all{$_}, $all{gate_exit_df_clear}, "$_ at each exit") for qw(gate_exit_stuff gate_exit_barrier);
 cmp_ok($all{vcpu_load}, '>', 10, 'two guests take turns');
 is($all{write_barrier}, $all{vcpu_load}, 'IBPB each time');
 is($all{write_control}, 1, 'SSBD is set once');
@@ -95,7 +95,7 @@ my %some = passed('rsb, ibpb', $one);
 like($some{text}, qr/speculation: retpoline off \(emulated processor\), rsb on \(forced\), ibpb on \(forced\), ibpb-exit off/, 'some are forced on');
 cmp_ok($some{vcpu_load}, '>', 10, 'vCPUs of one guest take turns');
 is($some{write_barrier}, 1, 'and are no danger to each other');
-is($some{gate_exit_stuff}, $some{gate_exit}, 'rsb alone: at each exit');
+is($some{gate_exit_stuff}, $some{gate_exit_df_clear}, 'rsb alone: at each exit');
 is($some{$_}, 0, "rsb alone: no $_") for qw(gate_exit_barrier gate_resume_clear thunks write_control);
 
 my %svm = passed($everything, guest('a', %rtos, engine => 'svm') . guest('b', image => 'rtos-pc.elf', cmdline => 'spin', engine => 'svm'));

@@ -26,7 +26,7 @@ struct ring_vcpu {
 		unsigned beside;       /* writes to them beside it */
 		bool stale, off;
 	} watch;
-	gpa_t carried; /* the page that an instruction which is carried out writes to; ~0: none */
+	gpa_t carried;	 /* the page that an instruction which is carried out writes to; ~0: none */
 	bool fresh_stay; /* nothing of an exit is in it */
 	bool finishing;	 /* it is stepped to the end of what stands for one instruction */
 	bool guest_tf;	 /* what TF was before that */
