@@ -184,7 +184,7 @@ check: test-inputs
 # Tests for the inner loop, in a minute: those that need neither Linux nor Bochs.
 FAST_TESTS := $(patsubst %,t/%.t,10-structure 12-gdb 20-rtos 21-machine 30-rewriter 42-control 48-speculation)
 .PHONY: check-fast
-check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(T_PC_REWRITTEN) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf,$(TEST_INPUTS))
+check-fast: all check-packages $(filter $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(T_PC_REWRITTEN) $(BUILD)/t/places.so $(BUILD)/t/stripped.elf $(BUILD)/i386/gnumach,$(TEST_INPUTS))
 	$(Q)t/check $(UNIT_TESTS) $(FAST_TESTS)
 
 # Tests that take too long for every day: t/long/*.t, then fuzzing for as long as `make fuzz` does.
