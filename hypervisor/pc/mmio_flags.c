@@ -74,15 +74,3 @@ uint64_t mmio_arithmetic(unsigned op, uint64_t a, uint64_t b, unsigned width, ui
 	default: return basic(op, a, b, width, rflags);
 	}
 }
-
-bool mmio_stores(const struct mmio_insn *m)
-{
-	switch (m->op) {
-	case MMIO_CMP:
-	case MMIO_TEST:
-	case MMIO_BT:
-	case MMIO_LOAD:
-	case MMIO_PUSH: return false;
-	default: return !m->to_reg;
-	}
-}

@@ -7,6 +7,3 @@
 /* The result, cut to width bytes; sets *rflags as SDM 1, appendix A, says. What is undefined there
  * is zero. op: MMIO_ADD to MMIO_BTC, or MMIO_XADD. */
 uint64_t mmio_arithmetic(unsigned op, uint64_t a, uint64_t b, unsigned width, uint64_t *rflags);
-
-/* Whether the memory operand is written. */
-bool mmio_stores(const struct mmio_insn *m);

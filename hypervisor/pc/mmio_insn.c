@@ -141,3 +141,15 @@ int mmio_decode(const uint8_t *code, size_t bytes, bool code64, struct mmio_insn
 	m->insn.length = (uint8_t)r.at;
 	return 0;
 }
+
+bool mmio_stores(const struct mmio_insn *m)
+{
+	switch (m->op) {
+	case MMIO_CMP:
+	case MMIO_TEST:
+	case MMIO_BT:
+	case MMIO_LOAD:
+	case MMIO_PUSH: return false;
+	default: return !m->to_reg;
+	}
+}

@@ -36,3 +36,6 @@ struct mmio_insn {
 
 /* Returns 0, or -EINVAL for any other instruction. */
 int mmio_decode(const uint8_t *code, size_t bytes, bool code64, struct mmio_insn *m);
+
+/* Whether the memory operand is written. */
+bool mmio_stores(const struct mmio_insn *m);

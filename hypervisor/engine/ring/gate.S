@@ -105,7 +105,7 @@ gate_page_fault:
 gate_common:
 	testb	$3, 24(%rsp)		/* CS of the interrupted code */
 	jz	gate_from_ring0
-	andl	$FLAGS_GUEST, 32(%rsp)
+	andl	$FLAGS_GUEST, 32(%rsp)	/* RFLAGS: see there; the same wherever a guest's frame is loaded again */
 	PUSH_REGS
 	movzbl	15*8(%rsp), %eax
 	movq	%rax, 15*8(%rsp)
@@ -113,7 +113,7 @@ gate_common:
 /* Exit from the guest: the frame is complete; return to the caller of ring_enter. */
 gate_exit:
 	cld
-gate_exit_df_clear:
+gate_exit_df_clear:			/* a hypercall's way: SYSCALL has cleared DF */
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%rax, %cr3
 	movq	gate_data+GD_HV_RSP(%rip), %rsp
