@@ -44,10 +44,10 @@ $(BUILD)/t/unit/test_locks: UNIT_CFLAGS += -DDEBUG_LOCKS
 $(BUILD)/t/unit/test_life: hypervisor/guest/life.c
 $(BUILD)/t/unit/test_nested: hypervisor/engine/hvm/nested.c
 $(BUILD)/t/unit/test_exits: $(patsubst %,hypervisor/engine/hvm/%.c,exit port length hvm control) \
-	$(patsubst %,hypervisor/%.c,guest/port_io guest/operand guest/msr insn/decode)
+	$(patsubst %,hypervisor/%.c,guest/port_io guest/operand pc/msr insn/decode)
 $(BUILD)/t/unit/test_unknown: $(patsubst %,hypervisor/engine/%.c,hvm/svm hvm/vmx hvm/hvm hvm/exit ring/exit ring/inject ring/segments) \
 	$(wildcard hypervisor/engine/ring/emulate/*.c) \
-	$(patsubst %,hypervisor/guest/%.c,dump operand port_io descriptor msr) hypervisor/insn/decode.c
+	$(patsubst %,hypervisor/guest/%.c,dump operand port_io descriptor) hypervisor/pc/msr.c hypervisor/insn/decode.c
 $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
 $(BUILD)/t/unit/test_mmio: $(patsubst %,hypervisor/pc/mmio_%.c,emulate flags insn) hypervisor/guest/operand.c hypervisor/insn/decode.c \
 	rewriter/classify.c

@@ -2,7 +2,7 @@
 /* Handling of exits that VT-x and AMD-V share. */
 #include "engine/hvm/hvm.h"
 
-#include "guest/msr.h"
+#include "pc/msr.h"
 
 void hvm_skip(struct vcpu *v, unsigned length)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Control, debug and model-specific registers, the TLB, caches. */
 #include "engine/ring/emulate/emulate.h"
-#include "guest/msr.h"
+#include "pc/msr.h"
 #include "guest/speculation.h"
 
 /* CR0, CR3, CR4 or EFER have changed. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "guest/msr.h"
+#include "pc/msr.h"
 
 #include "guest/board.h"
 #include "guest/guest.h"
