@@ -25,7 +25,7 @@ UNIT_CFLAGS := $(WARNINGS) -std=gnu11 -O1 -g -DVENEER_HOST -fsanitize=address,un
 UNIT_TESTS := $(patsubst t/unit/%.c,$(BUILD)/t/unit/%,$(wildcard t/unit/test_*.c))
 UNIT_COMMON := hypervisor/lib/string.c
 MMU_SOURCES := $(patsubst %,hypervisor/%.c,$(addprefix guest/,walk copy) \
-	$(addprefix engine/ring/shadow/,pool sync fill check))
+	$(addprefix engine/ring/shadow/,pool sync fill check) translate/tables)
 
 $(BUILD)/t/unit/test_acpi: hypervisor/arch/acpi.c
 $(BUILD)/t/unit/test_clock: hypervisor/kernel/clock.c

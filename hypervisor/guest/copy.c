@@ -24,8 +24,11 @@ find(const struct guest_view *view, gva_t va, unsigned access, struct guest_fail
 		frame = view->lookup ? view->lookup(view, va, access) : 0;
 		if (!frame && guest_walk(m, &view->paging, va, access, &t, &f->error))
 			return NULL;
-		if (!frame)
+		if (!frame) {
 			frame = guest_frame(m, t.gpa, PAGE_SIZE);
+			if ((access & PF_WRITE) && guest_is_table(m, t.gpa))
+				m->table_written(m, t.gpa);
+		}
 	}
 	return frame_allows(frame, access & PF_WRITE) ? direct(frame_mpa(frame)) : NULL;
 }

@@ -39,6 +39,14 @@ struct guest_memory {
 	uint64_t *code;
 	/* The hypervisor writes to such a page on the guest's behalf. */
 	void (*code_written)(const struct guest_memory *m, gpa_t page);
+	/* A page becomes one of them: mappings of it must no longer be writable. */
+	void (*code_marked)(const struct guest_memory *m, gpa_t page);
+
+	/* Pages of RAM that are page tables of which the engine remembers entries, as code. */
+	uint64_t *tables;
+	void (*table_written)(const struct guest_memory *m, gpa_t page);
+	/* A table that leads to code: a write to it must be noticed. */
+	void (*code_table)(const struct guest_memory *m, gpa_t page);
 };
 
 /* Of the bits of that much RAM, in whole words. */
@@ -47,17 +55,27 @@ static inline uint64_t guest_code_bytes(uint64_t ram)
 	return ALIGN_UP(ram / PAGE_SIZE, 64) / 8;
 }
 
-static inline bool guest_is_code(const struct guest_memory *m, gpa_t gpa)
+static inline bool guest_marked(const struct guest_memory *m, const uint64_t *pages, gpa_t gpa)
 {
 	uint64_t page = gpa.v / PAGE_SIZE;
 
-	return m->code && gpa.v < m->region[REGION_RAM].bytes &&
-	       m->code[page / 64] >> page % 64 & 1;
+	return pages && gpa.v < m->region[REGION_RAM].bytes && pages[page / 64] >> page % 64 & 1;
+}
+
+static inline bool guest_is_code(const struct guest_memory *m, gpa_t gpa)
+{
+	return guest_marked(m, m->code, gpa);
+}
+
+static inline bool guest_is_table(const struct guest_memory *m, gpa_t gpa)
+{
+	return guest_marked(m, m->tables, gpa);
 }
 
 static inline void guest_code_mark(const struct guest_memory *m, gpa_t gpa)
 {
 	m->code[gpa.v / PAGE_SIZE / 64] |= 1ull << gpa.v / PAGE_SIZE % 64;
+	m->code_marked(m, gpa);
 }
 
 static inline void guest_code_unmark(const struct guest_memory *m, gpa_t gpa)

@@ -4,8 +4,6 @@
 
 #include "kernel/spinlock.h"
 
-#define PAE_RESERVED 0x7ff0000000000000ull /* bits 52 to 62 */
-#define PAE_ROOT     0xffffffe0ull	   /* of CR3: four entries, aligned to their 32 bytes */
 
 /* Of the four top entries of PAE: NX, W, U, 6 to 8. Bit 5 is reserved too (SDM 3A, table 4-8), but
  * QEMU 7.2 sets it there as the accessed bit when it walks nested tables. */
@@ -94,8 +92,7 @@ static int walk(const struct guest_memory *m, const struct paging *p, gva_t va, 
 		e = at ? read_entry(at, f->entry_bytes) : 0;
 		if (!(e & PTE_P))
 			return refuse(error, access, 0);
-		if (p->mode == PAGING_64)
-			t->entry[level] = e;
+		t->entry[level] = e;
 		bool large = (e & PTE_PS) && level > 1 && (p->mode != PAGING_32 || p->large_pages);
 		if (level > 2) /* 1 GiB pages do not exist */
 			must_not |= pdpte ? PDPTE_RESERVED : PTE_PS;

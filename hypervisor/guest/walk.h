@@ -12,6 +12,9 @@ enum paging_mode {
 	PAGING_64,  /* four levels */
 };
 
+#define PAE_RESERVED 0x7ff0000000000000ull /* of its entries: bits 52 to 62 */
+#define PAE_ROOT     0xffffffe0ull	   /* of CR3: four entries, aligned to their 32 bytes */
+
 /* How one vCPU translates: the guest's registers. */
 struct paging {
 	enum paging_mode mode;
@@ -40,7 +43,7 @@ struct translation {
 	gpa_t gpa;
 	uint64_t size; /* of the guest's page: 4 KiB, 2 MiB, 4 MiB; PAGING_OFF says 2 MiB */
 	bool writable, user, no_execute, dirty;
-	uint64_t entry[5]; /* PAGING_64 alone: the entries passed, by level, 1 to 4 */
+	uint64_t entry[5]; /* the entries passed, by level, 1 to 4, before A and D were set */
 };
 
 /* Walks the guest's tables for an access (PF_WRITE, PF_USER, PF_FETCH), setting A and D as the

@@ -32,10 +32,9 @@ static uint16_t page_of(struct translator *t, const struct guest_view *view, uin
 	if (!frame || gpa >= ram_bytes(m))
 		return 0;
 	*content = direct(frame_mpa(frame));
-	if (!guest_is_code(m, GPA(gpa))) {
+	if (!guest_is_code(m, GPA(gpa)))
 		guest_code_mark(m, GPA(gpa));
-		t->pages_taken = true;
-	}
+	code_found(t, view, va, &where);
 	if (where.size > PAGE_SIZE)
 		t->large_code[va / LARGE_SIZE] = true;
 	else

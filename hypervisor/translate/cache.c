@@ -50,10 +50,17 @@ void translate_init(struct translator *t, void *window)
 		;
 }
 
+static void forget_regions(struct translator *t)
+{
+	t->checked = t->regions = 0;
+	t->many_regions = false;
+}
+
 /* All room is free again. The miss stands at the beginning of the code. */
 void translate_reset(struct translator *t)
 {
-	t->filled = t->checked = 0;
+	t->filled = 0;
+	forget_regions(t);
 	t->crowded = false;
 	*code_pointer(t, t->miss) = 0xf4;
 	t->used = CODE_FIRST;
@@ -282,17 +289,51 @@ void translate_written(struct translator *t, gpa_t gpa, uint32_t offset)
 		drop_range(t, p, offset - 7, offset + 7);
 }
 
-bool translate_took_pages(struct translator *t)
-{
-	bool taken = t->pages_taken;
-
-	t->pages_taken = false;
-	return taken;
-}
-
 void translate_remapped(struct translator *t)
 {
-	t->checked = 0;
+	forget_regions(t);
+}
+
+#define WITHOUT_ACCESSED(entry) ((entry) & ~(uint64_t)(PTE_A | PTE_D))
+
+void code_found(struct translator *t, const struct guest_view *view, uint32_t va,
+		const struct translation *where)
+{
+	uint64_t entry = WITHOUT_ACCESSED(where->entry[2]);
+	unsigned i = 0;
+
+	if (view->paging.mode == PAGING_OFF || view->paging.mode != t->paging) {
+		t->paging = view->paging.mode;
+		t->many_regions = true;
+		return;
+	}
+	while (i < t->regions &&
+	       (t->region[i].va / LARGE_SIZE != va / LARGE_SIZE || t->region[i].entry != entry))
+		i++;
+	if (i < t->regions)
+		return;
+	if (i == CODE_REGIONS) {
+		t->many_regions = true;
+		return;
+	}
+	t->region[t->regions++] = (struct region_of_code){ va & (uint32_t)PAGE_MASK, entry };
+	if (where->size == PAGE_SIZE)
+		view->memory->code_table(view->memory, GPA(entry & PTE_ADDR));
+}
+
+bool translate_same_tables(struct translator *t, const struct guest_view *view)
+{
+	struct translation where;
+	unsigned error;
+
+	if (t->many_regions || view->paging.mode != t->paging || t->checked < t->pages)
+		return false;
+	for (unsigned i = 0; i < t->regions; i++)
+		if (guest_walk(view->memory, &view->paging, GVA(t->region[i].va), PF_FETCH, &where,
+			       &error) ||
+		    WITHOUT_ACCESSED(where.entry[2]) != t->region[i].entry)
+			return false;
+	return true;
 }
 
 /* A large page of 4 MiB has two entries. */
@@ -302,7 +343,7 @@ void translate_page_remapped(struct translator *t, uint32_t va)
 
 	if (t->small_code[va / PAGE_SIZE % 4096] || t->large_code[large] ||
 	    t->large_code[large ^ 1])
-		t->checked = 0;
+		forget_regions(t);
 }
 
 /* A part of what translate_remapped() has left; false: there is more. */
@@ -315,11 +356,15 @@ static bool check_part(struct translator *t, const struct guest_view *view)
 	for (; t->checked < to; t->checked++) {
 		struct code_page *page = &t->page[t->checked];
 
-		if (page->live && (guest_walk(view->memory, &view->paging, GVA(page->va), PF_FETCH,
-					      &where, &error) ||
-				   (where.gpa.v & PAGE_MASK) != page->gpa)) {
+		if (!page->live)
+			continue;
+		if (guest_walk(view->memory, &view->paging, GVA(page->va), PF_FETCH, &where,
+			       &error) ||
+		    (where.gpa.v & PAGE_MASK) != page->gpa) {
 			page_drop(t, page);
 			to = t->checked + 1; /* that is part enough */
+		} else {
+			code_found(t, view, page->va, &where);
 		}
 	}
 	return t->checked == t->pages;

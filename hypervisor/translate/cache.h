@@ -12,6 +12,7 @@
 #define PAGES	     768   /* of guest code */
 #define BUCKETS	     2048
 #define PAGE_BUCKETS 256
+#define CODE_REGIONS 32
 #define PAGE_BLOCKS  200 /* of one frame: what a write may have to drop in one piece */
 #define CHAIN_MAX    64	 /* blocks, or pages, in a bucket */
 /* The last of so many writes to a page of code drops all of it, the others what they change. */
@@ -79,6 +80,12 @@ struct code_page {
 	bool live;
 };
 
+/* 2 MiB with code, and where the guest's tables lead there. */
+struct region_of_code {
+	uint32_t va;	/* of a page with code */
+	uint64_t entry; /* of level 2 */
+};
+
 struct translator {
 	uint8_t *window; /* the table, then the code */
 	uint32_t *table; /* by the low 16 bits of an address: where a jump there goes */
@@ -88,11 +95,15 @@ struct translator {
 	unsigned blocks, steps, links, pages;
 	uint32_t filled;  /* entries of the table that are set, since a reset */
 	uint32_t checked; /* pages that are where they were, since the tables may have changed */
-	uint64_t drops;	  /* counts what was dropped */
-	bool xop;	  /* the processor has these instructions */
-	bool loads_trap;  /* loads of data segments, and IRET */
-	bool crowded;	  /* a bucket has as many as may be looked through */
-	bool pages_taken; /* they must become read-only */
+	/* while no table of level 1 changes, it suffices that those of level 2 lead there still */
+	struct region_of_code region[CODE_REGIONS];
+	unsigned regions;
+	enum paging_mode paging; /* they were found with */
+	bool many_regions;
+	uint64_t drops;	 /* counts what was dropped */
+	bool xop;	 /* the processor has these instructions */
+	bool loads_trap; /* loads of data segments, and IRET */
+	bool crowded;	 /* a bucket has as many as may be looked through */
 
 	/* what was recovered last: so that the instruction after it, or itself, is found again */
 	uint32_t last_block; /* index + 1 */
@@ -135,6 +146,10 @@ void block_add(struct translator *t, struct block *b);
 void page_drop(struct translator *t, struct code_page *page);
 /* The page at va, new or not, with room for a block; index + 1, 0: there is none. */
 uint16_t page_add(struct translator *t, uint32_t va, uint64_t gpa);
+
+/* The guest's tables, of that view, led to code at va. */
+void code_found(struct translator *t, const struct guest_view *view, uint32_t va,
+		const struct translation *where);
 
 /* The block that an address of the cache is in, live or not; NULL: none. */
 struct block *block_at(struct translator *t, uint32_t at);

@@ -87,7 +87,6 @@ void ring_gdt_watch(struct vcpu *v)
 	const struct guest_memory *m = &v->guest->memory;
 	const struct legacy_state *l = &v->legacy;
 	struct gdt_watch *w = &v->ring->watch;
-	bool taken = false;
 
 	if (!v->ring->translator)
 		return;
@@ -98,14 +97,9 @@ void ring_gdt_watch(struct vcpu *v)
 	if (w->off)
 		translate_trap_loads(v->ring->translator, false);
 	*w = (struct gdt_watch){ .page = { page[0], page[1] }, .stale = true };
-	for (unsigned i = 0; i < 2; i++) {
-		if (page[i].v >= ram_bytes(m) || guest_is_code(m, page[i]))
-			continue;
-		guest_code_mark(m, page[i]);
-		taken = true;
-	}
-	if (taken)
-		ring_load_root(v, &v->view->paging, false);
+	for (unsigned i = 0; i < 2; i++)
+		if (page[i].v < ram_bytes(m) && !guest_is_code(m, page[i]))
+			guest_code_mark(m, page[i]);
 }
 
 void ring_gdt_page_remapped(struct vcpu *v, gva_t va)

@@ -2,6 +2,7 @@
 /* A legacy kernel that is translated as it runs: how the engine uses translate/. */
 #include "engine/ring/ring.h"
 #include "lib/string.h"
+#include "translate/tables.h"
 #include "translate/translate.h"
 
 static void code_written(const struct guest_memory *m, gpa_t page)
@@ -13,6 +14,42 @@ static void code_written(const struct guest_memory *m, gpa_t page)
 	if (!ring_gdt_written(m, page))
 		guest_code_unmark(m, page);
 	translate_forget_page(g->vcpu->ring->translator, page);
+}
+
+static struct mmu *mmu_of(const struct guest_memory *m)
+{
+	return container_of(m, const struct guest, memory)->mmu;
+}
+
+static void code_marked(const struct guest_memory *m, gpa_t page)
+{
+	tables_protect(mmu_of(m), page);
+}
+
+static void table_written(const struct guest_memory *m, gpa_t page)
+{
+	tables_written(mmu_of(m), page);
+}
+
+static void code_table(const struct guest_memory *m, gpa_t page)
+{
+	tables_lead_to_code(mmu_of(m), page);
+}
+
+int ring_watch_tables(struct guest *g)
+{
+	uint64_t ram = ram_bytes(&g->memory);
+	mpa_t tables = guest_take(g, sizeof(struct tables));
+	mpa_t writer = guest_take(g, ram / PAGE_SIZE * sizeof(uint32_t));
+	mpa_t marks = guest_take(g, guest_code_bytes(ram));
+
+	if (!tables.v || !writer.v || !marks.v)
+		return -ENOMEM;
+	tables_init(g->mmu, direct(tables), direct(writer));
+	g->memory.tables = direct(marks);
+	g->memory.table_written = table_written;
+	g->memory.code_table = code_table;
+	return 0;
 }
 
 bool ring_translator_create(struct vcpu *v)
@@ -30,6 +67,7 @@ bool ring_translator_create(struct vcpu *v)
 		(struct patch_window){ TRANSLATE_WINDOW, TRANSLATE_WINDOW_BYTES, window };
 	g->memory.code = direct(code);
 	g->memory.code_written = code_written;
+	g->memory.code_marked = code_marked;
 	return true;
 }
 
@@ -110,11 +148,7 @@ static bool translate(struct vcpu *v, bool fresh)
 			return run_stepped(v, fresh);
 		switch (translate_enter(t, v->view, desc_base(cs), desc_base(ss), fresh, v->regs,
 					&failure)) {
-		case TRANSLATE_DONE:
-			if (!translate_took_pages(t))
-				return true;
-			ring_load_root(v, &v->view->paging, false);
-			return false;
+		case TRANSLATE_DONE: return true;
 		case TRANSLATE_AGAIN: return false;
 		case TRANSLATE_FAULT: ring_page_fault(v, failure.va, failure.error); break;
 		case TRANSLATE_TOO_LONG: ring_exception(v, VECTOR_GP, 0); break;
@@ -318,7 +352,11 @@ void ring_translation_remapped(struct vcpu *v)
 {
 	if (!v->ring->translator)
 		return;
-	translate_remapped(v->ring->translator);
+	if (tables_to_code_written(v->guest->mmu) ||
+	    !translate_same_tables(v->ring->translator, v->view)) {
+		tables_forget_code(v->guest->mmu);
+		translate_remapped(v->ring->translator);
+	}
 	ring_gdt_watch(v);
 }
 

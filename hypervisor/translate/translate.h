@@ -85,11 +85,10 @@ bool translate_at_pushf(struct translator *t, uint64_t rip);
 struct insn;
 bool translate_may_copy(const struct insn *i);
 
-/* Whether pages have become code since the last call: the engine must map them read-only. */
-bool translate_took_pages(struct translator *t);
-
 /* The guest's page tables, or what they are, may have changed. */
 void translate_remapped(struct translator *t);
+/* Whether, if the tables of level 1 are as they were, all code is where it was. */
+bool translate_same_tables(struct translator *t, const struct guest_view *view);
 void translate_page_remapped(struct translator *t, uint32_t va); /* only the page at va */
 
 /* Whether loads of DS, ES, FS and GS, and IRET, are emulated: gdt.c. Drops all. */

@@ -9,6 +9,7 @@
 #include "engine/ring/shadow/shadow.h"
 #include "kernel/gate.h"
 #include "kernel/memory.h"
+#include "translate/tables.h"
 #include "load_root.h"
 #include "tap.h"
 
@@ -41,6 +42,7 @@ struct answer {
 	bool fault;
 	unsigned error;
 	uint64_t gpa;
+	bool dirty; /* so says the last entry */
 };
 
 static uint64_t guest_word(uint64_t gpa, unsigned bytes)
@@ -101,7 +103,9 @@ static struct answer model(const struct paging *p, uint64_t va, unsigned access)
 			    ((access & PF_WRITE) && !w && (user || p->write_protect)))
 				return no;
 			return (struct answer){ .gpa = (e & 0x000ffffffffff000 & ~(size - 1)) |
-						       (va & (size - 1)) };
+						       (va & (size - 1)),
+						/* not where clear_accessed() was */
+						.dirty = (e & PTE_D) || table < 0x4000 };
 		}
 		table = e & 0x000ffffffffff000;
 	}
@@ -191,7 +195,7 @@ static uint64_t random_va(const struct paging *p)
 	if (p->mode == PAGING_64)
 		va = (uint64_t)((int64_t)((va & 0x0000e0e0e0e0efff) << 16) >> 16);
 	else
-		va &= rnd() % 2 ? 0xffffffff : 0x00c03fff;
+		va &= rnd() % 2 ? 0xffffffff : 0x00e03fff;
 	if (p->mode == PAGING_OFF)
 		va %= MEMORY + MIB(2);
 	return va;
@@ -199,8 +203,19 @@ static uint64_t random_va(const struct paging *p)
 
 static unsigned wrong;
 
+/* Of the top entries of PAE: they are reserved there, but the page may be another table as well. */
+static void clear_accessed(const struct paging *p)
+{
+	for (unsigned i = 0; p->mode == PAGING_PAE && i < 4; i++) {
+		uint64_t at = (p->root.v & 0xffffffe0) + i * 8;
+
+		set_entry(p, at & ~0xfffull, at % 4096 / 8, guest_word(at, 8) & ~0x60ull);
+	}
+}
+
 static void compare(const struct paging *p, uint64_t va, unsigned access)
 {
+	clear_accessed(p);
 	struct answer want = model(p, va, access);
 	uint64_t pa = 0;
 	unsigned error;
@@ -217,6 +232,10 @@ static void compare(const struct paging *p, uint64_t va, unsigned access)
 		good = got == MMU_FILLED && pa == VCPU_PAGE_AT + (want.gpa - MEMORY);
 	else
 		good = got == MMU_FILLED && pa == MEMORY_AT + want.gpa;
+	if (good && got == MMU_FILLED && (access & PF_WRITE) && p->mode != PAGING_OFF) {
+		clear_accessed(p);
+		good = model(p, va, access).dirty;
+	}
 	if (!good && wrong++ < 5)
 		printf("# mode %d va %#lx access %#x: want %s error %#x gpa %#lx, got %d error %#x "
 		       "pa %#lx\n",
@@ -440,6 +459,309 @@ static void read_only_region(void)
 	   "the check finds a writable entry for it");
 }
 
+/* --- a legacy guest, which does not say what it writes to its tables --- */
+
+#define TABLES 24
+
+static uint64_t watched[MEMORY / PAGE_SIZE / 64];
+static uint32_t writer[MEMORY / PAGE_SIZE];
+static struct tables tables;
+static char before[TABLES * PAGE_SIZE]; /* of the last write */
+
+static void table_written(UNUSED const struct guest_memory *memory, gpa_t page)
+{
+	tables_written(&m, page);
+}
+
+#define TABLES_AT 0xffe00000u
+
+/* All tables, in every address space. */
+static void map_tables(const struct paging *p)
+{
+	unsigned last = p->mode == PAGING_32 ? 1023 : 511;
+
+	for (unsigned root = 0; root < 4; root++)
+		if (p->mode == PAGING_PAE)
+			for (unsigned half = 0; half < 2; half++)
+				set_entry(p, root << 12, half * 4 + 3, TABLES << 12 | 1);
+		else
+			set_entry(p, root << 12, last, (TABLES + 1) << 12 | 0x63);
+	set_entry(p, TABLES << 12, last, (TABLES + 1) << 12 | 0x63);
+	for (unsigned i = 0; i < TABLES; i++)
+		set_entry(p, (TABLES + 1) << 12, i + (p->mode == PAGING_32 ? 512 : 0),
+			  i << 12 | 0x63);
+}
+
+/* Of the walk for va, an entry of some level: where it is. */
+static uint64_t entry_on_the_way(const struct paging *p, uint64_t va)
+{
+	unsigned bytes = p->mode == PAGING_32 ? 4 : 8, bits = p->mode == PAGING_32 ? 10 : 9;
+	uint64_t table = p->root.v & (p->mode == PAGING_PAE ? 0xffffffe0 : 0xfffff000), at = table;
+
+	for (unsigned level = p->mode == PAGING_PAE ? 3 : 2; level; level--) {
+		uint64_t next =
+			table + (va >> (12 + bits * (level - 1)) & ((1 << bits) - 1)) * bytes;
+
+		if (next >= TABLES * PAGE_SIZE)
+			break;
+		at = next;
+		table = guest_word(at, bytes) & 0xfffff000;
+		if (!(guest_word(at, 1) & 1) || rnd() % 3 == 0)
+			break;
+	}
+	return at;
+}
+
+/* One entry is written, by the guest or by the hypervisor for it. True: one of the four top entries
+ * of PAE, which the processor reads when CR3 is loaded, and not at INVLPG. */
+static bool by_hypervisor;
+static bool write_entry(const struct paging *p, uint64_t on_the_way)
+{
+	unsigned bytes = p->mode == PAGING_32 ? 4 : 8, error;
+	uint64_t at = rnd() % 4 ? entry_on_the_way(p, on_the_way)
+				: rnd() % (TABLES * PAGE_SIZE) / bytes * bytes;
+	unsigned table = at / PAGE_SIZE, index = at % PAGE_SIZE / bytes;
+	bool top = p->mode == PAGING_PAE && table < 4 && index < 8;
+	uint64_t e = random_entry(p, rnd() % 2), va = TABLES_AT + at, pa;
+
+	if ((top && index % 4 == 3) || (p->mode == PAGING_32 && table < 4 && index == 1023))
+		return false;
+	if (rnd() % 2) /* as it is, with other rights */
+		e = guest_word(at, bytes) ^ (rnd() & 0x46);
+	else if (rnd() % 3 == 0) /* a large page */
+		e = rnd() % 2 * 2 * LARGE_SIZE | 0xa7 | (rnd() & 0x40);
+	if (top)
+		e &= ~0xfff00000000001e6ull;
+	clear_accessed(p);
+	memcpy(before, host_memory + MEMORY_AT, sizeof(before));
+	if (by_hypervisor || rnd() % 8 == 0)
+		guest_write(&view.guest, GVA(va), &e, bytes, 0, NULL);
+	else if (access_shadow(va, PF_WRITE, &pa, &error) == MMU_FILLED)
+		memcpy(host_memory + pa, &e, bytes);
+	wrong += memcmp(host_memory + MEMORY_AT + at, &e, bytes) != 0;
+	return top;
+}
+
+/* Without paging: no write to a table is seen. */
+static void write_unseen(enum paging_mode mode, gpa_t root)
+{
+	const struct paging p = { .mode = mode, .root = root };
+	uint64_t at = entry_on_the_way(&p, random_va(&p));
+
+	if (mode == PAGING_32 || at >= 4 * PAGE_SIZE)
+		set_entry(&p, at & PAGE_MASK, at % PAGE_SIZE / (mode == PAGING_32 ? 4 : 8),
+			  random_entry(&p, rnd() % 2));
+	map_tables(&p);
+}
+
+static struct answer model_before(const struct paging *p, uint64_t va, unsigned access)
+{
+	static char now[sizeof(before)];
+
+	memcpy(now, host_memory + MEMORY_AT, sizeof(now));
+	memcpy(host_memory + MEMORY_AT, before, sizeof(now));
+	struct answer a = model(p, va, access);
+	memcpy(host_memory + MEMORY_AT, now, sizeof(now));
+	return a;
+}
+
+/* Until the guest says that it has changed an entry, what was translated before may be seen still;
+ * what faulted before may not. */
+static bool old_or_new(const struct paging *p, uint64_t va, unsigned access)
+{
+	struct answer old = model_before(p, va, access);
+	unsigned was = wrong;
+
+	if (!old.fault) {
+		uint64_t pa;
+		unsigned error;
+		enum mmu_result got = access_shadow(va, access, &pa, &error);
+
+		if (old.gpa >= MEMORY + PAGE_SIZE ? got == MMU_NO_MEMORY
+						  : got == MMU_FILLED && pa == MEMORY_AT + old.gpa)
+			return true;
+	}
+	compare(p, va, access);
+	return wrong == was;
+}
+
+static unsigned random_access(const struct paging *p)
+{
+	unsigned access = (rnd() % 2 ? PF_WRITE : 0) | (rnd() % 2 ? PF_USER : 0);
+
+	return access & PF_WRITE || !p->no_execute || rnd() % 4 ? access : access | PF_FETCH;
+}
+
+static void written_tables(enum paging_mode mode, const char *name)
+{
+	struct paging p = { .mode = mode, .write_protect = true };
+	bool sound = true, wp = true;
+
+	wrong = 0;
+	for (unsigned round = 0; round < 4000; round++) {
+		p.write_protect = wp ? round % 8 != 3 : round % 100 == 99;
+		p.mode = mode;
+		if (round % 250 == 0) {
+			wp = rnd() % 2;
+			p.large_pages = rnd() % 4;
+			p.no_execute = rnd() % 4;
+			random_tables(&p);
+			map_tables(&p);
+			mmu_unload(&view);
+			empty_pool(&m);
+		}
+		if (round % 25 == 7)
+			p.mode = PAGING_OFF;
+		p.root = GPA((rnd() % 4) << 12 | (mode == PAGING_PAE ? (rnd() % 2) << 5 : 0));
+		load_root(&view, &p, false);
+		for (unsigned n = rnd() % 60; n; n--)
+			compare(&p, random_va(&p), random_access(&p));
+		for (unsigned n = rnd() % 8; n && p.mode != PAGING_OFF; n--) {
+			uint64_t va = random_va(&p);
+
+			bool top = write_entry(&p, va);
+			old_or_new(&p, va, random_access(&p));
+			for (unsigned k = 0; k < 8; k++)
+				old_or_new(&p, random_va(&p), random_access(&p));
+			if (top || tables_must_reload(&view))
+				load_root(&view, &p, false);
+			else
+				mmu_flush(&view, GVA(va), 1);
+			compare(&p, va, random_access(&p));
+			load_root(&view, &p, false);
+			compare(&p, va, random_access(&p));
+			for (unsigned k = 0; k < 8; k++)
+				compare(&p, random_va(&p), random_access(&p));
+		}
+		/* many at once, without a word in between */
+		by_hypervisor = round % 20 == 0;
+		for (unsigned n = round % 10 && p.mode != PAGING_OFF ? 0 : 200; n; n--) {
+			if (p.mode != PAGING_OFF)
+				write_entry(&p, random_va(&p));
+			else
+				write_unseen(mode, p.root);
+			if (n % 50 == 0)
+				sound &= is_sound();
+		}
+		by_hypervisor = false;
+		if (round % 50 == 0)
+			sound &= is_sound();
+	}
+	ok(!wrong, "%s: what is written to tables is seen when it must be (%u were not)", name,
+	   wrong);
+	ok(sound, "%s: no leaf leads outside", name);
+}
+
+/* What a load of CR3 costs: entries are kept, but for those of a table that was written. */
+static void kept_trees(void)
+{
+	struct paging p = { .mode = PAGING_PAE, .write_protect = true, .root = GPA(0) };
+	uint64_t pa, e = 0;
+	unsigned error, fills = 0;
+
+	memset(host_memory + MEMORY_AT, 0, MEMORY);
+	mmu_unload(&view);
+	empty_pool(&m);
+	for (unsigned i = 0; i < 4; i++) {
+		set_entry(&p, 0, i, ((i + 1) << 12) | 1);
+		set_entry(&p, 32, i, ((i + 1) << 12) | 1);
+	}
+	set_entry(&p, 1 << 12, 0, 5 << 12 | 0x67);
+	set_entry(&p, 1 << 12, 1, 6 << 12 | 0x67);
+	for (unsigned i = 0; i < 512; i++) {
+		set_entry(&p, 5 << 12, i, (i << 12) | 0x67);
+		set_entry(&p, 6 << 12, i, ((512 + i) << 12) | 0x67);
+	}
+	for (unsigned n = 0; n < 40; n++) {
+		p.root = GPA((n & 1) * 32);
+		load_root(&view, &p, false);
+		for (uint64_t va = PAGE_SIZE * 16; va < 2 * LARGE_SIZE; va += PAGE_SIZE)
+			if (!shadow_translate(va, 0, &pa, &error) &&
+			    access_shadow(va, 0, &pa, &error) == MMU_FILLED)
+				fills += n > 1;
+		if (n > 1 && access_shadow(5 << 12, PF_WRITE, &pa, &error) == MMU_FILLED)
+			set_entry(&p, 5 << 12, 16 + n, e);
+	}
+	ok(!fills && is_sound(),
+	   "two roots in turns, each load after a write: %u pages are filled anew", fills);
+}
+
+/* An instruction may write one page at two addresses, which both must be writable at a time. */
+static void two_addresses(void)
+{
+	struct paging p = { .mode = PAGING_PAE, .write_protect = true, .root = GPA(0) };
+	unsigned error, faults = 0;
+	uint64_t pa;
+
+	set_entry(&p, 5 << 12, 20, 100 << 12 | 0x67);
+	set_entry(&p, 5 << 12, 21, 100 << 12 | 0x67);
+	set_entry(&p, 5 << 12, 22, 100 << 12 | 0x67);
+	mmu_unload(&view);
+	empty_pool(&m);
+	load_root(&view, &p, false);
+	for (uint64_t va = 20 << 12; va < 23 << 12; va += PAGE_SIZE)
+		access_shadow(va, PF_WRITE, &pa, &error);
+	for (uint64_t va = 20 << 12; va < 23 << 12; va += PAGE_SIZE)
+		faults += !shadow_translate(va, PF_WRITE, &pa, &error);
+	ok(faults == 1 && is_sound(), "a page is writable at two addresses, not at three");
+	tables_protect(&m, GPA(100 << 12));
+	for (uint64_t va = 20 << 12; va < 23 << 12; va += PAGE_SIZE)
+		faults += !shadow_translate(va, PF_WRITE, &pa, &error);
+	ok(faults == 4 && is_sound(), "until it is protected");
+}
+
+/* INVLPG of any address in a page of 4 MiB flushes all of it. */
+static void large_page(void)
+{
+	struct paging p = { .mode = PAGING_32, .large_pages = true, .root = GPA(0) };
+	const uint64_t low = 4 * LARGE_SIZE, high = low + LARGE_SIZE;
+
+	memset(host_memory + MEMORY_AT, 0, TABLES * PAGE_SIZE);
+	map_tables(&p);
+	mmu_unload(&view);
+	empty_pool(&m);
+	wrong = 0;
+	for (unsigned wp = 2; wp--;) { /* in mirrored tables, then in a private tree */
+		uint64_t pa, e = 2 * LARGE_SIZE * wp | 0xe7;
+		unsigned error;
+
+		p.write_protect = wp;
+		set_entry(&p, 0, 2, 2 * LARGE_SIZE * !wp | 0xe7);
+		load_root(&view, &p, false);
+		ok(!!m.shadow[view.root].key == wp, "a %s tree", wp ? "mirrored" : "private");
+		compare(&p, low, 0);
+		compare(&p, high, 0);
+		access_shadow(TABLES_AT + 8, PF_WRITE, &pa, &error);
+		memcpy(host_memory + pa, &e, 4);
+		if (tables_must_reload(&view))
+			load_root(&view, &p, false);
+		else
+			mmu_flush(&view, GVA(high), 1);
+		compare(&p, high, 0);
+		compare(&p, low, 0);
+	}
+	ok(!wrong, "a large page is flushed as a whole");
+}
+
+static void legacy_guest(void)
+{
+	mmu_unload(&view);
+	m.views = &view;
+	view.next = NULL;
+	memory.tables = watched;
+	memory.table_written = table_written;
+	mmu_init(&m, &memory, MPA(POOL_AT), POOL_PAGES, shadow);
+	tables_init(&m, &tables, writer);
+	empty_pool(&m);
+	tables.reads_max = 4;
+	written_tables(PAGING_32, "32-bit");
+	written_tables(PAGING_PAE, "PAE");
+	tables.reads_max = TABLES_READS;
+	kept_trees();
+	two_addresses();
+	large_page();
+}
+
 int main(void)
 {
 	if (posix_memalign((void **)&host_memory, LARGE_SIZE, MIB(20)))
@@ -458,6 +780,8 @@ int main(void)
 	two_flushes();
 	copies();
 	read_only_region();
+	guest_memory_init(&memory, MPA(MEMORY_AT), MEMORY, MPA(VCPU_PAGE_AT), PAGE_SIZE);
+	legacy_guest();
 	free(host_memory);
 	return done_testing();
 }

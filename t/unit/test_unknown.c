@@ -185,6 +185,7 @@ void ring_code_write(struct vcpu *, gva_t) { }
 bool ring_debug_is_due(struct vcpu *) { return true; }
 void ring_translation_remapped(struct vcpu *) { }
 void ring_page_remapped(struct vcpu *, gva_t) { }
+bool tables_must_reload(const struct mmu_view *) { return false; }
 unsigned hvm_length(struct vcpu *, const struct code_place *, unsigned) { return 0; }
 void hvm_port(struct vcpu *, const struct insn *, uint64_t) { }
 void hvm_string(struct vcpu *, struct insn *, unsigned, uint64_t) { }

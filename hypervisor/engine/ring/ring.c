@@ -95,8 +95,6 @@ static void flush(struct vcpu *v, gva_t va, uint64_t bytes)
 
 void ring_load_root(struct vcpu *v, const struct paging *p, bool flush_user)
 {
-	if (p->mode != PAGING_64)
-		memset(v->ring->view.large, 0, sizeof(v->ring->view.large));
 	switch (mmu_load_root(&v->ring->view, p)) {
 	case MMU_ROOT_EMPTY: break;
 	case MMU_ROOT_KEPT:
@@ -347,7 +345,7 @@ static int create_guest(struct guest *g)
 		return -ENOMEM;
 	g->mmu = direct(own);
 	mmu_init(g->mmu, &g->memory, pool, pages, (struct shadow *)(g->mmu + 1));
-	return 0;
+	return g->board ? ring_watch_tables(g) : 0;
 }
 
 /* Waits until every other vCPU that walks this guest's shadows now has stopped once. */

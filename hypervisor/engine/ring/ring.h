@@ -133,6 +133,7 @@ bool ring_code_stepped(struct vcpu *v);		/* at any exit; true: a write was under
 bool ring_left_cache(struct vcpu *v, unsigned vector); /* at others than #PF; true: that was all */
 /* #DB: true, at RIP as the guest knows it, unless it is amid what stands for one instruction. */
 bool ring_debug_is_due(struct vcpu *v);
+int ring_watch_tables(struct guest *g); /* of a legacy guest; 0, or -ENOMEM */
 void ring_translation_remapped(struct vcpu *v);
 void ring_page_remapped(struct vcpu *v, gva_t va);
 gpa_t ring_page_at(const struct vcpu *v, gva_t va); /* ~0: none */

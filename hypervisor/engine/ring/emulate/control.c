@@ -121,7 +121,7 @@ enum outcome emulate_invlpg(struct vcpu *v, const struct insn *i)
 {
 	gva_t va = operand_address(v, i);
 
-	if (v->ring->view.large[va.v / (2 * LARGE_SIZE) % 1024]) {
+	if (tables_must_reload(&v->ring->view)) {
 		ring_load_root(v, &v->view->paging, false);
 	} else {
 		mmu_flush(&v->ring->view, va, 1);

@@ -52,7 +52,7 @@ static bool check_gate(const struct mmu *m, unsigned page)
 	bool dying = m->shadow[page].state == SHADOW_DYING;
 
 	for (const struct mmu_view *v = m->views; v; v = v->next)
-		if ((v->root == page || dying || (key && (key & ~PAGE_MASK) >> 3 == v->cpu)) &&
+		if ((v->root == page || dying || (key && key / KEY_CPU(1) == v->cpu)) &&
 		    at == (v->gate_pdpt | PTE_P | PTE_W | PTE_A))
 			return true;
 	return false;
@@ -76,6 +76,8 @@ static const char *check_entry(const struct mmu *m, unsigned page, unsigned inde
 		return "an entry that is neither present nor 0";
 	if (!shadow_is_table(e, level)) {
 		r->leaves++;
+		if (m->tables && level == 1 && (e & PTE_W) && !tables_may_write(m, page, index))
+			return "a writable leaf to a table, or one too many";
 		return check_leaf(m, e, level);
 	}
 	unsigned below = shadow_linked(m, e);
@@ -95,8 +97,8 @@ static bool check_table(struct mmu *m, unsigned page, struct table_report *r)
 	r->level = s->kind;
 	if (s->kind == SHADOW_ANY || s->kind >= SHADOW_KINDS)
 		return broken(r, "a table of no kind", page, 0);
-	if (s->key &&
-	    ((s->key & KEY_LEVEL) != s->kind || (s->key & PTE_ADDR) >= ram_bytes(m->memory)))
+	if (s->key && ((s->key & KEY_LEVEL) != s->kind ||
+		       (!(s->key & KEY_LARGE) && (s->key & PTE_ADDR) >= ram_bytes(m->memory))))
 		return broken(r, "a key of another level, or of no memory", page, 0);
 	if (s->key && shadow_find(m, s->key) != page)
 		return broken(r, "two shadows of one table", page, 0);

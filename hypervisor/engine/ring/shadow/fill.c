@@ -4,9 +4,6 @@
 
 #include "kernel/gate.h"
 
-/* Entries of a private tree above the leaf: everything is allowed. */
-#define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
-
 /* The shadow of a guest's table, to be linked, in a root's slot if slot is not 0. If it exists, it
  * is updated first: it may have missed flushes while it belonged elsewhere, or while this root did
  * not link to it. */
@@ -61,7 +58,8 @@ static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint6
 	}
 	if (*entry)
 		shadow_clear_entry(m, entry, level);
-	below = known_or_new(m, level - 1, key, level == 4 ? index : 0);
+	below = m->tables ? tables_known_or_new(m, level - 1, key)
+			  : known_or_new(m, level - 1, key, level == 4 ? index : 0);
 	if (below == MMU_NO_ROOT)
 		return MMU_NO_ROOT;
 	link_table(m, page, index, below, bits);
@@ -116,8 +114,9 @@ static unsigned path(struct mmu_view *view, gva_t va, int leaf_level, const stru
 	for (int level = 4; level > leaf_level && page != MMU_NO_ROOT; level--) {
 		uint64_t e = t->entry[level], key = 0, bits = TABLE_BITS;
 
-		/* below a large page that must be split there is no table to mirror */
-		if (mirror && !(e & PTE_PS)) {
+		if (mirror && m->tables) {
+			key = tables_below(view, va, level, t, &bits);
+		} else if (mirror && !(e & PTE_PS)) { /* else there is no table below */
 			key = (e & PTE_ADDR) | (unsigned)(level - 1);
 			bits = PTE_P | PTE_A | (e & RIGHTS);
 		}
@@ -127,7 +126,7 @@ static unsigned path(struct mmu_view *view, gva_t va, int leaf_level, const stru
 }
 
 static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint64_t leaf,
-			       const struct translation *t)
+			       unsigned access, const struct translation *t)
 {
 	struct mmu *m = view->mmu;
 	unsigned page, index = pt_index(va.v, level);
@@ -142,8 +141,13 @@ static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint6
 	uint64_t *entry = &shadow_table(m, page)[index];
 	if (shadow_is_table(*entry, level))
 		shadow_clear_entry(m, entry, level);
+	if (m->tables && level == 1) {
+		leaf = tables_leaf(m, page, index, leaf, access & PF_WRITE);
+		if (t->size > PAGE_SIZE)
+			m->shadow[page].time = TABLES_PIECES;
+	}
 	shadow_set(m, page, index, leaf);
-	if (level == 1 && m->shadow[page].key)
+	if (level == 1 && m->shadow[page].key && !m->tables)
 		fill_neighbours(m, page, index);
 	return MMU_FILLED;
 }
@@ -164,17 +168,19 @@ static enum mmu_result window_fault(struct mmu_view *view, gva_t va, unsigned er
 		return MMU_WINDOW;
 	if (page == VENEER_WINDOW_UNMASK && view->window_armed)
 		return error & PF_WRITE ? MMU_UNMASK : MMU_WINDOW;
-	return install(view, va, 1, leaf | PTE_A, &none);
+	return install(view, va, 1, leaf | PTE_A, 0, &none);
 }
 
 /* What a 2 MiB leaf would map; 0: the guest's page is not that large, or its memory is not, or the
  * patch window begins or ends there. */
-static uint64_t large_frame(const struct mmu *m, gva_t va, const struct translation *t)
+static uint64_t large_frame(const struct mmu_view *view, gva_t va, const struct translation *t)
 {
+	const struct mmu *m = view->mmu;
 	const struct patch_window *w = &m->memory->window;
 	uint64_t start = ALIGN_DOWN(va.v, LARGE_SIZE);
 
 	if (t->size < LARGE_SIZE || m->memory->code ||
+	    (m->tables && view->guest.paging.mode != PAGING_OFF) ||
 	    (start + LARGE_SIZE > w->first && start < w->first + w->bytes))
 		return 0;
 	return guest_frame(m->memory, t->gpa, LARGE_SIZE);
@@ -182,22 +188,19 @@ static uint64_t large_frame(const struct mmu *m, gva_t va, const struct translat
 
 /* The entry that maps a frame: in a private tree with the rights of the whole walk, in a mirrored
  * one with those of the guest's leaf. */
-static uint64_t leaf_for(const struct mmu_view *view, const struct translation *t, uint64_t frame,
-			 unsigned access)
+static uint64_t leaf_for(const struct mmu_view *view, gva_t va, const struct translation *t,
+			 uint64_t frame, unsigned access)
 {
-	bool mirror = view->mmu->shadow[view->root].key;
+	const struct mmu *m = view->mmu;
+	bool mirror = m->shadow[view->root].key && !(m->tables && tables_beside_window(m, va));
 	uint64_t own = t->entry[t->size >= LARGE_SIZE ? 2 : 1]; /* where the guest has its leaf */
 	uint64_t write = frame & FRAME_WRITE, leaf = (frame & ~FRAME_WRITE) | PTE_A;
 
-	if (mirror) {
+	if (mirror)
 		leaf |= own & (PTE_U | PTE_NX);
-		return (own & PTE_W) && t->dirty ? leaf | write : leaf;
-	}
-	if (t->user)
-		leaf |= PTE_U;
-	if (t->no_execute)
-		leaf |= PTE_NX;
-	if (t->writable && t->dirty)
+	else
+		leaf |= (t->user ? PTE_U : 0) | (t->no_execute ? PTE_NX : 0);
+	if ((mirror && !m->tables ? own & PTE_W : t->writable) && t->dirty)
 		leaf |= write;
 	else if ((access & PF_WRITE) && !t->writable) /* CR0.WP clear: for the kernel alone */
 		leaf = (leaf & ~PTE_U) | write;
@@ -285,16 +288,16 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 	enum mmu_result result;
 	struct translation t;
 
-	if (m->shadow[view->root].key && fault_in_last_table(view, va, access, &result, error))
+	if (m->shadow[view->root].key && !m->tables &&
+	    fault_in_last_table(view, va, access, &result, error))
 		return result;
 	if (guest_in_window(m->memory, va))
 		return window_fault(view, va, *error);
 	if (guest_walk(m->memory, &view->guest.paging, guest_linear(&view->guest, va), access, &t,
 		       error))
 		return MMU_GUEST_FAULT;
-	if (t.size > PAGE_SIZE)
-		view->large[va.v / (2 * LARGE_SIZE) % 1024] = true;
-	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE), large = large_frame(m, va, &t);
+	uint64_t frame = guest_frame(m->memory, t.gpa, PAGE_SIZE),
+		 large = large_frame(view, va, &t);
 	if (!frame_allows(frame, access & PF_WRITE))
 		return MMU_NO_MEMORY;
 	if (guest_is_code(m->memory, t.gpa) && !is_open(view, va)) {
@@ -303,8 +306,9 @@ HOT_FRAME static enum mmu_result fault(struct mmu_view *view, gva_t va, unsigned
 		frame &= ~(uint64_t)FRAME_WRITE;
 	}
 	if (large)
-		return install(view, va, 2, leaf_for(view, &t, large | PTE_PS, access), &t);
-	return install(view, va, 1, leaf_for(view, &t, frame, access), &t);
+		return install(view, va, 2, leaf_for(view, va, &t, large | PTE_PS, access), access,
+			       &t);
+	return install(view, va, 1, leaf_for(view, va, &t, frame, access), access, &t);
 }
 
 HOT_FRAME enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error)

@@ -11,8 +11,10 @@
  * level, with the guest's own rights at every level, shared by all that link to it: the kernel's
  * half by all roots, the whole by all vCPUs. Roots are kept until the guest drops them. A flush
  * updates the shadows of a range from the tables; between flushes they may be out of date, like a
- * TLB. A legacy guest's shadow is a private tree with the rights worked out in the leaf, emptied at
- * each CR3 load: a virtual TLB.
+ * TLB. A legacy guest says less: its tables are mirrored too, and those that it has written to are
+ * read again when it loads CR3 (translate/tables.c). Without paging, or with CR0.WP clear, its
+ * shadow is a private tree with the rights worked out in the leaf, emptied at each CR3 load: a
+ * virtual TLB.
  *
  * Shadow pages come from a fixed pool. When it is empty, the roots loaded longest ago go, then the
  * rest of the guest's shadows; nobody else notices.
@@ -91,6 +93,9 @@ struct mmu {
 	uint64_t changes; /* is increased when the guest flushes or loads a root; atomic */
 
 	unsigned zeroed; /* pages of the pool, from the first, that are zero or in use */
+
+	/* What is known of a legacy guest's tables: translate/tables.h. NULL: a PV guest. */
+	struct tables *tables;
 };
 
 #define MMU_OPEN 2 /* a write may cross from one to another */
@@ -107,8 +112,6 @@ struct mmu_view {
 		uint64_t page; /* guest-physical, + 1; 0: none */
 		uint64_t va;
 	} open[MMU_OPEN];
-	/* In which 4 MiB of a 32-bit guest a large page was filled since the root was loaded. */
-	bool large[1024];
 	bool window_armed; /* the patch window's page for unmasking is taken away */
 	unsigned root;	   /* index of the shadow page in use; MMU_NO_ROOT: none */
 
@@ -184,6 +187,9 @@ bool mmu_flush_part(struct mmu_view *view, struct mmu_flush *f);
  * *again, a part of the work is done. */
 void *mmu_take_page(struct mmu *m, bool *again);
 void mmu_give_page(struct mmu *m, void *page);
+
+/* A legacy guest's INVLPG concerns more than the page: the root must be loaded again. */
+bool tables_must_reload(const struct mmu_view *view);
 
 /* Handles a page fault with the processor's error code; *error is what the guest should see. */
 enum mmu_result mmu_fault(struct mmu_view *view, gva_t va, unsigned *error);

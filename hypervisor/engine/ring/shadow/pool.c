@@ -56,6 +56,8 @@ bool mmu_reset_part(struct mmu *m, bool first)
 		m->lent = 0;
 		clear_lists(m);
 		m->zeroed = 0;
+		if (m->tables)
+			tables_reset(m);
 	}
 	unsigned n = MIN(m->pool_pages - m->zeroed, (unsigned)PAGES_ZEROED);
 
@@ -107,7 +109,7 @@ static void add_key(struct mmu *m, unsigned page, uint64_t key)
 	*list = (uint16_t)(page + 1);
 }
 
-static void remove_key(struct mmu *m, unsigned page)
+void shadow_forget_key(struct mmu *m, unsigned page)
 {
 	*look_up(m, m->shadow[page].key) = m->shadow[page].next;
 	m->shadow[page].key = 0;
@@ -202,7 +204,7 @@ void shadow_set_kernel(struct mmu *m, unsigned slot, unsigned page)
 void shadow_give_back(struct mmu *m, unsigned page)
 {
 	if (m->shadow[page].key)
-		remove_key(m, page);
+		shadow_forget_key(m, page);
 	if (m->shadow[page].kernel) {
 		forget_kernel(m, page);
 		m->budget -= KERNEL_COST;

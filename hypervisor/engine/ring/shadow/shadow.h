@@ -6,6 +6,7 @@
  *	sync.c	roots, and flushes, which update shadows from the guest's tables
  *	fill.c	page faults
  *	check.c	checks the invariant
+ *	and translate/tables.c	the tables of legacy guests: what was written to them
  *
  * Pages are named by their index in the pool. A free page is all zero. To be able to clear a page
  * quickly, each records which groups of eight entries were ever set.
@@ -95,16 +96,26 @@
 
 #define RIGHTS (PTE_W | PTE_U | PTE_NX)
 
+/* Entries above the leaf that allow everything. */
+#define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
+
 /* In a mirrored table: the guest's entry is not present either. The error code of a fault on it has
  * the reserved bit, and the gate passes it to the guest at once. */
-#define NOT_PRESENT  (PTE_P | 1ull << 51)
+#define NOT_PRESENT (PTE_P | 1ull << 51)
 
-#define GROUP	     8 /* entries for one bit of shadow.used: a cache line */
-#define GROUPS	     (PT_ENTRIES / GROUP)
-#define KEY_LEVEL    7
-#define KEY_CPU(cpu) ((uint64_t)(cpu) << 3)
+#define GROUP	    8 /* entries for one bit of shadow.used: a cache line */
+#define GROUPS	    (PT_ENTRIES / GROUP)
 
-#define KERNEL_SLOTS 256 /* of a root: its upper half */
+/* A key: the guest-physical address of the table, its level, and */
+#define KEY_LEVEL     7
+#define KEY_CPU(cpu)  ((uint64_t)(cpu) << 52) /* of a root: for that CPU */
+#define KEY_PART(n)   ((uint64_t)(n) << 52)   /* of a table of 4-byte entries: one has several */
+#define KEY_LARGE     (1ull << 56) /* the pieces of a large page, which is at the address */
+#define KEY_DIRTY     (1ull << 57) /* ..., and may be written without setting D */
+#define KEY_READ_ONLY (1ull << 59) /* with CR0.WP clear: the entry above allows no writes */
+#define KEY_WINDOW    (1ull << 58) /* where the patch window is, and what is beside it */
+
+#define KERNEL_SLOTS  256 /* of a root: its upper half */
 
 /* The work of one part, which is done with the lock held, and the cost of each step, in units of
  * about 25 instructions. */
@@ -219,10 +230,21 @@ static inline void shadow_changed(struct mmu *m)
 	__atomic_store_n(&m->changes, m->changes + 1, __ATOMIC_RELEASE);
 }
 
+/* The first entry from index on whose group is in use; PT_ENTRIES: there is none. */
+static inline unsigned shadow_next_used(uint64_t used, unsigned index)
+{
+	uint64_t rest = index < PT_ENTRIES ? used >> index / GROUP : 0;
+
+	if (rest & 1)
+		return index;
+	return rest ? (index / GROUP + (unsigned)__builtin_ctzll(rest)) * GROUP : PT_ENTRIES;
+}
+
 /* pool.c; all with the lock. A page, or MMU_NO_ROOT; of shadow_take: no free page of that kind. */
 unsigned shadow_find(struct mmu *m, uint64_t key);
 unsigned shadow_take(struct mmu *m, enum shadow_kind kind, uint64_t key); /* key 0: private */
 void shadow_give_back(struct mmu *m, unsigned page);
+void shadow_forget_key(struct mmu *m, unsigned page); /* it is private from now on */
 void shadow_clear_entry(struct mmu *m, uint64_t *entry, int level);
 /* Clears entries while the budget lasts. False: some are left. */
 bool shadow_empty(struct mmu *m, unsigned page);
@@ -239,6 +261,27 @@ void shadow_reap(struct mmu *m);
 
 /* A step towards a free page, of whatever kind. */
 void shadow_make_room(struct mmu *m);
+
+/* translate/tables.c; all with the lock. Whether a root is mirrored, with a key, or private: 0. */
+uint64_t tables_root(const struct mmu *m, const struct mmu_view *view);
+/* What was written is read again, before the view gets such a root. False: the budget is spent. */
+bool tables_load(struct mmu *m, const struct mmu_view *view);
+/* What a root that was kept needs before it is used again. */
+void tables_use(struct mmu *m, const struct mmu_view *view);
+void tables_reset(struct mmu *m);
+/* The key of the table below one of that level, and the bits of the link. */
+uint64_t tables_below(const struct mmu_view *view, gva_t va, int level, const struct translation *t,
+		      uint64_t *bits);
+/* Where the guest's own pages are not mirrored. */
+bool tables_beside_window(const struct mmu *m, gva_t va);
+/* The shadow of a table, to be linked. MMU_NO_ROOT: none is free, or the budget is spent. */
+unsigned tables_known_or_new(struct mmu *m, int level, uint64_t key);
+/* A leaf about to be set, for an access that writes or does not: writable only if it may be. */
+uint64_t tables_leaf(struct mmu *m, unsigned page, unsigned index, uint64_t leaf, bool writes);
+bool tables_may_write(const struct mmu *m, unsigned page, unsigned index); /* a leaf that is set */
+#define TABLES_PIECES (~0ull) /* shadow.time of a table with pieces of a large page */
+/* A flush of one page. */
+void tables_flush(struct mmu *m, unsigned root, gva_t va);
 
 /* sync.c: a table and what is below it says what the guest's tables say now, or the table is empty.
  * False: the budget was too small even for that. */

@@ -44,25 +44,15 @@ static inline __attribute__((always_inline)) unsigned sync_step(struct mmu *m, u
 	return shadow_is_table(*entry, level) ? shadow_linked(m, *entry) : MMU_NO_ROOT;
 }
 
-/* The first entry from index on whose group is in use; PT_ENTRIES: there is none. */
-static unsigned next_used(uint64_t used, unsigned index)
-{
-	uint64_t rest = index < PT_ENTRIES ? used >> index / GROUP : 0;
-
-	if (rest & 1)
-		return index;
-	return rest ? (index / GROUP + (unsigned)__builtin_ctzll(rest)) * GROUP : PT_ENTRIES;
-}
-
 /* The entries of a last table, up to that of an address. False: the part is over. */
 static bool sync_leaves(struct mmu *m, unsigned page, struct mmu_flush *f, uint64_t last)
 {
 	const struct shadow *s = &m->shadow[page];
 	const uint64_t *from = guest_table(m, s->key & PTE_ADDR);
-	unsigned i = next_used(s->used, pt_index(f->at, 1)), end = pt_index(last, 1);
+	unsigned i = shadow_next_used(s->used, pt_index(f->at, 1)), end = pt_index(last, 1);
 	uint64_t *table = shadow_table(m, page);
 
-	for (; i <= end; i = next_used(s->used, i + 1)) {
+	for (; i <= end; i = shadow_next_used(s->used, i + 1)) {
 		if (!table[i])
 			continue;
 		if (m->budget <= 0) {
@@ -85,7 +75,8 @@ static bool sync_links(struct mmu *m, unsigned page, struct mmu_flush *f, uint64
 	uint64_t used = s->used | (level == 4 && s->key ? m->kernel_used : 0);
 	unsigned first = pt_index(f->at, level), end = pt_index(last, level), below;
 
-	for (unsigned i = next_used(used, first); i <= end; i = next_used(used, i + 1)) {
+	for (unsigned i = shadow_next_used(used, first); i <= end;
+	     i = shadow_next_used(used, i + 1)) {
 		if (i != first)
 			f->at = base + i * span;
 		if (m->budget <= 0)
@@ -188,7 +179,10 @@ void mmu_flush(struct mmu_view *view, gva_t va, uint64_t bytes)
 	if (bytes <= PAGE_SIZE - (va.v & ~PAGE_MASK) && pt_index(va.v, 4) != GATE_SLOT) {
 		shadow_lock(m);
 		shadow_changed(m);
-		sync_page(m, view->root, va);
+		if (m->tables)
+			tables_flush(m, view->root, va);
+		else
+			sync_page(m, view->root, va);
 		shadow_unlock(m);
 		return;
 	}
@@ -279,12 +273,18 @@ enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p)
 {
 	bool mirrored = p->mode == PAGING_64 && p->write_protect && p->no_execute;
 	struct mmu *m = view->mmu;
+	enum mmu_root r = MMU_ROOT_AGAIN;
 
 	shadow_lock(m);
 	shadow_changed(m);
 	view->guest.paging = *p;
 	release_root(view);
-	enum mmu_root r = use_root(view, mirrored ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
+	if (!m->tables)
+		r = use_root(view, mirrored ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
+	else if (tables_load(m, view))
+		r = use_root(view, tables_root(m, view));
+	if (m->tables && r == MMU_ROOT_KEPT)
+		tables_use(m, view);
 	shadow_unlock(m);
 	return r;
 }
