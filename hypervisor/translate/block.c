@@ -279,9 +279,10 @@ static enum translate_result fetch(struct maker *k, uint8_t *code, struct insn *
 
 static bool has_room(const struct translator *t)
 {
-	return !t->crowded && t->used + BLOCK_BYTES <= TRANSLATE_CODE_BYTES &&
-	       t->blocks + 2 <= BLOCKS && t->steps + 2 * BLOCK_STEPS + 2 <= STEPS &&
-	       t->links + BLOCK_STEPS + 1 <= LINKS && t->pages + 2 <= PAGES;
+	return !t->crowded && t->used + BLOCK_BYTES <= t->room * TRANSLATE_ROOM_BYTES &&
+	       t->blocks + 2 <= t->room * BLOCKS &&
+	       t->steps + 2 * BLOCK_STEPS + 2 <= t->room * STEPS &&
+	       t->links + BLOCK_STEPS + 1 <= t->room * LINKS && t->pages + 2 <= t->room * PAGES;
 }
 
 static struct block *begin(struct translator *t, uint32_t eip, bool pad)
@@ -290,8 +291,8 @@ static struct block *begin(struct translator *t, uint32_t eip, bool pad)
 
 	*b = (struct block){ .at = CODE_AT + t->used,
 			     .eip = eip,
-			     .first_step = (uint16_t)t->steps,
-			     .first_link = (uint16_t)t->links,
+			     .first_step = t->steps,
+			     .first_link = t->links,
 			     .pad = pad };
 	return b;
 }
@@ -312,7 +313,7 @@ static struct emitter emitter(const struct translator *t)
 {
 	return (struct emitter){ .to = code_pointer(t, CODE_AT + t->used),
 				 .at = CODE_AT + t->used,
-				 .room = (uint32_t)TRANSLATE_CODE_BYTES - t->used,
+				 .room = t->room * (uint32_t)TRANSLATE_ROOM_BYTES - t->used,
 				 .stack_base = t->stack_base };
 }
 

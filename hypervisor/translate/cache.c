@@ -5,9 +5,13 @@
 #include "lib/string.h"
 #include "translate/emit.h"
 
-uint64_t translate_bytes(void)
+#define BYTES_OF_ROOM                                                       \
+	(BLOCKS * sizeof(struct block) + PAGES * sizeof(struct code_page) + \
+	 LINKS * sizeof(struct link) + STEPS * sizeof(struct step) + CHUNKS * sizeof(uint16_t))
+
+uint64_t translate_bytes(unsigned room)
 {
-	return sizeof(struct translator);
+	return sizeof(struct translator) + room * BYTES_OF_ROOM;
 }
 
 /* What the table has where it knows nothing. */
@@ -39,8 +43,14 @@ static bool has_xop(void)
 	return r[2] >> 11 & 1;
 }
 
-void translate_init(struct translator *t, void *window)
+void translate_init(struct translator *t, unsigned room, void *window)
 {
+	t->room = room;
+	t->block = (struct block *)(t + 1);
+	t->page = (struct code_page *)(t->block + room * BLOCKS);
+	t->link = (struct link *)(t->page + room * PAGES);
+	t->step = (struct step *)(t->link + room * LINKS);
+	t->chunk = (uint16_t *)(t->step + room * STEPS);
 	t->window = window;
 	t->table = window;
 	t->miss = CODE_AT;
@@ -152,7 +162,7 @@ struct block *block_at(struct translator *t, uint32_t at)
 
 	if (offset < CODE_FIRST || offset >= t->used)
 		return NULL;
-	struct block *b = &t->block[t->chunk[index_nospec(offset / CHUNK, CHUNKS)]];
+	struct block *b = &t->block[t->chunk[index_nospec(offset / CHUNK, t->room * CHUNKS)]];
 
 	while (at > b->last)
 		b++;
@@ -224,7 +234,7 @@ uint16_t page_add(struct translator *t, uint32_t va, uint64_t gpa)
 	if (blocks >= PAGE_BLOCKS)
 		translate_forget_page(t, GPA(gpa));
 	if (!found) {
-		if (t->pages == PAGES)
+		if (t->pages == t->room * PAGES)
 			return 0;
 		t->crowded |= n >= CHAIN_MAX;
 		t->page[t->pages] = (struct code_page){ .va = va, .gpa = gpa, .next = *bucket };

@@ -6,11 +6,14 @@
 #include "translate/shape.h"
 #include "translate/translate.h"
 
-#define BLOCKS	     3072
-#define STEPS	     20480 /* translated instructions */
-#define LINKS	     9216  /* exits of blocks */
-#define PAGES	     768   /* of guest code */
-#define BUCKETS	     2048
+/* For each piece of room */
+#define BLOCKS 3072
+#define STEPS  20480 /* translated instructions */
+#define LINKS  9216  /* exits of blocks */
+#define PAGES  768   /* of guest code */
+_Static_assert(BLOCKS *TRANSLATE_ROOM_MAX < UINT16_MAX, "index + 1");
+
+#define BUCKETS	     4096
 #define PAGE_BUCKETS 256
 #define CODE_REGIONS 32
 #define PAGE_BLOCKS  200 /* of one frame: what a write may have to drop in one piece */
@@ -24,7 +27,7 @@
 
 #define CODE_FIRST  16 /* where the first block begins; the miss is before it */
 #define CHUNK	    128
-#define CHUNKS	    (TRANSLATE_CODE_BYTES / CHUNK)
+#define CHUNKS	    (TRANSLATE_ROOM_BYTES / CHUNK)
 
 /* What a translated instruction is. */
 enum step_kind {
@@ -59,7 +62,7 @@ struct link {
 struct block {
 	uint32_t at, last;
 	uint32_t eip; /* of a pad: the block's that it leads to */
-	uint16_t first_step, first_link;
+	uint32_t first_step, first_link;
 	uint16_t steps, guest_bytes;
 	uint16_t next; /* in its bucket; index + 1 */
 	/* the page it was translated from, and one that its last instruction ends in, or 0, and
@@ -87,6 +90,7 @@ struct region_of_code {
 };
 
 struct translator {
+	unsigned room;	 /* pieces */
 	uint8_t *window; /* the table, then the code */
 	uint32_t *table; /* by the low 16 bits of an address: where a jump there goes */
 	uint32_t code_base, stack_base; /* that the code was made for */
@@ -116,12 +120,12 @@ struct translator {
 
 	uint64_t before[2][PAGE_SIZE / 8]; /* of a page that is about to be written */
 	uint16_t bucket[BUCKETS], page_bucket[PAGE_BUCKETS];
-	uint16_t chunk[CHUNKS]; /* index of the block that the first byte of a part of the code is
-				   in */
-	struct block block[BLOCKS];
-	struct step step[STEPS];
-	struct link link[LINKS];
-	struct code_page page[PAGES];
+	/* as many as there is room for */
+	struct block *block;
+	struct code_page *page;
+	struct link *link;
+	struct step *step;
+	uint16_t *chunk; /* index of the block that the first byte of a part of the code is in */
 	/* Whether code was translated from a page of 4 KiB whose number ends so, or from a large
 	 * one in those 2 MiB. */
 	bool small_code[4096], large_code[2048];

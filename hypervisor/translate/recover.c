@@ -252,7 +252,7 @@ bool translate_recover(struct translator *t, const struct veneer_vcpu_page *page
 	uint32_t rip = (uint32_t)r->rip + t->code_base;
 
 	t->unfinished = false;
-	if (!translate_inside(r->rip, t->code_base))
+	if (rip - CODE_AT >= t->used)
 		return false;
 	t->wanted_link = 0;
 	t->wanted_pad = false;

@@ -55,16 +55,17 @@ int ring_watch_tables(struct guest *g)
 bool ring_translator_create(struct vcpu *v)
 {
 	struct guest *g = v->guest;
-	uint64_t behind = TRANSLATE_WINDOW_BYTES - VENEER_WINDOW_STUBS;
-	mpa_t at = guest_take(g, translate_bytes()), window = guest_take(g, behind);
+	unsigned room = translate_room(ram_bytes(&g->memory));
+	uint64_t bytes = translate_window_bytes(room);
+	mpa_t at = guest_take(g, translate_bytes(room)),
+	      window = guest_take(g, bytes - VENEER_WINDOW_STUBS);
 	mpa_t code = guest_take(g, guest_code_bytes(ram_bytes(&g->memory)));
 
 	if (!at.v || !window.v || !code.v)
 		return false;
 	v->ring->translator = direct(at);
-	translate_init(v->ring->translator, direct(window));
-	g->memory.window =
-		(struct patch_window){ TRANSLATE_WINDOW, TRANSLATE_WINDOW_BYTES, window };
+	translate_init(v->ring->translator, room, direct(window));
+	g->memory.window = (struct patch_window){ TRANSLATE_WINDOW, bytes, window };
 	g->memory.code = direct(code);
 	g->memory.code_written = code_written;
 	g->memory.code_marked = code_marked;
@@ -95,7 +96,8 @@ bool ring_recover_translated(struct vcpu *v)
 static bool in_cache(const struct vcpu *v)
 {
 	return (v->regs->cs & 3) != 3 &&
-	       translate_inside(v->regs->rip, desc_base(ring_descriptor(v, v->regs->cs)));
+	       translate_inside(&v->guest->memory.window, v->regs->rip,
+				desc_base(ring_descriptor(v, v->regs->cs)));
 }
 
 static bool has_limit(uint64_t d)
@@ -139,7 +141,7 @@ static bool translate(struct vcpu *v, bool fresh)
 		if ((v->regs->cs & 3) == 3)
 			return true;
 		uint64_t cs = ring_descriptor(v, v->regs->cs), ss = ring_descriptor(v, v->regs->ss);
-		if (translate_inside(v->regs->rip, desc_base(cs)))
+		if (translate_inside(&v->guest->memory.window, v->regs->rip, desc_base(cs)))
 			return true;
 		if (cs && !(cs & DESC_DB))
 			return run_16_bits(v);

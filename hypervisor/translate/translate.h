@@ -26,15 +26,27 @@
 
 struct translator;
 
-/* What to reserve: for the translator, and for the window behind its vCPU pages. */
-#define TRANSLATE_WINDOW       0xff000000u
-#define TRANSLATE_WINDOW_BYTES (VENEER_WINDOW_STUBS + TRANSLATE_TABLE_BYTES + TRANSLATE_CODE_BYTES)
-#define TRANSLATE_TABLE_BYTES  KIB(256)
-#define TRANSLATE_CODE_BYTES   KIB(256)
-uint64_t translate_bytes(void);
+/* How much code it has room for: 1 to TRANSLATE_ROOM_MAX pieces of 256 KiB. A small kernel needs
+ * one. Linux executes about two in a second of its boot; with less room it is translated again and
+ * again. */
+#define TRANSLATE_ROOM_MAX    8
+#define TRANSLATE_ROOM_BYTES  KIB(256)
+#define TRANSLATE_TABLE_BYTES KIB(256)
+static inline unsigned translate_room(uint64_t ram)
+{
+	return (unsigned)MIN(MAX(ram / MIB(80), 1u), (uint64_t)TRANSLATE_ROOM_MAX);
+}
+
+/* What to reserve: for the translator, and for the window with its vCPU pages. */
+#define TRANSLATE_WINDOW 0xff000000u
+static inline uint64_t translate_window_bytes(unsigned room)
+{
+	return VENEER_WINDOW_STUBS + TRANSLATE_TABLE_BYTES + room * TRANSLATE_ROOM_BYTES;
+}
+uint64_t translate_bytes(unsigned room);
 
 /* window: where the memory behind the vCPU pages is. */
-void translate_init(struct translator *t, void *window);
+void translate_init(struct translator *t, unsigned room, void *window);
 
 /* Drops everything, for a reset. */
 void translate_reset(struct translator *t);
@@ -54,10 +66,10 @@ enum translate_result translate_enter(struct translator *t, const struct guest_v
 				      struct regs *r, struct guest_failure *failure);
 
 /* Whether RIP is in the cache, for a kernel's code segment at a base. */
-static inline bool translate_inside(uint64_t rip, uint32_t code_base)
+static inline bool translate_inside(const struct patch_window *w, uint64_t rip, uint32_t code_base)
 {
 	return (uint32_t)rip + code_base - (TRANSLATE_WINDOW + VENEER_WINDOW_STUBS) <
-	       TRANSLATE_WINDOW_BYTES - VENEER_WINDOW_STUBS;
+	       w->bytes - VENEER_WINDOW_STUBS;
 }
 
 /* The guest's registers, if RIP is in the cache: before an instruction that has not begun. page is

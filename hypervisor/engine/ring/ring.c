@@ -333,11 +333,13 @@ static void start_cpu(struct cpu *cpu)
  * engine/ring/shadow/shadow.h. */
 _Static_assert(MMU_POOL_MIN - MMU_POOL_MIN / MMU_LENT_SHARE >= VCPUS_MAX + MMU_PATH, "");
 
-/* Shadow pages: MMU_POOL_MIN, and one for each MiB. The pool bounds the hypervisor's memory for a
- * guest, and the work of a flush of everything: a few million instructions with MMU_POOL_MAX. */
+/* Shadow pages: MMU_POOL_MIN, and one for each MiB, or, of a legacy guest, for each two. The pool
+ * bounds the hypervisor's memory for a guest, and the work of a flush of everything: a few million
+ * instructions with MMU_POOL_MAX. */
 static int create_guest(struct guest *g)
 {
-	unsigned pages = MIN(MMU_POOL_MIN + (ram_bytes(&g->memory) >> 20), MMU_POOL_MAX);
+	unsigned mib = (unsigned)(ram_bytes(&g->memory) >> 20);
+	unsigned pages = MIN(MMU_POOL_MIN + (g->board ? mib / 2 : mib), MMU_POOL_MAX);
 	mpa_t pool = guest_take(g, pages * PAGE_SIZE);
 	mpa_t own = guest_take(g, sizeof(struct mmu) + pages * sizeof(struct shadow));
 
