@@ -27,6 +27,7 @@ static const struct {
 	{ "rtos", "page_touch", "map a page, write to it, unmap it" },
 	{ "rtos", "pte_mod", "change a page-table entry and flush it" },
 	{ "rtos", "page_fault", "a fault whose handler maps the page; then unmap it" },
+	{ "rtos", "cr3", "load CR3 and read 32 MiB of user pages, one byte a page" },
 	{ "rtos", "eoi", "end of interrupt to the 8259" },
 	{ "rtos", "eoi_apic", "end of interrupt to the local APIC" },
 	{ "rtos", "ipi", "an interrupt to its own processor, sent and handled" },

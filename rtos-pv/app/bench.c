@@ -124,6 +124,11 @@ static void op_hypercall_full(unsigned n)
 		port_bench_hypercall(true);
 }
 
+static void op_cr3(unsigned n)
+{
+	port_bench_cr3(n);
+}
+
 static void op_cpuid(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -334,6 +339,8 @@ int run_bench(bool apic)
 	measure("page_touch", port_bench_page_touch, 500);
 	measure("pte_mod", port_bench_pte, 500);
 	measure("page_fault", port_bench_page_fault, 500);
+	if (port_bench_cr3(1))
+		measure("cr3", op_cr3, 700);
 	port_bench_page_setup(false);
 	measure_interrupts(apic);
 	measure("compute", op_compute, 1000);

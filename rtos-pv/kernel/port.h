@@ -37,7 +37,9 @@ void port_bench_page_setup(bool on);
 void port_bench_page_touch(unsigned n); /* map, touch and unmap a page n times */
 void port_bench_pte(unsigned n);	/* change a translation n times, unused */
 void port_bench_page_fault(unsigned n); /* the same, mapped by the fault's handler */
-void port_bench_eoi(unsigned n);	/* send n EOIs to the 8259 */
+bool port_bench_cr3(
+	unsigned n); /* load CR3 n times, each time read 32 MiB of user pages; false: no */
+void port_bench_eoi(unsigned n); /* send n EOIs to the 8259 */
 bool port_bench_apic(void); /* enable the local APIC, for the next two; false if there is none */
 void port_bench_eoi_apic(unsigned n);
 void port_bench_ipi(unsigned n);	       /* interrupts to this processor, each one taken */

@@ -386,6 +386,38 @@ void port_bench_page_fault(unsigned n)
 	fault_entry = NULL;
 }
 
+#define USER	   0x80000000u
+#define USER_PAGES 8192u
+
+/* 32 MiB of user pages, in two address spaces. */
+static void map_user_pages(uint32_t *other)
+{
+	static uint32_t tables[USER_PAGES] __attribute__((aligned(4096)));
+
+	for (unsigned i = 0; i < USER_PAGES; i++)
+		tables[i] = i % 2048 << 12 | 5;
+	for (unsigned i = 0; i < USER_PAGES / 1024; i++)
+		page_directory[(USER >> 22) + i] = (uint32_t)(tables + 1024 * i) | 7;
+	for (unsigned i = 0; i < 1024; i++)
+		other[i] = page_directory[i];
+}
+
+bool port_bench_cr3(unsigned n)
+{
+	static uint32_t other_directory[1024] __attribute__((aligned(4096)));
+
+	if (!other_directory[0])
+		map_user_pages(other_directory);
+	for (; n; n--) {
+		uint32_t *to = n & 1 ? page_directory : other_directory;
+
+		__asm__ volatile("movl %0, %%cr3" ::"r"(to) : "memory");
+		for (unsigned i = 0; i < USER_PAGES; i++)
+			(void)*(volatile char *)(USER + 4096 * i);
+	}
+	return true;
+}
+
 void port_bench_eoi(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)

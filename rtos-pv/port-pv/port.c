@@ -150,6 +150,12 @@ void port_bench_pte(unsigned n)
 	veneer_window_flush(0, 1);
 }
 
+bool port_bench_cr3(unsigned n)
+{
+	(void)n;
+	return false;
+}
+
 static char fault_page[4096] __attribute__((aligned(4096)));
 
 static void map_window(struct veneer_frame *f)
