@@ -6,7 +6,7 @@ HV_CFLAGS := $(WARNINGS) $(HERE) -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-
 	-Wframe-larger-than=2048 -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fcf-protection=none -fno-builtin -mindirect-branch=thunk-extern \
 	-mindirect-branch-register -Ihypervisor -I. -MMD -MP $(if $(DEBUG_LOCKS),-DDEBUG_LOCKS)
-HV_DIRS := arch boot console $(if $(DEBUG_LOCKS),debug) engine/hvm engine/ring engine/ring/emulate engine/ring/shadow \
+HV_DIRS := arch boot console $(if $(DEBUG_LOCKS),debug) debug/gdb engine/hvm engine/ring engine/ring/emulate engine/ring/shadow \
 	guest insn kernel lib load pc translate
 HV_SOURCES := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c hypervisor/$(d)/*.S)) \
 	$(wildcard virtio/*.c)

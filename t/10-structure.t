@@ -10,7 +10,7 @@ use File::Find;
 use Veneer qw(slurp);
 
 # virtio/ is next to hypervisor/, and its headers are included with that folder's name.
-my @order = qw(abi lib arch debug kernel insn load guest virtio pc console engine/hvm engine/ring/shadow engine/ring engine/ring/emulate translate boot);
+my @order = qw(abi lib arch debug kernel insn load guest virtio pc console debug/gdb engine/hvm engine/ring/shadow engine/ring engine/ring/emulate translate boot);
 my %rank = map { $order[$_] => $_ } 0 .. $#order;
 
 use constant FUNCTION_LINES => 60;

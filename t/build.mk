@@ -39,6 +39,7 @@ $(BUILD)/t/unit/test_events: hypervisor/engine/ring/inject.c $(MMU_SOURCES)
 $(BUILD)/t/unit/test_virtqueue: virtio/virtqueue.c
 $(BUILD)/t/unit/test_virtio: $(patsubst %,virtio/%.c,virtqueue device devices hypercall console)
 $(BUILD)/t/unit/test_sched: hypervisor/guest/sched.c hypervisor/kernel/timer.c hypervisor/guest/request.c
+$(BUILD)/t/unit/test_gdb_packet: hypervisor/debug/gdb/packet.c
 $(BUILD)/t/unit/test_locks: hypervisor/debug/locks.c
 $(BUILD)/t/unit/test_locks: UNIT_CFLAGS += -DDEBUG_LOCKS
 $(BUILD)/t/unit/test_life: hypervisor/guest/life.c

@@ -2,6 +2,7 @@
 /* From the boot loader's jump to the first guest, in order. */
 #include "arch/acpi.h"
 #include "console/monitor.h"
+#include "debug/gdb/gdb.h"
 #include "engine/ring/shadow/mmu.h"
 #include "guest/guest.h"
 #include "guest/sched.h"
@@ -170,6 +171,7 @@ static bool try_guest(const struct guest_config *c)
 	if (!find_file(c, c->image, &g->image.file) ||
 	    (*c->module && !find_file(c, c->module, &g->module)))
 		return false;
+	g->debugger = c->gdb ? &gdb_debugger : NULL;
 	if (guest_create(g, c)) {
 		sched_forget(g);
 		return false;
@@ -285,6 +287,7 @@ void boot_main(uint32_t magic, uint64_t info)
 	console_take_input(monitor_input);
 	ioapic_route(&acpi, acpi.com1_gsi, VECTOR_CONSOLE, cpus[0].apic_id);
 	console_print("boot entry_ticks=%lu", rdtsc() - entry_tsc);
+	gdb_start();
 	hv_tables_seal();
 	console_buffering = true;
 	cpus_go(run_guests);

@@ -77,6 +77,9 @@ struct engine {
 	/* The flags as the guest sees them; NULL: the processor's. */
 	uint32_t (*flags)(const struct vcpu *v);
 
+	/* The selector in a segment register as the guest has loaded it, while it is loaded. */
+	uint16_t (*selector)(const struct vcpu *v, unsigned seg);
+
 	/* What emulation needs: a segment's base (ES CS SS DS FS GS = 0..5), and faults sent to the
 	 * guest. */
 	uint64_t (*segment_base)(const struct vcpu *v, unsigned seg);

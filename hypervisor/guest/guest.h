@@ -167,6 +167,7 @@ struct guest {
 	const struct devices *devices;	  /* PV; else NULL */
 	struct virtio_guest *virtio;	  /* what these are */
 	const struct board *board;	  /* NULL: hypercalls are its devices */
+	const struct debugger *debugger;  /* NULL: none is offered */
 	void *board_state;		  /* the board's own */
 
 	struct image image;
@@ -193,6 +194,22 @@ struct guest {
 	uint8_t input[INPUT_BYTES];
 	uint32_t input_head, input_tail;
 };
+
+/*
+ * What a debugger of the operator's must see, on the vCPU's own CPU. paused: it is paused now, or
+ * continues; true: the debugger has asked for that, and no line is printed. trapped: an instruction
+ * that may be its breakpoint's was reached at pc, or VECTOR_DB: a step is done; true: it was, and
+ * the guest sees nothing of it.
+ */
+struct debugger {
+	bool (*paused)(struct vcpu *v, bool paused);
+	bool (*trapped)(struct vcpu *v, unsigned vector, uint64_t pc);
+};
+
+static inline bool vcpu_trapped(struct vcpu *v, unsigned vector, uint64_t pc)
+{
+	return v->guest->debugger && v->guest->debugger->trapped(v, vector, pc);
+}
 
 extern struct guest guests[GUESTS_MAX];
 extern unsigned guest_count;

@@ -43,8 +43,9 @@ static void pause(struct vcpu *v, bool paused)
 		return;
 	v->paused = paused;
 	v->waits_since = rdtsc();
+	bool quiet = g->debugger && g->debugger->paused(v, paused);
 	unsigned n = __atomic_add_fetch(&g->paused, paused ? 1 : -1, __ATOMIC_ACQ_REL);
-	if (n == (paused ? g->vcpus : 0))
+	if (n == (paused ? g->vcpus : 0) && !quiet)
 		console_guest_notice(g, paused ? "paused" : "resumed");
 }
 

@@ -11,6 +11,7 @@ const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-e
 					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
 static const char *const crash_names[] = { "stop", "restart", NULL };
 static const char *const yes_no[] = { "no", "yes", NULL };
+static const char *const gdb_names[] = { "none", "com2", "com3", "com4", NULL };
 static const char *const device_names[] = { "virtio-console", NULL };
 
 static bool name_char(char c)
@@ -177,6 +178,7 @@ static const struct key keys[] = {
 	  .choices = preparation_names },
 	{ "on-crash", "want stop or restart", CHOICE, FIELD(on_crash), .choices = crash_names },
 	{ "optional", "want yes or no", CHOICE, FIELD(optional), .choices = yes_no },
+	{ "gdb", "want com2, com3 or com4", CHOICE, FIELD(gdb), .lowest = 1, .choices = gdb_names },
 	{ "device", "want virtio-console", CHOICE, .choices = device_names },
 };
 

@@ -24,6 +24,7 @@
  *	optional = yes | no	yes: the machine does not wait for it to end, and is well
  *				however it ends, or if it cannot be started; default no
  *	count-at = TEXT		exit counters are printed after each line that begins with TEXT
+ *	gdb	 = com2 | com3 | com4		the machine's port at which gdb finds it; default: none
  */
 #pragma once
 
@@ -52,6 +53,7 @@ struct guest_config {
 	enum preparation prepare;
 	enum on_crash on_crash;
 	bool optional;
+	unsigned gdb; /* 1 for COM2, and so on; 0: none */
 	bool broken; /* a line of its section is invalid: not started */
 	unsigned line, image_line, module_line; /* 0: no such key, or an invalid one */
 };

@@ -80,6 +80,8 @@ void hvm_intercepted(struct vcpu *v, unsigned vector, int64_t error, uint64_t de
 		__asm__ volatile("int $18"); /* the machine's: AMD APM 2, 15.12.16 */
 		return;
 	}
+	if ((vector == VECTOR_DB || vector == VECTOR_GP) && vcpu_trapped(v, vector, v->regs->rip))
+		return;
 	if (v->hvm->gate && pv_exception(v, vector, error, detail))
 		return;
 	if (vector == VECTOR_PF)
@@ -137,6 +139,8 @@ void hvm_xsetbv(struct vcpu *v, unsigned length)
 
 void hvm_halt(struct vcpu *v, unsigned length)
 {
+	if (vcpu_trapped(v, VECTOR_BP, v->regs->rip))
+		return;
 	v->counts[COUNT_PRIVILEGED]++;
 	hvm_skip(v, length);
 	vcpu_halt(v, !(v->regs->rflags & FLAGS_IF));

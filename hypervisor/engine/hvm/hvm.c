@@ -72,12 +72,17 @@ void hvm_paging(struct vcpu *v)
 
 void hvm_gather(struct vcpu *v)
 {
-	v->view->paging.root = GPA(hvm_vendor->get(v, HVM_CR3));
+	hvm_paging(v);
 	v->legacy.cr0 = hvm_vendor->get(v, HVM_CR0);
 	v->page->cr2 = hvm_vendor->get(v, HVM_CR2);
 	v->legacy.cr4 = hvm_vendor->get(v, HVM_CR4);
 	v->legacy.gdt_base = hvm_segment_base(v, HVM_GDTR);
 	v->legacy.idt_base = hvm_segment_base(v, HVM_IDTR);
+}
+
+uint16_t hvm_selector(const struct vcpu *v, unsigned seg)
+{
+	return hvm_vendor->get_segment(v, seg).selector;
 }
 
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg)

@@ -37,6 +37,12 @@ enum hvm_event { HVM_INTERRUPT, HVM_EXCEPTION };
 /* Exceptions that exit: #MC belongs to the machine; #AC and #DB could recur endlessly during
  * delivery. And those of a PV guest, see load_entries. */
 #define HVM_EXCEPTIONS (BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC))
+
+/* And #GP where a debugger may set breakpoints, see debug/gdb/breakpoints.c. */
+static inline uint32_t hvm_exceptions(const struct vcpu *v)
+{
+	return HVM_EXCEPTIONS | (v->guest->debugger ? BIT(VECTOR_GP) : 0);
+}
 uint32_t hvm_exception_bitmap(const struct vcpu *v);
 
 /* How the entries look: AMD APM 2 15.25.5 (as page tables), Intel SDM 3C 29.3.2 (EPT). */
@@ -111,6 +117,7 @@ enum { HVM_LAZY_MSRS = 5, HVM_OWN_MSRS = 10 };
 extern const uint32_t hvm_own_msrs[HVM_OWN_MSRS];
 bool hvm_deliver(struct vcpu *v);
 void hvm_gather(struct vcpu *v);
+uint16_t hvm_selector(const struct vcpu *v, unsigned seg);
 uint64_t hvm_segment_base(const struct vcpu *v, unsigned seg);
 bool hvm_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
 void hvm_exception(struct vcpu *v, unsigned vector, int64_t error);
@@ -223,13 +230,14 @@ bool hvm_pv_port(struct vcpu *v);
 
 /* Of struct engine: what is the same for both, VMMCALL's and VMCALL's length included, and what
  * knows the control block, by functions of the same names in svm.c and vmx.c. */
-#define HVM_ENGINE                                                                                \
-	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,               \
-	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug,  \
-	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,          \
-	.gather = hvm_gather, .code_bits = hvm_code_bits, .fetch = hvm_fetch,                     \
-	.segment_base = hvm_segment_base, .segment_holds = hvm_segment_holds,                     \
-	.exception = hvm_exception, .page_fault = hvm_page_fault,                                 \
-	.load_entries = hvm_load_entries, .load_root = hvm_load_root, .drop_root = hvm_drop_root, \
-	.flush = hvm_flush, .use_page = hvm_use_page, .set_ldt = hvm_set_ldt,                     \
-	.set_softint = hvm_set_softint, .hypercall_bytes = 3, .reason = "exit"
+#define HVM_ENGINE                                                                               \
+	.missing = missing, .start_cpu = start_cpu, .create_vcpu = hvm_create_vcpu,              \
+	.start = start, .load = load, .unload = unload, .run = run, .debug_changed = load_debug, \
+	.create_guest = hvm_create_guest, .check = nested_check, .deliver = hvm_deliver,         \
+	.gather = hvm_gather, .code_bits = hvm_code_bits, .fetch = hvm_fetch,                    \
+	.selector = hvm_selector, .segment_base = hvm_segment_base,                              \
+	.segment_holds = hvm_segment_holds, .exception = hvm_exception,                          \
+	.page_fault = hvm_page_fault, .load_entries = hvm_load_entries,                          \
+	.load_root = hvm_load_root, .drop_root = hvm_drop_root, .flush = hvm_flush,              \
+	.use_page = hvm_use_page, .set_ldt = hvm_set_ldt, .set_softint = hvm_set_softint,        \
+	.hypercall_bytes = 3, .reason = "exit"

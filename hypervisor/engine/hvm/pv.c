@@ -151,7 +151,7 @@ void hvm_load_entries(struct vcpu *v)
 
 uint32_t hvm_exception_bitmap(const struct vcpu *v)
 {
-	uint32_t exceptions = HVM_EXCEPTIONS | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
+	uint32_t exceptions = hvm_exceptions(v) | (v->io_bitmap ? BIT(VECTOR_GP) : 0);
 
 	for (unsigned i = 0; i < 32; i++)
 		if (!v->handlers.exception[i] && i != VECTOR_NMI)

@@ -96,7 +96,7 @@ static void start(struct vcpu *v, gpa_t root)
 	memset(b, 0, sizeof(*b));
 	v->svm->vmcb_at = direct_mpa(b);
 	/* INTR and NMI are the machine's; AMD-V's own instructions do not exist for the guest */
-	c->exception_bitmap = HVM_EXCEPTIONS;
+	c->exception_bitmap = hvm_exceptions(v);
 	c->cr_write = BIT(4);
 	c->dr_write = DR_WRITES;
 	c->intercept1 = SVM_INTERCEPT1_INTR | SVM_INTERCEPT1_NMI | SVM_INTERCEPT1_INIT |

@@ -212,7 +212,7 @@ static void write_controls(const struct vcpu *v)
 	vmwrite(VMCS_SECONDARY, controls.secondary);
 	vmwrite(VMCS_EXIT, controls.exit);
 	vmwrite(VMCS_ENTRY, controls.entry);
-	vmwrite(VMCS_EXCEPTION_BITMAP, HVM_EXCEPTIONS);
+	vmwrite(VMCS_EXCEPTION_BITMAP, hvm_exceptions(v));
 	vmwrite(VMCS_MSR_BITMAP, msr_bitmap.v);
 	vmwrite(VMCS_EPT_POINTER, v->hvm->nested_root.v | VMX_EPT_WALK_4_WB);
 	vmwrite(VMCS_VPID, v->hvm->asid);

@@ -263,6 +263,8 @@ void ring_debug(struct vcpu *v)
 {
 	struct regs *r = v->regs;
 
+	if (vcpu_trapped(v, VECTOR_DB, r->rip))
+		return;
 	if (!v->guest->board && (r->cs & 3) == 1 && on_entry_stack(r->rsp))
 		r->rflags = (r->rflags & ~(uint64_t)FLAGS_TF) | FLAGS_RF;
 	else
@@ -281,6 +283,8 @@ void ring_page_fault(struct vcpu *v, gva_t va, unsigned error)
 
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length)
 {
+	if (vector == VECTOR_BP && vcpu_trapped(v, vector, v->regs->rip + length - 1))
+		return;
 	bool pv = !v->guest->board;
 	uint64_t gate = pv ? 0 : read_gate(v, vector);
 

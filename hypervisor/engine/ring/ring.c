@@ -406,6 +406,11 @@ static bool check(struct guest *g, struct table_report *r)
 	return mmu_check(g->mmu, r);
 }
 
+static void gather(struct vcpu *v)
+{
+	ring_recover(v);
+}
+
 const struct engine ring_engine = {
 	.name = "ring",
 	.reason = "vector",
@@ -423,6 +428,8 @@ const struct engine ring_engine = {
 	.run = run,
 	.code_bits = ring_code_bits,
 	.fetch = ring_fetch,
+	.gather = gather,
+	.selector = ring_shown_segment,
 	.segment_base = ring_segment_base,
 	.segment_holds = ring_segment_holds,
 	.flags = ring_flags,

@@ -80,6 +80,7 @@ void ring_skip_hlt(struct vcpu *v); /* steps over a HLT at RIP */
 void ring_iret(struct vcpu *v);
 unsigned ring_code_bits(const struct vcpu *v);
 unsigned ring_fetch(struct vcpu *v, uint8_t *code);
+uint16_t ring_shown_segment(const struct vcpu *v, unsigned seg); /* as the guest has loaded it */
 uint64_t ring_segment_base(const struct vcpu *v, unsigned seg);
 bool ring_segment_holds(const struct vcpu *v, unsigned seg, const struct span *s);
 /* Emulates the kernel's instruction at RIP and returns false, unless it may run. */

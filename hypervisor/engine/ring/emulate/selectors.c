@@ -3,20 +3,19 @@
 #include "engine/ring/emulate/emulate.h"
 #include "lib/string.h"
 
-/* The selector the guest believes it loaded. */
-static uint16_t shown_selector(const struct vcpu *v, unsigned seg)
+uint16_t ring_shown_segment(const struct vcpu *v, unsigned seg)
 {
 	return seg == 1 || seg == 2 ? ring_shown_selector(v, seg == 2) : ring_selector(v, seg);
 }
 
 enum outcome emulate_mov_from_seg(struct vcpu *v, const struct insn *i)
 {
-	return ring_store_operand(v, i, shown_selector(v, i->reg));
+	return ring_store_operand(v, i, ring_shown_segment(v, i->reg));
 }
 
 enum outcome emulate_push_seg(struct vcpu *v, const struct insn *i)
 {
-	return ring_push(v, shown_selector(v, i->reg), i->width) ? DONE : JUMPED;
+	return ring_push(v, ring_shown_segment(v, i->reg), i->width) ? DONE : JUMPED;
 }
 
 static bool load_segment(struct vcpu *v, unsigned seg, uint16_t selector)
@@ -132,7 +131,7 @@ enum outcome emulate_jmp_far(struct vcpu *v, const struct insn *i)
 enum outcome emulate_call_far(struct vcpu *v, const struct insn *i)
 {
 	uint32_t next = (uint32_t)v->regs->rip + i->length, offset;
-	uint64_t cs = shown_selector(v, 1);
+	uint64_t cs = ring_shown_segment(v, 1);
 	uint16_t selector;
 
 	if (load_far_pointer(v, i, &selector, &offset) && may_jump_far(v, selector, offset) &&

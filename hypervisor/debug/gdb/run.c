@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stopping, continuing, stepping.
+ *
+ * A vCPU that is stepped runs with an engine of its own, which is the guest's but for two
+ * functions, so those that are not stepped are never asked whether they are. Interrupts wait
+ * meanwhile: a user who steps does not want to land in a handler. An instruction that exits and is
+ * emulated has no #DB; it is through when RIP has changed.
+ */
+#include "debug/gdb/stub.h"
+
+#include "insn/insn.h"
+#include "kernel/cpu.h"
+
+/* --- stopping --- */
+
+static void pause_all(struct guest *g)
+{
+	for (unsigned i = 0; i < g->vcpus; i++) {
+		__atomic_and_fetch(&g->vcpu[i].requests, ~REQUEST_RESUME, __ATOMIC_RELAXED);
+		vcpu_request(&g->vcpu[i], REQUEST_PAUSE);
+	}
+}
+
+/* gdb hears of the vCPU that stops first. The requests come before the reason, see
+ * gdb_is_stopped. */
+void gdb_stop(struct vcpu *v, enum stop why)
+{
+	struct gdb *s = gdb_of(v->guest);
+	uint32_t nobody = 0, somebody = (v->id + 1) | (uint32_t)why << 8;
+
+	pause_all(v->guest);
+	__atomic_compare_exchange_n(&s->stopped, &nobody, somebody, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_ACQUIRE);
+}
+
+/* A vCPU takes a request before it acts upon it, and is counted after. */
+bool gdb_is_stopped(const struct gdb *s)
+{
+	const struct guest *g = s->guest;
+
+	for (unsigned i = 0; i < g->vcpus; i++)
+		if (__atomic_load_n(&g->vcpu[i].requests, __ATOMIC_ACQUIRE) &
+		    (REQUEST_PAUSE | REQUEST_RESUME))
+			return false;
+	return __atomic_load_n(&g->paused, __ATOMIC_ACQUIRE) == g->vcpus;
+}
+
+static void gather(struct vcpu *v)
+{
+	struct gdb_vcpu *d = gdb_vcpu(v);
+
+	d->begun = guest_is_running(v->guest) && v->state != VCPU_STOPPED;
+	if (!d->begun)
+		return;
+	if (!v->loaded)
+		vcpu_load(v);
+	gdb_gather(v);
+	vcpu_unload(v); /* so that all else is in memory */
+}
+
+bool gdb_paused(struct vcpu *v, bool paused)
+{
+	struct gdb_vcpu *d = gdb_vcpu(v);
+
+	if (!paused)
+		return d->held;
+	d->held = gdb_of(v->guest)->attached;
+	d->stepping = false;
+	v->engine = v->guest->engine;
+	if (d->held)
+		gather(v);
+	return d->held;
+}
+
+/* --- continuing --- */
+
+/* It is paused. */
+void gdb_resume(struct vcpu *v, bool step)
+{
+	struct gdb_vcpu *d = gdb_vcpu(v);
+
+	d->stepping = step && d->begun;
+	d->amid = false;
+	if (d->stepping)
+		v->engine = &gdb_of(v->guest)->stepping;
+	__atomic_and_fetch(&v->requests, ~REQUEST_PAUSE, __ATOMIC_RELAXED);
+	vcpu_request(v, REQUEST_RESUME);
+}
+
+/* --- one step, on the vCPU's own CPU --- */
+
+/* What the instruction at RIP does with TF. */
+static void look_ahead(struct vcpu *v)
+{
+	const struct engine *e = v->guest->engine;
+	struct gdb_vcpu *d = gdb_vcpu(v);
+	uint8_t code[INSN_BYTES];
+	struct insn i;
+
+	if (e->gather) /* it may have been put into a translation already */
+		e->gather(v);
+	unsigned bytes = e->fetch(v, code);
+	if (!bytes || insn_decode(code, bytes, e->code_bits(v) == 64, &i))
+		i.op = INSN_OTHER;
+	d->sets_tf = i.op == INSN_POPF || i.op == INSN_IRET;
+	d->pushes = i.op == INSN_PUSHF;
+	d->guest_tf = v->regs->rflags & FLAGS_TF;
+	d->from = v->regs->rip;
+	d->dr6 = v->dr6;
+	d->legacy_dr6 = v->legacy.dr[6];
+}
+
+/* PUSHF has pushed the debugger's TF: bit 0 of the second byte. */
+static void clear_pushed_tf(struct vcpu *v)
+{
+	gva_t at =
+		guest_linear(v->view, GVA(v->regs->rsp + v->guest->engine->segment_base(v, 2) + 1));
+	uint8_t byte;
+
+	if (guest_read(v->view, at, &byte, 1, 0, NULL))
+		return;
+	byte &= 0xfe;
+	guest_write(v->view, at, &byte, 1, 0, NULL);
+}
+
+/* TF and DR6 as if there had been no step, unless the guest steps itself. */
+static void hide_step(struct vcpu *v)
+{
+	const struct gdb_vcpu *d = gdb_vcpu(v);
+
+	if (d->guest_tf)
+		return;
+	if (!d->sets_tf || v->regs->rip == d->from)
+		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
+	if (d->pushes && v->regs->rip != d->from)
+		clear_pushed_tf(v);
+	v->dr6 = d->dr6;
+	v->legacy.dr[6] = d->legacy_dr6;
+	if (v->guest->board && v->guest->engine->debug_changed)
+		v->guest->engine->debug_changed(v);
+}
+
+static void end_step(struct vcpu *v)
+{
+	gdb_vcpu(v)->stepping = false;
+	v->engine = v->guest->engine;
+	gdb_stop(v, STOP_STEP);
+}
+
+/* Sends nothing: events and interrupts stay pending. */
+static bool step_deliver(struct vcpu *v)
+{
+	bool waits = v->interrupt_waits, runs = v->state == VCPU_RUNNABLE;
+
+	if (!gdb_vcpu(v)->amid)
+		look_ahead(v);
+	if (!v->guest->board)
+		return runs;
+	v->interrupt_waits = false;
+	runs = v->guest->engine->deliver(v);
+	if (waits)
+		v->interrupt_waits = true;
+	return runs;
+}
+
+/* amid: a #DB of the translator's, in what stands for one instruction. */
+static void step_run(struct cpu *cpu, struct vcpu *v)
+{
+	const struct engine *e = v->guest->engine;
+	struct gdb_vcpu *d = gdb_vcpu(v);
+
+	v->regs->rflags |= FLAGS_TF;
+	e->run(cpu, v);
+	d->amid = d->stepping && !d->guest_tf && e->kernel_ring && v->regs->vector == VECTOR_DB;
+	if (d->amid || !v->loaded)
+		return;
+	if (e->gather)
+		e->gather(v);
+	hide_step(v);
+	if (d->stepping && v->regs->rip != d->from)
+		end_step(v);
+}
+
+/* --- what the engines ask: is this the debugger's? --- */
+
+/* A step's #DB. A guest that steps itself gets it, and then gdb stops in its handler. */
+static bool took_step(struct vcpu *v)
+{
+	if (!gdb_vcpu(v)->stepping || gdb_vcpu(v)->guest_tf)
+		return false;
+	end_step(v);
+	return true;
+}
+
+bool gdb_trapped(struct vcpu *v, unsigned vector, uint64_t pc)
+{
+	const struct engine *e = v->guest->engine;
+
+	if (!gdb_of(v->guest)->attached)
+		return false;
+	if (vector == VECTOR_DB)
+		return took_step(v);
+	if (e->gather)
+		e->gather(v);
+	gdb_vcpu(v)->base[1] = e->segment_base(v, 1);
+	if (!gdb_has_breakpoint(v, pc))
+		return false;
+	v->regs->rip = pc;
+	gdb_stop(v, STOP_BREAKPOINT);
+	return true;
+}
+
+void gdb_use_steps(struct engine *e)
+{
+	e->deliver = step_deliver;
+	e->run = step_run;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the stub share. */
+#pragma once
+
+#include "debug/gdb/gdb.h"
+#include "debug/gdb/packet.h"
+
+#define GDB_STUBS	3 /* ports */
+#define GDB_BREAKPOINTS 64
+
+/* Why the guest has stopped, for gdb. */
+enum stop { STOP_ASKED, STOP_STEP, STOP_BREAKPOINT };
+
+/* Of a vCPU that has stopped: what only its own CPU could read. */
+struct gdb_vcpu {
+	uint64_t base[6]; /* segments: ES CS SS DS FS GS */
+	uint16_t selector[6];
+	uint32_t flags;
+	bool held;  /* gdb has paused it */
+	bool begun; /* else it has no registers yet */
+
+	/* a single step; only touched on its own CPU while it runs */
+	bool stepping;
+	bool amid;     /* it is not through with its instruction */
+	bool guest_tf; /* TF as the guest has it */
+	bool sets_tf;  /* the instruction loads TF itself */
+	bool pushes;   /* it pushes flags */
+	uint64_t from; /* RIP before it */
+	uint64_t dr6, legacy_dr6;
+};
+
+struct breakpoint {
+	uint64_t at; /* as gdb named it */
+	gpa_t gpa;
+	uint8_t original;
+	bool used;
+};
+
+struct gdb {
+	struct guest *guest;
+	uint16_t port;
+	struct timer timer;
+	struct packet packet;
+	bool waiting;	  /* the packet is ready, and the guest has still to stop */
+	bool attached;	  /* gdb has spoken, and not detached */
+	bool running;	  /* it was told to */
+	bool code64;	  /* the target description that gdb was given */
+	unsigned thread;  /* vCPU that registers and memory are asked of */
+	uint32_t stopped; /* the vCPU that has stopped the others, + 1, and why << 8; atomic */
+	struct engine stepping; /* the guest's engine, for a vCPU that is stepped */
+	struct gdb_vcpu vcpu[VCPUS_MAX];
+	struct breakpoint breakpoint[GDB_BREAKPOINTS];
+};
+
+struct gdb *gdb_of(const struct guest *g);
+
+static inline struct vcpu *gdb_thread(const struct gdb *s)
+{
+	return &s->guest->vcpu[s->thread];
+}
+
+static inline struct gdb_vcpu *gdb_vcpu(const struct vcpu *v)
+{
+	return &gdb_of(v->guest)->vcpu[v->id];
+}
+
+/* commands.c: answers the packet. */
+void gdb_command(struct gdb *s);
+void gdb_report_stop(struct gdb *s);
+
+/* registers.c */
+void gdb_gather(struct vcpu *v); /* on its own CPU, where it is loaded */
+unsigned gdb_register(const struct gdb *s, unsigned n, uint8_t to[16]); /* bytes; 0: none */
+bool gdb_set_register(const struct gdb *s, unsigned n, const char **hex);
+unsigned gdb_general_registers(const struct gdb *s); /* how many the 'g' packet has */
+
+/* description.c */
+const char *gdb_description(const struct gdb *s); /* target.xml */
+
+/* memory.c: by the address that gdb names, through the tables of a stopped vCPU, whatever their
+ * rights; how many bytes could be copied. */
+unsigned gdb_read(const struct gdb *s, uint64_t at, void *to, unsigned bytes);
+unsigned gdb_write(struct gdb *s, uint64_t at, const void *from, unsigned bytes);
+/* The byte of the guest's RAM there; false: none. */
+bool gdb_place(const struct vcpu *v, uint64_t at, gpa_t *gpa);
+void gdb_poke(const struct guest *g, gpa_t at, uint8_t byte);
+
+/* breakpoints.c */
+bool gdb_insert(struct gdb *s, uint64_t at);
+void gdb_remove(struct gdb *s, uint64_t at);
+void gdb_remove_all(struct gdb *s);
+bool gdb_has_byte(const struct gdb *s, gpa_t gpa);	    /* whether a breakpoint is there */
+bool gdb_has_breakpoint(const struct vcpu *v, uint64_t at); /* on its own CPU */
+
+/* run.c */
+void gdb_stop(struct vcpu *v, enum stop why);
+bool gdb_is_stopped(const struct gdb *s); /* all vCPUs are paused, and what they have is gathered */
+void gdb_resume(struct vcpu *v, bool step);
+void gdb_use_steps(struct engine *e);
+/* struct debugger */
+bool gdb_paused(struct vcpu *v, bool paused);
+bool gdb_trapped(struct vcpu *v, unsigned vector, uint64_t pc);
