@@ -50,6 +50,18 @@ static int make_iso(const struct bochs *b)
 	return iso_write(&entry, 1, iso);
 }
 
+/* Bochs waits there for gdb before it starts. */
+static void add_serial(const struct bochs *b, char *text, size_t size)
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (b->gdb[i]) {
+			size_t used = strlen(text);
+			snprintf(text + used, size - used,
+				 "com%u: enabled=1, mode=socket-server, dev=localhost:%s\n", i + 2,
+				 b->gdb[i]);
+		}
+}
+
 /* Time goes by instructions (sync=none) from a fixed date, so that a run can be repeated. Bochs
  * runs in the directory, since its settings have no way to quote a blank or comma in a path. */
 static int write_settings(const struct bochs *b, const char *serial)
@@ -70,6 +82,7 @@ static int write_settings(const struct bochs *b, const char *serial)
 		 "clock: sync=none, time0=1767225600\n"
 		 "panic: action=fatal\n",
 		 b->memory, b->cpus, serial);
+	add_serial(b, text, sizeof(text));
 	return write_text("bochsrc", text) || write_text("commands", "c\n") ? -1 : 0;
 }
 

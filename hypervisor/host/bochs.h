@@ -8,6 +8,7 @@ struct bochs {
 	const char *memory; /* MiB */
 	const char *cpus;
 	const char *kernel;  /* Multiboot 2, or 1 where there is no bundle */
+	const char *gdb[3];  /* TCP ports at which COM2 to COM4 are, or NULL */
 	const char *bundle;  /* or NULL */
 	const char *cmdline; /* of a kernel without a bundle */
 	const char *initrd;  /* then the kernel is Linux's bzImage; or NULL */

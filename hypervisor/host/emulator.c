@@ -37,6 +37,8 @@ static int command_of(const struct run *o, const char *accel, const char *bundle
 			  .initrd = bundle,
 			  .icount = o->icount };
 
+	for (unsigned i = 0; i < GDB_PORTS; i++)
+		q.gdb[i] = gdb_port(&o->gdb, i);
 	if (o->stay) {
 		if (stay_plugin(o->stay_counts ? o->stay_counts : o->stay, stay, sizeof(stay)))
 			return -1;
@@ -132,7 +134,9 @@ int emulator_start(const struct run *o, const char *accel, const char *bundle, s
 	const struct bochs b = { .memory = o->memory,
 				 .cpus = o->cpus,
 				 .kernel = library_path("veneer.elf"),
-				 .bundle = bundle };
+				 .bundle = bundle,
+				 .gdb = { gdb_port(&o->gdb, 0), gdb_port(&o->gdb, 1),
+					  gdb_port(&o->gdb, 2) } };
 
 	if (!strcmp(accel, "bochs"))
 		return bochs_start(&b, m);

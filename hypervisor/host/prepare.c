@@ -212,10 +212,14 @@ static int read_configuration(struct run *o)
 		check_files_as_well(o);
 		return -1;
 	}
-	if (!o->engine)
+	if (o->engine)
+		s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
+	if (!s->conf || (o->engine && bundle_read_config(s)))
+		return -1;
+	if (!o->gdb.options)
 		return 0;
-	s->conf = override_engine(s->conf, &s->conf_bytes, o->engine);
-	return s->conf ? bundle_read_config(s) : -1;
+	return gdb_assign(&o->gdb, &s->config, &s->conf, &s->conf_bytes) ? -1
+									 : bundle_read_config(s);
 }
 
 int prepare_check(struct run *o)

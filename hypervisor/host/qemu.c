@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "qemu.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "program.h"
@@ -9,6 +10,23 @@ static unsigned add(const char **argv, unsigned n, const char *const *more)
 {
 	while (*more)
 		argv[n++] = *more++;
+	return n;
+}
+
+/* QEMU numbers serial ports in the order of its options. */
+static unsigned add_serial(const struct qemu *q, const char **argv, unsigned n)
+{
+	static char text[3][64];
+	unsigned last = 3;
+
+	while (last && !q->gdb[last - 1])
+		last--;
+	for (unsigned i = 0; i < last; i++) {
+		snprintf(text[i], sizeof(text[i]), "tcp:127.0.0.1:%s,server=on,wait=off",
+			 q->gdb[i] ? q->gdb[i] : "");
+		argv[n++] = "-serial";
+		argv[n++] = q->gdb[i] ? text[i] : "null";
+	}
 	return n;
 }
 
@@ -31,6 +49,7 @@ void qemu_arguments(const struct qemu *q, const char *argv[QEMU_ARGUMENTS])
 	/* clang-format on */
 	unsigned n = add(argv, 0, machine);
 
+	n = add_serial(q, argv, n);
 	if (q->icount)
 		n = add(argv, n, icount);
 	if (q->plugin)

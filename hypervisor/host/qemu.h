@@ -16,6 +16,7 @@ struct qemu {
 	const char *initrd, *append; /* or NULL */
 	bool one_thread;	     /* of tcg, for all processors */
 	bool icount;		     /* one instruction is one nanosecond, repeatable */
+	const char *gdb[3];	     /* TCP ports at which COM2 to COM4 are, or NULL */
 	const char *plugin, *stay;   /* plugins and their arguments, or NULL */
 };
 

@@ -49,6 +49,9 @@ static const char help[] =
 	"      --stay FILE         with tcg: print the most instructions that the hypervisor "
 	"executed\n"
 	"                          with interrupts masked, and write them as JSON\n"
+	"      --gdb GUEST=PORT    let gdb debug the guest, by a TCP port of this host; may be "
+	"repeated:\n"
+	"                          gdb FILE -ex 'target remote :PORT'\n"
 	"      --print             show the emulator's command and exit; add --bundle to get a "
 	"command\n"
 	"                          that can be run\n"
@@ -190,6 +193,7 @@ static bool take_option(struct run *o, int c)
 	case 'a': o->accel = optarg; return option_choice("--accel", optarg, accelerators);
 	case 'i': o->icount = true; break;
 	case 'y': o->stay = optarg; return option_file("--stay", optarg);
+	case 'g': return !gdb_add(&o->gdb, optarg);
 	case 'p': o->print = true; break;
 	case 'b': o->bundle = optarg; return option_file("--bundle", optarg);
 	case 'I': o->iso = optarg; return option_file("--iso", optarg);
@@ -234,6 +238,7 @@ int command_run(int argc, char **argv)
 		{ "accel", required_argument, NULL, 'a' },
 		{ "icount", no_argument, NULL, 'i' },
 		{ "stay", required_argument, NULL, 'y' },
+		{ "gdb", required_argument, NULL, 'g' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "bundle", required_argument, NULL, 'b' },
 		{ "iso", required_argument, NULL, 'I' },

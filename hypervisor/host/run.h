@@ -4,6 +4,7 @@
  * while the machine runs, and outcome.c determines the exit status. */
 #pragma once
 
+#include "gdb.h"
 #include "machine.h"
 #include "output.h"
 #include "script.h"
@@ -23,6 +24,7 @@ struct run {
 	bool kept;	       /* write or print something, start nothing */
 	bool memory_by_guests; /* memory is what the guests need */
 	struct script script;
+	struct gdb_options gdb;
 	struct lives lives;
 	struct bundle_source source;
 };
