@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Breakpoints are an instruction of one byte in the guest's memory, at the guest-physical address
- * that gdb's address had when it was set: a guest that changes its page tables moves none. gdb sets
- * them before it lets the guest run, and takes them away when it stops.
+ * A breakpoint is an instruction of one byte in the guest's memory, at the physical address that
+ * gdb's address had when it was set: a guest that changes its page tables moves none. gdb sets them
+ * before it lets the guest run, and takes them away when it stops. In a rewritten guest the byte is
+ * in the stub that stands for the instruction.
  *
  * Under ring that byte is INT3, which exits there. In a virtual machine it is HLT, which exits from
  * the kernel's code and is #GP from a program's: QEMU 7.2's AMD-V does not intercept INT3 as #BP.
@@ -12,7 +13,7 @@
 #define INT3 0xcc
 #define HLT  0xf4
 
-static uint8_t trap_of(const struct guest *g)
+uint8_t gdb_trap(const struct guest *g)
 {
 	return g->engine->kernel_ring ? INT3 : HLT;
 }
@@ -33,10 +34,10 @@ static struct breakpoint *find_free(struct gdb *s)
 	return NULL;
 }
 
-bool gdb_has_byte(const struct gdb *s, gpa_t gpa)
+static bool has_byte(const struct gdb *s, const uint8_t *byte)
 {
 	for (const struct breakpoint *b = s->breakpoint; b < &s->breakpoint[GDB_BREAKPOINTS]; b++)
-		if (b->used && b->gpa.v == gpa.v)
+		if (b->used && b->byte == byte)
 			return true;
 	return false;
 }
@@ -44,30 +45,24 @@ bool gdb_has_byte(const struct gdb *s, gpa_t gpa)
 bool gdb_insert(struct gdb *s, uint64_t at)
 {
 	struct breakpoint *b = find_free(s);
-	gpa_t gpa;
+	uint64_t place = gdb_place_of(s, at);
+	uint8_t *byte = place ? gdb_byte(gdb_thread(s), place) : NULL;
 
 	if (find(s, at))
 		return true;
-	if (!b || !gdb_place(gdb_thread(s), at, &gpa) || gdb_has_byte(s, gpa))
+	if (!b || !byte || has_byte(s, byte))
 		return false;
-	*b = (struct breakpoint){
-		.at = at,
-		.gpa = gpa,
-		.original = *(const uint8_t *)guest_pointer(&s->guest->memory, gpa, 1),
-		.used = true,
-	};
-	gdb_poke(s->guest, gpa, trap_of(s->guest));
+	*b = (struct breakpoint){ .at = at, .byte = byte, .original = *byte, .used = true };
+	gdb_poke(s->guest, byte, gdb_trap(s->guest));
 	return true;
 }
 
 /* What the guest has written there since stays. */
 static void take_away(struct gdb *s, struct breakpoint *b)
 {
-	const uint8_t *now = guest_pointer(&s->guest->memory, b->gpa, 1);
-
 	b->used = false;
-	if (now && *now == trap_of(s->guest))
-		gdb_poke(s->guest, b->gpa, b->original);
+	if (*b->byte == gdb_trap(s->guest))
+		gdb_poke(s->guest, b->byte, b->original);
 }
 
 void gdb_remove(struct gdb *s, uint64_t at)
@@ -87,7 +82,7 @@ void gdb_remove_all(struct gdb *s)
 
 bool gdb_has_breakpoint(const struct vcpu *v, uint64_t at)
 {
-	gpa_t gpa;
+	const uint8_t *byte = gdb_byte(v, at);
 
-	return gdb_place(v, at, &gpa) && gdb_has_byte(gdb_of(v->guest), gpa);
+	return byte && has_byte(gdb_of(v->guest), byte);
 }

@@ -5,8 +5,8 @@
 
 #include "lib/string.h"
 
-#define MEMORY_PART 256 /* bytes in one answer: gdb asks for the rest */
-#define TEXT_PART   500
+#define MEMORY_PART 128 /* bytes in one answer: gdb asks for the rest */
+#define TEXT_PART   250ull
 
 static void reply(struct gdb *s, const char *text)
 {
@@ -139,11 +139,12 @@ static void read_memory(struct gdb *s, const char *at)
 {
 	uint8_t part[MEMORY_PART];
 	uint64_t first, bytes;
+	bool good = parse_range(&at, &first, &bytes);
 	unsigned n = 0;
 
-	if (parse_range(&at, &first, &bytes))
+	if (good)
 		n = gdb_read(s, first, part, (unsigned)MIN(bytes, (uint64_t)MEMORY_PART));
-	if (n || !bytes)
+	if (n || (good && !bytes))
 		packet_hex(&s->packet, part, n);
 	else
 		reply(s, "E01");
@@ -235,12 +236,12 @@ static void describe_target(struct gdb *s, const char *at)
 	}
 	if (!first)
 		s->code64 = gdb_thread(s)->view->paging.mode == PAGING_64 || !s->guest->board;
-	const char *text = gdb_description(s);
-	size_t all = strlen(text), n;
+	unsigned all;
+	const char *text = gdb_description(s, &all);
 	first = MIN(first, all);
-	n = MIN(MIN(bytes, (uint64_t)TEXT_PART), all - first);
-	reply(s, first + n < all ? "m" : "l");
-	packet_bytes(&s->packet, text + first, (unsigned)n);
+	bytes = MIN(MIN(bytes, TEXT_PART), all - first);
+	reply(s, first + bytes < all ? "m" : "l");
+	packet_bytes(&s->packet, text + first, (unsigned)bytes);
 }
 
 static void supported(struct gdb *s)

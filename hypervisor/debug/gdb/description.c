@@ -13,28 +13,36 @@
 		F("ZF", "6") F("SF", "7") F("TF", "8") F("IF", "9") F("DF", "10") F("OF", "11")   \
 			F("NT", "14") F("RF", "16") F("VM", "17") F("AC", "18") F("VIF", "19")    \
 				F("VIP", "20") F("ID", "21") "</flags>"
-#define FLAGS_AND_SELECTORS                                       \
-	R("eflags", "32", "i386_eflags")                          \
-	R32("cs") R32("ss") R32("ds") R32("es") R32("fs") R32("g" \
-							      "s")
+#define FLAGS_AND_SELECTORS              \
+	R("eflags", "32", "i386_eflags") \
+	R32("cs")                        \
+	R32("ss")                        \
+	R32("ds")                        \
+	R32("es")                        \
+	R32("fs") R32("g"                \
+		      "s")
 #define ST(n) R("st" n, "80", "i387_ext")
-#define X87_AND_SSE                                                                                \
-	ST("0")                                                                                    \
-	ST("1")                                                                                    \
-	ST("2") ST("3") ST("4") ST("5") ST("6") ST("7") R32("fctrl") R32("fstat") R32("ftag") R32( \
-		"fiseg") R32("fioff") R32("foseg") R32("fooff")                                    \
-		R32("fop") "</feature><feature name=\"org.gnu.gdb.i386.sse\">"                     \
-			   "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"                 \
-			   "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"                 \
-			   "<vector id=\"v16b\" type=\"int8\" count=\"16\"/>"                      \
-			   "<vector id=\"v4i\" type=\"int32\" count=\"4\"/>"                       \
-			   "<vector id=\"v2l\" type=\"int64\" count=\"2\"/><union id=\"vec128\">"  \
-			   "<field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" "     \
-			   "type=\"v2d\"/>"                                                        \
-			   "<field name=\"v16_int8\" type=\"v16b\"/><field name=\"v4_int32\" "     \
-			   "type=\"v4i\"/>"                                                        \
-			   "<field name=\"v2_int64\" type=\"v2l\"/><field name=\"uint128\" "       \
-			   "type=\"uint128\"/>"                                                    \
+#define X87_AND_SSE                                                                               \
+	ST("0")                                                                                   \
+	ST("1")                                                                                   \
+	ST("2")                                                                                   \
+	ST("3")                                                                                   \
+	ST("4")                                                                                   \
+	ST("5")                                                                                   \
+	ST("6") ST("7") R32("fctrl") R32("fstat") R32("ftag") R32("fiseg") R32("fioff") R32(      \
+		"foseg") R32("fooff")                                                             \
+		R32("fop") "</feature><feature name=\"org.gnu.gdb.i386.sse\">"                    \
+			   "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"                \
+			   "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"                \
+			   "<vector id=\"v16b\" type=\"int8\" count=\"16\"/>"                     \
+			   "<vector id=\"v4i\" type=\"int32\" count=\"4\"/>"                      \
+			   "<vector id=\"v2l\" type=\"int64\" count=\"2\"/><union id=\"vec128\">" \
+			   "<field name=\"v4_float\" type=\"v4f\"/><field name=\"v2_double\" "    \
+			   "type=\"v2d\"/>"                                                       \
+			   "<field name=\"v16_int8\" type=\"v16b\"/><field name=\"v4_int32\" "    \
+			   "type=\"v4i\"/>"                                                       \
+			   "<field name=\"v2_int64\" type=\"v2l\"/><field name=\"uint128\" "      \
+			   "type=\"uint128\"/>"                                                   \
 			   "</union>"
 #define XMM(n)	 R("xmm" n, "128", "vec128")
 #define XMM_LOW	 XMM("0") XMM("1") XMM("2") XMM("3") XMM("4") XMM("5") XMM("6") XMM("7")
@@ -62,7 +70,8 @@ static const char description64[] = HEAD("i386:x86-64") R64("rax") R64("rbx") R6
 	"<feature name=\"org.gnu.gdb.i386.segments\">" R64("fs_base")
 		R64("gs_base") "</feature>" TAIL("64", "int64");
 
-const char *gdb_description(const struct gdb *s)
+const char *gdb_description(const struct gdb *s, unsigned *bytes)
 {
+	*bytes = s->code64 ? sizeof(description64) - 1 : sizeof(description32) - 1;
 	return s->code64 ? description64 : description32;
 }

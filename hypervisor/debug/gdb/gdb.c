@@ -98,6 +98,7 @@ static bool send(struct gdb *s)
 	return n;
 }
 
+/* True: there was one, or there is one to come. */
 static bool answer(struct gdb *s)
 {
 	if (s->waiting && (s->running || !s->attached))
@@ -110,15 +111,16 @@ static bool answer(struct gdb *s)
 }
 
 /* Tells gdb that the guest has stopped, or ended. */
-static void notice_stop(struct gdb *s)
+static bool notice_stop(struct gdb *s)
 {
 	bool ended = __atomic_load_n(&s->guest->ended, __ATOMIC_ACQUIRE);
 	bool stopped = __atomic_load_n(&s->stopped, __ATOMIC_ACQUIRE) && gdb_is_stopped(s);
 
 	if (!s->running || (!stopped && !ended))
-		return;
+		return false;
 	s->running = false;
 	gdb_report_stop(s);
+	return true;
 }
 
 #define BUSY_NS 50000
@@ -127,11 +129,9 @@ static void notice_stop(struct gdb *s)
 static void look(struct timer *t)
 {
 	struct gdb *s = container_of(t, struct gdb, timer);
-	bool busy = receive(s);
+	/* one of them: together they would be a long stay */
+	bool busy = receive(s) || answer(s) || send(s) || notice_stop(s);
 
-	busy |= answer(s);
-	notice_stop(s);
-	busy |= send(s);
 	timer_set(this_cpu(), t, rdtsc() + tsc_from_ns(busy ? BUSY_NS : IDLE_NS));
 }
 
@@ -151,6 +151,7 @@ static void start(struct guest *g)
 	s->port = port;
 	s->stepping = *g->engine;
 	gdb_use_steps(&s->stepping);
+	gdb_find_rewritten(s);
 	s->timer.fire = look;
 	s->timer.owner = g->vcpu;
 	timer_set(g->vcpu->cpu, &s->timer, rdtsc());

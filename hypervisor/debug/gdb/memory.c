@@ -22,45 +22,59 @@ static gva_t linear(const struct vcpu *v, uint64_t at)
 	return GVA((uint32_t)(at + gdb_vcpu(v)->base[1]));
 }
 
-bool gdb_place(const struct vcpu *v, uint64_t at, gpa_t *gpa)
+/* Stubs are no RAM of the guest's, and tables of the hypervisor's lie behind them. */
+static uint8_t *stub_byte(const struct vcpu *v, gva_t va)
+{
+	const struct guest *g = v->guest;
+	const struct patch_window *w = &g->memory.window;
+
+	if (!gdb_in_stub(gdb_of(g), va.v))
+		return NULL;
+	return (uint8_t *)direct(w->stubs) + (va.v - w->first - VENEER_WINDOW_STUBS);
+}
+
+static uint8_t *ram_byte(const struct vcpu *v, gva_t va)
 {
 	const struct guest_view view = all_rights(v);
-	gva_t va = linear(v, at);
 	struct translation t;
 	unsigned error;
 
 	if (guest_in_window(view.memory, va) || !canonical(va.v) ||
 	    guest_walk(view.memory, &view.paging, va, 0, &t, &error))
-		return false;
-	*gpa = t.gpa;
+		return NULL;
 	return guest_pointer(view.memory, t.gpa, 1);
 }
 
-void gdb_poke(const struct guest *g, gpa_t at, uint8_t byte)
+uint8_t *gdb_byte(const struct vcpu *v, uint64_t at)
 {
-	uint8_t *to = guest_pointer(&g->memory, at, 1);
+	gva_t va = linear(v, at);
+	uint8_t *stub = stub_byte(v, va);
 
-	if (!to)
-		return;
-	if (guest_is_code(&g->memory, at))
-		g->memory.code_written(&g->memory, GPA(at.v & PAGE_MASK));
+	return stub ? stub : ram_byte(v, va);
+}
+
+/* Before a byte of it is written. */
+static void tell_of_code(const struct guest *g, const uint8_t *byte)
+{
+	const struct region *ram = &g->memory.region[REGION_RAM];
+	uint64_t at = (uint64_t)(byte - (const uint8_t *)direct(ram->at));
+
+	if (guest_is_code(&g->memory, GPA(at)))
+		g->memory.code_written(&g->memory, GPA(at & PAGE_MASK));
+}
+
+void gdb_poke(const struct guest *g, uint8_t *to, uint8_t byte)
+{
+	tell_of_code(g, to);
 	*to = byte;
 }
 
-/* A part of one page, which begins at gpa: what stands there without breakpoints. */
-static void hide_breakpoints(const struct gdb *s, gpa_t gpa, uint8_t *bytes, unsigned n)
+/* A part of one page: what stands there without breakpoints. */
+static void hide_breakpoints(const struct gdb *s, const uint8_t *there, uint8_t *bytes, unsigned n)
 {
 	for (const struct breakpoint *b = s->breakpoint; b < &s->breakpoint[GDB_BREAKPOINTS]; b++)
-		if (b->used && b->gpa.v - gpa.v < n)
-			bytes[b->gpa.v - gpa.v] = b->original;
-}
-
-/* The same for what is written: it goes below the breakpoints. */
-static void write_below(struct gdb *s, gpa_t gpa, const uint8_t *bytes, unsigned n)
-{
-	for (struct breakpoint *b = s->breakpoint; b < &s->breakpoint[GDB_BREAKPOINTS]; b++)
-		if (b->used && b->gpa.v - gpa.v < n)
-			b->original = bytes[b->gpa.v - gpa.v];
+		if (b->used && (uint64_t)(b->byte - there) < n)
+			bytes[b->byte - there] = b->original;
 }
 
 static unsigned part_of_page(uint64_t at, unsigned bytes)
@@ -77,16 +91,29 @@ unsigned gdb_read(const struct gdb *s, uint64_t at, void *to, unsigned bytes)
 	while (done < bytes) {
 		gva_t va = linear(v, at + done);
 		unsigned n = part_of_page(va.v, bytes - done);
-		uint8_t *part = (uint8_t *)to + done;
-		gpa_t gpa;
+		uint8_t *part = (uint8_t *)to + done, *there = gdb_byte(v, at + done);
 
 		if (guest_read(&view, va, part, n, 0, NULL))
 			break;
-		if (gdb_place(v, at + done, &gpa))
-			hide_breakpoints(s, gpa, part, n);
+		if (there)
+			hide_breakpoints(s, there, part, n);
+		gdb_show_originals(s, va.v, part, n);
 		done += n;
 	}
 	return done;
+}
+
+/* Below the breakpoints, whose bytes stay. */
+static void write_part(struct gdb *s, uint8_t *to, const uint8_t *from, unsigned n)
+{
+	tell_of_code(s->guest, to);
+	for (struct breakpoint *b = s->breakpoint; b < &s->breakpoint[GDB_BREAKPOINTS]; b++)
+		if (b->used && (uint64_t)(b->byte - to) < n)
+			b->original = from[b->byte - to];
+	memcpy(to, from, n);
+	for (const struct breakpoint *b = s->breakpoint; b < &s->breakpoint[GDB_BREAKPOINTS]; b++)
+		if (b->used && (uint64_t)(b->byte - to) < n)
+			*b->byte = gdb_trap(s->guest);
 }
 
 unsigned gdb_write(struct gdb *s, uint64_t at, const void *from, unsigned bytes)
@@ -95,16 +122,13 @@ unsigned gdb_write(struct gdb *s, uint64_t at, const void *from, unsigned bytes)
 	unsigned done = 0;
 
 	while (done < bytes) {
-		unsigned n = part_of_page(linear(v, at + done).v, bytes - done);
-		const uint8_t *part = (const uint8_t *)from + done;
-		gpa_t gpa;
+		gva_t va = linear(v, at + done);
+		unsigned n = part_of_page(va.v, bytes - done);
+		uint8_t *to = ram_byte(v, va);
 
-		if (!gdb_place(v, at + done, &gpa))
+		if (!to)
 			break;
-		write_below(s, gpa, part, n);
-		for (unsigned i = 0; i < n; i++)
-			if (!gdb_has_byte(s, GPA(gpa.v + i)))
-				gdb_poke(s->guest, GPA(gpa.v + i), part[i]);
+		write_part(s, to, (const uint8_t *)from + done, n);
 		done += n;
 	}
 	return done;

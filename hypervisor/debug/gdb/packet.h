@@ -8,7 +8,7 @@
 
 #include "lib/types.h"
 
-#define PACKET_BYTES 1024 /* of a packet's data, at most */
+#define PACKET_BYTES 600 /* of a packet's data, at most: parsing it is one stay */
 
 struct packet {
 	enum { PACKET_IDLE, PACKET_DATA, PACKET_SUM_HIGH, PACKET_SUM_LOW } state;

@@ -105,7 +105,9 @@ static uint64_t value_of(const struct vcpu *v, const struct reg *r)
 	const struct gdb_vcpu *d = gdb_vcpu(v);
 
 	switch (r->kind) {
-	case GENERAL: return *operand_register(v->regs, r->which);
+	case GENERAL:
+		return r->which == RIP ? gdb_shown(gdb_of(v->guest), v->regs->rip)
+				       : *operand_register(v->regs, r->which);
 	case FLAGS: return d->flags;
 	case SELECTOR: return d->selector[r->which];
 	case BASE: return d->base[r->which];
@@ -155,8 +157,10 @@ bool gdb_set_register(const struct gdb *s, unsigned n, const char **hex)
 
 	if (!r || r->kind > FLAGS || !gdb_vcpu(v)->begun || !parse_hex(hex, &value, r->bytes))
 		return false;
-	if (r->kind == GENERAL && r->which == RIP && !canonical(value))
+	if (r->which == RIP && !canonical(value))
 		return false;
+	if (r->which == RIP && value == gdb_shown(s, v->regs->rip))
+		return true; /* amid a stub it stays */
 	if (r->kind == GENERAL) {
 		*operand_register(v->regs, r->which) = value;
 	} else {

@@ -5,7 +5,8 @@
  * A vCPU that is stepped runs with an engine of its own, which is the guest's but for two
  * functions, so those that are not stepped are never asked whether they are. Interrupts wait
  * meanwhile: a user who steps does not want to land in a handler. An instruction that exits and is
- * emulated has no #DB; it is through when RIP has changed.
+ * emulated has no #DB; it is through when RIP has changed. INT n would push the debugger's TF and
+ * clear it, so it is executed without: the step ends in its handler, at the next exit.
  */
 #include "debug/gdb/stub.h"
 
@@ -105,6 +106,7 @@ static void look_ahead(struct vcpu *v)
 		i.op = INSN_OTHER;
 	d->sets_tf = i.op == INSN_POPF || i.op == INSN_IRET;
 	d->pushes = i.op == INSN_PUSHF;
+	d->traps = i.op == INSN_INT && (!e->kernel_ring || !v->guest->board);
 	d->guest_tf = v->regs->rflags & FLAGS_TF;
 	d->from = v->regs->rip;
 	d->dr6 = v->dr6;
@@ -148,6 +150,15 @@ static void end_step(struct vcpu *v)
 	gdb_stop(v, STOP_STEP);
 }
 
+/* Whether that was a whole instruction: a stub is shown as one. */
+static bool is_through(const struct vcpu *v)
+{
+	const struct gdb *s = gdb_of(v->guest);
+	uint64_t rip = v->regs->rip, from = gdb_vcpu(v)->from;
+
+	return rip != from && !(gdb_in_stub(s, rip) && gdb_shown(s, rip) == gdb_shown(s, from));
+}
+
 /* Sends nothing: events and interrupts stay pending. */
 static bool step_deliver(struct vcpu *v)
 {
@@ -170,7 +181,8 @@ static void step_run(struct cpu *cpu, struct vcpu *v)
 	const struct engine *e = v->guest->engine;
 	struct gdb_vcpu *d = gdb_vcpu(v);
 
-	v->regs->rflags |= FLAGS_TF;
+	if (!d->traps)
+		v->regs->rflags |= FLAGS_TF;
 	e->run(cpu, v);
 	d->amid = d->stepping && !d->guest_tf && e->kernel_ring && v->regs->vector == VECTOR_DB;
 	if (d->amid || !v->loaded)
@@ -178,7 +190,7 @@ static void step_run(struct cpu *cpu, struct vcpu *v)
 	if (e->gather)
 		e->gather(v);
 	hide_step(v);
-	if (d->stepping && v->regs->rip != d->from)
+	if (d->stepping && is_through(v))
 		end_step(v);
 }
 
@@ -187,9 +199,12 @@ static void step_run(struct cpu *cpu, struct vcpu *v)
 /* A step's #DB. A guest that steps itself gets it, and then gdb stops in its handler. */
 static bool took_step(struct vcpu *v)
 {
-	if (!gdb_vcpu(v)->stepping || gdb_vcpu(v)->guest_tf)
+	const struct gdb_vcpu *d = gdb_vcpu(v);
+
+	if (!d->stepping || d->guest_tf || d->traps)
 		return false;
-	end_step(v);
+	if (v->regs->rip == d->from || is_through(v)) /* it may have jumped to itself */
+		end_step(v);
 	return true;
 }
 

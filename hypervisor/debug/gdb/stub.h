@@ -25,16 +25,25 @@ struct gdb_vcpu {
 	bool guest_tf; /* TF as the guest has it */
 	bool sets_tf;  /* the instruction loads TF itself */
 	bool pushes;   /* it pushes flags */
+	bool traps;    /* it is an INT n that does not exit */
 	uint64_t from; /* RIP before it */
 	uint64_t dr6, legacy_dr6;
 };
 
 struct breakpoint {
-	uint64_t at; /* as gdb named it */
-	gpa_t gpa;
+	uint64_t at;   /* as gdb named it */
+	uint8_t *byte; /* of the guest's memory, or its stubs */
 	uint8_t original;
 	bool used;
 };
+
+/* A record of a rewritten image's section .veneer.original, see rewriter/output.c. */
+struct site {
+	uint32_t address, stub;
+	uint8_t treatment, planted, length, op;
+	uint8_t bytes[16];
+};
+_Static_assert(sizeof(struct site) == 28, "rewriter/output.c");
 
 struct gdb {
 	struct guest *guest;
@@ -49,6 +58,10 @@ struct gdb {
 	uint32_t stopped; /* the vCPU that has stopped the others, + 1, and why << 8; atomic */
 	struct engine stepping; /* the guest's engine, for a vCPU that is stepped */
 	struct gdb_vcpu vcpu[VCPUS_MAX];
+	/* of a rewritten guest in ring 1, else none */
+	const struct site *site;
+	const struct veneer_original *original;
+	unsigned sites, originals;
 	struct breakpoint breakpoint[GDB_BREAKPOINTS];
 };
 
@@ -75,22 +88,31 @@ bool gdb_set_register(const struct gdb *s, unsigned n, const char **hex);
 unsigned gdb_general_registers(const struct gdb *s); /* how many the 'g' packet has */
 
 /* description.c */
-const char *gdb_description(const struct gdb *s); /* target.xml */
+const char *gdb_description(const struct gdb *s, unsigned *bytes); /* target.xml */
 
 /* memory.c: by the address that gdb names, through the tables of a stopped vCPU, whatever their
  * rights; how many bytes could be copied. */
 unsigned gdb_read(const struct gdb *s, uint64_t at, void *to, unsigned bytes);
 unsigned gdb_write(struct gdb *s, uint64_t at, const void *from, unsigned bytes);
-/* The byte of the guest's RAM there; false: none. */
-bool gdb_place(const struct vcpu *v, uint64_t at, gpa_t *gpa);
-void gdb_poke(const struct guest *g, gpa_t at, uint8_t byte);
+/* The byte of the guest's RAM there, or of a rewritten guest's stubs; NULL: none. */
+uint8_t *gdb_byte(const struct vcpu *v, uint64_t at);
+/* Writes one, and has what was translated from it dropped. */
+void gdb_poke(const struct guest *g, uint8_t *to, uint8_t byte);
 
 /* breakpoints.c */
+uint8_t gdb_trap(const struct guest *g); /* the instruction that a breakpoint is */
 bool gdb_insert(struct gdb *s, uint64_t at);
 void gdb_remove(struct gdb *s, uint64_t at);
 void gdb_remove_all(struct gdb *s);
 bool gdb_has_byte(const struct gdb *s, gpa_t gpa);	    /* whether a breakpoint is there */
 bool gdb_has_breakpoint(const struct vcpu *v, uint64_t at); /* on its own CPU */
+
+/* rewritten.c */
+void gdb_find_rewritten(struct gdb *s); /* at boot */
+void gdb_show_originals(const struct gdb *s, uint64_t at, uint8_t *bytes, unsigned n);
+bool gdb_in_stub(const struct gdb *s, uint64_t at);
+uint64_t gdb_shown(const struct gdb *s, uint64_t rip);	 /* RIP as gdb is to see it */
+uint64_t gdb_place_of(const struct gdb *s, uint64_t at); /* of a breakpoint's byte; 0: none */
 
 /* run.c */
 void gdb_stop(struct vcpu *v, enum stop why);
