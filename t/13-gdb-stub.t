@@ -82,4 +82,68 @@ for my $kind (sort keys %rtos) {
 	like($rest->(), qr/^veneer: exit code of g: 0$/m, "$kind: and it has ended well");
 }
 
+# --- a rewritten guest is shown as it was before ---
+
+my ($port, $rest) = start('stubs', guest('g', image => 'rtos-rewritten.elf', cmdline => 'listen'), qr/^g: listening/);
+my @places = map { "*(port_idle+$_)" } 0 .. 2; # sti; hlt; cli
+my $said = gdb($port, 'build/rtos-pc.elf', 'x/4xb port_idle', (map { ("break $places[$_]", 'continue', "print \$pc - (int)port_idle - $_") } 0 .. 2), 'delete',
+	'break port_idle', 'continue', (map { ('stepi', "print (int)\$pc - (int)port_idle - $_") } 1, 2), 'kill');
+like($said->{'x/4xb port_idle'}, qr/0xfb\s+0xf4\s+0xfa\s+0xc3/, 'rewritten: the original bytes');
+like($said->{"print \$pc - (int)port_idle - $_"}, qr/= \(.*\) 0x0|= 0$/m, "rewritten: a breakpoint at instruction $_ of a stub") for 0 .. 2;
+like($said->{"print (int)\$pc - (int)port_idle - $_"}, qr/= 0$/m, "rewritten: a step to instruction $_ of a stub") for 1, 2;
+$rest->();
+
+# --- a guest that uses INT3, TF and page tables itself ---
+
+for my $engine (qw(ring svm)) {
+	($port, $rest) = start("own-$engine", guest('g', image => 't/pc-debugged.elf', engine => $engine), qr/^g: ready/);
+	my @more = ('continue', 'stepi', 'print $eax') x 3;
+	$said = gdb($port, 'build/t/pc-debugged.elf', 'break round_done', 'continue', 'stepi 200', 'delete', 'break *0x40000000', @more, 'delete',
+		'break *rewritten', 'break round_done', ('continue') x 4, 'x/2xb rewritten', 'delete', 'break flags', 'continue', 'stepi 8', 'print rounds > 5',
+		'delete', 'set variable finished = 1', 'continue');
+	like($said->{'print $eax'} =~ s/\$\d+ = |\n//gr, qr/^(?:111|222)$/, "$engine: a breakpoint stays in its page when the guest maps another one there") or diag($said->{''});
+	like($said->{'x/2xb rewritten'}, qr/0x90\s+0xc3/, "$engine: what the guest has written over a breakpoint stays");
+	like($said->{'print rounds > 5'}, qr/= 1$/m, "$engine: the guest goes on");
+	my $text = $rest->();
+	like($text, qr/^g: well$/m, "$engine: its exceptions, TF and code are its own") or diag($text);
+	unlike($text, qr/FAILED|unknown/, "$engine: nothing was wrong in any round");
+}
+
+# --- the protocol: nonsense, Ctrl-C, a debugger that comes and goes ---
+
+sub packet {
+	my ($data) = @_;
+	return sprintf '$%s#%02x', $data, unpack('%8C*', $data);
+}
+
+sub answer {
+	my ($socket, $data) = @_;
+	syswrite $socket, $data if length $data;
+	my $text = '';
+	while ($text !~ /#..$/s) {
+		sysread $socket, $text, 4096, length $text or return undef;
+	}
+	return $text =~ /\$(.*?)#..$/s ? $1 : $text;
+}
+
+($port, $rest) = start('raw', guest('g', image => 'rtos-pc.elf', cmdline => 'listen', engine => 'svm'), qr/^g: listening/);
+my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or die "port $port: $!";
+like(answer($socket, '+' . packet('qSupported:swbreak+')), qr/^PacketSize=/, 'a session begins');
+is(answer($socket, packet($_)), '', "an unknown packet: $_") for 'vMustReplyEmpty', 'X1000,0:', '!', "q\xff", 'Z2,1000,4', 'J' x 500;
+is(answer($socket, packet($_)), 'E01', "a broken packet: $_") for 'm', 'mffffffff', 'm1000', 'M1000,2:0', 'M1000,ffffffff:00', 'p', 'pffff', 'P0', 'P8=', 'Hg77',
+	'T99', 'Z0,', 'Z0,f0000000,1', 'mfffffffff,10', 'qXfer:features:read:target.xml:';
+is(answer($socket, packet('m100000,4')), answer($socket, packet('m100000,4')), 'memory');
+is(length answer($socket, packet('m100000,ffff')), 256, 'a large read is cut');
+syswrite $socket, '$' . 'x' x 5000;
+like(answer($socket, '#00' . packet('qC')), qr/^QC1$/, 'a packet that is too long is passed over');
+syswrite $socket, packet('vCont;c');
+is(answer($socket, "\x03"), 'T02thread:1;', 'Ctrl-C');
+syswrite $socket, packet('vCont;c');
+close $socket;
+$socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or die "port $port: $!";
+like(answer($socket, packet('?')), qr/^T0.thread:1;/, 'another debugger in place of one that left without a word');
+is(answer($socket, packet('D')), 'OK', 'detach');
+syswrite $socket, packet('k');
+like($rest->(), qr/^veneer: g: stopped from the monitor/m, 'kill');
+
 done_testing;
