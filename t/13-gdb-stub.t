@@ -82,6 +82,21 @@ for my $kind (sort keys %rtos) {
 	like($rest->(), qr/^veneer: exit code of g: 0$/m, "$kind: and it has ended well");
 }
 
+# --- each part of the work is short ---
+
+for my $kind ('ring-stock', 'ring-rewritten', 'svm-pv') {
+	my ($image, $symbols, $engine) = @{$rtos{$kind}};
+	my ($port, $rest) = start("stay-$kind", guest('g', image => $image, cmdline => 'listen', engine => $engine), qr/^g: listening/,
+		'--accel', 'tcg', '--stay', 'build/test-gdb.stay');
+	my $image_at = $image =~ /pv/ ? 0x200000 : 0x100000;
+	gdb($port, "build/$symbols", 'info all-registers', 'break kernel_ticks', (map { sprintf 'break *0x%x', $image_at + 16 * $_ } 1 .. 60), 'continue',
+		sprintf('dump binary memory build/test-gdb.dump 0x%x 0x%x', $image_at, $image_at + 0x8000),
+		sprintf('restore build/test-gdb.dump binary 0x%x', $image_at), 'stepi 20', 'delete', 'set variable heard = 1', 'continue');
+	$rest->();
+	my ($stay) = slurp('build/test-gdb.stay') =~ /"instructions":\s*(\d+)/;
+	cmp_ok($stay, '<=', 10_000, "$kind: the longest stay with a debugger");
+}
+
 # --- a rewritten guest is shown as it was before ---
 
 my ($port, $rest) = start('stubs', guest('g', image => 'rtos-rewritten.elf', cmdline => 'listen'), qr/^g: listening/);
@@ -107,6 +122,21 @@ for my $engine (qw(ring svm)) {
 	my $text = $rest->();
 	like($text, qr/^g: well$/m, "$engine: its exceptions, TF and code are its own") or diag($text);
 	unlike($text, qr/FAILED|unknown/, "$engine: nothing was wrong in any round");
+}
+
+# --- Linux, with several vCPUs ---
+
+my ($execve) = slurp('build/linux/obj/System.map') =~ /^(\w+) T __x64_sys_execve$/m;
+for my $engine (qw(ring svm)) {
+	($port, $rest) = start("linux-$engine", guest('g', image => 'linux/vmlinux', module => 'linux/shell.cpio.gz', cmdline => 'console=hvc0 quiet',
+		memory => '128M', vcpus => 2, cpus => '0-1', engine => $engine), qr/^g: both are busy/, '--expect', 'g=built-in shell', '--expect', 'g=# $',
+		'--send', 'g=for n in 1 2; do taskset $n sh -c "while true; do /bin/true; done" & done; echo both are b""usy\n');
+	my @busy = map { ("break *0x$execve thread $_", 'continue', 'stepi', "print \$_thread * 10 + (\$pc != 0x$execve)", 'delete') } 1, 2, 1;
+	$said = gdb($port, undef, 'info threads', @busy, 'thread 2', 'info registers rip gs_base', 'kill');
+	like($said->{'info threads'}, qr/Thread 1 \(vCPU 0, .*Thread 2 \(vCPU 1, /s, "Linux, $engine: two threads") or diag($said->{''});
+	is(join(' ', $said->{"print \$_thread * 10 + (\$pc != 0x$execve)"} =~ /= (\d+)$/mg), '11 21 11', "Linux, $engine: each vCPU reaches its breakpoint, and a step");
+	like($said->{'info registers rip gs_base'}, qr/^rip +0x\w+.*\ngs_base +0xffff[89a-f]/m, "Linux, $engine: a kernel's GS base");
+	like($rest->(), qr/^veneer: g: stopped from the monitor/m, "Linux, $engine: kill ends it");
 }
 
 # --- the protocol: nonsense, Ctrl-C, a debugger that comes and goes ---
