@@ -52,7 +52,7 @@ static void test_broken(void)
 	ok(!strcmp(sent(&p), "-"), "and asked for again");
 	ok(feed(&p, "$g#zz") == PACKET_MORE, "digits that are none");
 	sent(&p);
-	p.quiet = true;
+	p.acks = ACKS_NONE;
 	ok(feed(&p, "$g#00") == PACKET_READY && !*sent(&p),
 	   "without acknowledgements the sum is not looked at");
 
@@ -63,6 +63,16 @@ static void test_broken(void)
 	ok(feed(&p, "#00") == PACKET_MORE, "a packet that is too long is none");
 	ok(!strcmp(sent(&p), "-"), "and refused");
 	ok(feed(&p, "$g#67") == PACKET_READY, "the next one is taken");
+}
+
+static void test_acknowledgements(void)
+{
+	static struct packet p = { .acks = ACKS_LAST };
+
+	ok(feed(&p, "+$g#67") == PACKET_READY && !*sent(&p), "none after the last");
+	ok(feed(&p, "$g#67") == PACKET_READY && !*sent(&p), "none later");
+	ok(feed(&p, "+$g#67") == PACKET_READY && !strcmp(sent(&p), "+"),
+	   "another debugger wants them again");
 }
 
 static void test_replies(void)
@@ -112,6 +122,7 @@ int main(void)
 {
 	test_receiving();
 	test_broken();
+	test_acknowledgements();
 	test_replies();
 	test_parsing();
 	return done_testing();

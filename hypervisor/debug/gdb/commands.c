@@ -20,11 +20,18 @@ static void reply_done(struct gdb *s, bool done)
 
 /* --- why it has stopped --- */
 
+static void watch_reply(struct gdb *s, const struct watchpoint *w)
+{
+	reply(s, w->kind == '2' ? "T05watch:" : w->kind == '3' ? "T05rwatch:" : "T05awatch:");
+	packet_number(&s->packet, w->at);
+}
+
 static void stop_reply(struct gdb *s)
 {
 	static const char *const signals[] = { [STOP_ASKED] = "T02thread:",
 					       [STOP_STEP] = "T05thread:",
-					       [STOP_BREAKPOINT] = "T05swbreak:;thread:" };
+					       [STOP_BREAKPOINT] = "T05swbreak:;thread:",
+					       [STOP_WATCHPOINT] = ";thread:" };
 	uint32_t stopped = __atomic_load_n(&s->stopped, __ATOMIC_ACQUIRE);
 	uint8_t exit_code = (uint8_t)s->guest->exit_code;
 
@@ -34,7 +41,10 @@ static void stop_reply(struct gdb *s)
 		return;
 	}
 	s->thread = stopped ? (stopped & 0xff) - 1 : 0;
-	reply(s, signals[stopped >> 8]);
+	enum stop why = stopped >> 8 & 0xff;
+	if (why == STOP_WATCHPOINT)
+		watch_reply(s, &s->watchpoint[stopped >> 16]);
+	reply(s, signals[why]);
 	packet_number(&s->packet, s->thread + 1);
 	reply(s, ";");
 }
@@ -160,22 +170,26 @@ static void write_memory(struct gdb *s, const char *at)
 			      gdb_write(s, first, part, (unsigned)bytes) == bytes);
 }
 
-/* Of software and, by the same means, of hardware. */
+/* Breakpoints of software and, by the same means, of hardware: kinds 0 and 1. Watchpoints: 2 to
+ * 4. */
 static void breakpoint(struct gdb *s, const char *at, bool insert)
 {
 	uint64_t first, bytes;
+	char kind = *at;
+	bool watches = kind >= '2' && kind <= '4';
 
-	if (*at != '0' && *at != '1')
-		return; /* watchpoints: gdb steps instead */
-	at += 2;
-	if (!parse_range(&at, &first, &bytes)) {
+	if (watches ? !gdb_can_watch(s) : kind != '0' && kind != '1')
+		return;
+	if (!kind || *++at != ',' || (at++, !parse_range(&at, &first, &bytes)))
 		reply(s, "E01");
-	} else if (insert) {
-		reply_done(s, gdb_insert(s, first));
-	} else {
+	else if (insert)
+		reply_done(s, watches ? gdb_watch(s, kind, first, bytes) : gdb_insert(s, first));
+	else if (watches)
+		gdb_unwatch(s, kind, first);
+	else
 		gdb_remove(s, first);
+	if (!insert && s->packet.out_bytes == 1)
 		reply(s, "OK");
-	}
 }
 
 /* --- running --- */
@@ -215,6 +229,7 @@ static bool resume(struct gdb *s, const char *at)
 static void detach(struct gdb *s)
 {
 	gdb_remove_all(s);
+	gdb_unwatch_all(s);
 	for (unsigned i = 0; i < s->guest->vcpus; i++)
 		gdb_resume(&s->guest->vcpu[i], false);
 	s->attached = s->running = false;
@@ -244,8 +259,11 @@ static void describe_target(struct gdb *s, const char *at)
 	packet_bytes(&s->packet, text + first, (unsigned)bytes);
 }
 
+/* gdb's first question. Another may have left without a word. */
 static void supported(struct gdb *s)
 {
+	gdb_remove_all(s);
+	gdb_unwatch_all(s);
 	reply(s, "PacketSize=");
 	packet_number(&s->packet, PACKET_BYTES);
 	reply(s, ";qXfer:features:read+;QStartNoAckMode+;swbreak+;vContSupported+");
@@ -301,8 +319,10 @@ static bool command(struct gdb *s, const char *at)
 	case 'k': vcpu_request(s->guest->vcpu, REQUEST_STOP); return false;
 	case 'q': question(s, at); break;
 	case 'Q':
-		s->packet.quiet = parse_word(&at, "StartNoAckMode");
-		reply(s, s->packet.quiet ? "OK" : "");
+		if (!parse_word(&at, "StartNoAckMode"))
+			break;
+		s->packet.acks = ACKS_LAST;
+		reply(s, "OK");
 		break;
 	case 'v': return multi_letter(s, at);
 	default: break;

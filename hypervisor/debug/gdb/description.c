@@ -19,8 +19,9 @@
 	R32("ss")                        \
 	R32("ds")                        \
 	R32("es")                        \
-	R32("fs") R32("g"                \
-		      "s")
+	R32("fs")                        \
+	R32("g"                          \
+	    "s")
 #define ST(n) R("st" n, "80", "i387_ext")
 #define X87_AND_SSE                                                                               \
 	ST("0")                                                                                   \
@@ -29,8 +30,10 @@
 	ST("3")                                                                                   \
 	ST("4")                                                                                   \
 	ST("5")                                                                                   \
-	ST("6") ST("7") R32("fctrl") R32("fstat") R32("ftag") R32("fiseg") R32("fioff") R32(      \
-		"foseg") R32("fooff")                                                             \
+	ST("6")                                                                                   \
+	ST("7")                                                                                   \
+	R32("fctrl")                                                                              \
+	R32("fstat") R32("ftag") R32("fiseg") R32("fioff") R32("foseg") R32("fooff")              \
 		R32("fop") "</feature><feature name=\"org.gnu.gdb.i386.sse\">"                    \
 			   "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"                \
 			   "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"                \

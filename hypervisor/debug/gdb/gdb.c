@@ -52,7 +52,7 @@ static bool open_port(uint16_t port)
 
 static void ask_to_stop(struct gdb *s)
 {
-	gdb_stop(s->guest->vcpu, STOP_ASKED);
+	gdb_stop(s->guest->vcpu, STOP_ASKED, 0);
 }
 
 /* A packet while the guest runs: gdb is new, or another one has come in place of one that left
@@ -61,9 +61,8 @@ static void begin_session(struct gdb *s)
 {
 	s->attached = true;
 	s->running = false;
-	s->packet.quiet = false;
+	s->packet.acks = ACKS_ALL;
 	__atomic_store_n(&s->stopped, 0, __ATOMIC_RELEASE);
-	ask_to_stop(s);
 }
 
 /* Up to a packet, which must be answered first. */
@@ -103,10 +102,14 @@ static bool answer(struct gdb *s)
 {
 	if (s->waiting && (s->running || !s->attached))
 		begin_session(s);
-	if (!s->waiting || !gdb_is_stopped(s))
-		return s->waiting;
-	s->waiting = false;
-	gdb_command(s);
+	if (!s->waiting)
+		return false;
+	if (gdb_is_stopped(s)) {
+		s->waiting = false;
+		gdb_command(s);
+	} else {
+		ask_to_stop(s); /* again, if the monitor has let it go on */
+	}
 	return true;
 }
 
@@ -152,6 +155,7 @@ static void start(struct guest *g)
 	s->stepping = *g->engine;
 	gdb_use_steps(&s->stepping);
 	gdb_find_rewritten(s);
+	s->dr7 = DR7_FIXED;
 	s->timer.fire = look;
 	s->timer.owner = g->vcpu;
 	timer_set(g->vcpu->cpu, &s->timer, rdtsc());

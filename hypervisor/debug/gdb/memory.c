@@ -15,7 +15,7 @@ static struct guest_view all_rights(const struct vcpu *v)
 }
 
 /* A 32-bit kernel's addresses are those in its code segment: GNU Mach's does not begin at 0. */
-static gva_t linear(const struct vcpu *v, uint64_t at)
+gva_t gdb_linear(const struct vcpu *v, uint64_t at)
 {
 	if (v->view->paging.mode == PAGING_64)
 		return GVA(at);
@@ -47,7 +47,7 @@ static uint8_t *ram_byte(const struct vcpu *v, gva_t va)
 
 uint8_t *gdb_byte(const struct vcpu *v, uint64_t at)
 {
-	gva_t va = linear(v, at);
+	gva_t va = gdb_linear(v, at);
 	uint8_t *stub = stub_byte(v, va);
 
 	return stub ? stub : ram_byte(v, va);
@@ -89,7 +89,7 @@ unsigned gdb_read(const struct gdb *s, uint64_t at, void *to, unsigned bytes)
 	unsigned done = 0;
 
 	while (done < bytes) {
-		gva_t va = linear(v, at + done);
+		gva_t va = gdb_linear(v, at + done);
 		unsigned n = part_of_page(va.v, bytes - done);
 		uint8_t *part = (uint8_t *)to + done, *there = gdb_byte(v, at + done);
 
@@ -122,7 +122,7 @@ unsigned gdb_write(struct gdb *s, uint64_t at, const void *from, unsigned bytes)
 	unsigned done = 0;
 
 	while (done < bytes) {
-		gva_t va = linear(v, at + done);
+		gva_t va = gdb_linear(v, at + done);
 		unsigned n = part_of_page(va.v, bytes - done);
 		uint8_t *to = ram_byte(v, va);
 

@@ -21,7 +21,9 @@ static enum packet_event take_idle(struct packet *p, char c)
 {
 	if (c == BREAK)
 		return PACKET_BREAK;
-	if (c == '-' && !p->quiet)
+	if (c == '+')
+		p->acks = p->acks == ACKS_LAST ? ACKS_NONE : ACKS_ALL;
+	if (c == '-' && p->acks != ACKS_NONE)
 		p->out_at = 0;
 	if (c != '$')
 		return PACKET_MORE;
@@ -46,11 +48,11 @@ static void take_data(struct packet *p, char c)
 
 static enum packet_event take_sum(struct packet *p)
 {
-	bool good = p->quiet || p->said == p->sum;
+	bool acks = p->acks == ACKS_ALL, good = !acks || p->said == p->sum;
 
 	p->state = PACKET_IDLE;
 	p->data[p->bytes] = 0;
-	if (!p->quiet)
+	if (acks)
 		p->ack = good && !p->broken ? '+' : '-';
 	return good && !p->broken ? PACKET_READY : PACKET_MORE;
 }

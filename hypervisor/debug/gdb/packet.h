@@ -14,8 +14,10 @@ struct packet {
 	enum { PACKET_IDLE, PACKET_DATA, PACKET_SUM_HIGH, PACKET_SUM_LOW } state;
 	uint8_t sum, said; /* of the data so far; the sum that the packet ends with */
 	bool broken;	   /* too long, or without a sum */
-	bool quiet;	   /* no acknowledgements: QStartNoAckMode */
-	char ack;	   /* still to be sent, or 0 */
+	/* The answer to QStartNoAckMode is the last that is acknowledged; a gdb that comes anew
+	 * acknowledges first. */
+	enum { ACKS_ALL, ACKS_LAST, ACKS_NONE } acks;
+	char ack; /* still to be sent, or 0 */
 	unsigned bytes;
 	char data[PACKET_BYTES + 1]; /* received, and terminated */
 

@@ -25,10 +25,10 @@ static void pause_all(struct guest *g)
 
 /* gdb hears of the vCPU that stops first. The requests come before the reason, see
  * gdb_is_stopped. */
-void gdb_stop(struct vcpu *v, enum stop why)
+void gdb_stop(struct vcpu *v, enum stop why, unsigned watchpoint)
 {
 	struct gdb *s = gdb_of(v->guest);
-	uint32_t nobody = 0, somebody = (v->id + 1) | (uint32_t)why << 8;
+	uint32_t nobody = 0, somebody = (v->id + 1) | (uint32_t)why << 8 | watchpoint << 16;
 
 	pause_all(v->guest);
 	__atomic_compare_exchange_n(&s->stopped, &nobody, somebody, false, __ATOMIC_ACQ_REL,
@@ -147,7 +147,7 @@ static void end_step(struct vcpu *v)
 {
 	gdb_vcpu(v)->stepping = false;
 	v->engine = v->guest->engine;
-	gdb_stop(v, STOP_STEP);
+	gdb_stop(v, STOP_STEP, 0);
 }
 
 /* Whether that was a whole instruction: a stub is shown as one. */
@@ -208,6 +208,17 @@ static bool took_step(struct vcpu *v)
 	return true;
 }
 
+/* A step that hits one ends there too, and gdb hears of the watchpoint. */
+static bool took_watchpoint(struct vcpu *v)
+{
+	int hit = gdb_watch_hit(v);
+
+	if (hit < 0)
+		return false;
+	gdb_stop(v, STOP_WATCHPOINT, (unsigned)hit);
+	return !gdb_vcpu(v)->stepping || took_step(v);
+}
+
 bool gdb_trapped(struct vcpu *v, unsigned vector, uint64_t pc)
 {
 	const struct engine *e = v->guest->engine;
@@ -215,14 +226,14 @@ bool gdb_trapped(struct vcpu *v, unsigned vector, uint64_t pc)
 	if (!gdb_of(v->guest)->attached)
 		return false;
 	if (vector == VECTOR_DB)
-		return took_step(v);
+		return took_watchpoint(v) || took_step(v);
 	if (e->gather)
 		e->gather(v);
 	gdb_vcpu(v)->base[1] = e->segment_base(v, 1);
 	if (!gdb_has_breakpoint(v, pc))
 		return false;
 	v->regs->rip = pc;
-	gdb_stop(v, STOP_BREAKPOINT);
+	gdb_stop(v, STOP_BREAKPOINT, 0);
 	return true;
 }
 

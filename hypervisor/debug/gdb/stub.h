@@ -7,9 +7,10 @@
 
 #define GDB_STUBS	3 /* ports */
 #define GDB_BREAKPOINTS 64
+#define GDB_WATCHPOINTS 4 /* debug registers */
 
 /* Why the guest has stopped, for gdb. */
-enum stop { STOP_ASKED, STOP_STEP, STOP_BREAKPOINT };
+enum stop { STOP_ASKED, STOP_STEP, STOP_BREAKPOINT, STOP_WATCHPOINT };
 
 /* Of a vCPU that has stopped: what only its own CPU could read. */
 struct gdb_vcpu {
@@ -37,6 +38,13 @@ struct breakpoint {
 	bool used;
 };
 
+struct watchpoint {
+	uint64_t at, linear; /* as gdb named it; for the processor */
+	uint8_t bytes;
+	char kind; /* of the packet: 2 writes, 3 reads, 4 accesses */
+	bool used;
+};
+
 /* A record of a rewritten image's section .veneer.original, see rewriter/output.c. */
 struct site {
 	uint32_t address, stub;
@@ -55,13 +63,16 @@ struct gdb {
 	bool running;	  /* it was told to */
 	bool code64;	  /* the target description that gdb was given */
 	unsigned thread;  /* vCPU that registers and memory are asked of */
-	uint32_t stopped; /* the vCPU that has stopped the others, + 1, and why << 8; atomic */
+	uint32_t stopped; /* the vCPU that has stopped the others, + 1, why << 8, and the watchpoint
+			     << 16; atomic */
 	struct engine stepping; /* the guest's engine, for a vCPU that is stepped */
 	struct gdb_vcpu vcpu[VCPUS_MAX];
 	/* of a rewritten guest in ring 1, else none */
 	const struct site *site;
 	const struct veneer_original *original;
 	unsigned sites, originals;
+	struct watchpoint watchpoint[GDB_WATCHPOINTS];
+	uint64_t dr7; /* for these */
 	struct breakpoint breakpoint[GDB_BREAKPOINTS];
 };
 
@@ -92,6 +103,7 @@ const char *gdb_description(const struct gdb *s, unsigned *bytes); /* target.xml
 
 /* memory.c: by the address that gdb names, through the tables of a stopped vCPU, whatever their
  * rights; how many bytes could be copied. */
+gva_t gdb_linear(const struct vcpu *v, uint64_t at);
 unsigned gdb_read(const struct gdb *s, uint64_t at, void *to, unsigned bytes);
 unsigned gdb_write(struct gdb *s, uint64_t at, const void *from, unsigned bytes);
 /* The byte of the guest's RAM there, or of a rewritten guest's stubs; NULL: none. */
@@ -114,8 +126,15 @@ bool gdb_in_stub(const struct gdb *s, uint64_t at);
 uint64_t gdb_shown(const struct gdb *s, uint64_t rip);	 /* RIP as gdb is to see it */
 uint64_t gdb_place_of(const struct gdb *s, uint64_t at); /* of a breakpoint's byte; 0: none */
 
+/* watchpoints.c */
+bool gdb_can_watch(const struct gdb *s);
+bool gdb_watch(struct gdb *s, char kind, uint64_t at, uint64_t bytes);
+void gdb_unwatch(struct gdb *s, char kind, uint64_t at);
+void gdb_unwatch_all(struct gdb *s);
+int gdb_watch_hit(struct vcpu *v); /* at a #DB: which one, or -1; forgets it */
+
 /* run.c */
-void gdb_stop(struct vcpu *v, enum stop why);
+void gdb_stop(struct vcpu *v, enum stop why, unsigned watchpoint);
 bool gdb_is_stopped(const struct gdb *s); /* all vCPUs are paused, and what they have is gathered */
 void gdb_resume(struct vcpu *v, bool step);
 void gdb_use_steps(struct engine *e);
