@@ -199,11 +199,12 @@ struct guest {
  * What a debugger of the operator's must see, on the vCPU's own CPU. paused: it is paused now, or
  * continues; true: the debugger has asked for that, and no line is printed. trapped: an instruction
  * that may be its breakpoint's was reached at pc, or VECTOR_DB: a step is done; true: it was, and
- * the guest sees nothing of it.
+ * the guest sees nothing of it. crashed: true: the debugger ends the guest, or starts it again.
  */
 struct debugger {
 	bool (*paused)(struct vcpu *v, bool paused);
 	bool (*trapped)(struct vcpu *v, unsigned vector, uint64_t pc);
+	bool (*crashed)(struct vcpu *v);
 };
 
 static inline bool vcpu_trapped(struct vcpu *v, unsigned vector, uint64_t pc)

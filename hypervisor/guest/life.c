@@ -266,6 +266,8 @@ void guest_crash(struct guest *g, const char *fmt, ...)
 	console_guest_notice(g, "CRASH: %s", why);
 	if (v && v->guest == g)
 		vcpu_dump(v);
+	if (v && v->guest == g && g->debugger && g->debugger->crashed(v))
+		return;
 	if (g->config->on_crash == CRASH_RESTART && g->restarts < RESTARTS_MAX) {
 		g->restarts++;
 		console_guest_notice(g, "restart %u", g->restarts);

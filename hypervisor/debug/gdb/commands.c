@@ -31,7 +31,8 @@ static void stop_reply(struct gdb *s)
 	static const char *const signals[] = { [STOP_ASKED] = "T02thread:",
 					       [STOP_STEP] = "T05thread:",
 					       [STOP_BREAKPOINT] = "T05swbreak:;thread:",
-					       [STOP_WATCHPOINT] = ";thread:" };
+					       [STOP_WATCHPOINT] = ";thread:",
+					       [STOP_CRASH] = "T0bthread:" };
 	uint32_t stopped = __atomic_load_n(&s->stopped, __ATOMIC_ACQUIRE);
 	uint8_t exit_code = (uint8_t)s->guest->exit_code;
 
@@ -223,6 +224,8 @@ static bool resume(struct gdb *s, const char *at)
 	__atomic_store_n(&s->stopped, 0, __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < s->guest->vcpus; i++)
 		act_on(s, &s->guest->vcpu[i], at);
+	if (s->crashed)
+		gdb_end_crash(s);
 	return false;
 }
 
@@ -232,6 +235,8 @@ static void detach(struct gdb *s)
 	gdb_unwatch_all(s);
 	for (unsigned i = 0; i < s->guest->vcpus; i++)
 		gdb_resume(&s->guest->vcpu[i], false);
+	if (s->crashed)
+		gdb_end_crash(s);
 	s->attached = s->running = false;
 	__atomic_store_n(&s->stopped, 0, __ATOMIC_RELEASE);
 	reply(s, "OK");

@@ -9,7 +9,9 @@ static struct gdb stubs[GDB_STUBS];
 
 static const uint16_t ports[1 + GDB_STUBS] = { 0, 0x2f8, 0x3e8, 0x2e8 }; /* COM2 to COM4 */
 
-const struct debugger gdb_debugger = { .paused = gdb_paused, .trapped = gdb_trapped };
+const struct debugger gdb_debugger = { .paused = gdb_paused,
+				       .trapped = gdb_trapped,
+				       .crashed = gdb_crashed };
 
 struct gdb *gdb_of(const struct guest *g)
 {

@@ -51,7 +51,10 @@ static void gather(struct vcpu *v)
 {
 	struct gdb_vcpu *d = gdb_vcpu(v);
 
-	d->begun = guest_is_running(v->guest) && v->state != VCPU_STOPPED;
+	uint32_t stopped = __atomic_load_n(&gdb_of(v->guest)->stopped, __ATOMIC_ACQUIRE);
+	bool crashed = stopped == ((v->id + 1) | STOP_CRASH << 8);
+
+	d->begun = guest_is_running(v->guest) && (v->state != VCPU_STOPPED || crashed);
 	if (!d->begun)
 		return;
 	if (!v->loaded)
@@ -235,6 +238,27 @@ bool gdb_trapped(struct vcpu *v, unsigned vector, uint64_t pc)
 	v->regs->rip = pc;
 	gdb_stop(v, STOP_BREAKPOINT, 0);
 	return true;
+}
+
+/* gdb sees the vCPU as it was. */
+bool gdb_crashed(struct vcpu *v)
+{
+	struct gdb *s = gdb_of(v->guest);
+
+	if (!s->attached)
+		return false;
+	s->crashed = true;
+	gdb_stop(v, STOP_CRASH, 0);
+	return true;
+}
+
+void gdb_end_crash(struct gdb *s)
+{
+	s->crashed = false;
+	if (s->guest->config->on_crash == CRASH_RESTART)
+		guest_restart(s->guest);
+	else
+		guest_end(s->guest, -1, "stopped after a crash");
 }
 
 void gdb_use_steps(struct engine *e)

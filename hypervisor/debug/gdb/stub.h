@@ -10,7 +10,7 @@
 #define GDB_WATCHPOINTS 4 /* debug registers */
 
 /* Why the guest has stopped, for gdb. */
-enum stop { STOP_ASKED, STOP_STEP, STOP_BREAKPOINT, STOP_WATCHPOINT };
+enum stop { STOP_ASKED, STOP_STEP, STOP_BREAKPOINT, STOP_WATCHPOINT, STOP_CRASH };
 
 /* Of a vCPU that has stopped: what only its own CPU could read. */
 struct gdb_vcpu {
@@ -61,6 +61,7 @@ struct gdb {
 	bool waiting;	  /* the packet is ready, and the guest has still to stop */
 	bool attached;	  /* gdb has spoken, and not detached */
 	bool running;	  /* it was told to */
+	bool crashed;	  /* and is to end, or to start again */
 	bool code64;	  /* the target description that gdb was given */
 	unsigned thread;  /* vCPU that registers and memory are asked of */
 	uint32_t stopped; /* the vCPU that has stopped the others, + 1, why << 8, and the watchpoint
@@ -141,3 +142,5 @@ void gdb_use_steps(struct engine *e);
 /* struct debugger */
 bool gdb_paused(struct vcpu *v, bool paused);
 bool gdb_trapped(struct vcpu *v, unsigned vector, uint64_t pc);
+bool gdb_crashed(struct vcpu *v);
+void gdb_end_crash(struct gdb *s); /* what would have followed */
