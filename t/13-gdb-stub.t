@@ -15,9 +15,10 @@ sub free_port {
 }
 
 # Starts a machine with that configuration, and waits for a line of its console. Returns the port of the guest g, and
-# a function that waits for the end and returns the rest of the console.
+# a function that waits for the end and returns the console. A first option that is a function gets the port before that.
 sub start {
 	my ($name, $conf, $ready, @options) = @_;
+	my $connect = ref $options[0] ? shift @options : undef;
 	my $port = free_port();
 	spew("build/test-gdb-$name.conf", $conf);
 	my $pid = open my $console, '-|';
@@ -27,6 +28,7 @@ sub start {
 		open STDERR, '>&', \*STDOUT;
 		exec 'build/veneer', 'run', "build/test-gdb-$name.conf", '--timeout', $limit, '--gdb', "g=$port", @options;
 	}
+	$connect->($port) if $connect;
 	my $text = '';
 	while (<$console>) {
 		$text .= $_;
@@ -48,6 +50,21 @@ sub gdb {
 	my %said = ('' => $text);
 	$said{$1} .= $2 while $text =~ /^@@ (.*)\n((?:(?!@@ ).*\n?)*)/mg;
 	return \%said;
+}
+
+sub packet {
+	my ($data) = @_;
+	return sprintf '$%s#%02x', $data, unpack('%8C*', $data);
+}
+
+sub answer {
+	my ($socket, $data) = @_;
+	syswrite $socket, $data if length $data;
+	my $text = '';
+	while ($text !~ /#..$/s) {
+		sysread $socket, $text, 4096, length $text or return undef;
+	}
+	return $text =~ /\$(.*?)#..$/s ? $1 : $text;
 }
 
 # The RTOS runs until its variable `heard` is set.
@@ -126,6 +143,58 @@ for my $engine (qw(ring svm)) {
 	unlike($text, qr/FAILED|unknown/, "$engine: nothing was wrong in any round");
 }
 
+# --- a guest that crashes ---
+
+for my $engine (qw(ring svm)) {
+	($port, $rest) = start("crash-$engine", guest('g', image => 'rtos-pc.elf', cmdline => 'listen', engine => $engine), qr/^g: listening/);
+	$said = gdb($port, 'build/rtos-pc.elf', 'set $esp = 0xf0000000', 'set $eip = kernel_ticks', 'continue', 'info registers eip esp', 'continue');
+	like($said->{'continue'}, qr/received signal SIGSEGV/, "$engine: a crash stops the guest");
+	like($said->{'info registers eip esp'}, qr/<kernel_ticks>\nesp +0xf0000000/, "$engine: with its registers");
+	like($rest->(), qr/^veneer: g: CRASH: .*^veneer: g: stopped after a crash, exit code -1$/ms, "$engine: and ends it when it goes on");
+}
+
+# --- Debian's binaries, as they are and rewritten ---
+
+for (['/boot/invaders.exec', 'ring'], ['invaders.elf', 'ring'], ['/boot/invaders.exec', 'svm']) {
+	my ($image, $engine) = @$_;
+	($port, $rest) = start('invaders', guest('g', image => $image, engine => $engine), qr/^veneer: boot entry_ticks/);
+	$said = gdb($port, undef, 'tbreak *0x100f51', 'continue', 'x/2i $pc', 'stepi', 'print $pc', 'stepi', 'info registers', 'kill'); # in $0x40, %al; movzbl
+	like($said->{'x/2i $pc'}, qr/^=> 0x100f51:\tin +\$0x40,%al\n +0x100f53:\tmovzbl %al,%edx$/m, "$image, $engine: a breakpoint in its wait for a timer") or diag($said->{''});
+	like($said->{'print $pc'}, qr/0x100f53/, "$image, $engine: an IN that is emulated is one step");
+	like($said->{'info registers'}, qr/^eip +0x100f56/m, "$image, $engine: and so is the next instruction");
+	like($rest->(), qr/^veneer: g: stopped from the monitor/m, "$image, $engine: kill ends it");
+}
+
+($port, $rest) = start('mach', guest('g', image => 'i386/gnumach', memory => '128M', cmdline => 'gnumach console=com0'), qr/^g: GNU Mach/);
+$said = gdb($port, undef, 'info registers eip', 'x/4i $pc', 'stepi 10', 'x/4xw $esp', 'info registers eip', 'kill');
+is(scalar(() = $said->{'info registers eip'} =~ /^eip +0xc1/mg), 2, 'GNU Mach: addresses are those that it is linked for') or diag($said->{''});
+like($said->{'x/4i $pc'}, qr/^=> 0xc1\w+:\t\w+/, 'GNU Mach: its code');
+like($said->{'x/4xw $esp'}, qr/^0xc1\w+:\t0x/, 'GNU Mach: its stack');
+$rest->();
+
+# --- VT-x, in Bochs, which only starts once its port is connected to ---
+
+for my $image ('rtos-pc.elf', 'rtos-pv.elf') {
+	my $socket;
+	my ($ticks) = (command('nm', "build/$image"))[1] =~ /^0*(\w+) T kernel_ticks$/m;
+	($port, $rest) = start('vmx', guest('g', image => $image, cmdline => 'listen', engine => 'vmx'), qr/^g: listening/, sub {
+		my ($port) = @_;
+		until ($socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port")) {}
+	});
+	my $pc = $image =~ /pv/ ? 'p10' : 'p8';
+	my $little = unpack 'H*', pack 'V', hex $ticks;
+	like(answer($socket, '+' . packet('qSupported')), qr/^PacketSize/, "$image, vmx: a session");
+	like(answer($socket, packet('qXfer:features:read:target.xml:0,fff')), $image =~ /pv/ ? qr/x86-64/ : qr/>i386</, "$image, vmx: a description of its mode");
+	is(answer($socket, packet("Z0,$ticks,1")), 'OK', "$image, vmx: a breakpoint");
+	is(answer($socket, packet('vCont;c')), 'T05swbreak:;thread:1;', "$image, vmx: it is hit");
+	like(answer($socket, packet($pc)), qr/^$little/, "$image, vmx: at its address");
+	is(answer($socket, packet("z0,$ticks,1")), 'OK', "$image, vmx: it is taken away");
+	is(answer($socket, packet('vCont;s:1')), 'T05thread:1;', "$image, vmx: a step");
+	unlike(answer($socket, packet($pc)), qr/^$little/, "$image, vmx: it goes on");
+	syswrite $socket, packet('k');
+	like($rest->(), qr/^veneer: g: stopped from the monitor/m, "$image, vmx: kill ends it");
+}
+
 # --- Linux, with several vCPUs ---
 
 my ($execve) = slurp('build/linux/obj/System.map') =~ /^(\w+) T __x64_sys_execve$/m;
@@ -142,21 +211,6 @@ for my $engine (qw(ring svm)) {
 }
 
 # --- the protocol: nonsense, Ctrl-C, a debugger that comes and goes ---
-
-sub packet {
-	my ($data) = @_;
-	return sprintf '$%s#%02x', $data, unpack('%8C*', $data);
-}
-
-sub answer {
-	my ($socket, $data) = @_;
-	syswrite $socket, $data if length $data;
-	my $text = '';
-	while ($text !~ /#..$/s) {
-		sysread $socket, $text, 4096, length $text or return undef;
-	}
-	return $text =~ /\$(.*?)#..$/s ? $1 : $text;
-}
 
 ($port, $rest) = start('raw', guest('g', image => 'rtos-pc.elf', cmdline => 'listen', engine => 'svm'), qr/^g: listening/);
 my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") or die "port $port: $!";
