@@ -130,14 +130,18 @@ static bool notice_stop(struct gdb *s)
 
 #define BUSY_NS 50000
 #define IDLE_NS 2000000
+#define LIVELY	100 /* times it looks again soon: gdb's next packet follows an answer */
 
 static void look(struct timer *t)
 {
 	struct gdb *s = container_of(t, struct gdb, timer);
-	/* one of them: together they would be a long stay */
-	bool busy = receive(s) || answer(s) || send(s) || notice_stop(s);
 
-	timer_set(this_cpu(), t, rdtsc() + tsc_from_ns(busy ? BUSY_NS : IDLE_NS));
+	/* one of them: together they would be a long stay */
+	if (receive(s) || answer(s) || send(s) || notice_stop(s))
+		s->lively = LIVELY;
+	else if (s->lively)
+		s->lively--;
+	timer_set(this_cpu(), t, rdtsc() + tsc_from_ns(s->lively ? BUSY_NS : IDLE_NS));
 }
 
 static void start(struct guest *g)

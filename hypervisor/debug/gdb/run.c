@@ -5,8 +5,9 @@
  * A vCPU that is stepped runs with an engine of its own, which is the guest's but for two
  * functions, so those that are not stepped are never asked whether they are. Interrupts wait
  * meanwhile: a user who steps does not want to land in a handler. An instruction that exits and is
- * emulated has no #DB; it is through when RIP has changed. INT n would push the debugger's TF and
- * clear it, so it is executed without: the step ends in its handler, at the next exit.
+ * emulated has no #DB; it is through when RIP has changed. INT n and system calls would save the
+ * debugger's TF and clear it, so they are executed without: the step ends in the kernel, at the
+ * next exit.
  */
 #include "debug/gdb/stub.h"
 
@@ -94,6 +95,12 @@ void gdb_resume(struct vcpu *v, bool step)
 
 /* --- one step, on the vCPU's own CPU --- */
 
+/* SYSCALL and SYSENTER. From the kernel SYSCALL is a hypercall, which gives the flags back. */
+static bool is_system_call(const uint8_t *code)
+{
+	return code[0] == 0x0f && (code[1] == 0x05 || code[1] == 0x34);
+}
+
 /* What the instruction at RIP does with TF. */
 static void look_ahead(struct vcpu *v)
 {
@@ -109,7 +116,8 @@ static void look_ahead(struct vcpu *v)
 		i.op = INSN_OTHER;
 	d->sets_tf = i.op == INSN_POPF || i.op == INSN_IRET;
 	d->pushes = i.op == INSN_PUSHF;
-	d->traps = i.op == INSN_INT && (!e->kernel_ring || !v->guest->board);
+	d->traps = (i.op == INSN_INT && (!e->kernel_ring || !v->guest->board)) ||
+		   ((v->regs->cs & 3) == 3 && bytes > 1 && is_system_call(code));
 	d->guest_tf = v->regs->rflags & FLAGS_TF;
 	d->from = v->regs->rip;
 	d->dr6 = v->dr6;
@@ -142,8 +150,6 @@ static void hide_step(struct vcpu *v)
 		clear_pushed_tf(v);
 	v->dr6 = d->dr6;
 	v->legacy.dr[6] = d->legacy_dr6;
-	if (v->guest->board && v->guest->engine->debug_changed)
-		v->guest->engine->debug_changed(v);
 }
 
 static void end_step(struct vcpu *v)
@@ -186,15 +192,23 @@ static void step_run(struct cpu *cpu, struct vcpu *v)
 
 	if (!d->traps)
 		v->regs->rflags |= FLAGS_TF;
+	if (d->guest_tf) /* frames show it, see ring_flags */
+		v->engine = e;
 	e->run(cpu, v);
+	if (d->stepping)
+		v->engine = &gdb_of(v->guest)->stepping;
 	d->amid = d->stepping && !d->guest_tf && e->kernel_ring && v->regs->vector == VECTOR_DB;
 	if (d->amid || !v->loaded)
 		return;
 	if (e->gather)
 		e->gather(v);
 	hide_step(v);
-	if (d->stepping && is_through(v))
-		end_step(v);
+	if (!d->stepping || !is_through(v))
+		return;
+	/* Not behind the instruction: a virtual machine has sent an exception, with TF in the
+	 * frame. */
+	d->owed = !e->kernel_ring && !d->traps && v->regs->rip - d->from > INSN_BYTES;
+	end_step(v);
 }
 
 /* --- what the engines ask: is this the debugger's? --- */
@@ -202,8 +216,13 @@ static void step_run(struct cpu *cpu, struct vcpu *v)
 /* A step's #DB. A guest that steps itself gets it, and then gdb stops in its handler. */
 static bool took_step(struct vcpu *v)
 {
-	const struct gdb_vcpu *d = gdb_vcpu(v);
+	struct gdb_vcpu *d = gdb_vcpu(v);
 
+	if (!d->stepping && d->owed) {
+		d->owed = false;
+		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
+		return true;
+	}
 	if (!d->stepping || d->guest_tf || d->traps)
 		return false;
 	if (v->regs->rip == d->from || is_through(v)) /* it may have jumped to itself */
@@ -226,10 +245,10 @@ bool gdb_trapped(struct vcpu *v, unsigned vector, uint64_t pc)
 {
 	const struct engine *e = v->guest->engine;
 
-	if (!gdb_of(v->guest)->attached)
-		return false;
 	if (vector == VECTOR_DB)
 		return took_watchpoint(v) || took_step(v);
+	if (!gdb_of(v->guest)->attached)
+		return false;
 	if (e->gather)
 		e->gather(v);
 	gdb_vcpu(v)->base[1] = e->segment_base(v, 1);

@@ -29,6 +29,7 @@ struct gdb_vcpu {
 	bool traps;    /* it is an INT n that does not exit */
 	uint64_t from; /* RIP before it */
 	uint64_t dr6, legacy_dr6;
+	bool owed; /* a frame has the debugger's TF, and a #DB will follow it */
 };
 
 struct breakpoint {
@@ -57,6 +58,7 @@ struct gdb {
 	struct guest *guest;
 	uint16_t port;
 	struct timer timer;
+	unsigned lively; /* how often it is still looked at soon */
 	struct packet packet;
 	bool waiting;	  /* the packet is ready, and the guest has still to stop */
 	bool attached;	  /* gdb has spoken, and not detached */

@@ -13,7 +13,7 @@ uint32_t ring_flags(const struct vcpu *v)
 {
 	uint32_t f = (uint32_t)v->regs->rflags & ~(FLAGS_IF | FLAGS_IOPL);
 
-	if (v->ring->stepping)
+	if ((f & FLAGS_TF) && (v->ring->stepping || v->engine != v->guest->engine))
 		f &= ~FLAGS_TF;
 	if (!v->page->irq_mask || (v->regs->cs & 3) == 3)
 		f |= FLAGS_IF;
