@@ -132,7 +132,7 @@ $rest->();
 for my $engine (qw(ring svm)) {
 	($port, $rest) = start("own-$engine", guest('g', image => 't/pc-debugged.elf', engine => $engine), qr/^g: ready/);
 	my @more = ('continue', 'stepi', 'print $eax') x 3;
-	$said = gdb($port, 'build/t/pc-debugged.elf', 'break round_done', 'continue', 'stepi 200', 'delete', 'break *0x40000000', @more, 'delete',
+	$said = gdb($port, 'build/t/pc-debugged.elf', 'break round_done', 'continue', 'stepi 200', 'delete', 'break faulting', 'continue', 'stepi 16', 'delete', 'break *0x40000000', @more, 'delete',
 		'break *rewritten', 'break round_done', ('continue') x 4, 'x/2xb rewritten', 'delete', 'break flags', 'continue', 'stepi 8', 'print rounds > 5',
 		'delete', 'set variable finished = 1', 'continue');
 	like($said->{'print $eax'} =~ s/\$\d+ = |\n//gr, qr/^(?:111|222)$/, "$engine: a breakpoint stays in its page when the guest maps another one there") or diag($said->{''});
