@@ -36,7 +36,9 @@
 	R32("fstat")                                                                              \
 	R32("ftag")                                                                               \
 	R32("fiseg")                                                                              \
-	R32("fioff") R32("foseg") R32("fooff")                                                    \
+	R32("fioff")                                                                              \
+	R32("foseg")                                                                              \
+	R32("fooff")                                                                              \
 		R32("fop") "</feature><feature name=\"org.gnu.gdb.i386.sse\">"                    \
 			   "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"                \
 			   "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"                \

@@ -197,7 +197,7 @@ static unsigned sites_up_to(const struct gdb *s, uint64_t rip)
 
 uint64_t gdb_shown(const struct gdb *s, uint64_t rip)
 {
-	if (!gdb_in_stub(s, rip))
+	if (!s->site || !gdb_in_stub(s, rip))
 		return rip;
 	unsigned n = sites_up_to(s, rip), next = n;
 	while (next < s->sites && !s->site[next].stub)

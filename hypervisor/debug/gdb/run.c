@@ -140,13 +140,16 @@ static void clear_pushed_tf(struct vcpu *v)
 /* TF and DR6 as if there had been no step, unless the guest steps itself. */
 static void hide_step(struct vcpu *v)
 {
-	const struct gdb_vcpu *d = gdb_vcpu(v);
+	struct gdb_vcpu *d = gdb_vcpu(v);
+	bool moved = v->regs->rip != d->from;
 
-	if (d->guest_tf)
+	if (d->guest_tf || d->traps)
 		return;
-	if (!d->sets_tf || v->regs->rip == d->from)
+	if (!d->sets_tf || !moved || d->owed)
 		v->regs->rflags &= ~(uint64_t)FLAGS_TF;
-	if (d->pushes && v->regs->rip != d->from)
+	if (d->sets_tf && moved) /* by the IRET that was waited for */
+		d->owed = false;
+	if (d->pushes && moved)
 		clear_pushed_tf(v);
 	v->dr6 = d->dr6;
 	v->legacy.dr[6] = d->legacy_dr6;
@@ -207,7 +210,8 @@ static void step_run(struct cpu *cpu, struct vcpu *v)
 		return;
 	/* Not behind the instruction: a virtual machine has sent an exception, with TF in the
 	 * frame. */
-	d->owed = !e->kernel_ring && !d->traps && v->regs->rip - d->from > INSN_BYTES;
+	d->owed |=
+		!e->kernel_ring && !d->traps && !d->guest_tf && v->regs->rip - d->from > INSN_BYTES;
 	end_step(v);
 }
 
@@ -266,14 +270,18 @@ bool gdb_crashed(struct vcpu *v)
 
 	if (!s->attached)
 		return false;
-	s->crashed = true;
+	s->crashed = v->id + 1;
 	gdb_stop(v, STOP_CRASH, 0);
 	return true;
 }
 
 void gdb_end_crash(struct gdb *s)
 {
-	s->crashed = false;
+	bool reset = s->guest->vcpu[s->crashed - 1].state != VCPU_STOPPED;
+
+	s->crashed = 0;
+	if (reset) /* from the monitor, in the meantime */
+		return;
 	if (s->guest->config->on_crash == CRASH_RESTART)
 		guest_restart(s->guest);
 	else

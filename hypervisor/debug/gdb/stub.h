@@ -63,7 +63,7 @@ struct gdb {
 	bool waiting;	  /* the packet is ready, and the guest has still to stop */
 	bool attached;	  /* gdb has spoken, and not detached */
 	bool running;	  /* it was told to */
-	bool crashed;	  /* and is to end, or to start again */
+	unsigned crashed; /* the vCPU that has, + 1: the guest is to end, or to start again */
 	bool code64;	  /* the target description that gdb was given */
 	unsigned thread;  /* vCPU that registers and memory are asked of */
 	uint32_t stopped; /* the vCPU that has stopped the others, + 1, why << 8, and the watchpoint
@@ -119,7 +119,6 @@ uint8_t gdb_trap(const struct guest *g); /* the instruction that a breakpoint is
 bool gdb_insert(struct gdb *s, uint64_t at);
 void gdb_remove(struct gdb *s, uint64_t at);
 void gdb_remove_all(struct gdb *s);
-bool gdb_has_byte(const struct gdb *s, gpa_t gpa);	    /* whether a breakpoint is there */
 bool gdb_has_breakpoint(const struct vcpu *v, uint64_t at); /* on its own CPU */
 
 /* rewritten.c */
