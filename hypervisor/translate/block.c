@@ -50,7 +50,7 @@ static struct step *add_step(struct maker *k, enum step_kind kind, unsigned gues
 			    .cache = (uint8_t)(k->e.at - from),
 			    .kind = kind };
 	k->b->steps++;
-	k->b->guest_bytes += (uint16_t)guest;
+	k->b->guest_bytes = (uint8_t)(k->b->guest_bytes + guest);
 	return s;
 }
 
@@ -69,7 +69,7 @@ static void emit_exits(struct maker *k)
 	for (unsigned i = k->b->first_link; i < t->links; i++) {
 		uint32_t from = k->e.at, distance = from - (t->link[i].patch + 4);
 
-		memcpy(code_pointer(t, t->link[i].patch), &distance, 4);
+		memcpy(k->e.to - (from - t->link[i].patch), &distance, 4);
 		emit_hlt(&k->e);
 		add_step(k, STEP_LINK, 0, from)->link = (uint8_t)(i - k->b->first_link);
 	}
@@ -297,23 +297,25 @@ static struct block *begin(struct translator *t, uint32_t eip, bool pad)
 	return b;
 }
 
-/* Room for the jump of a block that is dropped. */
+/* With room for the jump of a block that is dropped. It is copied in one go: stores beside code
+ * that was executed are slow, in processors as in QEMU. */
 static void end(struct translator *t, struct block *b, struct emitter *e)
 {
 	assert(!e->over); /* has_room */
 	while (e->at - b->at < 5)
 		emit_hlt(e);
 	b->last = e->at - 1;
+	memcpy(code_pointer(t, b->at), t->made, ALIGN_UP(e->at - b->at, 8));
 	for (uint32_t i = (t->used + CHUNK - 1) / CHUNK; i * CHUNK < e->at - CODE_AT; i++)
 		t->chunk[i] = (uint16_t)(b - t->block);
 	t->used = e->at - CODE_AT;
 }
 
-static struct emitter emitter(const struct translator *t)
+static struct emitter emitter(struct translator *t)
 {
-	return (struct emitter){ .to = code_pointer(t, CODE_AT + t->used),
+	return (struct emitter){ .to = t->made,
 				 .at = CODE_AT + t->used,
-				 .room = t->room * (uint32_t)TRANSLATE_ROOM_BYTES - t->used,
+				 .room = sizeof(t->made) - 8,
 				 .stack_base = t->stack_base };
 }
 

@@ -8,12 +8,12 @@
 
 /* For each piece of room */
 #define BLOCKS 3072
-#define STEPS  20480 /* translated instructions */
-#define LINKS  9216  /* exits of blocks */
-#define PAGES  768   /* of guest code */
+#define STEPS  22528 /* translated instructions; Linux has seven in a block */
+#define LINKS  4096  /* exits of blocks */
+#define PAGES  192   /* of guest code */
 _Static_assert(BLOCKS *TRANSLATE_ROOM_MAX < UINT16_MAX, "index + 1");
 
-#define BUCKETS	     4096
+#define BUCKETS	     2048
 #define PAGE_BUCKETS 256
 #define CODE_REGIONS 32
 #define PAGE_BLOCKS  200 /* of one frame: what a write may have to drop in one piece */
@@ -63,7 +63,7 @@ struct block {
 	uint32_t at, last;
 	uint32_t eip; /* of a pad: the block's that it leads to */
 	uint32_t first_step, first_link;
-	uint16_t steps, guest_bytes;
+	uint8_t steps, guest_bytes;
 	uint16_t next; /* in its bucket; index + 1 */
 	/* the page it was translated from, and one that its last instruction ends in, or 0, and
 	 * the next block of each; index + 1 */
@@ -118,6 +118,7 @@ struct translator {
 	bool wanted_pad;
 	bool unfinished; /* the last recovery was amid a POPF that has read its operand */
 
+	uint8_t made[BLOCK_BYTES + 8];	   /* the block that is being made */
 	uint64_t before[2][PAGE_SIZE / 8]; /* of a page that is about to be written */
 	uint16_t bucket[BUCKETS], page_bucket[PAGE_BUCKETS];
 	/* as many as there is room for */

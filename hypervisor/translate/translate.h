@@ -26,15 +26,14 @@
 
 struct translator;
 
-/* How much code it has room for: 1 to TRANSLATE_ROOM_MAX pieces of 256 KiB. A small kernel needs
- * one. Linux executes about two in a second of its boot; with less room it is translated again and
- * again. */
+/* How much code it has room for: 1 to TRANSLATE_ROOM_MAX pieces, each of 3 072 blocks. A small
+ * kernel needs one; what does not fit is translated again and again. */
 #define TRANSLATE_ROOM_MAX    8
-#define TRANSLATE_ROOM_BYTES  KIB(256)
+#define TRANSLATE_ROOM_BYTES  KIB(112)
 #define TRANSLATE_TABLE_BYTES KIB(256)
 static inline unsigned translate_room(uint64_t ram)
 {
-	return (unsigned)MIN(MAX(ram / MIB(80), 1u), (uint64_t)TRANSLATE_ROOM_MAX);
+	return (unsigned)MIN(MAX(ram / MIB(40), 1u), (uint64_t)TRANSLATE_ROOM_MAX);
 }
 
 /* What to reserve: for the translator, and for the window with its vCPU pages. */
