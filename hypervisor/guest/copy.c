@@ -5,6 +5,15 @@
 #include "kernel/gate.h"
 #include "lib/string.h"
 
+/* The hypervisor writes to a page on the guest's behalf. */
+static void tell_of_write(const struct guest_memory *m, gpa_t page)
+{
+	if (guest_is_code(m, page))
+		m->code_written(m, page);
+	if (guest_is_table(m, page))
+		m->table_written(m, page);
+}
+
 /* The page of va, by the patch window's rules, by what the engine knows, or by the guest's tables.
  */
 HOT_FRAME static inline __attribute__((always_inline)) char *
@@ -26,8 +35,8 @@ find(const struct guest_view *view, gva_t va, unsigned access, struct guest_fail
 			return NULL;
 		if (!frame) {
 			frame = guest_frame(m, t.gpa, PAGE_SIZE);
-			if ((access & PF_WRITE) && guest_is_table(m, t.gpa))
-				m->table_written(m, t.gpa);
+			if (access & PF_WRITE)
+				tell_of_write(m, GPA(t.gpa.v & PAGE_MASK));
 		}
 	}
 	return frame_allows(frame, access & PF_WRITE) ? direct(frame_mpa(frame)) : NULL;
@@ -70,24 +79,8 @@ int guest_read(const struct guest_view *view, gva_t va, void *to, uint64_t bytes
 	return copy(view, va, to, bytes, access & (PF_USER | PF_FETCH), f);
 }
 
-/* Pages with translated code. A walk that fails, fails again in the copy. */
-static __attribute__((noinline)) void tell_of_code(const struct guest_view *view, gva_t va,
-						   uint64_t bytes)
-{
-	const struct guest_memory *m = view->memory;
-	struct translation t;
-	unsigned error;
-
-	for (uint64_t at = va.v & PAGE_MASK; at < va.v + bytes; at += PAGE_SIZE)
-		if (!guest_walk(m, &view->paging, GVA((uint32_t)at), PF_WRITE, &t, &error) &&
-		    guest_is_code(m, t.gpa))
-			m->code_written(m, GPA(t.gpa.v & PAGE_MASK));
-}
-
 int guest_write(const struct guest_view *view, gva_t va, const void *from, uint64_t bytes,
 		unsigned access, struct guest_failure *f)
 {
-	if (view->memory->code)
-		tell_of_code(view, va, bytes);
 	return copy(view, va, (char *)from, bytes, (access & PF_USER) | PF_WRITE, f);
 }
