@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading a Linux kernel: where load/bzimage.c and load/image.c place it, and guest/bzimage.c. */
+/* Loading a Linux kernel: where load/bzimage.c and load/image.c place it, and pc/bzimage.c. */
 #define VENEER_HOST
 #include "proof.h"
 
 #include "machine_address.h"
-#include "guest/bzimage.c"
+#include "pc/bzimage.c"
 #include "lib/string.c"
 #include "load/bzimage.c"
 #include "load/image.c"
