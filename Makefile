@@ -107,8 +107,8 @@ define download_packages
 	echo "veneer: cannot download Debian's kernel: $(apt_log) has the details"; exit 1; }
 endef
 
-# $(call download_i386,folder,packages): of Debian's 32-bit architecture. apt gets a state of its own, so that the
-# host's architectures stay as they are.
+# $(call download_i386,folder,packages,kernel): of Debian's 32-bit architecture, and the package that the kernel's
+# depends on. apt gets a state of its own, so that the host's architectures stay as they are.
 I386_APT = -o APT::Architecture=i386 -o APT::Architectures=i386 -o Dir::State=$(1)/state \
 	-o Dir::State::lists=$(1)/state/lists -o Dir::State::status=$(1)/state/status -o Dir::Cache=$(1)/cache
 define download_i386
@@ -116,7 +116,8 @@ define download_i386
 @mkdir -p $(1)/state/lists/partial $(1)/cache/archives/partial
 @touch $(1)/state/status
 @$(APT_LOCK) sh -c 'apt-get -q $(call I386_APT,$(abspath $(1))) update; \
-	cd $(1) && apt-get -q $(call I386_APT,$(abspath $(1))) download $(2)' \
+	cd $(1) && apt-get -q $(call I386_APT,$(abspath $(1))) download $(2) \
+	$(if $(3),$$(apt-cache $(call I386_APT,$(abspath $(1))) depends $(3) | sed -n "s/.*Depends: \(linux-image-.*\)/\1/p"))' \
 	> $(apt_log) 2>&1 || { tail -n 3 $(apt_log); \
 	echo "veneer: cannot download 32-bit packages of Debian: $(apt_log) has the details"; exit 1; }
 endef

@@ -150,6 +150,18 @@ $(BUILD)/i386/gnumach: | packages
 		gunzip -c boot/gnumach-1.8-486.gz > gnumach.new && mv boot/memtest86+ia32.bin . && \
 		rm -rf *.deb boot etc lib usr state cache && mv gnumach.new gnumach
 
+# Debian's kernel for 32-bit processors, with a file system of its own: busybox and t/linux32/init.
+$(BUILD)/i386-linux/vmlinuz: | packages
+	@mkdir -p $(@D)
+	$(call download_i386,$(@D),busybox-static,linux-image-686-pae)
+	$(Q)cd $(@D) && for p in *.deb; do dpkg-deb -x $$p .; done && mkdir -p root/bin root/proc root/dev && \
+		mv bin/busybox root/bin/ && mv boot/vmlinuz-* vmlinuz.new && \
+		rm -rf *.deb bin boot etc lib usr state cache && mv vmlinuz.new vmlinuz
+
+$(BUILD)/i386-linux/initrd.gz: t/linux32/init $(BUILD)/i386-linux/vmlinuz
+	$(Q)cp $< $(@D)/root/init && chmod +x $(@D)/root/init && \
+		cd $(@D)/root && find . | cpio --quiet -o -H newc -R 0:0 | gzip -n9 > ../initrd.gz
+
 # Counts for 48-speculation.t, loaded by QEMU
 $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 	@mkdir -p $(@D)
@@ -159,7 +171,7 @@ $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 TESTS := $(sort $(wildcard t/*.t))
 TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/programs.elf $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
 	$(T_PC_REWRITTEN) $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
-	$(BUILD)/i386/gnumach $(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
+	$(BUILD)/i386/gnumach $(BUILD)/i386-linux/initrd.gz $(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
 # Everything that the tests run; afterwards single tests can be run with prove.
 .PHONY: test-inputs
