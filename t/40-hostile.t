@@ -91,6 +91,7 @@ my @rows = (
 	['movss',        'ring ring/bochs', 'well',    qr/^[1-9]\d* breaks$/],
 	['edge',         'ring/bochs',   'well',       qr/^well$/], # QEMU's IRETQ returns to addresses that are not canonical
 	['pc-inplace',   'ring svm vmx', 'well',       qr/^changed beside other data$/],
+	['pc-remap',     'ring svm vmx', 'well',       qr/^changed \d+ entries$/],
 	['pc-flags',     'ring',         'well',       qr/^0 flags made up$/],
 	['pc-flags',     'ring/rewritten svm vmx', 'well',       qr/^\d+ flags made up$/],
 	['pc-long',      'ring ring/rewritten svm vmx', 'well',       qr/880 far transfers and loads refused/],
