@@ -54,18 +54,20 @@ uint8_t *gdb_byte(const struct vcpu *v, uint64_t at)
 }
 
 /* Before a byte of it is written. */
-static void tell_of_code(const struct guest *g, const uint8_t *byte)
+static void tell_of_write(const struct guest *g, const uint8_t *byte)
 {
 	const struct region *ram = &g->memory.region[REGION_RAM];
 	uint64_t at = (uint64_t)(byte - (const uint8_t *)direct(ram->at));
 
 	if (guest_is_code(&g->memory, GPA(at)))
 		g->memory.code_written(&g->memory, GPA(at & PAGE_MASK));
+	if (guest_is_table(&g->memory, GPA(at)))
+		g->memory.table_written(&g->memory, GPA(at & PAGE_MASK));
 }
 
 void gdb_poke(const struct guest *g, uint8_t *to, uint8_t byte)
 {
-	tell_of_code(g, to);
+	tell_of_write(g, to);
 	*to = byte;
 }
 
@@ -106,7 +108,7 @@ unsigned gdb_read(const struct gdb *s, uint64_t at, void *to, unsigned bytes)
 /* Below the breakpoints, whose bytes stay. */
 static void write_part(struct gdb *s, uint8_t *to, const uint8_t *from, unsigned n)
 {
-	tell_of_code(s->guest, to);
+	tell_of_write(s->guest, to);
 	for (struct breakpoint *b = s->breakpoint; b < &s->breakpoint[GDB_BREAKPOINTS]; b++)
 		if (b->used && (uint64_t)(b->byte - to) < n)
 			b->original = from[b->byte - to];
