@@ -200,6 +200,8 @@ bool ring_code_stepped(struct vcpu *v)
 
 		open[i].page = 0;
 		mmu_flush(&own->view, GVA(open[i].va), PAGE_SIZE);
+		if (guest_is_code(v->view->memory, page)) /* its directory may have changed */
+			tables_protect(own->view.mmu, page);
 		translate_step_end(own->translator, i, page, content(v, page));
 		ring_gdt_written(v->view->memory, page);
 	}
