@@ -160,7 +160,9 @@ static uint64_t directory(const struct mmu_view *view, gva_t va)
 	/* the walk refuses what is reserved */
 	if (!(value & PTE_P) || (value & PTE_ADDR) >= ram_bytes(view->mmu->memory))
 		return 0;
-	return (value & PTE_ADDR) | 2;
+	/* the one with the window links to what is at no other address */
+	bool window = view->mmu->memory->window.first >> 30 == i;
+	return (value & PTE_ADDR) | 2 | (window ? KEY_PART(1) : 0);
 }
 
 static uint64_t window_key(uint64_t n)
@@ -201,7 +203,7 @@ uint64_t tables_below(const struct mmu_view *view, gva_t va, int level, const st
  * of each part. */
 static unsigned keys(const struct mmu *m)
 {
-	return is_narrow(m) ? 8 : 3;
+	return is_narrow(m) ? 8 : 4;
 }
 
 static uint64_t key_of(const struct mmu *m, gpa_t page, unsigned n)
@@ -426,9 +428,14 @@ unsigned tables_known_or_new(struct mmu *m, int level, uint64_t key)
 	return page;
 }
 
+bool tables_room(struct mmu *m)
+{
+	return m->tables->written.pages < TABLES_WRITTEN || read_written(m);
+}
+
 static bool allow_write(struct mmu *m, gpa_t page)
 {
-	if (m->tables->written.pages == TABLES_WRITTEN && !read_written(m))
+	if (m->tables->written.pages == TABLES_WRITTEN)
 		return false;
 	add_written(m, page);
 	return true;
@@ -440,6 +447,8 @@ uint64_t tables_leaf(struct mmu *m, unsigned page, unsigned index, uint64_t leaf
 	uint32_t here = page * PT_ENTRIES + index + 1, writer;
 	gpa_t gpa = GPA(ram * PAGE_SIZE);
 
+	if (m->shadow[page].key & KEY_WINDOW)
+		m->tables->beside = true;
 	if (!(leaf & PTE_W) || gpa.v >= ram_bytes(m->memory))
 		return leaf;
 	bool table = guest_is_table(m->memory, gpa);
@@ -464,7 +473,7 @@ bool tables_must_reload(const struct mmu_view *view)
 {
 	const struct mmu *m = view->mmu;
 
-	return m->tables->written.links && m->shadow[view->root].key;
+	return (m->tables->written.links || m->tables->written.all) && m->shadow[view->root].key;
 }
 
 /* --- roots --- */
@@ -508,25 +517,34 @@ bool tables_load(struct mmu *m, const struct mmu_view *view)
 	return read_written(m);
 }
 
+/* A group of the table at `at`, but for what is in the patch window. */
+static void forget_group(struct mmu *m, uint64_t at, uint64_t *table, unsigned first)
+{
+	gva_t begin = GVA(at * LARGE_SIZE + first * PAGE_SIZE);
+
+	if (!guest_in_window(m->memory, begin) &&
+	    !guest_in_window(m->memory, GVA(begin.v + (GROUP - 1) * PAGE_SIZE)))
+		memset(&table[first], 0, GROUP * sizeof(*table));
+	for (unsigned i = first; i < first + GROUP; i++, begin.v += PAGE_SIZE)
+		if (table[i] && !guest_in_window(m->memory, begin))
+			table[i] = 0;
+}
+
 /* What is beside the patch window is forgotten. */
 static void forget_beside(struct mmu *m)
 {
 	const struct patch_window *w = &m->memory->window;
-	uint64_t first = w->first / LARGE_SIZE,
-		 end = ALIGN_UP(w->first + w->bytes, LARGE_SIZE) / LARGE_SIZE;
+	uint64_t first = w->first / LARGE_SIZE, last = (w->first + w->bytes - 1) / LARGE_SIZE;
 
-	for (uint64_t at = first; w->bytes && at < end; at++) {
+	for (uint64_t at = first; m->tables->beside && at <= last; at++) {
 		unsigned page = shadow_find(m, window_key(at - first));
+		uint64_t used = page == MMU_NO_ROOT ? 0 : m->shadow[page].used;
 
-		if (page == MMU_NO_ROOT)
-			continue;
-		uint64_t *table = shadow_table(m, page), used = m->shadow[page].used;
-
-		for (unsigned i = shadow_next_used(used, 0); i < PT_ENTRIES;
-		     i = shadow_next_used(used, i + 1))
-			if (!guest_in_window(m->memory, GVA(at * LARGE_SIZE + i * PAGE_SIZE)))
-				table[i] = 0;
+		for (; used; used &= used - 1)
+			forget_group(m, at, shadow_table(m, page),
+				     (unsigned)__builtin_ctzll(used) * GROUP);
 	}
+	m->tables->beside = false;
 }
 
 void tables_use(struct mmu *m, const struct mmu_view *view)

@@ -13,9 +13,10 @@ struct tables {
 	uint64_t second_page; /* one that may be written through two: */
 	uint32_t second;      /* the other */
 	struct paging format; /* of the tables that are mirrored; without a root */
-	unsigned reads_max;   /* of a table: then it may be no table any more, and is forgotten */
-	uint64_t reserved;    /* what their entries must not have */
-	struct written {      /* since they were read last */
+	bool beside;	    /* something beside the patch window was filled since CR3 was loaded */
+	unsigned reads_max; /* of a table: then it may be no table any more, and is forgotten */
+	uint64_t reserved;  /* what their entries must not have */
+	struct written {    /* since they were read last */
 		gpa_t page[TABLES_WRITTEN];
 		unsigned pages;
 		bool links; /* one of level 2 is among them */

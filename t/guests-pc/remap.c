@@ -19,8 +19,10 @@
 #define SHARED	    0x40400000u /* by one table of all */
 #define ALIASES	    0x40800000u /* all tables again */
 #define SELF	    0xffc00000u /* the directory as its own table */
-#define PRESENT	    0x27u
-#define ROUNDS	    4000
+#define BESIDE	    0xff1f0000u /* near the hypervisor's window; each directory has a page of its own \
+				 */
+#define PRESENT 0x27u
+#define ROUNDS	4000
 
 static uint32_t low[1024] __attribute__((aligned(PAGE)));
 static uint32_t high[1024] __attribute__((aligned(PAGE)));
@@ -28,6 +30,7 @@ static uint32_t aliases[1024] __attribute__((aligned(PAGE)));
 static uint32_t directory[DIRECTORIES][1024] __attribute__((aligned(PAGE)));
 /* A table moves to another page from time to time. */
 static uint32_t pages[2 * (DIRECTORIES + 1)][1024] __attribute__((aligned(PAGE)));
+static uint32_t beside[DIRECTORIES][1024] __attribute__((aligned(PAGE)));
 static unsigned page_of[DIRECTORIES + 1];
 static unsigned want[DIRECTORIES + 1][SLOTS]; /* frame + 1; 0: not present */
 static unsigned current;
@@ -209,6 +212,8 @@ static void paging_on(void)
 		directory[d][OWN >> 22] = (uint32_t)pages[d] | PRESENT;
 		directory[d][SHARED >> 22] = (uint32_t)pages[DIRECTORIES] | PRESENT;
 		directory[d][ALIASES >> 22] = (uint32_t)aliases | PRESENT;
+		beside[d][BESIDE >> 12 & 1023] = (FIRST + d * PAGE) | PRESENT;
+		directory[d][BESIDE >> 22] = (uint32_t)beside[d] | PRESENT;
 		directory[d][SELF >> 22] = (uint32_t)directory[d] | PRESENT;
 	}
 	load_cr3(0);
@@ -229,6 +234,7 @@ int guest_main(void)
 			load_cr3(noise() % DIRECTORIES);
 		for (unsigned i = 0; i < 4; i++)
 			look(noise() % 2 ? current : DIRECTORIES, noise() % SLOTS);
+		expect(*(volatile uint32_t *)BESIDE == current, "the directory's own page");
 		if (noise() % 64 == 0)
 			move_table(noise() % (DIRECTORIES + 1));
 		if (noise() % 64 == 0)

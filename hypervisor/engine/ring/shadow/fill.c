@@ -58,9 +58,10 @@ static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint6
 	}
 	if (*entry)
 		shadow_clear_entry(m, entry, level);
+	uint64_t own = m->shadow[page].key;
 	below = m->tables ? tables_known_or_new(m, level - 1, key)
 			  : known_or_new(m, level - 1, key, level == 4 ? index : 0);
-	if (below == MMU_NO_ROOT)
+	if (below == MMU_NO_ROOT || m->shadow[page].key != own) /* forgotten: from the root again */
 		return MMU_NO_ROOT;
 	link_table(m, page, index, below, bits);
 	return below;
@@ -131,6 +132,8 @@ static enum mmu_result install(struct mmu_view *view, gva_t va, int level, uint6
 	struct mmu *m = view->mmu;
 	unsigned page, index = pt_index(va.v, level);
 
+	if (m->tables && (access & PF_WRITE) && !tables_room(m))
+		return MMU_AGAIN;
 	while ((page = path(view, va, level, t)) == MMU_NO_ROOT) {
 		m->budget -= PATH_COST;
 		if (m->budget > 0)

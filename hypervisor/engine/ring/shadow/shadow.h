@@ -266,7 +266,7 @@ void shadow_make_room(struct mmu *m);
 uint64_t tables_root(const struct mmu *m, const struct mmu_view *view);
 /* What was written is read again, before the view gets such a root. False: the budget is spent. */
 bool tables_load(struct mmu *m, const struct mmu_view *view);
-/* What a root that was kept needs before it is used again. */
+/* What a mirrored root needs before it is used. */
 void tables_use(struct mmu *m, const struct mmu_view *view);
 void tables_reset(struct mmu *m);
 /* The key of the table below one of that level, and the bits of the link. */
@@ -276,6 +276,8 @@ uint64_t tables_below(const struct mmu_view *view, gva_t va, int level, const st
 bool tables_beside_window(const struct mmu *m, gva_t va);
 /* The shadow of a table, to be linked. MMU_NO_ROOT: none is free, or the budget is spent. */
 unsigned tables_known_or_new(struct mmu *m, int level, uint64_t key);
+/* Room for one more that is written; before a path is made. False: the budget is spent. */
+bool tables_room(struct mmu *m);
 /* A leaf about to be set, for an access that writes or does not: writable only if it may be. */
 uint64_t tables_leaf(struct mmu *m, unsigned page, unsigned index, uint64_t leaf, bool writes);
 bool tables_may_write(const struct mmu *m, unsigned page, unsigned index); /* a leaf that is set */

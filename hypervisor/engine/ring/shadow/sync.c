@@ -283,7 +283,7 @@ enum mmu_root mmu_load_root(struct mmu_view *view, const struct paging *p)
 		r = use_root(view, mirrored ? p->root.v | 4 | KEY_CPU(view->cpu) : 0);
 	else if (tables_load(m, view))
 		r = use_root(view, tables_root(m, view));
-	if (m->tables && r == MMU_ROOT_KEPT)
+	if (m->tables && r != MMU_ROOT_AGAIN && m->shadow[view->root].key)
 		tables_use(m, view);
 	shadow_unlock(m);
 	return r;
