@@ -361,7 +361,7 @@ check_attack($_) for attack_all(@chosen);
 # most instructions, and whether the reason applies to a row.
 my $goal = 10_000;
 my @reasons = (
-	['the dump of a crash', qr/^(compose|format_v)$/, 45_000, sub { $_[0]{end} =~ /^(crash|anyhow)$/ }],
+	['the dump of a crash', qr/^(compose|format_v)$/, 45_000, sub { $_[0]{end} =~ /^(crash|anyhow)$/ || $_[0]{keys}{'on-crash'} }],
 	['a line for what the engine does not know', qr/^format_v$/, 15_000, sub { $_[0]{message} }],
 	['a wait for another processor', qr/^(quiesce|mmu_\w+|shadow_\w+|fault)$/, 'inf', sub { $_[0]{cpus} == 2 }],
 );
