@@ -23,9 +23,10 @@
 #include "kernel/gate.h"
 #include "lib/string.h"
 
-#define READ_COST 7 /* an entry is read again, or was empty, or a key is looked up */
-#define SKIP_COST 4 /* ..., that many for one unit */
-#define FIND_COST 2
+/* In units of MMU_PART */
+#define READ_COST    7 /* an entry is read again */
+#define FIND_COST    2 /* a shadow is looked up */
+#define SKIPS_A_UNIT 4 /* entries that are empty, for one unit */
 
 static bool is_narrow(const struct mmu *m)
 {
@@ -91,7 +92,6 @@ static void change_writer(struct mmu *m, uint64_t page, uint32_t at)
 bool tables_may_write(const struct mmu *m, unsigned page, unsigned index)
 {
 	uint64_t ram = ram_page(m, shadow_table(m, page)[index]);
-
 	uint32_t here = page * PT_ENTRIES + index + 1;
 
 	return ram >= ram_bytes(m->memory) / PAGE_SIZE ||
@@ -329,7 +329,7 @@ static bool read_table(struct mmu *m, unsigned page)
 	for (; w->index < PT_ENTRIES; w->index = shadow_next_used(s->used, w->index + 1)) {
 		if (m->budget <= 0)
 			return false;
-		m->budget -= table[w->index] ? READ_COST : w->index % SKIP_COST == 0;
+		m->budget -= table[w->index] ? READ_COST : w->index % SKIPS_A_UNIT == 0;
 		if (!table[w->index])
 			continue;
 		read_entry(m, page, w->index);
@@ -366,8 +366,7 @@ static bool read_page(struct mmu *m, gpa_t page)
 }
 
 /* A page is made read-only before it is read: what the guest writes between two parts adds it
- * again.
- */
+ * again. */
 static bool read_written(struct mmu *m)
 {
 	struct written *w = &m->tables->written;
@@ -409,9 +408,13 @@ static bool forget_all(struct mmu *m)
 	return true;
 }
 
-unsigned tables_known_or_new(struct mmu *m, int level, uint64_t key)
+unsigned tables_known_or_new(struct mmu *m, unsigned above, int level, uint64_t key)
 {
+	uint64_t own = m->shadow[above].key;
+
 	if (key && !m->tables->written.all && !read_written(m))
+		return MMU_NO_ROOT;
+	if (m->shadow[above].key != own) /* it was read often, and forgotten: from the root again */
 		return MMU_NO_ROOT;
 	unsigned page = key ? shadow_find(m, key) : MMU_NO_ROOT;
 
@@ -481,9 +484,8 @@ bool tables_must_reload(const struct mmu_view *view)
 uint64_t tables_root(const struct mmu *m, const struct mmu_view *view)
 {
 	const struct paging *p = &view->guest.paging;
-	uint64_t root = p->root.v & (p->mode == PAGING_PAE ? PAE_ROOT : PTE_ADDR);
-
 	const struct paging *format = &m->tables->format;
+	uint64_t root = p->root.v & (p->mode == PAGING_PAE ? PAE_ROOT : PTE_ADDR);
 
 	/* a kernel that clears CR0.WP for a while gets a private tree for that while */
 	if (format->mode != PAGING_OFF && format->write_protect && !p->write_protect)

@@ -105,7 +105,7 @@ gate_page_fault:
 gate_common:
 	testb	$3, 24(%rsp)		/* CS of the interrupted code */
 	jz	gate_from_ring0
-	andl	$FLAGS_GUEST, 32(%rsp)	/* RFLAGS: see there; the same wherever a guest's frame is loaded again */
+	andl	$FLAGS_GUEST, 32(%rsp)	/* of RFLAGS: see FLAGS_GUEST; so wherever a guest's frame is loaded again */
 	PUSH_REGS
 	movzbl	15*8(%rsp), %eax
 	movq	%rax, 15*8(%rsp)

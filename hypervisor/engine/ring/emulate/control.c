@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Control, debug and model-specific registers, the TLB, caches. */
 #include "engine/ring/emulate/emulate.h"
-#include "pc/msr.h"
 #include "guest/speculation.h"
+#include "pc/msr.h"
 
 /* CR0, CR3, CR4 or EFER have changed. */
 static void paging_changed(struct vcpu *v)

@@ -58,10 +58,9 @@ static unsigned descend(struct mmu *m, unsigned page, gva_t va, int level, uint6
 	}
 	if (*entry)
 		shadow_clear_entry(m, entry, level);
-	uint64_t own = m->shadow[page].key;
-	below = m->tables ? tables_known_or_new(m, level - 1, key)
+	below = m->tables ? tables_known_or_new(m, page, level - 1, key)
 			  : known_or_new(m, level - 1, key, level == 4 ? index : 0);
-	if (below == MMU_NO_ROOT || m->shadow[page].key != own) /* forgotten: from the root again */
+	if (below == MMU_NO_ROOT)
 		return MMU_NO_ROOT;
 	link_table(m, page, index, below, bits);
 	return below;

@@ -274,8 +274,9 @@ uint64_t tables_below(const struct mmu_view *view, gva_t va, int level, const st
 		      uint64_t *bits);
 /* Where the guest's own pages are not mirrored. */
 bool tables_beside_window(const struct mmu *m, gva_t va);
-/* The shadow of a table, to be linked. MMU_NO_ROOT: none is free, or the budget is spent. */
-unsigned tables_known_or_new(struct mmu *m, int level, uint64_t key);
+/* The shadow of a table, to be linked from the one above. MMU_NO_ROOT: none is free, the budget is
+ * spent, or the path must be made again. */
+unsigned tables_known_or_new(struct mmu *m, unsigned above, int level, uint64_t key);
 /* Room for one more that is written; before a path is made. False: the budget is spent. */
 bool tables_room(struct mmu *m);
 /* A leaf about to be set, for an access that writes or does not: writable only if it may be. */
