@@ -22,7 +22,9 @@ static unsigned add_serial(const struct qemu *q, const char **argv, unsigned n)
 	while (last && !q->gdb[last - 1])
 		last--;
 	for (unsigned i = 0; i < last; i++) {
-		snprintf(text[i], sizeof(text[i]), "tcp:127.0.0.1:%s,server=on,wait=off",
+		/* nodelay: QEMU writes each byte by itself, which would wait for the host to
+		 * acknowledge the last */
+		snprintf(text[i], sizeof(text[i]), "tcp:127.0.0.1:%s,server=on,wait=off,nodelay=on",
 			 q->gdb[i] ? q->gdb[i] : "");
 		argv[n++] = "-serial";
 		argv[n++] = q->gdb[i] ? text[i] : "null";
