@@ -85,7 +85,7 @@ is("$status $text", "2 veneer: build/rtos-pv.elf: not a configuration file: it h
 is($text, "veneer: build/test-folder.conf:2: guest \"a\": build/.: is a folder: want the name of a file\n", 'nor is a folder an image');
 
 ($status, $text) = run_guests('no-kernel', guest('a', image => 'test-no-kernel.conf'));
-is("$status $text", "2 veneer: build/test-no-kernel.conf:2: guest \"a\": build/test-no-kernel.conf: not an ELF file\n", 'nor is a text a kernel');
+is("$status $text", "2 veneer: build/test-no-kernel.conf:2: guest \"a\": build/test-no-kernel.conf: not an ELF file, a bzImage or a Multiboot kernel: a flat binary wants load = in the configuration\n", 'nor is a text a kernel');
 
 # A wrong line in a configuration with a valid guest: reported once, and nothing is started or made.
 my $half = guest('a', image => 'rtos-pv.elf', cmdline => 'spin') . guest('b', image => 'rtos-pv.elf', memroy => '4M');
@@ -138,7 +138,7 @@ my $large = slurp('build/rtos-pc.elf');
 substr($large, unpack('L<', substr $large, 28, 4) + 20, 4) = pack 'L<', 3 << 20; # the first segment's size in memory
 spew('build/test-image-large.elf', $large);
 spew('build/test-image-low', pack 'x497 C x12 S< x2 a4 S< x9 C x2 L< x4000', 1, 0xaa55, 'HdrS', 0x206, 1, 0x10000); # a bzImage
-for (['no kernel', 'test-check.conf', 'not an ELF file'], ['cut off', 'test-image-cut.elf', 'a segment outside the file'],
+for (['no kernel', 'test-check.conf', 'not an ELF file, a bzImage or a Multiboot kernel: a flat binary wants load = in the configuration'], ['cut off', 'test-image-cut.elf', 'a segment outside the file'],
 	['64 bits, and not paravirtual', 'test-image-64.elf', 'a 64-bit image without a Veneer note: 64-bit guests must be paravirtual, or a bzImage'],
 	['a segment above its memory', 'test-image-large.elf', q(a segment does not fit into the guest's memory: raise memory = in the configuration), memory => '2M'],
 	['a module above it', 'rtos-pc.elf', q(the module does not fit into the guest's memory: raise memory = in the configuration), memory => '2M', module => 'test-module'],

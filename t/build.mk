@@ -76,6 +76,23 @@ $(BUILD)/t/pc-%-rewritten.elf: $(BUILD)/t/pc-%.elf $(BUILD)/veneer
 	$(Q)$(BUILD)/veneer rewrite --force $< -o $@ --quiet 2>$@.log || { cat $@.log >&2; exit 1; }
 T_PC_REWRITTEN := $(patsubst %,$(BUILD)/t/pc-%-rewritten.elf,$(T_PC))
 
+# A kernel that says what it found at its entry, in four forms: t/boot/, 35-images.t
+BOOT := $(patsubst %,$(BUILD)/t/boot/%,multiboot.elf low.elf addresses.bin flat.bin)
+$(BUILD)/t/boot/multiboot.elf $(BUILD)/t/boot/low.elf: BOOT_HEADER := 3
+$(BUILD)/t/boot/addresses.elf: BOOT_HEADER := 0x10003
+$(BUILD)/t/boot/multiboot.elf $(BUILD)/t/boot/addresses.elf: BOOT_AT := 0x100000
+$(BUILD)/t/boot/low.elf: BOOT_AT := 0x8000
+$(BUILD)/t/boot/flat.elf: BOOT_AT := 0x212000
+
+$(BUILD)/t/boot/%.elf: t/boot/entry.S t/boot/boot.lds $(BUILD)/pc/t/boot/report.o $(BUILD)/pc/t/guests-pc/serial.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(RTOS_PC_CFLAGS) $(if $(BOOT_HEADER),-DHEADER=$(BOOT_HEADER)) -c $< -o $@.o
+	$(Q)$(RTOS_LD) -m elf_i386 --no-warn-rwx-segments -T t/boot/boot.lds --defsym image=$(BOOT_AT) -o $@ $@.o $(filter %.o,$^)
+
+$(BUILD)/t/boot/%.bin: $(BUILD)/t/boot/%.elf
+	$(Q)objcopy -O binary $< $@
+
 # The random attackers, t/attacker/: a kernel of each kind, of several files each
 ATTACKER_PV := $(patsubst %,$(BUILD)/pv/t/attacker/%.o,pv_asm pv pv_values pv_memory pv_calls pv_code random) \
 	$(patsubst %,$(BUILD)/pv/%.o,$(basename $(PVLIB_SOURCES)))
@@ -169,7 +186,7 @@ $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -I. -shared -fPIC -fvisibility=hidden -o $@ $<
 
 TESTS := $(sort $(wildcard t/*.t))
-TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/programs.elf $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf \
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/programs.elf $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf $(BOOT) \
 	$(T_PC_REWRITTEN) $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/i386/gnumach $(BUILD)/i386-linux/initrd.gz $(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 
@@ -258,7 +275,7 @@ fuzz-parsers: all check-packages
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_rewriter t/fuzz/fuzz_rewriter.c rewriter/image.c rewriter/scan.c \
 		rewriter/classify.c rewriter/rewrite.c hypervisor/host/file.c -lelf -lZydis
 	$(Q)clang $(FUZZ_CFLAGS) -o $(BUILD)/fuzz/fuzz_boot t/fuzz/fuzz_boot.c hypervisor/load/bundle.c \
-		hypervisor/load/config.c hypervisor/load/elf.c hypervisor/lib/string.c
+		hypervisor/load/config.c hypervisor/load/elf.c hypervisor/pc/image_flat.c hypervisor/lib/string.c
 	$(Q)strip -s -o $(BUILD)/fuzz/rewriter/rtos-pc $(BUILD)/rtos-pc.elf && cp /boot/invaders.exec $(BUILD)/fuzz/rewriter/
 	$(Q)cp hypervisor/host/demo.conf $(BUILD)/rtos-pv.elf $(BUILD)/fuzz/boot/
 	$(Q)t/fuzz/parsers "$$FUZZ_SECONDS" $(FUZZERS)

@@ -168,8 +168,10 @@ static bool try_guest(const struct guest_config *c)
 	}
 	memset(g, 0, sizeof(*g));
 	g->id = guest_count;
-	if (!find_file(c, c->image, &g->image.file) ||
-	    (*c->module && !find_file(c, c->module, &g->module)))
+	bool found = find_file(c, c->image, &g->image.file);
+	for (unsigned i = 0; i < c->modules && found; i++)
+		found = find_file(c, c->module[i].file, &g->module[i]);
+	if (!found)
 		return false;
 	g->debugger = c->gdb ? &gdb_debugger : NULL;
 	if (guest_create(g, c)) {

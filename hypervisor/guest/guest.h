@@ -171,7 +171,7 @@ struct guest {
 	void *board_state;		  /* the board's own */
 
 	struct image image;
-	struct file module;
+	struct file module[MODULES_MAX];
 	/* a rewritten image's tables, in its patch window */
 	const struct veneer_site *sites;
 	const struct veneer_iret_window *iret_windows;

@@ -144,7 +144,8 @@ static const char *load_step(struct guest *g)
 	case LOAD_ZERO_POOL:
 		done = !g->engine->reset_part || g->engine->reset_part(g, false);
 		if (done)
-			why = image_place(&g->image, &g->module, ram_bytes(&g->memory), &l->plan);
+			why = image_place(&g->image, g->module, g->config->modules,
+					  ram_bytes(&g->memory), &l->plan);
 		break;
 	case LOAD_COPY: done = load_copy_part(g); break;
 	case LOAD_UNDO: why = load_undo_part(g, &done); break;

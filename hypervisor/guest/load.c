@@ -6,30 +6,6 @@
 #include "kernel/cpu.h"
 #include "lib/string.h"
 
-#define MULTIBOOT_INFO_AT 0x9000 /* below the image, above the BIOS's own places */
-
-/* Multiboot 0.6.96, section 3.3 */
-struct multiboot_info {
-	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
-	uint32_t syms[4];
-	uint32_t mmap_length, mmap_addr;
-	uint32_t rest[16];
-};
-#define MULTIBOOT_MEMORY  0x001
-#define MULTIBOOT_CMDLINE 0x004
-#define MULTIBOOT_MODULES 0x008
-#define MULTIBOOT_MMAP	  0x040
-#define MULTIBOOT_MAGIC	  0x2badb002
-
-struct multiboot_module {
-	uint32_t start, end, string, reserved;
-};
-struct multiboot_mmap {
-	uint32_t size;
-	uint64_t base, length;
-	uint32_t type;
-} __attribute__((packed));
-
 static bool site_fits(const struct veneer_site *s)
 {
 	return s->insn.op < INSN_OPS && s->insn.length >= 1 && s->insn.length <= 15 &&
@@ -165,8 +141,8 @@ static const char *start_pv(struct guest *g)
 		.hypercall_page = VENEER_HYPERCALL_PAGE,
 		.vcpus = g->config->vcpus,
 		.tsc_khz = (uint32_t)tsc_khz,
-		.module = g->load.plan.module.v,
-		.module_bytes = g->module.bytes,
+		.module = g->load.plan.module[0].v,
+		.module_bytes = g->module[0].bytes,
 		.reserved_end = at.v + PAGE_SIZE,
 		.wall_clock = clock_boot_seconds() * 1000000000,
 	};
@@ -176,52 +152,9 @@ static const char *start_pv(struct guest *g)
 	return NULL;
 }
 
-/* All in one page. */
-static void fill_multiboot(struct guest *g)
-{
-	gpa_t module = g->load.plan.module;
-	struct multiboot_info *mb = guest_pointer(&g->memory, GPA(MULTIBOOT_INFO_AT), PAGE_SIZE);
-	struct multiboot_module *mod = (void *)(mb + 1);
-	struct multiboot_mmap *map = (void *)(mod + 1);
-	uint64_t low = g->board->low_bytes, high = ram_bytes(&g->memory) - MIB(1);
-	char *cmdline = (char *)mb + 1024, *name = cmdline + 256;
-
-	*mb = (struct multiboot_info){
-		.flags = MULTIBOOT_MEMORY | MULTIBOOT_CMDLINE | MULTIBOOT_MMAP,
-		.mem_lower = (uint32_t)(low >> 10),
-		.mem_upper = (uint32_t)(high >> 10),
-		.cmdline = MULTIBOOT_INFO_AT + 1024,
-		.mmap_length = 2 * sizeof(*map),
-		.mmap_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)map - (char *)mb),
-	};
-	copy_string(cmdline, g->config->cmdline, 256);
-	map[0] = (struct multiboot_mmap){ 20, 0, low, 1 };
-	map[1] = (struct multiboot_mmap){ 20, MIB(1), high, 1 };
-	if (g->module.bytes) {
-		copy_string(name, g->config->module, 256);
-		*mod = (struct multiboot_module){ (uint32_t)module.v,
-						  (uint32_t)(module.v + g->module.bytes),
-						  MULTIBOOT_INFO_AT + 1280, 0 };
-		mb->flags |= MULTIBOOT_MODULES;
-		mb->mods_count = 1;
-		mb->mods_addr = MULTIBOOT_INFO_AT + (uint32_t)((char *)mod - (char *)mb);
-	}
-}
-
 const char *load_finish(struct guest *g)
 {
-	if (g->image.bzimage) {
-		bzimage_finish(g);
-		return NULL;
-	}
 	if (!g->board)
 		return start_pv(g);
-	struct regs r = { .rip = (uint32_t)g->image.elf.entry };
-	if (g->image.multiboot) {
-		fill_multiboot(g);
-		r.rax = MULTIBOOT_MAGIC;
-		r.rbx = MULTIBOOT_INFO_AT;
-	}
-	vcpu_start_at(g->vcpu, &r, GPA(~0ull), 0);
-	return NULL;
+	return g->image.bzimage ? bzimage_finish(g) : multiboot_finish(g);
 }

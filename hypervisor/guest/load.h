@@ -39,5 +39,7 @@ const char *load_undo_part(struct guest *g, bool *done);
 /* Puts vCPU 0 at its entry. Returns NULL, or an error message. */
 const char *load_finish(struct guest *g);
 
-/* bzimage.c: load_finish for one: command line, memory map, and the first vCPU at the entry. */
-void bzimage_finish(struct guest *g);
+/* pc/bzimage.c and pc/multiboot.c: load_finish for a PC: command line, memory map, modules, and the
+ * first vCPU at the entry. */
+const char *bzimage_finish(struct guest *g);
+const char *multiboot_finish(struct guest *g);

@@ -4,7 +4,8 @@
 HOST_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -DVENEER_HOST -Ihypervisor -Ihypervisor/host -Irewriter -Ibench \
 	-MMD -MP
 HOST_SOURCES := $(wildcard hypervisor/host/*.c rewriter/*.c bench/*.c) hypervisor/lib/string.c \
-	$(patsubst %,hypervisor/load/%.c,config elf image bzimage)
+	$(patsubst %,hypervisor/load/%.c,config elf image) \
+	$(patsubst %,hypervisor/pc/image_%.c,flat bzimage)
 HOST_OBJECTS := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SOURCES))
 
 $(BUILD)/host/%.o: %.c | packages

@@ -26,9 +26,26 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 
 #define IMAGE_MAX (256u << 20) /* with its symbols it can be larger than its guest's memory */
 
+/* A file that the configuration names. */
+struct named {
+	const char *name;
+	unsigned line; /* 0: not a name that can be used */
+	bool image;
+};
+
+static struct named image_of(const struct guest_config *g)
+{
+	return (struct named){ g->image, g->image_line, true };
+}
+
+static struct named module_of(const struct guest_config *g, unsigned i)
+{
+	return (struct named){ g->module[i].file, g->module[i].line, false };
+}
+
 /* Why a file of that size cannot be a guest's image or module, or NULL. Called before reading it.
  */
-static const char *why_too_large(FILE *in, const struct guest_config *g, const char *name,
+static const char *why_too_large(FILE *in, const struct guest_config *g, struct named n,
 				 size_t *bytes)
 {
 	struct stat st;
@@ -38,7 +55,7 @@ static const char *why_too_large(FILE *in, const struct guest_config *g, const c
 	*bytes = (size_t)st.st_size;
 	if (*bytes > UINT32_MAX)
 		return strerror(EFBIG);
-	if (*bytes > g->memory && (name == g->module || *bytes > IMAGE_MAX))
+	if (*bytes > g->memory && (!n.image || *bytes > IMAGE_MAX))
 		return "larger than the guest's memory";
 	return NULL;
 }
@@ -52,14 +69,13 @@ static char *path_of(const struct bundle_source *s, const char *name, char path[
 	return path;
 }
 
-static int fail(const struct bundle_source *s, const struct guest_config *g, const char *name,
+static int fail(const struct bundle_source *s, const struct guest_config *g, struct named n,
 		const char *why)
 {
 	char path[PATH_BYTES];
 
-	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path,
-		name == g->module ? g->module_line : g->image_line, g->name, path_of(s, name, path),
-		why);
+	fprintf(stderr, "veneer: %s:%u: guest \"%s\": %s: %s\n", s->conf_path, n.line, g->name,
+		path_of(s, n.name, path), why);
 	return -1;
 }
 
@@ -71,24 +87,25 @@ bool bundle_reads(const struct bundle_source *s, const char *path)
 	for (unsigned i = 0; i < s->config.guests && !same; i++) {
 		const struct guest_config *g = &s->config.guest[i];
 
-		same = file_is_same(path, path_of(s, g->image, of)) ||
-		       (g->module[0] && file_is_same(path, path_of(s, g->module, of)));
+		same = file_is_same(path, path_of(s, g->image, of));
+		for (unsigned m = 0; m < g->modules && !same; m++)
+			same = file_is_same(path, path_of(s, g->module[m].file, of));
 	}
 	return same;
 }
 
-/* Reads an image or module. Returns NULL, or an error message. */
+/* Returns NULL, or an error message. */
 static const char *read_file(const struct bundle_source *s, const struct guest_config *g,
-			     const char *name, struct file *to)
+			     struct named n, struct file *to)
 {
 	char path[PATH_BYTES];
 	const char *why;
-	FILE *in = file_open(path_of(s, name, path), &why);
+	FILE *in = file_open(path_of(s, n.name, path), &why);
 	size_t bytes = 0;
 
 	if (!in)
 		return why;
-	why = why_too_large(in, g, name, &bytes);
+	why = why_too_large(in, g, n, &bytes);
 	uint8_t *data = why ? NULL : malloc(bytes + 1);
 	if (!why && (!data || fread(data, 1, bytes, in) != bytes))
 		why = strerror(errno ? errno : EIO);
@@ -97,50 +114,59 @@ static const char *read_file(const struct bundle_source *s, const struct guest_c
 	return why;
 }
 
+/* A guest's files. */
+struct files {
+	struct image image;
+	struct file module[MODULES_MAX];
+};
+
 /* Reads and checks a guest's image. Returns NULL, or an error message. */
 static const char *read_image(const struct bundle_source *s, const struct guest_config *g,
 			      struct image *im)
 {
-	const char *why = read_file(s, g, g->image, &im->file);
+	const char *why = read_file(s, g, image_of(g), &im->file);
 
 	if (!why)
 		why = image_identify(im, g);
 	if (!why && g->engine == ENGINE_RING)
 		why = image_not_in_ring1(im, g->vcpus);
-	return why ? why
-		   : image_place(im, &(struct file){ 0 }, g->memory, &(struct image_plan){ 0 });
+	return why ? why : image_place(im, NULL, 0, g->memory, &(struct image_plan){ 0 });
 }
 
-/* Reads a guest's image and module, and checks them: fails if the hypervisor would refuse them,
+/* Reads a guest's image and modules, and checks them: fails if the hypervisor would refuse them,
  * whatever the machine has. Returns 0, or -1 with lines on stderr; the data is to be freed in
  * either case. */
-static int read_files(const struct bundle_source *s, const struct guest_config *g,
-		      struct file *image, struct file *module)
+static int read_files(const struct bundle_source *s, const struct guest_config *g, struct files *f)
 {
-	struct image im = { 0 };
-	const char *why = g->image_line ? read_image(s, g, &im) : NULL;
-	int err = why ? fail(s, g, g->image, why) : 0;
+	const char *why = g->image_line ? read_image(s, g, &f->image) : NULL;
+	bool placeable = g->image_line && !why;
+	int err = why ? fail(s, g, image_of(g), why) : 0;
 
-	*image = im.file;
-	if (!g->module_line)
-		return err;
-	why = read_file(s, g, g->module, module);
-	if (!why && !err && g->image_line)
-		why = image_place(&im, module, g->memory, &(struct image_plan){ 0 });
-	return why ? fail(s, g, g->module, why) : err;
+	for (unsigned i = 0; i < g->modules; i++) {
+		why = read_file(s, g, module_of(g, i), &f->module[i]);
+		if (!why && placeable)
+			why = image_place(&f->image, f->module, i + 1, g->memory,
+					  &(struct image_plan){ 0 });
+		if (why)
+			err = fail(s, g, module_of(g, i), why);
+		placeable &= !why;
+	}
+	return err;
 }
 
-static int put_files(FILE *f, const struct bundle_source *s, const struct guest_config *g)
+static int put_files(FILE *out, const struct bundle_source *s, const struct guest_config *g)
 {
-	struct file image = { 0 }, module = { 0 };
-	int err = read_files(s, g, &image, &module);
+	struct files f = { 0 };
+	int err = read_files(s, g, &f);
 
-	if (f && !err)
-		put_entry(f, g->image, image.data, image.bytes);
-	if (f && !err && *g->module)
-		put_entry(f, g->module, module.data, module.bytes);
-	free((void *)image.data);
-	free((void *)module.data);
+	if (out && !err)
+		put_entry(out, g->image, f.image.file.data, f.image.file.bytes);
+	for (unsigned i = 0; i < g->modules; i++) {
+		if (out && !err)
+			put_entry(out, g->module[i].file, f.module[i].data, f.module[i].bytes);
+		free((void *)f.module[i].data);
+	}
+	free((void *)f.image.file.data);
 	return err;
 }
 
@@ -155,6 +181,8 @@ int bundle_check_files(const struct bundle_source *s)
 			g.memory = PC_DEVICES_AT;
 			g.engine = ENGINE_AUTO;
 			g.prepare = PREPARE_DETECT;
+			if (g.load == LOAD_INVALID && !g.load_line)
+				g.image_line = 0;
 		}
 		err |= put_files(NULL, s, &g);
 	}

@@ -34,6 +34,21 @@ static bool digits(const char **s, uint64_t *value)
 	return any;
 }
 
+static bool hex_digits(const char *s, uint64_t *value)
+{
+	bool any = *s;
+
+	for (*value = 0; *s; s++) {
+		char c = *s | 32;
+		bool letter = c >= 'a' && c <= 'f';
+
+		if ((!letter && (*s < '0' || *s > '9')) || *value >> 32)
+			return false;
+		*value = *value << 4 | (unsigned)(letter ? c - 'a' + 10 : *s - '0');
+	}
+	return any;
+}
+
 static int choice(const char *const *names, const char *s)
 {
 	for (int i = 0; names[i]; i++)
@@ -45,7 +60,7 @@ static int choice(const char *const *names, const char *s)
 /* A key: how its value is stored, and the message if it is invalid. */
 struct key {
 	const char *name, *want;
-	enum { TEXT, MEMORY, NUMBER, CPUS, CHOICE, MEASURES } kind;
+	enum { TEXT, MODULE, ADDRESS, MEMORY, NUMBER, CPUS, CHOICE, MEASURES } kind;
 	size_t at, size;	  /* of the field; 0: there is none */
 	unsigned lowest, highest; /* of a number, or of a choice's index */
 	const char *const *choices;
@@ -58,18 +73,39 @@ static const char *set_text(const struct key *k, void *field, const char *s)
 	return strlen(s) < k->size ? NULL : k->want;
 }
 
-static const char *set_memory(const struct key *k, void *field, const char *s)
+/* K, M or G behind a number that ends it. */
+static bool unit(const char *s, uint64_t *n)
 {
 	static const char units[] = "KMG";
-	uint64_t *bytes = field;
-	bool is_number = digits(&s, bytes);
-	const char *unit = *s ? strchr(units, *s) : NULL;
+	const char *u = *s ? strchr(units, *s) : NULL;
 
-	if (unit)
-		*bytes <<= 10 * (unit - units + 1);
-	if (!is_number || s[unit ? 1 : 0])
+	if (u)
+		*n <<= 10 * (u - units + 1);
+	return !s[u ? 1 : 0];
+}
+
+static const char *set_memory(const struct key *k, void *field, const char *s)
+{
+	uint64_t *bytes = field;
+
+	if (!digits(&s, bytes) || !unit(s, bytes))
 		return "not a size, want a whole number of bytes, or one with K, M or G behind it";
 	return *bytes < MIB(2) || *bytes > MIB(1 << 18) || (*bytes & 4095) ? k->want : NULL;
+}
+
+static const char *set_address(const struct key *k, void *field, const char *s)
+{
+	uint64_t v;
+
+	*(uint32_t *)field = LOAD_INVALID;
+	bool hex = s[0] == '0' && (s[1] | 32) == 'x';
+
+	if (hex ? !hex_digits(s + 2, &v) : !digits(&s, &v) || !unit(s, &v))
+		return k->want;
+	if (v > UINT32_MAX)
+		return k->want;
+	*(uint32_t *)field = (uint32_t)v;
+	return NULL;
 }
 
 static const char *set_number(const struct key *k, void *field, const char *s)
@@ -143,6 +179,7 @@ static const char *set_value(const struct key *k, void *field, char *s)
 {
 	switch (k->kind) {
 	case TEXT: return set_text(k, field, s);
+	case ADDRESS: return set_address(k, field, s);
 	case MEMORY: return set_memory(k, field, s);
 	case NUMBER: return set_number(k, field, s);
 	case CPUS: return set_cpus(k, field, s);
@@ -165,8 +202,11 @@ static const struct key keys[] = {
 #define MACHINE_KEYS 1
 	{ "image", "name too long", TEXT, FIELD(image),
 	  .line = offsetof(struct guest_config, image_line) },
-	{ "module", "name too long", TEXT, FIELD(module),
-	  .line = offsetof(struct guest_config, module_line) },
+	{ "load", "want an address below 4G, as 0x100000 or 1M", ADDRESS, FIELD(load),
+	  .line = offsetof(struct guest_config, load_line) },
+	{ "entry", "want an address below 4G, as 0x100000 or 1M", ADDRESS, FIELD(entry),
+	  .line = offsetof(struct guest_config, entry_line) },
+	{ "module", "name too long", MODULE, .at = 0 },
 	{ "cmdline", "text too long", TEXT, FIELD(cmdline) },
 	{ "count-at", "text too long", TEXT, FIELD(count_at) },
 	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory) },
@@ -192,6 +232,8 @@ struct parser {
 	unsigned given[ARRAY_SIZE(keys)]; /* line of each key in the current section, or 0 */
 	char already[40];
 	unsigned line;
+	const char *text; /* of the line, and the copy that is being read */
+	char copy[400];
 	config_error_fn *fn;
 	void *arg;
 };
@@ -216,6 +258,33 @@ static const char *why_quoted(const char *value)
 	return quoted ? "remove the quotes, they are not needed" : NULL;
 }
 
+static const char *add_module(struct parser *p, const char *value)
+{
+	struct guest_config *g = p->guest;
+	struct module_config *m = &g->module[g->modules];
+	const char *text = value;
+
+	if (!*value)
+		return NULL;
+	if (g->modules == MODULES_MAX)
+		return "more than 8 modules";
+	while (*text && *text != ' ' && *text != '\t')
+		text++;
+	size_t n = (size_t)(text - value);
+	if (n >= sizeof(m->file))
+		return "name too long";
+	memcpy(m->file, value, n);
+	while (*text == ' ' || *text == '\t')
+		text++;
+	if (!*text)
+		text = value;
+	m->text = p->text + (text - p->copy);
+	m->bytes = (unsigned)strlen(text);
+	m->line = p->line;
+	g->modules++;
+	return NULL;
+}
+
 /* Handles one key; returns an error message, or NULL. A repeated key is an error since either value
  * may be the intended one, and a misplaced key of [machine] since the machine lacks it. */
 static const char *set_key(struct parser *p, const char *name, char *value)
@@ -230,12 +299,15 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 		if (of_machine ? !p->machine : !p->guest)
 			return of_machine ? "only [machine] has this key"
 					  : "not in a [guest NAME] section";
+		const char *quoted = why_quoted(value);
+		if (k->kind == MODULE)
+			return quoted ? quoted : add_module(p, value);
 		format(p->already, sizeof(p->already), "already given in line %u", p->given[i]);
 		if (p->given[i])
 			return p->already;
 		p->given[i] = p->line;
 		char *to = of_machine ? (char *)p->config : (char *)p->guest;
-		const char *quoted = why_quoted(value), *why = set_value(k, to + k->at, value);
+		const char *why = set_value(k, to + k->at, value);
 		if (k->line && *value && !quoted && !why)
 			*(unsigned *)(to + k->line) = p->line;
 		return quoted ? quoted : why;
@@ -319,39 +391,52 @@ static void read_line(struct parser *p, char *s)
 		complain(p, value ? "%s: %s" : "\"%s\": %s", trim(s), wrong);
 }
 
+/* Takes a line from the text; returns where the next one begins. */
+static size_t take_line(struct parser *p, const char *text, size_t bytes, size_t at)
+{
+	size_t n = 0;
+	bool too_long = false, control = false;
+
+	p->line++;
+	p->text = text + at;
+	for (; at < bytes && text[at] != '\n'; at++) {
+		control |= (unsigned char)text[at] < ' ' && text[at] != '\t' && text[at] != '\r';
+		if (n + 1 < sizeof(p->copy))
+			p->copy[n++] = text[at];
+		else
+			too_long = true;
+	}
+	p->copy[n] = 0;
+	if (too_long || control)
+		complain(p, too_long ? "line too long, at most 399 bytes" : "a control character");
+	else
+		read_line(p, p->copy);
+	return at + 1;
+}
+
+/* What only the whole section shows. */
+static void check_guest(struct parser *p, struct guest_config *g)
+{
+	p->guest = g;
+	g->broken |= p->machine_wrong;
+	p->line = g->line;
+	if (!g->image[0])
+		complain(p, "guest \"%s\" has no image", g->name);
+	p->line = g->entry_line;
+	if (g->entry_line && !g->load_line)
+		complain(p, "entry: only with load =, for a flat binary");
+	if (!g->entry_line)
+		g->entry = g->load;
+}
+
 void config_read(struct config *c, const char *text, size_t bytes, config_error_fn *fn, void *arg)
 {
 	struct parser p = { .config = c, .fn = fn, .arg = arg };
-	char line[400];
 
 	*c = (struct config){ 0 };
-	for (size_t at = 0; at < bytes;) {
-		size_t n = 0;
-		bool too_long = false, control = false;
-
-		p.line++;
-		for (; at < bytes && text[at] != '\n'; at++) {
-			control |= (unsigned char)text[at] < ' ' && text[at] != '\t' &&
-				   text[at] != '\r';
-			if (n + 1 < sizeof(line))
-				line[n++] = text[at];
-			else
-				too_long = true;
-		}
-		at++;
-		line[n] = 0;
-		if (too_long || control)
-			complain(&p, too_long ? "line too long, at most 399 bytes"
-					      : "a control character");
-		else
-			read_line(&p, line);
-	}
+	for (size_t at = 0; at < bytes;)
+		at = take_line(&p, text, bytes, at);
 	p.machine = false;
-	for (unsigned i = 0; i < c->guests; i++) {
-		p.guest = &c->guest[i];
-		p.guest->broken |= p.machine_wrong;
-		p.line = p.guest->line;
-		if (!p.guest->image[0])
-			complain(&p, "guest \"%s\" has no image", p.guest->name);
-	}
+	for (unsigned i = 0; i < c->guests; i++)
+		check_guest(&p, &c->guest[i]);
 }

@@ -5,6 +5,11 @@
 
 #include "lib/string.h"
 
+bool elf_is(const void *data, uint64_t bytes)
+{
+	return bytes >= 4 && !memcmp(data, "\177ELF", 4);
+}
+
 static struct elf_segment segment_at(const uint8_t *at, bool is_64)
 {
 	Elf32_Phdr p32;
@@ -32,8 +37,10 @@ static const char *read_header(struct elf_image *image, struct headers *h)
 	Elf32_Ehdr e32 = { 0 };
 	Elf64_Ehdr e64 = { 0 };
 
-	if (image->bytes < sizeof(e64) || memcmp(d, "\177ELF", 4))
+	if (!elf_is(d, image->bytes))
 		return "not an ELF file";
+	if (image->bytes < sizeof(e64))
+		return "an ELF file that is cut off";
 	if ((d[4] != 1 && d[4] != 2) || d[5] != 1)
 		return "not a little-endian ELF of 32 or 64 bits";
 	image->is_64 = d[4] == 2;

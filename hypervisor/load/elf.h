@@ -22,6 +22,9 @@ struct elf_image {
 	struct elf_segment segment[ELF_SEGMENTS]; /* PT_LOAD and PT_NOTE, inside the file */
 };
 
+/* By its first bytes. */
+bool elf_is(const void *data, uint64_t bytes);
+
 /* Checks and reads the headers. Returns NULL, or an error message. */
 const char *elf_read(const void *data, uint64_t bytes, struct elf_image *image);
 

@@ -57,18 +57,15 @@ static uint64_t entry_in_memory(const struct elf_image *elf)
 	return elf->entry;
 }
 
-static const char *identify(struct image *im)
+static const char *identify_elf(struct image *im)
 {
+	const char *why = elf_read(im->file.data, im->file.bytes, &im->elf);
 	uint32_t major;
 
-	im->prepare = PREPARE_STOCK;
-	im->bzimage = bzimage_is(&im->file);
-	if (im->bzimage)
-		return NULL;
-	const char *why = elf_read(im->file.data, im->file.bytes, &im->elf);
+	if (!why)
+		why = multiboot_check(im);
 	if (why)
 		return why;
-	im->multiboot = elf_multiboot(&im->elf) >= 0;
 	im->elf.entry = entry_in_memory(&im->elf);
 	if (im->elf.is_64) {
 		if (!read_note(im, VENEER_NOTE_GUEST, &major, sizeof(major)))
@@ -89,10 +86,27 @@ static const char *identify(struct image *im)
 	return NULL;
 }
 
+static const char *identify(struct image *im, const struct guest_config *c)
+{
+	im->prepare = PREPARE_STOCK;
+	im->bzimage = bzimage_is(&im->file);
+	if (c->load_line)
+		return flat_read(im, c);
+	if (im->bzimage)
+		return NULL;
+	if (elf_is(im->file.data, im->file.bytes))
+		return identify_elf(im);
+	const char *why = multiboot_read(im);
+	return why ? why : multiboot_check(im);
+}
+
 const char *image_identify(struct image *im, const struct guest_config *c)
 {
 	static char other[100];
-	const char *why = identify(im), *want = preparation_names[c->prepare];
+	const char *why = identify(im, c), *want = preparation_names[c->prepare];
+
+	if (!why && c->modules > 1 && (!im->multiboot || !image_is_for_pc(im)))
+		why = "only a Multiboot kernel takes more than one module: remove module = lines";
 
 	if (!why && image_is_for_pc(im) && c->memory > PC_DEVICES_AT)
 		return "a PC has at most 4076 MiB: lower memory = in the configuration";
@@ -115,30 +129,53 @@ const char *image_not_in_ring1(const struct image *im, unsigned vcpus)
 
 bool image_add_copy(struct image_plan *p, gpa_t to, uint64_t room, const void *from, uint64_t bytes)
 {
-	if (to.v > p->memory || MAX(room, bytes) > p->memory - to.v)
+	room = MAX(room, bytes);
+	if (to.v > p->memory || room > p->memory - to.v)
 		return false;
 	assert(p->copies < IMAGE_COPIES);
-	p->copy[p->copies++] = (struct image_copy){ to, from, bytes };
+	p->copy[p->copies++] = (struct image_copy){ to, from, bytes, room };
+	p->end = MAX(p->end, to.v + room);
 	return true;
+}
+
+/* Where the first of the copies that are in that range ends; `at`: none is. */
+static uint64_t after_copy(const struct image_plan *p, uint64_t at, uint64_t bytes)
+{
+	for (unsigned i = 0; i < p->copies; i++) {
+		const struct image_copy *c = &p->copy[i];
+
+		if (at < c->to.v + c->room && c->to.v < at + bytes)
+			return c->to.v + c->room;
+	}
+	return at;
+}
+
+gpa_t image_room(const struct image_plan *p, uint64_t at, uint64_t end, uint64_t bytes)
+{
+	for (uint64_t next; at + bytes <= end; at = ALIGN_UP(next, PAGE_SIZE)) {
+		next = after_copy(p, at, bytes);
+		if (next == at)
+			return GPA(at);
+	}
+	return GPA(~0ull);
 }
 
 const char *image_place_module(struct image_plan *p, const struct file *module, gpa_t to)
 {
-	if (!module->bytes)
-		return NULL;
-	p->module = to;
-	p->end = MAX(p->end, to.v + module->bytes);
-	return image_add_copy(p, to, 0, module->data, module->bytes)
-		       ? NULL
-		       : IMAGE_TOO_LARGE("the module");
+	assert(p->modules < MODULES_MAX);
+	p->module[p->modules++] = to;
+	return image_add_copy(p, to, 0, module->data, module->bytes) ? NULL
+								     : IMAGE_TOO_LARGE("the module");
 }
 
-const char *image_place(const struct image *im, const struct file *module, uint64_t memory,
-			struct image_plan *p)
+const char *image_place(const struct image *im, const struct file *module, unsigned modules,
+			uint64_t memory, struct image_plan *p)
 {
+	const char *why = NULL;
+
 	p->memory = memory;
 	if (im->bzimage)
-		return bzimage_place(&im->file, module, p);
+		return bzimage_place(&im->file, modules ? module : NULL, p);
 	for (unsigned i = 0; i < im->elf.segments; i++) {
 		const struct elf_segment *s = &im->elf.segment[i];
 
@@ -147,7 +184,8 @@ const char *image_place(const struct image *im, const struct file *module, uint6
 		if (!image_add_copy(p, GPA(s->paddr), s->memsz, im->elf.data + s->offset,
 				    s->filesz))
 			return IMAGE_TOO_LARGE("a segment");
-		p->end = MAX(p->end, s->paddr + s->memsz);
 	}
-	return image_place_module(p, module, GPA(ALIGN_UP(p->end, PAGE_SIZE)));
+	for (unsigned i = 0; i < modules && !why; i++)
+		why = image_place_module(p, &module[i], GPA(ALIGN_UP(p->end, PAGE_SIZE)));
+	return why;
 }

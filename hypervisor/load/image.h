@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The file of a guest's kernel: ELF64 with our note (PV), ELF32 with or without a Multiboot header,
- * or a Linux bzImage. What kind it is and where it is to be loaded is determined without the guest,
- * so the host command refuses the same files with the same messages.
+ * a Multiboot kernel without ELF headers, a Linux bzImage, or a flat binary. What kind it is and
+ * where it is to be loaded is determined without the guest, so the host command refuses the same
+ * files with the same messages.
  */
 #pragma once
 
@@ -16,26 +17,26 @@ struct image {
 	struct file file;
 	enum preparation prepare;
 	bool bzimage, multiboot;
-	struct elf_image elf;		    /* what the headers say, if it is no bzImage */
+	struct elf_image elf; /* what its headers or the configuration say, if it is no bzImage */
 	struct veneer_rewrite_note rewrite; /* of a rewritten image: where its tables are */
 };
 
 #define PC_DEVICES_AT 0xfec00000ul /* the APICs' registers, so a PC has at most 4076 MiB of RAM */
 
-#define IMAGE_COPIES  (ELF_SEGMENTS + 1) /* segments and the module */
+#define IMAGE_COPIES  (ELF_SEGMENTS + MODULES_MAX)
 
 /* What is to be copied where. Begins as zero. */
 struct image_plan {
 	struct image_copy {
 		gpa_t to;
 		const uint8_t *from;
-		uint64_t bytes;
+		uint64_t bytes, room; /* with what must be zero behind it */
 	} copy[IMAGE_COPIES];
-	unsigned copies;
+	unsigned copies, modules;
 	uint64_t memory; /* of the guest, in bytes */
-	gpa_t module;	 /* its place, if there is one */
-	gpa_t entry;	 /* of a bzImage; others have it in image.elf */
-	uint64_t end;	 /* of the memory in use */
+	gpa_t module[MODULES_MAX];
+	gpa_t entry;  /* of a bzImage; others have it in image.elf */
+	uint64_t end; /* of the memory in use */
 };
 
 /* Functions that return a text return NULL, or an error message, which the next call may overwrite.
@@ -45,9 +46,13 @@ struct image_plan {
  */
 const char *image_identify(struct image *im, const struct guest_config *c);
 
-/* What a guest with that many bytes of memory gets of image and module. */
-const char *image_place(const struct image *im, const struct file *module, uint64_t memory,
-			struct image_plan *p);
+/* What a guest with that many bytes of memory gets of image and modules. */
+const char *image_place(const struct image *im, const struct file *module, unsigned modules,
+			uint64_t memory, struct image_plan *p);
+
+/* A place of that many bytes in whole pages that is in [at, end), and not in use; ~0: there is
+ * none. */
+gpa_t image_room(const struct image_plan *p, uint64_t at, uint64_t end, uint64_t bytes);
 
 /* Whether it can be a guest with that many vCPUs whose kernel runs in ring 1. */
 const char *image_not_in_ring1(const struct image *im, unsigned vcpus);
@@ -61,7 +66,14 @@ static inline bool image_is_for_pc(const struct image *im)
 /* Whether the address is in the patch window of a rewritten image. */
 bool image_in_window(const struct image *im, uint64_t vaddr);
 
-/* bzimage.c: whether the file is one, whether the kernel has 64 bits, and image_place for it. */
+/* pc/image_flat.c: the image as one segment; im->bzimage is known. */
+const char *flat_read(struct image *im, const struct guest_config *c);
+const char *multiboot_read(struct image *im);
+/* Whether it has a Multiboot header, and one that can be satisfied. */
+const char *multiboot_check(struct image *im);
+
+/* pc/image_bzimage.c: whether the file is one, whether the kernel has 64 bits, and image_place for
+ * it. */
 bool bzimage_is(const struct file *file);
 bool bzimage_is_64(const struct file *file);
 const char *bzimage_place(const struct file *kernel, const struct file *module,
@@ -70,7 +82,7 @@ const char *bzimage_place(const struct file *kernel, const struct file *module,
 #define IMAGE_TOO_LARGE(what) \
 	what " does not fit into the guest's memory: raise memory = in the configuration"
 
-/* The module, if there is one, from there on. */
+/* One more module, from there on. */
 const char *image_place_module(struct image_plan *p, const struct file *module, gpa_t to);
 
 /* Adds a copy to [to, to + room); false: outside the memory. */

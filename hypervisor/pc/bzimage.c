@@ -31,7 +31,7 @@ static void fill_params(struct guest *g, struct boot_params *p)
 	p->e820_table[2] = (struct boot_e820_entry){ MIB(1), ram_bytes(&g->memory) - MIB(1), 1 };
 }
 
-void bzimage_finish(struct guest *g)
+const char *bzimage_finish(struct guest *g)
 {
 	struct boot_params *p = guest_pointer(&g->memory, GPA(PARAMS_AT), sizeof(*p));
 	uint64_t *gdt = guest_pointer(&g->memory, GPA(GDT_AT), PAGE_SIZE);
@@ -41,12 +41,13 @@ void bzimage_finish(struct guest *g)
 	memcpy(&p->hdr, g->image.file.data + offsetof(struct boot_params, hdr), sizeof(p->hdr));
 	fill_params(g, p);
 	copy_string(cmdline, g->config->cmdline, CMDLINE_BYTES);
-	if (g->module.bytes) {
-		p->hdr.ramdisk_image = (uint32_t)g->load.plan.module.v;
-		p->hdr.ramdisk_size = (uint32_t)g->module.bytes;
+	if (g->load.plan.modules) {
+		p->hdr.ramdisk_image = (uint32_t)g->load.plan.module[0].v;
+		p->hdr.ramdisk_size = (uint32_t)g->module[0].bytes;
 	}
 	gdt[LEGACY_CS / 8] = DESC_CODE32(0);
 	gdt[LEGACY_DS / 8] = DESC_DATA(0);
 	const struct regs r = { .rip = (uint32_t)g->load.plan.entry.v, .rsi = PARAMS_AT };
 	vcpu_start_at(g->vcpu, &r, GPA(~0ull), GDT_AT);
+	return NULL;
 }

@@ -3,7 +3,6 @@
  * local APICs, to the destination vCPU. */
 #include "guest/console.h"
 #include "kernel/cpu.h"
-#include "pc/acpi_tables.h"
 #include "pc/pc.h"
 
 /* The 8259s' INTR line, which only vCPU 0 has. */
@@ -250,7 +249,6 @@ void pc_attach_apics(struct pc *p)
 void pc_reset_apics(struct pc *p)
 {
 	struct guest *g = p->guest;
-	void *tables = guest_pointer(&g->memory, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
 
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		p->apic[i].waits = i;
@@ -258,8 +256,6 @@ void pc_reset_apics(struct pc *p)
 		g->vcpu[i].interrupt_waits = false;
 	}
 	ioapic_reset(&p->ioapic);
-	if (tables)
-		acpi_tables_write(tables, g->vcpus);
 }
 
 void pc_init(struct vcpu *v)

@@ -6,6 +6,9 @@
 #include "guest/console.h"
 #include "kernel/clock.h"
 #include "kernel/memory.h"
+#include "pc/acpi_tables.h"
+#include "pc/bios_data.h"
+#include "pc/mp_table.h"
 #include "pc/system.h"
 
 #define SECONDS_TO_2000 946684800   /* from 1970 */
@@ -107,12 +110,32 @@ static int create(struct guest *g)
 	return 0;
 }
 
+static bool is_free(const struct guest *g, uint64_t at, uint64_t bytes)
+{
+	return image_room(&g->load.plan, at, at + bytes, bytes).v == at;
+}
+
 static void clear_screen(struct guest *g)
 {
 	uint64_t *cell = guest_pointer(&g->memory, GPA(VGA_TEXT_AT), 4000); /* four cells */
 
 	for (unsigned i = 0; cell && i < BOARD_ROWS * BOARD_COLUMNS / 4; i++)
 		cell[i] = 0x0720072007200720;
+}
+
+/* What a BIOS leaves in memory, but for where the image lies. */
+static void write_tables(struct guest *g)
+{
+	void *acpi = guest_pointer(&g->memory, GPA(ACPI_TABLES_AT), ACPI_TABLES_BYTES);
+	void *mp = guest_pointer(&g->memory, GPA(MP_TABLE_AT), MP_TABLE_BYTES);
+	void *data = guest_pointer(&g->memory, GPA(BIOS_DATA_AT), BIOS_DATA_BYTES);
+
+	if (acpi && is_free(g, ACPI_TABLES_AT, ACPI_TABLES_BYTES))
+		acpi_tables_write(acpi, g->vcpus);
+	if (mp && is_free(g, MP_TABLE_AT, MP_TABLE_BYTES))
+		mp_table_write(mp, g->vcpus);
+	if (data && is_free(g, BIOS_DATA_AT, BIOS_DATA_BYTES))
+		bios_data_write(data, LOW_BYTES);
 }
 
 static void reset(struct guest *g)
@@ -124,6 +147,7 @@ static void reset(struct guest *g)
 	p->pending = p->wanted = 0;
 	bus_reset(&p->bus);
 	clear_screen(g);
+	write_tables(g);
 	pc_reset_apics(p);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libFuzzer target: arbitrary bytes as a bundle, a configuration and a guest's ELF file. `make
+/* libFuzzer target: arbitrary bytes as a bundle, a configuration and a guest's image. `make
  * fuzz`. */
 #include "load/bundle.h"
 #include "load/config.h"
-#include "load/elf.h"
+#include "load/image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,5 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		elf_note(&image, "Veneer", 1, 4);
 		elf_multiboot(&image);
 	}
+	struct image kernel = { .file = { data, size } };
+	const struct elf_segment *s = &kernel.elf.segment[0];
+	if (!multiboot_read(&kernel) && s->filesz && !kernel.elf.data[s->offset + s->filesz - 1])
+		multiboot_check(&kernel);
 	return 0;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading a Linux kernel: where load/bzimage.c and load/image.c place it, and pc/bzimage.c. */
+/* Loading a Linux kernel: where pc/image_bzimage.c and load/image.c place it, and pc/bzimage.c. */
 #define VENEER_HOST
 #include "proof.h"
 
 #include "machine_address.h"
 #include "pc/bzimage.c"
 #include "lib/string.c"
-#include "load/bzimage.c"
+#include "pc/image_bzimage.c"
 #include "load/image.c"
 
 static bool inside(const void *file, uint64_t bytes, const void *at, uint64_t length)
@@ -57,24 +57,24 @@ PROOF(bzimage,
 	struct file *file = &g.image.file;
 	struct image_plan *plan = &g.load.plan;
 	file->bytes = any_u64();
-	g.module.bytes = any_u64();
-	assume(file->bytes < 1ull << 48 && g.module.bytes < 1ull << 48);
+	g.module[0].bytes = any_u64();
+	assume(file->bytes < 1ull << 48 && g.module[0].bytes < 1ull << 48);
 	file->data = any_file(file->bytes);
-	g.module.data = any_file(g.module.bytes);
-	plan->copies = 0;
+	g.module[0].data = any_file(g.module[0].bytes);
+	plan->copies = plan->modules = 0;
 	plan->end = 0;
 	plan->memory = ram_bytes;
 	g.config = &config;
 	g.board = &board;
 	assume(bzimage_is(file));
-	assume(!bzimage_place(file, &g.module, plan));
-	prove(plan->copies == (g.module.bytes ? 2 : 1));
+	assume(!bzimage_place(file, g.module, plan));
+	prove(plan->copies == (g.module[0].bytes ? 2 : 1));
 	prove(inside(file->data, file->bytes, plan->copy[0].from, plan->copy[0].bytes));
 	prove(plan->copy[0].to.v <= ram_bytes &&
 	      plan->copy[0].bytes <= ram_bytes - plan->copy[0].to.v);
-	if (g.module.bytes)
+	if (g.module[0].bytes)
 		prove(plan->copy[1].to.v <= ram_bytes &&
-		      g.module.bytes <= ram_bytes - plan->copy[1].to.v);
+		      g.module[0].bytes <= ram_bytes - plan->copy[1].to.v);
 	bzimage_finish(&g);
-	possible(g.module.bytes);
+	possible(g.module[0].bytes);
 }

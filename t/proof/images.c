@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The parsers of untrusted files: load/bundle.c, load/elf.c. A file returns any value at each read,
- * so no proof relies on its contents staying the same.
+ * The parsers of untrusted files: load/bundle.c, load/elf.c, pc/image_flat.c. A file returns any value
+ * at each read, so no proof relies on its contents staying the same.
  *
  * If a loop goes through a file, its body is a function, and one iteration is proved from any
  * position in a file of any size: it reads inside the file, and either leaves less of it or ends.
@@ -13,6 +13,7 @@
 #define VENEER_HOST
 #include "load/bundle.c"
 #include "load/elf.c"
+#include "pc/image_flat.c"
 
 #define NAME_BYTES   BOUND(7, 31)
 #define SEARCH_BYTES BOUND(64, 256)
@@ -152,4 +153,22 @@ PROOF(elf_multiboot,
 	int at = elf_multiboot(&image);
 	prove(at == -ENOENT || (at >= 0 && (uint64_t)at + 12 <= image.bytes));
 	possible(at == SEARCH_BYTES - 12);
+}
+
+PROOF(addresses, "what the addresses of a Multiboot header load lies in the file, and ends below "
+		 "4 GiB: every header at every place of every file")
+{
+	struct elf_image image;
+	struct multiboot_header h;
+	uint32_t at = any_u32();
+
+	assume(image.bytes < 1ull << 48 && at < image.bytes);
+	if (read_addresses(&image, &h, at))
+		return;
+	const struct elf_segment *s = &image.segment[0];
+	prove(image.segments == 1 && s->offset <= image.bytes &&
+	      s->filesz <= image.bytes - s->offset);
+	prove(s->filesz <= s->memsz && s->paddr + s->memsz < 1ull << 32);
+	possible(s->filesz < s->memsz);
+	possible(s->offset + s->filesz == image.bytes && h.load_end);
 }

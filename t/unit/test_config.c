@@ -30,7 +30,7 @@ static void good(void)
 	     "\n[guest b]\n\timage = y\nmemory = 2097152\n");
 	ok(c.guests == 2 && !c.errors && !said[0], "two guests, no errors");
 	const struct guest_config *g = &c.guest[0];
-	ok(g->line == 2 && g->image_line == 3 && !g->module_line && c.guest[1].image_line == 14,
+	ok(g->line == 2 && g->image_line == 3 && !g->modules && c.guest[1].image_line == 14,
 	   "lines of the section and its files");
 	ok(!strcmp(g->name, "a-1") && !strcmp(g->image, "x.elf") && g->memory == MIB(64),
 	   "name, image, memory");
@@ -44,6 +44,33 @@ static void good(void)
 	ok(!c.errors && !strcmp(c.guest[0].cmdline, "a=\"b c\"") &&
 		   !strcmp(c.guest[0].count_at, "\""),
 	   "quotes within a value, or one alone, are part of it");
+}
+
+static bool module_is(unsigned n, const char *file, const char *text)
+{
+	const struct module_config *m = &c.guest[0].module[n];
+
+	return !strcmp(m->file, file) && m->bytes == strlen(text) &&
+	       !memcmp(m->text, text, m->bytes);
+}
+
+static void files(void)
+{
+	read("[guest a]\nimage = x\nload=0xFfffFfff\nentry = 1M\nmodule = a\nmodule = b \t c  d ; "
+	     "e\n"
+	     " module\t= f g\r\nmodule =\n");
+	ok(!c.errors && c.guest[0].load == 0xffffffff && c.guest[0].entry == MIB(1), "addresses");
+	ok(c.guest[0].modules == 3 && module_is(0, "a", "a") && module_is(1, "b", "c  d") &&
+		   module_is(2, "f", "g") && c.guest[0].module[2].line == 7,
+	   "modules, with strings");
+	read("[guest a]\nimage = x\nload = 4095\n");
+	ok(!c.errors && c.guest[0].load == 4095 && c.guest[0].entry == 4095, "entry is load");
+	read("[guest a]\nimage = x\nmodule = \"a b\"\nload = 0xg\nload = 2M\n");
+	ok(!strcmp(said, "3: module: remove the quotes, they are not needed\n"
+			 "4: load: want an address below 4G, as 0x100000 or 1M\n"
+			 "5: load: already given in line 4\n") &&
+		   c.guest[0].load == LOAD_INVALID && !c.guest[0].load_line,
+	   "wrong addresses and modules");
 }
 
 static void machine(void)
@@ -201,6 +228,7 @@ static void hostile(void)
 int main(void)
 {
 	good();
+	files();
 	machine();
 	machine_wrong();
 	bad();

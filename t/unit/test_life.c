@@ -73,10 +73,10 @@ void timer_cancel(struct cpu *cpu, struct timer *t)
 	(void)cpu, (void)t;
 }
 
-const char *image_place(const struct image *im, const struct file *module, uint64_t memory,
-			struct image_plan *p)
+const char *image_place(const struct image *im, const struct file *module, unsigned modules,
+			uint64_t memory, struct image_plan *p)
 {
-	(void)im, (void)module, (void)memory, (void)p;
+	(void)im, (void)module, (void)modules, (void)memory, (void)p;
 	return NULL;
 }
 

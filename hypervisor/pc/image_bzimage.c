@@ -63,7 +63,7 @@ const char *bzimage_place(const struct file *kernel, const struct file *module,
 
 	memcpy(&h, kernel->data + HEADER_AT, sizeof(h));
 	const char *why = place_kernel(kernel, &h, p);
-	uint64_t bytes = module->bytes, top = MIN(p->memory, h.initrd_addr_max + 1ull);
+	uint64_t bytes = module ? module->bytes : 0, top = MIN(p->memory, h.initrd_addr_max + 1ull);
 	if (why || !bytes)
 		return why;
 	if (bytes > top || ALIGN_DOWN(top - bytes, PAGE_SIZE) < p->entry.v + h.init_size)

@@ -1,0 +1,113 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Kernels as they come: what a Multiboot kernel finds at its entry, ELF or not, wherever it is loaded;
+# flat binaries; several modules. t/boot/report.c says what it found.
+use strict;
+use warnings;
+use lib 't/lib';
+use Test::More;
+use Veneer;
+no warnings 'qw';
+
+my %module = (one => "first\n" x 1000, two => join('', map { chr } 0 .. 255) x 33, three => 'x');
+spew("build/test-images-$_", $module{$_}) for keys %module;
+
+# As report.c computes it
+sub sum {
+	my $sum = 0;
+	$sum = ($sum * 31 + $_) & 0xffffffff for unpack 'C*', $_[0];
+	return sprintf '%08x', $sum;
+}
+
+my $modules = "module = test-images-one\nmodule = test-images-two  root=/dev/one \$(task-create) # remark\nmodule = test-images-three x\n";
+my @strings = ('test-images-one', 'root=/dev/one $(task-create)', 'x');
+
+sub check {
+	my ($name, $text, $multiboot) = @_;
+	like($text, qr/^g: eax @{[$multiboot ? '2badb002' : '00000000']} image whole$/m, "$name: its entry, with the image in place") or diag($text);
+	like($text, qr/^g: stack at 000[0-9]....$/m, "$name: a stack below 640 KiB");
+	unlike($text, qr/IN THE IMAGE|DAMAGED/, "$name: nothing lies in its image");
+	like($text, qr/^g: report ends$/m, "$name: it gets to its end");
+	like($text, qr/^g: mp at 000f0000 sum 00000000 table sum 00000000$/m, "$name: an MP table") if $name !~ /low/;
+	like($text, qr/^g: mp entry 03140000 00000600\ng: mp entry 53490001 20202041\ng: mp entry 01110f02 fec00000\n/m, "$name: a processor, a bus, an I/O APIC") if $name !~ /low/;
+	my @lines = $text =~ /^g: mp entry (....)0003 (........)$/mg;
+	is("@lines", join(' ', map { sprintf '%04x %02x0f%02x00', $_ == 9 ? 13 : 0, $_ || 2, $_ } grep { $_ != 2 } 0 .. 15), "$name: the lines") if $name !~ /low/;
+	return if !$multiboot;
+	like($text, qr/^g: loader Veneer\ng: cmdline root=x  y$/m, "$name: the command line");
+	like($text, qr/^g: range 00000000 bytes 0009fc00 type 00000001\ng: range 0009fc00 bytes 00060400 type 00000002\ng: range 00100000 bytes 00f00000 type 00000001$/m,
+		"$name: the memory");
+	my @found = $text =~ /^g: module at (.{8})\ng:   bytes (.{8}) sum (.{8}) string (.*)$/mg;
+	is_deeply([map { @found[4 * $_ + 1 .. 4 * $_ + 3] } 0 .. 2], [map { (sprintf('%08x', length $module{$_}), sum($module{$_}), shift @strings) } qw(one two three)],
+		"$name: three modules, their contents and strings");
+	@strings = map { $found[4 * $_ + 3] } 0 .. 2;
+	is(scalar(grep { hex($_) & 4095 } @found[0, 4, 8]), 0, "$name: each begins a page");
+}
+
+my %image = ('multiboot.elf' => 1, 'low.elf' => 1, 'addresses.bin' => 1, 'flat.bin' => 0);
+my ($entry) = (command('nm', 'build/t/boot/flat.elf'))[1] =~ /^0*(\w+) T _start$/m;
+for my $engine (qw(ring svm)) {
+	for my $image (sort keys %image) {
+		my %flat = $image eq 'flat.bin' ? (load => '0x212000', entry => "0x$entry") : ();
+		my ($status, $text) = run_guests('images', guest('g', image => "t/boot/$image", engine => $engine, cmdline => 'root=x  y', %flat) . ($image{$image} ? $modules : ''));
+		is($status, 0, "$image, $engine: it ends well") or diag($text);
+		check("$image, $engine", $text, $image{$image});
+	}
+}
+
+# The same file as QEMU's own loader starts it, and what SeaBIOS leaves
+my (undef, $here) = run_guests('images-bios', guest('g', image => 't/boot/multiboot.elf'));
+my ($bios) = $here =~ /^g: (bios .*)$/m;
+for my $image (qw(multiboot.elf addresses.bin)) {
+	my (undef, $text) = command('timeout', $limit, 'qemu-system-x86_64', qw(-display none -monitor none -nodefaults -serial stdio -vga std -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=1 -m 16),
+		'-kernel', "build/t/boot/$image", '-initrd', join(',', map { "build/test-images-$_" } qw(one two three)));
+	my @found = $text =~ /^ *bytes (.{8}) sum (.{8})/mg;
+	is_deeply(\@found, [map { (sprintf('%08x', length $module{$_}), sum($module{$_})) } qw(one two three)], "$image, natively: the same modules") or diag($text);
+	like($text, qr/^eax 2badb002 image whole$/m, "$image, natively: the same entry");
+	is($text =~ /^(bios .*)$/m ? $1 : '', $bios, "$image, natively: the same BIOS data");
+}
+
+# --- what cannot be loaded is refused in one line, before anything starts ---
+
+sub refused {
+	my ($why, $what, %keys) = @_;
+	my ($status, $text) = run_guests('images-bad', guest('g', image => 't/boot/flat.bin', %keys));
+	is($status, 2, "$what: refused");
+	like($text, qr/\Aveneer: build\/test-images-bad\.conf:\d+: $why\n\z/, "$what: in one line");
+}
+
+refused(qr/.*flat\.bin: not an ELF file, a bzImage or a Multiboot kernel: a flat binary wants load = in the configuration/, 'a flat binary without an address');
+refused(qr/.*flat\.bin: its entry is not in it: change entry = in the configuration/, 'an entry elsewhere', load => '1M', entry => '0x90000');
+refused(qr/.*flat\.bin: its entry is not in it: .*/, 'an entry behind it', load => '1M', entry => '2M');
+refused(qr/entry: only with load =, for a flat binary/, 'an entry for no flat binary', entry => '1M', image => 't/boot/multiboot.elf');
+refused(qr/.*flat\.bin: a segment does not fit into the guest's memory: .*/, 'an address above the memory', load => '64M');
+refused(qr/.*flat\.bin: does not fit below 4 GiB: lower load = .*/, 'an address that wraps', load => '0xfffffff0');
+refused(qr/load: want an address below 4G, as 0x100000 or 1M/, "load = $_", load => $_) for '0x', '1T', '4G', '0x100000000', '-1', '0x10 0', '10M5', '0x1M';
+refused(qr/.*multiboot\.elf: no flat binary: remove load = from the configuration/, 'an ELF file with an address', image => 't/boot/multiboot.elf', load => '1M');
+
+# Address fields, each wrong
+my $addresses = slurp('build/t/boot/addresses.bin');
+my $at = index $addresses, pack('V', 0x1badb002);
+my @fields = unpack 'V5', substr $addresses, $at + 12;
+my %wrong = ('load behind the header' => [1, $fields[0] + 4], 'before the file' => [0, $fields[0] + 4], 'more than the file' => [2, $fields[2] + 1],
+	'an end before the beginning' => [2, $fields[1]], 'memory that ends too early' => [3, $fields[2] - 1]);
+for my $what (sort keys %wrong) {
+	my ($field, $value) = @{$wrong{$what}};
+	spew('build/test-images-wrong.bin', $addresses);
+	my $bad = $addresses;
+	substr($bad, $at + 12 + 4 * $field, 4) = pack 'V', $value;
+	spew('build/test-images-wrong.bin', $bad);
+	refused(qr/.*test-images-wrong\.bin: its Multiboot header says that .*/, $what, image => 'test-images-wrong.bin');
+}
+my $demands = $addresses;
+substr($demands, $at + 4, 8) = pack 'VV', 0x10103, -(0x1badb002 + 0x10103) & 0xffffffff;
+spew('build/test-images-wrong.bin', $demands);
+refused(qr/.*: its Multiboot header wants what this version of Multiboot has not/, 'an unknown demand', image => 'test-images-wrong.bin');
+
+my ($status, $text) = run_guests('images-bad', guest('g', image => 'rtos-pv.elf') . $modules);
+like($text, qr/\Aveneer: \S+: guest "g": \S+rtos-pv\.elf: only a Multiboot kernel takes more than one module: remove module = lines\n\z/, 'several modules for a paravirtual guest');
+($status, $text) = run_guests('images-bad', guest('g', image => 't/boot/multiboot.elf') . "module = test-images-one\n" x 9);
+like($text, qr/\Aveneer: \S+:11: module: more than 8 modules\n\z/, 'nine modules');
+($status, $text) = run_guests('images-bad', guest('g', image => 't/boot/multiboot.elf') . "module = test-images-one\nmodule = none such\n");
+like($text, qr/\Aveneer: \S+:4: guest "g": \S+none: No such file or directory\n\z/, 'a module that is missing, by its own line');
+
+done_testing;
