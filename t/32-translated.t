@@ -39,6 +39,27 @@ is($status, 0, 'grub-invaders: the fleet is there') or diag($text);
 is($status, 0, 'GNU Mach: comes as far as it can without a task') or diag($text);
 like($text, qr/^mach: GNU Mach 1\.8/m, 'GNU Mach: with its name');
 
+# With a task, whose system calls go through a call gate: the same as natively. Natively it goes on until it is killed.
+my $script = 'mach-task --host=${host-port} --device=${device-port} $(task-create) $(task-resume)';
+my $pid = open my $qemu, '-|';
+if (!$pid) {
+	open STDERR, '>', '/dev/null';
+	exec 'timeout', $limit, qw(qemu-system-x86_64 -m 128 -display none -monitor none -nodefaults -vga std -serial stdio -no-reboot
+		-kernel build/i386/gnumach -append console=com0 -initrd), "build/t/$script";
+}
+@native = ();
+while (<$qemu>) {
+	push @native, $1 if /^task: (.*?)\r*$/;
+	last if /^task: ends/;
+}
+kill 'TERM', $pid;
+close $qemu;
+is(scalar @native, 5, 'native: a task of GNU Mach comes to its end');
+($status, $text) = translated('mach-task', { image => 'i386/gnumach', memory => '128M', cmdline => 'console=com0', module => "t/mach-task $script" },
+	'--expect', 'mach-task=task: ends', '--send', 'mach-task=\\a:stop mach-task\\r');
+is($status, 0, 'GNU Mach: its task comes to its end') or diag($text);
+is_deeply([$text =~ /^mach-task: task: (.*)$/mg], \@native, 'GNU Mach: the task computes the same') or diag($text);
+
 ($status, $text) = translated('memtest', { image => 'i386/memtest86+ia32.bin', memory => '32M' },
 	(map { ('--expect-screen', "memtest=Test #$_") } '[0-9]', '[1-9]', '[3-9]'), '--send', 'memtest=\\a:stop memtest\\r');
 is($status, 0, 'memtest86+, 32 bits: test after test') or diag($text);

@@ -125,6 +125,8 @@ my @rows = (
 	['pc-wheel',     'ring/bochs',   'stays',      qr/^so far: going$/, longer => 12000], # the operator's check: half a million instructions, 10 to 12 ms there
 	['pc-irets',     'ring ring/rewritten',         'well',       qr/^well so far$/, core => 0],
 	['pc-gdt',       'ring ring/rewritten svm',     'well',       qr/^well so far$/, core => 0],
+	['pc-gates',     'ring ring/rewritten', 'well',       qr/^well$/, message => qr/^unknown to engine ring: a far transfer by a gate/, core => 0],
+	['pc-gates',     'svm vmx',      'well',       qr/^well$/, core => 0],
 	['pc-far',       'ring ring/rewritten',         'well',       qr/^well so far$/, message => qr/^unknown to engine ring: a far transfer by a gate/, core => 0],
 	['relive',       'ring',         'well',       qr/^1000 starts$/, vcpus => 2, core => 0, message => qr/; no more of them are reported$/],
 	['gdt',          'ring svm',     'well',       qr/^well$/, core => 0],

@@ -93,6 +93,12 @@ $(BUILD)/t/boot/%.elf: t/boot/entry.S t/boot/boot.lds $(BUILD)/pc/t/boot/report.
 $(BUILD)/t/boot/%.bin: $(BUILD)/t/boot/%.elf
 	$(Q)objcopy -O binary $< $@
 
+# A task for GNU Mach, t/mach/
+$(BUILD)/t/mach-task: t/mach/task.c | packages
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(filter-out -mgeneral-regs-only,$(RTOS_PC_CFLAGS)) -static -nostdlib -Wl,-Ttext=0x8048000,--build-id=none,-m,elf_i386 -MF $@.d -o $@ $<
+
 # The random attackers, t/attacker/: a kernel of each kind, of several files each
 ATTACKER_PV := $(patsubst %,$(BUILD)/pv/t/attacker/%.o,pv_asm pv pv_values pv_memory pv_calls pv_code random) \
 	$(patsubst %,$(BUILD)/pv/%.o,$(basename $(PVLIB_SOURCES)))
@@ -186,7 +192,7 @@ $(BUILD)/t/places.so: t/plugin/places.c bench/plugin/qemu_plugin.h | packages
 	$(Q)$(HOSTCC) $(WARNINGS) -std=gnu11 -O2 -I. -shared -fPIC -fvisibility=hidden -o $@ $<
 
 TESTS := $(sort $(wildcard t/*.t))
-TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/programs.elf $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf $(BOOT) \
+TEST_INPUTS := $(UNIT_TESTS) $(T_GUEST_ELFS) $(T_PC_ELFS) $(ATTACKERS) $(BUILD)/t/programs.elf $(BUILD)/blocks.so $(BUILD)/t/places.so $(BUILD)/t/stripped.elf $(BOOT) $(BUILD)/t/mach-task \
 	$(T_PC_REWRITTEN) $(BUILD)/debian/vmlinuz $(BUILD)/debian/memtest86+x64.bin \
 	$(BUILD)/i386/gnumach $(BUILD)/i386-linux/initrd.gz $(BUILD)/xen.elf $(BUILD)/kvm/kvmrun.cpio.gz
 

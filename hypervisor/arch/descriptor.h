@@ -26,6 +26,7 @@
 /* System descriptor types */
 #define DESC_TYPE_LDT	    2
 #define DESC_TYPE_TSS32	    9
+#define DESC_TYPE_CALL	    12 /* 32-bit call gate */
 #define DESC_TYPE_INTERRUPT 14 /* 32- or 64-bit interrupt gate */
 #define DESC_TYPE_TRAP	    15
 
@@ -70,6 +71,12 @@ static inline bool desc_writable(uint64_t d)
 static inline unsigned desc_type(uint64_t d)
 {
 	return (d >> 40) & 15;
+}
+
+/* Of a 32-bit gate; its selector is in bits 31:16 */
+static inline uint32_t desc_gate_offset(uint64_t gate)
+{
+	return (gate & 0xffff) | (gate >> 32 & 0xffff0000);
 }
 
 /* A TSS or an LDT: 16 bytes */

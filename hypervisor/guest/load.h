@@ -26,14 +26,15 @@ struct load {
 	unsigned copied; /* of its copies */
 };
 
-/* Takes memory for the patch window of a rewritten image and fills it. Once. */
+/* pc/rewritten.c: takes memory for the patch window of a rewritten image and fills it. Once. */
 int load_window(struct guest *g);
 
 /* Copies a part; true when all are done. */
 bool load_copy_part(struct guest *g);
 
-/* In a virtual machine no instruction needs rewriting: restores a part of the original bytes of a
- * rewritten image; *done when all are restored. Returns NULL, or an error message. */
+/* pc/rewritten.c: in a virtual machine no instruction needs rewriting: restores a part of the
+ * original bytes of a rewritten image; *done when all are restored. Returns NULL, or an error
+ * message. */
 const char *load_undo_part(struct guest *g, bool *done);
 
 /* Puts vCPU 0 at its entry. Returns NULL, or an error message. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A far call through a call gate, with a GDT of 512 entries of which many have changed.
+ * A far call through a task gate, with a GDT of 512 entries of which many have changed.
  * Attack: make the hypervisor read the table and report the gate in one stay.
  * Expected: #GP, one line on the console, and no stay above its documented limit.
  */
@@ -28,7 +28,7 @@ int guest_main(void)
 		to[i] = gdt[i % 4 + 1];
 	for (unsigned i = 0; i < 5; i++)
 		to[i] = gdt[i];
-	to[7] = 0x00008c0000080000; /* a call gate, present */
+	to[7] = 0x0000850000080000; /* a task gate, present */
 	__asm__ volatile("lgdt %0" ::"m"(r));
 	/* until the hypervisor has read all of it */
 	for (unsigned i = 0; i < 8; i++)

@@ -136,13 +136,15 @@ static uint64_t read_gate(struct vcpu *v, unsigned vector)
 	return type == DESC_TYPE_INTERRUPT || type == DESC_TYPE_TRAP ? d : 0;
 }
 
-static bool kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
+bool ring_kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss)
 {
 	uint32_t tss[2] = { 0 }; /* ESP0, and SS0 in two bytes */
 
 	if (v->legacy.tr_limit < 9 ||
-	    guest_read(v->view, GVA((uint32_t)(v->legacy.tr_base + 4)), tss, 6, 0, NULL))
+	    guest_read(v->view, GVA((uint32_t)(v->legacy.tr_base + 4)), tss, 6, 0, NULL)) {
+		guest_crash(v->guest, "no task state segment to take a kernel stack from");
 		return false;
+	}
 	*esp = tss[0];
 	*ss = (uint16_t)tss[1];
 	return true;
@@ -156,10 +158,8 @@ static bool legacy_push(struct vcpu *v, uint64_t gate, int64_t error)
 	uint16_t ss = (uint16_t)r->ss;
 	unsigned n = 0;
 
-	if (user && !kernel_stack(v, &esp, &ss)) {
-		guest_crash(v->guest, "no task state segment to take a kernel stack from");
+	if (user && !ring_kernel_stack(v, &esp, &ss))
 		return false;
-	}
 	if (error != NO_ERROR)
 		frame[n++] = (uint32_t)error;
 	frame[n++] = (uint32_t)r->rip;
@@ -175,7 +175,7 @@ static bool legacy_push(struct vcpu *v, uint64_t gate, int64_t error)
 		guest_crash(v->guest, "no stack for an exception or interrupt: ESP %x", esp);
 		return false;
 	}
-	r->rip = (gate & 0xffff) | (gate >> 32 & 0xffff0000);
+	r->rip = desc_gate_offset(gate);
 	r->cs = (gate >> 16 & 0xfffc) | 1;
 	r->rsp = esp;
 	r->ss = (ss & ~3u) | 1;

@@ -67,6 +67,8 @@ void ring_debug(struct vcpu *v);
 void ring_page_fault(struct vcpu *v, gva_t va, unsigned error);
 bool ring_legacy_interrupt(struct vcpu *v, unsigned vector);
 void ring_soft_interrupt(struct vcpu *v, unsigned vector, unsigned length);
+/* Of a legacy guest, by its TSS; false: it has none, and ends. */
+bool ring_kernel_stack(struct vcpu *v, uint32_t *esp, uint16_t *ss);
 void ring_pv_event(struct vcpu *v);
 /* #UD. The gate's own UD2s mean that its return has found an event, which is delivered at the next
  * entry, or that SYSCALL has no handler. */

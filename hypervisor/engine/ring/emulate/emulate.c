@@ -9,7 +9,7 @@
 
 /*
  * Who may have it emulated, beside a legacy kernel. Ring 3 of a legacy guest: at the rewriter's
- * trap sites, and INT n; of both kinds, ports that are permitted to it. A PV kernel's devices are
+ * trap sites, INT n and far calls; of both kinds, ports that are permitted to it. A PV kernel's devices are
  * hypercalls; its ports are empty, but there to be measured. INT n traps through a gate the
  * hypervisor keeps to itself; its error code names the vector, but QEMU before 8.1 shifts it by one
  * bit too many in long mode, so the instruction is what we believe.
@@ -53,10 +53,10 @@ static const struct operation {
 	[INSN_POP_SEG] = { emulate_pop_seg },
 	[INSN_LOAD_FAR] = { emulate_load_far },
 	[INSN_JMP_FAR] = { emulate_jmp_far },
-	[INSN_CALL_FAR] = { emulate_call_far },
+	[INSN_CALL_FAR] = { emulate_call_far, USER },
 	[INSN_RET_FAR] = { emulate_ret_far },
 	[INSN_JMP_FAR_MEM] = { emulate_jmp_far },
-	[INSN_CALL_FAR_MEM] = { emulate_call_far },
+	[INSN_CALL_FAR_MEM] = { emulate_call_far, USER },
 };
 
 static void count_unlisted(struct guest *g, uint32_t address)

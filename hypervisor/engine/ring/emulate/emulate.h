@@ -53,3 +53,5 @@ emulation emulate_rdmsr, emulate_wrmsr, emulate_cpuid;
 /* selectors.c: segment registers and far transfers */
 emulation emulate_mov_from_seg, emulate_mov_to_seg, emulate_push_seg, emulate_pop_seg;
 emulation emulate_load_far, emulate_jmp_far, emulate_call_far, emulate_ret_far;
+/* call_gate.c: with an instruction behind it */
+void ring_call_gate(struct vcpu *v, uint16_t selector, uint64_t gate, uint32_t next);
