@@ -39,13 +39,15 @@ is($status, 0, 'grub-invaders: the fleet is there') or diag($text);
 is($status, 0, 'GNU Mach: comes as far as it can without a task') or diag($text);
 like($text, qr/^mach: GNU Mach 1\.8/m, 'GNU Mach: with its name');
 
-# With a task, whose system calls go through a call gate: the same as natively. Natively it goes on until it is killed.
+# With a task, whose system calls go through a call gate, and a disk: the same as natively. Natively it goes on until it
+# is killed.
+spew("build/test-mach-$_", join '', map { pack 'C', $_ * 7 + ($_ >> 9) & 255 } 0 .. (2 << 20) - 1) for qw(native disk);
 my $script = 'mach-task --host=${host-port} --device=${device-port} $(task-create) $(task-resume)';
 my $pid = open my $qemu, '-|';
 if (!$pid) {
 	open STDERR, '>', '/dev/null';
 	exec 'timeout', $limit, qw(qemu-system-x86_64 -m 128 -display none -monitor none -nodefaults -vga std -serial stdio -no-reboot
-		-kernel build/i386/gnumach -append console=com0 -initrd), "build/t/$script";
+		-drive if=ide,format=raw,file=build/test-mach-native -kernel build/i386/gnumach -append console=com0 -initrd), "build/t/$script";
 }
 @native = ();
 while (<$qemu>) {
@@ -54,11 +56,12 @@ while (<$qemu>) {
 }
 kill 'TERM', $pid;
 close $qemu;
-is(scalar @native, 5, 'native: a task of GNU Mach comes to its end');
-($status, $text) = translated('mach-task', { image => 'i386/gnumach', memory => '128M', cmdline => 'console=com0', module => "t/mach-task $script" },
+is(scalar @native, 7, 'native: a task of GNU Mach comes to its end');
+($status, $text) = translated('mach-task', { image => 'i386/gnumach', memory => '128M', cmdline => 'console=com0', module => "t/mach-task $script", disk => 'test-mach-disk' },
 	'--expect', 'mach-task=task: ends', '--send', 'mach-task=\\a:stop mach-task\\r');
 is($status, 0, 'GNU Mach: its task comes to its end') or diag($text);
-is_deeply([$text =~ /^mach-task: task: (.*)$/mg], \@native, 'GNU Mach: the task computes the same') or diag($text);
+is_deeply([$text =~ /^mach-task: task: (.*)$/mg], \@native, 'GNU Mach: the task computes, reads and writes the same') or diag($text);
+like($text, qr/^mach-task: hd0: Veneer disk, 2MB/m, 'GNU Mach: the disk has a name');
 
 ($status, $text) = translated('memtest', { image => 'i386/memtest86+ia32.bin', memory => '32M' },
 	(map { ('--expect-screen', "memtest=Test #$_") } '[0-9]', '[1-9]', '[3-9]'), '--send', 'memtest=\\a:stop memtest\\r');

@@ -110,4 +110,34 @@ like($text, qr/\Aveneer: \S+:11: module: more than 8 modules\n\z/, 'nine modules
 ($status, $text) = run_guests('images-bad', guest('g', image => 't/boot/multiboot.elf') . "module = test-images-one\nmodule = none such\n");
 like($text, qr/\Aveneer: \S+:4: guest "g": \S+none: No such file or directory\n\z/, 'a module that is missing, by its own line');
 
+# --- disks ---
+
+spew("build/test-images-disk-$_", "\0" x 65536) for qw(a b);
+spew('build/test-images-small', 'x' x 511);
+my $pc = 't/boot/multiboot.elf';
+sub no_disk {
+	my ($what, $conf, $why) = @_;
+	my ($status, $text) = run_guests('images-bad', $conf);
+	is("$status $text", "2 veneer: build/test-images-bad.conf:$why\n", $what);
+}
+no_disk('a disk of half a sector', guest('g', disk => 'test-images-small', image => $pc), '2: guest "g": build/test-images-small: a disk has from 512 bytes to 128 GiB');
+no_disk('no file', guest('g', disk => 'test-images-none', image => $pc), '2: guest "g": build/test-images-none: No such file or directory');
+no_disk('a disk of a paravirtual guest', guest('g', disk => 'test-images-disk-a', image => 'rtos-pv.elf'),
+	'3: guest "g": build/rtos-pv.elf: a paravirtual guest has no IDE disk: remove disk = from the configuration');
+my $twice = 'is another file too, and a guest writes to its disk: make a copy';
+no_disk('a disk of two guests', guest('g', disk => 'test-images-disk-a', image => $pc) . guest('h', disk => 'test-images-disk-a', image => $pc),
+	"2: guest \"g\": build/test-images-disk-a: $twice\nveneer: build/test-images-bad.conf:5: guest \"h\": build/test-images-disk-a: $twice");
+no_disk("a guest's own image", guest('g', disk => $pc, image => $pc), "2: guest \"g\": build/$pc: $twice");
+
+# A bundle that the host command would not have made
+my $conf = guest('g', disk => 'test-images-disk-a', image => $pc) . guest('h', disk => 'test-images-disk-b', image => $pc);
+my %patched = ('disk = test-images-disk-b' => 'disk = test-images-disk-a');
+($status, $text) = run_patched('images-patched', $conf, \%patched);
+like($text, qr/^veneer: h: a disk is a file of g too: give it one of its own: not started$/m, "another guest's disk: refused by the hypervisor") or diag($text);
+like($text, qr/^g: report ends$/m, 'the other guest runs');
+($status, $text) = run_patched('images-patched', $conf . "module = test-images-one ..\n", { 'module = test-images-one ..' => 'module = test-images-disk-a' });
+like($text, qr/^veneer: h: a disk is a file of g too: give it one of its own: not started$/m, 'a module that is a disk: refused') or diag($text);
+($status, $text) = run_patched('images-patched', $conf . "module = test-images-one ..\n", { 'module = test-images-one ..' => 'module = test-images-disk-b' });
+like($text, qr/^veneer: h: a disk is a file of its guest too: /m, 'a disk that is a module of its guest: refused') or diag($text);
+
 done_testing;

@@ -14,6 +14,7 @@
 #include "kernel/memory.h"
 #include "lib/panic.h"
 #include "lib/string.h"
+#include "pc/disk.h"
 
 static struct boot_info boot;
 static struct config config;
@@ -154,6 +155,20 @@ static bool find_file(const struct guest_config *c, const char *name, struct fil
 	return false;
 }
 
+static bool find_files(struct guest *g, const struct guest_config *c)
+{
+	bool found = find_file(c, c->image, &g->image.file);
+
+	for (unsigned i = 0; i < c->modules && found; i++)
+		found = find_file(c, c->module[i].file, &g->module[i]);
+	if (!found || (*c->disk && !find_file(c, c->disk, &g->disk)))
+		return false;
+	const char *why = disk_refused(g);
+	if (why)
+		console_print("%s: %s: not started", c->name, why);
+	return !why;
+}
+
 static bool try_guest(const struct guest_config *c)
 {
 	struct guest *g = &guests[guest_count];
@@ -168,10 +183,7 @@ static bool try_guest(const struct guest_config *c)
 	}
 	memset(g, 0, sizeof(*g));
 	g->id = guest_count;
-	bool found = find_file(c, c->image, &g->image.file);
-	for (unsigned i = 0; i < c->modules && found; i++)
-		found = find_file(c, c->module[i].file, &g->module[i]);
-	if (!found)
+	if (!find_files(g, c))
 		return false;
 	g->debugger = c->gdb ? &gdb_debugger : NULL;
 	if (guest_create(g, c)) {

@@ -30,17 +30,22 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 struct named {
 	const char *name;
 	unsigned line; /* 0: not a name that can be used */
-	bool image;
+	enum { IMAGE, MODULE, DISK } kind;
 };
 
 static struct named image_of(const struct guest_config *g)
 {
-	return (struct named){ g->image, g->image_line, true };
+	return (struct named){ g->image, g->image_line, IMAGE };
 }
 
 static struct named module_of(const struct guest_config *g, unsigned i)
 {
-	return (struct named){ g->module[i].file, g->module[i].line, false };
+	return (struct named){ g->module[i].file, g->module[i].line, MODULE };
+}
+
+static struct named disk_of(const struct guest_config *g)
+{
+	return (struct named){ g->disk, g->disk_line, DISK };
 }
 
 /* Why a file of that size cannot be a guest's image or module, or NULL. Called before reading it.
@@ -55,7 +60,7 @@ static const char *why_too_large(FILE *in, const struct guest_config *g, struct 
 	*bytes = (size_t)st.st_size;
 	if (*bytes > UINT32_MAX)
 		return strerror(EFBIG);
-	if (*bytes > g->memory && (!n.image || *bytes > IMAGE_MAX))
+	if (*bytes > g->memory && (n.kind == MODULE || (n.kind == IMAGE && *bytes > IMAGE_MAX)))
 		return "larger than the guest's memory";
 	return NULL;
 }
@@ -87,7 +92,8 @@ bool bundle_reads(const struct bundle_source *s, const char *path)
 	for (unsigned i = 0; i < s->config.guests && !same; i++) {
 		const struct guest_config *g = &s->config.guest[i];
 
-		same = file_is_same(path, path_of(s, g->image, of));
+		same = file_is_same(path, path_of(s, g->image, of)) ||
+		       (*g->disk && file_is_same(path, path_of(s, g->disk, of)));
 		for (unsigned m = 0; m < g->modules && !same; m++)
 			same = file_is_same(path, path_of(s, g->module[m].file, of));
 	}
@@ -117,7 +123,7 @@ static const char *read_file(const struct bundle_source *s, const struct guest_c
 /* A guest's files. */
 struct files {
 	struct image image;
-	struct file module[MODULES_MAX];
+	struct file module[MODULES_MAX], disk;
 };
 
 /* Reads and checks a guest's image. Returns NULL, or an error message. */
@@ -133,7 +139,35 @@ static const char *read_image(const struct bundle_source *s, const struct guest_
 	return why ? why : image_place(im, NULL, 0, g->memory, &(struct image_plan){ 0 });
 }
 
-/* Reads a guest's image and modules, and checks them: fails if the hypervisor would refuse them,
+/* As an image, a module, or another guest's disk. */
+static bool is_named_elsewhere(const struct bundle_source *s, const struct guest_config *disk_of)
+{
+	const char *name = disk_of->disk;
+	bool is = false;
+
+	for (const struct guest_config *g = s->config.guest; g < s->config.guest + s->config.guests;
+	     g++) {
+		is |= !strcmp(g->image, name) ||
+		      (g->line != disk_of->line && !strcmp(g->disk, name));
+		for (unsigned i = 0; i < g->modules; i++)
+			is |= !strcmp(g->module[i].file, name);
+	}
+	return is;
+}
+
+static const char *read_disk(const struct bundle_source *s, const struct guest_config *g,
+			     struct file *disk)
+{
+	const char *why = read_file(s, g, disk_of(g), disk);
+
+	if (!why)
+		why = image_no_disk(disk);
+	if (!why && is_named_elsewhere(s, g))
+		why = "is another file too, and a guest writes to its disk: make a copy";
+	return why;
+}
+
+/* Reads a guest's files, and checks them: fails if the hypervisor would refuse them,
  * whatever the machine has. Returns 0, or -1 with lines on stderr; the data is to be freed in
  * either case. */
 static int read_files(const struct bundle_source *s, const struct guest_config *g, struct files *f)
@@ -151,7 +185,10 @@ static int read_files(const struct bundle_source *s, const struct guest_config *
 			err = fail(s, g, module_of(g, i), why);
 		placeable &= !why;
 	}
-	return err;
+	if (!g->disk_line)
+		return err;
+	why = read_disk(s, g, &f->disk);
+	return why ? fail(s, g, disk_of(g), why) : err;
 }
 
 static int put_files(FILE *out, const struct bundle_source *s, const struct guest_config *g)
@@ -166,6 +203,9 @@ static int put_files(FILE *out, const struct bundle_source *s, const struct gues
 			put_entry(out, g->module[i].file, f.module[i].data, f.module[i].bytes);
 		free((void *)f.module[i].data);
 	}
+	if (out && !err && g->disk_line)
+		put_entry(out, g->disk, f.disk.data, f.disk.bytes);
+	free((void *)f.disk.data);
 	free((void *)f.image.file.data);
 	return err;
 }

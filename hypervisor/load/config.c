@@ -207,6 +207,8 @@ static const struct key keys[] = {
 	{ "entry", "want an address below 4G, as 0x100000 or 1M", ADDRESS, FIELD(entry),
 	  .line = offsetof(struct guest_config, entry_line) },
 	{ "module", "name too long", MODULE, .at = 0 },
+	{ "disk", "name too long", TEXT, FIELD(disk),
+	  .line = offsetof(struct guest_config, disk_line) },
 	{ "cmdline", "text too long", TEXT, FIELD(cmdline) },
 	{ "count-at", "text too long", TEXT, FIELD(count_at) },
 	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory) },

@@ -16,6 +16,7 @@
  *	entry	 = ADDRESS	where a flat binary is entered, in 32-bit protected mode; default: load
  *	module	 = FILE [TEXT]	given to the guest beside its image, with TEXT as its string, or FILE
  *				without one; up to 8 times for a Multiboot kernel, in that order
+ *	disk	 = FILE		a PC's IDE disk; what it writes is lost with the machine
  *	cmdline	 = TEXT		given to the guest
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
  *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
@@ -56,6 +57,7 @@ struct guest_config {
 	char image[FILE_MAX];
 	struct module_config module[MODULES_MAX];
 	unsigned modules;
+	char disk[FILE_MAX];
 	uint32_t load, entry; /* if they have a line; else 0 or LOAD_INVALID */
 #define LOAD_INVALID 0xffffffff
 	char cmdline[256];
@@ -70,7 +72,7 @@ struct guest_config {
 	bool optional;
 	unsigned gdb; /* 1 for COM2, and so on; 0: none */
 	bool broken; /* a line of its section is invalid: not started */
-	unsigned line, image_line, load_line, entry_line; /* 0: no such key, or an invalid one */
+	unsigned line, image_line, disk_line, load_line, entry_line; /* 0: no such key, or an invalid one */
 };
 
 struct config {

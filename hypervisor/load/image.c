@@ -11,31 +11,6 @@ bool image_in_window(const struct image *im, uint64_t vaddr)
 	       vaddr < (uint64_t)im->rewrite.window + im->rewrite.window_bytes;
 }
 
-static bool is_outside(const struct veneer_rewrite_note *n, uint32_t at, uint64_t bytes)
-{
-	return at < (uint64_t)n->window + VENEER_WINDOW_STUBS ||
-	       at + bytes > (uint64_t)n->window + n->window_bytes;
-}
-
-#define BROKEN(what) "the note of veneer rewrite is broken: its " what ": rewrite it again"
-
-static const char *check_rewrite_note(const struct veneer_rewrite_note *n)
-{
-	if (n->version != VENEER_REWRITE_VERSION)
-		return "made by another version of veneer rewrite: rewrite it again";
-	if (n->window & 0x3fffff || n->window_bytes & 4095 ||
-	    (uint64_t)n->window + n->window_bytes > 1ull << 32 ||
-	    n->window_bytes < VENEER_WINDOW_STUBS || n->window_bytes > MIB(8))
-		return BROKEN("patch window is invalid");
-	if (is_outside(n, n->sites, n->site_count * sizeof(struct veneer_site)))
-		return BROKEN("site table is outside the patch window");
-	if (is_outside(n, n->originals, n->original_count * sizeof(struct veneer_original)))
-		return BROKEN("original bytes are outside the patch window");
-	if (is_outside(n, n->windows, n->window_count * sizeof(struct veneer_iret_window)))
-		return BROKEN("IRET windows are outside the patch window");
-	return NULL;
-}
-
 static bool read_note(const struct image *im, uint32_t type, void *to, uint32_t bytes)
 {
 	const void *note = elf_note(&im->elf, VENEER_NOTE_NAME, type, bytes);
@@ -81,7 +56,7 @@ static const char *identify_elf(struct image *im)
 			     sizeof(im->rewrite.version))) {
 		read_note(im, VENEER_NOTE_REWRITE, &im->rewrite, sizeof(im->rewrite));
 		im->prepare = PREPARE_REWRITTEN;
-		return check_rewrite_note(&im->rewrite);
+		return rewritten_refused(&im->rewrite);
 	}
 	return NULL;
 }
@@ -105,6 +80,8 @@ const char *image_identify(struct image *im, const struct guest_config *c)
 	static char other[100];
 	const char *why = identify(im, c), *want = preparation_names[c->prepare];
 
+	if (!why && *c->disk && !image_is_for_pc(im))
+		why = "a paravirtual guest has no IDE disk: remove disk = from the configuration";
 	if (!why && c->modules > 1 && (!im->multiboot || !image_is_for_pc(im)))
 		why = "only a Multiboot kernel takes more than one module: remove module = lines";
 
@@ -164,8 +141,9 @@ const char *image_place_module(struct image_plan *p, const struct file *module, 
 {
 	assert(p->modules < MODULES_MAX);
 	p->module[p->modules++] = to;
-	return image_add_copy(p, to, 0, module->data, module->bytes) ? NULL
-								     : IMAGE_TOO_LARGE("the module");
+	return image_add_copy(p, to, 0, module->data, module->bytes)
+		       ? NULL
+		       : IMAGE_TOO_LARGE("the module");
 }
 
 const char *image_place(const struct image *im, const struct file *module, unsigned modules,

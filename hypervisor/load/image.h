@@ -21,9 +21,12 @@ struct image {
 	struct veneer_rewrite_note rewrite; /* of a rewritten image: where its tables are */
 };
 
-#define PC_DEVICES_AT 0xfec00000ul /* the APICs' registers, so a PC has at most 4076 MiB of RAM */
+#define PC_DEVICES_AT	 0xfec00000ul /* the APICs' registers, so a PC has at most 4076 MiB of RAM */
 
-#define IMAGE_COPIES  (ELF_SEGMENTS + MODULES_MAX)
+#define DISK_SECTOR	 512
+#define DISK_SECTORS_MAX (1u << 28)
+
+#define IMAGE_COPIES	 (ELF_SEGMENTS + MODULES_MAX)
 
 /* What is to be copied where. Begins as zero. */
 struct image_plan {
@@ -57,6 +60,9 @@ gpa_t image_room(const struct image_plan *p, uint64_t at, uint64_t end, uint64_t
 /* Whether it can be a guest with that many vCPUs whose kernel runs in ring 1. */
 const char *image_not_in_ring1(const struct image *im, unsigned vcpus);
 
+/* pc/image_disk.c: why a file cannot be a guest's disk, or NULL. */
+const char *image_no_disk(const struct file *disk);
+
 /* Whether it expects a PC, not hypercalls. */
 static inline bool image_is_for_pc(const struct image *im)
 {
@@ -71,6 +77,9 @@ const char *flat_read(struct image *im, const struct guest_config *c);
 const char *multiboot_read(struct image *im);
 /* Whether it has a Multiboot header, and one that can be satisfied. */
 const char *multiboot_check(struct image *im);
+
+/* pc/image_rewritten.c: why the note of a rewritten image cannot be believed, or NULL. */
+const char *rewritten_refused(const struct veneer_rewrite_note *n);
 
 /* pc/image_bzimage.c: whether the file is one, whether the kernel has 64 bits, and image_place for
  * it. */

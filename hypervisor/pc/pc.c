@@ -14,6 +14,7 @@
 #define SECONDS_TO_2000 946684800   /* from 1970 */
 #define LOW_BYTES	(639 << 10) /* ends below the BIOS's data and the screen */
 
+_Static_assert(IDE_SECTOR == DISK_SECTOR && IDE_SECTORS_MAX == DISK_SECTORS_MAX, "disks");
 _Static_assert(IOAPIC_AT >= PC_DEVICES_AT && LAPIC_AT >= PC_DEVICES_AT, "behind the end of RAM");
 
 /* --- what the devices ask for --- */
@@ -102,7 +103,10 @@ static int create(struct guest *g)
 	i8042_attach(&p->keyboard, &p->bus);
 	rtc_attach(&p->rtc, &p->bus, ram_bytes(&g->memory));
 	vga_attach(&p->vga, &p->bus);
-	pci_attach(&p->pci, &p->bus);
+	pci_attach(&p->pci, &p->bus, g->disk.bytes);
+	if (g->disk.bytes)
+		ide_attach(&p->ide, &p->bus, (uint8_t *)g->disk.data,
+			   (uint32_t)(g->disk.bytes / IDE_SECTOR));
 	acpi_pm_attach(&p->acpi_pm, &p->bus);
 	system_attach(&p->bus);
 	pc_attach_apics(p);

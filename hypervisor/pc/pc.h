@@ -15,6 +15,7 @@
 #include "pc/i8042.h"
 #include "pc/i8254.h"
 #include "pc/i8259.h"
+#include "pc/ide.h"
 #include "pc/ioapic.h"
 #include "pc/lapic.h"
 #include "pc/ns16550.h"
@@ -65,6 +66,7 @@ struct pc {
 	struct vga vga;
 	struct pci pci;
 	struct acpi_pm acpi_pm;
+	struct ide ide; /* attached if the guest has a disk */
 	struct ioapic ioapic;
 	struct pc_timer timer[BUS_TIMERS];
 	struct apic apic[];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PCI configuration by ports 0xcf8 and 0xcfc (PCI Local Bus 3.0, 3.2.2.3.2): a host bridge, so that
- * guests accept the mechanism, and no other device. */
+ * guests accept the mechanism, and the IDE function of a guest that has a disk. */
 #pragma once
 
 #include "lib/types.h"
@@ -9,6 +9,7 @@ struct bus;
 
 struct pci {
 	uint32_t address; /* CONFIG_ADDRESS */
+	bool has_ide;
 	struct bus *bus;
 };
 
@@ -20,4 +21,4 @@ uint8_t pci_read(const struct pci *p, uint16_t port);
 /* Only 32-bit writes to CONFIG_ADDRESS; smaller ones are for other devices at these ports. */
 void pci_set_address(struct pci *p, uint32_t value);
 
-void pci_attach(struct pci *p, struct bus *b);
+void pci_attach(struct pci *p, struct bus *b, bool has_ide);

@@ -41,10 +41,12 @@ struct header {
 
 static port reply_port;
 
+#define ELSEWHERE (1u << 31) /* of bits: data is at an address */
+
 /* Returns the kernel's answer, which is in the reply behind its type. */
 static int call(struct header *m, uint32_t size, uint32_t room, port to, uint32_t id)
 {
-	m->bits = 19 | 21 << 8; /* copy a send right, make a send-once right for the reply */
+	m->bits |= 19 | 21 << 8; /* copy a send right, make a send-once right for the reply */
 	m->size = size;
 	m->remote = to;
 	m->local = reply_port;
@@ -59,20 +61,21 @@ static void copy(char *to, const char *from, uint32_t bytes)
 		to[i] = from[i];
 }
 
-static int open_console(port master, port *device)
+static int open_device(port master, const char *name, port *device)
 {
 	struct {
 		struct header h;
 		uint32_t mode_type, mode, name_type, name_long, name_number;
 		char name[128];
 	} m = { .mode_type = INTEGER,
-		.mode = 2,
+		.mode = 3,
 		.name_type = LONG_FORM,
 		.name_long = 12 | 1024 << 16,
-		.name_number = 1,
-		.name = "console" };
-	int err = call(&m.h, sizeof(m), sizeof(m), master, 2800);
+		.name_number = 1 };
 
+	for (unsigned i = 0; name[i]; i++)
+		m.name[i] = name[i];
+	int err = call(&m.h, sizeof(m), sizeof(m), master, 2800);
 	*device = m.name_long; /* behind the result, and its type */
 	return err;
 }
@@ -132,6 +135,64 @@ static uint32_t memory(uint32_t pages)
 	return vm_deallocate(mach_task_self(), at, pages * 4096) || left ? 0 : right;
 }
 
+/* Whole sectors of a disk, from that one on. */
+static int read_disk(port device, uint32_t sector, uint32_t bytes, const uint8_t **data)
+{
+	struct {
+		struct header h;
+		uint32_t mode_type, mode, record_type, record, bytes_type, bytes;
+	} m = { .mode_type = INTEGER,
+		.record_type = INTEGER,
+		.record = sector,
+		.bytes_type = INTEGER,
+		.bytes = bytes };
+	int err = call(&m.h, sizeof(m), sizeof(m), device, 2804);
+
+	*data = (const uint8_t *)(uintptr_t)m.bytes; /* the reply's last word */
+	return err;
+}
+
+static int write_disk(port device, uint32_t sector, const uint8_t *data, uint32_t bytes)
+{
+	struct {
+		struct header h;
+		uint32_t mode_type, mode, record_type, record;
+		uint32_t data_type, data_long, data_number, data;
+	} m = { .h.bits = ELSEWHERE,
+		.mode_type = INTEGER,
+		.record_type = INTEGER,
+		.record = sector,
+		.data_type = 1u << 29, /* the long form, not inline */
+		.data_long = 9 | 8 << 16,
+		.data_number = bytes,
+		.data = (uint32_t)(uintptr_t)data };
+
+	return call(&m.h, sizeof(m), sizeof(m), device, 2802);
+}
+
+/* Sums up 64 sectors, changes two, and reads them again. */
+static void use_disk(port master)
+{
+	static uint8_t written[1024];
+	const uint8_t *data;
+	uint32_t sum = 0, same = 0;
+	port disk;
+
+	if (open_device(master, "hd0", &disk) || read_disk(disk, 0, 64 * 512, &data))
+		return;
+	for (unsigned i = 0; i < 64 * 512; i++)
+		sum = sum * 31 + data[i];
+	say_number("task: disk ", sum, "\r\n");
+	for (unsigned i = 0; i < sizeof(written); i++)
+		written[i] = (uint8_t)(i * 3 + i / 256);
+	if (write_disk(disk, 100, written, sizeof(written)) ||
+	    read_disk(disk, 100, sizeof(written), &data))
+		return;
+	for (unsigned i = 0; i < sizeof(written); i++)
+		same += data[i] == written[i];
+	say_number("task: written and read ", same, "\r\n");
+}
+
 /* The decimal number of the argument --device=N. */
 static port device_port(const char *const *argv, uint32_t argc)
 {
@@ -151,7 +212,8 @@ void run(const uint32_t *stack)
 	uint32_t selves = 0, pages = 0;
 
 	reply_port = mach_reply_port();
-	if (open_console(device_port(argv, stack[0]), &console))
+	port master = device_port(argv, stack[0]);
+	if (open_device(master, "console", &console))
 		for (;;)
 			thread_yield();
 	say_number("\r\ntask: arguments ", stack[0], "\r\n");
@@ -167,6 +229,7 @@ void run(const uint32_t *stack)
 		thread_yield();
 	}
 	say_number("task: floating point ", (uint32_t)x, "\r\n");
+	use_disk(master);
 	say("task: ends\r\n");
 	for (;;)
 		thread_yield();

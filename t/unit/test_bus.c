@@ -294,7 +294,7 @@ static void put_together(void)
 	i8042_attach(&keyboard, &bus);
 	rtc_attach(&rtc, &bus, 64 << 20);
 	vga_attach(&vga, &bus);
-	pci_attach(&pci, &bus);
+	pci_attach(&pci, &bus, true);
 	acpi_pm_attach(&acpi_pm, &bus);
 	system_attach(&bus);
 	bus_reset(&bus);
