@@ -53,6 +53,7 @@ like($text, qr/^\d{3} rows compared, \d+ changed, 0 worse by more than 5 %$/m, '
 like($text, qr/^QEMU, with -icount: instructions\noperation +native +ring stock +ring rewritten +ring pv +pv, measures +svm +svm pv$/m, 'bench prints a table for QEMU');
 like($text, qr/^Bochs, in its ticks: instructions\noperation +native +ring rewritten +ring pv +vmx +vmx pv$/m, 'bench prints a table for Bochs');
 unlike($text, qr/MISSED/, 'no budget is missed') or diag($text);
+is(scalar(() = $text =~ /^ +cr3 +.*, at most [\d.]+ x (?:svm|native): held$/mg), 3, 'a load of CR3 by a legacy guest has budgets') or diag($text);
 my $one = decode_json(slurp('build/test-bench1/results.json'));
 is($one->{version}, 1, 'the file says its version');
 is($second_status, 1, 'bench fails against a better baseline');
