@@ -45,8 +45,9 @@ void vcpu_dump(struct vcpu *v)
 		console_guest_notice(g, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", r->r8, r->r9,
 				     r->r10, r->r11);
 	console_guest_notice(g, "root %lx cr0 %08lx cr2 %lx cr4 %08lx gdt %08lx idt %08lx",
-			     v->view->paging.root.v, v->legacy.cr0, v->page->cr2, v->legacy.cr4,
-			     v->legacy.gdt_base, v->legacy.idt_base);
+			     v->view->paging.root.v == ~0ull ? 0 : v->view->paging.root.v,
+			     v->legacy.cr0, v->page->cr2, v->legacy.cr4, v->legacy.gdt_base,
+			     v->legacy.idt_base);
 }
 
 #define UNKNOWN_LINES 4 /* until its guest restarts: a guest must not fill the console */

@@ -314,8 +314,8 @@ static bool show_output(struct machine *m, struct output *o)
 		if (m->line[i] != '\r')
 			text[n++] = m->line[i] == '\n' ? '\n' : harmless(m->line[i]);
 	output_bytes(o, text, n);
-	while (take_line(m))
-		;
+	for (const char *line; (line = take_line(m));)
+		explain_line(m->explain, o, line);
 	hear_unfinished(m);
 	return !m->eof;
 }

@@ -10,6 +10,7 @@
 #include "lives.h"
 #include "load/config.h"
 #include "output.h"
+#include "explain.h"
 
 #define MACHINE_LINE 4096
 
@@ -26,6 +27,7 @@ struct machine {
 	bool cut;   /* the rest of a line that was too long is dropped */
 	bool eof;
 	struct lives *lives; /* of its guests, or NULL */
+	const struct explain *explain;
 	/* what the hypervisor has reported */
 	bool refused, started, done, well, panicked;
 };

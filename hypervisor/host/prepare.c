@@ -238,6 +238,8 @@ int prepare(struct run *o)
 	    !outputs_are_apart(o) || !can_write("--iso", o->iso) ||
 	    !can_write("--stay", o->kept ? NULL : o->stay))
 		return -1;
+	if (!o->kept && explain_read(&o->explain, &o->source.config, o->source.directory))
+		return -1;
 	if (!o->quiet)
 		warn_of_shares(&o->source);
 	return bundle_alone || has_hypervisor() ? 0 : -1;

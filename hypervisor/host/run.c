@@ -52,6 +52,10 @@ static const char help[] =
 	"      --gdb GUEST=PORT    let gdb debug the guest, by a TCP port of this host; may be "
 	"repeated:\n"
 	"                          gdb FILE -ex 'target remote :PORT'\n"
+	"      --symbols GUEST=FILE  name the addresses of a guest's crashes by this ELF file or "
+	"map, "
+	"not by\n"
+	"                          the symbols of its image; may be repeated\n"
 	"      --print             show the emulator's command and exit; add --bundle to get a "
 	"command\n"
 	"                          that can be run\n"
@@ -113,6 +117,7 @@ static int run_there(struct run *o, const char *bundle, struct output *output)
 	if (!emulator_start(o, accel, bundle, &m)) {
 		lives_begin(&o->lives, &o->source.config);
 		m.lives = &o->lives;
+		m.explain = &o->explain;
 		if (typing)
 			fputs(keys, stderr);
 		status = typing ? watch_person(&m, o, output) : watch(&m, o, output);
@@ -171,8 +176,8 @@ static int act(struct run *o)
 
 static const char *const accelerators[] = { "tcg", "kvm", "bochs", "auto", NULL };
 
-#define OF_A_RUN     "tsSxXlq" /* options that only matter while a machine runs */
-#define OF_A_MACHINE "cmaiy"   /* and those that its command, which --print shows, contains */
+#define OF_A_RUN     "tsSxXlqn" /* options that only matter while a machine runs */
+#define OF_A_MACHINE "cmaiy"	/* and those that its command, which --print shows, contains */
 
 static bool take_option(struct run *o, int c)
 {
@@ -194,6 +199,7 @@ static bool take_option(struct run *o, int c)
 	case 'i': o->icount = true; break;
 	case 'y': o->stay = optarg; return option_file("--stay", optarg);
 	case 'g': return !gdb_add(&o->gdb, optarg);
+	case 'n': return !explain_add(&o->explain, optarg);
 	case 'p': o->print = true; break;
 	case 'b': o->bundle = optarg; return option_file("--bundle", optarg);
 	case 'I': o->iso = optarg; return option_file("--iso", optarg);
@@ -239,6 +245,7 @@ int command_run(int argc, char **argv)
 		{ "icount", no_argument, NULL, 'i' },
 		{ "stay", required_argument, NULL, 'y' },
 		{ "gdb", required_argument, NULL, 'g' },
+		{ "symbols", required_argument, NULL, 'n' },
 		{ "print", no_argument, NULL, 'p' },
 		{ "bundle", required_argument, NULL, 'b' },
 		{ "iso", required_argument, NULL, 'I' },

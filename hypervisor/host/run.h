@@ -26,6 +26,7 @@ struct run {
 	struct script script;
 	struct gdb_options gdb;
 	struct lives lives;
+	struct explain explain;
 	struct bundle_source source;
 };
 

@@ -33,6 +33,7 @@ int watch(struct machine *m, struct run *o, struct output *output)
 		case MACHINE_SAYS:
 			if (!script_take(s, m, text))
 				output_line(output, text);
+			explain_line(&o->explain, output, text);
 			break;
 		case MACHINE_BEGINS: script_peek(s, m, text); break;
 		case MACHINE_SILENT: break;
