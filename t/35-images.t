@@ -125,6 +125,8 @@ no_disk('no file', guest('g', disk => 'test-images-none', image => $pc), '2: gue
 no_disk('a disk of a paravirtual guest', guest('g', disk => 'test-images-disk-a', image => 'rtos-pv.elf'),
 	'3: guest "g": build/rtos-pv.elf: a paravirtual guest has no IDE disk: remove disk = from the configuration');
 my $twice = 'is another file too, and a guest writes to its disk: make a copy';
+no_disk('a disk that is both', guest('g', image => $pc) . "disk = test-images-disk-a\n" x 2, join "\nveneer: build/test-images-bad.conf:", map { qq($_: guest "g": build/test-images-disk-a: $twice) } 3, 4);
+no_disk('three disks', guest('g', image => $pc) . join('', map { "disk = test-images-$_\n" } qw(disk-a disk-b three)), '5: disk: more than 2 disks');
 no_disk('a disk of two guests', guest('g', disk => 'test-images-disk-a', image => $pc) . guest('h', disk => 'test-images-disk-a', image => $pc),
 	"2: guest \"g\": build/test-images-disk-a: $twice\nveneer: build/test-images-bad.conf:5: guest \"h\": build/test-images-disk-a: $twice");
 no_disk("a guest's own image", guest('g', disk => $pc, image => $pc), "2: guest \"g\": build/$pc: $twice");

@@ -155,13 +155,21 @@ static bool find_file(const struct guest_config *c, const char *name, struct fil
 	return false;
 }
 
+static bool find_all(const struct guest_config *c, const struct file_config *files, unsigned count,
+		     struct file *to)
+{
+	bool found = true;
+
+	for (unsigned i = 0; i < count && found; i++)
+		found = find_file(c, files[i].file, &to[i]);
+	return found;
+}
+
 static bool find_files(struct guest *g, const struct guest_config *c)
 {
-	bool found = find_file(c, c->image, &g->image.file);
-
-	for (unsigned i = 0; i < c->modules && found; i++)
-		found = find_file(c, c->module[i].file, &g->module[i]);
-	if (!found || (*c->disk && !find_file(c, c->disk, &g->disk)))
+	if (!find_file(c, c->image, &g->image.file) ||
+	    !find_all(c, c->module, c->modules, g->module) ||
+	    !find_all(c, c->disk, c->disks, g->disk))
 		return false;
 	const char *why = disk_refused(g);
 	if (why)

@@ -172,7 +172,7 @@ struct guest {
 
 	struct image image;
 	struct file module[MODULES_MAX];
-	struct file disk; /* written, and no other guest's */
+	struct file disk[DISKS_MAX]; /* written, and no other guest's */
 	/* a rewritten image's tables, in its patch window */
 	const struct veneer_site *sites;
 	const struct veneer_iret_window *iret_windows;

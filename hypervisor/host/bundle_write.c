@@ -43,9 +43,9 @@ static struct named module_of(const struct guest_config *g, unsigned i)
 	return (struct named){ g->module[i].file, g->module[i].line, MODULE };
 }
 
-static struct named disk_of(const struct guest_config *g)
+static struct named disk_of(const struct guest_config *g, unsigned i)
 {
-	return (struct named){ g->disk, g->disk_line, DISK };
+	return (struct named){ g->disk[i].file, g->disk[i].line, DISK };
 }
 
 /* Why a file of that size cannot be a guest's image or module, or NULL. Called before reading it.
@@ -92,8 +92,9 @@ bool bundle_reads(const struct bundle_source *s, const char *path)
 	for (unsigned i = 0; i < s->config.guests && !same; i++) {
 		const struct guest_config *g = &s->config.guest[i];
 
-		same = file_is_same(path, path_of(s, g->image, of)) ||
-		       (*g->disk && file_is_same(path, path_of(s, g->disk, of)));
+		same = file_is_same(path, path_of(s, g->image, of));
+		for (unsigned d = 0; d < g->disks && !same; d++)
+			same = file_is_same(path, path_of(s, g->disk[d].file, of));
 		for (unsigned m = 0; m < g->modules && !same; m++)
 			same = file_is_same(path, path_of(s, g->module[m].file, of));
 	}
@@ -123,7 +124,7 @@ static const char *read_file(const struct bundle_source *s, const struct guest_c
 /* A guest's files. */
 struct files {
 	struct image image;
-	struct file module[MODULES_MAX], disk;
+	struct file module[MODULES_MAX], disk[DISKS_MAX];
 };
 
 /* Reads and checks a guest's image. Returns NULL, or an error message. */
@@ -139,32 +140,33 @@ static const char *read_image(const struct bundle_source *s, const struct guest_
 	return why ? why : image_place(im, NULL, 0, g->memory, &(struct image_plan){ 0 });
 }
 
-/* As an image, a module, or another guest's disk. */
-static bool is_named_elsewhere(const struct bundle_source *s, const struct guest_config *disk_of)
+/* As an image, a module, or another disk. */
+static bool is_named_elsewhere(const struct bundle_source *s, const struct file_config *disk)
 {
-	const char *name = disk_of->disk;
+	const struct guest_config *end = s->config.guest + s->config.guests;
 	bool is = false;
 
-	for (const struct guest_config *g = s->config.guest; g < s->config.guest + s->config.guests;
-	     g++) {
-		is |= !strcmp(g->image, name) ||
-		      (g->line != disk_of->line && !strcmp(g->disk, name));
+	for (const struct guest_config *g = s->config.guest; g < end; g++) {
+		is |= !strcmp(g->image, disk->file);
 		for (unsigned i = 0; i < g->modules; i++)
-			is |= !strcmp(g->module[i].file, name);
+			is |= !strcmp(g->module[i].file, disk->file);
+		for (unsigned i = 0; i < g->disks; i++)
+			is |= g->disk[i].line != disk->line && !strcmp(g->disk[i].file, disk->file);
 	}
 	return is;
 }
 
-static const char *read_disk(const struct bundle_source *s, const struct guest_config *g,
-			     struct file *disk)
+/* 0, or -1 with a line on stderr. */
+static int read_disk(const struct bundle_source *s, const struct guest_config *g, unsigned i,
+		     struct file *disk)
 {
-	const char *why = read_file(s, g, disk_of(g), disk);
+	const char *why = read_file(s, g, disk_of(g, i), disk);
 
 	if (!why)
 		why = image_no_disk(disk);
-	if (!why && is_named_elsewhere(s, g))
+	if (!why && is_named_elsewhere(s, &g->disk[i]))
 		why = "is another file too, and a guest writes to its disk: make a copy";
-	return why;
+	return why ? fail(s, g, disk_of(g, i), why) : 0;
 }
 
 /* Reads a guest's files, and checks them: fails if the hypervisor would refuse them,
@@ -185,10 +187,9 @@ static int read_files(const struct bundle_source *s, const struct guest_config *
 			err = fail(s, g, module_of(g, i), why);
 		placeable &= !why;
 	}
-	if (!g->disk_line)
-		return err;
-	why = read_disk(s, g, &f->disk);
-	return why ? fail(s, g, disk_of(g), why) : err;
+	for (unsigned i = 0; i < g->disks; i++)
+		err |= read_disk(s, g, i, &f->disk[i]);
+	return err;
 }
 
 static int put_files(FILE *out, const struct bundle_source *s, const struct guest_config *g)
@@ -203,9 +204,11 @@ static int put_files(FILE *out, const struct bundle_source *s, const struct gues
 			put_entry(out, g->module[i].file, f.module[i].data, f.module[i].bytes);
 		free((void *)f.module[i].data);
 	}
-	if (out && !err && g->disk_line)
-		put_entry(out, g->disk, f.disk.data, f.disk.bytes);
-	free((void *)f.disk.data);
+	for (unsigned i = 0; i < g->disks; i++) {
+		if (out && !err)
+			put_entry(out, g->disk[i].file, f.disk[i].data, f.disk[i].bytes);
+		free((void *)f.disk[i].data);
+	}
 	free((void *)f.image.file.data);
 	return err;
 }

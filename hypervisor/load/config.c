@@ -60,7 +60,7 @@ static int choice(const char *const *names, const char *s)
 /* A key: how its value is stored, and the message if it is invalid. */
 struct key {
 	const char *name, *want;
-	enum { TEXT, MODULE, ADDRESS, MEMORY, NUMBER, CPUS, CHOICE, MEASURES } kind;
+	enum { TEXT, MODULE, DISK, ADDRESS, MEMORY, NUMBER, CPUS, CHOICE, MEASURES } kind;
 	size_t at, size;	  /* of the field; 0: there is none */
 	unsigned lowest, highest; /* of a number, or of a choice's index */
 	const char *const *choices;
@@ -206,9 +206,8 @@ static const struct key keys[] = {
 	  .line = offsetof(struct guest_config, load_line) },
 	{ "entry", "want an address below 4G, as 0x100000 or 1M", ADDRESS, FIELD(entry),
 	  .line = offsetof(struct guest_config, entry_line) },
-	{ "module", "name too long", MODULE, .at = 0 },
-	{ "disk", "name too long", TEXT, FIELD(disk),
-	  .line = offsetof(struct guest_config, disk_line) },
+	{ "module", "more than 8 modules", MODULE, .highest = MODULES_MAX },
+	{ "disk", "more than 2 disks", DISK, .highest = DISKS_MAX },
 	{ "cmdline", "text too long", TEXT, FIELD(cmdline) },
 	{ "count-at", "text too long", TEXT, FIELD(count_at) },
 	{ "memory", "out of range, want 2M to 256G in whole pages", MEMORY, FIELD(memory) },
@@ -260,30 +259,32 @@ static const char *why_quoted(const char *value)
 	return quoted ? "remove the quotes, they are not needed" : NULL;
 }
 
-static const char *add_module(struct parser *p, const char *value)
+static const char *add_file(struct parser *p, const struct key *k, const char *value)
 {
 	struct guest_config *g = p->guest;
-	struct module_config *m = &g->module[g->modules];
+	bool is_disk = k->kind == DISK;
+	unsigned *count = is_disk ? &g->disks : &g->modules;
+	struct file_config *f = is_disk ? &g->disk[*count] : &g->module[*count];
 	const char *text = value;
 
 	if (!*value)
 		return NULL;
-	if (g->modules == MODULES_MAX)
-		return "more than 8 modules";
+	if (*count == k->highest)
+		return k->want;
 	while (*text && *text != ' ' && *text != '\t')
 		text++;
 	size_t n = (size_t)(text - value);
-	if (n >= sizeof(m->file))
+	if (n >= sizeof(f->file))
 		return "name too long";
-	memcpy(m->file, value, n);
+	memcpy(f->file, value, n);
 	while (*text == ' ' || *text == '\t')
 		text++;
 	if (!*text)
 		text = value;
-	m->text = p->text + (text - p->copy);
-	m->bytes = (unsigned)strlen(text);
-	m->line = p->line;
-	g->modules++;
+	f->text = p->text + (text - p->copy);
+	f->bytes = (unsigned)strlen(text);
+	f->line = p->line;
+	(*count)++;
 	return NULL;
 }
 
@@ -302,8 +303,8 @@ static const char *set_key(struct parser *p, const char *name, char *value)
 			return of_machine ? "only [machine] has this key"
 					  : "not in a [guest NAME] section";
 		const char *quoted = why_quoted(value);
-		if (k->kind == MODULE)
-			return quoted ? quoted : add_module(p, value);
+		if (k->kind == MODULE || k->kind == DISK)
+			return quoted ? quoted : add_file(p, k, value);
 		format(p->already, sizeof(p->already), "already given in line %u", p->given[i]);
 		if (p->given[i])
 			return p->already;

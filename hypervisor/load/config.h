@@ -10,13 +10,14 @@
  *				retpoline rsb ibpb ibpb-exit verw l1d-flush ssbd spec-ctrl
  *
  *	[guest NAME]		a guest, NAME of letters, digits, '-' and '_'; each key once, but
- *				for module
+ *				for module and disk
  *	image	 = FILE		in the bundle; required
  *	load	 = ADDRESS	the image is a flat binary, to be loaded there; 0x100000, or 1M
  *	entry	 = ADDRESS	where a flat binary is entered, in 32-bit protected mode; default: load
  *	module	 = FILE [TEXT]	given to the guest beside its image, with TEXT as its string, or FILE
  *				without one; up to 8 times for a Multiboot kernel, in that order
- *	disk	 = FILE		a PC's IDE disk; what it writes is lost with the machine
+ *	disk	 = FILE		a PC's IDE disk; what it writes is lost with the machine. A second
+ *				one is drive 1
  *	cmdline	 = TEXT		given to the guest
  *	memory	 = SIZE		bytes, with K, M or G; default 16M
  *	vcpus	 = N		1 to 8 (under ring: PV guests); default 1
@@ -39,6 +40,7 @@
 #define GUESTS_MAX  8
 #define VCPUS_MAX   8
 #define MODULES_MAX 8
+#define DISKS_MAX   2
 #define NAME_MAX    24
 #define FILE_MAX    64
 
@@ -46,18 +48,18 @@ enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };
 enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK };
 enum on_crash { CRASH_STOP, CRASH_RESTART };
 
-struct module_config {
+/* A module or a disk. */
+struct file_config {
 	char file[FILE_MAX];
-	const char *text; /* in the configuration's text, `bytes` of it */
-	unsigned bytes, line;
+	const char *text;     /* behind the file's name, or that: in the configuration's text */
+	unsigned bytes, line; /* of the text */
 };
 
 struct guest_config {
 	char name[NAME_MAX];
 	char image[FILE_MAX];
-	struct module_config module[MODULES_MAX];
-	unsigned modules;
-	char disk[FILE_MAX];
+	struct file_config module[MODULES_MAX], disk[DISKS_MAX];
+	unsigned modules, disks;
 	uint32_t load, entry; /* if they have a line; else 0 or LOAD_INVALID */
 #define LOAD_INVALID 0xffffffff
 	char cmdline[256];
@@ -72,7 +74,7 @@ struct guest_config {
 	bool optional;
 	unsigned gdb; /* 1 for COM2, and so on; 0: none */
 	bool broken; /* a line of its section is invalid: not started */
-	unsigned line, image_line, disk_line, load_line, entry_line; /* 0: no such key, or an invalid one */
+	unsigned line, image_line, load_line, entry_line; /* 0: no such key, or an invalid one */
 };
 
 struct config {

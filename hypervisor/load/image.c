@@ -80,7 +80,7 @@ const char *image_identify(struct image *im, const struct guest_config *c)
 	static char other[100];
 	const char *why = identify(im, c), *want = preparation_names[c->prepare];
 
-	if (!why && *c->disk && !image_is_for_pc(im))
+	if (!why && c->disks && !image_is_for_pc(im))
 		why = "a paravirtual guest has no IDE disk: remove disk = from the configuration";
 	if (!why && c->modules > 1 && (!im->multiboot || !image_is_for_pc(im)))
 		why = "only a Multiboot kernel takes more than one module: remove module = lines";

@@ -76,7 +76,6 @@ struct madt_override {
 	uint16_t flags;
 } __attribute__((packed));
 #define OVERRIDE_LEVEL_HIGH 0xd
-#define IOAPIC_ID	    0xf
 
 #define FACS_OFFSET	    0x040
 #define RSDT_OFFSET	    0x080

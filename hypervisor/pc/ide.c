@@ -57,20 +57,32 @@ static void interrupt(struct ide *d)
 /* After a reset and DIAGNOSE; 9.12 of the standard. */
 static void set_signature(struct ide *d)
 {
-	d->count = d->low = d->error = 1;
+	d->count = d->low = 1;
 	d->middle = d->high = d->device = 0;
-	d->status = READY;
 	d->left = d->at = 0;
+	for (unsigned i = 0; i < IDE_DRIVES; i++) {
+		d->drive[i].error = 1;
+		d->drive[i].status = d->drive[i].sectors ? READY : 0;
+	}
 }
 
 void ide_reset(struct ide *d)
 {
-	d->heads = HEADS;
-	d->track = TRACK;
-	d->multiple = d->control = d->feature = 0;
+	for (unsigned i = 0; i < IDE_DRIVES; i++) {
+		d->drive[i].heads = HEADS;
+		d->drive[i].track = TRACK;
+		d->drive[i].multiple = 0;
+	}
+	d->active = &d->drive[0];
+	d->control = d->feature = 0;
 	d->pending = false;
 	set_signature(d);
 	update_line(d);
+}
+
+static struct ide_drive *selected(struct ide *d)
+{
+	return &d->drive[d->device & SECOND ? 1 : 0];
 }
 
 /* --- where a transfer is --- */
@@ -82,16 +94,17 @@ static uint32_t named_sector(const struct ide *d)
 
 	if (d->device & IS_LBA)
 		return d->low | cylinder << 8 | head << 24;
-	if (!d->low || d->low > d->track || head >= d->heads)
+	if (!d->low || d->low > d->active->track || head >= d->active->heads)
 		return IDE_SECTORS_MAX;
-	return (cylinder * d->heads + head) * d->track + d->low - 1;
+	return (cylinder * d->active->heads + head) * d->active->track + d->low - 1;
 }
 
 static void name_sector(struct ide *d, uint32_t sector)
 {
-	uint32_t cylinder = sector / d->track / d->heads, head = sector / d->track % d->heads;
+	uint32_t cylinder = sector / d->active->track / d->active->heads,
+		 head = sector / d->active->track % d->active->heads;
 
-	d->low = (uint8_t)(sector % d->track + 1);
+	d->low = (uint8_t)(sector % d->active->track + 1);
 	if (d->device & IS_LBA) {
 		d->low = (uint8_t)sector;
 		cylinder = sector >> 8;
@@ -105,14 +118,14 @@ static void name_sector(struct ide *d, uint32_t sector)
 static void done(struct ide *d)
 {
 	d->left = d->at = 0;
-	d->status = READY;
+	d->active->status = READY;
 }
 
 static void fail(struct ide *d, uint8_t error)
 {
 	done(d);
-	d->error = error;
-	d->status |= FAILED;
+	d->active->error = error;
+	d->active->status |= FAILED;
 	interrupt(d);
 }
 
@@ -125,14 +138,14 @@ static bool is_write(const struct ide *d)
  */
 static bool take_sector(struct ide *d)
 {
-	if (d->sector >= d->sectors) {
+	if (d->sector >= d->active->sectors) {
 		fail(d, NOT_FOUND);
 		return false;
 	}
 	if (!is_write(d))
-		memcpy(d->buffer, d->disk + (uint64_t)d->sector * IDE_SECTOR, IDE_SECTOR);
+		memcpy(d->buffer, d->active->disk + (uint64_t)d->sector * IDE_SECTOR, IDE_SECTOR);
 	d->at = 0;
-	d->status = READY | WANTS_DATA;
+	d->active->status = READY | WANTS_DATA;
 	return true;
 }
 
@@ -144,7 +157,7 @@ static void end_sector(struct ide *d)
 		return;
 	}
 	if (is_write(d))
-		memcpy(d->disk + (uint64_t)d->sector * IDE_SECTOR, d->buffer, IDE_SECTOR);
+		memcpy(d->active->disk + (uint64_t)d->sector * IDE_SECTOR, d->buffer, IDE_SECTOR);
 	name_sector(d, d->sector++);
 	d->count--;
 	d->left--;
@@ -163,7 +176,8 @@ static uint32_t read_data(struct ide *d, unsigned width)
 {
 	uint32_t value = 0;
 
-	if (!(d->status & WANTS_DATA) || is_write(d) || width > IDE_SECTOR - d->at)
+	if (selected(d) != d->active || !(d->active->status & WANTS_DATA) || is_write(d) ||
+	    width > IDE_SECTOR - d->at)
 		return ~0u;
 	memcpy(&value, d->buffer + d->at, width);
 	d->at += width;
@@ -174,7 +188,8 @@ static uint32_t read_data(struct ide *d, unsigned width)
 
 static void write_data(struct ide *d, unsigned width, uint32_t value)
 {
-	if (!(d->status & WANTS_DATA) || !is_write(d) || width > IDE_SECTOR - d->at)
+	if (selected(d) != d->active || !(d->active->status & WANTS_DATA) || !is_write(d) ||
+	    width > IDE_SECTOR - d->at)
 		return;
 	memcpy(d->buffer + d->at, &value, width);
 	d->at += width;
@@ -199,8 +214,8 @@ static void put_text(struct ide *d, unsigned word, const char *text, unsigned wo
 /* 8.12 */
 static void identify(struct ide *d)
 {
-	uint32_t cylinders = MIN(d->sectors / (HEADS * TRACK), (uint32_t)CYLINDERS_MAX),
-		 now = MIN(d->sectors / (d->heads * d->track), 0xffffu);
+	uint32_t cylinders = MIN(d->active->sectors / (HEADS * TRACK), (uint32_t)CYLINDERS_MAX),
+		 now = MIN(d->active->sectors / (d->active->heads * d->active->track), 0xffffu);
 
 	memset(d->buffer, 0, sizeof(d->buffer));
 	put_words(d, 0, 0x40, 1); /* a disk that stays */
@@ -214,18 +229,18 @@ static void identify(struct ide *d)
 	put_words(d, 49, 0x0200, 1); /* LBA */
 	put_words(d, 53, 1, 1);	     /* the next five are valid */
 	put_words(d, 54, now, 1);
-	put_words(d, 55, d->heads, 1);
-	put_words(d, 56, d->track, 1);
-	put_words(d, 57, now * d->heads * d->track, 2);
-	put_words(d, 59, d->multiple ? 0x100 | d->multiple : 0, 1);
-	put_words(d, 60, d->sectors, 2);
+	put_words(d, 55, d->active->heads, 1);
+	put_words(d, 56, d->active->track, 1);
+	put_words(d, 57, now * d->active->heads * d->active->track, 2);
+	put_words(d, 59, d->active->multiple ? 0x100 | d->active->multiple : 0, 1);
+	put_words(d, 60, d->active->sectors, 2);
 	put_words(d, 80, 0x1e, 1); /* up to ATA-4 */
 	put_words(d, 83, 0x4000, 1);
 	put_words(d, 84, 0x4000, 1);
 	put_words(d, 87, 0x4000, 1);
 	d->at = 0;
 	d->left = 1;
-	d->status = READY | WANTS_DATA;
+	d->active->status = READY | WANTS_DATA;
 	interrupt(d);
 }
 
@@ -249,7 +264,7 @@ static void set_multiple(struct ide *d)
 		fail(d, ABORTED);
 		return;
 	}
-	d->multiple = d->count;
+	d->active->multiple = d->count;
 	interrupt(d);
 }
 
@@ -259,8 +274,8 @@ static void set_geometry(struct ide *d)
 		fail(d, ABORTED);
 		return;
 	}
-	d->track = d->count;
-	d->heads = (d->device & 15) + 1;
+	d->active->track = d->count;
+	d->active->heads = (d->device & 15) + 1;
 	interrupt(d);
 }
 
@@ -268,7 +283,7 @@ static void verify(struct ide *d)
 {
 	uint32_t first = named_sector(d), n = d->count ? d->count : 256;
 
-	if (first >= d->sectors || n > d->sectors - first) {
+	if (first >= d->active->sectors || n > d->active->sectors - first) {
 		fail(d, NOT_FOUND);
 		return;
 	}
@@ -279,16 +294,18 @@ static void verify(struct ide *d)
 
 static void execute(struct ide *d, uint8_t command)
 {
+	d->active->status &= (uint8_t)~WANTS_DATA; /* of a transfer that is given up */
+	d->active = selected(d);
 	d->command = command < 0x20	  ? 0x10 /* recalibrate; the step rate is below */
 		     : command < DIAGNOSE ? command & 0xfe
 					  : command;
 	done(d);
-	d->error = 0;
+	d->active->error = 0;
 	switch (d->command) {
 	case READ:
 	case WRITE: begin_transfer(d, 1); break;
 	case READ_MULTIPLE:
-	case WRITE_MULTIPLE: begin_transfer(d, d->multiple); break;
+	case WRITE_MULTIPLE: begin_transfer(d, d->active->multiple); break;
 	case VERIFY: verify(d); break;
 	case DIAGNOSE:
 		set_signature(d);
@@ -313,16 +330,16 @@ static void execute(struct ide *d, uint8_t command)
 
 /* --- registers --- */
 
-static uint8_t read_status(const struct ide *d)
+static uint8_t read_status(struct ide *d)
 {
-	return d->device & SECOND ? 0 : d->control & SOFT_RESET ? 0x80 : d->status;
+	return d->control & SOFT_RESET ? 0x80 : selected(d)->status;
 }
 
 uint32_t ide_read(struct ide *d, uint16_t port, unsigned width)
 {
 	switch (port) {
 	case PORT: return read_data(d, width);
-	case PORT + 1: return d->error;
+	case PORT + 1: return selected(d)->error;
 	case PORT + 2: return d->count;
 	case PORT + 3: return d->low;
 	case PORT + 4: return d->middle;
@@ -359,7 +376,7 @@ void ide_write(struct ide *d, uint16_t port, unsigned width, uint32_t value)
 	case PORT + 7:
 		d->pending = false;
 		update_line(d);
-		if (!(d->device & SECOND) || byte == DIAGNOSE)
+		if (selected(d)->sectors || byte == DIAGNOSE)
 			execute(d, byte);
 		break;
 	default: write_control(d, byte);
@@ -381,13 +398,17 @@ static void reset(void *device)
 	ide_reset(device);
 }
 
-void ide_attach(struct ide *d, struct bus *b, uint8_t *disk, uint32_t sectors)
+void ide_set_drive(struct ide *d, unsigned n, uint8_t *disk, uint32_t sectors)
+{
+	d->drive[n].disk = disk;
+	d->drive[n].sectors = sectors;
+}
+
+void ide_attach(struct ide *d, struct bus *b)
 {
 	static const struct bus_functions registers = { in, out, 1 | 2 | 4 },
 					  control = { in, out, 1 };
 
-	d->disk = disk;
-	d->sectors = sectors;
 	d->bus = b;
 	bus_add_ports(b, PORT, 8, &registers, d);
 	bus_add_ports(b, CONTROL_PORT, 1, &control, d);

@@ -6,13 +6,16 @@
 
 #define WINDOW_INDEX 0x00
 #define WINDOW_DATA  0x10
+#define REG_ID	     0
 #define REG_VERSION  1
+#define REG_PRIORITY 2 /* of the ID */
 #define REG_REDIRECT 0x10
 #define VERSION	     (0x11 | (IOAPIC_PINS - 1) << 16)
 
 void ioapic_reset(struct ioapic *io)
 {
 	memset(io, 0, sizeof(*io));
+	io->id = IOAPIC_ID << 24;
 	for (unsigned i = 0; i < IOAPIC_PINS; i++)
 		io->redirect[i] = IOAPIC_MASKED;
 }
@@ -39,6 +42,8 @@ uint32_t ioapic_read(const struct ioapic *io, unsigned offset)
 		return 0;
 	if (io->index == REG_VERSION)
 		return VERSION;
+	if (io->index == REG_ID || io->index == REG_PRIORITY)
+		return io->id;
 	if (io->index < REG_REDIRECT || entry >= IOAPIC_PINS)
 		return 0;
 	return (uint32_t)(io->redirect[index_nospec(entry, IOAPIC_PINS)] >>
@@ -65,6 +70,8 @@ uint32_t ioapic_write(struct ioapic *io, unsigned offset, uint32_t value)
 
 	if (offset == WINDOW_INDEX)
 		io->index = value & 0xff;
+	else if (offset == WINDOW_DATA && io->index == REG_ID)
+		io->id = value & 0x0f000000;
 	else if (offset == WINDOW_DATA && io->index >= REG_REDIRECT && entry < IOAPIC_PINS)
 		return write_redirect(io, (unsigned)index_nospec(entry, IOAPIC_PINS), io->index & 1,
 				      value);

@@ -6,9 +6,10 @@
 
 #define IOAPIC_AT   0xfec00000
 #define IOAPIC_PINS 24
+#define IOAPIC_ID   0xf /* at reset, and in the tables */
 
 struct ioapic {
-	uint32_t index;
+	uint32_t index, id;
 	uint32_t lines; /* as they are */
 	uint64_t redirect[IOAPIC_PINS];
 };

@@ -60,7 +60,6 @@ struct mp_interrupt {
 #define LEVEL_HIGH	   0xd
 
 #define ISA		   0
-#define IOAPIC_ID	   0xf
 #define IOAPIC_VERSION	   0x11
 #define ALL_LOCAL_APICS	   0xff
 #define POWER_MANAGEMENT   9 /* the only line that is level-triggered */

@@ -80,7 +80,7 @@ static void put_modules(struct guest *g, struct page *p, struct info *info)
 
 	info->mods_addr = at;
 	for (unsigned i = 0; i < plan->modules; i++) {
-		const struct module_config *c = &g->config->module[i];
+		const struct file_config *c = &g->config->module[i];
 		uint32_t start = (uint32_t)plan->module[i].v;
 
 		m[i] = (struct module){ start, start + (uint32_t)g->module[i].bytes,

@@ -14,7 +14,9 @@
 #define SECONDS_TO_2000 946684800   /* from 1970 */
 #define LOW_BYTES	(639 << 10) /* ends below the BIOS's data and the screen */
 
-_Static_assert(IDE_SECTOR == DISK_SECTOR && IDE_SECTORS_MAX == DISK_SECTORS_MAX, "disks");
+_Static_assert(IDE_SECTOR == DISK_SECTOR && IDE_SECTORS_MAX == DISK_SECTORS_MAX &&
+		       IDE_DRIVES == DISKS_MAX,
+	       "disks");
 _Static_assert(IOAPIC_AT >= PC_DEVICES_AT && LAPIC_AT >= PC_DEVICES_AT, "behind the end of RAM");
 
 /* --- what the devices ask for --- */
@@ -87,6 +89,19 @@ static const struct bus_owner owner = {
 
 /* --- the board --- */
 
+static void attach_disks(struct pc *p)
+{
+	const struct guest *g = p->guest;
+	unsigned disks = g->config->disks;
+
+	for (unsigned i = 0; i < disks; i++)
+		ide_set_drive(&p->ide, i, (uint8_t *)g->disk[i].data,
+			      (uint32_t)(g->disk[i].bytes / IDE_SECTOR));
+	if (disks)
+		ide_attach(&p->ide, &p->bus);
+	pci_attach(&p->pci, &p->bus, disks);
+}
+
 static int create(struct guest *g)
 {
 	mpa_t at = guest_take(g, sizeof(struct pc) + g->vcpus * sizeof(struct apic));
@@ -103,10 +118,7 @@ static int create(struct guest *g)
 	i8042_attach(&p->keyboard, &p->bus);
 	rtc_attach(&p->rtc, &p->bus, ram_bytes(&g->memory));
 	vga_attach(&p->vga, &p->bus);
-	pci_attach(&p->pci, &p->bus, g->disk.bytes);
-	if (g->disk.bytes)
-		ide_attach(&p->ide, &p->bus, (uint8_t *)g->disk.data,
-			   (uint32_t)(g->disk.bytes / IDE_SECTOR));
+	attach_disks(p);
 	acpi_pm_attach(&p->acpi_pm, &p->bus);
 	system_attach(&p->bus);
 	pc_attach_apics(p);

@@ -48,7 +48,7 @@ static void good(void)
 
 static bool module_is(unsigned n, const char *file, const char *text)
 {
-	const struct module_config *m = &c.guest[0].module[n];
+	const struct file_config *m = &c.guest[0].module[n];
 
 	return !strcmp(m->file, file) && m->bytes == strlen(text) &&
 	       !memcmp(m->text, text, m->bytes);

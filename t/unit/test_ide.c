@@ -55,7 +55,8 @@ static void start(void)
 	memcpy(copy, disk, sizeof(copy));
 	bus_init(&bus, &owner);
 	memset(&d, 0, sizeof(d));
-	ide_attach(&d, &bus, disk, SECTORS);
+	ide_set_drive(&d, 0, disk, SECTORS);
+	ide_attach(&d, &bus);
 	bus_reset(&bus);
 	edges = 0;
 }
@@ -204,6 +205,39 @@ static void others(void)
 	ok(reads(39, 1, 4), "another geometry: 4 heads, 10 sectors");
 }
 
+static void two_drives(void)
+{
+	uint8_t *other = malloc(3 * IDE_SECTOR);
+
+	memset(other, 0x5a, 3 * IDE_SECTOR);
+	start();
+	ide_set_drive(&d, 1, other, 3);
+	bus_reset(&bus);
+	command(0x20, 0, 1);
+	out(0x1f6, 0xf0);
+	is(in(0x1f7), 0x50, "the second drive is not in the first one's transfer");
+	is(ide_read(&d, 0x1f0, 2), ~0u, "and has no data");
+	out(0x1f6, 0xe0);
+	ok(in(0x1f7) == 0x58 && reads(0, 1, 2), "which goes on");
+	out(0x1f6, 0xf0);
+	out(0x1f2, 1);
+	out(0x1f3, 2);
+	out(0x1f4, 0);
+	out(0x1f5, 0);
+	out(0x1f7, 0x30);
+	for (unsigned i = 0; i < IDE_SECTOR / 4; i++)
+		ide_write(&d, 0x1f0, 4, 0x01020304);
+	ok(other[2 * IDE_SECTOR] == 4 && other[2 * IDE_SECTOR - 1] == 0x5a &&
+		   !memcmp(disk, copy, sizeof(copy)),
+	   "a sector of the second drive is written");
+	out(0x1f3, 3);
+	out(0x1f7, 0x20);
+	ok(in(0x1f7) == 0x51 && in(0x1f1) == 0x10, "it has an end of its own");
+	out(0x1f6, 0xe0);
+	ok(in(0x1f7) == 0x50 && !in(0x1f1), "and an error of its own");
+	free(other);
+}
+
 /* A disk that ends where its memory ends: the sanitizer sees what is beyond. */
 static void random_accesses(void)
 {
@@ -235,6 +269,7 @@ int main(void)
 	writing();
 	several();
 	others();
+	two_drives();
 	random_accesses();
 	return done_testing();
 }
