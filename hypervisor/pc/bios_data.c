@@ -21,6 +21,7 @@
 #define VIDEO_FONT     0x85
 
 #define HAS_FPU	       0x002
+#define HAS_MOUSE      0x004
 #define HAS_80_COLUMNS 0x020
 #define HAS_ONE_SERIAL 0x200
 
@@ -34,7 +35,7 @@ void bios_data_write(void *to, uint64_t low_bytes)
 	memset(to, 0, BIOS_DATA_BYTES);
 	put(to, SERIAL_PORT, 0x3f8);
 	put(to, EXTENDED_DATA, (uint16_t)(low_bytes >> 4));
-	put(to, EQUIPMENT, HAS_FPU | HAS_80_COLUMNS | HAS_ONE_SERIAL);
+	put(to, EQUIPMENT, HAS_FPU | HAS_MOUSE | HAS_80_COLUMNS | HAS_ONE_SERIAL);
 	put(to, MEMORY_KIB, (uint16_t)(low_bytes >> 10));
 	put(to, KEYS_HEAD, 0x1e);
 	put(to, KEYS_TAIL, 0x1e);

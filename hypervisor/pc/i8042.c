@@ -4,32 +4,66 @@
 #include "pc/bus.h"
 
 #define IRQ		   1
+#define MOUSE_IRQ	   12
 #define KEY_DOWN_NS	   100000000 /* how long a typed key stays down */
 #define STATUS_OUTPUT_FULL 0x01
 #define STATUS_SYSTEM	   0x04
 #define STATUS_COMMAND	   0x08
 #define STATUS_UNLOCKED	   0x10
+#define STATUS_MOUSE	   0x20
 #define CONFIG_IRQ1	   0x01
+#define CONFIG_IRQ12	   0x02
 #define CONFIG_SYSTEM	   0x04
 #define CONFIG_DISABLED	   0x10
+#define CONFIG_NO_MOUSE	   0x20
 #define CONFIG_TRANSLATE   0x40
 #define KEY_ACK		   0xfa
+#define KEY_RESEND	   0xfe
+
+/* Of the mouse: its status, counts for each millimetre, reports a second */
+#define MOUSE_REMOTE  0x40
+#define MOUSE_ENABLED 0x20
+#define MOUSE_DOUBLED 0x10
+
+static const struct mouse mouse_at_reset = { .resolution = 2, .rate = 100 };
 
 void i8042_reset(struct i8042 *k)
 {
 	*k = (struct i8042){
-		.config = CONFIG_IRQ1 | CONFIG_SYSTEM | CONFIG_TRANSLATE,
+		.config = CONFIG_IRQ1 | CONFIG_SYSTEM | CONFIG_NO_MOUSE | CONFIG_TRANSLATE,
 		.output_port = 3, /* no reset, A20 on */
 		.scanning = true,
+		.mouse = mouse_at_reset,
 		.bus = k->bus,
 		.timer = k->timer,
 	};
 }
 
+static void put(struct i8042 *k, uint8_t byte, bool mouse)
+{
+	unsigned at = (k->head + k->used) % KEY_QUEUE;
+
+	if (k->used == KEY_QUEUE)
+		return;
+	k->queue[at] = byte;
+	k->from_mouse = (k->from_mouse & ~(1ull << at)) | (uint64_t)mouse << at;
+	k->used++;
+}
+
 static void queue(struct i8042 *k, uint8_t byte)
 {
-	if (k->used < KEY_QUEUE)
-		k->queue[(k->head + k->used++) % KEY_QUEUE] = byte;
+	put(k, byte, false);
+}
+
+static void queue_mouse(struct i8042 *k, uint8_t byte)
+{
+	put(k, byte, true);
+}
+
+/* The next byte is the mouse's. */
+static bool is_mouse(const struct i8042 *k)
+{
+	return k->used && (k->from_mouse >> k->head & 1);
 }
 
 bool i8042_ready(const struct i8042 *k)
@@ -44,7 +78,13 @@ bool i8042_key_is_down(const struct i8042 *k)
 
 bool i8042_irq(const struct i8042 *k)
 {
-	return k->used && (k->config & CONFIG_IRQ1) && !(k->config & CONFIG_DISABLED);
+	return k->used && !is_mouse(k) && (k->config & CONFIG_IRQ1) &&
+	       !(k->config & CONFIG_DISABLED);
+}
+
+bool i8042_mouse_irq(const struct i8042 *k)
+{
+	return is_mouse(k) && (k->config & CONFIG_IRQ12) && !(k->config & CONFIG_NO_MOUSE);
 }
 
 /* Set 1 make codes by ASCII; 0x80 marks shift. US layout. */
@@ -131,6 +171,7 @@ uint8_t i8042_read(struct i8042 *k, uint16_t port)
 {
 	if (port == 0x64)
 		return (k->used ? STATUS_OUTPUT_FULL : 0) | (k->config & CONFIG_SYSTEM) |
+		       (is_mouse(k) ? STATUS_MOUSE : 0) |
 		       (k->last_was_command ? STATUS_COMMAND : 0) | STATUS_UNLOCKED;
 	if (!k->used)
 		return 0;
@@ -146,8 +187,10 @@ static void controller_command(struct i8042 *k, uint8_t v)
 	switch (v) {
 	case 0x20: queue(k, k->config); break;
 	case 0x60:
-	case 0xd1:
-	case 0xd2: k->pending = v; break;
+	case 0xd1 ... 0xd4: k->pending = v; break;
+	case 0xa7: k->config |= CONFIG_NO_MOUSE; break;
+	case 0xa8: k->config &= ~CONFIG_NO_MOUSE; break;
+	case 0xa9: queue(k, 0); break;
 	case 0xaa:
 		k->config |= CONFIG_SYSTEM;
 		queue(k, 0x55);
@@ -157,7 +200,7 @@ static void controller_command(struct i8042 *k, uint8_t v)
 	case 0xae: k->config &= ~CONFIG_DISABLED; break;
 	case 0xd0: queue(k, k->output_port | (k->used ? 0x10 : 0)); break;
 	case 0xf0 ... 0xff: k->reset_wanted |= !(v & 1); break; /* pulse the output port's bits */
-	default: break;						/* no second port */
+	default: break;
 	}
 }
 
@@ -197,8 +240,71 @@ static void keyboard_command(struct i8042 *k, uint8_t v)
 		queue(k, KEY_ACK);
 		queue(k, 0xaa);
 		break;
-	default: queue(k, 0xfe); /* resend */
+	default: queue(k, KEY_RESEND);
 	}
+}
+
+static void mouse_argument(struct i8042 *k, uint8_t v)
+{
+	if (k->mouse.pending == 0xe8)
+		k->mouse.resolution = v;
+	else
+		k->mouse.rate = v;
+	k->mouse.pending = 0;
+	queue_mouse(k, KEY_ACK);
+}
+
+/* What follows the acknowledgement. */
+static void mouse_answer(struct i8042 *k, uint8_t v)
+{
+	struct mouse *m = &k->mouse;
+
+	switch (v) {
+	case 0xe9:
+		queue_mouse(k, m->status);
+		queue_mouse(k, m->resolution);
+		queue_mouse(k, m->rate);
+		break;
+	case 0xeb: /* no button is down, and nothing has moved */
+		queue_mouse(k, 0x08);
+		queue_mouse(k, 0);
+		queue_mouse(k, 0);
+		break;
+	case 0xf2: queue_mouse(k, 0); break;
+	case 0xff:
+		queue_mouse(k, 0xaa);
+		queue_mouse(k, 0);
+		break;
+	default: break;
+	}
+}
+
+static void mouse_command(struct i8042 *k, uint8_t v)
+{
+	struct mouse *m = &k->mouse;
+
+	if (m->pending) {
+		mouse_argument(k, v);
+		return;
+	}
+	switch (v) {
+	case 0xe6: m->status &= ~MOUSE_DOUBLED; break;
+	case 0xe7: m->status |= MOUSE_DOUBLED; break;
+	case 0xe8:
+	case 0xf3: m->pending = v; break;
+	case 0xea: m->status &= ~MOUSE_REMOTE; break;
+	case 0xf0: m->status |= MOUSE_REMOTE; break;
+	case 0xf4: m->status |= MOUSE_ENABLED; break;
+	case 0xf5: m->status &= ~MOUSE_ENABLED; break;
+	case 0xf6:
+	case 0xff: *m = mouse_at_reset; break;
+	case 0xe9:
+	case 0xeb:
+	case 0xf2: break;
+	default: queue_mouse(k, KEY_RESEND); return;
+	}
+	queue_mouse(k, KEY_ACK);
+	mouse_answer(k, v);
 }
 
 void i8042_write(struct i8042 *k, uint16_t port, uint8_t v)
@@ -215,6 +321,8 @@ void i8042_write(struct i8042 *k, uint16_t port, uint8_t v)
 		k->reset_wanted |= !(v & 1);
 		break;
 	case 0xd2: queue(k, v); break;
+	case 0xd3: queue_mouse(k, v); break;
+	case 0xd4: mouse_command(k, v); break;
 	default: keyboard_command(k, v);
 	}
 	k->pending = 0;
@@ -225,6 +333,7 @@ void i8042_update_line(struct i8042 *k)
 	struct bus *b = k->bus;
 
 	b->owner->set_line(b, IRQ, i8042_irq(k));
+	b->owner->set_line(b, MOUSE_IRQ, i8042_mouse_irq(k));
 	if (k->down && b->timer[k->timer].at == BUS_NEVER)
 		bus_set_timer(b, k->timer, b->owner->now(b) + KEY_DOWN_NS);
 }
@@ -237,6 +346,7 @@ static uint64_t in(void *device, struct bus_access a)
 
 	if (a.at == 0x60) { /* each remaining byte raises its own edge */
 		b->owner->set_line(b, IRQ, false);
+		b->owner->set_line(b, MOUSE_IRQ, false);
 		b->owner->input(b);
 	}
 	return v;
@@ -273,6 +383,7 @@ void i8042_attach(struct i8042 *k, struct bus *b)
 	bus_add_ports(b, 0x60, 1, &functions, k);
 	bus_add_ports(b, 0x64, 1, &functions, k);
 	bus_add_line(b, IRQ);
+	bus_add_line(b, MOUSE_IRQ);
 	k->timer = bus_add_timer(b, key_up, k);
 	bus_add_reset(b, reset, k);
 }

@@ -256,6 +256,60 @@ static void test_keyboard(void)
 	ok(i8042_read(&k, 0x60) == 0xfa && i8042_read(&k, 0x60) == 0xfa, "keyboard: LEDs");
 }
 
+static void to_mouse(struct i8042 *k, uint8_t byte)
+{
+	i8042_write(k, 0x64, 0xd4);
+	i8042_write(k, 0x60, byte);
+}
+
+/* Whether these bytes come next, all of them the mouse's. */
+static bool mouse_says(struct i8042 *k, const char *bytes, unsigned n)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		good &= (i8042_read(k, 0x64) & 0x21) == 0x21 && i8042_mouse_irq(k) && !i8042_irq(k);
+		good &= i8042_read(k, 0x60) == (uint8_t)bytes[i];
+	}
+	return good && !(i8042_read(k, 0x64) & 1);
+}
+
+static void test_mouse(void)
+{
+	struct i8042 k = { 0 };
+
+	i8042_reset(&k);
+	i8042_write(&k, 0x64, 0xa9);
+	ok(i8042_read(&k, 0x64) == 0x1d && i8042_read(&k, 0x60) == 0,
+	   "8042: the mouse's port is well");
+	to_mouse(&k, 0xf2);
+	ok(!i8042_mouse_irq(&k), "mouse: no interrupt before it is enabled");
+	i8042_write(&k, 0x64, 0xa8);
+	i8042_write(&k, 0x64, 0x60);
+	i8042_write(&k, 0x60, 0x47);
+	ok(mouse_says(&k, "\xfa\0", 2), "mouse: its ID");
+	to_mouse(&k, 0xf3);
+	to_mouse(&k, 40);
+	to_mouse(&k, 0xf4);
+	to_mouse(&k, 0xe9);
+	ok(mouse_says(&k, "\xfa\xfa\xfa\xfa\x20\x02\x28", 7), "mouse: what it is set to");
+	to_mouse(&k, 0xff);
+	ok(mouse_says(&k, "\xfa\xaa\0", 3), "mouse: reset");
+	to_mouse(&k, 0xeb);
+	ok(mouse_says(&k, "\xfa\x08\0\0", 4), "mouse: it does not move");
+	to_mouse(&k, 0x12);
+	ok(mouse_says(&k, "\xfe", 1), "mouse: no such command");
+	i8042_write(&k, 0x64, 0xd3);
+	i8042_write(&k, 0x60, 0x5a);
+	ok(mouse_says(&k, "\x5a", 1), "8042: a byte as if from the mouse");
+	to_mouse(&k, 0xf4);
+	i8042_type(&k, 'a');
+	i8042_read(&k, 0x60);
+	ok(i8042_irq(&k) && !i8042_mouse_irq(&k) && !(i8042_read(&k, 0x64) & 0x20) &&
+		   i8042_read(&k, 0x60) == 0x1e,
+	   "8042: a key behind it");
+}
+
 static unsigned read_rtc(struct rtc *r, uint8_t index, uint64_t now)
 {
 	rtc_write(r, 0x70, index);
@@ -496,6 +550,7 @@ int main(void)
 	test_uart();
 	test_uart_back_pressure();
 	test_keyboard();
+	test_mouse();
 	test_rtc();
 	test_vga();
 	noise();
