@@ -21,11 +21,17 @@ spew('build/test-symbols.bin', "\x90\x90\x0f\x0b"); # ud2
 my %flat = (image => 'test-symbols.bin', load => '0x100000');
 ($status, $text) = run_guests('symbols', guest('g', %flat));
 like($text, qr/^veneer: g: CRASH: exception 6 .*\nveneer: g: rip \S*100002 .*\nveneer: g: vector 0x6 is #UD\nveneer: g: rax /m, 'without symbols the exception is named') or diag($text);
-spew('build/test-symbols.map', "0000000000100000 T begins\n00100001 t here\n0000000000100002 D data\n         U other\n00200000 T behind\n");
+spew('build/test-symbols.map', "0000000000100000 T begins\n00100001 t he\e[2J\cGre\n0000000000100002 D data\n         U other\n00200000 T behind\n");
 ($status, $text) = run_guests('symbols', guest('g', %flat) . guest('h', image => 'rtos-pv.elf'), '--symbols', 'g=build/test-symbols.map');
-like($text, qr/^veneer: g: rip is here\+0x1, vector 0x6 is #UD$/m, 'a map has priority, and only its functions count');
+like($text, qr/^veneer: g: rip is he\?\[2J\?re\+0x1, vector 0x6 is #UD$/m, 'a map has priority, only its functions count, and they do nothing to a terminal');
 ($status, $text) = run_guests('symbols', $conf, '--symbols', 'g=build/test-symbols.map', '--quiet');
 is($text, '', 'nothing is printed with --quiet');
+
+spew('build/test-symbols.bin', "\x0f\x0b\n00100000 T raw\n"); # ud2, and a map
+($status, $text) = run_guests('symbols', guest('g', %flat));
+unlike($text, qr/rip is/, 'an image is no map');
+($status, $text) = run_guests('symbols', $conf, '--symbols', 'g=build/test-symbols.map', '--log', 'build/test-symbols.map');
+is("$status $text", "2 veneer: --log build/test-symbols.map: is read for this run: want another name\n", 'its file is not written over');
 
 for (['h=build/test-symbols.map', 'h: the configuration has no such guest'], ['g=build/none', 'build/none: No such file or directory'],
 	['g=README.md', 'README.md: no symbols: want an ELF file that has some, or a map'], ['g', 'g: want the name of a guest, = and a file'],

@@ -78,7 +78,7 @@ $(BUILD)/t/pc-%-rewritten.elf: $(BUILD)/t/pc-%.elf $(BUILD)/veneer
 T_PC_REWRITTEN := $(patsubst %,$(BUILD)/t/pc-%-rewritten.elf,$(T_PC))
 
 # A kernel that says what it found at its entry, in four forms: t/boot/, 35-images.t
-BOOT := $(patsubst %,$(BUILD)/t/boot/%,multiboot.elf low.elf addresses.bin flat.bin)
+BOOT := $(patsubst %,$(BUILD)/t/boot/%,multiboot.elf low.elf addresses.elf addresses.bin flat.elf flat.bin)
 $(BUILD)/t/boot/multiboot.elf $(BUILD)/t/boot/low.elf: BOOT_HEADER := 3
 $(BUILD)/t/boot/addresses.elf: BOOT_HEADER := 0x10003
 $(BUILD)/t/boot/multiboot.elf $(BUILD)/t/boot/addresses.elf: BOOT_AT := 0x100000

@@ -132,9 +132,10 @@ static void config_error(UNUSED void *arg, unsigned line, const char *message)
 	console_print("the configuration, line %u: %s", line, message);
 }
 
+static struct file conf;
+
 static void read_bundle(void)
 {
-	struct file conf;
 	const void *bundle = direct(boot.bundle);
 
 	if (!boot.bundle_bytes)
@@ -149,7 +150,8 @@ static void read_bundle(void)
 
 static bool find_file(const struct guest_config *c, const char *name, struct file *file)
 {
-	if (!bundle_find(direct(boot.bundle), boot.bundle_bytes, name, file))
+	if (!bundle_find(direct(boot.bundle), boot.bundle_bytes, name, file) &&
+	    file->data != conf.data) /* which has lines of other guests */
 		return true;
 	console_print("%s: no file \"%s\" in the bundle: not started", c->name, name);
 	return false;

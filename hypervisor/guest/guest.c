@@ -2,6 +2,7 @@
 /* A guest and its vCPUs: creation, start, what others ask of them. Its life is in life.c. */
 #include "guest/guest.h"
 
+#include "guest/console.h"
 #include "guest/sched.h"
 #include "guest/speculation.h"
 #include "kernel/cpu.h"
@@ -274,6 +275,8 @@ void vcpu_halt(struct vcpu *v, bool masked)
 		v->state = VCPU_HALTED;
 	else
 		guest_end(v->guest, 0, "halted with interrupts masked");
+	if (v->guest->line_used)
+		console_guest_prompt(v->guest);
 }
 
 void vcpu_wake(struct vcpu *v)

@@ -5,7 +5,7 @@ HOST_CFLAGS := $(WARNINGS) -std=gnu11 -O2 -g -DVENEER_HOST -Ihypervisor -Ihyperv
 	-MMD -MP
 HOST_SOURCES := $(wildcard hypervisor/host/*.c rewriter/*.c bench/*.c) hypervisor/lib/string.c \
 	$(patsubst %,hypervisor/load/%.c,config elf image) \
-	$(patsubst %,hypervisor/pc/image_%.c,bzimage disk flat rewritten)
+	$(patsubst %,hypervisor/pc/image_%.c,bzimage disk flat rewritten room)
 HOST_OBJECTS := $(patsubst %.c,$(BUILD)/host/%.o,$(HOST_SOURCES))
 
 $(BUILD)/host/%.o: %.c | packages

@@ -24,7 +24,9 @@ static void put_entry(FILE *f, const char *name, const void *data, size_t bytes)
 	fwrite(zero, 1, (4 - bytes % 4) % 4, f);
 }
 
-#define IMAGE_MAX (256u << 20) /* with its symbols it can be larger than its guest's memory */
+#define CONFIGURATION "veneer.conf"
+#define TRAILER	      "TRAILER!!!"
+#define IMAGE_MAX     (256u << 20) /* with its symbols it can be larger than its guest's memory */
 
 /* A file that the configuration names. */
 struct named {
@@ -101,6 +103,13 @@ bool bundle_reads(const struct bundle_source *s, const char *path)
 	return same;
 }
 
+static bool is_reserved(const char *name)
+{
+	if (!strncmp(name, "./", 2))
+		name += 2;
+	return !strcmp(name, CONFIGURATION) || !strcmp(name, TRAILER);
+}
+
 /* Returns NULL, or an error message. */
 static const char *read_file(const struct bundle_source *s, const struct guest_config *g,
 			     struct named n, struct file *to)
@@ -110,6 +119,10 @@ static const char *read_file(const struct bundle_source *s, const struct guest_c
 	FILE *in = file_open(path_of(s, n.name, path), &why);
 	size_t bytes = 0;
 
+	if (in && is_reserved(n.name)) {
+		fclose(in);
+		return "a bundle has another file of that name: want another name";
+	}
 	if (!in)
 		return why;
 	why = why_too_large(in, g, n, &bytes);
@@ -162,10 +175,10 @@ static int read_disk(const struct bundle_source *s, const struct guest_config *g
 {
 	const char *why = read_file(s, g, disk_of(g, i), disk);
 
-	if (!why)
-		why = image_no_disk(disk);
 	if (!why && is_named_elsewhere(s, &g->disk[i]))
 		why = "is another file too, and a guest writes to its disk: make a copy";
+	if (!why)
+		why = image_no_disk(disk);
 	return why ? fail(s, g, disk_of(g, i), why) : 0;
 }
 
@@ -286,9 +299,9 @@ int bundle_write(struct bundle_source *s, const char *path)
 		fprintf(stderr, "veneer: %s: %s\n", path, strerror(errno));
 		return RUN_NOT_WELL;
 	}
-	put_entry(f, "veneer.conf", s->conf, s->conf_bytes);
+	put_entry(f, CONFIGURATION, s->conf, s->conf_bytes);
 	int status = put_images(f, s);
-	put_entry(f, "TRAILER!!!", "", 0);
+	put_entry(f, TRAILER, "", 0);
 	s->needs_mib += (unsigned long)ftell(f) >> 20;
 	bool bad = ferror(f);
 	if (fclose(f) || bad) {

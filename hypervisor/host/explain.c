@@ -2,8 +2,10 @@
 #include "explain.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "machine.h"
 
 #define FAR 0x10000 /* from a symbol without a size: no longer in it */
@@ -14,11 +16,11 @@ static int complain(const char *arg, const char *why)
 	return -1;
 }
 
-static struct explain_guest *find(const struct explain *e, const char *name, size_t bytes)
+static struct explain_guest *find(struct explain *e, const char *name, size_t bytes)
 {
 	for (unsigned i = 0; i < e->guests; i++)
 		if (strlen(e->guest[i].name) == bytes && !memcmp(e->guest[i].name, name, bytes))
-			return (struct explain_guest *)&e->guest[i];
+			return &e->guest[i];
 	return NULL;
 }
 
@@ -51,7 +53,7 @@ static int read_options(struct explain *e, const struct config *c)
 {
 	for (unsigned i = 0; i < e->guests; i++) {
 		struct explain_guest *g = &e->guest[i];
-		const char *why = has_guest(c, g->name) ? symbols_read(&g->symbols, g->file)
+		const char *why = has_guest(c, g->name) ? symbols_read(&g->symbols, g->file, true)
 							: "the configuration has no such guest";
 
 		if (why)
@@ -75,7 +77,7 @@ int explain_read(struct explain *e, const struct config *c, const char *director
 		memcpy(g->name, from->name, sizeof(g->name));
 		snprintf(path, sizeof(path), "%s%s%s", *from->image == '/' ? "" : directory,
 			 *from->image == '/' ? "" : "/", from->image);
-		symbols_read(&g->symbols, path);
+		g->image = strdup(path);
 	}
 	return 0;
 }
@@ -97,19 +99,41 @@ static void name_vector(const char *line, char *to, size_t bytes)
 		snprintf(to, bytes, "vector 0x%x is %s", vector, exceptions[vector]);
 }
 
-void explain_line(const struct explain *e, struct output *o, const char *line)
+/* What a line of the hypervisor says of a place in that guest's kernel, or NULL. */
+static const char *find_place(const char *said)
 {
-	const char *said = hypervisor_says(line), *colon = said ? strchr(said, ':') : NULL;
-	const char *rip = colon ? strstr(colon, " rip ") : NULL;
-	const struct explain_guest *g = rip ? find(e, said, (size_t)(colon - said)) : NULL;
+	static const char unknown[] = "unknown to engine ";
+	const char *rip = said;
+
+	if (!strncmp(said, unknown, sizeof(unknown) - 1))
+		rip = strstr(said, ": rip ") ? strstr(said, ": rip ") + 2 : said;
+	return strncmp(rip, "rip ", 4) || strstr(rip, " cpl 3 ") ? NULL : rip;
+}
+
+/* Of an image only when they are wanted. */
+static const struct symbol *find_symbol(struct explain_guest *g, uint64_t address)
+{
+	if (g->image)
+		symbols_read(&g->symbols, g->image, false);
+	free(g->image);
+	g->image = NULL;
+	const struct symbol *s = symbols_at(&g->symbols, address);
+	return s && address - s->address < FAR ? s : NULL;
+}
+
+void explain_line(struct explain *e, struct output *o, const char *line)
+{
+	const char *said = hypervisor_says(line), *colon = said ? strstr(said, ": ") : NULL;
+	const char *rip = colon ? find_place(colon + 2) : NULL;
+	struct explain_guest *g = rip ? find(e, said, (size_t)(colon - said)) : NULL;
+	char text[512], place[400] = "", vector[40];
 	unsigned selector;
 	uint64_t address;
-	char text[512], place[400] = "", vector[40];
 
-	if (!g || sscanf(rip, " rip %x:%" SCNx64, &selector, &address) != 2)
+	if (!g || sscanf(rip, "rip %x:%" SCNx64, &selector, &address) != 2)
 		return;
-	const struct symbol *s = symbols_at(&g->symbols, address);
-	if (s && address - s->address < (s->bytes ? s->bytes : FAR))
+	const struct symbol *s = find_symbol(g, address);
+	if (s)
 		snprintf(place, sizeof(place), "rip is %.300s+0x%" PRIx64, s->name,
 			 address - s->address);
 	name_vector(rip, vector, sizeof(vector));
@@ -118,4 +142,13 @@ void explain_line(const struct explain *e, struct output *o, const char *line)
 	snprintf(text, sizeof(text), "veneer: %s: %s%s%s", g->name, place,
 		 *place && *vector ? ", " : "", vector);
 	output_line(o, text);
+}
+
+bool explain_reads(const struct explain *e, const char *path)
+{
+	bool same = false;
+
+	for (unsigned i = 0; i < e->guests && !same; i++)
+		same = e->guest[i].file && file_is_same(path, e->guest[i].file);
+	return same;
 }

@@ -27,7 +27,7 @@ struct machine {
 	bool cut;   /* the rest of a line that was too long is dropped */
 	bool eof;
 	struct lives *lives; /* of its guests, or NULL */
-	const struct explain *explain;
+	struct explain *explain;
 	/* what the hypervisor has reported */
 	bool refused, started, done, well, panicked;
 };

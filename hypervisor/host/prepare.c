@@ -153,7 +153,8 @@ static bool outputs_are_apart(const struct run *o)
 			out[n++].path = o->script.step[i].arg;
 		}
 	for (unsigned i = 0; i < n && !why; i++) {
-		if (out[i].path && bundle_reads(&o->source, out[i].path))
+		if (out[i].path && (bundle_reads(&o->source, out[i].path) ||
+				    explain_reads(&o->explain, out[i].path)))
 			why = "is read for this run: want another name";
 		for (unsigned j = 0; j < i && !why; j++)
 			if (out[i].path && out[j].path && file_is_same(out[i].path, out[j].path))

@@ -21,7 +21,7 @@ static int by_instructions(const void *a, const void *b)
 
 static int load_symbols(struct symbols *all)
 {
-	const char *path = library_path("veneer.elf"), *why = symbols_read(all, path);
+	const char *path = library_path("veneer.elf"), *why = symbols_read(all, path, false);
 
 	if (!why)
 		return 0;

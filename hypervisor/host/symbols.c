@@ -9,16 +9,28 @@
 
 #include "file.h"
 
+#define SYMBOLS_MAX (1u << 20)
+#define NAME_BYTES  300
+#define NESTED_MAX  64 /* symbols that begin behind the one that is looked for */
+
 static void add(struct symbols *s, uint64_t address, uint64_t bytes, const char *name)
 {
 	struct symbol *more = s->symbol;
+	char *own;
 
+	if (s->count == SYMBOLS_MAX)
+		return;
 	if (!(s->count & (s->count - 1)))
 		more = realloc(s->symbol, (s->count ? 2 * s->count : 1) * sizeof(*more));
-	if (!more)
+	if (!more || !(own = strndup(name, NAME_BYTES))) {
+		s->symbol = more ? more : s->symbol;
 		return;
+	}
+	for (char *c = own; *c; c++)
+		if (*c <= ' ' || *c > '~')
+			*c = '?';
 	s->symbol = more;
-	s->symbol[s->count++] = (struct symbol){ address, bytes, strdup(name), 0 };
+	s->symbol[s->count++] = (struct symbol){ address, bytes, own, 0 };
 }
 
 static void read_section(struct symbols *s, Elf *elf, Elf_Scn *section, const GElf_Shdr *h)
@@ -46,7 +58,7 @@ static void read_elf(struct symbols *s, int fd)
 	Elf_Scn *section = NULL;
 	GElf_Shdr h;
 
-	while (elf && (section = elf_nextscn(elf, section)))
+	while (elf && !s->count && (section = elf_nextscn(elf, section)))
 		if (gelf_getshdr(section, &h) && h.sh_type == SHT_SYMTAB)
 			read_section(s, elf, section, &h);
 	elf_end(elf);
@@ -71,7 +83,7 @@ static int by_address(const void *a, const void *b)
 	return x->address < y->address ? -1 : x->address > y->address;
 }
 
-const char *symbols_read(struct symbols *s, const char *path)
+const char *symbols_read(struct symbols *s, const char *path, bool maps)
 {
 	const char *why;
 	FILE *f = file_open(path, &why);
@@ -80,12 +92,13 @@ const char *symbols_read(struct symbols *s, const char *path)
 	if (!f)
 		return why;
 	read_elf(s, fileno(f));
-	if (!s->count) {
+	if (!s->count && maps) {
 		rewind(f);
 		read_map(s, f);
 	}
 	fclose(f);
-	qsort(s->symbol, s->count, sizeof(*s->symbol), by_address);
+	if (s->count)
+		qsort(s->symbol, s->count, sizeof(*s->symbol), by_address);
 	return s->count ? NULL : "no symbols: want an ELF file that has some, or a map";
 }
 
@@ -109,5 +122,11 @@ struct symbol *symbols_at(const struct symbols *s, uint64_t address)
 		else
 			high = middle;
 	}
-	return low ? &s->symbol[low - 1] : NULL;
+	for (size_t i = low; i && low - i < NESTED_MAX; i--) {
+		struct symbol *at = &s->symbol[i - 1];
+
+		if (!at->bytes || address - at->address < at->bytes)
+			return at;
+	}
+	return NULL;
 }

@@ -3,6 +3,7 @@
  * prints it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,11 @@ struct symbols {
 	size_t count;
 };
 
-/* Returns NULL, or why there are none. */
-const char *symbols_read(struct symbols *s, const char *path);
+/* Of an ELF file, or if allowed of a map. Characters of names that a terminal would not show are
+ * replaced. Returns NULL, or why there are none. */
+const char *symbols_read(struct symbols *s, const char *path, bool maps);
 void symbols_free(struct symbols *s);
 
-/* The last one that begins at that address or below; NULL: none does. */
+/* The last one that begins at that address or below, and reaches it if it has a size; NULL: none.
+ */
 struct symbol *symbols_at(const struct symbols *s, uint64_t address);

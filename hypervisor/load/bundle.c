@@ -27,6 +27,8 @@ static bool hex_field(const uint8_t *header, unsigned field, uint64_t *value)
 
 static bool same_name(const uint8_t *at, uint64_t size, const char *name)
 {
+	if (name[0] == '.' && name[1] == '/')
+		name += 2;
 	if (size > 2 && at[0] == '.' && at[1] == '/')
 		at += 2, size -= 2;
 	return size == strlen(name) + 1 && !memcmp(at, name, size);

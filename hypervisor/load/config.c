@@ -10,6 +10,7 @@ const char *const preparation_names[] = { "detect", "pv", "rewritten", "stock", 
 const char *const mitigation_names[] = { "retpoline", "rsb",  "ibpb",	   "ibpb-exit", "verw",
 					 "l1d-flush", "ssbd", "spec-ctrl", NULL };
 static const char *const crash_names[] = { "stop", "restart", NULL };
+static const char *const input_names[] = { "auto", "serial", "keyboard", NULL };
 static const char *const yes_no[] = { "no", "yes", NULL };
 static const char *const gdb_names[] = { "none", "com2", "com3", "com4", NULL };
 static const char *const device_names[] = { "virtio-console", NULL };
@@ -79,8 +80,11 @@ static bool unit(const char *s, uint64_t *n)
 	static const char units[] = "KMG";
 	const char *u = *s ? strchr(units, *s) : NULL;
 
-	if (u)
-		*n <<= 10 * (u - units + 1);
+	unsigned shift = u ? 10 * (unsigned)(u - units + 1) : 0;
+
+	if (*n >> (64 - 1 - shift))
+		return false;
+	*n <<= shift;
 	return !s[u ? 1 : 0];
 }
 
@@ -218,6 +222,7 @@ static const struct key keys[] = {
 	{ "prepare", "want pv, rewritten or stock", CHOICE, FIELD(prepare), .lowest = PREPARE_PV,
 	  .choices = preparation_names },
 	{ "on-crash", "want stop or restart", CHOICE, FIELD(on_crash), .choices = crash_names },
+	{ "input", "want auto, serial or keyboard", CHOICE, FIELD(input), .choices = input_names },
 	{ "optional", "want yes or no", CHOICE, FIELD(optional), .choices = yes_no },
 	{ "gdb", "want com2, com3 or com4", CHOICE, FIELD(gdb), .lowest = 1, .choices = gdb_names },
 	{ "device", "want virtio-console", CHOICE, .choices = device_names },

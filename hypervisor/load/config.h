@@ -16,6 +16,8 @@
  *	entry	 = ADDRESS	where a flat binary is entered, in 32-bit protected mode; default: load
  *	module	 = FILE [TEXT]	given to the guest beside its image, with TEXT as its string, or FILE
  *				without one; up to 8 times for a Multiboot kernel, in that order
+ *	input	 = auto | serial | keyboard	where a PC gets the console's input: at the serial
+ *				port if it has set that up, else the keyboard (default); there alone
  *	disk	 = FILE		a PC's IDE disk; what it writes is lost with the machine. A second
  *				one is drive 1
  *	cmdline	 = TEXT		given to the guest
@@ -47,6 +49,7 @@
 enum engine_choice { ENGINE_AUTO, ENGINE_RING, ENGINE_VMX, ENGINE_SVM };
 enum preparation { PREPARE_DETECT, PREPARE_PV, PREPARE_REWRITTEN, PREPARE_STOCK };
 enum on_crash { CRASH_STOP, CRASH_RESTART };
+enum input { INPUT_AUTO, INPUT_SERIAL, INPUT_KEYBOARD };
 
 /* A module or a disk. */
 struct file_config {
@@ -71,6 +74,7 @@ struct guest_config {
 	enum engine_choice engine;
 	enum preparation prepare;
 	enum on_crash on_crash;
+	enum input input;
 	bool optional;
 	unsigned gdb; /* 1 for COM2, and so on; 0: none */
 	bool broken; /* a line of its section is invalid: not started */

@@ -20,28 +20,15 @@ static bool read_note(const struct image *im, uint32_t type, void *to, uint32_t 
 	return note;
 }
 
-/* Kernels linked high name their entry by its virtual address, and begin without paging. */
-static uint64_t entry_in_memory(const struct elf_image *elf)
-{
-	for (unsigned i = 0; i < elf->segments && !elf->is_64; i++) {
-		const struct elf_segment *s = &elf->segment[i];
-
-		if (s->type == PT_LOAD && elf->entry - s->vaddr < s->memsz)
-			return elf->entry - s->vaddr + s->paddr;
-	}
-	return elf->entry;
-}
-
 static const char *identify_elf(struct image *im)
 {
 	const char *why = elf_read(im->file.data, im->file.bytes, &im->elf);
 	uint32_t major;
 
-	if (!why)
-		why = multiboot_check(im);
 	if (why)
 		return why;
-	im->elf.entry = entry_in_memory(&im->elf);
+	if (!im->elf.is_64)
+		im->elf.entry = elf32_entry(&im->elf);
 	if (im->elf.is_64) {
 		if (!read_note(im, VENEER_NOTE_GUEST, &major, sizeof(major)))
 			return "a 64-bit image without a Veneer note: 64-bit guests must be "
@@ -63,16 +50,21 @@ static const char *identify_elf(struct image *im)
 
 static const char *identify(struct image *im, const struct guest_config *c)
 {
+	bool is_elf = elf_is(im->file.data, im->file.bytes);
+
 	im->prepare = PREPARE_STOCK;
 	im->bzimage = bzimage_is(&im->file);
-	if (c->load_line)
-		return flat_read(im, c);
-	if (im->bzimage)
+	if (im->bzimage && !c->load_line)
 		return NULL;
-	if (elf_is(im->file.data, im->file.bytes))
-		return identify_elf(im);
-	const char *why = multiboot_read(im);
-	return why ? why : multiboot_check(im);
+	const char *why = c->load_line ? flat_read(im, c)
+			  : is_elf     ? identify_elf(im)
+				       : multiboot_read(im);
+	if (!why && is_elf && im->prepare == PREPARE_STOCK && multiboot_has_addresses(im))
+		why = multiboot_read(im);
+	if (why)
+		return why;
+	why = multiboot_check(im);
+	return c->load_line ? NULL : why; /* a flat binary may have been made for another loader */
 }
 
 const char *image_identify(struct image *im, const struct guest_config *c)
@@ -80,6 +72,10 @@ const char *image_identify(struct image *im, const struct guest_config *c)
 	static char other[100];
 	const char *why = identify(im, c), *want = preparation_names[c->prepare];
 
+	if (!why && (*c->cmdline || c->modules) && image_is_for_pc(im) && !im->bzimage &&
+	    !im->multiboot)
+		why = "without a Multiboot header it cannot find cmdline = or module =: remove "
+		      "them";
 	if (!why && c->disks && !image_is_for_pc(im))
 		why = "a paravirtual guest has no IDE disk: remove disk = from the configuration";
 	if (!why && c->modules > 1 && (!im->multiboot || !image_is_for_pc(im)))
@@ -115,28 +111,6 @@ bool image_add_copy(struct image_plan *p, gpa_t to, uint64_t room, const void *f
 	return true;
 }
 
-/* Where the first of the copies that are in that range ends; `at`: none is. */
-static uint64_t after_copy(const struct image_plan *p, uint64_t at, uint64_t bytes)
-{
-	for (unsigned i = 0; i < p->copies; i++) {
-		const struct image_copy *c = &p->copy[i];
-
-		if (at < c->to.v + c->room && c->to.v < at + bytes)
-			return c->to.v + c->room;
-	}
-	return at;
-}
-
-gpa_t image_room(const struct image_plan *p, uint64_t at, uint64_t end, uint64_t bytes)
-{
-	for (uint64_t next; at + bytes <= end; at = ALIGN_UP(next, PAGE_SIZE)) {
-		next = after_copy(p, at, bytes);
-		if (next == at)
-			return GPA(at);
-	}
-	return GPA(~0ull);
-}
-
 const char *image_place_module(struct image_plan *p, const struct file *module, gpa_t to)
 {
 	assert(p->modules < MODULES_MAX);
@@ -149,8 +123,6 @@ const char *image_place_module(struct image_plan *p, const struct file *module, 
 const char *image_place(const struct image *im, const struct file *module, unsigned modules,
 			uint64_t memory, struct image_plan *p)
 {
-	const char *why = NULL;
-
 	p->memory = memory;
 	if (im->bzimage)
 		return bzimage_place(&im->file, modules ? module : NULL, p);
@@ -163,7 +135,7 @@ const char *image_place(const struct image *im, const struct file *module, unsig
 				    s->filesz))
 			return IMAGE_TOO_LARGE("a segment");
 	}
-	for (unsigned i = 0; i < modules && !why; i++)
-		why = image_place_module(p, &module[i], GPA(ALIGN_UP(p->end, PAGE_SIZE)));
-	return why;
+	if (image_is_for_pc(im))
+		return pc_place_modules(p, module, modules);
+	return modules ? image_place_module(p, module, GPA(ALIGN_UP(p->end, PAGE_SIZE))) : NULL;
 }

@@ -21,6 +21,7 @@ struct image {
 	struct veneer_rewrite_note rewrite; /* of a rewritten image: where its tables are */
 };
 
+#define PC_LOW_BYTES	 (639ul << 10) /* of RAM; the BIOS's data and the screen are behind it */
 #define PC_DEVICES_AT	 0xfec00000ul /* the APICs' registers, so a PC has at most 4076 MiB of RAM */
 
 #define DISK_SECTOR	 512
@@ -53,10 +54,6 @@ const char *image_identify(struct image *im, const struct guest_config *c);
 const char *image_place(const struct image *im, const struct file *module, unsigned modules,
 			uint64_t memory, struct image_plan *p);
 
-/* A place of that many bytes in whole pages that is in [at, end), and not in use; ~0: there is
- * none. */
-gpa_t image_room(const struct image_plan *p, uint64_t at, uint64_t end, uint64_t bytes);
-
 /* Whether it can be a guest with that many vCPUs whose kernel runs in ring 1. */
 const char *image_not_in_ring1(const struct image *im, unsigned vcpus);
 
@@ -74,12 +71,21 @@ bool image_in_window(const struct image *im, uint64_t vaddr);
 
 /* pc/image_flat.c: the image as one segment; im->bzimage is known. */
 const char *flat_read(struct image *im, const struct guest_config *c);
+bool multiboot_has_addresses(const struct image *im);
 const char *multiboot_read(struct image *im);
+/* Kernels linked high name their entry by its virtual address, and begin without paging. */
+uint64_t elf32_entry(const struct elf_image *elf);
 /* Whether it has a Multiboot header, and one that can be satisfied. */
 const char *multiboot_check(struct image *im);
 
 /* pc/image_rewritten.c: why the note of a rewritten image cannot be believed, or NULL. */
 const char *rewritten_refused(const struct veneer_rewrite_note *n);
+
+/* pc/image_room.c: modules, where a PC has RAM; an image that lies where it has none is refused. */
+const char *pc_place_modules(struct image_plan *p, const struct file *module, unsigned modules);
+/* A place of that many bytes in whole pages that is in [at, end), and not in use; ~0: there is
+ * none. */
+gpa_t image_room(const struct image_plan *p, uint64_t at, uint64_t end, uint64_t bytes);
 
 /* pc/image_bzimage.c: whether the file is one, whether the kernel has 64 bits, and image_place for
  * it. */

@@ -64,6 +64,7 @@ struct bus_owner {
 	void (*set_timer)(struct bus *b, unsigned timer); /* timer[].at has changed */
 	void (*input)(struct bus *b);		    /* a device may have room for console input */
 	bool (*print)(struct bus *b, uint8_t byte); /* false: no room for more behind it */
+	void (*prompt)(struct bus *b);		    /* it seems to wait for input */
 	void (*restart)(struct bus *b);		    /* the guest wants its reset */
 	void (*end)(struct bus *b, uint8_t code, const char *how);
 };

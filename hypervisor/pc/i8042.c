@@ -17,6 +17,7 @@
 #define CONFIG_DISABLED	   0x10
 #define CONFIG_NO_MOUSE	   0x20
 #define CONFIG_TRANSLATE   0x40
+#define LEFT_SHIFT	   0x2a
 #define KEY_ACK		   0xfa
 #define KEY_RESEND	   0xfe
 
@@ -33,6 +34,7 @@ void i8042_reset(struct i8042 *k)
 		.config = CONFIG_IRQ1 | CONFIG_SYSTEM | CONFIG_NO_MOUSE | CONFIG_TRANSLATE,
 		.output_port = 3, /* no reset, A20 on */
 		.scanning = true,
+		.set = 2,
 		.mouse = mouse_at_reset,
 		.bus = k->bus,
 		.timer = k->timer,
@@ -108,16 +110,36 @@ static uint8_t make_code(uint8_t c)
 	return 0;
 }
 
+/* By codes of set 1 */
+static const uint8_t set_2[0x59] = {
+	0x00, 0x76, 0x16, 0x1e, 0x26, 0x25,	     0x2e,	    0x36,	   0x3d,
+	0x3e, 0x46, 0x45, 0x4e, 0x55, 0x66,	     0x0d,	    0x15,	   0x1d,
+	0x24, 0x2d, 0x2c, 0x35, 0x3c, 0x43,	     0x44,	    0x4d,	   0x54,
+	0x5b, 0x5a, 0x14, 0x1c, 0x1b, 0x23,	     0x2b,	    0x34,	   0x33,
+	0x3b, 0x42, 0x4b, 0x4c, 0x52, 0x0e,	     0x12,	    0x5d,	   0x1a,
+	0x22, 0x21, 0x2a, 0x32, 0x31, 0x3a,	     0x41,	    0x49,	   0x4a,
+	0x59, 0x7c, 0x11, 0x29, 0x58, [0x48] = 0x75, [0x4b] = 0x6b, [0x4d] = 0x74, [0x50] = 0x72,
+};
+
+static void scan(struct i8042 *k, uint8_t code, bool up)
+{
+	bool set_1 = (k->config & CONFIG_TRANSLATE) || k->set == 1;
+
+	if (up && !set_1)
+		queue(k, 0xf0);
+	queue(k, set_1 ? (uint8_t)(code | (up ? 0x80 : 0)) : set_2[code % sizeof(set_2)]);
+}
+
 static void press(struct i8042 *k, uint8_t code, bool extended)
 {
 	i8042_release(k);
 	k->down = code;
 	k->down_extended = extended;
 	if (code & 0x80)
-		queue(k, 0x2a); /* left shift */
+		scan(k, LEFT_SHIFT, false);
 	if (extended)
 		queue(k, 0xe0);
-	queue(k, code & 0x7f);
+	scan(k, code & 0x7f, false);
 }
 
 void i8042_release(struct i8042 *k)
@@ -126,9 +148,9 @@ void i8042_release(struct i8042 *k)
 		return;
 	if (k->down_extended)
 		queue(k, 0xe0);
-	queue(k, k->down | 0x80);
+	scan(k, k->down & 0x7f, true);
 	if (k->down & 0x80)
-		queue(k, 0xaa);
+		scan(k, LEFT_SHIFT, true);
 	k->down = 0;
 }
 
@@ -212,7 +234,9 @@ static void keyboard_command(struct i8042 *k, uint8_t v)
 		k->keyboard_pending = 0;
 		queue(k, KEY_ACK);
 		if (command == 0xf0 && !v)
-			queue(k, 2);
+			queue(k, k->set);
+		else if (command == 0xf0 && v < 3)
+			k->set = v;
 		return;
 	}
 	switch (v) {
@@ -232,10 +256,12 @@ static void keyboard_command(struct i8042 *k, uint8_t v)
 	case 0xf5:
 	case 0xf6:
 		k->scanning = v != 0xf5;
+		k->set = v == 0xf4 ? k->set : 2;
 		queue(k, KEY_ACK);
 		break;
 	case 0xff:
 		k->scanning = true;
+		k->set = 2;
 		k->used = 0;
 		queue(k, KEY_ACK);
 		queue(k, 0xaa);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An Intel 8042 keyboard controller with an AT keyboard, and a mouse that nobody moves; IBM PS/2
  * technical reference, 1990.
- * Scan codes are set 1, which the controller's translation makes of the keyboard's set 2. */
+ * Scan codes are of set 2, which the controller translates to set 1 unless its guest turns that
+ * off. */
 #pragma once
 
 #include "lib/types.h"
@@ -19,6 +20,7 @@ struct i8042 {
 	uint64_t from_mouse; /* of the queue's bytes, as bits */
 	unsigned head, used;
 	bool scanning, last_was_command;
+	uint8_t set;	/* of scan codes: 1 or 2 */
 	uint8_t escape; /* of a terminal's sequence: 0, 1 after ESC, 2 after ESC [ */
 	uint8_t down;	/* make code of the key that is down, or 0; 0x80 marks shift */
 	bool down_extended;

@@ -296,7 +296,8 @@ static void execute(struct ide *d, uint8_t command)
 {
 	d->active->status &= (uint8_t)~WANTS_DATA; /* of a transfer that is given up */
 	d->active = selected(d);
-	d->command = command < 0x20	  ? 0x10 /* recalibrate; the step rate is below */
+	d->command = command >= 0x10 && command < 0x20
+			     ? 0x10 /* recalibrate; the step rate is below */
 		     : command < DIAGNOSE ? command & 0xfe
 					  : command;
 	done(d);

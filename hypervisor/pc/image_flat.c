@@ -60,6 +60,18 @@ static const char *read_addresses(struct elf_image *elf, const struct multiboot_
 	return NULL;
 }
 
+/* Kernels linked high name their entry by its virtual address, and begin without paging. */
+uint64_t elf32_entry(const struct elf_image *elf)
+{
+	for (unsigned i = 0; i < elf->segments; i++) {
+		const struct elf_segment *s = &elf->segment[i];
+
+		if (s->type == PT_LOAD && elf->entry - s->vaddr < s->memsz)
+			return elf->entry - s->vaddr + s->paddr;
+	}
+	return elf->entry;
+}
+
 /* Where it is in the file; what is cut off reads as 0. */
 static int find_header(const struct file *file, struct multiboot_header *h)
 {
@@ -70,6 +82,13 @@ static int find_header(const struct file *file, struct multiboot_header *h)
 	if (at >= 0)
 		memcpy(h, file->data + at, MIN(sizeof(*h), file->bytes - (unsigned)at));
 	return at;
+}
+
+bool multiboot_has_addresses(const struct image *im)
+{
+	struct multiboot_header h;
+
+	return find_header(&im->file, &h) >= 0 && (h.flags & MULTIBOOT_ADDRESSES);
 }
 
 const char *multiboot_read(struct image *im)
@@ -85,11 +104,28 @@ const char *multiboot_read(struct image *im)
 	return read_addresses(&im->elf, &h, (uint32_t)at);
 }
 
+/* Multiboot2 2.0, section 3.1.1 */
+static bool has_multiboot2(const struct file *file)
+{
+	uint64_t end = MIN(file->bytes, 32768ull);
+
+	for (uint64_t at = 0; at + 16 <= end; at += 8) {
+		uint32_t h[4]; /* magic, architecture, length, checksum */
+
+		memcpy(h, file->data + at, sizeof(h));
+		if (h[0] == 0xe85250d6 && h[0] + h[1] + h[2] + h[3] == 0)
+			return true;
+	}
+	return false;
+}
+
 const char *multiboot_check(struct image *im)
 {
 	struct multiboot_header h;
 
 	im->multiboot = find_header(&im->file, &h) >= 0;
+	if (!im->multiboot && has_multiboot2(&im->file))
+		return "a Multiboot2 kernel, and only Multiboot 1 is offered: give it both headers";
 	return h.flags & ~MULTIBOOT_KNOWN
 		       ? "its Multiboot header wants what this version of Multiboot has not"
 		       : NULL;

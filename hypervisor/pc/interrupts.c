@@ -34,6 +34,8 @@ __attribute__((noinline)) static void handle_unlocked(struct pc *p, unsigned pen
 		notify(&p->guest->vcpu[__builtin_ctz(pending)]);
 	if (wanted & PC_SEND)
 		console_guest_send(p->guest);
+	if (wanted & PC_PROMPT)
+		console_guest_prompt(p->guest);
 	if (wanted & PC_END)
 		guest_end(p->guest, p->exit_code, p->ending_how);
 	if (wanted & PC_RESTART) {

@@ -16,6 +16,7 @@ struct uart {
 	unsigned head, used;
 	bool thre_pending; /* the transmitter-empty interrupt has not been seen yet */
 	bool in_use;	   /* the guest has set it up */
+	unsigned polls;	   /* of the line status since the last write */
 	bool full;	   /* the transmitter: what is written to it is lost */
 	bool (*transmit)(void *arg, uint8_t byte); /* false: it is full for now */
 	void *arg;

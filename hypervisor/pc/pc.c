@@ -11,8 +11,7 @@
 #include "pc/mp_table.h"
 #include "pc/system.h"
 
-#define SECONDS_TO_2000 946684800   /* from 1970 */
-#define LOW_BYTES	(639 << 10) /* ends below the BIOS's data and the screen */
+#define SECONDS_TO_2000 946684800 /* from 1970 */
 
 _Static_assert(IDE_SECTOR == DISK_SECTOR && IDE_SECTORS_MAX == DISK_SECTORS_MAX &&
 		       IDE_DRIVES == DISKS_MAX,
@@ -35,7 +34,8 @@ static void feed(struct bus *b)
 	struct pc *p = pc_of_bus(b);
 	int byte;
 
-	if (p->uart.in_use) {
+	enum input to = p->guest->config->input;
+	if (to == INPUT_AUTO ? p->uart.in_use : to == INPUT_SERIAL) {
 		while (uart_room(&p->uart) && (byte = guest_input_take(p->guest)) >= 0)
 			uart_receive(&p->uart, (uint8_t)byte);
 	} else {
@@ -62,6 +62,11 @@ static bool print(struct bus *b, uint8_t byte)
 	return console_guest_room(g);
 }
 
+static void want_prompt(struct bus *b)
+{
+	pc_of_bus(b)->wanted |= PC_PROMPT;
+}
+
 static void want_restart(struct bus *b)
 {
 	pc_of_bus(b)->wanted |= PC_RESTART;
@@ -83,6 +88,7 @@ static const struct bus_owner owner = {
 	.set_timer = pc_set_timer,
 	.input = feed,
 	.print = print,
+	.prompt = want_prompt,
 	.restart = want_restart,
 	.end = want_end,
 };
@@ -151,7 +157,7 @@ static void write_tables(struct guest *g)
 	if (mp && is_free(g, MP_TABLE_AT, MP_TABLE_BYTES))
 		mp_table_write(mp, g->vcpus);
 	if (data && is_free(g, BIOS_DATA_AT, BIOS_DATA_BYTES))
-		bios_data_write(data, LOW_BYTES);
+		bios_data_write(data, PC_LOW_BYTES);
 }
 
 static void reset(struct guest *g)
@@ -198,7 +204,7 @@ static void screen(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLU
 }
 
 const struct board pc_board = {
-	.low_bytes = LOW_BYTES,
+	.low_bytes = PC_LOW_BYTES,
 	.apic_at = LAPIC_AT,
 	.create = create,
 	.reset = reset,

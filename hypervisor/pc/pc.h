@@ -42,6 +42,7 @@ struct pc_timer {
 #define PC_SEND	   1u /* lines of the console have been printed */
 #define PC_END	   2u /* end the guest, with exit_code */
 #define PC_RESTART 4u
+#define PC_PROMPT  8u /* show the unfinished line */
 
 /*
  * Shared by all vCPUs of a guest. `lock` guards everything that changes after creation, so not the

@@ -19,6 +19,8 @@
 #define GATE	    0x38
 #define ABSENT	    0x40 /* code, not present */
 #define CONFORMING  0x48
+#define MOVED	    0x50
+#define MOVED_STACK 0x58
 #define LOCAL	    0x04 /* the LDT's first entry */
 #define ROUNDS	    4000
 
@@ -211,6 +213,32 @@ static void within(void)
 	expect(run() == 0x80 && (TOP[-4] | 3) == (CONFORMING | 3), "or a conforming segment");
 }
 
+/* Descriptors behind a gate that change in place: each call sees what they are now. */
+extern char one[];
+__asm__(".balign 16; one: int $0x41; .balign 16; int $0x42; .balign 16\n");
+
+static void in_place(void)
+{
+	const unsigned open = PRESENT | FOR_USER | CALL_GATE;
+
+	gdt[MOVED / 8] = gdt[KERNEL_CODE / 8];
+	gdt[GATE / 8] = gate(one, MOVED, open, 0);
+	write_program(GATE);
+	expect(run() == 0x41, "a segment behind a gate");
+	gdt[MOVED / 8] |= 16ull << 16;
+	expect(run() == 0x42, "its base changes in place");
+	gdt[MOVED / 8] &= ~(16ull << 16);
+	expect(run() == 0x41, "and back");
+	gdt[MOVED_STACK / 8] = gdt[KERNEL_DATA / 8];
+	tss[2] = MOVED_STACK;
+	expect(run() == 0x41, "a new stack segment");
+	tss[2] = KERNEL_DATA;
+	gdt[MOVED / 8] &= ~(1ull << 47);
+	expect(run() == 11, "it is not present any more");
+	gdt[MOVED / 8] |= 1ull << 47;
+	expect(run() == 0x41, "and is again");
+}
+
 static void any(void)
 {
 	static const uint16_t to[] = { 0,     KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA,
@@ -271,6 +299,7 @@ int guest_main(void)
 	check_frame();
 	refusals();
 	within();
+	in_place();
 	any();
 	return 0;
 }

@@ -59,6 +59,14 @@ static bool print(struct bus *b, uint8_t byte)
 	return true;
 }
 
+static unsigned prompts;
+
+static void prompt(struct bus *b)
+{
+	(void)b;
+	prompts++;
+}
+
 static void restart(struct bus *b)
 {
 	(void)b;
@@ -71,8 +79,8 @@ static void end(struct bus *b, uint8_t code, const char *how)
 	exit_code = code;
 }
 
-static const struct bus_owner owner = { clock_now, seconds, set_line, set_timer,
-					input,	   print,   restart,  end };
+static const struct bus_owner owner = { clock_now, seconds, set_line, set_timer, input,
+					print,	   prompt,  restart,  end };
 
 /* --- the table --- */
 

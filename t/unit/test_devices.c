@@ -256,6 +256,46 @@ static void test_keyboard(void)
 	ok(i8042_read(&k, 0x60) == 0xfa && i8042_read(&k, 0x60) == 0xfa, "keyboard: LEDs");
 }
 
+static bool scans(struct i8042 *k, char key, const char *bytes, unsigned n)
+{
+	bool good = true;
+
+	i8042_type(k, (uint8_t)key);
+	i8042_release(k);
+	for (unsigned i = 0; i < n; i++)
+		good &= i8042_read(k, 0x60) == (uint8_t)bytes[i];
+	return good && !(i8042_read(k, 0x64) & 1);
+}
+
+static void set_config(struct i8042 *k, uint8_t config)
+{
+	i8042_write(k, 0x64, 0x60);
+	i8042_write(k, 0x60, config);
+}
+
+static void test_scan_sets(void)
+{
+	struct i8042 k = { 0 };
+
+	i8042_reset(&k);
+	ok(scans(&k, 'l', "\x26\xa6", 2), "keyboard: set 1, by the controller's translation");
+	set_config(&k, 0x05);
+	ok(scans(&k, 'l', "\x4b\xf0\x4b", 3), "keyboard: set 2 without it");
+	ok(scans(&k, 'S', "\x12\x1b\xf0\x1b\xf0\x12", 6), "keyboard: with shift");
+	i8042_type(&k, 27);
+	i8042_type(&k, '[');
+	ok(scans(&k, 'A', "\xe0\x75\xe0\xf0\x75", 5), "keyboard: an arrow");
+	i8042_write(&k, 0x60, 0xf0);
+	i8042_write(&k, 0x60, 1);
+	ok(scans(&k, 'l', "\xfa\xfa\x26\xa6", 4), "keyboard: set 1 when that is asked for");
+	i8042_write(&k, 0x60, 0xf0);
+	i8042_write(&k, 0x60, 0);
+	ok(scans(&k, 'l', "\xfa\xfa\x01\x26\xa6", 5), "keyboard: which set it is");
+	set_config(&k, 0x45);
+	i8042_write(&k, 0x60, 0xf6);
+	ok(scans(&k, 'l', "\xfa\x26\xa6", 3), "keyboard: and back");
+}
+
 static void to_mouse(struct i8042 *k, uint8_t byte)
 {
 	i8042_write(k, 0x64, 0xd4);
@@ -312,7 +352,7 @@ static void test_mouse(void)
 
 static unsigned read_rtc(struct rtc *r, uint8_t index, uint64_t now)
 {
-	rtc_write(r, 0x70, index);
+	rtc_write(r, 0x70, index, now);
 	return rtc_read(r, 0x71, now);
 }
 
@@ -330,12 +370,12 @@ static void test_rtc(void)
 	is(read_rtc(&r, 6, later), 1, "RTC: 1 March 2026 is a Sunday");
 	rtc_reset(&r, 888710399 /* 2028-02-28 23:59:59 */, MIB(64));
 	is(read_rtc(&r, 7, later), 0x29, "RTC: leap years");
-	rtc_write(&r, 0x70, 11);
-	rtc_write(&r, 0x71, 0x04);
+	rtc_write(&r, 0x70, 11, 0);
+	rtc_write(&r, 0x71, 0x04, 0);
 	ok(read_rtc(&r, 4, 0) == (0x80 | 11) && read_rtc(&r, 9, 0) == 28,
 	   "RTC: binary, twelve hours");
-	rtc_write(&r, 0x70, 0x40);
-	rtc_write(&r, 0x71, 0xab);
+	rtc_write(&r, 0x70, 0x40, 0);
+	rtc_write(&r, 0x71, 0xab, 0);
 	ok(read_rtc(&r, 0x40, 0) == 0xab && (read_rtc(&r, 13, 0) & 0x80), "RTC: RAM and battery");
 	is(read_rtc(&r, 0x34, 0) | read_rtc(&r, 0x35, 0) << 8, (48 << 20) >> 16,
 	   "CMOS: memory above 16 MiB");
@@ -398,7 +438,7 @@ static void noise(void)
 			i8042_type(&k, b);
 			break;
 		case 12:
-			rtc_write(&r, rnd() % 2 ? 0x70 : 0x71, b);
+			rtc_write(&r, rnd() % 2 ? 0x70 : 0x71, b, rnd());
 			rtc_read(&r, 0x71, now);
 			break;
 		default:
@@ -498,6 +538,53 @@ static void test_ioapic(void)
 	is(ioapic_read(&io, 0x10) >> 16 & 0xff, 23, "I/O APIC: 24 pins");
 }
 
+static void set_rtc(struct rtc *r, uint8_t index, uint8_t value, uint64_t now)
+{
+	rtc_write(r, 0x70, index, now);
+	rtc_write(r, 0x71, value, now);
+}
+
+static void test_rtc_events(void)
+{
+	const uint64_t second = 1000000000;
+	struct rtc r;
+
+	rtc_reset(&r, 825638398, MIB(64));
+	ok(!(read_rtc(&r, 10, second / 2) & 0x80) && (read_rtc(&r, 10, second - 1000) & 0x80),
+	   "RTC: it says when it is about to count");
+	is(rtc_next(&r, 5), ~0ull, "RTC: nothing is due");
+	set_rtc(&r, 11, 0x42, 100);
+	is(rtc_next(&r, 100), 100 + 976562, "RTC: a periodic interrupt, 1 024 Hz");
+	ok(rtc_fire(&r, 976662) && rtc_next(&r, 976662) == 100 + 2 * 976562 &&
+		   read_rtc(&r, 12, 976700) == 0xc0 && !(read_rtc(&r, 12, 976800) & 0x80),
+	   "RTC: register C says so, once");
+	set_rtc(&r, 10, 0x2f, 0);
+	is(rtc_next(&r, 0), second / 2, "RTC: 2 Hz");
+	set_rtc(&r, 11, 0x12, 0);
+	is(rtc_next(&r, 3 * second + 7), 4 * second, "RTC: an interrupt each second");
+	ok(rtc_fire(&r, 4 * second) && (read_rtc(&r, 12, 4 * second) & 0x90) == 0x90,
+	   "RTC: which register C says");
+	set_rtc(&r, 11, 0x22, 0);
+	set_rtc(&r, 1, 0x10, 0); /* ten seconds past any minute */
+	set_rtc(&r, 3, 0xff, 0);
+	set_rtc(&r, 5, 0xff, 0);
+	ok(!rtc_fire(&r, 11 * second) && rtc_fire(&r, 12 * second), "RTC: an alarm");
+	set_rtc(&r, 11, 0x82, 20 * second);
+	set_rtc(&r, 8, 0x12, 20 * second);
+	set_rtc(&r, 7, 0x31, 20 * second);
+	set_rtc(&r, 9, 0x29, 20 * second);
+	set_rtc(&r, 4, 0x23, 20 * second);
+	set_rtc(&r, 2, 0x59, 20 * second);
+	set_rtc(&r, 0, 0x58, 20 * second);
+	is(read_rtc(&r, 0, 25 * second), 0x58, "RTC: stopped while it is set");
+	set_rtc(&r, 11, 0x02, 30 * second);
+	ok(read_rtc(&r, 0, 31 * second) == 0x59 && read_rtc(&r, 8, 31 * second) == 0x12 &&
+		   read_rtc(&r, 9, 32 * second) == 0x30 && read_rtc(&r, 7, 32 * second) == 0x01,
+	   "RTC: and counts on from there");
+	set_rtc(&r, 4, 0x07, 40 * second);
+	is(read_rtc(&r, 4, 40 * second), 0x07, "RTC: one register is set as it runs");
+}
+
 static void test_pci(void)
 {
 	struct pci p = { 0 };
@@ -550,8 +637,10 @@ int main(void)
 	test_uart();
 	test_uart_back_pressure();
 	test_keyboard();
+	test_scan_sets();
 	test_mouse();
 	test_rtc();
+	test_rtc_events();
 	test_vga();
 	noise();
 	return done_testing();

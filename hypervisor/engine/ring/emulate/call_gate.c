@@ -24,6 +24,8 @@ static bool may_pass(struct vcpu *v, uint16_t selector, uint64_t gate, unsigned 
 	unsigned cpl = virtual_cpl(v->regs->cs), vector;
 	uint16_t target = (uint16_t)(gate >> 16 & 0xfffc);
 
+	if (!ring_gdt_load(v)) /* only a part of it: this instruction again */
+		return false;
 	if (desc_dpl(gate) < MAX(cpl, selector & 3u))
 		return fault(v, VECTOR_GP, selector);
 	if (!(gate & DESC_P))
@@ -58,6 +60,7 @@ static bool enter(struct vcpu *v, struct frame *f, uint64_t gate)
 
 	if (!take_stack(v, f, (unsigned)(gate >> 32) & PARAMETERS, &esp, &ss))
 		return false;
+	ring_ldt_refresh(v, ss);
 	esp -= 4 * f->words;
 	gva_t at = GVA((uint32_t)(esp + desc_base(ring_descriptor(v, ss))));
 	if (guest_write(v->view, at, f->word, 4 * f->words, 0, NULL)) {

@@ -9,10 +9,10 @@
 
 /*
  * Who may have it emulated, beside a legacy kernel. Ring 3 of a legacy guest: at the rewriter's
- * trap sites, INT n and far calls; of both kinds, ports that are permitted to it. A PV kernel's devices are
- * hypercalls; its ports are empty, but there to be measured. INT n traps through a gate the
- * hypervisor keeps to itself; its error code names the vector, but QEMU before 8.1 shifts it by one
- * bit too many in long mode, so the instruction is what we believe.
+ * trap sites, INT n and far calls; of both kinds, ports that are permitted to it. A PV kernel's
+ * devices are hypercalls; its ports are empty, but there to be measured. INT n traps through a gate
+ * the hypervisor keeps to itself; its error code names the vector, but QEMU before 8.1 shifts it by
+ * one bit too many in long mode, so the instruction is what we believe.
  */
 enum { PV = 1, PV_KERNEL = 2, USER = 4 };
 
@@ -164,7 +164,8 @@ bool ring_memory_insn(struct vcpu *v)
 	struct regs *r = v->regs;
 	uint64_t events = v->counts[COUNT_EXCEPTION];
 	unsigned length;
-	enum outcome outcome = b && !(r->error & PF_FETCH) ? b->outside(v, &unknown, &length) : INVALID;
+	enum outcome outcome =
+		b && !(r->error & PF_FETCH) ? b->outside(v, &unknown, &length) : INVALID;
 
 	if (outcome == DONE)
 		r->rip = (uint32_t)(r->rip + length);

@@ -137,13 +137,14 @@ enum outcome emulate_call_far(struct vcpu *v, const struct insn *i)
 	if (!load_far_pointer(v, i, &selector, &offset))
 		return JUMPED;
 	uint64_t d = SEL_OURS(selector) ? 0 : ring_gdt_read(v, selector);
-	if (!(d & DESC_S) && desc_type(d) == DESC_TYPE_CALL && i->width == 4)
+	if (!(d & DESC_S) && desc_type(d) == DESC_TYPE_CALL && i->width == 4 &&
+	    ring_code_bits(v) == 32)
 		ring_call_gate(v, selector, d, next);
 	else if ((v->regs->cs & 3) == 3) /* for the processor's reason */
 		ring_exception(v, (unsigned)v->regs->vector, (int64_t)v->regs->error);
 	else if (may_jump_far(v, selector, offset) &&
 		 ring_push(v, i->width == 2 ? (uint16_t)next | cs << 16 : next | cs << 32,
-		      2u * i->width))
+			   2u * i->width))
 		jump_far(v, selector, offset);
 	return JUMPED;
 }
