@@ -45,6 +45,14 @@ static unsigned month_days(unsigned year, unsigned month)
 	return days[month - 1] + (month == 2 && leap(year));
 }
 
+/* In days from 2000-01-01. A guest can choose the year: no loop. */
+static uint64_t year_begins(unsigned year)
+{
+	unsigned n = year - 2000;
+
+	return 365ull * n + (n + 3) / 4 - (n + 99) / 100 + (n + 399) / 400;
+}
+
 void rtc_reset(struct rtc *r, uint64_t base, uint64_t memory_bytes)
 {
 	uint64_t above_1m =
@@ -88,8 +96,10 @@ static uint8_t date_register(const struct rtc *r, uint64_t now)
 
 	if (r->index == WEEKDAY)
 		return in_format(r, (unsigned)((days + 6) % 7 + 1)); /* 2000-01-01 was a Saturday */
-	while (days >= 365u + leap(year))
-		days -= 365 + leap(year++);
+	year += (unsigned)(days * 400 / CALENDAR_DAYS);
+	year += days >= year_begins(year + 1);
+	year -= days < year_begins(year);
+	days -= year_begins(year);
 	while (days >= month_days(year, month))
 		days -= month_days(year, month++);
 	switch (r->index) {
@@ -151,8 +161,8 @@ static void start_clock(struct rtc *r, uint64_t now_ns)
 
 	if (!(r->ram[STATUS_B] & B_24_HOURS))
 		hour = hour % 12 + (r->ram[HOURS] & 0x80 ? 12 : 0);
-	for (unsigned y = 2000; y < year && y < 2400; y++)
-		days += 365 + leap(y);
+	if (year > 2000 && year < 2400)
+		days = year_begins(year);
 	for (unsigned m = 1; m < month && m <= 12; m++)
 		days += month_days(year, m);
 	days += MAX(number(r, DAY), 1u) - 1;

@@ -544,6 +544,33 @@ static void set_rtc(struct rtc *r, uint8_t index, uint8_t value, uint64_t now)
 	rtc_write(r, 0x71, value, now);
 }
 
+/* Each day of 400 years, set and read again, against a calendar that counts days. */
+static void test_calendar(void)
+{
+	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	uint64_t base = 0;
+	unsigned wrong = 0;
+	struct rtc r;
+
+	for (unsigned year = 2000; year < 2400; year++)
+		for (unsigned month = 1; month <= 12; month++) {
+			bool leap = year % 4 == 0 && (year % 100 || year == 2000);
+			unsigned last = days[month - 1] + (month == 2 && leap ? 1u : 0u);
+
+			for (unsigned day = 1; day <= last; day++) {
+				rtc_reset(&r, base, 0);
+				set_rtc(&r, 11, 0x06, 0);
+				wrong += read_rtc(&r, 7, 0) != day || read_rtc(&r, 8, 0) != month ||
+					 read_rtc(&r, 9, 0) != year % 100 ||
+					 read_rtc(&r, 0x32, 0) != year / 100;
+				set_rtc(&r, 7, (uint8_t)day, 0);
+				wrong += r.base != base;
+				base += 86400;
+			}
+		}
+	is(wrong, 0, "RTC: each day of 400 years");
+}
+
 static void test_rtc_events(void)
 {
 	const uint64_t second = 1000000000;
@@ -640,6 +667,7 @@ int main(void)
 	test_scan_sets();
 	test_mouse();
 	test_rtc();
+	test_calendar();
 	test_rtc_events();
 	test_vga();
 	noise();
