@@ -29,6 +29,12 @@ like($text, qr/^veneer: stats itself .* step=[1-9]/m, 'writes to code that is ru
 ($status, $text) = run_guests('translated-rewritten', guest('itself', image => 't/pc-translated-rewritten.elf'), '--cpus', 1);
 isnt(($text =~ /^itself: well: (\d+)$/m)[0] // '', $native[-1] =~ s/well: //r, 'code that runs in ring 1 itself computes something else, so this test can fail');
 
+my $sum = 1;
+$sum = ($sum * 3 + $_ % 5) & 0xffffffff for 0 .. 4000 * 5 - 1;
+($status, $text) = translated('apart', { image => 't/pc-apart.elf' });
+like($text, qr/^apart: well: $sum$/m, 'functions that are 64 KiB apart: each is called, and each returns');
+cmp_ok(($text =~ /^veneer: stats apart .*\bexits=(\d+)/m)[0] // 'none', '<', 2000, 'and not by an exit each, of 40 000 calls and returns') or diag($text);
+
 # --- as shipped by Debian ---
 
 ($status, $text) = translated('game', { image => '/boot/invaders.exec' }, '--expect-screen', "game=$fleet", '--send', 'game=\\a:stop game\\r');

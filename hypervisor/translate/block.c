@@ -408,8 +408,14 @@ bool pad_make(struct translator *t, struct block *b)
 		return false;
 	struct block *pad = begin(t, b->eip, true);
 	struct maker k = { .t = t, .b = pad, .e = emitter(t) };
+	uint32_t before = t->table[(uint16_t)b->eip] + t->code_base;
+	const struct block *other = block_at(t, before);
 
-	emit_pad(&k.e, b->eip, b->at);
+	if (other && other->others == PAD_OTHERS)
+		before = t->miss;
+	else if (other)
+		pad->others = (uint8_t)(other->others + 1);
+	emit_pad(&k.e, b->eip, b->at, before);
 	add_step(&k, STEP_PAD, 0, pad->at);
 	end(t, pad, &k.e);
 	b->pad_at = pad->at;

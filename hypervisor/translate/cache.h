@@ -25,6 +25,7 @@ _Static_assert(BLOCKS *TRANSLATE_ROOM_MAX < UINT16_MAX, "index + 1");
 /* No replacement is longer than 64 bytes, its exit included. */
 #define BLOCK_BYTES ((BLOCK_STEPS + 1) * 64)
 
+#define PAD_OTHERS  7
 #define CODE_FIRST  16 /* where the first block begins; the miss is before it */
 #define CHUNK	    128
 #define CHUNKS	    (TRANSLATE_ROOM_BYTES / CHUNK)
@@ -43,7 +44,7 @@ enum step_kind {
 	STEP_COUNT, /* LOOP, JECXZ */
 	STEP_LINK,  /* an exit that nothing is linked to yet */
 	STEP_PAUSE, /* the end of a block behind STI or POPF: no jump may be stepped there */
-	STEP_PAD,   /* the entry of a block by the table */
+	STEP_PAD,   /* the entry of a block by the table, if it is that block's address */
 };
 
 struct step {
@@ -71,6 +72,8 @@ struct block {
 	uint32_t pad_at; /* the pad that leads to it; 0: none */
 	bool live;
 	bool pad;
+	uint8_t others; /* pads that one asks after it, for other addresses with its entry of the
+			   table */
 };
 
 struct code_page {

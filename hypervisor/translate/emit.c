@@ -206,12 +206,15 @@ void emit_jump(struct emitter *e, uint32_t to)
 	emit32(e, to - next);
 }
 
-/* The table goes by 16 bits: is it really that address? */
-void emit_pad(struct emitter *e, uint32_t eip, uint32_t to)
+/* The table goes by 16 bits: is it really that address? If not, the one before it may be. */
+void emit_pad(struct emitter *e, uint32_t eip, uint32_t to, uint32_t before)
 {
 	EMIT(e, 0x8d, 0x89); /* lea -eip(%ecx), %ecx */
 	emit32(e, 0u - eip);
-	EMIT(e, 0xe3, 0x01, 0xf4); /* jecxz; hlt */
+	EMIT(e, 0xe3, PAD_FOUND - PAD_COMPARED - 2); /* jecxz */
+	EMIT(e, 0x8d, 0x89);			     /* lea eip(%ecx), %ecx */
+	emit32(e, eip);
+	emit_jump(e, before);
 	slot_of_eax(e, RESTORE);
 	slot_of_ecx(e, RESTORE);
 	emit_jump(e, to);

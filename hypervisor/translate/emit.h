@@ -40,7 +40,7 @@ void emit_call_to(struct emitter *e, const uint8_t *code, const struct insn_shap
 		  uint32_t back);
 void emit_count(struct emitter *e, const uint8_t *code, const struct insn_shape *s);
 void emit_jump(struct emitter *e, uint32_t to);
-void emit_pad(struct emitter *e, uint32_t eip, uint32_t to);
+void emit_pad(struct emitter *e, uint32_t eip, uint32_t to, uint32_t before);
 
 /* Where in them something has happened that must be undone. */
 #define SAVE_ECX_BYTES	  7
@@ -61,5 +61,6 @@ void emit_pad(struct emitter *e, uint32_t eip, uint32_t to);
 #define IRET_FLAGS_SAVED  (IRET_ESP_LOST + 5 + 1 + 7)
 #define IRET_FLAGS_LOST	  (IRET_FLAGS_SAVED + 5)
 #define PAD_COMPARED	  6
-#define PAD_MISS	  8
-#define PAD_RESTORED	  (9 + SAVE_EAX_BYTES + SAVE_ECX_BYTES)
+#define PAD_OTHER	  (PAD_COMPARED + 2 + 6)
+#define PAD_FOUND	  (PAD_OTHER + 5)
+#define PAD_RESTORED	  (PAD_FOUND + SAVE_EAX_BYTES + SAVE_ECX_BYTES)

@@ -137,12 +137,11 @@ static uint32_t finish_pad(const struct place *p)
 {
 	uint32_t ecx = (uint32_t)p->r->rcx, eip = p->b->eip;
 
-	p->t->wanted_pad = p->done == PAD_MISS;
 	if (p->done >= PAD_RESTORED)
 		return eip;
 	take_back_ecx(p);
 	take_back_eax(p);
-	return p->done ? ecx + eip : ecx;
+	return p->done && p->done != PAD_OTHER ? ecx + eip : ecx;
 }
 
 static uint32_t finish_miss(const struct place *p)
