@@ -32,6 +32,7 @@ enum {
 #define CALENDAR_DAYS 146097ull /* 400 years, from 2000 on */
 #define SECOND_NS     1000000000ull
 #define UPDATE_NS     244000 /* before a new second */
+#define LATE_SECONDS  8	     /* of which a late timer looks for the alarm */
 
 static bool leap(unsigned year)
 {
@@ -64,7 +65,7 @@ void rtc_reset(struct rtc *r, uint64_t base, uint64_t memory_bytes)
 	r->index = 0;
 	r->base = base;
 	r->due = BUS_NEVER;
-	r->read_at = 0;
+	r->read_at = r->second = 0;
 	r->ram[STATUS_A] = 0x26;
 	r->ram[STATUS_B] = B_24_HOURS;
 	r->ram[STATUS_D] = 0x80; /* the battery is well */
@@ -208,6 +209,8 @@ static void write_b(struct rtc *r, uint8_t value, uint64_t now_ns)
 		start_clock(r, now_ns);
 	if (changed & B_PERIODIC)
 		arm(r, now_ns);
+	if (changed & (B_UPDATE | B_ALARM | B_SET))
+		r->second = now_ns / SECOND_NS;
 }
 
 uint64_t rtc_next(const struct rtc *r, uint64_t now_ns)
@@ -232,6 +235,20 @@ static bool alarm_is_now(struct rtc *r, uint64_t now_ns)
 	return now;
 }
 
+/* The seconds that have begun since the last time. */
+static uint8_t new_seconds(struct rtc *r, uint64_t now_ns)
+{
+	uint64_t now = now_ns / SECOND_NS, second = r->second;
+	uint8_t happened = B_UPDATE;
+
+	if (second == now || (r->ram[STATUS_B] & B_SET))
+		return 0;
+	for (second = MAX(second + 1, now - MIN(now, LATE_SECONDS)); second <= now; second++)
+		happened |= alarm_is_now(r, second * SECOND_NS) ? B_ALARM : 0;
+	r->second = now;
+	return happened;
+}
+
 bool rtc_fire(struct rtc *r, uint64_t now_ns)
 {
 	uint8_t b = r->ram[STATUS_B], *c = &r->ram[STATUS_C];
@@ -242,8 +259,7 @@ bool rtc_fire(struct rtc *r, uint64_t now_ns)
 		if (r->due <= now_ns) /* late by more than one */
 			r->due = now_ns + period(r);
 	}
-	if (now_ns % SECOND_NS < UPDATE_NS && !(b & B_SET))
-		*c |= B_UPDATE | (alarm_is_now(r, now_ns) ? B_ALARM : 0);
+	*c |= new_seconds(r, now_ns);
 	if (*c & b & (B_PERIODIC | B_ALARM | B_UPDATE))
 		*c |= C_INTERRUPT;
 	return *c & C_INTERRUPT;

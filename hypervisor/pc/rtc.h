@@ -13,6 +13,7 @@ struct rtc {
 	uint64_t base;	  /* seconds since 2000-01-01 at time 0 */
 	uint64_t due;	  /* ns: the next periodic interrupt; BUS_NEVER */
 	uint64_t read_at; /* ns: when register C was read last */
+	uint64_t second;  /* the last one whose beginning was seen */
 	unsigned timer;
 	struct bus *bus;
 	uint64_t memory_bytes;

@@ -596,6 +596,16 @@ static void test_rtc_events(void)
 	set_rtc(&r, 3, 0xff, 0);
 	set_rtc(&r, 5, 0xff, 0);
 	ok(!rtc_fire(&r, 11 * second) && rtc_fire(&r, 12 * second), "RTC: an alarm");
+	read_rtc(&r, 12, 13 * second);
+	ok(!rtc_fire(&r, 71 * second) && !rtc_fire(&r, 72 * second - 1) &&
+		   rtc_fire(&r, 72 * second + second / 2),
+	   "RTC: an alarm whose timer is late by half a second");
+	read_rtc(&r, 12, 73 * second);
+	ok(rtc_fire(&r, 134 * second), "RTC: and by two seconds");
+	read_rtc(&r, 12, 134 * second);
+	set_rtc(&r, 11, 0x12, 135 * second);
+	ok(!rtc_fire(&r, 135 * second + second / 2) && rtc_fire(&r, 136 * second + second / 3),
+	   "RTC: a new second whose timer is late");
 	set_rtc(&r, 11, 0x82, 20 * second);
 	set_rtc(&r, 8, 0x12, 20 * second);
 	set_rtc(&r, 7, 0x31, 20 * second);
