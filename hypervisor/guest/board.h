@@ -44,6 +44,9 @@ struct board {
 	/* Interrupt acknowledge: returns the vector, or -1 if another vCPU has taken it. */
 	int (*acknowledge)(struct vcpu *v);
 
+	/* It halts with interrupts masked. True: so do all others, and nothing can wake any. */
+	bool (*halts_for_good)(struct vcpu *v);
+
 	/* A row of the text screen, character and attribute; from any CPU. */
 	void (*screen)(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLUMNS]);
 };

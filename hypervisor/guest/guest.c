@@ -271,10 +271,9 @@ void vcpu_halt(struct vcpu *v, bool masked)
 
 	if (!masked && b && b->interrupt_pending(v))
 		return;
-	if (!masked || v->guest->vcpus > 1) /* another may yet start it */
-		v->state = VCPU_HALTED;
-	else
-		guest_end(v->guest, 0, "halted with interrupts masked");
+	v->state = VCPU_HALTED;
+	if (masked && b && b->halts_for_good(v))
+		guest_crash(v->guest, "halted with interrupts masked: nothing can wake it");
 	if (v->guest->line_used)
 		console_guest_prompt(v->guest);
 }

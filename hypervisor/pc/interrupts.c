@@ -15,8 +15,22 @@ static bool intr(const struct pc *p, unsigned vcpu)
 bool pc_interrupt_pending(const struct vcpu *v)
 {
 	const struct pc *p = pc_of(v->guest);
+	const struct apic *a = &p->apic[v->id];
 
-	return intr(p, v->id) || lapic_pending(&p->apic[v->id].lapic) >= 0;
+	return !a->halted && (intr(p, v->id) || lapic_pending(&a->lapic) >= 0);
+}
+
+bool pc_halts_for_good(struct vcpu *v)
+{
+	struct pc *p = pc_of(v->guest);
+	bool all = true;
+
+	spin_lock(&p->lock);
+	p->apic[v->id].halted = true;
+	for (unsigned i = 0; i < v->guest->vcpus; i++)
+		all &= p->apic[i].halted || p->apic[i].waits;
+	pc_unlock(p);
+	return all;
 }
 
 static void notify(struct vcpu *v)
@@ -143,6 +157,7 @@ static void send_init(struct pc *p, unsigned vcpus)
 		struct apic *a = &p->apic[__builtin_ctz(vcpus)];
 
 		a->waits = true;
+		a->halted = false;
 		__atomic_and_fetch(&a->vcpu->requests, ~REQUEST_START, __ATOMIC_RELAXED);
 		vcpu_request_from(a->vcpu, REQUEST_INIT);
 	}
@@ -254,6 +269,7 @@ void pc_reset_apics(struct pc *p)
 
 	for (unsigned i = 0; i < g->vcpus; i++) {
 		p->apic[i].waits = i;
+		p->apic[i].halted = false;
 		lapic_reset(&p->apic[i].lapic, (uint8_t)i);
 		g->vcpu[i].interrupt_waits = false;
 	}

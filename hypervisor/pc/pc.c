@@ -217,5 +217,6 @@ const struct board pc_board = {
 	.outside = pc_outside,
 	.interrupt_pending = pc_interrupt_pending,
 	.acknowledge = pc_acknowledge,
+	.halts_for_good = pc_halts_for_good,
 	.screen = screen,
 };

@@ -29,7 +29,8 @@ struct apic {
 	struct timer timer;
 	struct pc *pc;
 	struct vcpu *vcpu;
-	bool waits; /* for a startup IPI */
+	bool waits;  /* for a startup IPI */
+	bool halted; /* with interrupts masked: only INIT ends that */
 };
 
 /* A timer of the bus. It runs on vCPU 0's CPU; other CPUs request that CPU to arm it. */
@@ -92,6 +93,7 @@ void pc_note(struct pc *p, struct apic *a); /* marks its vCPU: it may have an in
 bool pc_interrupt_pending(const struct vcpu *v);
 int pc_acknowledge(struct vcpu *v);
 void pc_init(struct vcpu *v);
+bool pc_halts_for_good(struct vcpu *v);
 
 /* timers.c */
 uint64_t pc_now(const struct bus *b); /* ns */

@@ -5,7 +5,8 @@
  * and startup IPIs included, while the other processors run random code in real mode, loop with
  * interrupts masked, or are started twice.
  * Expected: only this guest's own processors are affected. Runs in a virtual machine. The random
- * code may also write to this kernel's memory, or end the guest by port 0xf4.
+ * code may also write to this kernel's memory, after which it may do anything or nothing, or end the
+ * guest by port 0xf4.
  */
 #include "pc.h"
 
@@ -48,6 +49,7 @@ static void start_others(void)
 int guest_main(void)
 {
 	fill_pages();
+	say("well so far\n");
 	__asm__ volatile("cli");
 	write32(LAPIC + 0xf0, 0x1ff);
 	for (unsigned i = 0; i < 3000; i++) {

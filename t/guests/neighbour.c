@@ -17,8 +17,9 @@
  * stacks.
  *
  * It works for `ms=` milliseconds. With `wait` it continues until it gets a key, or for `most=`
- * milliseconds. An h is answered, so that the test knows that the neighbour is running: on a core
- * of its own, it may start after the attacker has ended.
+ * milliseconds; with `tell=` it says when so many have passed. An h is answered, so that the test
+ * knows that the neighbour is running: on a core of its own, it may start after the attacker has
+ * ended.
  */
 #include "guest.h"
 
@@ -141,6 +142,7 @@ int guest_main(const struct veneer_start_info *info)
 {
 	uint64_t end = number_after(info->cmdline, "ms=") * 1000000ull;
 	uint64_t most = number_after(info->cmdline, "most=") * 1000000ull;
+	uint64_t tell = number_after(info->cmdline, "tell=") * 1000000ull;
 	unsigned pace = number_after(info->cmdline, "pace="), blocks = 0;
 	bool right = true, secret = after(info->cmdline, "secret");
 	unsigned whispered = 0;
@@ -166,6 +168,10 @@ int guest_main(const struct veneer_start_info *info)
 		}
 		if (most && r.now - r.begin > most)
 			break;
+		if (tell && r.now - r.begin > tell) {
+			say("neighbour: has worked for a while\n");
+			tell = 0;
+		}
 	}
 
 	veneer_mask();
