@@ -31,6 +31,12 @@ static inline uint64_t short_period(const struct veneer_start_info *info)
 	return ns > 50000 ? ns : 50000;
 }
 
+/* In the command line: what follows a name, NULL if it is not there; the number there, 0 if there
+ * is none; how often to do something, that often unless it has "rounds=". */
+const char *text_after(const char *text, const char *name);
+unsigned number_after(const char *text, const char *name);
+unsigned rounds_or(const struct veneer_start_info *info, unsigned all);
+
 /* Failed checks are counted, and print file and line; expect_is prints both integers as well. */
 #define expect(good, what)	   check((good), (what), __FILE__, __LINE__)
 #define expect_is(got, want, what) check_is((got), (want), (what), __FILE__, __LINE__)

@@ -85,30 +85,6 @@ static bool work(unsigned block)
 	return !wrong;
 }
 
-/* Returns what follows name in the text, or NULL. */
-static const char *after(const char *text, const char *name)
-{
-	for (; *text; text++) {
-		unsigned i = 0;
-
-		while (name[i] && text[i] == name[i])
-			i++;
-		if (!name[i])
-			return text + i;
-	}
-	return NULL;
-}
-
-static unsigned number_after(const char *text, const char *name)
-{
-	const char *digit = after(text, name);
-	unsigned n = 0;
-
-	for (; digit && *digit >= '0' && *digit <= '9'; digit++)
-		n = n * 10 + (unsigned)(*digit - '0');
-	return n;
-}
-
 static uint64_t ticks(void)
 {
 	uint32_t low, high;
@@ -144,12 +120,12 @@ int guest_main(const struct veneer_start_info *info)
 	uint64_t most = number_after(info->cmdline, "most=") * 1000000ull;
 	uint64_t tell = number_after(info->cmdline, "tell=") * 1000000ull;
 	unsigned pace = number_after(info->cmdline, "pace="), blocks = 0;
-	bool right = true, secret = after(info->cmdline, "secret");
+	bool right = true, secret = text_after(info->cmdline, "secret");
 	unsigned whispered = 0;
 
 	for (unsigned i = 0; i < 512; i++)
 		secrets[i] = SECRET;
-	told = !after(info->cmdline, "wait");
+	told = !text_after(info->cmdline, "wait");
 	for (unsigned i = 0; i < WORDS; i++)
 		memory[i] = word(i);
 	veneer_on_event(VENEER_EVENT_TIMER, beat);

@@ -9,11 +9,11 @@
 #include "guest.h"
 
 #define STACK 4096
-#define TURNS 20000u
+#define TURNS 20000
 
 static char stack[2][STACK] __attribute__((aligned(16)));
 static struct veneer_vcpu_page page[2] __attribute__((aligned(4096)));
-static volatile unsigned turns;
+static volatile unsigned turns, last_turn;
 
 static void wait(unsigned n)
 {
@@ -45,7 +45,7 @@ static void hand_over(uint64_t id)
 
 static void leg(uint64_t id)
 {
-	if (++turns == TURNS) {
+	if (++turns == last_turn) {
 		say("well\n");
 		veneer_shutdown(0);
 	}
@@ -62,6 +62,7 @@ int guest_main(const struct veneer_start_info *info)
 		say("wants vcpus = 2\n");
 		return 1;
 	}
+	last_turn = rounds_or(info, TURNS);
 	leg(0);
 	return 1;
 }

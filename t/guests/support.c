@@ -162,3 +162,33 @@ void veneer_main(const struct veneer_start_info *info)
 	say("%s\n", failures || exit_code ? "NOT WELL" : "well");
 	veneer_shutdown(failures ? 1 : exit_code);
 }
+
+const char *text_after(const char *text, const char *name)
+{
+	for (; *text; text++) {
+		unsigned i = 0;
+
+		while (name[i] && text[i] == name[i])
+			i++;
+		if (!name[i])
+			return text + i;
+	}
+	return NULL;
+}
+
+unsigned number_after(const char *text, const char *name)
+{
+	const char *digit = text_after(text, name);
+	unsigned n = 0;
+
+	for (; digit && *digit >= '0' && *digit <= '9'; digit++)
+		n = n * 10 + (unsigned)(*digit - '0');
+	return n;
+}
+
+unsigned rounds_or(const struct veneer_start_info *info, unsigned all)
+{
+	unsigned n = number_after(info->cmdline, "rounds=");
+
+	return n ? n : all;
+}
