@@ -45,7 +45,7 @@ my $armed = places(qw(x:svm_enter:c0 x:hvm_cpuid:8 x:hvm_rdmsr:8 x:hypercall:8 x
 # matters; `as`, the name of the row if a guest has several; `longer`, microseconds by which a guest can overrun its
 # turn in Bochs, which takes no interrupt after an entry with IF clear; `rounds`, how often the attacker tries in
 # `make check`, instead of as often as it can; `alone`, in `make check` the row has no neighbour on another core. In
-# check-long (t/long/hostile.t) these two do not count.
+# check-long (t/long/40-hostile.t) these two do not count.
 my @rows = (
 	['gate_area',    'ring',         'well',       qr/^12 pages readable, 2 writable$/],
 	['frames',       'ring',         'crash',      qr/^no stack for an exception or event: address ffff800000007fd8$/, said => qr/^well so far/],

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The kernel's own x86 selftests, 64 and 32 bit, natively and under an engine of Veneer, ring unless the argument is
-# another (t/long/selftests.t has svm): each test must have the same result, except for the differences listed here with
+# another (t/long/71-selftests.t has svm): each test must have the same result, except for the differences listed here with
 # their reasons.
 use strict;
 use warnings;

@@ -293,10 +293,13 @@ format:
 	find hypervisor rtos-pv rewriter bench virtio t -name '*.[ch]' ! -path hypervisor/arch/speculation.h | \
 		xargs clang-format -i
 
-# Runs clang-tidy on the hypervisor and the tools; .clang-tidy says which checks are on.
+# Runs clang-tidy on the hypervisor and the tools; .clang-tidy says which checks are on. TIDY_NODES is how
+# far the static analyzer follows the paths of a function: with 20000, a fifth of the time.
+TIDY_NODES ?= 225000
 .PHONY: tidy
 tidy: check-packages compile_commands.json
-	$(Q)jq -r '.[].file' compile_commands.json | sort -u | xargs -P $(shell nproc) -n 8 clang-tidy --quiet -p .
+	$(Q)jq -r '.[].file' compile_commands.json | sort -u | xargs -P $(shell nproc) -n 8 clang-tidy --quiet -p . \
+		$(addprefix --extra-arg=,-Xclang -analyzer-config -Xclang max-nodes=$(TIDY_NODES))
 
 .PHONY: tags compile_commands.json
 tags:
