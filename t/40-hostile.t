@@ -53,6 +53,7 @@ my @rows = (
 	['doors',        'ring',         'well',       qr/^1704 doors tried$/],
 	['iopl',         'ring svm vmx', 'well',       qr/^320 ways tried$/],
 	['hypercalls',   'ring svm vmx', 'well',       qr/^\d+ hypercalls made$/, alone => 1],
+	['made_up',      'ring svm',     'well',       qr/^\d+ rounds$/],
 	['page_tables',  'ring svm vmx', 'well',       qr/^well so far/],
 	['outside',      'ring',         'crash',      qr/^access to address 40003000, which is outside its memory$/],
 	['outside',      'svm vmx',      'crash',      qr/^access to guest-physical address 1100000, which is outside its memory$/],

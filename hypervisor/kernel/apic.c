@@ -9,6 +9,7 @@
 #define APIC_BASE	 0xfee00000
 #define APIC_EOI	 0x0b0
 #define APIC_SPURIOUS	 0x0f0
+#define APIC_ISR_LAST	 0x170 /* vectors 0xe0 to 0xff */
 #define APIC_ICR_LOW	 0x300
 #define APIC_ICR_HIGH	 0x310
 #define APIC_VERSION	 0x030
@@ -23,6 +24,7 @@
 #define APIC_TIMER_DIV	 0x3e0
 
 #define ICR_PENDING	 0x00001000
+#define ICR_SELF	 0x00040000
 #define LVT_MASKED	 0x00010000
 #define DIVIDE_BY_1	 0x0b
 
@@ -93,6 +95,17 @@ void apic_send(uint32_t apic_id, uint32_t command)
 	apic_write(APIC_ICR_LOW, command);
 	while (apic_read(APIC_ICR_LOW) & ICR_PENDING)
 		cpu_relax();
+}
+
+void apic_raise_again(void)
+{
+	uint32_t in_service = apic_read(APIC_ISR_LAST);
+
+	if (!in_service)
+		return;
+	apic_eoi();
+	apic_write(APIC_ICR_LOW,
+		   ICR_SELF | ICR_FIXED | (255 - (unsigned)__builtin_clz(in_service)));
 }
 
 void ioapic_route(const struct acpi_info *p, uint32_t gsi, uint8_t vector, uint32_t apic_id)

@@ -10,6 +10,8 @@ struct clock_sample;
 void pic_disable(void); /* the machine's own 8259 pair: all masked */
 void apic_init(void);	/* this CPU's */
 void apic_eoi(void);
+/* The interrupt in service, if there is one, as if it had not been taken. */
+void apic_raise_again(void);
 void apic_timer_set(uint64_t ticks_of_tsc); /* one shot, VECTOR_TIMER; 0 stops it */
 #define ICR_FIXED   0x4000 /* delivery modes, asserted; the low byte is a vector or a page */
 #define ICR_INIT    0x4500

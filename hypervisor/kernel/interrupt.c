@@ -38,10 +38,8 @@ static void unknown_interrupt(unsigned vector)
 	static bool reported[256];
 
 	if (!__atomic_exchange_n(&reported[vector & 0xff], true, __ATOMIC_RELAXED))
-		console_print(
-			"CPU %u: interrupt %u has no handler: a device that the firmware left "
-			"enabled; reported once",
-			this_cpu()->id, vector);
+		console_print("CPU %u: interrupt %u has no handler: a device was left enabled",
+			      this_cpu()->id, vector);
 }
 
 void interrupt_handle(unsigned vector)
@@ -55,17 +53,6 @@ void interrupt_handle(unsigned vector)
 		unknown_interrupt(vector);
 	if (vector != VECTOR_SPURIOUS)
 		apic_eoi();
-}
-
-/* Called by gate.S for traps in ring 0: interrupts in the idle loop, or bugs. */
-void ring0_trap(struct regs *r);
-void ring0_trap(struct regs *r)
-{
-	if (r->vector >= 32)
-		interrupt_handle((unsigned)r->vector);
-	else
-		panic("exception %u, error %lx, at %lx, address %lx, stack %lx",
-		      (unsigned)r->vector, r->error, r->rip, read_cr2(), r->rsp);
 }
 
 /* MCG_STATUS.RIPV: the interrupted code can go on (SDM 3B, 15.3.1.2). */
@@ -97,14 +84,20 @@ static void machine_check(void)
 		panic("machine check that cannot be survived");
 }
 
-/* Called by gate.S on the abort stack. */
-void ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp);
-void ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp)
+/* Called by gate.S on the abort stack; returns the flags. An interrupt in the gate, or one that
+ * virtual-8086 mode has turned into a double fault, is for when the guest is left the next time. */
+uint64_t ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp, uint64_t flags);
+uint64_t ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp, uint64_t flags)
 {
-	if (vector == VECTOR_MC)
+	bool again = vector >= VECTOR_MACHINE_FIRST || (vector == VECTOR_DF && (flags & FLAGS_VM));
+
+	if (again)
+		apic_raise_again();
+	else if (vector == VECTOR_MC)
 		machine_check();
-	else if (hv_is_guard(read_cr2()))
+	else if (vector == VECTOR_DF && hv_is_guard(read_cr2()))
 		panic("stack overflow at %lx, stack %lx", rip, rsp);
 	else
-		panic("double fault at %lx, stack %lx, address %lx", rip, rsp, read_cr2());
+		panic("exception %u at %lx, stack %lx, address %lx", vector, rip, rsp, read_cr2());
+	return again ? flags & ~(uint64_t)FLAGS_IF : flags;
 }

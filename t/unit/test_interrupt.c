@@ -7,7 +7,7 @@
 #define REPEATS 1000
 
 static struct cpu cpu = { .id = 3 };
-static unsigned handled, ended, lines;
+static unsigned handled, ended, raised, lines;
 static char line[200];
 
 struct cpu *this_cpu(void)
@@ -18,6 +18,11 @@ struct cpu *this_cpu(void)
 void apic_eoi(void)
 {
 	ended++;
+}
+
+void apic_raise_again(void)
+{
+	raised++;
 }
 
 void sched_interrupt(struct cpu *c)
@@ -44,6 +49,8 @@ void console_print_now(const char *fmt, ...)
 {
 	(void)fmt;
 }
+
+uint64_t ring0_abort(unsigned vector, uint64_t rip, uint64_t rsp, uint64_t flags);
 
 static void handler(void)
 {
@@ -72,5 +79,12 @@ int main(void)
 	interrupt_handle(VECTOR_GUEST_FIRST);
 	is(lines, 2, "each unexpected vector is reported, also those of guests' INT n");
 	is(handled, 1, "no handler is called for unexpected vectors");
+
+	is(ring0_abort(VECTOR_TIMER, 0, 0, 0x202), 2,
+	   "an interrupt in the gate returns with IF clear");
+	is(raised, 1, "and is raised again");
+	is(ring0_abort(VECTOR_DF, 0, 0, FLAGS_VM | 0x202), FLAGS_VM | 2,
+	   "so does a double fault by virtual-8086 mode");
+	is(raised, 2, "and so is what it has swallowed");
 	return done_testing();
 }

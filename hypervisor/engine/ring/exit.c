@@ -87,12 +87,7 @@ HOT_FRAME void ring_exit(struct vcpu *v)
 	case 9: /* reserved, or of a feature that is off */
 	case 15:
 	case 20 ... 31: vcpu_unknown(v, "an exception"); /* fall through */
-	default:
-		if (vector < 32) {
-			ring_exception(v, vector, (int64_t)v->regs->error);
-		} else {
-			v->counts[COUNT_INTERRUPT]++;
-			interrupt_handle(vector);
-		}
+	default: ring_exception(v, vector, (int64_t)v->regs->error); break;
+	case 32 ... 255: v->counts[COUNT_INTERRUPT]++; interrupt_handle(vector);
 	}
 }

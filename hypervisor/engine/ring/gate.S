@@ -33,10 +33,12 @@
 	popq	%rax
 .endm
 
+/* #UD in virtual-8086 mode: see gate_vectors */
+#define REFUSE_VM86 verr %sp
+
 /* To the ring-1 kernel's entry, or to gate_no_syscall if the kernel has registered none. If the IRETQ
  * faults, gate_from_ring0 recognizes it by its label. */
 .macro ENTER_KERNEL from:req, entry:req
-	leaq	gate_frame_end(%rip), %rsp
 	pushq	$VENEER_KERNEL_SS
 	pushq	gate_vcpu_page+VENEER_VP_KERNEL_SP(%rip)
 	pushq	$(FLAGS_ONE | FLAGS_IF)
@@ -50,25 +52,35 @@ gate_\from\()_iret:
 	.section .gate.text, "ax"
 	.code64
 
-/* One stub per vector, 16 bytes apart; the error code's place is always filled. */
+/*
+ * One stub per vector, 16 bytes apart; the error code's place is always filled. QEMU 7.2 delivers an exception
+ * with flags that it has not stored yet (t/guests/iopl.c), and when it leaves its loop for a reason of its own, it
+ * adds them to those of ring 0. So each stub begins with a TEST, which replaces them. IF: CLI stands before C code; what
+ * interrupts the gate until then, gate_from_ring0 raises again. VM: REFUSE_VM86 stands before each IRETQ, which would be
+ * virtual-8086 mode's; the exception becomes a double fault, which clears VM, and the instruction is executed again.
+ */
 	.balign	16
 gate_vectors:
 	.set	vector, 0
 	.rept	256
 	.balign	16
-	.if	!(vector < 32 && ((VECTORS_WITH_ERROR >> (vector & 31)) & 1))
+	.if	vector == VECTOR_PF
+	testb	$PF_RESERVED, (%rsp)
+	jmp	gate_page_fault
+	.elseif	vector < 32 && ((VECTORS_WITH_ERROR >> (vector & 31)) & 1)
+	testb	$3, 16(%rsp)		/* CS of the interrupted code */
+	.else
+	testb	$3, 8(%rsp)
 	pushq	$0
 	.endif
-	.if	vector == VECTOR_PF
-	jmp	gate_page_fault
-	.else
-	pushq	$((vector ^ 128) - 128)	/* two bytes long; gate_common takes the low byte */
-	.endif
+	pushq	$((vector ^ 128) - 128)	/* two bytes long */
 	.if	vector == VECTOR_DB
 	jmp	gate_debug
 	.elseif	vector == VECTOR_DF || vector == VECTOR_MC
 	jmp	gate_abort
-	.elseif	vector != VECTOR_PF
+	.elseif	vector >= 128
+	jmp	gate_negative
+	.else
 	jmp	gate_common
 	.endif
 	.set	vector, vector + 1
@@ -79,7 +91,6 @@ gate_vectors:
  * there either: passed to the guest at once, unless the previous one was too.
  */
 gate_page_fault:
-	testb	$PF_RESERVED, (%rsp)
 	jz	1f
 	testb	$2, 16(%rsp)		/* CS of ring 3 */
 	jz	1f
@@ -94,24 +105,25 @@ gate_page_fault:
 	movl	8(%rsp), %eax
 	andl	$~(PF_PRESENT | PF_RESERVED), %eax
 	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+5*8(%rip)
-	.irp	word, 0, 1, 2, 3, 4
-	movq	(2 + \word)*8(%rsp), %rax
-	movq	%rax, gate_vcpu_page+VENEER_VP_FAULT+\word*8(%rip)
-	.endr
 	popq	%rax
+	addq	$8, %rsp
+	.irp	word, 0, 1, 2, 3, 4
+	popq	gate_vcpu_page+VENEER_VP_FAULT+\word*8(%rip)
+	.endr
+	REFUSE_VM86
 	ENTER_KERNEL fault, GD_FAULT_ENTRY
-1:	pushq	$VECTOR_PF
+1:	testb	$3, 16(%rsp)
+	pushq	$VECTOR_PF
 
 gate_common:
-	testb	$3, 24(%rsp)		/* CS of the interrupted code */
 	jz	gate_from_ring0
 	andl	$FLAGS_GUEST, 32(%rsp)	/* of RFLAGS: see FLAGS_GUEST; so wherever a guest's frame is loaded again */
 	PUSH_REGS
-	movzbl	15*8(%rsp), %eax
-	movq	%rax, 15*8(%rsp)
 
 /* Exit from the guest: the frame is complete; return to the caller of ring_enter. */
 gate_exit:
+	REFUSE_VM86
+	cli
 	cld
 gate_exit_df_clear:			/* a hypercall's way: SYSCALL has cleared DF */
 	movq	gate_data+GD_HV_CR3(%rip), %rax
@@ -121,6 +133,12 @@ gate_exit_return:			/* a site, see gate_exit_stuff; behind a RET nothing is exec
 	popq	%rbp
 	ret
 	.fill	3, 1, 0xcc
+
+gate_negative:				/* the vector, of which the low byte counts */
+	jz	gate_from_ring0
+	movl	$0, 4(%rsp)
+	andl	$0xff, (%rsp)		/* not 0 */
+	jmp	gate_common
 
 /* Enters the guest on the page table in RAX. RDI is the hypervisor's address of its struct regs, which
  * the guest's page table maps at the end of GATE_STACKS. */
@@ -147,23 +165,25 @@ gate_syscall:
 	xorq	%rcx, %rsp
 	cmpq	$0xfff, %rsp
 	jbe	gate_hypercall_entry
+	leaq	gate_frame_end(%rip), %rsp
 	ENTER_KERNEL syscall, GD_SYSCALL_ENTRY
 
 /* SYSCALL from 32-bit code, which only AMD's processors have. */
 gate_syscall32:
 	movq	%rsp, gate_vcpu_page+VENEER_VP_USER_SP(%rip)
+	leaq	gate_frame_end(%rip), %rsp
 	ENTER_KERNEL syscall32, GD_SYSCALL32_ENTRY
 
 /* SYSENTER clears only IF of the flags: the others are cleared here. The user's are passed in R11, which
  * 32-bit code does not have. */
 gate_sysenter:
-	leaq	gate_frame_end(%rip), %rsp
 	pushfq
 	popq	%r11
 	orq	$FLAGS_IF, %r11
 	pushq	$FLAGS_ONE
 	popfq
 gate_sysenter_clean:
+	REFUSE_VM86
 	ENTER_KERNEL sysenter, GD_SYSENTER_ENTRY
 
 gate_hypercall_entry:
@@ -189,29 +209,37 @@ gate_hypercall_iret:
 /*
  * From ring 0: a guest frame that IRETQ refused, an interrupt in the idle loop, or a bug. A refused
  * frame is still complete at the top of the entry stack, and the general registers are the guest's:
- * turn it into a full exit.
+ * turn it into a full exit. An interrupt in this code (see gate_vectors) is raised again, for when
+ * the guest is left the next time.
  */
 gate_from_ring0:
 	pushq	%rax
-	testl	$FLAGS_VM, 40(%rsp)	/* QEMU 7.2: an IRETD in long mode enters virtual-8086 mode */
-	jnz	1f
+	cmpl	$0, 28(%rsp)		/* RIP, upper half. QEMU 7.2: an IRETD in long mode enters virtual-8086 mode */
+	je	1f
+	leaq	gate_vectors(%rip), %rax
+	negq	%rax
+	addq	24(%rsp), %rax
+	cmpq	$(gate_text_end - gate_vectors), %rax
+	jae	3f
 	.irp	iret, resume, hypercall, syscall, syscall32, sysenter, fault
 	leaq	gate_\iret\()_iret(%rip), %rax
 	cmpq	%rax, 24(%rsp)
 	je	1f
 	.endr
 	popq	%rax
+	jmp	gate_abort
+3:	popq	%rax
+	testb	$0xe0, (%rsp)		/* an exception? */
+	jz	gate_abort
 	PUSH_REGS
 	cld
-	movzbl	15*8(%rsp), %eax
-	movq	%rax, 15*8(%rsp)
+	movzbl	15*8(%rsp), %edi
 	movq	gate_data+GD_HV_CR3(%rip), %rax
 	movq	%cr3, %rcx
 	cmpq	%rax, %rcx
 	je	2f			/* so for each interrupt that ends a VM's turn: this keeps the TLB */
 	movq	%rax, %cr3
-2:	movq	%rsp, %rdi
-	movabsq	$ring0_trap, %rax
+2:	movabsq	$interrupt_handle, %rax
 	call	gate_indirect_thunk_rax
 	POP_REGS
 	addq	$16, %rsp
@@ -230,6 +258,8 @@ gate_from_ring0:
  */
 	.balign	16
 gate_nmi:
+	testl	%esp, %esp		/* see gate_vectors */
+	REFUSE_VM86
 	pushq	%rax
 	pushq	%rcx
 	movq	%cr3, %rax
@@ -281,12 +311,12 @@ gate_resume_nmi:
  *     cannot set RF, DR7 is cleared instead.
  */
 gate_debug:
-	testb	$3, 24(%rsp)
 	jnz	1f
-	testl	$FLAGS_VM, 32(%rsp)	/* see gate_from_ring0 */
-	jnz	1f
+	cmpl	$0, 20(%rsp)		/* see gate_from_ring0 */
+	je	1f
 	movq	%rax, (%rsp)		/* over the vector */
 	orl	$FLAGS_RF, 32(%rsp)
+	REFUSE_VM86
 	IF_IN_NMI 4f
 	leaq	gate_sysenter(%rip), %rax
 	cmpq	%rax, 16(%rsp)
@@ -295,9 +325,7 @@ gate_debug:
 	cmpq	%rax, 16(%rsp)
 	jb	3f
 2:	andq	$~FLAGS_TF, 32(%rsp)
-3:	popq	%rax
-	addq	$8, %rsp
-	iretq
+3:	jmp	gate_ignored
 4:	movl	$DR7_FIXED, %eax
 	movq	%rax, %dr7
 	andq	$~FLAGS_TF, 32(%rsp)
@@ -316,14 +344,18 @@ gate_debug:
 	PUSH_REGS
 	jmp	gate_exit
 
-/* Machine check and double fault: C code decides, on a stack that no guest can see. It gets RIP and RSP in
- * registers, since under the hypervisor's page table this stack's address maps another frame. */
+/* Machine check, double fault, and what else comes in this code: C code decides, on a stack that no guest can see. It gets RIP,
+ * RSP and RFLAGS in registers, since under the hypervisor's page table this stack's address maps another frame, and returns the
+ * flags. */
 gate_abort:
+	REFUSE_VM86
+	cli
 	PUSH_REGS
 	cld
 	movzbl	15*8(%rsp), %edi
 	movq	17*8(%rsp), %rsi	/* RIP */
 	movq	20*8(%rsp), %rdx	/* RSP */
+	movq	19*8(%rsp), %rcx	/* RFLAGS */
 	movq	%rsp, %rbp
 	movq	%cr3, %rbx
 	movq	gate_data+GD_HV_CR3(%rip), %rax
@@ -334,12 +366,14 @@ gate_abort:
 	call	gate_indirect_thunk_rax
 	movq	%rbx, %cr3
 	movq	%rbp, %rsp
+	movq	%rax, 19*8(%rsp)
 	POP_REGS
 	movq	%rax, (%rsp)		/* over the vector */
 	testb	$3, 24(%rsp)
-	jnz	1f
+	jnz	gate_ignored
 	IF_IN_NMI gate_resume_nmi
-1:	popq	%rax
+gate_ignored:				/* RAX lies over the vector */
+	popq	%rax
 	addq	$8, %rsp
 	andl	$FLAGS_GUEST, 16(%rsp)
 	iretq
@@ -371,6 +405,7 @@ gate_data_selector:
 	.balign	THUNK_BYTES, 0xcc
 gate_indirect_thunk_rax:
 	retpoline rax
+gate_text_end:
 
 /* The hypercall page: VENEER_HYPERCALL_STRIDE bytes for each number, executed in ring 1. */
 	.section .gate.hypercall, "ax"
