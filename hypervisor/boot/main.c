@@ -70,14 +70,6 @@ void machine_guest_stats(struct guest *g)
 		      g->overhead >> 10, g->mmu ? g->mmu->pool_pages - g->mmu->pool_free : 0, text);
 }
 
-static void print_profile(const struct guest *g)
-{
-	for (unsigned i = 0; i < PROFILE_ENTRIES; i++)
-		if (g->profile[i].count)
-			console_print("profile %s 0x%x %u", g->config->name, g->profile[i].address,
-				      g->profile[i].count);
-}
-
 /* Lists optional guests that failed, for the last line. */
 static void name_optional(char *to, size_t size)
 {
@@ -110,7 +102,7 @@ void machine_off(void)
 		struct guest *g = &guests[i];
 
 		machine_guest_stats(g);
-		print_profile(g);
+		rewritten_print_profile(g);
 		overhead += g->overhead + ram_bytes(&g->memory);
 		well &= g->config->optional || g->exit_code == 0;
 	}

@@ -113,30 +113,12 @@ static void command_stop(struct guest *g)
 		order(g->vcpu, REQUEST_STOP, REQUEST_RESET);
 }
 
-static char printable(char c)
-{
-	return c >= ' ' && c < 0x7f ? c : c == 0 ? ' ' : '#';
-}
-
-/* The text screen: 25 console lines; or for programs, character and attribute of each cell in
- * hexadecimal. */
 static void command_screen(struct guest *g, bool cells)
 {
-	uint16_t cell[BOARD_COLUMNS];
-	char text[4 * BOARD_COLUMNS + 1] = "";
-
-	if (!g->board)
+	if (g->board)
+		g->board->print_screen(g, cells);
+	else
 		console_print("%s has no screen", g->config->name);
-	for (unsigned row = 0; g->board && row < BOARD_ROWS; row++) {
-		g->board->screen(g, row, cell);
-		for (unsigned i = 0; i < BOARD_COLUMNS; i++)
-			if (cells)
-				format(text + 4 * i, 5, "%04x", cell[i]);
-			else
-				text[i] = printable((char)cell[i]);
-		console_print(cells ? "%s: cells %02u %s" : "%s: screen %02u |%s|", g->config->name,
-			      row, text);
-	}
 }
 
 static void command_input(struct guest *g)

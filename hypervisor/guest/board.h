@@ -12,9 +12,6 @@
 #include "guest/operand.h"
 #include "lib/types.h"
 
-#define BOARD_ROWS    25 /* of its text screen */
-#define BOARD_COLUMNS 80
-
 /* What is known of an access to memory, with the guest's rights. */
 struct board_access {
 	gpa_t at; /* ~0: nothing is */
@@ -47,8 +44,9 @@ struct board {
 	/* It halts with interrupts masked. True: so do all others, and nothing can wake any. */
 	bool (*halts_for_good)(struct vcpu *v);
 
-	/* A row of the text screen, character and attribute; from any CPU. */
-	void (*screen)(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLUMNS]);
+	/* The text screen: console lines; or for programs, character and attribute of each cell in
+	 * hexadecimal. From any CPU. */
+	void (*print_screen)(const struct guest *g, bool cells);
 };
 
 extern const struct board pc_board;

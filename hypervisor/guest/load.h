@@ -32,6 +32,9 @@ int load_window(struct guest *g);
 /* Copies a part; true when all are done. */
 bool load_copy_part(struct guest *g);
 
+/* pc/rewritten.c: the profile as console lines. */
+void rewritten_print_profile(const struct guest *g);
+
 /* pc/rewritten.c: in a virtual machine no instruction needs rewriting: restores a part of the
  * original bytes of a rewritten image; *done when all are restored. Returns NULL, or an error
  * message. */

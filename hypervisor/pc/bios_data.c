@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pc/bios_data.h"
 
-#include "guest/board.h"
 #include "lib/string.h"
+#include "pc/vga.h"
 
 #define SERIAL_PORT    0x00
 #define EXTENDED_DATA  0x0e /* its segment */
@@ -40,12 +40,12 @@ void bios_data_write(void *to, uint64_t low_bytes)
 	put(to, KEYS_HEAD, 0x1e);
 	put(to, KEYS_TAIL, 0x1e);
 	put(to, VIDEO_MODE, 3);
-	put(to, VIDEO_COLUMNS, BOARD_COLUMNS);
+	put(to, VIDEO_COLUMNS, VGA_COLUMNS);
 	put(to, VIDEO_BYTES, 0x1000);
 	put(to, VIDEO_CURSOR, 0x0607);
 	put(to, VIDEO_CRTC, 0x3d4);
 	put(to, KEYS_BEGIN, 0x1e);
 	put(to, KEYS_END, 0x3e);
-	put(to, VIDEO_LAST_ROW, BOARD_ROWS - 1);
+	put(to, VIDEO_LAST_ROW, VGA_ROWS - 1);
 	put(to, VIDEO_FONT, 16);
 }

@@ -6,6 +6,7 @@
 #include "arch/descriptor.h"
 #include "guest/guest.h"
 #include "lib/string.h"
+#include "pc/vga.h"
 
 /* Below the BIOS's and the kernel's own places */
 #define GDT_AT	      0x6000
@@ -22,8 +23,8 @@ static void fill_params(struct guest *g, struct boot_params *p)
 	p->hdr.cmd_line_ptr = CMDLINE_AT;
 	p->screen_info.orig_video_isVGA = 1;
 	p->screen_info.orig_video_mode = 3;
-	p->screen_info.orig_video_cols = BOARD_COLUMNS;
-	p->screen_info.orig_video_lines = BOARD_ROWS;
+	p->screen_info.orig_video_cols = VGA_COLUMNS;
+	p->screen_info.orig_video_lines = VGA_ROWS;
 	p->screen_info.orig_video_points = 16;
 	p->e820_entries = 3;
 	p->e820_table[0] = (struct boot_e820_entry){ 0, low, 1 };

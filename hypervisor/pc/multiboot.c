@@ -3,6 +3,7 @@
  * which a kernel begins that has no such header: an ELF file or a flat binary. */
 #include "guest/guest.h"
 #include "lib/string.h"
+#include "pc/vga.h"
 
 #define MULTIBOOT_MAGIC 0x2badb002
 
@@ -104,9 +105,9 @@ static void put_information(struct guest *g, struct page *p)
 		.mem_upper = (uint32_t)((end - MIB(1)) >> 10),
 		.mmap_length = RANGES * sizeof(struct range),
 		.framebuffer = 0xb8000,
-		.framebuffer_pitch = 2 * BOARD_COLUMNS,
-		.framebuffer_width = BOARD_COLUMNS,
-		.framebuffer_height = BOARD_ROWS,
+		.framebuffer_pitch = 2 * VGA_COLUMNS,
+		.framebuffer_width = VGA_COLUMNS,
+		.framebuffer_height = VGA_ROWS,
 		.framebuffer_bits = 16,
 		.framebuffer_type = FRAMEBUFFER_TEXT,
 	};

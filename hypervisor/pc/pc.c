@@ -6,6 +6,7 @@
 #include "guest/console.h"
 #include "kernel/clock.h"
 #include "kernel/memory.h"
+#include "lib/string.h"
 #include "pc/acpi_tables.h"
 #include "pc/bios_data.h"
 #include "pc/mp_table.h"
@@ -141,7 +142,7 @@ static void clear_screen(struct guest *g)
 {
 	uint64_t *cell = guest_pointer(&g->memory, GPA(VGA_TEXT_AT), 4000); /* four cells */
 
-	for (unsigned i = 0; cell && i < BOARD_ROWS * BOARD_COLUMNS / 4; i++)
+	for (unsigned i = 0; cell && i < VGA_ROWS * VGA_COLUMNS / 4; i++)
 		cell[i] = 0x0720072007200720;
 }
 
@@ -193,14 +194,31 @@ static void room(struct guest *g)
 	pc_unlock(p);
 }
 
-/* Blank outside the guest's memory. */
-static void screen(const struct guest *g, unsigned row, uint16_t cell[BOARD_COLUMNS])
+static char printable(char c)
 {
-	uint64_t at = VGA_TEXT_AT + 2ull * (vga_start(&pc_of(g)->vga) + row * BOARD_COLUMNS);
-	const uint16_t *from = guest_pointer(&g->memory, GPA(at), 2 * BOARD_COLUMNS);
+	return c >= ' ' && c < 0x7f ? c : c == 0 ? ' ' : '#';
+}
 
-	for (unsigned i = 0; i < BOARD_COLUMNS; i++)
-		cell[i] = from ? from[i] : 0x0720;
+/* Blank outside the guest's memory. */
+static void print_screen(const struct guest *g, bool cells)
+{
+	char text[4 * VGA_COLUMNS + 1] = "";
+
+	for (unsigned row = 0; row < VGA_ROWS; row++) {
+		uint64_t at = VGA_TEXT_AT + 2ull * (vga_start(&pc_of(g)->vga) + row * VGA_COLUMNS);
+		const uint16_t *from = guest_pointer(&g->memory, GPA(at), 2 * VGA_COLUMNS);
+
+		for (unsigned i = 0; i < VGA_COLUMNS; i++) {
+			uint16_t cell = from ? from[i] : 0x0720;
+
+			if (cells)
+				format(text + 4 * i, 5, "%04x", cell);
+			else
+				text[i] = printable((char)cell);
+		}
+		console_print(cells ? "%s: cells %02u %s" : "%s: screen %02u |%s|", g->config->name,
+			      row, text);
+	}
 }
 
 const struct board pc_board = {
@@ -218,5 +236,5 @@ const struct board pc_board = {
 	.interrupt_pending = pc_interrupt_pending,
 	.acknowledge = pc_acknowledge,
 	.halts_for_good = pc_halts_for_good,
-	.screen = screen,
+	.print_screen = print_screen,
 };

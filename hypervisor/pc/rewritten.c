@@ -101,3 +101,11 @@ const char *load_undo_part(struct guest *g, bool *done)
 	*done = l->done == n->original_count;
 	return NULL;
 }
+
+void rewritten_print_profile(const struct guest *g)
+{
+	for (unsigned i = 0; i < PROFILE_ENTRIES; i++)
+		if (g->profile[i].count)
+			console_print("profile %s 0x%x %u", g->config->name, g->profile[i].address,
+				      g->profile[i].count);
+}

@@ -8,6 +8,8 @@
 struct bus;
 
 #define VGA_TEXT_AT 0xb8000
+#define VGA_ROWS    25
+#define VGA_COLUMNS 80
 
 struct vga {
 	uint8_t crtc_index, crtc[32];

@@ -156,21 +156,17 @@ static inline void ring_recover(struct vcpu *v)
 		ring_recover_translated(v);
 }
 
-static inline uint64_t ring_ldt_entry(const struct vcpu *v, unsigned index)
-{
-	if (index >= v->ring->ldt_entries)
-		return 0;
-	index = (unsigned)index_nospec(index, v->ring->ldt_entries);
-	return v->ring->ldt[index / 512][index % 512];
-}
-
 /* A descriptor as loaded into the processor's table; 0: none. */
 static inline uint64_t ring_descriptor(const struct vcpu *v, uint64_t selector)
 {
 	unsigned index = (uint16_t)selector >> 3;
 
-	if (selector & 4)
-		return ring_ldt_entry(v, index);
+	if (selector & 4) {
+		if (index >= v->ring->ldt_entries)
+			return 0;
+		index = (unsigned)index_nospec(index, v->ring->ldt_entries);
+		return v->ring->ldt[index / 512][index % 512];
+	}
 	if (index >= SEL_GUEST_MAX / 8)
 		return index == SEL_KEPT_CS / 8	  ? v->ring->kept[0]
 		       : index == SEL_KEPT_SS / 8 ? v->ring->kept[1]
