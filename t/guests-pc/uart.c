@@ -11,7 +11,7 @@
 
 #define LAPIC	 0xfee00000u
 #define AP_START 0x8000u
-#define LINES	 1500
+#define LINES	 500
 
 static void write32(uint32_t at, uint32_t value)
 {

@@ -2,7 +2,7 @@
 /*
  * Hypercall arguments (XSA-212, 221, 227) and timers.
  * Attack: every number with boundary values in every argument; buffers outside the guest's memory,
- * across its end, and in the gate area; deadlines 0, 1, now, 2^63 and -1, and 100 000 re-arms;
+ * across its end, and in the gate area; deadlines 0, 1, now, 2^63 and -1, and 128 000 re-arms;
  * jumps to every byte of the first hypercalls in the hypercall page.
  * Expected: each call fails or succeeds, and the next one works.
  */
@@ -24,7 +24,8 @@ static const uint64_t edge[] = { 0,
 				 0xffffffff80109000,
 				 0x00007fffffffffff,
 				 0x0000800000000000 };
-#define EDGES (sizeof(edge) / sizeof(edge[0]))
+#define EDGES	(sizeof(edge) / sizeof(edge[0]))
+#define NUMBERS 128
 
 static bool harmless(unsigned nr)
 {
@@ -44,7 +45,7 @@ static void every_number(const struct veneer_start_info *info)
 	const uint64_t own[] = { top - 8, top - 1, top, top + 4095, top + 4096, info->vcpu_pages };
 	unsigned made = 0;
 
-	for (unsigned nr = 0; nr < 128; nr++) {
+	for (unsigned nr = 0; nr < rounds_or(info, NUMBERS); nr++) {
 		if (!harmless(nr))
 			continue;
 		for (unsigned a = 0; a < EDGES + 6; a++)
@@ -102,7 +103,7 @@ static void timer(void)
 	fired++;
 }
 
-static void timers(void)
+static void timers(const struct veneer_start_info *info)
 {
 	static const uint64_t when[] = { 1,
 					 2,
@@ -118,7 +119,7 @@ static void timers(void)
 	for (unsigned i = 0; i < sizeof(when) / sizeof(when[0]); i++)
 		for (unsigned p = 0; p < EDGES; p++)
 			veneer_hypercall(VENEER_HC_TIMER_SET, when[i], edge[p], 0);
-	for (unsigned i = 0; i < 100000; i++)
+	for (unsigned i = 0; i < 1000 * rounds_or(info, NUMBERS); i++)
 		veneer_hypercall(VENEER_HC_TIMER_SET, veneer_clock_ns() + i % 3, 0, 0);
 	veneer_hypercall(VENEER_HC_TIMER_SET, 0, 0, 0);
 	fired = 0;
@@ -132,6 +133,6 @@ int guest_main(const struct veneer_start_info *info)
 {
 	every_number(info);
 	jumps();
-	timers();
+	timers(info);
 	return 0;
 }
