@@ -213,6 +213,7 @@ gate_hypercall_iret:
  * the guest is left the next time.
  */
 gate_from_ring0:
+	cli				/* ring 1 can jump to this code, and gets no further */
 	pushq	%rax
 	cmpl	$0, 28(%rsp)		/* RIP, upper half. QEMU 7.2: an IRETD in long mode enters virtual-8086 mode */
 	je	1f
