@@ -25,7 +25,7 @@ my %debian = (image => 'debian/vmlinuz', module => 'linux/shell.cpio.gz', memory
 # CPU hotplug: INIT, and a start by IPI.
 my $second = '/sys/devices/system/cpu/cpu1/online';
 my @script = shell('debian', 'grep -E "LOC|timer|ttyS0" /proc/interrupts', 'sleep 1 && echo woken', 'echo answer $((6 * 7)) on $(uname -r)',
-	'cat /sys/devices/system/clocksource/clocksource0/current_clocksource',
+	'cat /sys/devices/system/clocksource/clocksource0/available_clocksource',
 	"echo 0 > $second; echo one \$(nproc); echo 1 > $second; echo all \$(nproc); grep LOC: /proc/interrupts", 'poweroff -f');
 my %vcpus = (svm => 4, vmx => 2); # on two cores, one of them shared with the neighbour
 
@@ -36,6 +36,7 @@ like($text, qr/answer 42 on 6\.\d+\S*-cloud-amd64$/m, "$engine: a shell answers 
 like($text, qr/^debian: woken$/m, "$engine: a sleeping process is woken");
 like($text, qr/IO-APIC +4-edge +ttyS0/, "$engine: the line's interrupts come by the I/O APIC");
 like($text, qr/LOC:(?: +[1-9]\d+){$vcpus{$engine}} +Local timer interrupts/, "$engine: the timer's by the local APICs, all of them");
+like($text, qr/^debian: (?=.*\bhpet\b).*\bacpi_pm\b/m, "$engine: HPET and ACPI's timer can be its clock");
 my ($one, $all) = ($vcpus{$engine} - 1, $vcpus{$engine});
 like($text, qr/one $one\n(?s:.*)all $all\n/, "$engine: a processor goes offline and online again");
 like($text, qr/^veneer: debian: powered off/m, "$engine: it powers off by ACPI");

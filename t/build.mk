@@ -53,7 +53,7 @@ $(BUILD)/t/unit/test_decode: hypervisor/insn/decode.c rewriter/classify.c
 $(BUILD)/t/unit/test_mmio: $(patsubst %,hypervisor/pc/mmio_%.c,emulate flags insn) hypervisor/guest/operand.c hypervisor/insn/decode.c \
 	rewriter/classify.c
 $(BUILD)/t/unit/test_shape: hypervisor/translate/shape.c rewriter/classify.c
-PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus i8042 i8254 i8259 ide ioapic lapic ns16550 pci rtc system vga)
+PC_DEVICES := $(patsubst %,hypervisor/pc/%.c,acpi_pm bus hpet i8042 i8254 i8259 ide ioapic lapic ns16550 pci rtc system vga)
 $(BUILD)/t/unit/test_ide: hypervisor/pc/ide.c hypervisor/pc/bus.c
 $(BUILD)/t/unit/test_devices $(BUILD)/t/unit/test_bus: $(PC_DEVICES)
 

@@ -3,13 +3,15 @@
 
 #include "arch/acpi.h"
 #include "lib/string.h"
+#include "pc/bus.h"
+#include "pc/hpet.h"
 #include "pc/ioapic.h"
 #include "pc/lapic.h"
 
 /* ACPI 6.4, 5.2.7 */
 struct rsdt {
 	struct acpi_header h;
-	uint32_t table[2];
+	uint32_t table[3];
 } __attribute__((packed));
 
 /* 5.2.9; ACPI 2.0's length: up to the reset register */
@@ -77,11 +79,24 @@ struct madt_override {
 } __attribute__((packed));
 #define OVERRIDE_LEVEL_HIGH 0xd
 
-#define FACS_OFFSET	    0x040
-#define RSDT_OFFSET	    0x080
-#define FADT_OFFSET	    0x100
-#define DSDT_OFFSET	    0x200
-#define MADT_OFFSET	    0x240
+/* IA-PC HPET Specification 1.0a, 3.2.4 */
+struct hpet_table {
+	struct acpi_header h;
+	uint32_t id;
+	uint8_t space, bits, offset, reserved; /* a generic address, ACPI 6.4, 5.2.3.2 */
+	uint64_t address;
+	uint8_t number;
+	uint16_t shortest_period; /* in ticks */
+	uint8_t protection;
+} __attribute__((packed));
+_Static_assert(sizeof(struct hpet_table) == 56, "HPET 1.0a");
+
+#define FACS_OFFSET 0x040
+#define RSDT_OFFSET 0x080
+#define HPET_OFFSET 0x0c0
+#define FADT_OFFSET 0x100
+#define DSDT_OFFSET 0x200
+#define MADT_OFFSET 0x240
 
 static uint8_t sum(const void *at, unsigned bytes)
 {
@@ -147,6 +162,14 @@ static void write_madt(struct madt *m, unsigned vcpus)
 	finish(&m->h, "APIC", 3, (unsigned)((char *)(irq + 2) - (char *)m));
 }
 
+static void write_hpet(struct hpet_table *t)
+{
+	t->id = HPET_ID;
+	t->address = HPET_AT;
+	t->shortest_period = BUS_TIMER_REST_NS / (HPET_PERIOD_FS / 1000000);
+	finish(&t->h, "HPET", 1, sizeof(*t));
+}
+
 void acpi_tables_write(void *to, unsigned vcpus)
 {
 	char *base = to;
@@ -162,14 +185,18 @@ void acpi_tables_write(void *to, unsigned vcpus)
 	finish(dsdt, "DSDT", 2, sizeof(*dsdt) + sizeof(dsdt_code));
 	write_fadt((void *)(base + FADT_OFFSET));
 	write_madt((void *)(base + MADT_OFFSET), vcpus);
+	write_hpet((void *)(base + HPET_OFFSET));
 	rsdt->table[0] = ACPI_TABLES_AT + FADT_OFFSET;
 	rsdt->table[1] = ACPI_TABLES_AT + MADT_OFFSET;
+	rsdt->table[2] = ACPI_TABLES_AT + HPET_OFFSET;
 	finish(&rsdt->h, "RSDT", 1, sizeof(*rsdt));
 	memcpy(rsdp->signature, "RSD PTR ", 8);
 	memcpy(rsdp->oem, "VENEER", 6);
 	rsdp->rsdt = ACPI_TABLES_AT + RSDT_OFFSET;
 	rsdp->checksum = sum(rsdp, RSDP_1_BYTES);
 }
+_Static_assert(RSDT_OFFSET + sizeof(struct rsdt) <= HPET_OFFSET, "RSDT");
+_Static_assert(HPET_OFFSET + sizeof(struct hpet_table) <= FADT_OFFSET, "HPET");
 _Static_assert(FADT_OFFSET + sizeof(struct fadt) <= DSDT_OFFSET, "FADT");
 _Static_assert(DSDT_OFFSET + sizeof(struct acpi_header) + sizeof(dsdt_code) <= MADT_OFFSET, "DSDT");
 _Static_assert(sizeof(struct acpi_rsdp) == 36 && sizeof(struct acpi_header) == 36, "ACPI 6.4, 5.2");

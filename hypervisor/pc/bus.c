@@ -71,6 +71,12 @@ void bus_add_reset(struct bus *b, void (*reset)(void *device), void *device)
 	b->reset[b->resets++] = (struct bus_reset){ reset, device };
 }
 
+void bus_set_line(struct bus *b, unsigned irq, bool high)
+{
+	if (!(b->lines_lent >> irq & 1))
+		b->owner->set_line(b, irq, high);
+}
+
 void bus_reset(struct bus *b)
 {
 	for (unsigned i = 0; i < b->timers; i++)

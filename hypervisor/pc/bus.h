@@ -74,7 +74,8 @@ struct bus {
 	struct bus_range port[BUS_PORT_RANGES], memory[BUS_MEMORY_RANGES]; /* by address */
 	unsigned ports, memories; /* in use, with nobody's */
 	unsigned timers, resets;
-	uint32_t lines; /* taken, as bits */
+	uint32_t lines;	     /* taken, as bits */
+	uint32_t lines_lent; /* to the HPET, which drives them instead of their devices */
 	struct bus_timer timer[BUS_TIMERS];
 	struct bus_reset reset[BUS_RESETS];
 };
@@ -102,6 +103,9 @@ static inline const struct bus_range *bus_find(const struct bus_range *r, unsign
 		r = r[half].first <= at ? r + half : r;
 	return (r->functions->widths & width) && at + width - 1 <= r->last ? r : NULL;
 }
+
+/* A device drives its line; without effect while that is lent. */
+void bus_set_line(struct bus *b, unsigned irq, bool high);
 
 /* Resets all devices to power-on state and cancels timers. */
 void bus_reset(struct bus *b);

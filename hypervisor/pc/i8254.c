@@ -225,8 +225,8 @@ static void fire(void *device)
 	struct pit *p = device;
 	struct bus *b = p->bus;
 
-	b->owner->set_line(b, IRQ, false);
-	b->owner->set_line(b, IRQ, true);
+	bus_set_line(b, IRQ, false);
+	bus_set_line(b, IRQ, true);
 	bus_set_timer(b, p->timer,
 		      pit_next_edge(&p->channel[0], b->owner->now(b) + BUS_TIMER_REST_NS));
 }

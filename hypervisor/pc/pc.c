@@ -17,7 +17,8 @@
 _Static_assert(IDE_SECTOR == DISK_SECTOR && IDE_SECTORS_MAX == DISK_SECTORS_MAX &&
 		       IDE_DRIVES == DISKS_MAX,
 	       "disks");
-_Static_assert(IOAPIC_AT >= PC_DEVICES_AT && LAPIC_AT >= PC_DEVICES_AT, "behind the end of RAM");
+_Static_assert(IOAPIC_AT >= PC_DEVICES_AT && HPET_AT >= PC_DEVICES_AT && LAPIC_AT >= PC_DEVICES_AT,
+	       "behind the end of RAM");
 
 /* --- what the devices ask for --- */
 
@@ -127,6 +128,7 @@ static int create(struct guest *g)
 	vga_attach(&p->vga, &p->bus);
 	attach_disks(p);
 	acpi_pm_attach(&p->acpi_pm, &p->bus);
+	hpet_attach(&p->hpet, &p->bus);
 	system_attach(&p->bus);
 	pc_attach_apics(p);
 	pc_create_timers(p);

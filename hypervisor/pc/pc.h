@@ -12,6 +12,7 @@
 #include "kernel/timer.h"
 #include "pc/acpi_pm.h"
 #include "pc/bus.h"
+#include "pc/hpet.h"
 #include "pc/i8042.h"
 #include "pc/i8254.h"
 #include "pc/i8259.h"
@@ -68,6 +69,7 @@ struct pc {
 	struct vga vga;
 	struct pci pci;
 	struct acpi_pm acpi_pm;
+	struct hpet hpet;
 	struct ide ide; /* attached if the guest has a disk */
 	struct ioapic ioapic;
 	struct pc_timer timer[BUS_TIMERS];

@@ -315,7 +315,7 @@ static void update(struct rtc *r)
 {
 	struct bus *b = r->bus;
 
-	b->owner->set_line(b, IRQ, r->ram[STATUS_C] & C_INTERRUPT);
+	bus_set_line(b, IRQ, r->ram[STATUS_C] & C_INTERRUPT);
 	bus_set_timer(b, r->timer, rtc_next(r, b->owner->now(b)));
 }
 

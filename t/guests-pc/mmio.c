@@ -24,7 +24,7 @@ static void write32(uint32_t at, uint32_t value)
 
 static void nobody(void)
 {
-	static const uint32_t hole[] = { 0xfed00000, 0xfeb00000, 0xe0000000, 0xfffffff0,
+	static const uint32_t hole[] = { 0xfed40000, 0xfeb00000, 0xe0000000, 0xfffffff0,
 					 0xfee01000, 0xfec01000, 0xc0000000 };
 
 	for (unsigned i = 0; i < sizeof(hole) / sizeof(hole[0]); i++) {
@@ -48,7 +48,7 @@ static void registers(void)
 	write32(IOAPIC + 0x10, 0x10000);
 }
 
-#define HOLE 0xfed00000u
+#define HOLE 0xfed40000u
 
 /* One of each kind, to a register that keeps 24 bits without effect: the logical destination. */
 static void kinds(void)

@@ -6,6 +6,7 @@
 
 #include "pc/acpi_pm.h"
 #include "pc/bus.h"
+#include "pc/hpet.h"
 #include "pc/i8042.h"
 #include "pc/i8254.h"
 #include "pc/i8259.h"
@@ -292,6 +293,7 @@ static struct rtc rtc;
 static struct vga vga;
 static struct pci pci;
 static struct acpi_pm acpi_pm;
+static struct hpet hpet;
 
 static void put_together(void)
 {
@@ -304,6 +306,7 @@ static void put_together(void)
 	vga_attach(&vga, &bus);
 	pci_attach(&pci, &bus, true);
 	acpi_pm_attach(&acpi_pm, &bus);
+	hpet_attach(&hpet, &bus);
 	system_attach(&bus);
 	bus_reset(&bus);
 	level = restarts = inputs = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The legacy PC's devices against their data sheets, and with random accesses. */
 #include "pc/i8042.h"
+#include "pc/hpet.h"
 #include "pc/i8254.h"
 #include "pc/i8259.h"
 #include "pc/ioapic.h"
@@ -538,6 +539,69 @@ static void test_ioapic(void)
 	is(ioapic_read(&io, 0x10) >> 16 & 0xff, 23, "I/O APIC: 24 pins");
 }
 
+static void test_hpet(void)
+{
+	struct hpet h;
+
+	hpet_reset(&h);
+	is(hpet_read(&h, 0, 8, 0), 0x009896808086a201, "HPET: what it is: three timers, 10 ns");
+	is(hpet_read(&h, 4, 4, 0), 10000000, "HPET: in halves too");
+	is(hpet_read(&h, 0xf0, 8, 5000), 0, "HPET: the counter stands");
+	hpet_write(&h, 0xf0, 8, 0xfffffff0, 5000);
+	hpet_write(&h, 0x10, 4, 1, 10000);
+	is(hpet_read(&h, 0xf0, 8, 10200), 0x100000004, "HPET: it counts, with 64 bits");
+	is(hpet_read(&h, 0xf4, 4, 10200), 1, "HPET: whose upper half is there");
+	is(hpet_next(&h), HPET_NEVER, "HPET: no timer is set");
+
+	hpet_write(&h, 0x10, 4, 0, 20000);
+	hpet_write(&h, 0xf0, 8, 0, 20000);
+	hpet_write(&h, 0x10, 4, 1, 20000);
+	hpet_write(&h, 0x140, 4, 0x1404, 20000); /* timer 2: on, IRQ 10 */
+	hpet_write(&h, 0x148, 8, 100, 20000);
+	ok(hpet_irq(&h, 2) == 10 && hpet_irq(&h, 0) == -1,
+	   "HPET: a timer has the IRQ that it is given");
+	is(hpet_next(&h), 21000, "HPET: once, at a value of the counter");
+	ok(!hpet_fire(&h, 20990) && hpet_fire(&h, 21000) == 4 && hpet_next(&h) == HPET_NEVER,
+	   "HPET: it fires then, and not again");
+	hpet_write(&h, 0x140, 4, 0x1504, 21010);
+	is(hpet_read(&h, 0x140, 4, 21000), 0x1534, "HPET: what it can is read back");
+	is(hpet_next(&h), 21000 + (10ull << 32), "HPET: with 32 bits it comes around");
+
+	hpet_write(&h, 0x10, 4, 3, 30000);
+	hpet_write(&h, 0x100, 4, 0x4c, 30000); /* timer 0: on, periodic, the comparator first */
+	hpet_write(&h, 0x108, 8, 1500, 30000);
+	hpet_write(&h, 0x108, 8, 200, 30000);
+	ok(hpet_irq(&h, 0) == 0 && hpet_irq(&h, 1) == 8,
+	   "HPET: in the place of the 8254 and the clock");
+	ok(hpet_next(&h) == 35000 && hpet_fire(&h, 35000) == 1 && hpet_next(&h) == 37000 &&
+		   hpet_read(&h, 0x108, 4, 35000) == 1700,
+	   "HPET: a periodic timer");
+	ok(hpet_fire(&h, 42500) == 1 && hpet_next(&h) == 43000,
+	   "HPET: whose rhythm stays if it is late");
+	hpet_write(&h, 0x100, 4, 0x0e, 43000);
+	hpet_write(&h, 0x108, 4, 2400, 43000);
+	ok(hpet_fire(&h, 44000) == 1 && hpet_read(&h, 0x20, 4, 44000) == 1,
+	   "HPET: by level, its status is set");
+	hpet_write(&h, 0x20, 4, 1, 44000);
+	is(hpet_read(&h, 0x20, 4, 44000), 0, "HPET: until it is cleared");
+
+	unsigned wrong = 0;
+	uint64_t now = 50000;
+	for (unsigned i = 0; i < 200000;
+	     i++) { /* anything at any time: the next time is never past */
+		unsigned offset = (unsigned)rnd() % HPET_BYTES & ~3u;
+
+		now += rnd() % 3000;
+		hpet_write(&h, offset, rnd() % 2 ? 4 : 8, rnd() % 3 ? rnd() : (uint64_t)rnd() << 32,
+			   now);
+		hpet_read(&h, offset, 8, now);
+		if (hpet_next(&h) <= now)
+			hpet_fire(&h, now);
+		wrong += hpet_next(&h) <= now;
+	}
+	is(wrong, 0, "HPET: whatever is written, what has fired is not due again");
+}
+
 static void set_rtc(struct rtc *r, uint8_t index, uint8_t value, uint64_t now)
 {
 	rtc_write(r, 0x70, index, now);
@@ -679,6 +743,7 @@ int main(void)
 	test_rtc();
 	test_calendar();
 	test_rtc_events();
+	test_hpet();
 	test_vga();
 	noise();
 	return done_testing();
