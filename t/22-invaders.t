@@ -14,7 +14,7 @@ use File::Temp 'tempdir';
 use Veneer;
 use IPC::Open2;
 
-my @icount = qw(-icount shift=3,sleep=on);
+my @icount = qw(-icount shift=5,sleep=on);
 
 # --- native: QEMU's monitor reads the screen and sends the keys ---
 my ($native, $pid);
