@@ -99,18 +99,15 @@ static void storm(void)
 
 static void once(void)
 {
-	uint32_t before;
-
 	stop();
 	write32(TIMER_0, 0x104); /* on, 32 bits */
 	write32(TIMER_0 + 8, 100000);
 	__asm__ volatile("sti; nop; nop; cli");
 	ticks = burst = 0;
 	write32(CONFIG, 3);
-	before = read32(COUNTER);
 	__asm__ volatile("sti; hlt; cli");
 	expect(ticks == 1, "a timer fires once");
-	expect(before < 100000 && read32(COUNTER) >= 100000, "at its time");
+	expect(read32(COUNTER) >= 100000, "not before its time");
 }
 
 int guest_main(void)
