@@ -36,9 +36,15 @@ void hpet_reset(struct hpet *h)
 		h->timer[i] = (struct hpet_timer){ .comparator = ~0ull, .due = HPET_NEVER };
 }
 
+/* Ticks since `since`. */
+static uint64_t elapsed(const struct hpet *h, uint64_t now)
+{
+	return h->config & CONFIG_ENABLE ? (now - h->since) / TICK_NS : 0;
+}
+
 static uint64_t counter(const struct hpet *h, uint64_t now)
 {
-	return h->config & CONFIG_ENABLE ? h->counter + (now - h->since) / TICK_NS : h->counter;
+	return h->counter + elapsed(h, now);
 }
 
 static uint64_t mask(const struct hpet_timer *t)
@@ -46,10 +52,10 @@ static uint64_t mask(const struct hpet_timer *t)
 	return t->config & TIMER_32 ? UINT32_MAX : ~0ull;
 }
 
-/* From one value of the counter on, the next at which the timer matches. */
+/* When the timer matches next, that many ticks after `since` or later. */
 static void set_due(struct hpet *h, struct hpet_timer *t, uint64_t from)
 {
-	uint64_t distance = (t->comparator - from) & mask(t);
+	uint64_t distance = (t->comparator - (h->counter + from)) & mask(t);
 
 	t->due = HPET_NEVER;
 	if (!(h->config & CONFIG_ENABLE) || !(t->config & TIMER_ENABLE))
@@ -61,7 +67,7 @@ static void set_due(struct hpet *h, struct hpet_timer *t, uint64_t from)
 static void set_all(struct hpet *h, uint64_t now)
 {
 	for (unsigned i = 0; i < HPET_TIMERS; i++)
-		set_due(h, &h->timer[i], counter(h, now));
+		set_due(h, &h->timer[i], elapsed(h, now));
 }
 
 int hpet_irq(const struct hpet *h, unsigned timer)
@@ -136,7 +142,7 @@ static void write_comparator(struct hpet *h, struct hpet_timer *t, uint64_t valu
 		return;
 	t->comparator = value;
 	t->config &= ~TIMER_SET;
-	set_due(h, t, counter(h, now));
+	set_due(h, t, elapsed(h, now));
 }
 
 static void write_timer(struct hpet *h, unsigned timer, unsigned offset, uint64_t value,
@@ -152,7 +158,7 @@ static void write_timer(struct hpet *h, unsigned timer, unsigned offset, uint64_
 	t->comparator &= mask(t);
 	if (!(t->config & TIMER_LEVEL))
 		h->status &= ~(1u << timer);
-	set_due(h, t, counter(h, now));
+	set_due(h, t, elapsed(h, now));
 }
 
 void hpet_write(struct hpet *h, unsigned offset, unsigned width, uint64_t value, uint64_t now)
@@ -185,35 +191,35 @@ uint64_t hpet_next(const struct hpet *h)
 
 	for (unsigned i = 0; i < HPET_TIMERS; i++)
 		due = MIN(due, h->timer[i].due);
-	if (due == HPET_NEVER || due - h->counter > (HPET_NEVER - h->since) / TICK_NS - 1)
+	if (due > (HPET_NEVER - h->since) / TICK_NS - 1)
 		return HPET_NEVER;
-	return h->since + (due - h->counter) * TICK_NS;
+	return h->since + due * TICK_NS;
 }
 
 /* A periodic timer that is late by more than a period goes on in its rhythm. */
-static void go_on(struct hpet *h, struct hpet_timer *t, uint64_t now)
+static void go_on(struct hpet *h, struct hpet_timer *t, uint64_t ticks)
 {
-	uint64_t late = now - t->due;
+	uint64_t late = ticks - t->due;
 
 	if ((t->config & TIMER_PERIODIC) && t->period)
 		t->comparator = (t->comparator + (late / t->period + 1) * t->period) & mask(t);
-	set_due(h, t, now + 1);
+	set_due(h, t, ticks + 1);
 }
 
 unsigned hpet_fire(struct hpet *h, uint64_t now)
 {
 	unsigned fired = 0;
-	uint64_t count = counter(h, now);
+	uint64_t ticks = elapsed(h, now);
 
 	for (unsigned i = 0; i < HPET_TIMERS; i++) {
 		struct hpet_timer *t = &h->timer[i];
 
-		if (t->due > count)
+		if (t->due > ticks)
 			continue;
 		fired |= (1u << i);
 		if (t->config & TIMER_LEVEL)
 			h->status |= (1u << i);
-		go_on(h, t, count);
+		go_on(h, t, ticks);
 	}
 	return fired;
 }

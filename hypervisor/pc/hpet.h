@@ -20,7 +20,7 @@ struct bus;
 struct hpet_timer {
 	uint32_t config; /* 2.3.8, low half */
 	uint64_t comparator, period;
-	uint64_t due; /* the counter's value when it fires next; HPET_NEVER */
+	uint64_t due; /* when it fires next, in ticks after `since`; HPET_NEVER */
 	bool high;    /* its line */
 };
 

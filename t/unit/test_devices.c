@@ -585,6 +585,14 @@ static void test_hpet(void)
 	hpet_write(&h, 0x20, 4, 1, 44000);
 	is(hpet_read(&h, 0x20, 4, 44000), 0, "HPET: until it is cleared");
 
+	hpet_reset(&h);
+	hpet_write(&h, 0xf0, 8, ~0ull - 99, 0);
+	hpet_write(&h, 0x100, 4, 0x04, 0);
+	hpet_write(&h, 0x108, 8, ~0ull - 49, 0);
+	hpet_write(&h, 0x10, 4, 1, 0);
+	ok(hpet_next(&h) == 500 && hpet_fire(&h, 5000) == 1 && hpet_next(&h) > 5000,
+	   "HPET: a timer whose interrupt comes when the counter has begun anew fires once");
+
 	unsigned wrong = 0;
 	uint64_t now = 50000;
 	for (unsigned i = 0; i < 200000;
